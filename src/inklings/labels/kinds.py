@@ -1,0 +1,75 @@
+"""The kinds of annotation, from strong to weak; records, without behaviour.
+
+Coordinates of boxes, points and polygons are in array order, on the sample grid of the image
+they annotate: ``(y, x)`` or ``(z, y, x)``, where a whole number is the centre of a sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Extent = Literal["complete", "partial", "positives"]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskLabel:
+    """An image of whole numbers on the grid of ``image``.
+
+    Attributes:
+        path: The file.
+        image: Which of the case's images it annotates.
+        kind: ``classes``: sample = index into ``classes`` plus one, 0 is background.
+            ``instances``: sample = number of the object, all of class ``classes[0]``.
+        classes: Names; background is never named.
+        extent: ``complete``: every sample is a statement, also the zeros. ``positives``: zeros
+            are unlabelled. ``partial``: samples equal to the largest value of the file's type
+            (255 or 65535) are unlabelled, zeros are background.
+    """
+
+    path: Path
+    image: str
+    kind: Literal["classes", "instances"]
+    classes: tuple[str, ...]
+    extent: Extent = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class BoxLabel:
+    """An axis-aligned box around an object; ``stop`` is exclusive."""
+
+    image: str
+    name: str
+    start: tuple[float, ...]
+    stop: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PointLabel:
+    """A place inside an object, with the diameter in samples where it was measured."""
+
+    image: str
+    name: str
+    point: tuple[float, ...]
+    diameter: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolygonLabel:
+    """A closed outline in the plane, the last vertex joined to the first."""
+
+    image: str
+    name: str
+    vertices: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BagLabel:
+    """Something known of the case as a whole: is ``name`` present anywhere?"""
+
+    name: str
+    present: bool
+
+
+Label = MaskLabel | BoxLabel | PointLabel | PolygonLabel | BagLabel

@@ -1,0 +1,127 @@
+"""What a model said about the cases, and where that came from; no torch needed to read it.
+
+A folder of predictions holds ``predictions.yaml`` (`Head`: classes, thresholds, provenance) and
+``cases/<id>.npz``, one file a case, written atomically: a file that is there is complete.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.errors import DataError
+from inklings.files import read_yaml, write_yaml, written
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Enough to make the same prediction again."""
+
+    run: str
+    weights_sha256: str
+    split_hash: str | None
+    version: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is common to all cases of a folder of predictions.
+
+    Attributes:
+        classes: Names of the ``K`` predicted classes.
+        thresholds: Probability at and above which a sample belongs to each class.
+        provenance: Which run predicted.
+        trained_on: Patients that the run learnt from (train and val).
+        settings: Window, overlap, flips, instance options: whatever was used.
+    """
+
+    classes: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    provenance: Provenance
+    trained_on: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write ``predictions.yaml``."""
+        record = dataclasses.asdict(self)
+        for key in ("classes", "thresholds", "trained_on"):
+            record[key] = list(record[key])
+        write_yaml(folder / "predictions.yaml", {**record, "settings": dict(self.settings)})
+
+    @classmethod
+    def read(cls, folder: Path) -> Head:
+        """Read ``predictions.yaml``.
+
+        Raises:
+            DataError: If the folder holds no predictions.
+        """
+        record = read_yaml(folder / "predictions.yaml", "predictions written by 'inklings predict'")
+        return cls(
+            classes=tuple(record["classes"]),
+            thresholds=tuple(record["thresholds"]),
+            provenance=Provenance(**record["provenance"]),
+            trained_on=tuple(record["trained_on"]),
+            settings=record["settings"],
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Everything predicted for one case.
+
+    Attributes:
+        case: Identifier of the case.
+        image: The file that was read.
+        dense: ``(K, *S)`` uint8 quantised probabilities, 255 is certainty.
+        instances: ``(*S)`` uint16 or uint32 numbers of objects of the first class, 0 is
+            background; None where instances were not asked for.
+    """
+
+    case: str
+    image: Path
+    dense: NDArray[np.uint8]
+    instances: NDArray[Any] | None = None
+
+    def mask(self, head: Head, channel: int = 0) -> NDArray[np.bool_]:
+        """Where ``channel`` reaches its threshold, ``(*S)``."""
+        mask: NDArray[np.bool_] = self.dense[channel] >= np.float32(head.thresholds[channel] * 255)
+        return mask
+
+    def write(self, folder: Path) -> None:
+        """Write ``cases/<id>.npz``."""
+        arrays: dict[str, Any] = {"dense": self.dense}
+        if self.instances is not None:
+            arrays["instances"] = self.instances
+        with written(folder / "cases" / f"{self.case}.npz") as path, path.open("wb") as file:
+            np.savez_compressed(file, image=np.array(str(self.image)), **arrays)
+
+    @classmethod
+    def read(cls, folder: Path, case: str) -> Prediction:
+        """Read the prediction of one case.
+
+        Raises:
+            DataError: If there is none or it is damaged.
+        """
+        path = folder / "cases" / f"{case}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                instances = file.get("instances")
+                return cls(case, Path(str(file["image"])), file["dense"], instances)
+        except FileNotFoundError:
+            raise DataError(
+                f"expected a prediction of case {case} at {path}, got no file"
+            ) from None
+        except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
+            raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
+
+
+def predicted_cases(folder: Path) -> Iterator[str]:
+    """Identifiers of the cases predicted in ``folder``, sorted."""
+    return iter(sorted(path.stem for path in (folder / "cases").glob("[!.]*.npz")))

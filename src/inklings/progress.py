@@ -1,0 +1,64 @@
+"""Progress with an estimate, on standard error; silent when asked or when nobody watches."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_quiet = False
+
+
+def silence(quiet: bool) -> None:
+    """Turn all progress and notes off (or on again); set once by the command line."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_silent() -> bool:
+    """Whether ``--quiet`` was given."""
+    return _quiet
+
+
+def note(text: str) -> None:
+    """One line for whoever watches, on standard error."""
+    if not _quiet:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+    """Yield ``items`` and show how many are done and how long the rest will take.
+
+    On a terminal this is a bar; in a log file it is a line every ten seconds.
+    """
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    if _quiet:
+        yield from items
+    elif sys.stderr.isatty():
+        yield from _bar(items, what, total)
+    else:
+        yield from _lines(items, what, total)
+
+
+def _bar(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        yield from bar.track(items, total=total, description=what)
+
+
+def _lines(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:
+    start = said = time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - said >= 10:
+            said = now
+            left = f", {(now - start) / done * (total - done):.0f} s left" if total else ""
+            note(f"{what}: {done}{f' of {total}' if total else ''}{left}")

@@ -1,0 +1,40 @@
+"""Readers: bytes on disk to `Image`; one file per family of formats, one line here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inklings.errors import ReaderError
+from inklings.readers.image import Image, Reader
+from inklings.registry import Registry
+
+READERS: Registry[Reader] = Registry(
+    "reader",
+    {
+        "array": "inklings.readers.array:ArrayReader",
+        "picture": "inklings.readers.picture:PictureReader",
+    },
+)
+
+
+def open_image(path: Path) -> Image:
+    """Open ``path`` with the first reader that recognises it.
+
+    Raises:
+        ReaderError: If it is missing, empty, damaged, or of no known format.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise ReaderError(f"expected an image at {path}: {error.strerror}") from None
+    if not head:
+        raise ReaderError(f"{path} is empty (0 bytes); copy it again from its source")
+    for name in READERS:
+        reader = READERS.build(name, {})
+        if reader.recognises(path, head):
+            return reader.open(path)
+    raise ReaderError(
+        f"{path}: no reader recognises this format (first bytes {head[:8]!r}); "
+        f"known readers: {', '.join(READERS)}"
+    )

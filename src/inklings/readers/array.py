@@ -1,0 +1,73 @@
+"""Images that are already in memory, and ``.npy`` files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from inklings.errors import ReaderError
+from inklings.geometry import Geometry, Region
+
+
+@dataclass(frozen=True)
+class ArrayImage:
+    """An image held as an array ``(C, *geometry.shape)``."""
+
+    array: NDArray[Any]
+    geometry: Geometry
+    channels: tuple[str, ...]
+
+    def at(self, spacing: float) -> ArrayImage:
+        """Resampled linearly to ``spacing`` mm (anti-aliased when it gets coarser)."""
+        there = self.geometry.at(spacing)
+        factors = [spacing / mm for mm in self.geometry.require_spacing()]
+        sigmas = [0.0, *(max(0.0, (f - 1) / 2) for f in factors)]
+        smooth = ndimage.gaussian_filter(self.array.astype(np.float32), sigmas, mode="nearest")
+        axes = [
+            np.clip((np.arange(n) + 0.5) * f - 0.5, 0, m - 1)
+            for n, f, m in zip(there.shape, factors, self.geometry.shape, strict=True)
+        ]
+        grid = np.meshgrid(*axes, indexing="ij")
+        out = np.stack([ndimage.map_coordinates(c, grid, order=1, mode="nearest") for c in smooth])
+        if np.issubdtype(self.array.dtype, np.integer):
+            out = np.rint(out)
+        return replace(self, array=out.astype(self.array.dtype), geometry=there)
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Samples of one region, ``(C, *region.size)``."""
+        return self.array[(slice(None), *region.slices)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+
+class ArrayReader:
+    """``.npy``: ``(H, W)`` or ``(C, H, W)``, memory-mapped."""
+
+    def recognises(self, path: Path, head: bytes) -> bool:  # noqa: ARG002
+        """By the magic string of NumPy's format."""
+        return head.startswith(b"\x93NUMPY")
+
+    def open(self, path: Path) -> ArrayImage:
+        """Open as an image without spacing."""
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise ReaderError(f"{path}: truncated or damaged NumPy file ({error})") from None
+        array = array[None] if array.ndim == 2 else array
+        names = ("R", "G", "B") if array.shape[0] == 3 else tuple(map(str, range(array.shape[0])))
+        return ArrayImage(array, Geometry(array.shape[1:], frame=path.name), names)

@@ -1,0 +1,175 @@
+"""The experiment file: what to run, by name, with every value checked before any data are opened.
+
+A file is short because everything has a default; `Experiment.write` saves it resolved, beside the
+weights. ``--set training.steps=200`` replaces one value, whatever its depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from inklings.errors import SpecError
+from inklings.files import read_yaml, write_yaml
+
+
+class Component(BaseModel):
+    """A registered name and its options: ``{name: nnpu, prior: 0.1}``, or just ``nnpu``."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_options(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, dict) and "options" not in value:
+            return {
+                "name": value.get("name"),
+                "options": {k: v for k, v in value.items() if k != "name"},
+            }
+        return value
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Training(Section):
+    """How long and how.
+
+    Exactly one of ``steps`` and ``epochs`` bounds the run; an epoch is as many batches as it
+    takes to see as many samples as there are training images. ``minutes`` stops it earlier, and
+    the schedule of the learning rate then follows the clock.
+    """
+
+    steps: int | None = Field(default=None, gt=0)
+    epochs: int | None = Field(default=None, gt=0)
+    minutes: float | None = Field(default=None, gt=0)
+    batch_size: int = Field(default=8, gt=0)
+    accumulate: int = Field(default=1, gt=0)
+    optimiser: Component = Component(name="adamw", options={"weight_decay": 1e-4})
+    learning_rate: float = Field(default=4e-3, gt=0)
+    schedule: Component = Component(name="one_cycle")
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    clip_gradient: float | None = Field(default=5.0, gt=0)
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    validate_every: int | None = Field(default=None, gt=0)
+    patience: int | None = Field(default=None, gt=0)
+    checkpoint_every: int = Field(default=100, gt=0)
+    devices: int | Literal["auto"] = "auto"
+    nodes: int = Field(default=1, gt=0)
+    deterministic: bool = False
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Training:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give exactly one of steps and epochs")
+        return self
+
+
+class Sampling(Section):
+    """Which pixels make a batch.
+
+    ``size`` is the side of the crops in samples; with ``resize`` the whole image is scaled to
+    that size instead (the reference recipe). ``positives`` is the share of crops that are centred
+    on an annotated sample.
+    """
+
+    size: int = Field(default=128, gt=0)
+    resize: bool = False
+    positives: float = Field(default=0.0, ge=0, le=1)
+    augment: tuple[Component, ...] = (Component(name="flips"), Component(name="quarter_turns"))
+
+
+class Inference(Section):
+    """How a whole image is predicted and cut into objects.
+
+    ``threshold: auto`` chooses the threshold on the validation part: by Dice where its labels are
+    complete, by the class prior where they are not.
+    """
+
+    window: int = Field(default=256, gt=0)
+    overlap: float = Field(default=0.25, ge=0, lt=1)
+    flips: bool = False
+    threshold: Literal["auto"] | Annotated[float, Field(gt=0, lt=1)] = "auto"
+    instances: Component | None = None
+
+
+class Experiment(Section):
+    """One reproducible run.
+
+    Attributes:
+        cohort: Folder made by `inklings import`; relative paths start at the working folder.
+        correction: What is done to the labels before training; ``none`` trusts them.
+        supervision: How labels become targets; ``auto`` goes by the labels of each case.
+        intensity: How samples become network inputs.
+    """
+
+    cohort: Path
+    intensity: Component = Component(name="zscore")
+    correction: Component = Component(name="none")
+    supervision: Component = Component(name="auto")
+    sampling: Sampling = Sampling()
+    model: Component
+    loss: Component
+    training: Training
+    inference: Inference = Inference()
+
+    @classmethod
+    def load(cls, path: Path, changes: Sequence[str] = ()) -> Experiment:
+        """Read an experiment file and apply ``key.key=value`` changes (values are YAML).
+
+        Raises:
+            SpecError: If a key is unknown or a value impossible; every problem is one line.
+        """
+        record = read_yaml(path, "an experiment file")
+        if not isinstance(record, dict):
+            raise SpecError(f"{path}: expected keys and values, got {type(record).__name__}")
+        for change in changes:
+            _apply(record, change)
+        return cls.check(record, str(path))
+
+    @classmethod
+    def check(cls, record: dict[str, Any], where: str) -> Experiment:
+        """Validate a record; ``where`` names its source in the error."""
+        try:
+            return cls.model_validate(record)
+        except ValidationError as error:
+            lines = [
+                f"  {'.'.join(map(str, e['loc'])) or 'experiment'}: {e['msg'].lower()}"
+                for e in error.errors()
+            ]
+            raise SpecError(f"{where}:\n" + "\n".join(lines)) from None
+
+    def write(self, path: Path) -> None:
+        """Write the experiment with every default spelt out."""
+        write_yaml(path, self.model_dump(mode="json"))
+
+
+def _apply(record: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals or not key:
+        raise SpecError(f"--set: expected key=value, got {change!r}")
+    *path, last = key.split(".")
+    here = record
+    for part in path:
+        nested = here.setdefault(part, {})
+        if isinstance(nested, str):
+            nested = here[part] = {"name": nested}
+        if not isinstance(nested, dict):
+            raise SpecError(f"--set {key}: {part!r} holds {nested!r}, which has no keys")
+        here = nested
+    try:
+        here[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise SpecError(f"--set {key}: the value {text!r} does not parse as YAML") from None

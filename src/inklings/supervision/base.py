@@ -1,0 +1,42 @@
+"""How labels become targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.cases.case import Case
+from inklings.geometry import Geometry
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the learner is told about one image.
+
+    Attributes:
+        value: ``(K, *S)`` uint8 quantised probabilities, 255 is certainty, one channel per
+            output of the network.
+        known: ``(*S)``, True where ``value`` is a fact, False where it is a placeholder.
+    """
+
+    value: NDArray[np.uint8]
+    known: NDArray[np.bool_]
+
+
+class Supervision(Protocol):
+    """Turns the labels of a case into its target."""
+
+    channels: tuple[str, ...]
+
+    def target(self, case: Case, geometry: Geometry) -> Target:
+        """Target of ``case`` on ``geometry``.
+
+        Raises:
+            LabelError: If the case holds no label of the kind needed.
+        """
+
+
+Array = NDArray[Any]
