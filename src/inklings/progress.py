@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
 
     On a terminal this is a bar; in a log file it is a line every ten seconds.
     """
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     if _quiet:
         yield from items
