@@ -1,0 +1,251 @@
+"""What a training leaves behind, and the model that comes back from it.
+
+A run folder holds, among other things:
+
+- ``weights.safetensors`` and ``model.json`` (`Blueprint`: what to build and feed, so that the
+  weights mean something), written by `write_model`;
+- ``experiment.yaml``, the resolved experiment;
+- ``run.json`` (`Record`: what was decided and where it came from), written last: a folder
+  without it is a training that has not finished.
+
+Weights are safetensors and never pickle, so that opening a run executes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from inklings.errors import DataError, SpecError
+from inklings.files import read_yaml, write_json, written
+from inklings.models import MODELS
+from inklings.spec import Component, Experiment
+
+Activation = Literal["sigmoid", "softmax"]
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """``model.json``: everything that must be known to use the weights.
+
+    Attributes:
+        model: Name and options in the table of models.
+        in_channels: Channels of the image, ``C``.
+        channels: Name of every output channel, ``K`` of them: the classes, perhaps ``core``,
+            and for exclusive classes ``background``, in the order of the logits.
+        classes: What is reported, in this order; each is one of ``channels``.
+        activation: From logits to probabilities; ``softmax`` runs over ``channels``.
+        intensity: Name and options in the table of intensity scalings.
+        divisor: Sides of the input must be multiples of it.
+        resize: Side to which a whole image is scaled first; None where it never is.
+    """
+
+    model: Component
+    in_channels: int
+    channels: tuple[str, ...]
+    classes: tuple[str, ...]
+    activation: Activation = "sigmoid"
+    intensity: Component = Component(name="zscore")
+    divisor: int = 1
+    resize: int | None = None
+
+    def __post_init__(self) -> None:
+        missing = [name for name in self.classes if name not in self.channels]
+        if missing or not self.classes:
+            raise SpecError(
+                f"expected every class among the output channels {list(self.channels)}, "
+                f"got {list(self.classes)}"
+            )
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Indices of the channels that a prediction keeps: the classes, then ``core`` if any."""
+        names = [*self.classes, *(["core"] if "core" in self.channels else [])]
+        return tuple(self.channels.index(name) for name in names)
+
+    @property
+    def core(self) -> int | None:
+        """Index of ``core`` in what `kept` selects; None where there is none."""
+        return len(self.classes) if "core" in self.channels else None
+
+    def build(self) -> nn.Module:
+        """The network, freshly initialised."""
+        options = dict(self.model.options)
+        sizes = {"in_channels": self.in_channels, "out_channels": len(self.channels)}
+        model: Any = MODELS.build(self.model.name, {**options, **sizes})
+        return model  # type: ignore[no-any-return]
+
+    def write(self, folder: Path) -> None:
+        """Write ``model.json``."""
+        record = dataclasses.asdict(self)
+        record["model"] = self.model.model_dump()
+        record["intensity"] = self.intensity.model_dump()
+        write_json(folder / "model.json", record)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read ``model.json``.
+
+        Raises:
+            DataError: If there is none or it is damaged.
+        """
+        record = read_yaml(folder / "model.json", "a run made by 'inklings train'")
+        try:
+            record["model"] = Component.model_validate(record["model"])
+            record["intensity"] = Component.model_validate(record["intensity"])
+            for key in ("channels", "classes"):
+                record[key] = tuple(record[key])
+            return cls(**record)
+        except (TypeError, KeyError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise DataError(f"{folder / 'model.json'} is damaged ({reason}); train again") from None
+
+
+@dataclass(frozen=True)
+class Record:
+    """``run.json``: what the training decided, and where it came from.
+
+    Attributes:
+        thresholds: Probability from which a sample belongs to a class, one for each class.
+        trained_on: Patients whose labels or images the weights or thresholds have seen
+            (train and val), sorted.
+        split_hash: Fingerprint of the cohort's split.
+        seed: Of weights, batches and augmentation.
+        seconds: Time spent in training steps.
+        versions: Of inklings, torch and what else matters.
+        machine: Processor, cores, memory, device.
+        prior: Share of positive samples, estimated or given; None where it was not needed.
+        warnings: What a reader of the results should know, a sentence each.
+        facts: Whatever else is worth keeping (number of steps, best step, scores).
+    """
+
+    thresholds: tuple[float, ...]
+    trained_on: tuple[str, ...] = ()
+    split_hash: str | None = None
+    seed: int = 0
+    seconds: float = 0.0
+    versions: Mapping[str, str] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    prior: Any = None
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write ``run.json``; the last file of a training."""
+        write_json(folder / "run.json", dataclasses.asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read ``run.json``.
+
+        Raises:
+            DataError: If the training has not finished, or the file is damaged.
+        """
+        if not (folder / "run.json").is_file() and (folder / "experiment.yaml").is_file():
+            raise DataError(
+                f"{folder}: this training has not finished; "
+                f"go on with 'inklings train {folder / 'experiment.yaml'} --out {folder} --resume'"
+            )
+        record = read_yaml(folder / "run.json", "a run made by 'inklings train'")
+        try:
+            for key in ("thresholds", "trained_on", "warnings"):
+                record[key] = tuple(record[key])
+            return cls(**record)
+        except (TypeError, KeyError) as error:
+            raise DataError(f"{folder / 'run.json'} is damaged ({error}); train again") from None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model, ready to predict.
+
+    Attributes:
+        model: In evaluation mode, on the processor.
+        blueprint: What the model takes and returns.
+        record: Thresholds and provenance.
+        experiment: As it was trained; None for a model still in memory.
+        folder: Where it was read from; None for a model still in memory.
+        weights_sha256: Fingerprint of the weights file.
+    """
+
+    model: nn.Module
+    blueprint: Blueprint
+    record: Record
+    experiment: Experiment | None = None
+    folder: Path | None = None
+    weights_sha256: str = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.blueprint.classes
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """Probability from which a sample belongs to each class."""
+        return self.record.thresholds
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a finished run.
+
+        Raises:
+            DataError: If the folder is no run, is not finished, or its weights do not fit.
+        """
+        if not folder.is_dir():
+            raise DataError(
+                f"expected a run folder made by 'inklings train' at {folder}, got no such folder"
+            )
+        record = Record.read(folder)
+        blueprint = Blueprint.read(folder)
+        model = blueprint.build()
+        load_weights(model, folder / "weights.safetensors")
+        return cls(
+            model=model.eval(),
+            blueprint=blueprint,
+            record=record,
+            experiment=Experiment.load(folder / "experiment.yaml"),
+            folder=folder,
+            weights_sha256=_sha256(folder / "weights.safetensors"),
+        )
+
+
+def write_model(folder: Path, model: nn.Module, blueprint: Blueprint) -> None:
+    """Write ``weights.safetensors`` and ``model.json``, each atomically."""
+    state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
+    with written(folder / "weights.safetensors") as path:
+        save_file(state, path, metadata={"model": json.dumps(blueprint.model.model_dump())})
+    blueprint.write(folder)
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Fill ``model`` with the weights of a safetensors file.
+
+    Raises:
+        DataError: If the file is missing, damaged or belongs to another network.
+    """
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: expected weights (safetensors), got: {error}") from None
+    try:
+        with torch.no_grad():
+            model.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: the weights do not fit the network: {reason}") from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
