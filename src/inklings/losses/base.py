@@ -1,0 +1,59 @@
+"""What every loss offers to the trainer, and which samples it may look at."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from inklings.tensors import Batch, Output
+
+
+class Loss(Protocol):
+    """An ``nn.Module`` from a prediction and its target to one number.
+
+    Attributes:
+        exclusive: True if the logits compete (softmax over ``K``), False if each channel is a
+            question of its own (sigmoid).
+        reads_unlabelled: True for positive-unlabelled losses, which look at samples that are
+            valid but not known; all others are blind to them.
+    """
+
+    exclusive: bool
+    reads_unlabelled: bool
+
+    def __call__(self, output: Output, batch: Batch) -> Tensor:
+        """A scalar, float32 whatever the precision of the logits."""
+
+
+def valid_mask(output: Output, batch: Batch) -> Tensor | None:
+    """``(B, 1, *S)`` bool of the samples that exist; None if all do.
+
+    Of bags ``(B, K)`` all exist: their ``valid`` speaks of instances.
+    """
+    if batch.valid is None or output.logits.ndim == 2:
+        return None
+    return _unless_all(batch.valid)
+
+
+def known_mask(output: Output, batch: Batch) -> Tensor | None:
+    """``(B, 1, *S)`` bool of the samples that exist and whose value is a fact; None if all."""
+    valid = valid_mask(output, batch)
+    return _unless_all(batch.known if valid is None else batch.known & valid)
+
+
+def weighted_mean(terms: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean of ``terms`` ``(B, K, *S)`` where ``mask`` ``(B, 1, *S)`` is True.
+
+    Zero, and still differentiable, where nothing is selected.
+    """
+    if mask is None:
+        return terms.mean()
+    weight = mask.to(terms.dtype)
+    return (terms * weight).sum() / (weight.sum() * terms.shape[1]).clamp(min=1)
+
+
+def _unless_all(mask: Tensor) -> Tensor | None:
+    # Asking a GPU would wait for it, which costs more than multiplying by ones.
+    return None if mask.device.type == "cpu" and bool(torch.all(mask)) else mask
