@@ -55,7 +55,7 @@ class Blueprint:
     channels: tuple[str, ...]
     classes: tuple[str, ...]
     activation: Activation = "sigmoid"
-    intensity: Component = Component(name="zscore")
+    intensity: Component = field(default_factory=lambda: Component(name="zscore"))
     divisor: int = 1
     resize: int | None = None
 
