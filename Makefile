@@ -1,0 +1,59 @@
+# Needs Python 3.11 or newer and make; everything else is installed into .venv, once.
+#
+#   make demo       the whole pipeline on generated tissue: a table and a report, no download
+#   make test       the whole suite            make test-slow  what takes longer than a suite may
+#   make lint       ruff and mypy --strict     make bench      speed beside its peers
+#   make clean      remove what these made, except .venv
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$python" && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+OUT ?= demo
+WORKERS ?= 2
+
+.PHONY: help demo test test-slow lint bench clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
+
+demo: $(VENV)/.installed
+	$(BIN)/inklings demo --out $(OUT)
+
+# One thread a worker: two workers that each take every core are slower than one.
+test: $(VENV)/.tested
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
+
+test-slow: $(VENV)/.tested
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.tested
+	$(BIN)/python -m pytest -q -s benchmarks
+
+clean:
+	rm -rf $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip is the last thing that venv makes, so an interrupted venv is made again.
+$(BIN)/pip:
+	@test -n "$(PYTHON)" || { echo "expected Python 3.11 or newer on the PATH, found none;" \
+		"install one, or say where it is: make PYTHON=/path/to/python3"; exit 1; }
+	"$(PYTHON)" -m venv --clear $(VENV)
+
+# Editable, so that a change of the source needs no second install.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "installing inklings into $(VENV) (some minutes the first time)"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	@echo "installing the test packages into $(VENV)"
+	$(PIP) --editable '.[test,networks,monai]'
+	@touch $@
