@@ -1,4 +1,8 @@
-"""Losses: one file each, one line here."""
+"""Losses: one file each, one line here.
+
+Channels are questions of their own (sigmoid) and are averaged, except in ``cross_entropy`` and
+where ``exclusive`` is asked for. Labelled positives are known samples with a value above 0.5.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,15 @@ LOSSES: Registry[Loss] = Registry(
     {
         "bce": "inklings.losses.bce:BCE",
         "bce_dice": "inklings.losses.bce_dice:BCEDice",
+        "cross_entropy": "inklings.losses.cross_entropy:CrossEntropy",
         "dice": "inklings.losses.dice:Dice",
+        "focal": "inklings.losses.focal:Focal",
+        "gce": "inklings.losses.gce:GCE",
+        "nnpu": "inklings.losses.nnpu:NNPU",
+        "pnu": "inklings.losses.pnu:PNU",
+        "tversky": "inklings.losses.tversky:Tversky",
+        "upu": "inklings.losses.upu:UPU",
+        "vpu": "inklings.losses.vpu:VPU",
+        "weighted": "inklings.losses.weighted:Weighted",
     },
 )

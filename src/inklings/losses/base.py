@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from inklings.errors import SpecError
 from inklings.tensors import Batch, Output
 
 
@@ -52,6 +53,18 @@ def weighted_mean(terms: Tensor, mask: Tensor | None) -> Tensor:
         return terms.mean()
     weight = mask.to(terms.dtype)
     return (terms * weight).sum() / (weight.sum() * terms.shape[1]).clamp(min=1)
+
+
+def per_channel(numbers: Tensor, logits: Tensor, what: str) -> Tensor:
+    """``numbers`` ``(1,)`` or ``(K,)`` shaped to multiply ``logits`` ``(B, K, *S)``.
+
+    Raises:
+        SpecError: If there are neither one nor ``K``; the message starts with ``what``.
+    """
+    channels = logits.shape[1]
+    if len(numbers) not in (1, channels):
+        raise SpecError(f"{what}: expected one number or {channels}, got {len(numbers)}")
+    return numbers.expand(channels).reshape(1, channels, *[1] * (logits.ndim - 2))
 
 
 def _unless_all(mask: Tensor) -> Tensor | None:

@@ -1,0 +1,82 @@
+"""Non-negative positive-unlabelled risk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from inklings.errors import SpecError
+from inklings.losses.base import per_channel
+from inklings.losses.risk import (
+    Surrogate,
+    Unlabelled,
+    check_choices,
+    check_prior,
+    class_mean,
+    groups,
+    losses_of,
+    non_negative,
+)
+from inklings.tensors import Batch, Output
+
+
+class NNPU(nn.Module):
+    """Positive-unlabelled risk whose negative part may not become negative (Kiryo 2017).
+
+    ``R = R_p + R_n`` with ``R_p = pi E_P[l(f)]`` and ``R_n = E_U[l(-f)] - pi E_P[l(-f)]``, per
+    channel. ``R_n`` estimates a risk, so once ``R_n < -beta`` the network has memorised the
+    labelled positives: the value is then ``R_p - beta`` and the gradient that of ``-gamma R_n``.
+
+    ``unlabelled="all"`` counts every valid sample into ``E_U``, so ``prior`` is P(y = 1) of the
+    images; ``"rest"`` only what was not labelled, and ``prior`` speaks of those.
+
+    Attributes:
+        steps: Decisions taken in training so far: one per channel and batch (int64 scalar).
+        clips: How many of them clipped. A share near 1 means that ``prior`` is too large.
+
+    Unknown samples: read, as unlabelled. Invalid ones: in no mean. No labelled positive in the
+    batch: ``E_U[l(-f)]``.
+    """
+
+    exclusive = False
+    reads_unlabelled = True
+    prior: Tensor
+    steps: Tensor
+    clips: Tensor
+
+    def __init__(
+        self,
+        prior: float | Sequence[float],
+        beta: float = 0.0,
+        gamma: float = 1.0,
+        surrogate: Surrogate = "sigmoid",
+        unlabelled: Unlabelled = "all",
+    ) -> None:
+        super().__init__()
+        check_choices("nnpu", surrogate, unlabelled)
+        if beta < 0 or not 0 <= gamma <= 1:
+            raise SpecError(
+                f"loss nnpu: expected beta >= 0 and gamma in [0, 1], got {beta} and {gamma}"
+            )
+        self.beta, self.gamma = beta, gamma
+        self.surrogate: Surrogate = surrogate
+        self.unlabelled: Unlabelled = unlabelled
+        self.register_buffer("prior", check_prior("nnpu", prior), persistent=False)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64), persistent=False)
+        self.register_buffer("clips", torch.zeros((), dtype=torch.int64), persistent=False)
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        """Scalar risk of logits and values ``(B, K, *S)``."""
+        as_positive, as_negative = losses_of(output.logits, self.surrogate)
+        who = groups(output, batch, self.unlabelled)
+        prior = per_channel(self.prior, output.logits, "loss nnpu: prior").flatten()
+        positive = prior * class_mean(as_positive, who.positive)
+        unlabelled = class_mean(as_negative, who.unlabelled)
+        negative = unlabelled - prior * class_mean(as_negative, who.positive)
+        risk, clipped = non_negative(positive, negative, self.beta, self.gamma)
+        if self.training:
+            self.steps += clipped.numel()
+            self.clips += clipped.sum()
+        return risk.mean()

@@ -1,0 +1,79 @@
+"""Positive-negative-unlabelled risk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from inklings.errors import SpecError
+from inklings.losses.base import per_channel
+from inklings.losses.risk import (
+    Surrogate,
+    Unlabelled,
+    check_choices,
+    check_prior,
+    class_mean,
+    groups,
+    losses_of,
+    non_negative,
+)
+from inklings.tensors import Batch, Output
+
+
+class PNU(nn.Module):
+    """Supervised risk mixed with the risk of one class against the unlabelled (Sakai 2017).
+
+    ``R = (1 - eta) R_PN + eta R_PU`` for ``eta >= 0`` and ``(1 + eta) R_PN - eta R_NU`` below,
+    per channel, with
+
+    - ``R_PN = pi E_P[l(f)] + (1 - pi) E_N[l(-f)]``,
+    - ``R_PU = pi E_P[l(f)] + (E_U[l(-f)] - pi E_P[l(-f)])``,
+    - ``R_NU = (1 - pi) E_N[l(-f)] + (E_U[l(f)] - (1 - pi) E_N[l(f)])``.
+
+    So ``eta`` is 0 for plain supervision, 1 for PU and -1 for NU learning. Negatives are known
+    samples with a value of at most 0.5. With ``clip`` the bracket is kept from becoming negative
+    in the way of `NNPU` with ``beta = 0`` and ``gamma = 1``, which the paper does not do.
+
+    Unknown samples: read, as unlabelled. Invalid ones: in no mean. A group that is missing from
+    the batch contributes 0.
+    """
+
+    exclusive = False
+    reads_unlabelled = True
+    prior: Tensor
+
+    def __init__(
+        self,
+        prior: float | Sequence[float],
+        eta: float = 0.5,
+        clip: bool = False,
+        surrogate: Surrogate = "sigmoid",
+        unlabelled: Unlabelled = "all",
+    ) -> None:
+        super().__init__()
+        check_choices("pnu", surrogate, unlabelled)
+        if not -1 <= eta <= 1:
+            raise SpecError(f"loss pnu: expected eta in [-1, 1], got {eta}")
+        self.eta, self.clip = eta, clip
+        self.surrogate: Surrogate = surrogate
+        self.unlabelled: Unlabelled = unlabelled
+        self.register_buffer("prior", check_prior("pnu", prior), persistent=False)
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        """Scalar risk of logits and values ``(B, K, *S)``."""
+        as_positive, as_negative = losses_of(output.logits, self.surrogate)
+        who = groups(output, batch, self.unlabelled)
+        prior = per_channel(self.prior, output.logits, "loss pnu: prior").flatten()
+        positive = prior * class_mean(as_positive, who.positive)
+        negative = (1 - prior) * class_mean(as_negative, who.negative)
+        supervised = positive + negative
+        if self.eta >= 0:
+            sure, wrong = positive, prior * class_mean(as_negative, who.positive)
+            unsure = class_mean(as_negative, who.unlabelled) - wrong
+        else:
+            sure, wrong = negative, (1 - prior) * class_mean(as_positive, who.negative)
+            unsure = class_mean(as_positive, who.unlabelled) - wrong
+        partial = non_negative(sure, unsure, 0.0, 1.0)[0] if self.clip else sure + unsure
+        share = abs(self.eta)
+        return ((1 - share) * supervised + share * partial).mean()

@@ -1,0 +1,115 @@
+"""Partial risks, from which the positive-unlabelled losses are put together.
+
+Notation of the papers: ``f`` is the logit, ``l(f)`` the loss of calling a sample positive,
+``l(-f)`` of calling it negative; ``pi`` is the class prior P(y = 1); ``E_P``, ``E_N`` and ``E_U``
+are means over the labelled positives, labelled negatives and unlabelled samples of a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inklings.errors import SpecError
+from inklings.losses.base import valid_mask
+from inklings.tensors import Batch, Output
+
+Surrogate = Literal["sigmoid", "logistic"]
+Unlabelled = Literal["all", "rest"]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Who is who in a batch: bool, ``(B, K, *S)``, or ``(B, 1, *S)`` for the unlabelled.
+
+    ``unlabelled`` is None if it is every sample of the batch.
+    """
+
+    positive: Tensor
+    negative: Tensor
+    unlabelled: Tensor | None
+
+
+def groups(output: Output, batch: Batch, unlabelled: Unlabelled) -> Groups:
+    """The labelled positives, labelled negatives and unlabelled samples of a batch.
+
+    With ``all`` every valid sample counts as unlabelled, as when some of the positives of one
+    sample were marked (censoring); with ``rest`` only those that were not labelled.
+    """
+    valid = valid_mask(output, batch)
+    known = batch.known if valid is None else batch.known & valid
+    above = batch.value > 0.5
+    everything = valid if unlabelled == "all" else _rest(batch.known, valid)
+    return Groups(above & known, ~above & known, everything)
+
+
+def class_mean(terms: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean per channel ``(K,)`` of ``terms`` ``(B, K, *S)`` where ``mask`` is True.
+
+    Zero, and still differentiable, for a channel without any.
+    """
+    axes = (0, *range(2, terms.ndim))
+    if mask is None:
+        return terms.mean(axes)
+    weight = mask.to(terms.dtype)
+    return (terms * weight).sum(axes) / weight.sum(axes).clamp(min=1)
+
+
+def losses_of(logits: Tensor, surrogate: Surrogate) -> tuple[Tensor, Tensor]:
+    """``l(f)`` and ``l(-f)``: 1 / (1 + e^f) for ``sigmoid``, log(1 + e^-f) for ``logistic``."""
+    logits = logits.float()
+    if surrogate == "sigmoid":
+        return torch.sigmoid(-logits), torch.sigmoid(logits)
+    return F.softplus(-logits), F.softplus(logits)
+
+
+def non_negative(sure: Tensor, unsure: Tensor, beta: float, gamma: float) -> tuple[Tensor, Tensor]:
+    """``sure + unsure``, where ``unsure`` estimates a risk and so should not be negative.
+
+    As published with nnPU (Kiryo 2017, algorithm 1 and its code): where ``unsure < -beta`` the
+    value is ``sure - beta``, while the gradient is that of ``-gamma * unsure``, which undoes the
+    overfitting that made it negative.
+
+    Returns:
+        The risk, and where it was clipped (bool).
+    """
+    clipped = unsure < -beta
+    value = torch.where(clipped, sure - beta, sure + unsure).detach()
+    driver = torch.where(clipped, -gamma * unsure, sure + unsure)
+    return value + (driver - driver.detach()), clipped
+
+
+def check_prior(loss: str, prior: float | Sequence[float]) -> Tensor:
+    """``prior`` as ``(1,)`` or ``(K,)`` float32.
+
+    Raises:
+        SpecError: If it is not one number per channel between 0 and 1.
+    """
+    numbers = list(prior) if isinstance(prior, Sequence) and not isinstance(prior, str) else [prior]
+    if not numbers or not all(isinstance(p, int | float) and 0 < p < 1 for p in numbers):
+        raise SpecError(
+            f"loss {loss}: expected prior to be the share of positives, between 0 and 1 "
+            f"(or one per channel), got {prior!r}; estimate it by 'inklings prior'"
+        )
+    return torch.tensor(numbers, dtype=torch.float32)
+
+
+def check_choices(loss: str, surrogate: str, unlabelled: str) -> None:
+    """Refuse unknown values of the two options that these losses share.
+
+    Raises:
+        SpecError: Naming the values there are.
+    """
+    if surrogate not in ("sigmoid", "logistic"):
+        raise SpecError(f"loss {loss}: surrogate: expected sigmoid or logistic, got {surrogate!r}")
+    if unlabelled not in ("all", "rest"):
+        raise SpecError(f"loss {loss}: unlabelled: expected all or rest, got {unlabelled!r}")
+
+
+def _rest(known: Tensor, valid: Tensor | None) -> Tensor:
+    return ~known if valid is None else valid & ~known

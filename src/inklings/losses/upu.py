@@ -1,0 +1,59 @@
+"""Unbiased positive-unlabelled risk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from inklings.losses.base import per_channel
+from inklings.losses.risk import (
+    Surrogate,
+    Unlabelled,
+    check_choices,
+    check_prior,
+    class_mean,
+    groups,
+    losses_of,
+)
+from inklings.tensors import Batch, Output
+
+
+class UPU(nn.Module):
+    """Unbiased estimate of the supervised risk without negatives (du Plessis 2015).
+
+    ``R = pi E_P[l(f)] + E_U[l(-f)] - pi E_P[l(-f)]``: in expectation the risk of a training with
+    all labels, because ``E_U = pi E_P + (1 - pi) E_N``. It can become negative, and a flexible
+    network will make it so; `NNPU` is the answer to that.
+
+    ``surrogate="logistic"`` is the paper's convex case, which is not bounded below; the default is
+    the sigmoid of the later literature. ``unlabelled="all"`` counts every valid sample into
+    ``E_U``, so ``prior`` is P(y = 1) of the images; ``"rest"`` only what was not labelled.
+
+    Unknown samples: read, as unlabelled. Invalid ones: in no mean. No labelled positive in the
+    batch: ``E_U[l(-f)]``.
+    """
+
+    exclusive = False
+    reads_unlabelled = True
+    prior: Tensor
+
+    def __init__(
+        self,
+        prior: float | Sequence[float],
+        surrogate: Surrogate = "sigmoid",
+        unlabelled: Unlabelled = "all",
+    ) -> None:
+        super().__init__()
+        check_choices("upu", surrogate, unlabelled)
+        self.surrogate: Surrogate = surrogate
+        self.unlabelled: Unlabelled = unlabelled
+        self.register_buffer("prior", check_prior("upu", prior), persistent=False)
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        """Scalar risk of logits and values ``(B, K, *S)``."""
+        as_positive, as_negative = losses_of(output.logits, self.surrogate)
+        who = groups(output, batch, self.unlabelled)
+        prior = per_channel(self.prior, output.logits, "loss upu: prior").flatten()
+        labelled = class_mean(as_positive - as_negative, who.positive)
+        return (prior * labelled + class_mean(as_negative, who.unlabelled)).mean()
