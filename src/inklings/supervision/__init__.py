@@ -1,0 +1,14 @@
+"""Supervision: what the labels of a case tell the learner; one file per kind, one line here."""
+
+from inklings.registry import Registry
+from inklings.supervision.base import Supervision
+
+SUPERVISIONS: Registry[Supervision] = Registry(
+    "supervision",
+    {
+        "auto": "inklings.supervision.auto:Auto",
+        "full": "inklings.supervision.full:Full",
+        "partial": "inklings.supervision.partial:Partial",
+        "positive_unlabelled": "inklings.supervision.positive_unlabelled:PositiveUnlabelled",
+    },
+)

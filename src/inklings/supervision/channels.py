@@ -1,0 +1,61 @@
+"""From an annotation to the channels of a target, common to all kinds of supervision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.cases.case import Case
+from inklings.errors import LabelError
+from inklings.geometry import Geometry
+from inklings.labels.depth import relative_depth
+from inklings.labels.kinds import BagLabel
+from inklings.labels.rasterise import Annotation, BoxRule, annotate
+from inklings.supervision.base import Target
+
+CORE = "core"
+_CORE_DEPTH = 0.5
+
+
+def channels(classes: Sequence[str], cores: bool) -> tuple[str, ...]:
+    """Names of the channels of a target: the classes, then ``core`` where asked for."""
+    return (*classes, CORE) if cores else tuple(classes)
+
+
+def draw(case: Case, geometry: Geometry, classes: Sequence[str], boxes: BoxRule) -> Annotation:
+    """The annotation of the one image of ``case`` that carries labels.
+
+    Raises:
+        LabelError: If none does, or several do: their grids may differ.
+    """
+    marked = {label.image for label in case.labels if not isinstance(label, BagLabel)}
+    if len(marked) > 1:
+        raise LabelError(
+            f"case {case.id}: expected labels on one image, got labels on "
+            f"{', '.join(sorted(marked))}; keep those of one"
+        )
+    image = next(iter(marked or case.images))
+    return annotate(case, image, geometry, classes, boxes)
+
+
+def as_target(
+    annotation: Annotation, known: NDArray[np.bool_], classes: Sequence[str], cores: bool
+) -> Target:
+    """One channel per class, and one of the inner half of every object where asked for.
+
+    Args:
+        annotation: What was drawn, ``(*S)``.
+        known: ``(*S)``, where the learner may take it as a fact.
+        classes: Names, in the order of the codes of ``annotation.category``.
+        cores: Add a channel of the samples deeper than half of their object's depth, which
+            do not touch where objects do. A point or a box gives the inner half of the mark.
+    """
+    value = np.zeros((len(classes) + cores, *known.shape), np.uint8)
+    for code in range(1, len(classes) + 1):
+        value[code - 1][annotation.category == code] = 255
+    if cores:
+        value[-1][relative_depth(annotation.objects) > _CORE_DEPTH] = 255
+    value[:, ~known] = 0
+    return Target(value, known)

@@ -1,0 +1,35 @@
+"""Full supervision: every sample is a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inklings.cases.case import Case
+from inklings.errors import LabelError
+from inklings.geometry import Geometry
+from inklings.supervision.base import Target
+from inklings.supervision.channels import as_target, channels, draw
+
+
+class Full:
+    """Trust complete labels to the last sample; boxes count as if objects filled them."""
+
+    def __init__(self, classes: Sequence[str], cores: bool = False) -> None:
+        self.classes = tuple(classes)
+        self.cores = cores
+        self.channels = channels(classes, cores)
+
+    def target(self, case: Case, geometry: Geometry) -> Target:
+        """``value`` ``(K, *S)`` and ``known`` ``(*S)``, True everywhere.
+
+        Raises:
+            LabelError: If the labels of the case are not complete.
+        """
+        annotation = draw(case, geometry, self.classes, "filled")
+        if not (annotation.exhaustive and annotation.known.all()):
+            share = annotation.known.mean()
+            raise LabelError(
+                f"case {case.id}: expected complete labels for supervision 'full', got labels that "
+                f"speak of {share:.1%} of the samples; use supervision 'auto', or complete them"
+            )
+        return as_target(annotation, annotation.known, self.classes, self.cores)

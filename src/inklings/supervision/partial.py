@@ -1,0 +1,32 @@
+"""Partial supervision: only what was annotated is a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inklings.cases.case import Case
+from inklings.geometry import Geometry
+from inklings.supervision.base import Target
+from inklings.supervision.channels import as_target, channels, draw
+
+
+class Partial:
+    """Facts where labels speak, nothing elsewhere.
+
+    Of a box, an ellipse of half its size is the object, outside is not, and the rest of the
+    box is not known. Of a point only its disc is known.
+    """
+
+    def __init__(self, classes: Sequence[str], cores: bool = False) -> None:
+        self.classes = tuple(classes)
+        self.cores = cores
+        self.channels = channels(classes, cores)
+
+    def target(self, case: Case, geometry: Geometry) -> Target:
+        """``value`` ``(K, *S)`` and ``known`` ``(*S)``.
+
+        Raises:
+            LabelError: If nothing in the case is annotated.
+        """
+        annotation = draw(case, geometry, self.classes, "ellipse")
+        return as_target(annotation, annotation.known, self.classes, self.cores)

@@ -1,0 +1,31 @@
+"""Positive-unlabelled supervision: what was marked is there; the rest may or may not be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inklings.cases.case import Case
+from inklings.geometry import Geometry
+from inklings.supervision.base import Target
+from inklings.supervision.channels import as_target, channels, draw
+
+
+class PositiveUnlabelled:
+    """Marked samples are known positives; every other sample is unlabelled.
+
+    For complete masks too: the choice for labels of which it is suspected that much is missing.
+    """
+
+    def __init__(self, classes: Sequence[str], cores: bool = False) -> None:
+        self.classes = tuple(classes)
+        self.cores = cores
+        self.channels = channels(classes, cores)
+
+    def target(self, case: Case, geometry: Geometry) -> Target:
+        """``value`` ``(K, *S)`` and ``known`` ``(*S)``, True on positives only.
+
+        Raises:
+            LabelError: If nothing in the case is annotated.
+        """
+        annotation = draw(case, geometry, self.classes, "ellipse")
+        return as_target(annotation, annotation.category > 0, self.classes, self.cores)

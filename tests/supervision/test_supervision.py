@@ -1,0 +1,184 @@
+"""Contract of every supervision, and what each makes of each kind of label."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inklings.cases.case import Case
+from inklings.errors import LabelError
+from inklings.geometry import Geometry
+from inklings.labels.files import write_mask
+from inklings.labels.kinds import BagLabel, BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
+from inklings.labels.rasterise import annotate
+from inklings.supervision import SUPERVISIONS
+from inklings.supervision.base import Target
+
+GRID = Geometry((24, 32))
+CLASSES = ("nucleus",)
+
+
+def case(*labels: Label) -> Case:
+    return Case("c1", "p1", {"image": Path("image.png")}, labels)
+
+
+@pytest.fixture
+def mask(tmp_path: Path) -> Callable[[str], MaskLabel]:
+    """A mask of one square object of 8 x 8 of the given extent; partial: left half labelled."""
+
+    def make(extent: str) -> MaskLabel:
+        array = np.zeros(GRID.shape, np.uint16)
+        array[4:12, 4:12] = 1
+        if extent == "partial":
+            array[:, 16:] = 65535
+        write_mask(tmp_path / f"{extent}.png", array)
+        return MaskLabel(tmp_path / f"{extent}.png", "image", "instances", CLASSES, extent)
+
+    return make
+
+
+def target(name: str, *labels: Label, cores: bool = False) -> Target:
+    build = SUPERVISIONS.build(name, {"classes": CLASSES, "cores": cores})
+    return build.target(case(*labels), GRID)
+
+
+@pytest.mark.parametrize("cores", [False, True])
+@pytest.mark.parametrize("name", sorted(SUPERVISIONS))
+@pytest.mark.parametrize("kind", ["complete", "partial", "positives", "box", "point", "polygon"])
+def test_known_is_never_true_where_nothing_was_annotated(
+    name: str, kind: str, cores: bool, mask: Callable[[str], MaskLabel]
+) -> None:
+    marks: dict[str, Label] = {
+        "box": BoxLabel("image", "nucleus", (4, 4), (12, 12)),
+        "point": PointLabel("image", "nucleus", (8, 8)),
+        "polygon": PolygonLabel("image", "nucleus", ((4, 4), (4, 12), (12, 8))),
+    }
+    label = marks.get(kind) or mask(kind)
+    said = annotate(case(label), "image", GRID, CLASSES).known
+    try:
+        told = target(name, label, cores=cores)
+    except LabelError:
+        assert name == "full"
+        return
+    assert not (told.known & ~said).any()
+    assert told.value.shape == (1 + cores, *GRID.shape)
+    assert told.value.dtype == np.uint8
+    assert not told.value[:, ~told.known].any()
+    assert (told.value[-1] <= told.value[0]).all()
+
+
+def test_full_tells_everything_and_names_the_case_when_it_cannot(
+    mask: Callable[[str], MaskLabel],
+) -> None:
+    told = target("full", mask("complete"))
+    assert told.known.all()
+    assert told.value.sum() == 64 * 255
+    for extent, share in [("partial", "50.0%"), ("positives", "8.3%")]:
+        with pytest.raises(LabelError, match=f"case c1.*'full'.*{share}.*supervision 'auto'"):
+            target("full", mask(extent))
+
+
+def test_partial_boxes_are_half_an_ellipse_an_unknown_rim_and_a_known_outside() -> None:
+    told = target("partial", BoxLabel("image", "nucleus", (4, 4), (20, 20)))
+    positive = told.value[0] == 255
+    assert positive.sum() == pytest.approx(np.pi * 4 * 4, rel=0.1)
+    assert told.known.sum() == 24 * 32 - 16 * 16 + positive.sum()
+
+
+def test_positive_unlabelled_never_states_a_negative(mask: Callable[[str], MaskLabel]) -> None:
+    for extent in ("complete", "positives", "partial"):
+        told = target("positive_unlabelled", mask(extent))
+        assert (told.known == (told.value[0] == 255)).all()
+        assert told.known.sum() == 64
+
+
+@pytest.mark.parametrize(
+    ("extent", "like"),
+    [("complete", "full"), ("partial", "partial"), ("positives", "positive_unlabelled")],
+)
+def test_auto_goes_by_the_labels_of_the_case(
+    extent: str, like: str, mask: Callable[[str], MaskLabel]
+) -> None:
+    auto, other = (target(n, mask(extent), cores=True) for n in ("auto", like))
+    assert (auto.known == other.known).all()
+    assert (auto.value == other.value).all()
+
+
+def test_auto_makes_negatives_of_absence_and_nothing_of_presence() -> None:
+    assert target("auto", BagLabel("nucleus", False)).known.all()
+    assert not target("auto", BagLabel("nucleus", False)).value.any()
+    assert not target("auto", BagLabel("nucleus", True)).known.any()
+    assert not target("auto").known.any()
+    assert not target("auto", BagLabel("something else", False)).known.any()
+
+
+def test_auto_needs_every_class_absent_before_it_calls_a_sample_background() -> None:
+    auto = SUPERVISIONS.build("auto", {"classes": ("a", "b")})
+    assert not auto.target(case(BagLabel("a", False)), GRID).known.any()
+    assert auto.target(case(BagLabel("a", False), BagLabel("b", False)), GRID).known.all()
+
+
+def test_auto_refuses_labels_that_deny_each_other() -> None:
+    with pytest.raises(LabelError, match="case c1: labels mark 'nucleus' and a bag label"):
+        target("auto", PointLabel("image", "nucleus", (8, 8)), BagLabel("nucleus", False))
+
+
+def test_one_cohort_mixes_full_partial_boxes_points_and_bags(
+    mask: Callable[[str], MaskLabel],
+) -> None:
+    cases = [
+        (mask("complete"),),
+        (mask("partial"),),
+        (BoxLabel("image", "nucleus", (4, 4), (12, 12)),),
+        (PointLabel("image", "nucleus", (8, 8)),),
+        (BagLabel("nucleus", True),),
+        (BagLabel("nucleus", False),),
+    ]
+    known = [int(target("auto", *labels, cores=True).known.sum()) for labels in cases]
+    disc, ellipse, everything = 21, 12, 24 * 32
+    assert known == [everything, everything // 2, everything - 64 + ellipse, disc, 0, everything]
+
+
+def test_several_labels_of_a_case_add_up(mask: Callable[[str], MaskLabel]) -> None:
+    told = target("auto", mask("partial"), PointLabel("image", "nucleus", (20, 25)))
+    assert told.known.sum() == 24 * 16 + 21
+    assert (told.value[0] == 255).sum() == 64 + 21
+
+
+def test_cores_part_touching_objects(tmp_path: Path) -> None:
+    array = np.zeros(GRID.shape, np.uint16)
+    array[4:12, 4:12], array[4:12, 12:20] = 1, 2
+    write_mask(tmp_path / "m.png", array)
+    label = MaskLabel(tmp_path / "m.png", "image", "instances", CLASSES)
+    told = target("full", label, cores=True)
+    assert SUPERVISIONS.build("full", {"classes": CLASSES, "cores": True}).channels == (
+        "nucleus",
+        "core",
+    )
+    # the largest depth of an 8 x 8 square is 4, so samples of depth 3 and 4 are core
+    assert (told.value[1] == 255).sum() == 2 * 4 * 4
+    assert not told.value[1][:, 10:14].any()
+
+
+def test_cores_of_a_class_mask_are_those_of_its_components(tmp_path: Path) -> None:
+    array = np.zeros(GRID.shape, np.uint8)
+    array[4:12, 4:12], array[14:17, 20:23] = 1, 1
+    write_mask(tmp_path / "m.png", array)
+    told = target("full", MaskLabel(tmp_path / "m.png", "image", "classes", CLASSES), cores=True)
+    assert (told.value[1] == 255).sum() == 16 + 1
+
+
+def test_classes_have_a_channel_each(tmp_path: Path) -> None:
+    array = np.zeros(GRID.shape, np.uint8)
+    array[0], array[1:3] = 1, 2
+    write_mask(tmp_path / "m.png", array)
+    label = MaskLabel(tmp_path / "m.png", "image", "classes", ("a", "b"))
+    told = SUPERVISIONS.build("auto", {"classes": ("a", "b")}).target(case(label), GRID)
+    assert [(channel == 255).sum() for channel in told.value] == [32, 64]
+
+
+def test_labels_on_two_images_are_refused() -> None:
+    labels = (PointLabel("t1", "nucleus", (1, 1)), PointLabel("t2", "nucleus", (1, 1)))
+    with pytest.raises(LabelError, match="expected labels on one image, got labels on t1, t2"):
+        target("auto", *labels)
