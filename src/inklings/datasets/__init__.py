@@ -1,0 +1,18 @@
+"""Public datasets and folders of pictures: what lies on disk becomes a cohort.
+
+One file per dataset, one line here. Each is a `Dataset`: it lists its items and converts one of
+them; `importing.run` does the rest (both cores, bounded memory, resuming, the report of findings).
+"""
+
+from __future__ import annotations
+
+from inklings.datasets.importing import Dataset
+from inklings.registry import Registry
+
+DATASETS: Registry[Dataset] = Registry(
+    "dataset",
+    {
+        "dsb2018": "inklings.datasets.dsb2018:Dsb2018",
+        "folder": "inklings.datasets.folder:Folder",
+    },
+)

@@ -1,0 +1,163 @@
+"""Files that may lie in a folder or in a zip archive, read alike.
+
+An archive's directory is read once, by the process that plans; an `Entry` then knows where its
+bytes lie, so that the processes that convert need no directory of 20,000 names each.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from inklings.errors import DataError, ReaderError
+from inklings.files import written
+
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+_SLACK = 256  # local headers may carry a longer extra field than the directory says
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file.
+
+    Attributes:
+        container: The archive, or the folder.
+        name: Path within the container, with ``/``.
+        size: Bytes that it takes on disk.
+        stamp: Changes when the content does: CRC in an archive, time of change in a folder.
+        offset: Where its local header starts in the archive; None in a folder.
+        method: How the archive compressed it: 0 stored, 8 deflated.
+    """
+
+    container: Path
+    name: str
+    size: int
+    stamp: int
+    offset: int | None = None
+    method: int = 0
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The components of ``name``."""
+        return tuple(self.name.split("/"))
+
+    def __str__(self) -> str:
+        return f"{self.container.name}/{self.name}"
+
+
+def read(entry: Entry) -> bytes:
+    """The bytes of one file.
+
+    Raises:
+        ReaderError: If they are cut short, damaged, or compressed in an unknown way.
+    """
+    if entry.offset is None:
+        try:
+            return (entry.container / entry.name).read_bytes()
+        except OSError as error:
+            raise ReaderError(f"{entry}: {error.strerror}") from None
+    guess = _LOCAL_HEADER.size + len(entry.name.encode()) + _SLACK + entry.size
+    block = os.pread(_descriptor(entry.container), guess, entry.offset)
+    if len(block) < _LOCAL_HEADER.size:
+        raise ReaderError(f"{entry}: the archive is cut short")
+    _, name, extra = _LOCAL_HEADER.unpack_from(block)
+    start = _LOCAL_HEADER.size + name + extra
+    data = block[start : start + entry.size]
+    if len(data) < entry.size:
+        data = os.pread(_descriptor(entry.container), entry.size, entry.offset + start)
+    try:
+        data = zlib.decompress(data, -15) if entry.method == zipfile.ZIP_DEFLATED else data
+    except zlib.error as error:
+        raise ReaderError(f"{entry}: damaged in the archive ({error})") from None
+    if zlib.crc32(data) != entry.stamp:
+        raise ReaderError(f"{entry}: damaged in the archive (its checksum differs)")
+    return data
+
+
+@functools.lru_cache(maxsize=8)
+def _descriptor(path: Path) -> int:
+    return os.open(path, os.O_RDONLY)
+
+
+def entries(path: Path, scratch: Path) -> list[Entry]:
+    """All files under a folder or in an archive, and in the archives therein, by name.
+
+    Args:
+        path: Folder or zip archive.
+        scratch: Where archives within archives are unpacked to; never listed itself.
+
+    Raises:
+        DataError: If there is nothing at ``path``, or a file there is no zip archive.
+    """
+    if path.is_dir():
+        found = list(_in_folder(path, scratch))
+    elif path.is_file():
+        found = list(_in_archive(path, scratch))
+    else:
+        raise DataError(f"expected a zip archive or a folder at {path}, but there is nothing")
+    return sorted(found, key=lambda entry: (entry.container, entry.name))
+
+
+def _in_folder(folder: Path, scratch: Path) -> Iterator[Entry]:
+    for here, folders, files in os.walk(folder):
+        folders[:] = [f for f in folders if not _is_clutter(f) and Path(here, f) != scratch.parent]
+        for file in files:
+            path = Path(here, file)
+            if _is_clutter(file):
+                continue
+            if path.suffix.lower() == ".zip":
+                if path.stem not in folders:  # else it has been extracted beside itself
+                    yield from _in_archive(path, scratch)
+                continue
+            stat = path.stat()
+            name = path.relative_to(folder).as_posix()
+            yield Entry(folder, name, stat.st_size, stat.st_mtime_ns)
+
+
+def _in_archive(path: Path, scratch: Path) -> Iterator[Entry]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if info.is_dir() or any(map(_is_clutter, info.filename.split("/"))):
+                    continue
+                if info.flag_bits & 1 or info.compress_type not in (0, zipfile.ZIP_DEFLATED):
+                    raise DataError(
+                        f"{path}: {info.filename} is encrypted or compressed in a rare way; "
+                        "extract the archive and give the folder"
+                    )
+                if info.filename.lower().endswith(".zip"):
+                    yield from _in_archive(unpacked(archive, info, scratch), scratch)
+                    continue
+                yield Entry(
+                    path,
+                    info.filename,
+                    info.compress_size,
+                    info.CRC,
+                    info.header_offset,
+                    info.compress_type,
+                )
+    except zipfile.BadZipFile as error:
+        raise DataError(
+            f"expected a zip archive at {path}, got another file or one that is cut short "
+            f"({error}); download it again or give the extracted folder"
+        ) from None
+
+
+def unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, scratch: Path) -> Path:
+    """Copy one file out of an archive into ``scratch``, unless it is there already."""
+    path = scratch / info.filename
+    if not path.is_file() or path.stat().st_size != info.file_size:
+        with written(path) as temporary, archive.open(info) as source, temporary.open("wb") as to:
+            shutil.copyfileobj(source, to, 1 << 20)
+    return path
+
+
+def _is_clutter(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"

@@ -1,0 +1,94 @@
+"""What an import found wrong with the data: a table of kinds, and the record of one occurrence."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from inklings.files import write_json, write_text
+
+LEFT_OUT = "left out"
+
+KINDS: dict[str, tuple[str, str]] = {
+    "no image": (LEFT_OUT, "masks or label rows without an image"),
+    "several images": (LEFT_OUT, "more than one image under one id"),
+    "unreadable image": (LEFT_OUT, "the image does not decode"),
+    "unreadable mask": (LEFT_OUT, "a mask does not decode"),
+    "unreadable labels": (LEFT_OUT, "a label row does not decode"),
+    "mask shape": (LEFT_OUT, "a mask of another size than its image"),
+    "mask values": (LEFT_OUT, "a mask with more than one value besides 0"),
+    "too many objects": (LEFT_OUT, "more objects than 16 bits can number"),
+    "mask value": ("taken as 255", "a mask whose one value besides 0 is not 255"),
+    "alpha": ("alpha dropped", "an alpha plane that is not 255 everywhere"),
+    "empty mask": ("mask skipped", "a mask without a single sample"),
+    "overlap": ("smaller wins", "samples that belong to several masks"),
+    "hidden mask": ("mask skipped", "a mask that smaller ones cover completely"),
+    "labels disagree": ("masks taken", "samples where the table of run lengths says otherwise"),
+    "no mask": ("unlabelled", "an image without a mask"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Attributes:
+        case: Id of the case.
+        kind: A key of `KINDS`, which says what follows from it.
+        detail: Which file, which numbers.
+        count: How many masks, files or samples it concerns.
+    """
+
+    case: str
+    kind: str
+    detail: str
+    count: int = 1
+
+    @property
+    def consequence(self) -> str:
+        """What the import did about it."""
+        return KINDS[self.kind][0]
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether the case was left out of the cohort."""
+        return self.consequence == LEFT_OUT
+
+    def to_json(self) -> dict[str, Any]:
+        """As a record of plain values."""
+        return {**asdict(self), "consequence": self.consequence}
+
+
+def write(findings: Sequence[Finding], folder: Path) -> None:
+    """Write ``import_findings.json`` and ``import_findings.csv``."""
+    rows = [finding.to_json() for finding in findings]
+    write_json(folder / "import_findings.json", {"summary": summary(findings), "findings": rows})
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, ("case", "kind", "consequence", "count", "detail"), lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(folder / "import_findings.csv", text.getvalue())
+
+
+def summary(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """One record per kind that occurred: in how many cases, how often, what was done."""
+    rows = []
+    for kind, (consequence, meaning) in KINDS.items():
+        mine = [finding for finding in findings if finding.kind == kind]
+        if mine:
+            rows.append(
+                {
+                    "kind": kind,
+                    "meaning": meaning,
+                    "cases": len({finding.case for finding in mine}),
+                    "count": sum(finding.count for finding in mine),
+                    "consequence": consequence,
+                }
+            )
+    return rows
