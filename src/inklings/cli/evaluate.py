@@ -1,0 +1,59 @@
+"""``inklings evaluate``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help="Folder written by 'inklings predict'.")],
+    cohort: Annotated[Path, typer.Option(help="The cohort that was predicted.")],
+    split: Annotated[
+        Literal["test", "val", "train", "all"],
+        typer.Option(help="Which part is scored; all where the cohort has no splits."),
+    ] = "test",
+    compare: Annotated[
+        Path | None, typer.Option(help="Other predictions of the same cases: a paired test.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Only this metric; repeat for several.")
+    ] = None,
+    empty: Annotated[
+        Literal["one", "skip"],
+        typer.Option(help="What a case counts where prediction and truth are both empty."),
+    ] = "one",
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="For the boundary Dice, in the unit of the distances.")
+    ] = 2.0,
+    resamples: Annotated[int, typer.Option(min=2, help="Of the bootstrap over patients.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    allow_seen: Annotated[
+        bool, typer.Option("--allow-seen", help="Score also patients that the run learnt from.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one per core.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
+) -> None:
+    """Score predictions against the reference standard, with 95 % intervals over patients."""
+    from inklings.evaluation.folders import Settings
+    from inklings.evaluation.folders import evaluate as score
+    from inklings.evaluation.intervals import Bootstrap
+    from inklings.evaluation.metric import Options
+    from inklings.evaluation.table import dump
+    from inklings.progress import note
+
+    settings = Settings(
+        split=split,
+        metrics=tuple(metric) if metric else None,
+        allow_seen=allow_seen,
+        options=Options(empty=empty, tolerance=tolerance),
+        bootstrap=Bootstrap(resamples, seed),
+        workers=workers or min(8, os.cpu_count() or 1),
+    )
+    table = score(predictions, cohort, settings, compare)
+    paths = table.write(predictions)
+    typer.echo(dump(table) if json else table.text())
+    note(f"wrote {', '.join(path.name for path in paths)} to {predictions}")

@@ -1,0 +1,279 @@
+"""Score a folder of predictions against the reference standard of a cohort."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import repeat
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from scipy import ndimage
+
+from inklings import __version__
+from inklings.cases.case import SPLITS, Case
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError, GeometryError, LabelError, SpecError
+from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
+from inklings.evaluation.metric import DEFAULT, Options
+from inklings.evaluation.pairs import Pair, Segmentation
+from inklings.evaluation.scoring import Measured, choose, differences, measure, tabulate
+from inklings.evaluation.table import Table
+from inklings.evaluation.truth import truth
+from inklings.labels.rasterise import annotate
+from inklings.predictions import Head, Prediction, predicted_cases
+from inklings.progress import note, track
+from inklings.readers import open_image
+
+Part = Literal["test", "val", "train", "all"]
+FEW = 24
+"""Below this many cases a pool of processes costs more than it saves."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a folder is scored.
+
+    Attributes:
+        split: Which part of the cohort; a cohort without splits is scored as a whole.
+        metrics: Names; None for all.
+        allow_seen: Score also patients that the run learnt from.
+        options: Policy for empty masks, tolerance of the boundary Dice (the unit is found).
+        bootstrap: How the intervals are drawn.
+        workers: Processes; 1 stays in this one.
+    """
+
+    split: Part = "test"
+    metrics: tuple[str, ...] | None = None
+    allow_seen: bool = False
+    options: Options = DEFAULT
+    bootstrap: Bootstrap = BOOTSTRAP
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """Cases of the reference standard that are predicted and asked for."""
+
+    cases: tuple[Case, ...]
+    part: str
+    split_hash: str | None
+    cohort: str
+    warnings: tuple[str, ...]
+
+
+def evaluate(
+    predictions: Path,
+    cohort: Path,
+    settings: Settings | None = None,
+    against: Path | None = None,
+) -> Table:
+    """Score predictions against the reference standard, with intervals over patients.
+
+    The reference standard is the truth attached to a weakened cohort, and the cohort itself
+    otherwise. Thresholds are those of the run: nothing is chosen here. Nothing is written;
+    see `Table.write`.
+
+    Args:
+        predictions: Folder written by ``inklings predict``.
+        cohort: Folder of the cohort that was predicted.
+        settings: What to score and how; by default the test part, with every metric.
+        against: Another folder of predictions, for a paired comparison on the same cases.
+
+    Raises:
+        SpecError: If patients are scored that the run learnt from, or a metric is unknown.
+        DataError: If cases, classes, shapes or labels do not fit together.
+    """
+    settings = settings or Settings()
+    head = Head.read(predictions)
+    chosen_cases = _select(predictions, cohort, head, settings)
+    other = Head.read(against) if against else None
+    if against and other:
+        theirs = _select(against, cohort, other, settings)
+        chosen_cases = _common(chosen_cases, theirs)
+        _require_same_classes(head, other)
+    options = replace(settings.options, unit=_unit(chosen_cases.cases))
+    chosen = choose(settings.metrics, head.classes, options)
+    measured = _measured(predictions, head, chosen_cases, settings, options)
+    table = tabulate(
+        measured, chosen, options, settings.bootstrap, _facts(predictions, head, chosen_cases)
+    )
+    if against and other:
+        theirs_measured = _measured(against, other, chosen_cases, settings, options)
+        changes = differences(measured, theirs_measured, chosen, settings.bootstrap)
+        table = replace(
+            table, changes=changes, head={**table.head, "against": other.provenance.run}
+        )
+    return table
+
+
+def read_pair(folder: Path, head: Head, case: Case) -> Pair:
+    """Prediction and reference standard of one case.
+
+    A prediction without instances gets connected components, and so is comparable.
+
+    Raises:
+        DataError: If the prediction is damaged, or does not lie on the grid of the image.
+        LabelError: If the labels of the case do not say where background is.
+    """
+    prediction = Prediction.read(folder, case.id)
+    name = next(iter(case.images))
+    with open_image(case.images[name]) as image:
+        geometry = image.geometry
+    if prediction.dense.shape[1:] != geometry.shape:
+        raise GeometryError(
+            f"case {case.id}: predicted on a grid of {prediction.dense.shape[1:]}, but "
+            f"{case.images[name].name} has {geometry.shape}; predict this cohort again"
+        )
+    said = annotate(case, name, geometry, head.classes)
+    if not said.known.all() and not (said.known & (said.category == 0)).any():
+        raise LabelError(
+            f"case {case.id}: expected a reference standard, got labels that never say where "
+            "nothing is; evaluate against the cohort with complete labels"
+        )
+    mask = np.stack([prediction.mask(head, k) for k in range(len(head.classes))])
+    codes = np.arange(1, len(head.classes) + 1).reshape(-1, *(1,) * said.category.ndim)
+    objects = np.where(said.category == 1, said.objects, 0)
+    instances = prediction.instances
+    return Pair(
+        patient=case.patient,
+        case=case.id,
+        predicted=Segmentation(
+            mask,
+            ndimage.label(mask[0])[0] if instances is None else instances,
+            prediction.dense[: len(head.classes)],
+        ),
+        reference=Segmentation(said.category == codes, objects if said.separated else None),
+        known=None if said.known.all() else said.known,
+        spacing=geometry.spacing,
+    )
+
+
+def _select(predictions: Path, cohort: Path, head: Head, settings: Settings) -> _Selection:
+    labelled, standard = Cohort.read(cohort), truth(cohort)
+    unknown = [name for name in head.classes if name not in standard.classes]
+    if unknown:
+        raise DataError(
+            f"predicted class {unknown[0]!r} is not annotated in cohort {standard.name} "
+            f"(classes: {', '.join(standard.classes)}); give the cohort that was predicted"
+        )
+    split = labelled if labelled.is_split else standard
+    part = settings.split if split.is_split else "all"
+    wanted = {case.id for case in split if part == "all" or case.split == part}
+    predicted = set(predicted_cases(predictions))
+    foreign = sorted(predicted - {case.id for case in standard})
+    if foreign:
+        raise DataError(
+            f"{len(foreign)} of {len(predicted)} predicted cases are not in cohort "
+            f"{standard.name} ({_some(foreign)}); give the cohort that was predicted"
+        )
+    cases = tuple(case for case in standard if case.id in wanted & predicted)
+    what = "cases" if part == "all" else f"{part} cases"
+    if not cases:
+        raise DataError(
+            f"none of the {len(wanted)} {what} of cohort {standard.name} is predicted in "
+            f"{predictions}; predict them, or choose a part with --split {'|'.join(SPLITS)}|all"
+        )
+    _refuse_seen(cases, head, settings)
+    warnings = []
+    if len(cases) < len(wanted):
+        warnings.append(f"{len(wanted) - len(cases)} of {len(wanted)} {what} are not predicted")
+    trained = head.provenance.split_hash
+    if trained and split.split_hash and trained != split.split_hash:
+        warnings.append(
+            f"the run was trained on split {trained}, but the cohort now has split "
+            f"{split.split_hash}"
+        )
+    for line in warnings:
+        note(f"warning: {line}")
+    return _Selection(cases, part, split.split_hash, standard.name, tuple(warnings))
+
+
+def _refuse_seen(cases: Iterable[Case], head: Head, settings: Settings) -> None:
+    seen = sorted({case.patient for case in cases} & set(head.trained_on))
+    if seen and not settings.allow_seen:
+        raise SpecError(
+            f"the run learnt from {len(seen)} of the patients to be scored ({_some(seen)}), so the "
+            "numbers would flatter; score the test part, or say --allow-seen"
+        )
+
+
+def _common(mine: _Selection, theirs: _Selection) -> _Selection:
+    ids = {case.id for case in theirs.cases}
+    cases = tuple(case for case in mine.cases if case.id in ids)
+    left = len(mine.cases) + len(theirs.cases) - 2 * len(cases)
+    if not cases:
+        raise DataError("the two folders of predictions have no case in common")
+    warnings = (f"{left} cases predicted by one run only were left out",) if left else ()
+    for line in warnings:
+        note(f"warning: {line}")
+    return replace(mine, cases=cases, warnings=mine.warnings + warnings)
+
+
+def _require_same_classes(head: Head, other: Head) -> None:
+    if head.classes != other.classes:
+        raise DataError(
+            f"expected two runs that predict the same classes, got {', '.join(head.classes)} "
+            f"and {', '.join(other.classes)}"
+        )
+
+
+def _unit(cases: Iterable[Case]) -> Literal["px", "mm"]:
+    """Millimetres where every image says its spacing, samples otherwise."""
+    for case in cases:
+        with open_image(next(iter(case.images.values()))) as image:
+            if image.geometry.spacing is None:
+                return "px"
+    return "mm"
+
+
+def _facts(predictions: Path, head: Head, selection: _Selection) -> dict[str, Any]:
+    return {
+        "cohort": selection.cohort,
+        "split": selection.part,
+        "split_hash": selection.split_hash,
+        "predictions": str(predictions),
+        "run": head.provenance.run,
+        "weights_sha256": head.provenance.weights_sha256,
+        "thresholds": list(head.thresholds),
+        "seen": len({case.patient for case in selection.cases} & set(head.trained_on)),
+        "warnings": list(selection.warnings),
+        "version": __version__,
+    }
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _measure(
+    folder: Path, head: Head, case: Case, metrics: Sequence[str] | None, options: Options
+) -> Measured:
+    """Read and measure one case; by name, so that a worker process can be told."""
+    return measure(read_pair(folder, head, case), choose(metrics, head.classes, options))
+
+
+def _measured(
+    folder: Path, head: Head, selection: _Selection, settings: Settings, options: Options
+) -> list[Measured]:
+    cases = selection.cases
+    if settings.workers < 2 or len(cases) < FEW:
+        return [
+            _measure(folder, head, case, settings.metrics, options)
+            for case in track(cases, "evaluate")
+        ]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(settings.workers, len(cases)), mp_context=context) as pool:
+        jobs = pool.map(
+            _measure,
+            repeat(folder),
+            repeat(head),
+            cases,
+            repeat(settings.metrics),
+            repeat(options),
+            chunksize=4,
+        )
+        return list(track(jobs, "evaluate", total=len(cases)))

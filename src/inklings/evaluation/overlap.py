@@ -1,0 +1,137 @@
+"""Overlap of masks: Dice, IoU, precision, recall, specificity, per case and pooled.
+
+With TP, FP, FN, TN counted over samples: Dice = 2 TP / (2 TP + FP + FN) (Dice 1945),
+IoU = TP / (TP + FP + FN) (Jaccard 1912), precision = TP / (TP + FP), recall = TP / (TP + FN),
+specificity = TN / (TN + FP). The mean of cases weighs images alike; pooled metrics weigh samples
+alike. Where a case is empty on both sides the declared policy counts (`Options.empty`); where only
+one side is empty every overlap is 0, also precision and recall whose denominator is then 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.evaluation.metric import Array, Metric, Options, mean_of_cases, ratio
+from inklings.evaluation.pairs import Pair, once
+
+Fraction = Callable[[Array], tuple[Array, Array]]
+"""Counts ``(..., [TP, FP, FN, TN])`` to numerator and denominator."""
+
+
+@once
+def counts(pair: Pair) -> NDArray[np.float64]:
+    """``(K + 1, [TP, FP, FN, TN])`` samples per class; the last row is the background."""
+    known = pair.known
+    total = (
+        pair.reference.mask.size // len(pair.reference.mask)
+        if known is None
+        else int(np.count_nonzero(known))
+    )
+    p, r = (
+        _with_background(pair.predicted.mask, known),
+        _with_background(pair.reference.mask, known),
+    )
+    axes = tuple(range(1, p.ndim))
+    both, said, true = (np.count_nonzero(mask, axis=axes) for mask in (p & r, p, r))
+    table = np.stack([both, said - both, true - both, total - said - true + both], axis=-1)
+    return table.astype(np.float64)
+
+
+def _with_background(mask: NDArray[np.bool_], known: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    background = np.logical_not(mask.any(axis=0, keepdims=True))
+    if known is not None:
+        background &= known[None]
+    return np.concatenate([mask, background])
+
+
+def dice(c: Array) -> tuple[Array, Array]:
+    """2 TP / (2 TP + FP + FN)."""
+    return 2 * c[..., 0], 2 * c[..., 0] + c[..., 1] + c[..., 2]
+
+
+def iou(c: Array) -> tuple[Array, Array]:
+    """TP / (TP + FP + FN)."""
+    return c[..., 0], c[..., 0] + c[..., 1] + c[..., 2]
+
+
+def precision(c: Array) -> tuple[Array, Array]:
+    """TP / (TP + FP): which share of what was found is true."""
+    return c[..., 0], c[..., 0] + c[..., 1]
+
+
+def recall(c: Array) -> tuple[Array, Array]:
+    """TP / (TP + FN): which share of what is true was found."""
+    return c[..., 0], c[..., 0] + c[..., 2]
+
+
+def specificity(c: Array) -> tuple[Array, Array]:
+    """TN / (TN + FP): which share of the background was left alone."""
+    return c[..., 3], c[..., 3] + c[..., 1]
+
+
+def of_case(fraction: Fraction, options: Options, pair: Pair) -> float:
+    """Value of one case under the policy for empty masks; NaN is not counted."""
+    c = counts(pair)[options.channel]
+    if c[:3].sum() == 0 and fraction is not specificity:
+        return options.both_empty
+    top, bottom = fraction(c)
+    if bottom == 0:
+        return math.nan if fraction is specificity else 0.0
+    return float(top / bottom)
+
+
+def _pooled(fraction: Fraction, sums: Array) -> Array:
+    return ratio(*fraction(sums))
+
+
+def _mean_iou(classes: int, sums: Array) -> Array:
+    """Mean over classes and background, of those that occur."""
+    values = _pooled(iou, sums.reshape(*sums.shape[:-1], classes, 4))
+    there = ~np.isnan(values)
+    return ratio(np.where(there, values, 0).sum(axis=-1), there.sum(axis=-1).astype(float))
+
+
+def metrics(options: Options) -> tuple[Metric, ...]:
+    """Dice, IoU, precision, recall and specificity, each twice, and the mean IoU.
+
+    The mean IoU is taken over the classes and the background of the pooled counts, as in
+    PASCAL VOC (Everingham 2010); it is listed with the first class.
+    """
+    fractions: tuple[tuple[str, str, Fraction], ...] = (
+        ("dice", "Dice", dice),
+        ("iou", "IoU", iou),
+        ("precision", "Precision", precision),
+        ("recall", "Recall", recall),
+        ("specificity", "Specificity", specificity),
+    )
+    means = [
+        mean_of_cases(name, f"{title}, mean of cases", partial(of_case, fraction, options))
+        for name, title, fraction in fractions
+    ]
+    pooled = [
+        Metric(
+            f"{name}_pooled",
+            f"{title}, pooled",
+            lambda pair: counts(pair)[options.channel],
+            partial(_pooled, fraction),
+        )
+        for name, title, fraction in fractions
+    ]
+    ordered = [metric for both in zip(means, pooled, strict=True) for metric in both]
+    if options.channel == 0:
+        ordered.insert(4, _mean_iou_metric())
+    return tuple(ordered)
+
+
+def _mean_iou_metric() -> Metric:
+    def summarise(sums: Array) -> Array:
+        return _mean_iou(sums.shape[-1] // 4, sums)
+
+    return Metric(
+        "miou", "Mean IoU with background, pooled", lambda pair: counts(pair).ravel(), summarise
+    )

@@ -1,0 +1,112 @@
+"""What is compared: one case, as predicted and as it should be."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.errors import GeometryError
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """One opinion about one image.
+
+    Attributes:
+        mask: ``(K, *S)`` bool, one channel per class; background is no class.
+        instances: ``(*S)`` numbers of the objects of the first class, 0 is background; None
+            where objects are not told apart.
+        probability: ``(K, *S)`` uint8, 255 is certainty; None for annotators.
+    """
+
+    mask: NDArray[np.bool_]
+    instances: NDArray[Any] | None = None
+    probability: NDArray[np.uint8] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        mask: NDArray[Any],
+        instances: NDArray[Any] | None = None,
+        probability: NDArray[Any] | None = None,
+    ) -> Segmentation:
+        """A segmentation of one class from arrays ``(*S)``; a float probability is quantised."""
+        if probability is not None and probability.dtype != np.uint8:
+            probability = np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
+        return cls(
+            np.asarray(mask).astype(bool)[None],
+            instances,
+            None if probability is None else probability[None],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Prediction and reference standard of one case.
+
+    Attributes:
+        patient: Resampled as a whole for intervals.
+        case: Identifier, for tables.
+        predicted: What the model said.
+        reference: What is held to be true.
+        known: ``(*S)``, False where the reference says nothing, which is then not scored;
+            None where it speaks everywhere.
+        spacing: Millimetres between samples, array order; None where unknown.
+
+    Raises:
+        GeometryError: If the arrays do not lie on one grid.
+    """
+
+    patient: str
+    case: str
+    predicted: Segmentation
+    reference: Segmentation
+    known: NDArray[np.bool_] | None = None
+    spacing: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        one, other = self.predicted.mask.shape, self.reference.mask.shape
+        if one != other:
+            raise GeometryError(
+                f"case {self.case}: predicted on a grid of {one}, but the reference has {other} "
+                "(classes, samples); predict this cohort again"
+            )
+        if self.known is not None and not self.known.all():
+            for side in ("predicted", "reference"):
+                object.__setattr__(self, side, _hidden(getattr(self, side), self.known))
+
+
+def _hidden(opinion: Segmentation, known: NDArray[np.bool_]) -> Segmentation:
+    """The opinion with nothing said where nothing is known."""
+    instances = opinion.instances
+    return Segmentation(
+        opinion.mask & known,
+        None if instances is None else np.where(known, instances, 0),
+        opinion.probability,
+    )
+
+
+def once(
+    function: Callable[Concatenate[Pair, P], T],
+) -> Callable[Concatenate[Pair, P], T]:
+    """Remember ``function(pair, ...)`` while the pair lives, since several metrics ask the same."""
+    memo: WeakKeyDictionary[Pair, dict[Any, T]] = WeakKeyDictionary()
+
+    @functools.wraps(function)
+    def remembered(pair: Pair, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        answers = memo.setdefault(pair, {})
+        key = (args, tuple(sorted(kwargs.items())))
+        if key not in answers:
+            answers[key] = function(pair, *args, **kwargs)
+        return answers[key]
+
+    return remembered

@@ -1,0 +1,243 @@
+"""The front door: score pairs in memory, evaluate a folder of predictions, compare two of them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from inklings.errors import DataError, SpecError
+from inklings.evaluation import METRICS
+from inklings.evaluation.calibration import reliability
+from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap, paired, sum_by_patient
+from inklings.evaluation.metric import DEFAULT, Array, Metric, Options
+from inklings.evaluation.pairs import Pair
+from inklings.evaluation.table import Change, Row, Table
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One case after measuring: small, whatever the size of the image.
+
+    Attributes:
+        sums: Per metric, the numbers that add up over cases.
+        samples: ``(K, [predicted, reference])`` samples of each class.
+    """
+
+    case: str
+    patient: str
+    sums: tuple[Array, ...]
+    samples: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which metrics are measured for which classes."""
+
+    metrics: tuple[Metric, ...]
+    labels: tuple[str, ...]
+    classes: tuple[str, ...]
+
+
+def choose(
+    names: Sequence[str] | None, classes: Sequence[str], options: Options = DEFAULT
+) -> Chosen:
+    """The metrics called ``names`` (all for None), once per class that they exist for.
+
+    Raises:
+        SpecError: If there is no metric of a name; the message names the nearest one.
+    """
+    metrics: list[Metric] = []
+    labels: list[str] = []
+    for channel, label in enumerate(classes):
+        for family in ("overlap", *(name for name in METRICS if name != "overlap")):
+            for metric in METRICS.get(family)(replace(options, channel=channel)):
+                metrics.append(metric)
+                labels.append("all" if metric.name == "miou" else label)
+    known = [metric.name for metric in metrics]
+    for name in names or ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise SpecError(f"no metric named {name!r}; {hint}")
+    keep = [i for i, name in enumerate(known) if names is None or name in names]
+    return Chosen(tuple(metrics[i] for i in keep), tuple(labels[i] for i in keep), tuple(classes))
+
+
+def measure(pair: Pair, chosen: Chosen) -> Measured:
+    """Measure one case."""
+    both = zip(pair.predicted.mask, pair.reference.mask, strict=True)
+    samples = tuple((int(np.count_nonzero(p)), int(np.count_nonzero(r))) for p, r in both)
+    sums = tuple(metric.measure(pair) for metric in chosen.metrics)
+    return Measured(pair.case, pair.patient, sums, samples)
+
+
+def score(
+    pairs: Iterable[Pair],
+    metrics: Sequence[str] | None = None,
+    *,
+    classes: Sequence[str] = ("foreground",),
+    options: Options = DEFAULT,
+    bootstrap: Bootstrap = BOOTSTRAP,
+) -> Table:
+    """Score pairs that are in memory, or come one by one.
+
+    Args:
+        pairs: May be a generator; only sums are kept.
+        metrics: Names such as ``("dice", "dice_pooled")``; None measures everything.
+        classes: Names of the channels of the masks.
+        options: Policy for empty masks, tolerance and unit of distances.
+        bootstrap: How the intervals are drawn.
+
+    Raises:
+        SpecError: If there is no metric of a name.
+        DataError: If there are no pairs.
+    """
+    chosen = choose(metrics, classes, options)
+    return tabulate([measure(pair, chosen) for pair in pairs], chosen, options, bootstrap)
+
+
+def tabulate(
+    measured: Sequence[Measured],
+    chosen: Chosen,
+    options: Options,
+    bootstrap: Bootstrap = BOOTSTRAP,
+    head: Mapping[str, Any] | None = None,
+) -> Table:
+    """Rows with intervals from measured cases; metrics that no case defines are left out."""
+    if not measured:
+        raise DataError("expected at least one case to score, got none")
+    patients = [m.patient for m in measured]
+    weights = bootstrap.weights(len(set(patients)))
+    stacked = [np.stack(column) for column in zip(*(m.sums for m in measured), strict=True)]
+    values = [m.summarise(s) for m, s in zip(chosen.metrics, stacked, strict=True)]
+    rows = [
+        _row(metric, label, sums, own, patients, weights, bootstrap)
+        for metric, label, sums, own in zip(
+            chosen.metrics, chosen.labels, stacked, values, strict=True
+        )
+        if not np.isnan(own).all()
+    ]
+    facts = {
+        "cases": len(measured),
+        "patients": len(set(patients)),
+        "classes": list(chosen.classes),
+        "empty": {"policy": options.empty, "counts": _empties(measured, chosen.classes)},
+        "tolerance": options.tolerance,
+        "unit": options.unit,
+        "resamples": bootstrap.resamples,
+        "seed": bootstrap.seed,
+        "level": bootstrap.level,
+    }
+    curves = {
+        label: {"reliability": _reliability(sums.sum(axis=0))}
+        for metric, label, sums in zip(chosen.metrics, chosen.labels, stacked, strict=True)
+        if metric.name == "ece" and sums.any()
+    }
+    return Table(tuple(rows), _lines(measured, chosen, values), {**(head or {}), **facts}, curves)
+
+
+def _row(
+    metric: Metric,
+    label: str,
+    sums: Array,
+    own: Array,
+    patients: Sequence[str],
+    weights: Array,
+    bootstrap: Bootstrap,
+) -> Row:
+    defined = ~np.isnan(own)
+    by_patient = sum_by_patient(sums, patients)
+    low, high = (
+        bootstrap.interval(metric.summarise(weights @ by_patient))
+        if len(by_patient) > 1
+        else (np.nan, np.nan)
+    )
+    return Row(
+        metric=metric.name,
+        value=float(metric.summarise(sums.sum(axis=0))),
+        low=low,
+        high=high,
+        n=int(defined.sum()),
+        patients=len({p for p, there in zip(patients, defined, strict=True) if there}),
+        unit=metric.unit,
+        label=label,
+        title=metric.title,
+        higher=metric.higher,
+    )
+
+
+def _empties(measured: Sequence[Measured], classes: Sequence[str]) -> dict[str, dict[str, int]]:
+    samples = np.array([m.samples for m in measured])
+    empty = samples == 0
+    predicted, reference = empty[..., 0], empty[..., 1]
+    return {
+        label: {
+            "both": int((predicted & reference)[:, k].sum()),
+            "reference": int((~predicted & reference)[:, k].sum()),
+            "predicted": int((predicted & ~reference)[:, k].sum()),
+        }
+        for k, label in enumerate(classes)
+    }
+
+
+def _reliability(sums: Array) -> dict[str, list[float]]:
+    bins = reliability(sums)
+    return {
+        "confidence": bins.confidence.tolist(),
+        "frequency": bins.frequency.tolist(),
+        "samples": bins.samples.tolist(),
+    }
+
+
+def _lines(
+    measured: Sequence[Measured], chosen: Chosen, values: Sequence[Array]
+) -> tuple[dict[str, Any], ...]:
+    several = len(chosen.classes) > 1
+    columns = {
+        f"{metric.name}:{label}" if several else metric.name: own
+        for metric, label, own in zip(chosen.metrics, chosen.labels, values, strict=True)
+        if metric.column and not np.isnan(own).all()
+    }
+    return tuple(
+        {
+            "case": m.case,
+            "patient": m.patient,
+            "predicted_samples": sum(p for p, _ in m.samples),
+            "reference_samples": sum(r for _, r in m.samples),
+            **{name: float(own[i]) for name, own in columns.items()},
+        }
+        for i, m in enumerate(measured)
+    )
+
+
+def differences(
+    first: Sequence[Measured],
+    second: Sequence[Measured],
+    chosen: Chosen,
+    bootstrap: Bootstrap = BOOTSTRAP,
+) -> tuple[Change, ...]:
+    """First minus second, metric by metric, over the same cases in the same order.
+
+    Raises:
+        DataError: If the cases are not the same.
+    """
+    if [m.case for m in first] != [m.case for m in second]:
+        raise DataError("expected two runs measured on the same cases, got different ones")
+    patients = [m.patient for m in first]
+    changes = []
+    for i, (metric, label) in enumerate(zip(chosen.metrics, chosen.labels, strict=True)):
+        one, other = (
+            sum_by_patient(np.stack([m.sums[i] for m in side]), patients)
+            for side in (first, second)
+        )
+        if not (one.any() and other.any()):
+            continue
+        d = paired(metric, one, other, bootstrap)
+        changes.append(
+            Change(metric.name, label, metric.title, d.first, d.second, d.value, d.low, d.high, d.p)
+        )
+    return tuple(changes)

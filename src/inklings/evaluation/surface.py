@@ -1,0 +1,90 @@
+"""Distances between borders, in samples or in millimetres.
+
+The border of a mask are its samples with a neighbour (by face) outside the mask; what lies beyond
+the image counts as outside. A distance is undefined where one side is empty, and such a case is not
+counted: the column n says how many were, and the table of empty masks says why.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from inklings.evaluation.metric import Metric, Options, mean_of_cases
+from inklings.evaluation.pairs import Pair, once
+
+
+def border(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Indices ``(N, D)`` of the border samples of ``mask``."""
+    boxes = ndimage.find_objects(mask.view(np.uint8))
+    if not boxes:
+        return np.zeros((0, mask.ndim), np.int64)
+    inside = mask[boxes[0]]
+    corner = np.array([s.start for s in boxes[0]])
+    edge = inside & ~ndimage.binary_erosion(inside)
+    points: NDArray[np.int64] = np.argwhere(edge) + corner
+    return points
+
+
+@once
+def distances(
+    pair: Pair, channel: int, unit: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """From each predicted border sample to the true border, and back; None if a side is empty."""
+    masks = pair.predicted.mask[channel], pair.reference.mask[channel]
+    scale = np.array(pair.spacing if unit == "mm" and pair.spacing else (1.0,) * masks[0].ndim)
+    p, r = (border(np.ascontiguousarray(mask)) * scale for mask in masks)
+    if not len(p) or not len(r):
+        return None
+    return cKDTree(r).query(p)[0], cKDTree(p).query(r)[0]
+
+
+def _average(options: Options, pair: Pair) -> float:
+    found = distances(pair, options.channel, options.unit)
+    return math.nan if found is None else float(np.concatenate(found).mean())
+
+
+def _hausdorff95(options: Options, pair: Pair) -> float:
+    found = distances(pair, options.channel, options.unit)
+    return math.nan if found is None else max(float(np.percentile(d, 95)) for d in found)
+
+
+def _surface_dice(options: Options, pair: Pair) -> float:
+    found = distances(pair, options.channel, options.unit)
+    if found is not None:
+        return float((np.concatenate(found) <= options.tolerance).mean())
+    masks = pair.predicted.mask[options.channel], pair.reference.mask[options.channel]
+    return 0.0 if any(mask.any() for mask in masks) else options.both_empty
+
+
+def metrics(options: Options) -> tuple[Metric, ...]:
+    """Average symmetric surface distance, Hausdorff 95 and boundary Dice at a tolerance.
+
+    ASSD is the mean over the border samples of both sides (Heimann 2009). HD95 is the larger of
+    the two directed 95th percentiles (Maier-Hein 2024, Metrics Reloaded). Boundary Dice is the
+    share of all border samples within the tolerance of the other border (Nikolov 2021, as
+    normalised surface Dice).
+    """
+    unit, within = options.unit, f"{options.tolerance:g} {options.unit}"
+    return (
+        mean_of_cases(
+            "assd",
+            "Average symmetric surface distance",
+            partial(_average, options),
+            unit=unit,
+            higher=False,
+        ),
+        mean_of_cases(
+            "hd95",
+            "Hausdorff distance, 95 %",
+            partial(_hausdorff95, options),
+            unit=unit,
+            higher=False,
+        ),
+        mean_of_cases("nsd", f"Boundary Dice within {within}", partial(_surface_dice, options)),
+    )

@@ -1,0 +1,263 @@
+"""The result of an evaluation: rows with intervals, a line per case, what it was measured on."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inklings.errors import DataError, SpecError
+from inklings.files import read_yaml, write_json, write_text
+
+_BRIEF = ("0.50", "0.75", "0.90")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric over all cases.
+
+    Attributes:
+        metric: Name for files.
+        value: NaN where no case defines it.
+        low: Lower end of the interval over patients; NaN where there are too few.
+        high: Upper end.
+        n: Cases that define it.
+        patients: Patients that these cases come from.
+        unit: ``px`` or ``mm``; empty for a share.
+        label: The class; ``all`` for what joins classes.
+        title: Name for people.
+        higher: Whether more is better.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    n: int
+    patients: int
+    unit: str
+    label: str
+    title: str
+    higher: bool = True
+
+
+@dataclass(frozen=True)
+class Change:
+    """One metric of two runs on the same cases; ``value`` is the first minus the second."""
+
+    metric: str
+    label: str
+    title: str
+    first: float
+    second: float
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everything an evaluation found.
+
+    Attributes:
+        rows: One per metric and class.
+        cases: Per case: id, patient, samples of both sides, and every metric with a column.
+        head: What was scored against what, and under which policy.
+        curves: Per class, what figures need: ``reliability``.
+        changes: Against another run, if one was given.
+    """
+
+    rows: tuple[Row, ...]
+    cases: tuple[Mapping[str, Any], ...]
+    head: Mapping[str, Any] = field(default_factory=dict)
+    curves: Mapping[str, Any] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, metric: str) -> Row:
+        """The first row of ``metric``, which is that of the first class."""
+        for row in self.rows:
+            if row.metric == metric:
+                return row
+        raise SpecError(f"no metric {metric!r} in this table; it has {', '.join(self.names)}")
+
+    def __contains__(self, metric: object) -> bool:
+        return metric in self.names
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the metrics, in order, once each."""
+        return list(dict.fromkeys(row.metric for row in self.rows))
+
+    def records(self) -> list[dict[str, Any]]:
+        """Rows for JSON: each says by itself what it was measured on; NaN becomes null."""
+        common = {
+            k: self.head[k] for k in ("cohort", "split", "split_hash", "empty") if k in self.head
+        }
+        changes = {(c.metric, c.label): c for c in self.changes}
+        records = []
+        for row in self.rows:
+            record = {**_plain(row), **common}
+            if change := changes.get((row.metric, row.label)):
+                record["change"] = _finite(_plain(change, ("second", "value", "low", "high", "p")))
+            records.append(_finite(record))
+        return records
+
+    def text(self) -> str:
+        """The table for people, about 80 columns wide."""
+        lines = [*_head_lines(self.head), ""]
+        shown = [row for row in self.rows if _is_brief(row.metric)]
+        wide = max((len(_named(row, self.rows)) for row in shown), default=0)
+        lines.append(f"{'':{wide}}     value   95 % interval         n")
+        for row in shown:
+            unit = f" {row.unit}" if row.unit else ""
+            between = f"{number(row.low)} to {number(row.high)}" if row.low == row.low else "-"
+            lines.append(
+                f"{_named(row, self.rows):{wide}}  {number(row.value):>8}   "
+                f"{between + unit:<18} {row.n:>5}"
+            )
+        if self.changes:
+            lines += ["", *_change_lines(self.changes)]
+        return "\n".join(lines)
+
+    def write(self, folder: Path) -> tuple[Path, ...]:
+        """Write ``metrics.csv``, ``cases.csv`` and ``evaluation.json`` (the whole table)."""
+        rows = [_plain(row) for row in self.rows]
+        paths = [folder / "metrics.csv", folder / "cases.csv", folder / "evaluation.json"]
+        write_text(paths[0], _csv(rows))
+        write_text(paths[1], _csv(self.cases))
+        if self.changes:
+            paths.append(folder / "compare.csv")
+            write_text(paths[-1], _csv([_plain(change) for change in self.changes]))
+        record = {
+            "head": self.head,
+            "rows": rows,
+            "cases": self.cases,
+            "curves": self.curves,
+            "changes": [_plain(change) for change in self.changes],
+        }
+        write_json(paths[2], _finite(record))
+        return tuple(paths)
+
+    @classmethod
+    def read(cls, folder: Path) -> Table:
+        """Read what `write` wrote.
+
+        Raises:
+            DataError: If it is not there or not complete.
+        """
+        path = folder / "evaluation.json"
+        record = read_yaml(path, "an evaluation written by 'inklings evaluate'")
+        try:
+            return cls(
+                tuple(Row(**_floats(row, ("value", "low", "high"))) for row in record["rows"]),
+                tuple(record["cases"]),
+                record["head"],
+                record["curves"],
+                tuple(
+                    Change(**_floats(c, ("first", "second", "value", "low", "high", "p")))
+                    for c in record["changes"]
+                ),
+            )
+        except (KeyError, TypeError) as error:
+            raise DataError(f"{path} is damaged ({error}); run 'inklings evaluate' again") from None
+
+
+def number(value: float | None) -> str:
+    """Three decimals below ten, one above; a dash for what is undefined."""
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _is_brief(metric: str) -> bool:
+    return not metric.startswith("f1_") or metric.endswith(_BRIEF)
+
+
+def _named(row: Row, rows: Sequence[Row]) -> str:
+    several = len({r.label for r in rows if r.label != "all"}) > 1
+    return f"{row.label}: {row.title}" if several else row.title
+
+
+def _head_lines(head: Mapping[str, Any]) -> list[str]:
+    if not head:
+        return []
+    lines = [
+        f"{head.get('cohort', 'pairs')}, {head.get('split', 'all')}: {head['cases']} cases of "
+        f"{head['patients']} patients"
+        + (f", split {head['split_hash']}" if head.get("split_hash") else "")
+    ]
+    for label, empty in head.get("empty", {}).get("counts", {}).items():
+        policy = "count 1" if head["empty"]["policy"] == "one" else "are skipped"
+        lines.append(
+            f"empty masks of {label}: {empty['both']} on both sides ({policy}), "
+            f"{empty['reference']} in the reference only, {empty['predicted']} in the prediction "
+            "only (count 0)"
+        )
+    return lines
+
+
+def _change_lines(changes: Sequence[Change]) -> list[str]:
+    shown = [change for change in changes if _is_brief(change.metric)]
+    wide = max(len(change.title) for change in shown)
+    lines = [f"{'difference to the other run':{wide}}     other   change   95 % interval         p"]
+    for c in shown:
+        between = f"{c.low:+.3f} to {c.high:+.3f}" if c.low == c.low else "-"
+        change = f"{c.value:+.3f}" if c.value == c.value else "-"
+        lines.append(
+            f"{c.title:{wide}}  {number(c.second):>8}  {change:>7}   {between:<18} {number(c.p):>5}"
+        )
+    return lines
+
+
+def _plain(record: Any, names: Sequence[str] | None = None) -> dict[str, Any]:
+    """A record as a dictionary; in files, ``label`` goes by the word people use."""
+    values = {"class" if k == "label" else k: v for k, v in dataclasses.asdict(record).items()}
+    return {k: values[k] for k in names or values}
+
+
+def _floats(record: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "label" if k == "class" else k: math.nan if k in names and v is None else v
+        for k, v in record.items()
+    }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return value
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]) if rows else ["metric"], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "" if _finite(v) is None else _rounded(v) for k, v in row.items()})
+    return out.getvalue()
+
+
+def _rounded(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def dump(table: Table) -> str:
+    """The rows as JSON text, for standard output."""
+    return json.dumps(table.records(), indent=1)
