@@ -16,11 +16,16 @@ from inklings.errors import DataError
 
 
 @contextmanager
-def written(path: Path) -> Iterator[Path]:
+def written(path: Path, durable: bool = True) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well.
 
     A reader therefore sees the old file, the new file or none, never a half of one, even
     when the process is killed in the middle.
+
+    Args:
+        path: What to write.
+        durable: Wait until the disk has it, so that a power cut leaves a whole file too. Writers
+            of very many small files that can be made again may do without.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
@@ -30,17 +35,18 @@ def written(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` atomically."""
-    with written(path) as temporary:
+def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
+    """Write ``data`` atomically; ``durable`` as for `written`."""
+    with written(path, durable) as temporary:
         temporary.write_bytes(data)
 
 

@@ -78,10 +78,21 @@ class Converted:
 class Dataset(Protocol):
     """Something on disk that can become a cohort; small, and picklable."""
 
-    name: str
-    source: Path
-    classes: tuple[str, ...]
-    facts: Mapping[str, Any]
+    @property
+    def name(self) -> str:
+        """Short name, also of the cohort."""
+
+    @property
+    def source(self) -> Path:
+        """What lies on disk."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the labels distinguish; background is never named."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Licence, citation, home page."""
 
     def options(self) -> Mapping[str, Any]:
         """What, besides the source, decides the outcome: two imports that differ do not mix."""
@@ -191,15 +202,21 @@ class _Store:
             return record
         if isinstance(case.image, bytes):
             image = f"images/{item.id}{case.suffix}"
-            write_bytes(self.out / image, case.image)
+            size = self._put(image, case.image)
         else:
-            image = str(case.image.resolve())
-        record |= {"image": image, "patient": case.patient or item.id, "facts": dict(case.facts)}
+            image, size = str(case.image.resolve()), case.image.stat().st_size
+        record |= {"image": image, "files": {image: size}}
+        record |= {"patient": case.patient or item.id, "facts": dict(case.facts)}
         if case.mask is not None:
             mask = f"labels/{item.id}.png"
-            write_bytes(self.out / mask, encode(case.mask.samples))
+            record["files"][mask] = self._put(mask, encode(case.mask.samples))
             record["mask"] = [mask, case.mask.kind, list(case.mask.classes), case.mask.extent]
         return record
+
+    def _put(self, name: str, data: bytes) -> int:
+        # The journal knows the size, so a file that a power cut emptied is made again.
+        write_bytes(self.out / name, data, durable=False)
+        return len(data)
 
 
 def _todo(items: Sequence[Item], journal: Journal, out: Path) -> list[Item]:
@@ -214,16 +231,19 @@ def _todo(items: Sequence[Item], journal: Journal, out: Path) -> list[Item]:
 
 
 def _missing(journal: Journal, out: Path) -> set[str]:
-    """Cases whose files somebody took away."""
+    """Cases whose files are gone, or not as long as they were."""
     return {
         name
         for name, record in journal.records.items()
-        if not all((out / path).is_file() for path in _paths(record))
+        if any(_size(out / path) != size for path, size in record.get("files", {}).items())
     }
 
 
-def _paths(record: Mapping[str, Any]) -> list[str]:
-    return [record[k] if k == "image" else record[k][0] for k in ("image", "mask") if k in record]
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _sweep(out: Path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image as Pillow
 from PIL import PngImagePlugin, UnidentifiedImageError
 
 from inklings.datasets.findings import Finding
+from inklings.datasets.sparse import rows_of
 from inklings.errors import ReaderError
 
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, UnidentifiedImageError)
@@ -66,17 +67,16 @@ def piece_of(
         findings: Grows by what was found.
     """
     try:
-        picture = open_picture(data)
+        grey, first, whole = rows_of(data) or _all_rows(data)
     except ReaderError as error:
         findings.append(Finding(case, "unreadable mask", f"{name}: {error}"))
         return None
-    if picture.size != size:
-        detail = f"{name}: {_by(picture.size)}, the image {_by(size)}"
+    if whole != size:
+        detail = f"{name}: {_by(whole)}, the image {_by(size)}"
         findings.append(Finding(case, "mask shape", detail))
         return None
-    grey = picture if picture.mode == "L" else picture.convert("L")
-    box = grey.getbbox()
-    if box is None:
+    box = grey.getbbox() if grey else None
+    if grey is None or box is None:
         findings.append(Finding(case, "empty mask", name))
         return None
     crop = np.asarray(grey.crop(box))
@@ -89,7 +89,12 @@ def piece_of(
         return None
     if top != 255:
         findings.append(Finding(case, "mask value", f"{name}: 0 and {top}, expected 0 and 255"))
-    return Piece(name, (box[1], box[0]), mask)
+    return Piece(name, (first + box[1], box[0]), mask)
+
+
+def _all_rows(data: bytes) -> tuple[Pillow.Image, int, tuple[int, int]]:
+    picture = open_picture(data)
+    return picture if picture.mode == "L" else picture.convert("L"), 0, picture.size
 
 
 def numbered(

@@ -16,7 +16,7 @@ from typing import Any, Self
 from inklings.errors import DataError
 
 NAME = "import.jsonl"
-FORMAT = 1
+FORMAT = 2
 
 
 class Journal:

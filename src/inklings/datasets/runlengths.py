@@ -8,14 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from inklings.datasets.archive import Entry
 from inklings.datasets.findings import Finding
 from inklings.datasets.instances import Piece, cut_out
-from inklings.errors import DataError, InklingsError
+from inklings.errors import DataError, LabelError
 from inklings.files import written
+from inklings.labels import rle
 
 _COLUMNS = ("ImageId", "EncodedPixels")
 
@@ -106,8 +104,8 @@ def pieces(
             continue
         text = row.get("EncodedPixels", "").strip()
         try:
-            piece = cut_out(f"row {k + 1}", _decode(text, shape))
-        except (InklingsError, ValueError) as error:
+            piece = cut_out(f"row {k + 1}", rle.decode(text, shape))
+        except LabelError as error:
             findings.append(Finding(case, "unreadable labels", f"row {k + 1}: {error}"))
             continue
         if piece:
@@ -115,15 +113,3 @@ def pieces(
         elif text:
             findings.append(Finding(case, "empty mask", f"row {k + 1}"))
     return found
-
-
-def _decode(text: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    numbers = np.array(text.split(), np.int64)
-    if len(numbers) % 2 or (numbers < 1).any():
-        raise ValueError("expected pairs of start and length from 1 up")
-    mask = np.zeros(shape[0] * shape[1], bool)
-    for start, length in numbers.reshape(-1, 2) - (1, 0):
-        if start + length > mask.size:
-            raise ValueError(f"a run ends at {start + length} of {mask.size} samples")
-        mask[start : start + length] = True
-    return mask.reshape(shape[::-1]).T
