@@ -7,6 +7,7 @@ A folder of predictions holds ``predictions.yaml`` (`Head`: classes, thresholds,
 from __future__ import annotations
 
 import dataclasses
+import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import DataError
-from inklings.files import read_yaml, write_yaml, written
+from inklings.files import read_yaml, write_json, write_yaml, written
 
 
 @dataclass(frozen=True)
@@ -125,3 +126,20 @@ class Prediction:
 def predicted_cases(folder: Path) -> Iterator[str]:
     """Identifiers of the cases predicted in ``folder``, sorted."""
     return iter(sorted(path.stem for path in (folder / "cases").glob("[!.]*.npz")))
+
+
+def remember(run: Path, folder: Path) -> None:
+    """Note in ``outputs.json`` of a run that it predicted into ``folder``, for the report."""
+    known = remembered(run)
+    if folder.resolve() not in known:
+        paths = [*known, folder.resolve()]
+        relative = [Path(os.path.relpath(path, run.resolve())).as_posix() for path in paths]
+        write_json(run / "outputs.json", {"predictions": relative})
+
+
+def remembered(run: Path) -> tuple[Path, ...]:
+    """Folders of predictions made by a run, oldest first; some may be gone by now."""
+    if not (run / "outputs.json").is_file():
+        return ()
+    record = read_yaml(run / "outputs.json", "what a run has written")
+    return tuple((run.resolve() / path).resolve() for path in record["predictions"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,17 +21,20 @@ from inklings.inference.windows import Axis, plan
 
 Forward = Callable[[Tensor], Tensor]
 """``(B, C, *S)`` samples to ``(B, K, *S)`` probabilities in [0, 1]."""
+Prepare = Callable[[NDArray[Any]], NDArray[np.float32]]
+"""``(C, *S)`` samples of one window as the file has them, to what the network takes."""
 
 
 def sliding_window(
     forward: Forward,
-    image: NDArray[np.float32],
+    image: NDArray[Any],
     *,
     window: int | Sequence[int],
     overlap: float = 0.25,
     divisor: int = 1,
     batch_size: int = 4,
     flips: bool = False,
+    prepare: Prepare | None = None,
 ) -> NDArray[np.uint8]:
     """Probabilities of a whole image, in two or three dimensions.
 
@@ -39,12 +43,13 @@ def sliding_window(
 
     Args:
         forward: The network, from samples to probabilities, on windows of one size.
-        image: ``(C, *S)``.
+        image: ``(C, *S)``, of any number type; floats are made of one window at a time.
         window: Largest side of a window, or one for each axis of ``S``.
         overlap: Share of a window that its neighbour also holds.
         divisor: Sides of a window are multiples of it.
         batch_size: Windows in one call of ``forward``.
         flips: Average over all mirror images of a window.
+        prepare: Scales the intensities of one window; None where they are as they should be.
 
     Returns:
         ``(K, *S)`` quantised probabilities, 255 is certainty.
@@ -55,13 +60,13 @@ def sliding_window(
     if flips:
         forward = functools.partial(_flipped, forward)
     with torch.inference_mode():
-        rows = _rows(forward, padded, axes, batch_size)
+        rows = _rows(forward, padded, axes, batch_size, prepare or _as_it_is)
         result = _blend(rows, axes)
     return np.ascontiguousarray(result[(slice(None), *(slice(axis.length) for axis in axes))])
 
 
 def _rows(
-    forward: Forward, image: NDArray[np.float32], axes: Sequence[Axis], batch_size: int
+    forward: Forward, image: NDArray[Any], axes: Sequence[Axis], batch_size: int, prepare: Prepare
 ) -> Iterator[NDArray[np.float32]]:
     """One row of windows after the other, blended along all axes but the first.
 
@@ -74,7 +79,7 @@ def _rows(
         for i in range(0, len(places), batch_size):
             batch = places[i : i + batch_size]
             cuts = [(slice(top, top + first.size), *_slices(rest, place)) for place in batch]
-            inputs = np.stack([image[(slice(None), *cut)] for cut in cuts])
+            inputs = np.stack([prepare(image[(slice(None), *cut)]) for cut in cuts])
             outputs = forward(torch.from_numpy(inputs)).float().cpu().numpy()
             if row is None:
                 shape = (outputs.shape[1], first.size, *(axis.padded for axis in rest))
@@ -83,6 +88,10 @@ def _rows(
                 row[(slice(None), slice(None), *cut[1:])] += output * _weights(rest, place)
         assert row is not None  # there is at least one window
         yield row
+
+
+def _as_it_is(window: NDArray[Any]) -> NDArray[np.float32]:
+    return window.astype(np.float32)
 
 
 def _blend(rows: Iterator[NDArray[np.float32]], axes: Sequence[Axis]) -> NDArray[np.uint8]:
@@ -115,7 +124,7 @@ def _flipped(forward: Forward, inputs: Tensor) -> Tensor:
     return torch.stack([forward(inputs.flip(way)).flip(way) for way in ways]).mean(dim=0)
 
 
-def _pad(image: NDArray[np.float32], axes: Sequence[Axis]) -> NDArray[np.float32]:
+def _pad(image: NDArray[Any], axes: Sequence[Axis]) -> NDArray[Any]:
     """Mirror the image at its end until every axis holds a window."""
     widths = [(0, 0), *((0, axis.padded - axis.length) for axis in axes)]
     return np.pad(image, widths, mode="symmetric") if np.any(widths) else image

@@ -1,0 +1,117 @@
+"""One image through one model: intensities, size, precision, windows, and back."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from inklings.errors import DataError
+from inklings.inference.device import native_bf16
+from inklings.inference.run import Run
+from inklings.inference.sliding_window import Forward, quantise, sliding_window
+from inklings.sampling import INTENSITIES
+from inklings.sampling.crops import resize_image
+from inklings.sampling.intensity import apply
+from inklings.spec import Inference
+from inklings.tensors import Output
+
+_MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+def predict_array(
+    run: Run, image: NDArray[Any], settings: Inference | None = None
+) -> NDArray[np.uint8]:
+    """Probabilities of every sample of an image, at the size of the image.
+
+    Args:
+        run: A trained model, or one in training, on whatever device it is; its mode is kept.
+        image: ``(C, *S)``, as a reader returns it.
+        settings: Window, overlap and flips; those of the run's experiment if None.
+
+    Returns:
+        ``(K, *S)`` quantised, 255 is certainty: the classes, then ``core`` if the model has it.
+
+    Raises:
+        DataError: If the image has other channels than the model was trained on.
+    """
+    settings = settings or settings_of(run)
+    blueprint = run.blueprint
+    image = fit_channels(image, blueprint.in_channels)
+    source = image if blueprint.resize is None else resize_image(image, blueprint.resize)
+    scale = INTENSITIES.build(blueprint.intensity.name, blueprint.intensity.options).scale(source)
+    training = run.model.training
+    run.model.eval()
+    try:
+        dense = sliding_window(
+            forward_of(run),
+            source,
+            window=blueprint.resize or settings.window,
+            overlap=settings.overlap,
+            divisor=blueprint.divisor,
+            flips=settings.flips,
+            prepare=functools.partial(apply, scale=scale),
+        )
+    finally:
+        run.model.train(training)
+    return dense if blueprint.resize is None else restore(dense, image.shape[1:])
+
+
+def settings_of(run: Run) -> Inference:
+    """How the run's experiment wants images to be predicted."""
+    return run.experiment.inference if run.experiment is not None else Inference()
+
+
+def forward_of(run: Run) -> Forward:
+    """The model of a run as a function from samples to the probabilities that are kept.
+
+    Runs in bfloat16 where the device does that in hardware, unless the experiment asked for
+    ``32-true``, and with channels last, which is what convolutions like best there.
+    """
+    device = next(run.model.parameters(), torch.empty(0)).device
+    exact = run.experiment is not None and run.experiment.training.precision == "32-true"
+    half = native_bf16(device) and not exact
+    kept = list(run.blueprint.kept)
+
+    def forward(inputs: Tensor) -> Tensor:
+        layout = torch.channels_last if inputs.ndim == 4 else torch.contiguous_format
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            output: Output = run.model(inputs.to(device, memory_format=layout))
+        logits = output.logits.float()
+        softmax = run.blueprint.activation == "softmax"
+        return (logits.softmax(1) if softmax else logits.sigmoid())[:, kept]
+
+    return forward
+
+
+def fit_channels(image: NDArray[Any], channels: int) -> NDArray[Any]:
+    """A grey picture is also a colour picture whose channels are equal, and the reverse.
+
+    Raises:
+        DataError: If the channels of ``image`` ``(C, *S)`` cannot be those expected.
+    """
+    here = image.shape[0]
+    if here == channels:
+        return image
+    if here == 1 and channels == 3:
+        return np.repeat(image, 3, axis=0)
+    if here == 3 and channels == 1 and (image == image[:1]).all():
+        return image[:1]
+    raise DataError(
+        f"expected an image of {channels} channels, as the model was trained on, got {here}; "
+        "convert it or use a run trained on such images"
+    )
+
+
+def restore(dense: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Quantised probabilities ``(K, *S)`` scaled linearly to ``(K, *shape)``."""
+    if dense.shape[1:] == shape:
+        return dense
+    tensor = torch.from_numpy(dense.astype(np.float32) / 255)[None]
+    scaled = F.interpolate(tensor, size=shape, mode=_MODES[len(shape)], align_corners=False)
+    return quantise(scaled[0].numpy())

@@ -1,0 +1,102 @@
+"""What there is to predict: the cases of a cohort, the pictures of a folder, or files."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inklings.cases.case import Split
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError, SpecError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".npy"})
+
+
+@dataclass(frozen=True)
+class Item:
+    """One case to predict.
+
+    Attributes:
+        case: Identifier; names the prediction.
+        images: The files, as absolute paths, whose channels are stacked in this order.
+    """
+
+    case: str
+    images: tuple[Path, ...]
+
+
+def gather(inputs: Sequence[Path], split: Split | None = None) -> tuple[Item, ...]:
+    """The items that ``inputs`` name, each a cohort, a folder of pictures, or a file.
+
+    Args:
+        inputs: What the user gave.
+        split: Only the cases of this part; for cohorts only.
+
+    Raises:
+        DataError: If an input does not exist or holds no image.
+        SpecError: If a part is asked for where there is none, or two images share an id.
+    """
+    found: list[Item] = []
+    files: list[Path] = []
+    for path in inputs:
+        if (path / "cohort.yaml").is_file():
+            found += _from_cohort(path, split)
+        elif split is not None:
+            raise SpecError(f"--split {split}: expected a cohort, got {path}, which has no parts")
+        elif path.is_dir():
+            files += _pictures(path)
+        elif path.is_file():
+            files.append(path.resolve())
+        else:
+            raise DataError(f"expected a cohort, a folder of pictures or a file at {path}")
+    found += _named(list(dict.fromkeys(files)))
+    twice = [case for case, count in Counter(item.case for item in found).items() if count > 1]
+    if twice:
+        raise SpecError(f"two images would be case {twice[0]!r}; predict them into two folders")
+    return tuple(found)
+
+
+def _from_cohort(folder: Path, split: Split | None) -> list[Item]:
+    cohort = Cohort.read(folder)
+    if split is not None and not cohort.is_split:
+        raise SpecError(f"--split {split}: {folder} is not split yet; run 'inklings split' first")
+    cases = cohort.cases if split is None else cohort.part(split)
+    if not cases:
+        raise DataError(f"{folder} has no {split or ''} cases to predict".replace("  ", " "))
+    return [Item(case.id, tuple(case.images.values())) for case in cases]
+
+
+def _pictures(folder: Path) -> list[Path]:
+    files = sorted(path.resolve() for path in folder.iterdir() if _is_picture(path))
+    if not files:
+        raise DataError(
+            f"expected pictures ({' '.join(sorted(SUFFIXES))}) in {folder}, got none; "
+            "if it is a dataset, make a cohort of it with 'inklings import'"
+        )
+    return files
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _named(files: Sequence[Path]) -> list[Item]:
+    """Files by stem; where two share it, by name; then with the folder's name before it."""
+    ways = (
+        lambda path: path.stem,
+        lambda path: path.name,
+        lambda path: f"{path.parent.name}_{path.name}",
+    )
+    names = {path: _clean(ways[0](path)) for path in files}
+    for way in ways[1:]:
+        counts = Counter(names.values())
+        names = {p: _clean(way(p)) if counts[name] > 1 else name for p, name in names.items()}
+    return [Item(name, (path,)) for path, name in names.items()]
+
+
+def _clean(name: str) -> str:
+    cleaned = re.sub(r"[^A-Za-z0-9_.+-]+", "_", name)
+    return cleaned if re.match(r"[A-Za-z0-9_]", cleaned) else f"_{cleaned}"

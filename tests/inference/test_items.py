@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError, SpecError
+from inklings.inference.items import gather
+from inklings.testing.runs import pictures
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    files = sorted(pictures(tmp_path / "images", 3).iterdir())
+    splits = ("train", "val", "test")
+    cases = tuple(
+        Case(f"c{i}", f"p{i}", {"image": path}, split=splits[i]) for i, path in enumerate(files)
+    )
+    Cohort("demo", cases, ("nucleus",)).write(tmp_path / "cohort")
+    return tmp_path / "cohort"
+
+
+def test_a_cohort_gives_its_cases(cohort: Path) -> None:
+    assert [item.case for item in gather([cohort])] == ["c0", "c1", "c2"]
+    assert [item.case for item in gather([cohort], "test")] == ["c2"]
+
+
+def test_a_folder_gives_its_pictures_and_leaves_other_files(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "images", 2)
+    (folder / "notes.txt").write_text("x")
+    (folder / ".hidden.png").write_text("x")
+    items = gather([folder])
+    assert [(item.case, item.images[0].name) for item in items] == [
+        ("p000", "p000.png"),
+        ("p001", "p001.png"),
+    ]
+
+
+def test_equal_stems_are_told_apart(tmp_path: Path) -> None:
+    for name in ("a/x.png", "a/x.jpg", "b/x.png", "a/y z.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"\x89PNG")
+    cases = {item.case for item in gather([tmp_path / "a", tmp_path / "b"])}
+    assert cases == {"a_x.png", "x.jpg", "b_x.png", "y_z"}
+
+
+def test_a_file_given_twice_is_one_item(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "images", 1)
+    assert len(gather([folder, folder / "p000.png"])) == 1
+
+
+def test_what_is_not_there_or_empty_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected a cohort, a folder of pictures or a file"):
+        gather([tmp_path / "nowhere"])
+    with pytest.raises(DataError, match="inklings import"):
+        gather([tmp_path])
+
+
+def test_a_split_needs_a_cohort_that_is_split(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "images", 1)
+    with pytest.raises(SpecError, match="which has no parts"):
+        gather([folder], "test")
+    case = Case("c", "p", {"image": folder / "p000.png"})
+    Cohort("demo", (case,), ("nucleus",)).write(tmp_path / "cohort")
+    with pytest.raises(SpecError, match="run 'inklings split' first"):
+        gather([tmp_path / "cohort"], "test")
