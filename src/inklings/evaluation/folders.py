@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -23,14 +24,15 @@ from inklings.evaluation.pairs import Pair, Segmentation
 from inklings.evaluation.scoring import Measured, choose, differences, measure, tabulate
 from inklings.evaluation.table import Table
 from inklings.evaluation.truth import truth
+from inklings.geometry import Geometry
 from inklings.labels.rasterise import annotate
 from inklings.predictions import Head, Prediction, predicted_cases
 from inklings.progress import note, track
 from inklings.readers import open_image
 
 Part = Literal["test", "val", "train", "all"]
-FEW = 24
-"""Below this many cases a pool of processes costs more than it saves."""
+FEW = 60_000_000
+"""Below this many samples a pool of processes costs more than it saves (1 s a process)."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Settings:
         allow_seen: Score also patients that the run learnt from.
         options: Policy for empty masks, tolerance of the boundary Dice (the unit is found).
         bootstrap: How the intervals are drawn.
-        workers: Processes; 1 stays in this one.
+        workers: Processes at most; little work stays in this one.
     """
 
     split: Part = "test"
@@ -95,7 +97,10 @@ def evaluate(
         theirs = _select(against, cohort, other, settings)
         chosen_cases = _common(chosen_cases, theirs)
         _require_same_classes(head, other)
-    options = replace(settings.options, unit=_unit(chosen_cases.cases))
+    grids = _grids(chosen_cases.cases)
+    if sum(math.prod(grid.shape) for grid in grids) < FEW:
+        settings = replace(settings, workers=1)
+    options = replace(settings.options, unit=_unit(grids))
     chosen = choose(settings.metrics, head.classes, options)
     measured = _measured(predictions, head, chosen_cases, settings, options)
     table = tabulate(
@@ -221,13 +226,17 @@ def _require_same_classes(head: Head, other: Head) -> None:
         )
 
 
-def _unit(cases: Iterable[Case]) -> Literal["px", "mm"]:
-    """Millimetres where every image says its spacing, samples otherwise."""
+def _grids(cases: Iterable[Case]) -> list[Geometry]:
+    grids = []
     for case in cases:
         with open_image(next(iter(case.images.values()))) as image:
-            if image.geometry.spacing is None:
-                return "px"
-    return "mm"
+            grids.append(image.geometry)
+    return grids
+
+
+def _unit(grids: Iterable[Geometry]) -> Literal["px", "mm"]:
+    """Millimetres where every image says its spacing, samples otherwise."""
+    return "px" if any(grid.spacing is None for grid in grids) else "mm"
 
 
 def _facts(predictions: Path, head: Head, selection: _Selection) -> dict[str, Any]:
@@ -260,7 +269,7 @@ def _measured(
     folder: Path, head: Head, selection: _Selection, settings: Settings, options: Options
 ) -> list[Measured]:
     cases = selection.cases
-    if settings.workers < 2 or len(cases) < FEW:
+    if settings.workers < 2:
         return [
             _measure(folder, head, case, settings.metrics, options)
             for case in track(cases, "evaluate")

@@ -17,6 +17,8 @@ from inklings.evaluation.metric import DEFAULT, Array, Metric, Options
 from inklings.evaluation.pairs import Pair
 from inklings.evaluation.table import Change, Row, Table
 
+_ORDER = ("overlap", "instances", "surface", "calibration")
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -53,7 +55,7 @@ def choose(
     metrics: list[Metric] = []
     labels: list[str] = []
     for channel, label in enumerate(classes):
-        for family in ("overlap", *(name for name in METRICS if name != "overlap")):
+        for family in sorted(METRICS, key=_place):
             for metric in METRICS.get(family)(replace(options, channel=channel)):
                 metrics.append(metric)
                 labels.append("all" if metric.name == "miou" else label)
@@ -65,6 +67,11 @@ def choose(
             raise SpecError(f"no metric named {name!r}; {hint}")
     keep = [i for i, name in enumerate(known) if names is None or name in names]
     return Chosen(tuple(metrics[i] for i in keep), tuple(labels[i] for i in keep), tuple(classes))
+
+
+def _place(family: str) -> int:
+    """Families in the order of the table; plug-ins come last."""
+    return _ORDER.index(family) if family in _ORDER else len(_ORDER)
 
 
 def measure(pair: Pair, chosen: Chosen) -> Measured:

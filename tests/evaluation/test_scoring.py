@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from inklings.errors import DataError, GeometryError, SpecError
+from inklings.evaluation.metric import Options
+from inklings.evaluation.pairs import Pair, Segmentation
+from inklings.evaluation.scoring import choose, differences, measure, score
+from inklings.testing.metrics import squares
+
+
+def test_score_of_pairs_in_memory_holds_only_what_was_asked() -> None:
+    pairs = (squares(k % 3, f"c{k}", f"p{k}") for k in range(9))
+    table = score(pairs, ("dice", "dice_pooled"))
+    assert table.names == ["dice", "dice_pooled"]
+    assert table["dice"].value == pytest.approx((1 + 7 / 8 + 6 / 8) / 3)
+    assert 0.75 <= table["dice"].low < table["dice"].value < table["dice"].high <= 1
+
+
+def test_a_misspelt_metric_names_the_nearest() -> None:
+    with pytest.raises(SpecError, match="did you mean 'dice'"):
+        score([squares()], ("dics",))
+
+
+def test_no_pairs_is_an_error() -> None:
+    with pytest.raises(DataError, match="at least one case"):
+        score([])
+
+
+def test_grids_that_differ_are_an_error_that_names_the_case() -> None:
+    with pytest.raises(GeometryError, match="case c7"):
+        Pair("p", "c7", Segmentation.of(np.zeros((2, 3))), Segmentation.of(np.zeros((3, 2))))
+
+
+def test_metrics_that_no_case_defines_have_no_row() -> None:
+    mask = np.eye(8, dtype=bool)
+    table = score([Pair("p", "c", Segmentation.of(mask), Segmentation.of(mask))])
+    assert "ap" not in table
+    assert "ece" not in table
+    assert table["dice"].value == 1
+
+
+def test_every_class_has_rows_of_its_own_and_the_mean_iou_joins_them() -> None:
+    mask = np.zeros((2, 6, 6), bool)
+    mask[0, :3], mask[1, 3:, :2] = True, True
+    half = mask.copy()
+    half[1, 3:, 0] = False
+    table = score([Pair("p", "c", Segmentation(half), Segmentation(mask))], classes=("a", "b"))
+    values = {(row.metric, row.label): row.value for row in table}
+    assert values["dice", "a"] == 1
+    assert values["dice", "b"] == pytest.approx(2 / 3)
+    assert values["miou", "all"] == pytest.approx((1 + 1 / 2 + 12 / 15) / 3)
+    assert ("miou", "b") not in values
+
+
+def test_counts_of_empty_masks_say_which_side_was_empty() -> None:
+    nothing, something = np.zeros((4, 4)), np.eye(4)
+    sides = [(nothing, nothing), (something, nothing), (nothing, something), (something, something)]
+    pairs = [
+        Pair(f"p{i}", f"c{i}", Segmentation.of(said), Segmentation.of(true))
+        for i, (said, true) in enumerate(sides)
+    ]
+    table = score(pairs, ("dice",))
+    counts = table.head["empty"]["counts"]["foreground"]
+    assert counts == {"both": 1, "reference": 1, "predicted": 1}
+    assert table["dice"].value == pytest.approx(2 / 4)
+    assert score(pairs, ("dice",), options=Options(empty="skip"))["dice"].value == pytest.approx(
+        1 / 3
+    )
+
+
+def test_runs_measured_on_other_cases_are_not_compared() -> None:
+    chosen = choose(("dice",), ("foreground",))
+    one, other = (measure(squares(case=name), chosen) for name in "ab")
+    with pytest.raises(DataError, match="same cases"):
+        differences([one], [other], chosen)

@@ -1,0 +1,26 @@
+import math
+
+from inklings.evaluation.scoring import score
+from inklings.evaluation.table import number
+from inklings.testing.metrics import squares
+
+
+def test_numbers_have_three_decimals_and_nothing_is_a_dash() -> None:
+    assert [number(v) for v in (0.91249, 25.46, math.nan, None)] == ["0.912", "25.5", "-", "-"]
+
+
+def test_text_shows_value_interval_and_count() -> None:
+    table = score([squares(k % 2, f"c{k}", f"p{k}") for k in range(8)])
+    line = next(line for line in table.text().splitlines() if line.startswith("Dice, mean"))
+    assert line.split()[4] == "0.938"
+    assert line.split()[-1] == "8"
+
+
+def test_text_says_the_policy_for_empty_masks_and_its_counts() -> None:
+    text = score([squares()]).text()
+    assert "empty masks of foreground: 0 on both sides (count 1)" in text
+
+
+def test_undefined_numbers_are_null_in_json() -> None:
+    record = score([squares()], ("dice",)).records()[0]
+    assert (record["value"], record["low"], record["n"]) == (1.0, None, 1)
