@@ -1,0 +1,273 @@
+"""The data doctor: what would spoil a training, and which cases belong together.
+
+`examine` reads every file once, compares all images with all others, and returns findings and
+groups. ``doctor.json`` keeps both in the cohort folder, with a fingerprint of the files, so that
+splitting need not look again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.cases.duplicates import exact_duplicates, near_duplicates
+from inklings.cases.glance import Finding, Glance, Look, glance
+from inklings.cases.label_checks import Repair
+from inklings.cases.mosaics import mosaics
+from inklings.files import write_json
+from inklings.labels.kinds import MaskLabel
+from inklings.progress import track
+
+FILE = "doctor.json"
+_VERSION = 1
+
+GroupKind = Literal["duplicates", "near duplicates", "sister crops"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that must share a split although their patients may differ.
+
+    Attributes:
+        kind: Why.
+        cases: Ids, sorted.
+        layout: For sister crops: id to (row, column) in the field they were cut from.
+    """
+
+    kind: GroupKind
+    cases: tuple[str, ...]
+    layout: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What the doctor found.
+
+    Attributes:
+        findings: Worst first, then by case.
+        groups: Cases that show the same thing.
+        present: Case id to the names of the classes its labels show.
+        objects: Case id to the number of annotated objects; None where labels do not say.
+        fingerprint: Of the files that were read.
+        split_hash: Of the split that was checked; None before splitting.
+    """
+
+    findings: tuple[Finding, ...]
+    groups: tuple[Group, ...]
+    present: Mapping[str, tuple[str, ...]]
+    objects: Mapping[str, int | None]
+    fingerprint: str
+    split_hash: str | None
+
+    @property
+    def spoils(self) -> bool:
+        """Whether anything found would spoil a training."""
+        return any(finding.severity == "error" for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is written to ``doctor.json`` and printed by ``inklings check --json``."""
+        return {
+            "version": _VERSION,
+            "ok": not self.spoils,
+            "cases": len(self.present),
+            "counts": dict(Counter(finding.kind for finding in self.findings)),
+            "grouped": {
+                kind: {"groups": len(groups), "cases": len({c for g in groups for c in g.cases})}
+                for kind, groups in _by_kind(self.groups).items()
+            },
+            "findings": [dataclasses.asdict(finding) for finding in self.findings],
+            "groups": [dataclasses.asdict(group) for group in self.groups],
+            "present": {case: list(names) for case, names in self.present.items()},
+            "objects": dict(self.objects),
+            "fingerprint": self.fingerprint,
+            "split_hash": self.split_hash,
+        }
+
+    def write(self, folder: Path) -> Path:
+        """Write ``doctor.json`` into the cohort folder and return its path."""
+        write_json(folder / FILE, self.to_json())
+        return folder / FILE
+
+
+def examine(cohort: Cohort, folder: Path) -> Examination:
+    """Check every case of ``cohort``, which was read from ``folder``, on all cores."""
+    repairs = _repairs(folder)
+
+    def look_at(case: Case) -> Glance:
+        return glance(case, cohort.classes, repairs)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        glances = list(track(pool.map(look_at, cohort), "checking", len(cohort)))
+    groups = find_groups([look for seen in glances for look in seen.looks])
+    findings = [
+        *(finding for seen in glances for finding in seen.findings),
+        *_doubles(groups, repairs),
+        *_leaks(cohort, groups, repairs),
+    ]
+    order = ("error", "warning", "note")
+    return Examination(
+        findings=tuple(sorted(findings, key=lambda f: (order.index(f.severity), f.kind, f.case))),
+        groups=tuple(groups),
+        present={seen.case: seen.present for seen in glances},
+        objects={seen.case: seen.objects for seen in glances},
+        fingerprint=fingerprint(cohort, folder),
+        split_hash=cohort.split_hash,
+    )
+
+
+def examined(cohort: Cohort, folder: Path) -> Examination:
+    """The examination in ``folder``, made again (and written) where it is missing or stale."""
+    try:
+        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if (record["version"], record["fingerprint"]) == (_VERSION, fingerprint(cohort, folder)):
+            return _from_json(record)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        pass  # missing, or written by another version: looking again is always right
+    fresh = examine(cohort, folder)
+    fresh.write(folder)
+    return fresh
+
+
+def fingerprint(cohort: Cohort, folder: Path) -> str:
+    """Changes when a case, a patient, or a file (path, size, time of change) does."""
+    lines = []
+    for case in sorted(cohort, key=lambda c: c.id):
+        masks = [label.path for label in case.labels if isinstance(label, MaskLabel)]
+        lines.append(f"{case.id}\t{case.patient}\t{len(case.labels)}")
+        lines += [_state(path, folder) for path in (*case.images.values(), *masks)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def find_groups(looks: Sequence[Look]) -> list[Group]:
+    """Duplicates, near duplicates and sister crops among images of different cases.
+
+    Tiles are laid out among one representative of each picture only: a copy would tie with the
+    original for the place beside a neighbour.
+    """
+    exact = exact_duplicates(looks)
+    copies = {index for group in exact for index in group[1:]}
+    near = near_duplicates(looks)
+    copies |= {j for _, j, _ in near}
+    unique = [index for index in range(len(looks)) if index not in copies]
+    fields = mosaics([looks[index] for index in unique])
+    found = [Group("duplicates", _cases(looks, group)) for group in exact]
+    found += [Group("near duplicates", _cases(looks, group)) for group in _joined(near)]
+    for tiles in fields:
+        layout = {looks[unique[i]].case: place for i, place in tiles.places.items()}
+        found.append(Group("sister crops", tuple(sorted(layout)), layout))
+    return [group for group in found if len(group.cases) > 1]
+
+
+def _cases(looks: Sequence[Look], indices: Iterable[int]) -> tuple[str, ...]:
+    return tuple(sorted({looks[index].case for index in indices}))
+
+
+def _joined(pairs: Iterable[tuple[int, int, float]]) -> list[set[int]]:
+    groups: dict[int, set[int]] = {}
+    for i, j, _ in pairs:
+        union = groups.get(i, {i}) | groups.get(j, {j})
+        groups.update(dict.fromkeys(union, union))
+    return list({id(group): group for group in groups.values()}.values())
+
+
+def _doubles(groups: Sequence[Group], repairs: Mapping[Repair, str]) -> Iterable[Finding]:
+    for group in groups:
+        first, *others = group.cases
+        names = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        if group.kind == "duplicates":
+            repair = repairs["exclude"].replace("{case}", first)
+            yield Finding(first, "duplicate", "warning", f"the same samples as {names}", repair)
+        elif group.kind == "near duplicates":
+            yield Finding(first, "near duplicate", "note", f"shows the same as {names}")
+        else:
+            reason = f"cut from one field with {names}; 'inklings split' keeps them together"
+            yield Finding(first, "sister crops", "note", reason)
+
+
+def _leaks(
+    cohort: Cohort, groups: Sequence[Group], repairs: Mapping[Repair, str]
+) -> Iterable[Finding]:
+    """Patients and groups that lie in more than one split."""
+    split = {case.id: case.split for case in cohort if case.split is not None}
+    patients: dict[str, list[str]] = defaultdict(list)
+    for case in cohort:
+        patients[case.patient].append(case.id)
+    together = [(f"patient {name}", cases) for name, cases in patients.items()]
+    together += [(group.kind, list(group.cases)) for group in groups]
+    for what, cases in together:
+        parts = {split[case]: case for case in sorted(cases, reverse=True) if case in split}
+        if len(parts) > 1:
+            where = ", ".join(f"{case} in {part}" for part, case in sorted(parts.items()))
+            reason = f"{what} across splits: {where}"
+            yield Finding(min(parts.values()), "leak", "error", reason, repairs["split"])
+
+
+def _repairs(folder: Path) -> dict[Repair, str]:
+    """Commands by kind; ``{case}`` and ``{file}`` stand for what a finding is about."""
+    where = shlex.quote(str(folder))
+    exclude = f"inklings split {where} --exclude {{case}}"
+    again = _import_command(folder)
+    return {
+        "exclude": exclude,
+        "import": again or exclude,
+        "restore": f"rm {{file}} && {again}" if again else exclude,
+        "split": f"inklings split {where}",
+    }
+
+
+def _import_command(folder: Path) -> str:
+    """The command that made the cohort, where its journal says so and it had no options."""
+    try:
+        with (folder / "import.jsonl").open(encoding="utf-8") as file:
+            head = json.loads(file.readline())
+        if any(head["options"].values()):
+            return ""
+        source, out = shlex.quote(head["source"]), shlex.quote(str(folder))
+        return f"inklings import {head['dataset']} {source} --out {out}"
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return ""
+
+
+def _state(path: Path, folder: Path) -> str:
+    name = Path(os.path.relpath(path, folder.resolve())).as_posix()
+    try:
+        stat = path.stat()
+    except OSError:
+        return f"{name}\tmissing"
+    return f"{name}\t{stat.st_size}\t{stat.st_mtime_ns}"
+
+
+def _by_kind(groups: Iterable[Group]) -> dict[str, list[Group]]:
+    kinds: dict[str, list[Group]] = defaultdict(list)
+    for group in groups:
+        kinds[group.kind].append(group)
+    return kinds
+
+
+def _from_json(record: Mapping[str, Any]) -> Examination:
+    return Examination(
+        findings=tuple(Finding(**values) for values in record["findings"]),
+        groups=tuple(
+            Group(
+                values["kind"],
+                tuple(values["cases"]),
+                {case: (row, column) for case, (row, column) in values["layout"].items()},
+            )
+            for values in record["groups"]
+        ),
+        present={case: tuple(names) for case, names in record["present"].items()},
+        objects=record["objects"],
+        fingerprint=record["fingerprint"],
+        split_hash=record["split_hash"],
+    )

@@ -1,0 +1,129 @@
+"""What can be wrong with one label, told with the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from inklings.cases.case import Case
+from inklings.errors import LabelError
+from inklings.geometry import Geometry
+from inklings.labels.files import read_mask
+from inklings.labels.kinds import BagLabel, BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
+from inklings.readers import open_image
+
+Repair = Literal["exclude", "import", "restore", "split"]
+
+
+class Problem(LabelError):
+    """A label that was read and is wrong: how the finding is called, and what repairs it."""
+
+    def __init__(self, kind: str, reason: str, repair: Repair = "exclude") -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.repair: Repair = repair
+
+
+def inspect(
+    label: Label, case: Case, geometries: Mapping[str, Geometry], classes: Sequence[str]
+) -> tuple[tuple[str, ...], int | None]:
+    """Classes that a label shows, and how many objects; None where it does not separate them.
+
+    Args:
+        label: One of the labels of ``case``.
+        case: Whose images it may name.
+        geometries: The grids of the images that could be opened.
+        classes: What the cohort can annotate.
+
+    Raises:
+        Problem: If it was read and is wrong.
+        DataError: If it cannot be read.
+    """
+    names = label.classes if isinstance(label, MaskLabel) else (label.name,)
+    strange = [name for name in names if name not in classes]
+    if strange:
+        reason = f"expected a class of {', '.join(classes)}, got {strange[0]!r}"
+        raise Problem("unknown class", reason, "import")
+    if isinstance(label, BagLabel):
+        return ((label.name,) if label.present else ()), 0
+    if label.image not in case.images:
+        reason = f"a label is on image {label.image!r}, the case has {', '.join(case.images)}"
+        raise Problem("mismatch", reason, "import")
+    geometry = geometries.get(label.image)
+    if isinstance(label, MaskLabel):
+        return _inspect_mask(label, geometry)
+    if geometry is not None:
+        _require_inside(label, geometry)
+    return (label.name,), 1
+
+
+def _inspect_mask(
+    label: MaskLabel, geometry: Geometry | None
+) -> tuple[tuple[str, ...], int | None]:
+    name = label.path.name
+    with open_image(label.path) as file:
+        off = difference(geometry, file.geometry) if geometry else ""
+    if off:
+        raise Problem("mismatch", f"{name}: {off}; a mask must lie on the grid of its image")
+    mask = read_mask(label.path)
+    values = np.unique(mask)
+    if label.extent == "partial":
+        values = values[values < np.iinfo(mask.dtype).max]
+    values = values[values > 0]
+    if label.kind == "instances":
+        return (label.classes[:1] if values.size else ()), int(values.size)
+    beyond = values[values > len(label.classes)]
+    if beyond.size:
+        shares = ", ".join(f"{v} ({np.mean(mask == v):.1%} of samples)" for v in beyond[:4])
+        known = f"0..{len(label.classes)} ({', '.join(label.classes)})"
+        raise Problem(
+            "unexpected values", f"{name}: expected values {known}, got {shares}", "import"
+        )
+    return tuple(label.classes[int(v) - 1] for v in values), None
+
+
+def _require_inside(label: BoxLabel | PointLabel | PolygonLabel, geometry: Geometry) -> None:
+    if isinstance(label, BoxLabel):
+        corners = np.array([label.start, label.stop], float)
+    elif isinstance(label, PointLabel):
+        corners = np.array([label.point], float)
+    else:
+        corners = np.array(label.vertices, float)
+    what = type(label).__name__.removesuffix("Label").lower()
+    if corners.ndim != 2 or corners.shape[1] != len(geometry.shape):
+        raise Problem(
+            "mismatch",
+            f"a {what} of {corners.shape[-1]} coordinates on {len(geometry.shape)} axes",
+        )
+    low, high = corners.min(0), corners.max(0)
+    if (high < 0).any() or (low > np.array(geometry.shape) - 0.5).any():
+        raise Problem(
+            "mismatch",
+            f"a {what} at {tuple(low.tolist())} lies outside the image ({_times(geometry.shape)})",
+        )
+
+
+def difference(image: Geometry, label: Geometry) -> str:
+    """How the grid of ``label`` differs from that of its image; empty where it does not.
+
+    Spacing, origin and direction count only where both files state a spacing.
+    """
+    found = []
+    if image.shape != label.shape:
+        found.append(f"shape {_times(label.shape)} instead of {_times(image.shape)}")
+    elif image.spacing is not None and label.spacing is not None:
+        for what in ("spacing", "origin", "direction"):
+            mine, other = getattr(image, what), getattr(label, what)
+            if mine is None or other is None:
+                continue
+            off = float(np.abs(np.subtract(mine, other)).max())
+            if off > 1e-3:
+                unit = "" if what == "direction" else " mm"
+                found.append(f"{what} {other} instead of {mine} (off by up to {off:.3g}{unit})")
+    return "; ".join(found)
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,66 @@
+"""``inklings split``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def split(
+    cohort: Annotated[Path, typer.Argument(help="Folder made by 'inklings import'.")],
+    fractions: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="Of train, val and test; 0.7 0.1 0.2 where nothing is given."),
+    ] = None,
+    folds: Annotated[int | None, typer.Option(help="Cross-validation instead: how many.")] = None,
+    fold: Annotated[
+        int | None, typer.Option(help="The fold that is tested; the next one is val.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed, another split [0].")] = None,
+    stratify: Annotated[
+        str | None, typer.Option(help="Fact of the cases to balance; by default the modality.")
+    ] = None,
+    ignore_duplicates: Annotated[
+        bool,
+        typer.Option("--ignore-duplicates", help="Let duplicates and sister crops be parted."),
+    ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Take a case out of the cohort, into excluded.json; repeat for several."),
+    ] = None,
+) -> None:
+    """Divide a cohort into train, val and test, never parting a patient or a group.
+
+    Duplicates and sister crops (found by 'inklings check') stay together. With --exclude alone,
+    a cohort that is split already keeps its split.
+    """
+    from inklings.cases.split_files import exclude as take_out
+    from inklings.cases.split_files import split_cohort
+    from inklings.cases.split_text import text
+    from inklings.cases.splits import SplitOptions
+    from inklings.errors import SpecError
+    from inklings.progress import note
+
+    if fractions is not None and folds is not None:
+        raise SpecError("expected --fractions or --folds, got both; leave one out")
+    if fold is not None and folds is None:
+        raise SpecError("expected --folds beside --fold, got --fold alone; say --folds 5")
+    options = SplitOptions(fractions or (0.7, 0.1, 0.2), folds, fold or 0, seed or 0, stratify)
+    if exclude:
+        left = take_out(cohort, exclude)
+        note(f"{len(set(exclude))} cases excluded, {len(left)} left; see {cohort}/excluded.json")
+        if left.is_split and (fractions, folds, seed, stratify) == (None,) * 4:
+            typer.echo(f"the others keep their split, now of hash {left.split_hash}")
+            return
+    outcome = split_cohort(cohort, options, ignore_duplicates)
+    if outcome.replaced:
+        note(
+            f"this replaces split {outcome.replaced}: runs and evaluations made with it do not "
+            "belong to this cohort any more"
+        )
+    if outcome.spoiled:
+        note(f"{len(outcome.spoiled)} cases would spoil a training: inklings check {cohort}")
+    typer.echo(text(outcome))
+    note(f"wrote split.json and the split column of cases.parquet in {cohort}")
