@@ -1,0 +1,71 @@
+"""``inklings weaken``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Number = list[float] | None
+
+
+def weaken(
+    cohort: Annotated[Path, typer.Argument(help="Cohort folder with complete labels.")],
+    kind: Annotated[
+        list[str],
+        typer.Option(
+            help="drop, dilate, erode, box, hull, jitter, points, scribble or bag; a chain is "
+            "joined by + or by repeating --kind: drop+dilate, or dilate:pixels=4+jitter:pixels=2."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the weak cohort.")],
+    seed: Annotated[int, typer.Option(help="Decides all chance.", min=0)] = 0,
+    keep: Annotated[Number, typer.Option(help="drop: share of the objects kept.")] = None,
+    pixels: Annotated[Number, typer.Option(help="dilate, jitter: pixels of displacement.")] = None,
+    slop: Annotated[
+        Number, typer.Option(help="dilate: how much annotators differ (0.5: by a factor of 1.6).")
+    ] = None,
+    depth: Annotated[Number, typer.Option(help="erode: share of the depth cut off [0.5].")] = None,
+    gap: Annotated[
+        Number, typer.Option(help="hull: pixels between objects of a group [two diameters].")
+    ] = None,
+    smooth: Annotated[Number, typer.Option(help="jitter: smoothness in pixels [8].")] = None,
+    width: Annotated[Number, typer.Option(help="scribble: width of the brush [3].")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default one a core.")
+    ] = None,
+) -> None:
+    """Make weaker labels of full ones, and keep the truth for evaluation only."""
+    from inklings.evaluation.label_quality import label_quality
+    from inklings.evaluation.truth import truth
+    from inklings.weakening.chain import Chain
+    from inklings.weakening.weaken import weaken as weaken_cohort
+
+    chain = Chain.parse(
+        kind,
+        keep=_once("keep", keep),
+        pixels=_once("pixels", pixels),
+        slop=_once("slop", slop),
+        depth=_once("depth", depth),
+        gap=_once("gap", gap),
+        smooth=_once("smooth", smooth),
+        width=_once("width", width),
+    )
+    weak = weaken_cohort(cohort, chain, seed, out, workers)
+    quality = label_quality(weak, truth(out))
+    quality.write(out / "label_quality.csv")
+    typer.echo("\n".join(quality.lines()))
+    typer.echo(f"{len(weak)} cases weakened by {chain}, seed {seed} -> {out}")
+
+
+def _once(name: str, values: Sequence[float] | None) -> float | None:
+    from inklings.errors import SpecError
+
+    if values and len(values) > 1:
+        raise SpecError(
+            f"--{name} is given {len(values)} times; give each kind its own: "
+            f"--kind KIND:{name}={values[0]:g}+KIND:{name}={values[1]:g}"
+        )
+    return values[0] if values else None

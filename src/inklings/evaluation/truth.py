@@ -1,0 +1,46 @@
+"""The reference standard of a cohort whose labels were weakened.
+
+This is the one door to it. Training, supervision, sampling, correction and inference may not
+import this module, and the test of the architecture sees to it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError
+from inklings.files import read_yaml
+from inklings.weakening.weaken import TRUTH_FILE
+
+
+def truth(folder: Path) -> Cohort:
+    """The cohort in ``folder`` with the labels it had before they were weakened.
+
+    Ids, patients, splits and images are those of ``folder``; a cohort that was not weakened is
+    its own reference standard.
+
+    Raises:
+        DataError: If the full cohort is gone, or lacks a case.
+    """
+    cohort = Cohort.read(folder)
+    if not (folder / TRUTH_FILE).exists():
+        return cohort
+    origin = folder / read_yaml(folder / TRUTH_FILE, "the origin of a weakened cohort")["cohort"]
+    try:
+        full = truth(origin)
+    except DataError as error:
+        raise DataError(
+            f"{folder / TRUTH_FILE} points at the full cohort {origin}, which cannot be read: "
+            f"{error}; put it back, or correct the path in the file"
+        ) from None
+    labels = {case.id: case.labels for case in full}
+    lost = [case.id for case in cohort if case.id not in labels]
+    if lost:
+        raise DataError(
+            f"expected the truth of all {len(cohort)} cases in {origin}, got none of {len(lost)} "
+            f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); weaken the cohort again"
+        )
+    cases = tuple(dataclasses.replace(case, labels=labels[case.id]) for case in cohort)
+    return dataclasses.replace(full, cases=cases)
