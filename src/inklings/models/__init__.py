@@ -11,6 +11,8 @@ from inklings.registry import Registry
 MODELS: Registry[Model] = Registry(
     "model",
     {
+        "monai": "inklings.models.monai:Monai",
+        "smp": "inklings.models.smp:SMP",
         "unet": "inklings.models.unet:UNet",
     },
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import Literal
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
+from inklings.models.base import crop, pad, start_at
 from inklings.tensors import Output
 
 
@@ -76,9 +76,8 @@ class UNet(nn.Module):
     def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:  # noqa: ARG002
         """Logits ``(B, K, Y, X)`` of ``inputs`` ``(B, C, Y, X)``, of any size."""
         rows, columns = inputs.shape[-2:]
-        missing = max(0, self.divisor - rows), max(0, self.divisor - columns)
-        small = missing != (0, 0)
-        x = F.pad(inputs, (0, missing[1], 0, missing[0])) if small else inputs
+        small = min(rows, columns) < self.divisor
+        x = pad(inputs, [max(side, self.divisor) for side in (rows, columns)]) if small else inputs
         skips = [self.stem(x)]
         for block in self.down:
             skips.append(block(F.max_pool2d(skips[-1], 2)))
@@ -86,7 +85,7 @@ class UNet(nn.Module):
         for block in self.up:
             x = block(x, skips.pop())
         logits = self.head(x)
-        return Output(logits[..., :rows, :columns] if small else logits)
+        return Output(crop(logits, (rows, columns)) if small else logits)
 
 
 class DoubleConv(nn.Sequential):
@@ -127,16 +126,3 @@ class Up(nn.Module):
             x = F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
         stacked: Tensor = self.convolve(torch.cat([skip, x], dim=1))
         return stacked
-
-
-def start_at(head: nn.Conv2d, prior: float) -> None:
-    """Set the bias of the last layer so that the untrained network predicts about ``prior``.
-
-    Raises:
-        SpecError: If ``prior`` is not between 0 and 1.
-    """
-    if not 0 < prior < 1:
-        raise SpecError(f"expected a prior between 0 and 1, got {prior}")
-    if head.bias is None:
-        raise SpecError("expected a last layer with a bias, got one without")
-    nn.init.constant_(head.bias, math.log(prior / (1 - prior)))
