@@ -65,6 +65,8 @@ class Training(Section):
     validate_every: int | None = Field(default=None, gt=0)
     patience: int | None = Field(default=None, gt=0)
     checkpoint_every: int = Field(default=100, gt=0)
+    log_every: int = Field(default=10, gt=0)
+    loggers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ("tensorboard",)
     devices: int | Literal["auto"] = "auto"
     nodes: int = Field(default=1, gt=0)
     deterministic: bool = False

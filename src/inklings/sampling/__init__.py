@@ -1,0 +1,28 @@
+"""From a whole image to the pixels of one training sample; one line here per component."""
+
+from __future__ import annotations
+
+from inklings.registry import Registry
+from inklings.sampling.augment import Augment
+from inklings.sampling.intensity import Intensity
+
+INTENSITIES: Registry[Intensity] = Registry(
+    "intensity",
+    {
+        "half": "inklings.sampling.intensity:Half",
+        "percentiles": "inklings.sampling.intensity:Percentiles",
+        "window": "inklings.sampling.intensity:Window",
+        "zscore": "inklings.sampling.intensity:ZScore",
+    },
+)
+
+AUGMENTS: Registry[Augment] = Registry(
+    "augmentation",
+    {
+        "affine": "inklings.sampling.augment:Affine",
+        "brightness_contrast": "inklings.sampling.augment:BrightnessContrast",
+        "flips": "inklings.sampling.augment:Flips",
+        "noise": "inklings.sampling.augment:Noise",
+        "quarter_turns": "inklings.sampling.augment:QuarterTurns",
+    },
+)

@@ -1,0 +1,29 @@
+"""Training: batches, the one LightningModule, the one Trainer; the tables of what it is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inklings.registry import Registry
+from inklings.training.schedules import Schedule
+
+OPTIMISERS: Registry[Any] = Registry(
+    "optimiser",
+    {
+        "adam": "inklings.training.optimisers:adam",
+        "adamw": "inklings.training.optimisers:adamw",
+        "rmsprop": "inklings.training.optimisers:rmsprop",
+        "sgd": "inklings.training.optimisers:sgd",
+    },
+)
+
+SCHEDULES: Registry[Schedule] = Registry(
+    "schedule",
+    {
+        "constant": "inklings.training.schedules:Constant",
+        "cosine": "inklings.training.schedules:Cosine",
+        "one_cycle": "inklings.training.schedules:OneCycle",
+        "poly": "inklings.training.schedules:Poly",
+        "step": "inklings.training.schedules:Step",
+    },
+)

@@ -1,0 +1,52 @@
+"""``inklings train``: from an experiment file to a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    experiment: Annotated[Path, typer.Argument(help="The experiment, a YAML file.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Replace one value: training.steps=100; may be repeated."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where it stopped; nothing if it is finished.")
+    ] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same weights every time, if slower.")
+    ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="Begin with the weights of a run or of a checkpoint file."),
+    ] = None,
+    allow_seen: Annotated[
+        bool,
+        typer.Option(
+            "--allow-seen-test-patients",
+            help="Train although the weights have already seen patients of the test part.",
+        ),
+    ] = False,
+) -> None:
+    """Train a network as an experiment file says; run it again to go on after an interruption."""
+    from inklings.spec import Experiment
+
+    settings = list(changes or [])
+    if deterministic:
+        settings.append("training.deterministic=true")
+    spec = Experiment.load(experiment, settings)
+
+    from inklings.inference.run import Record
+    from inklings.training.fit import fit
+
+    fit(spec, out, resume=resume, start=start, allow_seen_test_patients=allow_seen)
+    record = Record.read(out)
+    thresholds = ", ".join(f"{value:.2f}" for value in record.thresholds)
+    typer.echo(
+        f"{record.facts['steps']} steps in {record.seconds:.0f} s, threshold {thresholds} -> {out}"
+    )

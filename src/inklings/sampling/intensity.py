@@ -1,0 +1,136 @@
+"""How samples become network inputs: always a shift and a scale, known once per image.
+
+A crop is therefore normalised by the numbers of its whole image, in training as in prediction,
+without the whole image ever being held as floats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.errors import SpecError
+
+Scale = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class Intensity(Protocol):
+    """``(C, *S)`` of any number type to float32 of order one."""
+
+    def scale(self, image: NDArray[Any]) -> Scale:
+        """Centre and width of ``image`` ``(C, *S)``, each ``(C or 1, 1, ...)`` float32."""
+
+    def __call__(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """``(image - centre) / width``."""
+
+
+def apply(image: NDArray[Any], scale: Scale) -> NDArray[np.float32]:
+    """``(image - centre) / width`` as float32, for the whole image or a part of it."""
+    centre, width = scale
+    result = image.astype(np.float32)
+    result -= centre
+    result /= width
+    return result
+
+
+def _constants(image: NDArray[Any], centre: float, width: float) -> Scale:
+    shape = (1,) * image.ndim
+    return np.full(shape, centre, np.float32), np.full(shape, width, np.float32)
+
+
+@dataclass(frozen=True)
+class ZScore:
+    """Mean 0 and standard deviation about 1 per image.
+
+    One is added to the deviation, so that an empty image becomes zeros and not noise.
+
+    Attributes:
+        per_channel: Whether each channel has its own mean and deviation; colour pictures lose
+            their tint then.
+    """
+
+    per_channel: bool = False
+
+    def scale(self, image: NDArray[Any]) -> Scale:
+        """Mean and deviation plus one."""
+        axes = tuple(range(1 if self.per_channel else 0, image.ndim))
+        mean = image.mean(axes, dtype=np.float64, keepdims=True)
+        deviation = image.std(axes, dtype=np.float64, keepdims=True)
+        return mean.astype(np.float32), (deviation + 1).astype(np.float32)
+
+    def __call__(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """``(C, *S)`` to float32."""
+        return apply(image, self.scale(image))
+
+
+@dataclass(frozen=True)
+class Half:
+    """``(x / 255 - 0.5) / 0.5``: 8-bit pictures to [-1, 1], as the reference recipe does."""
+
+    def scale(self, image: NDArray[Any]) -> Scale:
+        """The same for every image.
+
+        Raises:
+            SpecError: If the image is not 8-bit.
+        """
+        if image.dtype != np.uint8:
+            raise SpecError(
+                f"intensity 'half': expected 8-bit images, got {image.dtype}; use 'zscore'"
+            )
+        return _constants(image, 127.5, 127.5)
+
+    def __call__(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """``(C, *S)`` to float32."""
+        return apply(image, self.scale(image))
+
+
+@dataclass(frozen=True)
+class Window:
+    """A fixed range to [-1, 1], for modalities whose numbers mean something (Hounsfield units).
+
+    Attributes:
+        low: Value that becomes -1.
+        high: Value that becomes 1; what lies outside the range is not cut.
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise SpecError(
+                f"intensity 'window': expected low < high, got {self.low} and {self.high}"
+            )
+
+    def scale(self, image: NDArray[Any]) -> Scale:
+        """The same for every image."""
+        return _constants(image, (self.low + self.high) / 2, (self.high - self.low) / 2)
+
+    def __call__(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """``(C, *S)`` to float32."""
+        return apply(image, self.scale(image))
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Two percentiles of the image to -1 and 1: robust where a few samples are extreme.
+
+    Attributes:
+        low: Lower percentile, in percent.
+        high: Upper percentile, in percent.
+    """
+
+    low: float = 1.0
+    high: float = 99.0
+
+    def scale(self, image: NDArray[Any]) -> Scale:
+        """Middle and half the distance of the percentiles, at least a half."""
+        low, high = np.percentile(image, (self.low, self.high))
+        return _constants(image, (low + high) / 2, max((high - low) / 2, 0.5))
+
+    def __call__(self, image: NDArray[Any]) -> NDArray[np.float32]:
+        """``(C, *S)`` to float32."""
+        return apply(image, self.scale(image))

@@ -1,0 +1,164 @@
+"""Batches cut from decoded images; batch number ``k`` is a function of the seed and ``k`` alone.
+
+Nothing here has a state that would have to be saved: to go on after batch 1000 is to ask for
+batch 1001. Threads cut a few batches ahead, so that the model does not wait.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.random import Generator, default_rng
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inklings.errors import SpecError
+from inklings.sampling import AUGMENTS, INTENSITIES
+from inklings.sampling.augment import Augment
+from inklings.sampling.crops import Sample, anywhere, around, centres, cut
+from inklings.sampling.intensity import Intensity
+from inklings.spec import Component, Sampling
+from inklings.tensors import Batch
+from inklings.training.examples import Examples
+
+# First words of the seeds, so that order and content of batches are drawn independently.
+_ORDER, _CONTENT = 0, 1
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A batch and its place in the run.
+
+    Attributes:
+        number: Counts micro-batches from 0 over the whole run.
+        inputs: ``(B, C, H, W)`` float32, channels last in memory.
+        value: ``(B, K, H, W)`` uint8 quantised probabilities.
+        known: ``(B, 1, H, W)`` bool.
+        valid: ``(B, 1, H, W)`` bool; None if nothing is padded.
+    """
+
+    number: int
+    inputs: Tensor
+    value: Tensor
+    known: Tensor
+    valid: Tensor | None
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch as models and losses know it, on ``device``; values in [0, 1]."""
+        return Batch(
+            inputs=self.inputs.to(device, non_blocking=True),
+            value=self.value.to(device, non_blocking=True).float().div_(255),
+            known=self.known.to(device, non_blocking=True),
+            valid=None if self.valid is None else self.valid.to(device, non_blocking=True),
+        )
+
+
+class Batches:
+    """All batches of a run, by number.
+
+    Args:
+        examples: What to cut from.
+        sampling: Size of the crops, share of centred ones, augmentation.
+        intensity: How samples become inputs.
+        batch_size: Crops of a whole batch, over all devices.
+        seed: With the number of the batch, all that it depends on.
+        rank: Which slice of every batch this process takes.
+        world: How many processes share a batch.
+
+    Raises:
+        SpecError: If there are no examples, or a batch cannot be shared evenly.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        sampling: Sampling,
+        intensity: Component,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if not len(examples):
+            raise SpecError("expected at least one image to train on, got none")
+        if batch_size % world:
+            raise SpecError(
+                f"training.batch_size: expected a multiple of the {world} devices, got {batch_size}"
+            )
+        self.examples, self.sampling = examples, sampling
+        self.batch_size, self.seed = batch_size, seed
+        self.rank, self.world = rank, world
+        self._augments: list[Augment] = [
+            AUGMENTS.build(a.name, a.options) for a in sampling.augment
+        ]
+        scaling: Intensity = INTENSITIES.build(intensity.name, intensity.options)
+        self._scales = [scaling.scale(image) for image in examples.images]
+        self._centres: list[NDArray[np.int32]] | None = (
+            [centres(t.value, t.known) for t in examples.targets] if sampling.positives else None
+        )
+        self._order = lru_cache(maxsize=4)(self._shuffled)
+
+    def batch(self, number: int) -> Numbered:
+        """This process's slice of batch ``number``."""
+        places = range(self.rank, self.batch_size, self.world)
+        return collate(number, [self.sample(number, place) for place in places])
+
+    def sample(self, number: int, place: int) -> Sample:
+        """The crop at ``place`` of batch ``number``."""
+        epoch, turn = divmod(number * self.batch_size + place, len(self.examples))
+        rng = default_rng([self.seed, _CONTENT, number, place])
+        sample = self._crop(int(self._order(epoch)[turn]), rng)
+        for augment in self._augments:
+            sample = augment(sample, rng)
+        return sample
+
+    def from_number(self, first: int, ahead: int = 3) -> Iterator[Numbered]:
+        """Batches ``first``, ``first + 1``, ... without end, cut ``ahead`` of time in threads."""
+        workers = max(1, min(4, (os.cpu_count() or 2) // max(1, self.world) - 1))
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
+        queue: deque[Future[Numbered]] = deque()
+        try:
+            while True:
+                while len(queue) < ahead + workers:
+                    queue.append(pool.submit(self.batch, first))
+                    first += 1
+                yield queue.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _crop(self, index: int, rng: Generator) -> Sample:
+        image, target = self.examples.images[index], self.examples.targets[index]
+        shape, size = image.shape[1:], self.sampling.size
+        region = anywhere(shape, size, rng)
+        if self._centres is not None and len(self._centres[index]):
+            chance, pick = rng.random(2)
+            if chance < self.sampling.positives:
+                flat = self._centres[index][int(pick * len(self._centres[index]))]
+                region = around(divmod(int(flat), shape[1]), shape, size)
+        return cut(image, target.value, target.known, region, self._scales[index])
+
+    def _shuffled(self, epoch: int) -> NDArray[np.int64]:
+        return default_rng([self.seed, _ORDER, epoch]).permutation(len(self.examples))
+
+
+def collate(number: int, samples: Sequence[Sample]) -> Numbered:
+    """Stack samples; inputs are laid out channels last, which is how convolutions are fastest."""
+    channels, height, width = samples[0].inputs.shape
+    inputs = np.empty((len(samples), height, width, channels), np.float32)
+    for i, sample in enumerate(samples):
+        inputs[i] = sample.inputs.transpose(1, 2, 0)
+    padded = not all(sample.valid.all() for sample in samples)
+    return Numbered(
+        number,
+        torch.from_numpy(inputs).permute(0, 3, 1, 2),
+        torch.from_numpy(np.stack([s.value for s in samples])),
+        torch.from_numpy(np.stack([s.known for s in samples])[:, None]),
+        torch.from_numpy(np.stack([s.valid for s in samples])[:, None]) if padded else None,
+    )

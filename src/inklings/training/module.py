@@ -1,0 +1,228 @@
+"""The one LightningModule: any model, any loss, any schedule."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from inklings.spec import Training
+from inklings.tensors import Batch, Output
+from inklings.training import OPTIMISERS, SCHEDULES
+from inklings.training.batches import Batches, Numbered
+from inklings.training.ema import Average
+
+
+@dataclass
+class Clock:
+    """Seconds spent in a run, over all its resumptions.
+
+    Attributes:
+        before: Spent by earlier processes.
+    """
+
+    before: float = 0.0
+    _start: float = field(default_factory=time.monotonic)
+
+    def seconds(self) -> float:
+        """Until now."""
+        return self.before + time.monotonic() - self._start
+
+    def start(self, before: float) -> None:
+        """Count from now on, after ``before`` seconds."""
+        self.before, self._start = before, time.monotonic()
+
+
+class Feed:
+    """What Lightning iterates over: batches from wherever the run stands, without end."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+
+    def __iter__(self) -> Iterator[Numbered]:
+        return self.learner.batches.from_number(self.learner.seen)
+
+
+class Learner(pl.LightningModule):
+    """Joins a model and a loss; knows how far the run is and what happened in the last step.
+
+    Attributes:
+        seen: Micro-batches taken so far; a checkpoint stores it, batches follow from it.
+        skipped: Micro-batches left out because loss or gradients were not finite.
+        average: Moving average of the weights; None if not asked for.
+        last: Logits, batch and loss of the last finite micro-batch, for callbacks.
+    """
+
+    def __init__(
+        self, model: nn.Module, loss: nn.Module, training: Training, batches: Batches, steps: int
+    ) -> None:
+        super().__init__()
+        self.model, self.loss = model, loss
+        self.training_spec, self.batches, self.steps = training, batches, steps
+        self.schedule = SCHEDULES.build(training.schedule.name, training.schedule.options)
+        self.average: Average | None = None
+        self.clock = Clock()
+        self.seen = self.skipped = 0
+        self.last: tuple[Tensor, Batch, Tensor] | None = None
+        self._restored: dict[str, Any] = {}
+        self._statistics: list[Tensor] = []
+        self._kept: list[Tensor] = []
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done: by steps, or by the clock where that is further."""
+        share = self.global_step / max(self.steps - 1, 1)
+        if self.training_spec.minutes:
+            share = max(share, self.clock.seconds() / (60 * self.training_spec.minutes))
+        return min(share, 1.0)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether the channels compete, the first of them being the background."""
+        return bool(getattr(self.loss, "exclusive", False))
+
+    @property
+    def rate(self) -> float:
+        """Learning rate now."""
+        return self.training_spec.learning_rate * self.schedule.factor(self.progress)
+
+    def configure_optimizers(self) -> Optimizer:
+        """The optimiser of the experiment; its rate is set anew before every step."""
+        asked = self.training_spec.optimiser
+        options = {
+            "parameters": self.model.parameters(),
+            "learning_rate": self.rate,
+            # A fused step would undo the scaling of fp16 only after the gradients were clipped.
+            "fused": self.training_spec.precision != "16-mixed",
+        }
+        optimiser: Optimizer = OPTIMISERS.build(asked.name, {**options, **asked.options})
+        return optimiser
+
+    def train_dataloader(self) -> Feed:
+        """Batches from wherever the run stands."""
+        return Feed(self)
+
+    def transfer_batch_to_device(
+        self,
+        batch: Numbered,
+        device: torch.device,
+        dataloader_idx: int,  # noqa: ARG002
+    ) -> tuple[int, Batch]:
+        """The number of the batch, and the batch on ``device``."""
+        return batch.number, batch.to(device)
+
+    def on_train_start(self) -> None:
+        """Take hold of the weights where they now are, and start the clock."""
+        self._statistics = [b for b in self.model.buffers() if b.is_floating_point()]
+        self._kept = [b.clone() for b in self._statistics]
+        if self.training_spec.ema:
+            self.average = Average(self.model, self.training_spec.ema)
+            if self._restored:
+                self.average.load(self._restored["average"], self._restored["updates"])
+        self._restored = {}
+        self.clock.start(self.clock.before)
+        for optimiser in self.trainer.optimizers:
+            _match_layout(optimiser)
+
+    def on_train_batch_start(self, batch: tuple[int, Batch], batch_idx: int) -> None:  # noqa: ARG002
+        """Seed this step and set its learning rate."""
+        number = batch[0]
+        words = np.random.SeedSequence([self.batches.seed, number, self.batches.rank])
+        torch.manual_seed(int(words.generate_state(1, np.uint64)[0] >> 1))
+        if number % self.training_spec.accumulate == 0:
+            self._set_rate()
+
+    def training_step(self, batch: tuple[int, Batch], batch_idx: int) -> Tensor | None:  # noqa: ARG002
+        """The loss; None, so that the batch is left out, where it is not finite."""
+        number, data = batch
+        self.seen = number + 1
+        output: Output = self.model(data.inputs, data.valid)
+        with torch.autocast(self.device.type, enabled=False):
+            output = Output(output.logits.float(), output.attention)
+            loss: Tensor = self.loss(output, data)
+        if not self._finite_everywhere(loss):
+            self.skipped += 1
+            torch._foreach_copy_(self._statistics, self._kept)
+            return None
+        self.last = (output.logits.detach(), data, loss.detach())
+        return loss
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """Clip the norm of all gradients; drop them where it is not finite."""
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
+        if not bool(torch.isfinite(norm)):
+            self.skipped += 1
+            optimizer.zero_grad()
+            torch._foreach_copy_(self._statistics, self._kept)
+        elif gradients and gradient_clip_val:
+            torch._foreach_mul_(gradients, (gradient_clip_val / (norm + 1e-6)).clamp(max=1.0))
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
+        """Keep the statistics of a good step; take it into the average."""
+        torch._foreach_copy_(self._kept, self._statistics)
+        stepped = self.seen % self.training_spec.accumulate == 0
+        if stepped and self.average is not None:
+            self.average.update()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what Lightning does not know of."""
+        checkpoint["inklings"] = {
+            "seen": self.seen,
+            "skipped": self.skipped,
+            "seconds": self.clock.seconds(),
+            "average": None if self.average is None else self.average.state,
+            "updates": 0 if self.average is None else self.average.updates,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it back."""
+        mine = checkpoint["inklings"]
+        self.seen, self.skipped = mine["seen"], mine["skipped"]
+        self.clock.before = mine["seconds"]
+        self._restored = mine
+
+    @contextmanager
+    def averaged(self) -> Iterator[nn.Module]:
+        """The model as it would be used now: with its averaged weights, where there are any."""
+        if self.average is None:
+            yield self.model
+        else:
+            with self.average.applied():
+                yield self.model
+
+    def _set_rate(self) -> None:
+        momentum = self.schedule.momentum(self.progress)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = self.rate
+            if momentum is not None and "betas" in group:
+                group["betas"] = (momentum, group["betas"][1])
+            elif momentum is not None and "momentum" in group:
+                group["momentum"] = momentum
+
+    def _finite_everywhere(self, loss: Tensor) -> bool:
+        finite = torch.isfinite(loss.detach())
+        if self.trainer.world_size > 1:
+            # Every process must leave the batch out, or the others wait for its gradients.
+            finite = self.trainer.strategy.reduce(finite.float(), reduce_op="min") > 0
+        return bool(finite)
+
+
+def _match_layout(optimiser: Optimizer) -> None:
+    for parameter, state in optimiser.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.ndim > 0:
+                state[name] = torch.empty_like(parameter).copy_(value)

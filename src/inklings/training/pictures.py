@@ -1,0 +1,97 @@
+"""Sample predictions as pictures: image, label and prediction side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from scipy import ndimage
+from torch import nn
+
+from inklings.files import written
+from inklings.supervision.base import Target
+from inklings.training.validation import Validator
+
+_LABEL, _FOUND = (255, 190, 0), (0, 220, 255)
+_UNKNOWN = 0.45
+_GAP = 6
+
+
+class Gallery:
+    """Draws the same few images every time, so that one sees the model learn.
+
+    Args:
+        folder: Where ``step-000100.png`` and so on go.
+        count: How many images.
+        side: Longest side of each picture, in pixels; larger images are cropped in the middle.
+    """
+
+    def __init__(self, folder: Path, count: int = 4, side: int = 320) -> None:
+        self.folder, self.count, self.side = folder, count, side
+
+    def draw(
+        self,
+        model: nn.Module,
+        validator: Validator,
+        exclusive: bool,
+        step: int,
+        loggers: Sequence[Any],
+    ) -> None:
+        """Predict and write one picture; also to loggers that take pictures."""
+        examples = validator.examples
+        chosen = np.unique(np.linspace(0, len(examples) - 1, self.count).astype(int))
+        rows = []
+        for i in chosen.tolist():
+            dense = validator.dense(model, i, exclusive)
+            rows.append(
+                _row(examples.images[i], examples.targets[i], dense, int(exclusive), self.side)
+            )
+        picture = _stack(rows)
+        with written(self.folder / f"step-{step:06d}.png") as path:
+            Pillow.fromarray(picture).save(path, "PNG")
+        for logger in loggers:
+            if hasattr(logger.experiment, "add_image"):
+                logger.experiment.add_image("samples", picture, step, dataformats="HWC")
+
+
+def _row(
+    image: NDArray[Any], target: Target, dense: NDArray[np.uint8], channel: int, side: int
+) -> NDArray[np.uint8]:
+    """Image, image with the outline of the label, the same with that of the prediction."""
+    height, width = image.shape[1:]
+    top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
+    window = (slice(top, top + side), slice(left, left + side))
+    base = _rgb(image)[window]
+    label = base.copy()
+    label[~target.known[window]] = (label[~target.known[window]] * _UNKNOWN).astype(np.uint8)
+    label[_outline(target.value[channel][window] >= 128)] = _LABEL
+    found = base.copy()
+    found[_outline(dense[channel][window] >= 128)] = _FOUND
+    gap = np.full((base.shape[0], _GAP, 3), 255, np.uint8)
+    return np.concatenate([base, gap, label, gap, found], axis=1)
+
+
+def _rgb(image: NDArray[Any]) -> NDArray[np.uint8]:
+    shown = image[:3] if len(image) >= 3 else np.repeat(image[:1], 3, axis=0)
+    if shown.dtype != np.uint8:
+        low, high = np.percentile(shown, (1, 99))
+        shown = np.clip((shown - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(np.moveaxis(shown, 0, -1))
+
+
+def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    edge: NDArray[np.bool_] = mask & ~ndimage.binary_erosion(mask, border_value=1)
+    return edge
+
+
+def _stack(rows: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    width = max(row.shape[1] for row in rows)
+    padded = [
+        np.pad(row, ((0, _GAP), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+        for row in rows
+    ]
+    return np.concatenate(padded)
