@@ -48,3 +48,90 @@ def _import(dataset: Dataset, out: Path, workers: int | None) -> None:
         typer.echo(line)
     if report.left_out:
         raise typer.Exit(3)
+
+
+@app.command("folder")
+@guarded
+def folder(
+    images: Annotated[str, typer.Option(help="Pattern of the images, in quotes, or a folder.")],
+    out: Annotated[Path, _OUT],
+    masks: Annotated[
+        str | None, typer.Option(help="Pattern of the masks, in quotes, or a folder.")
+    ] = None,
+    values: Annotated[
+        str | None,
+        typer.Option(help="What the masks mean: '0=background,255=nucleus', '#ff0000=tumour'."),
+    ] = None,
+    class_: Annotated[
+        str, typer.Option("--class", help="Name of the class where there is only one.")
+    ] = "object",
+    instances: Annotated[
+        bool, typer.Option("--instances", help="Masks hold numbers or colours of objects.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Take the reading that was proposed.")] = False,
+    spacing_mm: Annotated[
+        float | None, typer.Option(min=1e-6, help="Distance between samples, if you know it.")
+    ] = None,
+    patient: Annotated[
+        str | None, typer.Option(help="Regular expression with one group: the patient in a path.")
+    ] = None,
+    in_place: Annotated[bool, _IN_PLACE] = False,
+    workers: Annotated[int | None, _WORKERS] = None,
+) -> None:
+    """Any pictures with masks: paired by name, values mapped to classes as you say.
+
+    A mask belongs to the image of the same name; endings like _mask do not count. Images without
+    a mask become unlabelled cases.
+    """
+    from inklings.datasets.folder import Folder
+    from inklings.datasets.values import parse
+
+    if instances and values:
+        raise _mistake("--instances and --values exclude each other: numbers or classes")
+    if instances or masks is None:
+        meaning: dict[int, str] = {}
+    else:
+        meaning = parse(values) if values else _confirmed(images, masks, class_, yes, workers)
+    dataset = Folder(
+        images,
+        masks,
+        meaning,
+        instances,
+        class_,
+        spacing_mm,
+        patient,
+        in_place,
+        out.absolute().name,
+    )
+    _import(dataset, out, workers)
+
+
+def _confirmed(
+    images: str, masks: str, class_: str, yes: bool, workers: int | None
+) -> dict[int, str]:
+    """Show what the masks hold, and take the one obvious reading only if the user agrees."""
+    import sys
+
+    from inklings.datasets.folder import survey
+    from inklings.datasets.pairing import pairs
+    from inklings.datasets.values import example
+
+    found = survey([pair.mask for pair in pairs(images, masks) if pair.mask], workers)
+    for line in found.lines():
+        typer.echo(line)
+    proposal = found.proposal(class_)
+    if proposal:
+        said = ", ".join(f"{value} = {name}" for value, name in proposal.items())
+        if yes or (sys.stdin.isatty() and typer.confirm(f"Take {said}?")):
+            typer.echo(f"taken: {said}")
+            return proposal
+        raise _mistake(f"say what the values mean: {example(found, [class_])}, or --yes for {said}")
+    raise _mistake(
+        f"say what the values mean: {example(found)}; or --instances if they number objects"
+    )
+
+
+def _mistake(text: str) -> Exception:
+    from inklings.errors import SpecError
+
+    return SpecError(text)

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from inklings.datasets import archive, runlengths
 from inklings.datasets.archive import Entry
@@ -33,14 +32,13 @@ from inklings.datasets.instances import (
     areas,
     fatal,
     numbered,
-    open_picture,
     piece_of,
 )
 from inklings.datasets.modality import modality
+from inklings.datasets.pictures import SUFFIXES, decoded
 from inklings.datasets.runlengths import Rows
 from inklings.errors import DataError, ReaderError
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 CLASS = "nucleus"
 
 
@@ -116,6 +114,9 @@ class Dsb2018:
             for name in ids
         ]
 
+    def prepare(self, items: Sequence[Any]) -> None:
+        """Nothing: every field stands for itself."""
+
     def convert(self, item: Field) -> Converted:
         """Decode one field, check what the reference only asserted, and number its nuclei."""
         findings: list[Finding] = []
@@ -151,7 +152,7 @@ def _by_id(files: Iterable[Entry]) -> tuple[dict[str, list[Entry]], dict[str, li
     nested: set[Path] = set()
     for entry in files:
         parts = entry.parts
-        if not entry.name.lower().endswith(_PICTURES):
+        if not entry.name.lower().endswith(SUFFIXES):
             continue
         if len(parts) > 2 and parts[-2] in ("images", "masks"):
             nested.add(entry.container)
@@ -174,25 +175,10 @@ def _image(item: Field, findings: list[Finding]) -> tuple[bytes | None, NDArray[
     entry = item.images[0]
     try:
         data = archive.read(entry)
-        picture = open_picture(data)
     except ReaderError as error:
-        findings.append(Finding(item.id, "unreadable image", f"{entry}: {error}"))
+        findings.append(Finding(item.id, "unreadable image", str(error)))
         return None, None
-    if picture.mode in ("RGBA", "LA"):
-        alpha = picture.getchannel("A").getextrema()
-        if alpha != (255, 255):
-            detail = f"{entry}: alpha from {alpha[0]} to {alpha[1]}, expected 255"
-            findings.append(Finding(item.id, "alpha", detail))
-    return data, _colours(picture)
-
-
-def _colours(picture: Pillow.Image) -> NDArray[Any]:
-    if picture.mode.startswith("I;16"):
-        return np.asarray(picture)
-    grey = picture.mode in ("1", "L", "LA")
-    if picture.mode == "RGBA":
-        return np.asarray(picture)[..., :3]
-    return np.asarray(picture.convert("L" if grey else "RGB"))
+    return data, decoded(item.id, str(entry), data, findings)
 
 
 def _mask(

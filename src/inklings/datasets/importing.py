@@ -12,7 +12,6 @@ cohort points at the files where they lie (for data too large to have twice).
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,16 +21,15 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
-from inklings.datasets import findings as reports
+from inklings.datasets.assembly import assembled, found_in
 from inklings.datasets.findings import Finding
 from inklings.datasets.instances import encode
 from inklings.datasets.journal import Journal
 from inklings.datasets.workers import converted
 from inklings.errors import DataError
 from inklings.files import write_bytes
-from inklings.labels.kinds import Extent, MaskLabel
+from inklings.labels.kinds import Extent
 from inklings.progress import note, track
 
 
@@ -104,6 +102,13 @@ class Dataset(Protocol):
             DataError: If there is nothing of the expected layout.
         """
 
+    def prepare(self, items: Sequence[Any]) -> None:
+        """Look at all that is going to be converted, before the first of it is.
+
+        Raises:
+            DataError: If something is wrong that concerns more than one case.
+        """
+
     def convert(self, item: Any) -> Converted:
         """Make one case; what is wrong with it is a finding, never an exception."""
 
@@ -145,29 +150,29 @@ def run(dataset: Dataset, out: Path, workers: int | None = None) -> Report:
         raise DataError(f"expected data at {dataset.source}, but there is no such file or folder")
     state = _state(dataset.source)
     head = {
-        "dataset": dataset.name,
+        "dataset": type(dataset).__name__.lower(),
         "source": str(dataset.source.resolve()),
         "options": dict(dataset.options()),
     }
     with Journal(out, head) as journal:
         if state is not None and journal.complete == state and not _missing(journal, out):
-            return _report(out, _cohort(dataset, journal, out), journal, 0)
+            return _report(dataset, journal, out, 0, rewrite=False)
         scratch = out / ".unpacked"
         items = dataset.items(scratch)
         todo = _todo(items, journal, out)
         if journal.records and todo:
             note(f"going on: {len(items) - len(todo)} of {len(items)} cases are done")
+        dataset.prepare(todo)
         _sweep(out)
         for record in track(_records(dataset, todo, out, workers), "importing", len(todo)):
             journal.append(record)
         journal.forget_broken(without={item.id for item in items})
-        if todo or journal.complete is None:
-            cohort = _cohort(dataset, journal, out, rewrite=True)
+        outdated = bool(todo) or journal.complete is None
+        report = _report(dataset, journal, out, len(todo), rewrite=outdated)
+        if outdated:
             journal.close_books(state or "listed")
-        else:
-            cohort = _cohort(dataset, journal, out)
         shutil.rmtree(scratch, ignore_errors=True)
-        return _report(out, cohort, journal, len(todo))
+        return report
 
 
 def _state(source: Path) -> str | None:
@@ -253,56 +258,7 @@ def _sweep(out: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _cohort(dataset: Dataset, journal: Journal, out: Path, rewrite: bool = False) -> Cohort:
-    """The cohort on disk; made from the journal if it is outdated, missing or damaged."""
-    try:
-        old = Cohort.read(out)
-        if not rewrite:
-            return old
-        known = {case.id: case for case in old}
-    except DataError:
-        known = {}
-    cases = [_case(record, out) for record in journal.records.values() if "image" in record]
-    kept = [
-        dataclasses.replace(
-            case,
-            split=known[case.id].split,
-            patient=known[case.id].patient,
-            facts={**known[case.id].facts, **case.facts},
-        )
-        if case.id in known
-        else case
-        for case in cases
-    ]
-    ordered = tuple(sorted(kept, key=lambda case: case.id))
+def _report(dataset: Dataset, journal: Journal, out: Path, now: int, rewrite: bool) -> Report:
     facts = {**dataset.facts, "source": dataset.source.name}
-    cohort = Cohort(dataset.name, ordered, dataset.classes, facts)
-    reports.write(_findings(journal), out)
-    cohort.write(out)
-    return cohort
-
-
-def _case(record: Mapping[str, Any], out: Path) -> Case:
-    labels: tuple[MaskLabel, ...] = ()
-    if "mask" in record:
-        path, kind, classes, extent = record["mask"]
-        labels = (MaskLabel(out / path, "image", kind, tuple(classes), extent),)
-    return Case(
-        id=record["id"],
-        patient=record["patient"],
-        images={"image": out / record["image"]},
-        labels=labels,
-        facts=record["facts"],
-    )
-
-
-def _findings(journal: Journal) -> list[Finding]:
-    return [
-        Finding(name, *finding)
-        for name, record in sorted(journal.records.items())
-        for finding in record["findings"]
-    ]
-
-
-def _report(out: Path, cohort: Cohort, journal: Journal, now: int) -> Report:
-    return Report(out, cohort, now, tuple(_findings(journal)))
+    cohort = assembled(dataset.name, dataset.classes, facts, journal, out, rewrite)
+    return Report(out, cohort, now, tuple(found_in(journal)))

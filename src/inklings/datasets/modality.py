@@ -14,10 +14,11 @@ _BRIGHT = 0.4
 def modality(image: NDArray[Any]) -> str:
     """``stained``, ``bright-field`` or ``fluorescence``.
 
-    The rule: the mean over every other sample of (largest minus smallest of R, G, B) is at least 5 of
-    255: stained. Else grey: bright-field where the median is above 40 % of full scale (a bright
-    ground), fluorescence otherwise (a dark ground). On the Data Science Bowl 2018 the classes lie
-    far apart: colourfulness is 0 or at least 11.9, the median of grey images below 30 or above 200.
+    The rule, on every other sample: where the largest minus the smallest of R, G and B is at least
+    5 of 255 on average, stained. Else grey: bright-field where the median is above 40 % of full
+    scale (a bright ground), fluorescence otherwise (a dark ground). On the Data Science Bowl 2018
+    the classes lie far apart: that average is 0 or at least 11.9, and the median of grey images
+    below 30 or above 200.
 
     Args:
         image: ``(H, W)`` or ``(H, W, 3)``, of an unsigned type.
