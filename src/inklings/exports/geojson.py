@@ -1,0 +1,75 @@
+"""Objects as polygons (RFC 7946) in pixels, as QuPath and other viewers read them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.measure import find_contours
+
+from inklings.exports.source import Source
+from inklings.files import write_text
+
+
+class GeoJson:
+    """``<case>.geojson``: one feature an object, in pixels ``(x, y)`` from the image's corner.
+
+    A contour runs along the outer edges of its samples: the centre of the first sample of the
+    image is at (0.5, 0.5). Holes are rings of their own.
+    """
+
+    def __call__(self, source: Source, out: Path) -> Path:
+        """Write one file a case into ``out``."""
+        for prediction in source:
+            features = [
+                _feature(rings, name)
+                for channel, name in enumerate(source.head.classes)
+                for rings in polygons(source.objects(prediction, channel))
+            ]
+            collection = {"type": "FeatureCollection", "features": features}
+            write_text(out / f"{prediction.case}.geojson", json.dumps(collection) + "\n")
+        return out
+
+
+def polygons(objects: NDArray[Any]) -> list[list[NDArray[np.float64]]]:
+    """Rings of every object, the outer one first, each ``(N, 2)`` of ``(x, y)``, closed.
+
+    An object of several parts gives several polygons.
+    """
+    found = []
+    for number, box in enumerate(ndimage.find_objects(objects.astype(np.int32)), 1):
+        if box is None:
+            continue
+        parts, count = ndimage.label(objects[box] == number)
+        corner = np.array([box[1].start, box[0].start])
+        found += [_rings(parts == part, corner) for part in range(1, count + 1)]
+    return found
+
+
+def _rings(mask: NDArray[np.bool_], corner: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+    loops = find_contours(np.pad(mask, 1).astype(float), 0.5)  # type: ignore[no-untyped-call]
+    rings = [loop[:, ::-1] - 0.5 + corner for loop in loops]
+    rings.sort(key=lambda ring: -abs(signed_area(ring)))
+    # RFC 7946: the outer ring counter-clockwise, holes clockwise.
+    return [
+        ring if (signed_area(ring) > 0) == (i == 0) else ring[::-1] for i, ring in enumerate(rings)
+    ]
+
+
+def signed_area(ring: NDArray[np.float64]) -> float:
+    """Area of a closed ring ``(N, 2)``, positive if x turns towards y (shoelace formula)."""
+    x, y = ring.T
+    return float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2)
+
+
+def _feature(rings: list[NDArray[np.float64]], name: str) -> dict[str, Any]:
+    coordinates = [ring.round(2).tolist() for ring in rings]
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": coordinates},
+        "properties": {"objectType": "annotation", "classification": {"name": name}},
+    }

@@ -1,0 +1,99 @@
+"""What is exported: a folder of predictions, case by case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError, GeometryError
+from inklings.predictions import Head, Prediction, predicted_cases
+from inklings.progress import track
+from inklings.readers import open_image
+from inklings.refinement.components import Components
+
+
+@dataclass(frozen=True)
+class Source:
+    """Predictions to export.
+
+    Attributes:
+        folder: Written by `inklings predict`.
+        head: What is common to all cases.
+        cases: Identifiers, sorted.
+        images: Where the image of a case lies now, if not where it was read from.
+    """
+
+    folder: Path
+    head: Head
+    cases: tuple[str, ...]
+    images: dict[str, Path] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, folder: Path, cohort: Path | None = None) -> Self:
+        """Open a folder of predictions; ``cohort`` says where the images are now.
+
+        Raises:
+            DataError: If it holds no predictions, or none of this cohort.
+        """
+        head = Head.read(folder)
+        cases = tuple(predicted_cases(folder))
+        if not cases:
+            raise DataError(f"{folder} holds no predicted case yet; run 'inklings predict' first")
+        if cohort is None:
+            return cls(folder, head, cases)
+        images = {case.id: next(iter(case.images.values())) for case in Cohort.read(cohort)}
+        both = tuple(case for case in cases if case in images)
+        if not both:
+            raise DataError(f"no case of {cohort} was predicted in {folder}; is it the right one?")
+        return cls(folder, head, both, images)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        """One prediction after the other, with progress."""
+        for case in track(self.cases, "export"):
+            yield Prediction.read(self.folder, case)
+
+    def objects(self, prediction: Prediction, channel: int = 0) -> NDArray[Any]:
+        """Numbered objects of one class, ``(H, W)``: as predicted, or connected components.
+
+        Raises:
+            GeometryError: If the prediction is not a picture.
+        """
+        if prediction.dense.ndim != 3:
+            raise GeometryError(
+                f"case {prediction.case}: expected a picture (y, x), got a prediction of shape "
+                f"{prediction.dense.shape[1:]}; volumes can be exported to npz"
+            )
+        if channel == 0 and prediction.instances is not None:
+            return prediction.instances
+        return Components()(prediction.dense[channel], self.head.thresholds[channel])
+
+    def picture(self, prediction: Prediction) -> NDArray[np.uint8] | None:
+        """The image of a case for the eye, ``(H, W, 3)``, or None if it is no longer there.
+
+        Dark images are brightened: their darkest sample becomes 0, the brightest thousandth 255.
+        """
+        path = self.images.get(prediction.case, prediction.image)
+        if not path.is_file():
+            return None
+        with open_image(path) as image:
+            samples = image.read(image.geometry.full).astype(np.float32)
+        low, high = samples.min(), np.percentile(samples, 99.9)
+        shown = np.clip((samples - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
+        colour = shown[:3] if len(shown) >= 3 else np.repeat(shown[:1], 3, axis=0)
+        return np.ascontiguousarray(np.moveaxis(colour, 0, -1))
+
+
+class Exporter(Protocol):
+    """Writes one format."""
+
+    def __call__(self, source: Source, out: Path) -> Path:
+        """Write all cases of ``source`` into the folder ``out``; the file or folder written.
+
+        Every file is written atomically and doing it twice gives the same files.
+        """

@@ -1,0 +1,30 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from inklings.cli import app
+from inklings.exports import EXPORTS
+from inklings.inference.predict import predict
+from inklings.testing.runs import pictures, untrained_run
+
+
+@pytest.fixture
+def predictions(tmp_path: Path) -> Path:
+    run = untrained_run(tmp_path / "run")
+    predict(run, [pictures(tmp_path / "images", 2)], tmp_path / "predictions")
+    return tmp_path / "predictions"
+
+
+@pytest.mark.parametrize("name", list(EXPORTS))
+def test_every_format_is_written_beside_the_predictions(name: str, predictions: Path) -> None:
+    result = CliRunner().invoke(app, ["export", str(predictions), "--to", name])
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"2 cases exported to {name} -> {predictions}")
+    assert any((predictions / "exports" / name).iterdir())
+
+
+def test_an_unknown_format_names_the_nearest(predictions: Path) -> None:
+    result = CliRunner().invoke(app, ["export", str(predictions), "--to", "kagle"])
+    assert result.exit_code == 2
+    assert "did you mean 'kaggle'?" in result.stderr
