@@ -64,6 +64,7 @@ class Monai(nn.Module):
 
         Raises:
             SpecError: If the name or an option is not known or does not fit.
+            MissingExtraError: If this network needs a package that is not installed.
         """
         super().__init__()
         if not inspect.isclass(vars(nets).get(network)):
@@ -85,6 +86,11 @@ class Monai(nn.Module):
         }
         try:
             self.network: nn.Module = vars(nets)[network](**sizes, **chosen)
+        except ImportError as error:
+            reason = str(error).split("\n")[0]
+            raise MissingExtraError(
+                f"model monai: {network}: {reason} pip install inklings[monai]"
+            ) from None
         except (TypeError, ValueError, AssertionError, KeyError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise SpecError(f"model monai: {network}: {reason}") from None
