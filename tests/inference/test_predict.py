@@ -77,29 +77,6 @@ def test_a_broken_picture_is_set_aside_and_the_rest_goes_on(run: Path, tmp_path:
     assert not (out / "failed.json").exists()
 
 
-def test_another_run_into_the_same_folder_is_refused(run: Path, tmp_path: Path) -> None:
-    images = pictures(tmp_path / "images", 1)
-    predict(run, [images], tmp_path / "out")
-    other = untrained_run(tmp_path / "other", seed=1)
-    with pytest.raises(SpecError, match=r"which has other weights.*choose another --out"):
-        predict(other, [images], tmp_path / "out")
-
-
-def test_other_settings_into_the_same_folder_are_refused(run: Path, tmp_path: Path) -> None:
-    images = pictures(tmp_path / "images", 1)
-    predict(run, [images], tmp_path / "out")
-    with pytest.raises(SpecError, match="flips False instead of True"):
-        predict(run, [images], tmp_path / "out", flips=True)
-
-
-def test_another_picture_of_the_same_name_is_not_mistaken(run: Path, tmp_path: Path) -> None:
-    first, second = (pictures(tmp_path / name, 1, seed=i) for i, name in enumerate("ab"))
-    (second / "p000.png").rename(second / "p000.bmp")
-    predict(run, [first], tmp_path / "out")
-    with pytest.raises(SpecError, match=r"not of .*p000.bmp"):
-        predict(run, [second], tmp_path / "out")
-
-
 def test_images_of_a_case_are_stacked_as_channels(tmp_path: Path) -> None:
     run = untrained_run(tmp_path / "run", in_channels=2)
     rng = np.random.default_rng(0)

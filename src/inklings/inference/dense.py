@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def predict_array(
             source,
             window=blueprint.resize or settings.window,
             overlap=settings.overlap,
-            divisor=blueprint.divisor,
+            divisor=math.lcm(blueprint.divisor, getattr(run.model, "divisor", 1)),
             flips=settings.flips,
             prepare=functools.partial(apply, scale=scale),
         )

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from inklings import __version__
 from inklings.cases.case import Split
 from inklings.errors import GeometryError, InklingsError, SpecError
-from inklings.files import write_json
 from inklings.inference.dense import predict_array, settings_of
 from inklings.inference.device import best_device
+from inklings.inference.folder import claim, finished, note_output, report_failures
 from inklings.inference.items import Item, gather
 from inklings.inference.run import Run
-from inklings.predictions import Head, Prediction, Provenance, predicted_cases, remember
-from inklings.progress import note, track
+from inklings.predictions import Head, Prediction, Provenance
+from inklings.progress import track
 from inklings.readers import open_image
 from inklings.refinement import REFINEMENTS
 from inklings.refinement.base import Refinement
@@ -38,7 +38,6 @@ from inklings.spec import Component, Inference
 __all__ = ["Summary", "find_objects", "predict", "predict_array"]
 
 _AHEAD = 4  # images decoded before, or written after, the one in the model
-_ABANDONED_SECONDS = 600  # age at which a temporary file belongs to nobody any more
 
 
 @dataclass(frozen=True)
@@ -85,10 +84,9 @@ def predict(
     how = _refinement(settings)
     items = gather(inputs, split)
     head = _head(trained, settings)
-    _claim(out, head)
-    done = set(predicted_cases(out))
-    _same_images([item for item in items if item.case in done], out)
-    _remember(run, out)
+    claim(out, head)
+    done = finished(items, out)
+    note_output(run, out)
     trained.model.to(best_device())
     todo = [item for item in items if item.case not in done]
     failed = _predict_all(trained, settings, how, head, todo, out)
@@ -137,50 +135,6 @@ def _head(run: Run, settings: Inference) -> Head:
     )
 
 
-def _claim(out: Path, head: Head) -> None:
-    """Make ``out`` the folder of these predictions.
-
-    Raises:
-        SpecError: If it holds the predictions of other weights or settings.
-    """
-    if (out / "predictions.yaml").exists() and any(predicted_cases(out)):
-        there = Head.read(out)
-        if there.provenance.weights_sha256 != head.provenance.weights_sha256:
-            raise SpecError(
-                f"{out} holds predictions of run {there.provenance.run}, which has other weights "
-                f"than {head.provenance.run}; choose another --out"
-            )
-        old, new = ({**h.settings, "thresholds": h.thresholds} for h in (there, head))
-        other = [key for key in new if old.get(key) != new[key]]
-        if other:
-            came = ", ".join(f"{key} {old.get(key)} instead of {new[key]}" for key in other)
-            raise SpecError(f"{out} holds predictions made with {came}; choose another --out")
-    else:
-        head.write(out)
-    for path in (out / "cases").glob(".*.part.npz"):
-        if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-            path.unlink(missing_ok=True)
-
-
-def _same_images(items: Sequence[Item], out: Path) -> None:
-    """Refuse to take the prediction of another picture of the same name for this one's."""
-    for item in items:
-        with np.load(out / "cases" / f"{item.case}.npz", allow_pickle=False) as file:
-            image = Path(str(file["image"]))
-        if image.name != item.images[0].name:
-            raise SpecError(
-                f"{out} holds a prediction of {image} as case {item.case!r}, "
-                f"not of {item.images[0]}; choose another --out"
-            )
-
-
-def _remember(run: Path, out: Path) -> None:
-    try:
-        remember(run, out)
-    except PermissionError:
-        note(f"{run} cannot be written, so 'inklings report' will not find {out} by itself")
-
-
 def _predict_all(
     run: Run,
     settings: Inference,
@@ -205,7 +159,7 @@ def _predict_all(
                 writing.popleft().result()
         for future in writing:
             future.result()
-    _report_failures(out, items, failed)
+    report_failures(out, items, failed)
     return failed
 
 
@@ -250,12 +204,3 @@ def _write(
     if how is not None:
         objects = find_objects(dense, threshold, how, core)
     Prediction(item.case, item.images[0], dense, objects).write(out)
-
-
-def _report_failures(out: Path, items: Sequence[Item], failed: dict[str, str]) -> None:
-    images = {item.case: str(item.images[0]) for item in items}
-    record = {c: {"image": images[c], "reason": reason} for c, reason in failed.items()}
-    if record:
-        write_json(out / "failed.json", record)
-    else:
-        (out / "failed.json").unlink(missing_ok=True)
