@@ -14,6 +14,7 @@ from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from inklings import __version__, progress
 from inklings.errors import InklingsError
@@ -26,7 +27,17 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "Start here": ("demo", "doctor"),
 }
 
+
+class _InOrder(TyperGroup):
+    """Lists commands in the order of the work; Typer would put those with subcommands last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Names, group by group."""
+        return [name for names in COMMANDS.values() for name in names if name in self.commands]
+
+
 app = typer.Typer(
+    cls=_InOrder,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

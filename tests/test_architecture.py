@@ -1,0 +1,145 @@
+"""Data flows one way: a package imports only from itself and from what stands above it here."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import inklings
+
+ROOT = Path(inklings.__file__).parent
+ORDER = """
+    errors geometry registry files machine progress spec
+    readers labels predictions cases phantoms datasets weakening sampling supervision correction
+    refinement
+    tensors models losses inference training
+    findings evaluation exports reports viewer
+    pipelines testing cli
+""".split()  # noqa: SIM905
+# A case holds label records, and rasterising reads a case: the records stand above both.
+LOOPS = {("labels/rasterise.py", "cases")}
+TORCH = {"tensors", "models", "losses", "inference", "training", "pipelines", "testing", "cli"}
+# What these import, directly or through others, they could learn from.
+LEARNERS = {"sampling", "supervision", "correction", "models", "losses", "inference", "training"}
+TRUTH = {"evaluation", "weakening"}
+# Where an import may stand inside a function: for a fast start, or for an optional package.
+LATE_IMPORTS = {"cli", "readers", "cases/cohort.py", "progress.py"}
+
+
+def modules() -> Iterator[tuple[Path, str]]:
+    """Files and the package or module of the first level that each belongs to."""
+    for path in sorted(ROOT.rglob("*.py")):
+        here = path.relative_to(ROOT).with_suffix("").parts[0]
+        if here != "__init__":
+            yield path, here
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Dotted names of all that is imported; ``from inklings import x`` counts as inklings.x."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.module == "inklings":
+                yield from (f"inklings.{alias.name}" for alias in node.names)
+            else:
+                yield node.module or ""
+
+
+def inner_packages(path: Path) -> set[str]:
+    """First-level packages of inklings that a file imports."""
+    names = (name.split(".") for name in imported(ast.parse(path.read_text(encoding="utf-8"))))
+    return {n[1] for n in names if n[0] == "inklings" and len(n) > 1 and n[1] in known()}
+
+
+def known() -> set[str]:
+    return {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()}
+
+
+def test_every_package_has_its_place_in_the_order() -> None:
+    missing = {here for _, here in modules()} - set(ORDER)
+    assert not missing, f"add to ORDER: {missing}"
+
+
+def test_imports_point_upwards() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports inklings.{there}"
+        for path, here in modules()
+        for there in inner_packages(path)
+        if ORDER.index(there) > ORDER.index(here)
+        and (path.relative_to(ROOT).as_posix(), there) not in LOOPS
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_torch_stays_below_the_batch() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path, here in modules()
+        for name in imported(ast.parse(path.read_text(encoding="utf-8")))
+        if here not in TORCH
+        and name.split(".")[0]
+        in ("torch", "torchvision", "lightning", "timm", "monai", "segmentation_models_pytorch")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_is_free_of_torch_does_not_reach_it_through_others() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports inklings.{there}, which imports torch"
+        for path, here in modules()
+        for there in inner_packages(path)
+        if here not in TORCH and there in TORCH
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_truth_is_out_of_reach_of_all_that_learns() -> None:
+    reach: dict[str, set[str]] = {}
+    for path, here in modules():
+        reach.setdefault(here, set()).update(inner_packages(path))
+    for learner in sorted(LEARNERS & reach.keys()):
+        seen, new = set(), {learner}
+        while new:
+            seen |= new
+            new = set().union(*(reach.get(name, set()) for name in new)) - seen
+        assert not seen & TRUTH, f"{learner} reaches {seen & TRUTH}"
+
+
+def test_imports_stand_at_the_top() -> None:
+    wrong = []
+    for path, here in modules():
+        name = path.relative_to(ROOT).as_posix()
+        if here in LATE_IMPORTS or name in LATE_IMPORTS:
+            continue
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                inner = (
+                    n for n in ast.walk(function) if isinstance(n, ast.Import | ast.ImportFrom)
+                )
+                wrong += [f"{name}:{node.lineno}" for node in inner]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_commands_import_only_what_is_quick_at_the_top() -> None:
+    quick = {
+        "__future__", "collections", "contextlib", "dataclasses", "enum", "errno", "functools",
+        "importlib", "inspect", "json", "keyword", "os", "pathlib", "sys", "traceback", "typing",
+        "typer", "inklings.errors", "inklings.progress", "inklings.__version__", "inklings.cli",
+    }  # fmt: skip
+    wrong = []
+    for path in sorted((ROOT / "cli").glob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = set(imported(node))
+                slow = {n for n in names if n not in quick and n.split(".")[0] not in quick}
+                wrong += [f"cli/{path.name}: {name}" for name in sorted(slow)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_files_stay_readable() -> None:
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path, _ in modules()
+    }
+    assert not {name: n for name, n in lengths.items() if n > 320}
+    assert sorted(lengths.values())[len(lengths) // 2] <= 130
