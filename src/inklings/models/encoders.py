@@ -31,7 +31,7 @@ def resolve(name: str) -> str:
     """
     if name in smp.encoders.get_encoder_names():
         return name
-    bare = name.removeprefix(PREFIX)
+    bare = name.removeprefix(PREFIX).removeprefix("timm-")
     if timm.is_model(bare.split(".")[0]):
         return PREFIX + bare
     near = [*timm.list_models(f"*{bare.split('.')[0]}*")][:3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ except ImportError as error:
     raise MissingExtraError(
         f"model smp needs {error.name}: pip install inklings[networks]"
     ) from None
+
+OURS = {"encoder_weights", "activation", "aux_params"}
 
 
 class SMP(nn.Module):
@@ -46,19 +49,16 @@ class SMP(nn.Module):
             weights: Start of the encoder: None for random, ``imagenet``, or a local
                 ``.safetensors`` or torch file.
             prior: Share of positive samples the untrained network shall predict.
-            options: Passed on to the architecture (``decoder_channels``, ``encoder_depth``, ...).
+            options: Passed on to the architecture (``decoder_channels``, ``encoder_depth``, ...),
+                and what it does not know to an encoder of timm.
 
         Raises:
             SpecError: If a name or an option is not known.
             ReaderError: If the weights cannot be had; the message says how.
         """
         super().__init__()
-        known = segmentation_models_pytorch.MODEL_ARCHITECTURES_MAPPING
-        if architecture.lower() not in known:
-            raise SpecError(
-                f"model smp: no architecture named {architecture!r}; known: {', '.join(known)}"
-            )
         name = encoders.resolve(encoder)
+        _check(architecture, name, options)
         state = encoders.pretrained(name, weights) if weights else None
         foreign = name.startswith(encoders.PREFIX)
         if foreign and state is not None:
@@ -78,11 +78,32 @@ class SMP(nn.Module):
             raise SpecError(f"model smp: {architecture} on {encoder}: {reason}") from None
         if state is not None and not foreign:
             encoders.start_encoder(self.network.encoder, name, state, in_channels)
-        self.divisor = int(self.network.encoder.output_stride)
+        # DPT halves the grid of patches once more, and PAN pools its coarsest level by 8.
+        stride = int(self.network.encoder.output_stride)
+        self.divisor = 2 * stride if architecture.lower() == "dpt" else stride
+        self.smallest = 8 * stride if architecture.lower() == "pan" else self.divisor
         if prior is not None:
             start_at(self.network.segmentation_head[0], prior)
 
     def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:  # noqa: ARG002
         """Logits ``(B, K, Y, X)`` of ``inputs`` ``(B, C, Y, X)``, of any size."""
         size = inputs.shape[2:]
-        return Output(crop(self.network(pad(inputs, multiples(size, self.divisor))), size))
+        whole = multiples([max(side, self.smallest) for side in size], self.divisor)
+        return Output(crop(self.network(pad(inputs, whole)), size))
+
+
+def _check(architecture: str, encoder: str, options: dict[str, Any]) -> None:
+    """Refuse unknown names; the library itself ignores a misspelt option of its own encoders."""
+    known = segmentation_models_pytorch.MODEL_ARCHITECTURES_MAPPING
+    if architecture.lower() not in known:
+        raise SpecError(
+            f"model smp: no architecture named {architecture!r}; known: {', '.join(known)}"
+        )
+    taken = set(inspect.signature(known[architecture.lower()].__init__).parameters)
+    foreign = encoder.startswith(encoders.PREFIX)
+    wrong = [o for o in options if o in OURS or not (foreign or o in taken)]
+    if wrong:
+        free = sorted(n for n in taken - OURS if n.startswith(("decoder_", "encoder_", "upsam")))
+        raise SpecError(
+            f"model smp: {architecture} has no option {wrong[0]!r}; it has {', '.join(free)}"
+        )
