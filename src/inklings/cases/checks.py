@@ -158,7 +158,7 @@ def find_groups(looks: Sequence[Look]) -> list[Group]:
     exact = exact_duplicates(looks)
     copies = {index for group in exact for index in group[1:]}
     near = near_duplicates(looks)
-    copies |= {j for _, j, _ in near}
+    copies |= {j for i, j, _ in near if looks[i].shape == looks[j].shape}
     unique = [index for index in range(len(looks)) if index not in copies]
     fields = mosaics([looks[index] for index in unique])
     found = [Group("duplicates", _cases(looks, group)) for group in exact]

@@ -118,13 +118,13 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
     geometries: dict[str, Geometry] = {}
     for name, path in case.images.items():
         try:
-            geometries[name], look = _look(case.id, name, path)
+            geometries[name], kept = _open(case.id, name, path)
         except DataError as error:
             kind, repair = _judge(error, path, "image")
             say(kind, "error", str(error), repair, path)
             continue
-        looks += [look] if look else []
-        if look and look.blank:
+        looks += [kept] if kept else []
+        if kept and kept.blank:
             say("blank image", "warning", f"{path.name}: every sample is the same", "exclude", path)
     present: dict[str, None] = {}
     objects: int | None = 0
@@ -144,26 +144,31 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
     return Glance(case.id, tuple(findings), tuple(looks), tuple(present), objects)
 
 
-def _look(case: str, name: str, path: Path) -> tuple[Geometry, Look | None]:
+def _open(case: str, name: str, path: Path) -> tuple[Geometry, Look | None]:
     with open_image(path) as image:
         geometry = image.geometry
         if int(np.prod(geometry.shape)) > MAX_SAMPLES:
             return geometry, None
-        array = np.ascontiguousarray(image.read(geometry.full))
+        array = image.read(geometry.full)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise Problem("unexpected values", f"{path.name}: holds samples that are not finite")
+    return geometry, look(case, name, geometry, array)
+
+
+def look(case: str, image: str, geometry: Geometry, array: NDArray[Any]) -> Look:
+    """What is kept of the samples ``(C, *geometry.shape)`` of one image."""
+    array = np.ascontiguousarray(array)
     plane = _plane(array)
     flat = array.ndim == 3 and min(plane.shape) > 1
-    look = Look(
+    return Look(
         case=case,
-        image=name,
+        image=image,
         shape=geometry.shape,
         digest=_digest(array),
         blank=all(channel.max() == channel.min() for channel in array),
         thumbnail=_thumbnail(plane),
         sides=_sides(plane) if flat else {},
     )
-    return geometry, look
 
 
 def _digest(array: NDArray[Any]) -> str:

@@ -1,0 +1,118 @@
+"""What a cohort, or one file, is, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from inklings.cases.case import SPLITS, Case
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError
+from inklings.geometry import Geometry
+from inklings.labels.kinds import MaskLabel
+from inklings.progress import track
+from inklings.readers import open_image
+
+_UNKNOWN = "pixel spacing unknown: the {} not say, so sizes and distances are in pixels, not mm"
+_FEW = 8
+
+
+def cohort_text(cohort: Cohort) -> str:
+    """Cases, splits, sizes, spacing, classes, kinds of labels and facts, a line each."""
+    patients = len({case.patient for case in cohort})
+    lines = [f"{cohort.name}: {len(cohort)} cases of {patients} patients"]
+    if cohort.is_split:
+        parts = ", ".join(f"{len(cohort.part(s))} {s}" for s in SPLITS)
+        lines.append(f"split: {parts} (hash {cohort.split_hash})")
+    else:
+        lines.append("split: none yet")
+    geometries, broken = _geometries(cohort)
+    shapes = Counter(" x ".join(map(str, g.shape)) for g in geometries)
+    lines.append(f"sizes: {_counted(shapes)}")
+    lines.append(_spacings(geometries))
+    lines.append(f"classes: {', '.join(cohort.classes)}")
+    lines.append(f"labels: {_counted(Counter(_labels(cohort))) or 'none'}")
+    modalities = Counter(c.facts["modality"] for c in cohort if "modality" in c.facts)
+    if modalities:
+        lines.append(f"modality: {_counted(modalities)}")
+    lines += [f"{key}: {value}" for key, value in cohort.facts.items() if isinstance(value, str)]
+    if broken:
+        lines.append(f"{broken} images cannot be opened: inklings check says why")
+    return "\n".join(lines)
+
+
+def file_text(path: Path) -> str:
+    """What one image file is: size, spacing, channels, type and values.
+
+    Raises:
+        ReaderError: If it cannot be read.
+    """
+    with open_image(path) as image:
+        geometry, channels = image.geometry, image.channels
+        array = image.read(geometry.full)
+    lines = [
+        f"{path.name}: {path.stat().st_size:,} bytes",
+        f"size: {' x '.join(map(str, geometry.shape))} samples",
+        _spacings([geometry]),
+        f"channels: {', '.join(channels)}",
+    ]
+    values = np.unique(array)
+    lines.append(f"values: {array.dtype}, {values[0]} to {values[-1]}, mean {array.mean():.4g}")
+    if len(values) <= _FEW:
+        shares = ", ".join(f"{v} ({np.mean(array == v):.1%})" for v in values)
+        lines.append(f"only {len(values)} values, perhaps a mask: {shares}")
+    elif len(channels) == 3 and (array == array[:1]).all():
+        lines.append("all three channels are equal: a grey picture stored as colour")
+    return "\n".join(lines)
+
+
+def _geometries(cohort: Cohort) -> tuple[list[Geometry], int]:
+    found, broken = [], 0
+    for case in track(cohort, "reading headers", len(cohort)):
+        for path in case.images.values():
+            try:
+                with open_image(path) as image:
+                    found.append(image.geometry)
+            except DataError:
+                broken += 1
+    return found, broken
+
+
+def _spacings(geometries: Iterable[Geometry]) -> str:
+    geometries = list(geometries)
+    known = Counter(
+        " x ".join(f"{mm:.4g}" for mm in g.spacing) + " mm" for g in geometries if g.spacing
+    )
+    if not known:
+        return _UNKNOWN.format("file does" if len(geometries) == 1 else "files do")
+    unknown = len(geometries) - sum(known.values())
+    rest = f"; unknown in {unknown}: sizes there are in pixels" if unknown else ""
+    return f"pixel spacing: {_counted(known)}{rest}"
+
+
+def _labels(cases: Iterable[Case]) -> Iterable[str]:
+    for case in cases:
+        if not case.labels:
+            yield "unlabelled"
+        kinds = [
+            f"{label.kind} mask, {label.extent}"
+            if isinstance(label, MaskLabel)
+            else type(label).__name__.removesuffix("Label").lower()
+            for label in case.labels
+        ]
+        yield from kinds
+
+
+def _counted(counter: Counter[str]) -> str:
+    if len(counter) == 1:
+        return (
+            f"all {next(iter(counter))} ({counter.total()})"
+            if counter.total() > 1
+            else next(iter(counter))
+        )
+    shown = [f"{name} ({count})" for name, count in counter.most_common(_FEW)]
+    more = len(counter) - _FEW
+    return ", ".join(shown) + (f" and {more} other kinds" if more > 0 else "")
