@@ -18,14 +18,15 @@ _FLOOR = 0.2  # samples; shallower bumps of the distance are the staircase of th
 
 @dataclass(frozen=True)
 class Watershed:
-    """Seeded watershed (Meyer 1994) on the smoothed distance map.
+    """Seeded watershed (Meyer 1994) on the distance to the border.
 
-    Seeds are the components of the core channel where the network has one. Elsewhere they are
-    the peaks of the distance ``D`` that stand out: two peaks are two objects if the highest path
-    between them sinks below ``(1 - depth)`` times the lower peak, that is if the neck is
-    narrower than that share of the slimmer object. Because the criterion is a ratio it holds
-    for small and large objects alike; it is the h-maxima transform (Soille 2003) with
-    ``h = depth * D``.
+    Where the network has a core channel its components are the seeds, and they grow by the share
+    of the way from the core to the border, ``d / (d + D)`` with ``d`` the distance to the core
+    and ``D`` that to the background. Elsewhere ``-D``, smoothed, is flooded from those of its
+    peaks that stand out: two peaks are two objects if the highest path between them sinks below
+    ``(1 - depth)`` times the lower peak, that is if the neck is narrower than that share of the
+    slimmer object. Because the criterion is a ratio it holds for small and large objects alike;
+    it is the h-maxima transform (Soille 2003) with ``h = depth * D``.
 
     Attributes:
         depth: How much narrower than an object a neck must be, as a share, to cut there.
@@ -58,24 +59,32 @@ class Watershed:
         mask = fill_holes(at_least(probability, threshold), self.max_hole)
         if not mask.any():
             return np.zeros(mask.shape, np.int32)
-        distance = self._distance(mask)
-        seeds = np.zeros(mask.shape, np.int32)
-        left = mask
-        if core is not None:
-            inner = mask & at_least(core, self.core_threshold)
-            ndimage.label(inner, output=seeds)
-            seeds = drop_small(seeds, self.min_size // 4)
-            left = _without_seeds(mask, seeds)
-        if left.any():
-            more, _ = ndimage.label(self._peaks(distance * left), _full(mask.ndim))
-            seeds = np.where(more > 0, more + seeds.max(), seeds)
-        objects = watershed(-distance, seeds, mask=mask)  # type: ignore[no-untyped-call]
+        distance = ndimage.distance_transform_edt(mask).astype(np.float32)
+        seeds, surface = self._grown_from_cores(mask, distance, core)
+        coreless = _without_seeds(mask, seeds)
+        if coreless.any():
+            smooth = ndimage.gaussian_filter(distance, self.smooth) * coreless
+            peaks, _ = ndimage.label(self._peaks(smooth), np.ones((3,) * mask.ndim))
+            seeds = np.where(peaks > 0, peaks + seeds.max(), seeds)
+            surface = np.where(coreless, -smooth, surface)
+        objects = watershed(surface, seeds, mask=mask)  # type: ignore[no-untyped-call]
         return drop_small(objects.astype(np.int32), self.min_size)
 
-    def _distance(self, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Distance to the background in samples, smoothed, ``(*S)``."""
-        distance = ndimage.distance_transform_edt(mask).astype(np.float32)
-        return np.asarray(ndimage.gaussian_filter(distance, self.smooth) * mask, np.float32)
+    def _grown_from_cores(
+        self,
+        mask: NDArray[np.bool_],
+        distance: NDArray[np.float32],
+        core: NDArray[np.uint8] | None,
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Numbered cores, and the share of the way from them to the border, each ``(*S)``."""
+        seeds = np.zeros(mask.shape, np.int32)
+        if core is not None:
+            ndimage.label(mask & at_least(core, self.core_threshold), output=seeds)
+            seeds = drop_small(seeds, self.min_size // 4)
+        if not seeds.any():
+            return seeds, np.zeros(mask.shape, np.float32)
+        outwards = ndimage.distance_transform_edt(seeds == 0).astype(np.float32)
+        return seeds, outwards / np.maximum(outwards + distance, 1)
 
     def _peaks(self, distance: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Plateaus that stand out of their surroundings by ``depth`` times their height."""
@@ -93,8 +102,3 @@ def _without_seeds(mask: NDArray[np.bool_], seeds: NDArray[np.int32]) -> NDArray
     empty[components[seeds > 0]] = False
     empty[0] = False
     return np.asarray(empty[components], bool)
-
-
-def _full(dimensions: int) -> NDArray[np.bool_]:
-    """Neighbours by faces, edges and corners."""
-    return np.ones((3,) * dimensions, bool)
