@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from inklings.errors import SpecError
 from inklings.weakening.base import UNLABELLED
 from inklings.weakening.box import Box
 from inklings.weakening.dilate import Dilate
@@ -161,3 +162,18 @@ def test_a_stroke_of_width_one_is_one_sample_wide() -> None:
     marked = Scribble(1)(square((10, 19, 10, 50)), RNG(0))
     assert ((marked == 1).sum(0) <= 1).mean() > 0.9
     assert (marked == 1).sum() > 20
+
+
+@pytest.mark.parametrize(
+    "kind", [Drop(1), Dilate(1), Erode(), Box(), Jitter(0.5), Points()], ids=str
+)
+def test_volumes_are_weakened_too(kind: Weakening) -> None:
+    objects = np.zeros((12, 14, 16), np.int32)
+    objects[3:9, 3:9, 3:9], objects[3:9, 3:9, 11:15] = 1, 2
+    assert numbers(kind(objects, RNG(0))) == {1, 2}
+
+
+@pytest.mark.parametrize("kind", [Hull(), Scribble()], ids=str)
+def test_what_works_in_the_plane_only_says_so(kind: Weakening) -> None:
+    with pytest.raises(SpecError, match=r"expected images of two dimensions, got \(4, 4, 4\)"):
+        kind(np.ones((4, 4, 4), np.int32), RNG(0))

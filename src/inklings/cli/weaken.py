@@ -22,17 +22,33 @@ def weaken(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the weak cohort.")],
     seed: Annotated[int, typer.Option(help="Decides all chance.", min=0)] = 0,
-    keep: Annotated[Number, typer.Option(help="drop: share of the objects kept.")] = None,
-    pixels: Annotated[Number, typer.Option(help="dilate, jitter: pixels of displacement.")] = None,
+    keep: Annotated[
+        Number, typer.Option(metavar="NUMBER", help="drop: share of the objects kept.")
+    ] = None,
+    pixels: Annotated[
+        Number, typer.Option(metavar="NUMBER", help="dilate, jitter: pixels of displacement.")
+    ] = None,
     slop: Annotated[
-        Number, typer.Option(help="dilate: how much annotators differ (0.5: by a factor of 1.6).")
+        Number,
+        typer.Option(
+            metavar="NUMBER", help="dilate: how much annotators differ (0.5: by a factor of 1.6)."
+        ),
     ] = None,
-    depth: Annotated[Number, typer.Option(help="erode: share of the depth cut off [0.5].")] = None,
+    depth: Annotated[
+        Number, typer.Option(metavar="NUMBER", help="erode: share of the depth cut off (0.5).")
+    ] = None,
     gap: Annotated[
-        Number, typer.Option(help="hull: pixels between objects of a group [two diameters].")
+        Number,
+        typer.Option(
+            metavar="NUMBER", help="hull: pixels between objects of a group (two diameters)."
+        ),
     ] = None,
-    smooth: Annotated[Number, typer.Option(help="jitter: smoothness in pixels [8].")] = None,
-    width: Annotated[Number, typer.Option(help="scribble: width of the brush [3].")] = None,
+    smooth: Annotated[
+        Number, typer.Option(metavar="NUMBER", help="jitter: smoothness in pixels (8).")
+    ] = None,
+    width: Annotated[
+        Number, typer.Option(metavar="NUMBER", help="scribble: width of the brush (3).")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default one a core.")
     ] = None,

@@ -33,6 +33,7 @@ class Hull:
 
     def __call__(self, objects: Objects, rng: Generator) -> Objects:  # noqa: ARG002
         """The filled hulls, each with the smallest number of its group; ``(H, W)`` only."""
+        require(objects.ndim == 2, "hull", "images", "of two dimensions", objects.shape)
         filled = objects.astype(np.int32, copy=True)
         if not (objects > 0).any():
             return filled

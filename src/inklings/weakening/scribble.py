@@ -37,6 +37,7 @@ class Scribble:
 
     def __call__(self, objects: Objects, rng: Generator) -> Objects:  # noqa: ARG002
         """Objects and background under the strokes, `UNLABELLED` elsewhere."""
+        require(objects.ndim == 2, "scribble", "images", "of two dimensions", objects.shape)
         depth = relative_depth(objects)
         # without their outer third, objects that touch have a skeleton each
         lines = _skeleton(depth > 1 / 3) | (depth >= 1)
