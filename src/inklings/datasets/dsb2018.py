@@ -15,6 +15,7 @@ Expected: 670 images with 29,461 nuclei as first published in stage1_train, 65 i
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,13 +45,19 @@ CLASS = "nucleus"
 
 @dataclass(frozen=True)
 class Field:
-    """One field of view: everything that lies under its id."""
+    """One field of view: everything that lies under its id.
+
+    Attributes:
+        stage: Of the competition, where a folder or an archive says it.
+        annotated: Whether other fields of its stage have masks.
+    """
 
     id: str
     images: tuple[Entry, ...]
     masks: tuple[Entry, ...]
     rows: tuple[Rows, ...]
     stage: str
+    annotated: bool
 
     @property
     def stamp(self) -> str:
@@ -65,7 +72,7 @@ class Dsb2018:
 
     Attributes:
         source: What was downloaded.
-        labels: A table of run-length labels that does not lie within ``source``.
+        labels: The table of run-length labels to use, instead of those within ``source``.
         in_place: Point at the images of an extracted folder instead of copying them.
     """
 
@@ -93,16 +100,17 @@ class Dsb2018:
         Raises:
             DataError: If nothing under ``source`` looks like this dataset.
         """
-        files = archive.entries(self.source, scratch)
+        files = _once(archive.entries(self.source, scratch))
         images, masks = _by_id(files)
         if not images:
             raise DataError(
                 f"nothing in {self.source} looks like DSB2018: expected <id>/images/<id>.png, "
                 f"got {len(files)} other files{_such_as(files)}"
             )
-        tables = [runlengths.located(e, scratch) for e in files if runlengths.is_table(e.name)]
-        rows = runlengths.index([*tables, *([self.labels] if self.labels else [])])
-        ids = sorted({*images, *masks} | (set(rows) if self.labels else set()))
+        rows = runlengths.index([self.labels] if self.labels else _tables(files, scratch))
+        used = {block.path for name in images for block in rows.get(name, ())}
+        described = {name for name, blocks in rows.items() if blocks[0].path in used}
+        annotated = {_stage(images.get(name, ())) for name in {*masks, *described}}
         return [
             Field(
                 id=name,
@@ -110,8 +118,9 @@ class Dsb2018:
                 masks=tuple(masks.get(name, ())),
                 rows=rows.get(name, ()),
                 stage=_stage(images.get(name) or masks.get(name) or ()),
+                annotated=_stage(images.get(name, ())) in annotated,
             )
-            for name in ids
+            for name in sorted({*images, *masks} | described)
         ]
 
     def prepare(self, items: Sequence[Any]) -> None:
@@ -123,6 +132,8 @@ class Dsb2018:
         data, array = _image(item, findings)
         if data is None or array is None:
             return Converted(None, findings=tuple(findings))
+        if item.annotated and not item.masks and not item.rows:
+            findings.append(Finding(item.id, "no mask", str(item.images[0])))
         mask = _mask(item, array.shape[:2], findings)
         if fatal(findings):
             return Converted(None, findings=tuple(findings))
@@ -142,6 +153,27 @@ class Dsb2018:
             facts=facts,
             findings=tuple(findings),
         )
+
+
+def _once(files: Sequence[Entry]) -> list[Entry]:
+    """Without archives of a stage that is there extracted, or in another archive, as well."""
+    chosen: dict[str, Entry] = {}
+    for entry in sorted(files, key=lambda e: (e.offset is not None, e.container)):
+        if entry.name.lower().endswith(SUFFIXES):
+            chosen.setdefault(_stage([entry]), entry)
+    return [
+        entry
+        for entry in files
+        if not entry.name.lower().endswith(SUFFIXES)
+        or not (stage := _stage([entry]))
+        or chosen[stage].container == entry.container
+    ]
+
+
+def _tables(files: Sequence[Entry], scratch: Path) -> list[Path]:
+    """The tables of labels on disk, each name once."""
+    named = {e.parts[-1]: e for e in reversed(files) if runlengths.is_table(e.name)}
+    return [runlengths.located(entry, scratch) for _, entry in sorted(named.items())]
 
 
 def _by_id(files: Iterable[Entry]) -> tuple[dict[str, list[Entry]], dict[str, list[Entry]]]:
@@ -240,8 +272,8 @@ def _sizes(labels: NDArray[np.uint16]) -> dict[str, str]:
 def _stage(files: Sequence[Entry]) -> str:
     for entry in files:
         for part in (*entry.parts, entry.container.stem):
-            if part.startswith("stage"):
-                return part
+            if match := re.search(r"stage\d_(train|test)", part):
+                return match[0]
     return ""
 
 

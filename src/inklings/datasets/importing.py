@@ -149,12 +149,7 @@ def run(dataset: Dataset, out: Path, workers: int | None = None) -> Report:
     if not dataset.source.exists():
         raise DataError(f"expected data at {dataset.source}, but there is no such file or folder")
     state = _state(dataset.source)
-    head = {
-        "dataset": type(dataset).__name__.lower(),
-        "source": str(dataset.source.resolve()),
-        "options": dict(dataset.options()),
-    }
-    with Journal(out, head) as journal:
+    with Journal(out, head_of(dataset)) as journal:
         if state is not None and journal.complete == state and not _missing(journal, out):
             return _report(dataset, journal, out, 0, rewrite=False)
         scratch = out / ".unpacked"
@@ -173,6 +168,15 @@ def run(dataset: Dataset, out: Path, workers: int | None = None) -> Report:
             journal.close_books(state or "listed")
         shutil.rmtree(scratch, ignore_errors=True)
         return report
+
+
+def head_of(dataset: Dataset) -> dict[str, Any]:
+    """What makes this import another than one with a different head."""
+    return {
+        "dataset": type(dataset).__name__.lower(),
+        "source": str(dataset.source.resolve()),
+        "options": dict(dataset.options()),
+    }
 
 
 def _state(source: Path) -> str | None:

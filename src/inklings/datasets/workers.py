@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -70,6 +71,7 @@ def _bounded(pool: ProcessPoolExecutor, items: Sequence[T], most: int) -> Iterat
 def _start(task: Callable[[Any], Any]) -> None:
     global _task
     _task = task
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to explain
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

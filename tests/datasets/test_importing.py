@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from inklings.cases.cohort import Cohort
+from inklings.datasets import importing
+from inklings.datasets.dsb2018 import Dsb2018
+from inklings.datasets.importing import run
+from inklings.datasets.journal import NAME
+from inklings.errors import DataError
+from inklings.testing.datasets import contents, miniature_dsb2018, write_png
+
+COMMAND = "from inklings.cli import run; run()"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    miniature_dsb2018(tmp_path / "in")
+    return tmp_path / "in"
+
+
+def many(path: Path, fields: int, side: int = 256, nuclei: int = 8) -> Path:
+    """An archive of one field over and over, made quickly."""
+    miniature_dsb2018(path.parent / "one", fields=1, shape=(side, side), nuclei=nuclei)
+    files = {p.relative_to(path.parent / "one"): p for p in (path.parent / "one").rglob("*.png")}
+    with zipfile.ZipFile(path, "w") as archive:
+        for k in range(fields):
+            for name, file in files.items():
+                archive.writestr(f"f{k:05}/{name.parts[1]}/{name.name}", file.read_bytes())
+    return path
+
+
+def test_a_case_that_changed_or_came_later_is_converted_alone(source: Path, tmp_path: Path) -> None:
+    run(Dsb2018(source), tmp_path / "out", workers=1)
+    name = sorted(path.name for path in source.iterdir())[0]
+    mask = sorted((source / name / "masks").iterdir())[0]
+    mask.unlink()
+    write_png(source / "new" / "images" / "new.png", np.zeros((9, 9), np.uint8))
+    report = run(Dsb2018(source), tmp_path / "out", workers=1)
+    assert (report.now, len(report.cohort)) == (2, 5)
+    facts = {case.id: case.facts for case in report.cohort}
+    assert facts[name]["nuclei"] == "2"
+
+
+def test_splits_and_patients_survive_a_later_import(source: Path, tmp_path: Path) -> None:
+    cohort = run(Dsb2018(source), tmp_path / "out", workers=1).cohort
+    split = [dataclasses.replace(c, split="train", patient="p", facts={"a": "b"}) for c in cohort]
+    dataclasses.replace(cohort, cases=tuple(split)).write(tmp_path / "out")
+    assert run(Dsb2018(source), tmp_path / "out", workers=1).cohort.is_split
+    write_png(source / "new" / "images" / "new.png", np.zeros((9, 9), np.uint8))
+    cases = {c.id: c for c in run(Dsb2018(source), tmp_path / "out", workers=1).cohort}
+    assert cases.pop("new").split is None
+    assert {(c.split, c.patient, c.facts["a"]) for c in cases.values()} == {("train", "p", "b")}
+
+
+def test_files_that_went_missing_or_were_emptied_are_made_again(
+    source: Path, tmp_path: Path
+) -> None:
+    whole = run(Dsb2018(source), tmp_path / "out", workers=1).cohort
+    before = contents(tmp_path / "out")
+    whole.cases[0].images["image"].unlink()
+    (tmp_path / "out" / "labels" / f"{whole.cases[1].id}.png").write_bytes(b"")
+    assert run(Dsb2018(source), tmp_path / "out", workers=1).now == 2
+    assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("name", ["cases.parquet", "cohort.yaml"])
+def test_a_lost_table_is_written_again_without_converting(
+    source: Path, tmp_path: Path, name: str
+) -> None:
+    run(Dsb2018(source), tmp_path / "out", workers=1)
+    before = contents(tmp_path / "out")
+    (tmp_path / "out" / name).unlink()
+    assert run(Dsb2018(source), tmp_path / "out", workers=1).now == 0
+    assert contents(tmp_path / "out") == before
+
+
+def test_a_broken_case_is_forgotten_once_it_is_gone_from_the_source(
+    source: Path, tmp_path: Path
+) -> None:
+    (source / "bad" / "images").mkdir(parents=True)
+    (source / "bad" / "images" / "bad.png").write_bytes(b"no picture")
+    assert run(Dsb2018(source), tmp_path / "out", workers=1).left_out == ("bad",)
+    assert run(Dsb2018(source), tmp_path / "out", workers=1).left_out == ("bad",)
+    shutil.rmtree(source / "bad")
+    report = run(Dsb2018(source), tmp_path / "out", workers=1)
+    assert (report.left_out, len(report.cohort)) == ((), 4)
+
+
+def test_another_import_in_the_same_folder_is_refused_in_one_line(
+    source: Path, tmp_path: Path
+) -> None:
+    run(Dsb2018(source), tmp_path / "out", workers=1)
+    miniature_dsb2018(tmp_path / "other")
+    with pytest.raises(DataError, match="holds another import") as caught:
+        run(Dsb2018(tmp_path / "other"), tmp_path / "out", workers=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_second_import_at_the_same_time_is_refused(source: Path, tmp_path: Path) -> None:
+    run(Dsb2018(source), tmp_path / "out", workers=1)
+    with (
+        importing.Journal(tmp_path / "out", importing.head_of(Dsb2018(source))),
+        pytest.raises(DataError, match="another import is writing"),
+    ):
+        run(Dsb2018(source), tmp_path / "out", workers=1)
+
+
+def test_a_full_disk_loses_nothing_and_leaves_nothing_half_written(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, room = importing.write_bytes, iter(range(5))
+
+    def full(path: Path, data: bytes, durable: bool = True) -> None:
+        if next(room, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, data, durable)
+
+    monkeypatch.setattr(importing, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(Dsb2018(source), tmp_path / "out", workers=1)
+    monkeypatch.undo()
+    assert run(Dsb2018(source), tmp_path / "out", workers=1).now == 2
+    assert len(Cohort.read(tmp_path / "out")) == 4
+
+
+def test_two_processes_make_the_same_cohort_as_one(tmp_path: Path) -> None:
+    archive = many(tmp_path / "many.zip", fields=20, side=64, nuclei=3)
+    run(Dsb2018(archive), tmp_path / "one_by_one", workers=1)
+    run(Dsb2018(archive), tmp_path / "together", workers=2)
+    assert contents(tmp_path / "together") == contents(tmp_path / "one_by_one")
+
+
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
+    # 300 images of 1 MB when decoded, and 16 MB of masks as the reference stacks them
+    archive = many(tmp_path / "many.zip", fields=300, side=512, nuclei=2)
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from inklings.datasets.dsb2018 import Dsb2018\n"
+        "from inklings.datasets.importing import run\n"
+        "assert len(run(Dsb2018(Path(sys.argv[1])), Path(sys.argv[2]), 1).cohort) == 300\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", code, str(archive), str(tmp_path / "out")]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(printed) * unit < 200e6
+
+
+def journalled(out: Path) -> list[str]:
+    path = out / NAME
+    lines = path.read_bytes().split(b"\n")[1:-1] if path.exists() else []
+    return [record["id"] for record in map(json.loads, lines) if "id" in record]
+
+
+def stamps(out: Path, names: list[str]) -> dict[str, int]:
+    return {n: (out / "labels" / f"{n}.png").stat().st_mtime_ns for n in names}
+
+
+def killed(archive: Path, out: Path, after: float) -> bool:
+    """Start an import, kill it with SIGKILL, and say whether it was still at work."""
+    command = [sys.executable, "-c", COMMAND, "import", "dsb2018", str(archive)]
+    process = subprocess.Popen(
+        [*command, "--out", str(out), "--workers", "2", "--quiet"], stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not (out / NAME).exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(after)
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    code = process.wait()
+    gone, left = psutil.wait_procs(children, timeout=10)
+    assert not left, "workers outlived their parent"
+    return code == -signal.SIGKILL
+
+
+def survives(archive: Path, out: Path, kills: int, seed: int) -> None:
+    whole = out.with_name("whole")
+    run(Dsb2018(archive), whole, workers=1)
+    rng, hits = random.Random(seed), 0
+    for _ in range(20 * kills):
+        before = journalled(out)
+        old = stamps(out, before)
+        hits += killed(archive, out, rng.uniform(0.0, 1.2))
+        after = journalled(out)
+        assert after[: len(before)] == before
+        assert set(Counter(after).values()) <= {1}, "a finished case was done twice"
+        assert stamps(out, before) == old
+        if hits >= kills:
+            break
+        if len(after) == len(Cohort.read(whole)):
+            shutil.rmtree(out)
+    assert hits >= kills
+    run(Dsb2018(archive), out, workers=1)
+    assert contents(out) == contents(whole)
+    assert set(Counter(journalled(out)).values()) == {1}
+    assert not list(out.rglob(".*.part*"))
+
+
+def test_an_import_killed_at_a_random_moment_loses_nothing(tmp_path: Path) -> None:
+    survives(many(tmp_path / "many.zip", fields=150), tmp_path / "out", kills=1, seed=3)
+
+
+@pytest.mark.slow
+def test_an_import_killed_twenty_times_loses_nothing(tmp_path: Path) -> None:
+    survives(many(tmp_path / "many.zip", fields=600), tmp_path / "out", kills=20, seed=0)
