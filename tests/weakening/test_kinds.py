@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from inklings.errors import SpecError
-from inklings.weakening.base import UNLABELLED
+from inklings.weakening.base import UNLABELLED, Weakening
 from inklings.weakening.box import Box
 from inklings.weakening.dilate import Dilate
 from inklings.weakening.drop import Drop
@@ -37,7 +37,7 @@ def square(*spans: tuple[int, int, int, int], shape: tuple[int, int] = (40, 60))
     ids=lambda kind: type(kind).__name__,
 )
 def test_every_kind_leaves_its_input_alone_and_is_repeatable(
-    kind: object, discs: np.ndarray
+    kind: Weakening, discs: np.ndarray
 ) -> None:
     before = discs.copy()
     one, two = kind(discs, RNG(3)), kind(discs, RNG(3))
