@@ -1,0 +1,70 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inklings.errors import DataError
+from inklings.files import read_yaml, write_json, write_text, write_yaml, written
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(TypeError), written(path) as temporary:
+        temporary.write_text(5)  # type: ignore[arg-type]
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("old", ["old", None])
+def test_a_kill_in_the_middle_leaves_the_old_file_or_none(tmp_path: Path, old: str | None) -> None:
+    path = tmp_path / "a.txt"
+    if old is not None:
+        path.write_text(old)
+    code = (
+        "import os, signal, sys; from pathlib import Path; from inklings.files import written\n"
+        "with written(Path(sys.argv[1])) as t:\n"
+        "    t.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert (path.read_text() if path.exists() else None) == old
+    left = [p.name for p in tmp_path.iterdir() if p != path]
+    assert all(name.startswith(".") for name in left)  # a glob for results does not see it
+    write_text(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_a_temporary_file_keeps_the_suffix_that_writers_go_by(tmp_path: Path) -> None:
+    with written(tmp_path / "deep" / "a.png") as temporary:
+        assert temporary.suffix == ".png"
+        assert temporary.parent == tmp_path / "deep"
+        temporary.write_bytes(b"x")
+    assert (tmp_path / "deep" / "a.png").read_bytes() == b"x"
+
+
+def test_files_can_be_read_by_the_group(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"b": 1})
+    assert oct((tmp_path / "a.json").stat().st_mode & 0o777) == "0o644"
+
+
+def test_yaml_keeps_order_and_letters(tmp_path: Path) -> None:
+    write_yaml(tmp_path / "a.yaml", {"z": 1, "a": ["µm", None, 0.5]})
+    assert (tmp_path / "a.yaml").read_text(encoding="utf-8").index("z") == 0
+    assert read_yaml(tmp_path / "a.yaml", "x") == {"z": 1, "a": ["µm", None, 0.5]}
+
+
+def test_what_does_not_parse_is_one_line_that_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("a: [1,\nb: }")
+    with pytest.raises(
+        DataError, match=r"expected a recipe at .*a\.yaml, but it does not parse"
+    ) as e:
+        read_yaml(tmp_path / "a.yaml", "a recipe")
+    assert "\n" not in str(e.value)
+    with pytest.raises(DataError, match="there is no such file"):
+        read_yaml(tmp_path / "b.yaml", "a recipe")
+    (tmp_path / "c.yaml").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(DataError, match="does not parse"):
+        read_yaml(tmp_path / "c.yaml", "a recipe")

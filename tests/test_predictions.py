@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inklings.errors import DataError
+from inklings.predictions import Head, Prediction, Provenance, predicted_cases
+
+HEAD = Head(
+    classes=("nucleus",),
+    thresholds=(0.7,),
+    provenance=Provenance("run", "ab12", None, "0.1.0"),
+    trained_on=("p1", "p2"),
+    settings={"window": 256},
+)
+
+
+def dense(seed: int = 0) -> "np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]":
+    return np.random.default_rng(seed).integers(0, 256, (2, 5, 7)).astype(np.uint8)
+
+
+def test_a_head_reads_back_equal(tmp_path: Path) -> None:
+    HEAD.write(tmp_path)
+    assert Head.read(tmp_path) == HEAD
+
+
+@pytest.mark.parametrize("instances", [None, np.arange(35, dtype=np.uint16).reshape(5, 7)])
+def test_a_prediction_reads_back_equal(tmp_path: Path, instances: object) -> None:
+    Prediction("a.b-1", Path("x/y z.png"), dense(), instances).write(tmp_path)  # type: ignore[arg-type]
+    back = Prediction.read(tmp_path, "a.b-1")
+    assert (back.case, back.image) == ("a.b-1", Path("x/y z.png"))
+    np.testing.assert_array_equal(back.dense, dense())
+    if instances is None:
+        assert back.instances is None
+    else:
+        np.testing.assert_array_equal(back.instances, instances)
+
+
+def test_the_mask_is_at_and_above_the_threshold() -> None:
+    values = np.array([[[178, 179, 255]]], np.uint8)  # 0.7 of 255 is 178.5
+    mask = Prediction("a", Path("a"), values).mask(HEAD)
+    assert mask.tolist() == [[False, True, True]]
+
+
+def test_cases_are_listed_in_order_and_half_written_ones_not_at_all(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        Prediction(name, Path("i"), dense()).write(tmp_path)
+    (tmp_path / "cases" / ".c.x.part.npz").write_bytes(b"half")
+    assert list(predicted_cases(tmp_path)) == ["a", "b"]
+
+
+def test_damage_and_absence_are_explained(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected predictions written by 'inklings predict'"):
+        Head.read(tmp_path)
+    with pytest.raises(DataError, match="expected a prediction of case a"):
+        Prediction.read(tmp_path, "a")
+    Prediction("a", Path("i"), dense()).write(tmp_path)
+    path = tmp_path / "cases" / "a.npz"
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(DataError, match=r"is damaged .* delete it and predict again"):
+        Prediction.read(tmp_path, "a")
