@@ -16,7 +16,8 @@ from inklings.exports.source import Source
 from inklings.files import written
 from inklings.progress import note
 
-_HUES = 12
+_HUES = 8
+_LAST_HUE = 0.55  # red to cyan: blue and violet vanish on black and on stained tissue
 
 
 class Png:
@@ -64,9 +65,9 @@ def _sixteen_bit(objects: NDArray[Any], case: str) -> NDArray[np.uint16]:
 
 
 def _palette() -> NDArray[np.uint8]:
-    """Bright colours, ``(12, 3)``, of which consecutive ones are far apart."""
+    """Bright colours, ``(8, 3)``, of which consecutive ones are far apart."""
     golden = (5**0.5 - 1) / 2
-    colours = [colorsys.hsv_to_rgb(i * golden % 1, 0.85, 1.0) for i in range(_HUES)]
+    colours = [colorsys.hsv_to_rgb(i * golden % 1 * _LAST_HUE, 0.9, 1.0) for i in range(_HUES)]
     return (np.array(colours) * 255).astype(np.uint8)
 
 
