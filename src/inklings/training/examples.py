@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,6 +206,3 @@ class _Store:
         np.save(path, array, allow_pickle=False)
         mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         return mapped
-
-
-Prepare = Callable[[Examples, Examples | None], tuple[Examples, Examples | None]]

@@ -75,10 +75,10 @@ class Keeper(Callback):
     def _validate(self, trainer: pl.Trainer, learner: Learner, step: int) -> None:
         assert self.validator is not None
         with learner.averaged() as model:
-            score = self.validator.score(model, learner.loss, learner.exclusive)
+            score = self.validator.score(model, learner.loss)
             merit = trainer.strategy.broadcast(score.merit)
             if self.gallery is not None and trainer.is_global_zero:
-                self.gallery.draw(model, self.validator, learner.exclusive, step, trainer.loggers)
+                self.gallery.draw(model, step, trainer.loggers)
             if merit > self.best_merit:
                 self.best = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
         improved = merit > self.best_merit
@@ -116,4 +116,4 @@ class Saver(Callback):
         if due and pl_module.seen % spec.accumulate == 0:
             if trainer.is_global_zero:
                 self.history.write()
-            trainer.save_checkpoint(self.folder / "last")
+            trainer.save_checkpoint(self.folder)

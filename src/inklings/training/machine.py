@@ -13,15 +13,14 @@ import psutil
 import torch
 
 import inklings
+from inklings.inference.device import best_device, native_bf16
 
 
 def precision(asked: str) -> str:
     """``auto`` resolved: bf16 where the hardware multiplies in it, else fp32."""
     if asked != "auto":
         return asked
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    return "bf16-mixed" if _processor_flags() & {"avx512_bf16", "amx_bf16"} else "32-true"
+    return "bf16-mixed" if native_bf16(best_device()) else "32-true"
 
 
 def describe() -> dict[str, Any]:
@@ -58,10 +57,6 @@ def _cpuinfo(key: str) -> str:
             if name.strip() == key:
                 return value.strip()
     return ""
-
-
-def _processor_flags() -> set[str]:
-    return set(_cpuinfo("flags").split())
 
 
 def _processor_name() -> str:

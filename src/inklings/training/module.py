@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,11 @@ class Clock:
 
     def seconds(self) -> float:
         """Until now."""
-        return self.before + time.monotonic() - self._start
+        return self.before + max(0.0, time.monotonic() - self._start)
+
+    def stop(self) -> None:
+        """Stand still: what follows is no longer training."""
+        self.before, self._start = self.seconds(), math.inf
 
     def start(self, before: float) -> None:
         """Count from now on, after ``before`` seconds."""
@@ -71,7 +76,7 @@ class Learner(pl.LightningModule):
         self.average: Average | None = None
         self.clock = Clock()
         self.seen = self.skipped = 0
-        self.last: tuple[Tensor, Batch, Tensor] | None = None
+        self.last: tuple[Tensor, Batch, float] | None = None
         self._restored: dict[str, Any] = {}
         self._statistics: list[Tensor] = []
         self._kept: list[Tensor] = []
@@ -144,15 +149,18 @@ class Learner(pl.LightningModule):
         """The loss; None, so that the batch is left out, where it is not finite."""
         number, data = batch
         self.seen = number + 1
+        if self._kept:
+            torch._foreach_copy_(self._kept, self._statistics)
         output: Output = self.model(data.inputs, data.valid)
         with torch.autocast(self.device.type, enabled=False):
             output = Output(output.logits.float(), output.attention)
             loss: Tensor = self.loss(output, data)
-        if not self._finite_everywhere(loss):
+        value = float(loss.detach())
+        if not self._finite_everywhere(value):
             self.skipped += 1
-            torch._foreach_copy_(self._statistics, self._kept)
+            self._restore_statistics()
             return None
-        self.last = (output.logits.detach(), data, loss.detach())
+        self.last = (output.logits.detach(), data, value)
         return loss
 
     def configure_gradient_clipping(
@@ -167,15 +175,14 @@ class Learner(pl.LightningModule):
         if not bool(torch.isfinite(norm)):
             self.skipped += 1
             optimizer.zero_grad()
-            torch._foreach_copy_(self._statistics, self._kept)
+            self._restore_statistics()
         elif gradients and gradient_clip_val:
             torch._foreach_mul_(gradients, (gradient_clip_val / (norm + 1e-6)).clamp(max=1.0))
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
-        """Keep the statistics of a good step; take it into the average."""
-        torch._foreach_copy_(self._kept, self._statistics)
-        stepped = self.seen % self.training_spec.accumulate == 0
-        if stepped and self.average is not None:
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Take a step, and take the new weights into the average."""
+        super().optimizer_step(*args, **kwargs)
+        if self.average is not None:
             self.average.update()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -213,12 +220,19 @@ class Learner(pl.LightningModule):
             elif momentum is not None and "momentum" in group:
                 group["momentum"] = momentum
 
-    def _finite_everywhere(self, loss: Tensor) -> bool:
-        finite = torch.isfinite(loss.detach())
+    @torch.no_grad()
+    def _restore_statistics(self) -> None:
+        """Undo what a batch that is left out has done to the normalisation layers."""
+        if self._kept:
+            torch._foreach_copy_(self._statistics, self._kept)
+
+    def _finite_everywhere(self, value: float) -> bool:
+        finite = math.isfinite(value)
         if self.trainer.world_size > 1:
             # Every process must leave the batch out, or the others wait for its gradients.
-            finite = self.trainer.strategy.reduce(finite.float(), reduce_op="min") > 0
-        return bool(finite)
+            vote = torch.tensor(float(finite), device=self.device)
+            finite = bool(self.trainer.strategy.reduce(vote, reduce_op="min") > 0)
+        return finite
 
 
 def _match_layout(optimiser: Optimizer) -> None:

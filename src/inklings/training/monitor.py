@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
@@ -79,13 +78,21 @@ class Monitor(Callback):
     next to nothing positive although its labels do not.
     """
 
-    def __init__(self, history: History, every: int) -> None:
-        self.history, self.every = history, every
+    def __init__(self, history: History) -> None:
+        self.history = history
         self.warnings: list[str] = []
-        self._losses: list[Tensor] = []
+        self._losses: list[float] = []
         self._mark = self._said = 0.0
         self._marked = 0
         self._decisions = (0.0, 0.0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Losses since the last row."""
+        return {"losses": list(self._losses)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        self._losses = list(state_dict["losses"])
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Learner) -> None:  # type: ignore[override]
         """Begin to measure speed."""
@@ -108,7 +115,7 @@ class Monitor(Callback):
         if pl_module.seen % pl_module.training_spec.accumulate:
             return
         step = trainer.global_step
-        if step % self.every == 0 or step == pl_module.steps:
+        if step % pl_module.training_spec.log_every == 0 or step == pl_module.steps:
             self._row(trainer, pl_module, step)
         now = time.monotonic()
         if now - self._said >= _SAY_EVERY_S:
@@ -123,7 +130,7 @@ class Monitor(Callback):
         predicted, labelled = _shares(learner)
         values: dict[str, float] = {
             "seconds": learner.clock.seconds(),
-            "loss": float(torch.stack(self._losses).mean()) if self._losses else float("nan"),
+            "loss": sum(self._losses) / max(len(self._losses), 1),
             "learning_rate": learner.rate,
             "predicted_positive": predicted,
             "labelled_positive": labelled,

@@ -26,31 +26,30 @@ class Gallery:
 
     Args:
         folder: Where ``step-000100.png`` and so on go.
+        validator: Predicts, and holds the images.
         count: How many images.
         side: Longest side of each picture, in pixels; larger images are cropped in the middle.
     """
 
-    def __init__(self, folder: Path, count: int = 4, side: int = 320) -> None:
-        self.folder, self.count, self.side = folder, count, side
+    def __init__(self, folder: Path, validator: Validator, count: int = 4, side: int = 320) -> None:
+        self.folder, self.validator, self.side = folder, validator, side
+        last = len(validator.examples) - 1
+        self.chosen = np.unique(np.linspace(0, last, count).astype(int)).tolist()
 
-    def draw(
-        self,
-        model: nn.Module,
-        validator: Validator,
-        exclusive: bool,
-        step: int,
-        loggers: Sequence[Any],
-    ) -> None:
+    def draw(self, model: nn.Module, step: int, loggers: Sequence[Any]) -> None:
         """Predict and write one picture; also to loggers that take pictures."""
-        examples = validator.examples
-        chosen = np.unique(np.linspace(0, len(examples) - 1, self.count).astype(int))
-        rows = []
-        for i in chosen.tolist():
-            dense = validator.dense(model, i, exclusive)
-            rows.append(
-                _row(examples.images[i], examples.targets[i], dense, int(exclusive), self.side)
-            )
-        picture = _stack(rows)
+        examples = self.validator.examples
+        picture = _stack(
+            [
+                _row(
+                    examples.images[i],
+                    examples.targets[i],
+                    self.validator.dense(model, i),
+                    self.side,
+                )
+                for i in self.chosen
+            ]
+        )
         with written(self.folder / f"step-{step:06d}.png") as path:
             Pillow.fromarray(picture).save(path, "PNG")
         for logger in loggers:
@@ -59,7 +58,7 @@ class Gallery:
 
 
 def _row(
-    image: NDArray[Any], target: Target, dense: NDArray[np.uint8], channel: int, side: int
+    image: NDArray[Any], target: Target, dense: NDArray[np.uint8], side: int
 ) -> NDArray[np.uint8]:
     """Image, image with the outline of the label, the same with that of the prediction."""
     height, width = image.shape[1:]
@@ -68,9 +67,9 @@ def _row(
     base = _rgb(image)[window]
     label = base.copy()
     label[~target.known[window]] = (label[~target.known[window]] * _UNKNOWN).astype(np.uint8)
-    label[_outline(target.value[channel][window] >= 128)] = _LABEL
+    label[_outline(target.value[0][window] >= 128)] = _LABEL
     found = base.copy()
-    found[_outline(dense[channel][window] >= 128)] = _FOUND
+    found[_outline(dense[0][window] >= 128)] = _FOUND
     gap = np.full((base.shape[0], _GAP, 3), 255, np.uint8)
     return np.concatenate([base, gap, label, gap, found], axis=1)
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inklings.inference.sliding_window import sliding_window
-from inklings.sampling import INTENSITIES
+from inklings.inference.dense import predict_array
+from inklings.inference.run import Blueprint, Record, Run
 from inklings.spec import Experiment
+from inklings.supervision.base import Target
+from inklings.supervision.prior import Prior, estimate_prior, threshold_at
 from inklings.tensors import Batch, Output
 from inklings.training.examples import Examples
-from inklings.training.thresholds import counts, dice
+from inklings.training.thresholds import choose, counts, dice
+
+_HALF = 128  # the level of probability 0.5
 
 
 @dataclass(frozen=True)
@@ -35,93 +37,82 @@ class Score:
     @property
     def merit(self) -> float:
         """What is compared: Dice where it can be known, else the loss; more is better."""
-        return -self.loss if np.isnan(self.dice) else self.dice
+        return -self.loss if math.isnan(self.dice) else self.dice
 
 
 class Validator:
-    """Predicts and scores whole images.
+    """Predicts whole images just as `inklings predict` will, and scores them.
 
     Args:
-        examples: What to predict.
-        experiment: Intensity, window and overlap.
-        precision: Of the forward pass, as Lightning names it.
+        examples: Images at their original size, with targets of the classes (and ``core``).
+        experiment: Window, overlap and precision.
+        blueprint: What the model takes and returns.
     """
 
-    def __init__(self, examples: Examples, experiment: Experiment, precision: str) -> None:
-        self.examples, self.experiment, self.precision = examples, experiment, precision
-        self._intensity = INTENSITIES.build(experiment.intensity.name, experiment.intensity.options)
+    def __init__(self, examples: Examples, experiment: Experiment, blueprint: Blueprint) -> None:
+        self.examples, self.experiment, self.blueprint = examples, experiment, blueprint
 
-    def dense(self, model: nn.Module, index: int, exclusive: bool = False) -> NDArray[np.uint8]:
-        """``(K, H, W)`` quantised probabilities of one image of any size."""
-        device = next(model.parameters()).device
+    def dense(self, model: nn.Module, index: int) -> NDArray[np.uint8]:
+        """``(K, H, W)`` quantised probabilities of one image, background left out."""
+        record = Record((0.5,) * len(self.blueprint.classes))
+        run = Run(model, self.blueprint, record, self.experiment)
+        return predict_array(run, self.examples.images[index])
 
-        def forward(inputs: Tensor) -> Tensor:
-            inputs = inputs.to(device).contiguous(memory_format=torch.channels_last)
-            logits: Tensor = model(inputs, None).logits.float()
-            return logits.softmax(1) if exclusive else logits.sigmoid()
-
-        settings = self.experiment.inference
-        with _forward_mode(model, self.precision):
-            return sliding_window(
-                forward,
-                self._intensity(self.examples.images[index]),
-                window=settings.window,
-                overlap=settings.overlap,
-                divisor=int(getattr(model, "divisor", 1)),
-            )
-
-    def score(self, model: nn.Module, loss: nn.Module, exclusive: bool = False) -> Score:
-        """Loss and Dice over all images."""
+    def score(self, model: nn.Module, loss: nn.Module) -> Score:
+        """Loss and Dice over all images; unknown samples count for neither."""
         losses, dices = [], []
         for i, target in enumerate(self.examples.targets):
-            dense = self.dense(model, i, exclusive)
-            losses.append(_loss(loss, dense, target.value, target.known, exclusive))
-            if target.known.all():
-                dices.append(dice(counts(dense, target))[:, 128])
-        table = np.array(dices) if dices and self.examples.complete else np.full((1, 1), np.nan)
+            dense = self.dense(model, i)
+            losses.append(self._loss(loss, dense, target))
+            dices.append(dice(counts(dense, target))[:, _HALF])
+        table = np.array(dices)
         found = table[~np.isnan(table)]
-        return Score(float(np.mean(losses)), float(found.mean()) if len(found) else float("nan"))
+        complete = self.examples.complete and len(found)
+        return Score(float(np.mean(losses)), float(found.mean()) if complete else math.nan)
+
+    def thresholds(self, model: nn.Module) -> tuple[float, ...]:
+        """The best threshold of each class by mean Dice."""
+        targets = self.examples.targets
+        chosen = choose((self.dense(model, i), target) for i, target in enumerate(targets))
+        return chosen[: len(self.blueprint.classes)]
+
+    def priors(self, model: nn.Module, seed: int) -> list[tuple[Prior, float]]:
+        """The estimated share of positives of each class, and the threshold that agrees with it."""
+        count = len(self.blueprint.classes)
+        targets = self.examples.targets
+        dense = [self.dense(model, i) for i in range(len(targets))]
+        result = []
+        for k in range(count):
+            scores = [image[k].astype(np.float32) / 255 for image in dense]
+            labelled = [(target.value[k] >= _HALF) & target.known for target in targets]
+            prior = estimate_prior(scores, labelled, seed=seed)
+            result.append((prior, threshold_at(scores, prior.value)))
+        return result
+
+    def _loss(self, loss: nn.Module, dense: NDArray[np.uint8], target: Target) -> float:
+        """The loss of quantised probabilities, through the logits that they stand for."""
+        device = next((b.device for b in loss.buffers()), torch.device("cpu"))
+        p = _scaled(dense, device).clamp(1 / 510, 1 - 1 / 510)
+        value = _scaled(target.value, device)
+        known = torch.from_numpy(np.ascontiguousarray(target.known))[None, None].to(device)
+        if self.blueprint.activation == "softmax":
+            p, value = _with_rest(p).clamp(min=1 / 510), _with_rest(value)
+            logits = p.log()
+        else:
+            logits = torch.logit(p)
+        was = loss.training
+        loss.eval()
+        try:
+            with torch.no_grad():
+                return float(loss(Output(logits), Batch(p, value, known)))
+        finally:
+            loss.train(was)
 
 
-def _loss(
-    loss: nn.Module,
-    dense: NDArray[np.uint8],
-    value: NDArray[np.uint8],
-    known: NDArray[np.bool_],
-    exclusive: bool,
-) -> float:
-    """The loss of quantised probabilities, through the logits that they stand for."""
-    p = torch.from_numpy(dense)[None].float().div(255).clamp(1 / 510, 1 - 1 / 510)
-    batch = Batch(
-        p,
-        torch.from_numpy(np.ascontiguousarray(value))[None].float() / 255,
-        torch.from_numpy(np.ascontiguousarray(known))[None, None],
-    )
-    device = next((b.device for b in loss.buffers()), p.device)
-    batch = Batch(*(t.to(device) for t in (batch.inputs, batch.value, batch.known)))
-    logits = batch.inputs.log() if exclusive else torch.logit(batch.inputs)
-    was = loss.training
-    loss.eval()
-    try:
-        with torch.no_grad():
-            return float(loss(Output(logits), batch))
-    finally:
-        loss.train(was)
+def _scaled(levels: NDArray[np.uint8], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(levels))[None].to(device).float() / 255
 
 
-@contextmanager
-def _forward_mode(model: nn.Module, precision: str) -> Iterator[Any]:
-    was = model.training
-    device = next(model.parameters()).device.type
-    kinds = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-    model.eval()
-    try:
-        with (
-            torch.no_grad(),
-            torch.autocast(
-                device, dtype=kinds.get(precision, torch.bfloat16), enabled=precision in kinds
-            ),
-        ):
-            yield
-    finally:
-        model.train(was)
+def _with_rest(p: Tensor) -> Tensor:
+    """``(B, K, H, W)`` to ``(B, 1 + K, H, W)``: what remains is the background."""
+    return torch.cat([(1 - p.sum(1, keepdim=True)).clamp(0, 1), p], 1)

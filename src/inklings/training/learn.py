@@ -1,0 +1,301 @@
+"""From arrays in memory to a model: the one place where a Lightning Trainer is built."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.utilities.rank_zero import _get_rank
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
+
+from inklings import progress
+from inklings.errors import SpecError
+from inklings.inference.run import Blueprint
+from inklings.losses import LOSSES
+from inklings.models.weights import fit_weights
+from inklings.spec import Experiment
+from inklings.supervision.prior import Prior
+from inklings.training import checkpoint, machine
+from inklings.training.batches import Batches
+from inklings.training.checkpoint import SafeCheckpointIO
+from inklings.training.examples import Examples, resized, with_background
+from inklings.training.folder import last_checkpoint
+from inklings.training.keeper import Keeper, Saver
+from inklings.training.loggers import build_loggers
+from inklings.training.module import Learner
+from inklings.training.monitor import History, Monitor
+from inklings.training.pictures import Gallery
+from inklings.training.validation import Validator
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training returns.
+
+    Attributes:
+        model: In evaluation mode, on the processor, with the weights that are to be used: the
+            best on validation where there was one, else the last; averaged if asked for.
+        blueprint: What the model takes and returns.
+        thresholds: One for each class.
+        priors: Estimated share of positives of each class; empty where no threshold needed it.
+        history: Rows of numbers by step.
+        steps: Optimiser steps taken.
+        best_step: Where the weights come from.
+        seconds: In the training loop, validation and checkpoints included.
+        skipped: Micro-batches left out because they were not finite.
+        warnings: A sentence each.
+        precision: As Lightning names it.
+    """
+
+    model: nn.Module
+    blueprint: Blueprint
+    thresholds: tuple[float, ...]
+    priors: tuple[Prior, ...]
+    history: tuple[Mapping[str, float], ...]
+    steps: int
+    best_step: int
+    seconds: float
+    skipped: int
+    warnings: tuple[str, ...]
+    precision: str
+
+
+def learn(
+    experiment: Experiment,
+    train: Examples,
+    val: Examples | None = None,
+    *,
+    classes: Sequence[str] = ("object",),
+    channels: Sequence[str] | None = None,
+    out: Path | None = None,
+    initial: Mapping[str, Tensor] | None = None,
+) -> Trained:
+    """Train on arrays in memory; nothing is written unless ``out`` is given.
+
+    Args:
+        experiment: Of which the cohort, correction and supervision are not looked at.
+        train: What to learn from.
+        val: Chooses the thresholds and, with ``training.validate_every``, the best weights.
+        classes: Names of the classes.
+        channels: Names of the channels of the targets, if there are more than the classes.
+        out: Folder for checkpoints, logs and pictures; its last checkpoint is gone on from.
+        initial: First weights, by name.
+
+    Raises:
+        SpecError: If the experiment asks for something impossible.
+    """
+    _require_possible(experiment, train, len(channels or classes))
+    loss: Any = LOSSES.build(experiment.loss.name, experiment.loss.options)
+    blueprint = _blueprint(
+        experiment, train.channels, classes, channels or classes, getattr(loss, "exclusive", False)
+    )
+    torch.manual_seed(experiment.training.seed)
+    model = blueprint.build()
+    if initial is not None:
+        fit_weights(model, initial, "the first weights")
+    model = model.to(memory_format=torch.channels_last)
+    blueprint = replace(blueprint, divisor=int(getattr(model, "divisor", 1)))
+    validator = Validator(val, experiment, blueprint) if val is not None and len(val) else None
+
+    history = History(out / "metrics.csv" if out else None)
+    shown = validator or Validator(train, experiment, blueprint)
+    gallery = Gallery(out / "samples", shown) if out else None
+    monitor, keeper = Monitor(history), Keeper(history, validator, gallery)
+    callbacks: list[Callback] = [monitor, keeper]
+    if out is not None:
+        callbacks.append(Saver(history, out / "checkpoints" / "last"))
+    learner = _run(experiment, _fitted(train, experiment, blueprint), model, loss, callbacks, out)
+
+    with learner.averaged():
+        state = keeper.best or {k: v.detach().clone() for k, v in model.state_dict().items()}
+    model.load_state_dict(state)
+    model = model.cpu().eval()
+    steps = learner.seen // experiment.training.accumulate
+    if out is not None and is_first():
+        history.write()
+    if gallery is not None and is_first():
+        gallery.draw(model, steps, ())
+    thresholds, priors = _thresholds(experiment, model, validator, blueprint)
+    return Trained(
+        model=model,
+        blueprint=blueprint,
+        thresholds=thresholds,
+        priors=priors,
+        history=tuple(history.rows),
+        steps=steps,
+        best_step=keeper.best_step or steps,
+        seconds=learner.clock.seconds(),
+        skipped=learner.skipped,
+        warnings=tuple(monitor.warnings),
+        precision=machine.precision(experiment.training.precision),
+    )
+
+
+def is_first() -> bool:
+    """Whether this is the only process of a training, or the first of several."""
+    return not _get_rank()
+
+
+def total_steps(experiment: Experiment, images: int) -> int:
+    """Optimiser steps of a run; an epoch sees as many crops as there are images."""
+    spec = experiment.training
+    if spec.steps is not None:
+        return spec.steps
+    assert spec.epochs is not None
+    return math.ceil(spec.epochs * images / (spec.batch_size * spec.accumulate))
+
+
+def _require_possible(experiment: Experiment, train: Examples, channels: int) -> None:
+    spec = experiment.training
+    if not len(train):
+        raise SpecError("expected at least one image to train on, got none")
+    if len(train.targets[0].value) != channels:
+        raise SpecError(
+            f"expected targets with {channels} channels, got {len(train.targets[0].value)}"
+        )
+    if spec.deterministic and spec.minutes:
+        raise SpecError(
+            "training.deterministic: expected a run bounded by steps or epochs, got minutes too; "
+            "a clock never gives the same weights twice"
+        )
+    if spec.patience and not spec.validate_every:
+        raise SpecError(
+            "training.patience: expected validate_every with it, got none; early stopping counts "
+            "validations"
+        )
+
+
+def _blueprint(
+    experiment: Experiment,
+    in_channels: int,
+    classes: Sequence[str],
+    channels: Sequence[str],
+    exclusive: bool,
+) -> Blueprint:
+    return Blueprint(
+        model=experiment.model,
+        in_channels=in_channels,
+        channels=("background", *channels) if exclusive else tuple(channels),
+        classes=tuple(classes),
+        activation="softmax" if exclusive else "sigmoid",
+        intensity=experiment.intensity,
+        resize=experiment.sampling.size if experiment.sampling.resize else None,
+    )
+
+
+def _fitted(train: Examples, experiment: Experiment, blueprint: Blueprint) -> Examples:
+    """The examples as batches are cut from them."""
+    if experiment.sampling.resize:
+        train = resized(train, experiment.sampling.size)
+    return with_background(train) if blueprint.activation == "softmax" else train
+
+
+def _run(
+    experiment: Experiment,
+    train: Examples,
+    model: nn.Module,
+    loss: nn.Module,
+    callbacks: list[Callback],
+    out: Path | None,
+) -> Learner:
+    """Train until the end; returns the learner as it then is."""
+    spec = experiment.training
+    steps = total_steps(experiment, len(train))
+    found = last_checkpoint(out) if out else None
+    if found is not None:
+        progress.note(f"train: going on from step {checkpoint.load_step(found)}")
+    with _quiet_lightning(), _deterministic(spec.deterministic):
+        trainer = _trainer(experiment, steps, callbacks, out)
+        share = (trainer.global_rank, trainer.world_size)
+        batches = Batches(
+            train, experiment.sampling, experiment.intensity, spec.batch_size, spec.seed, *share
+        )
+        learner = Learner(model, loss, spec, batches, steps)
+        trainer.fit(learner, ckpt_path=found)
+        learner.clock.stop()
+    return learner
+
+
+def _trainer(
+    experiment: Experiment, steps: int, callbacks: list[Callback], out: Path | None
+) -> pl.Trainer:
+    spec = experiment.training
+    precision: Any = machine.precision(spec.precision)
+    return pl.Trainer(
+        accelerator="auto",
+        devices=spec.devices,
+        num_nodes=spec.nodes,
+        precision=precision,
+        # Batches never end, so the whole run is one epoch of Lightning's.
+        max_steps=steps,
+        max_epochs=-1,
+        accumulate_grad_batches=spec.accumulate,
+        gradient_clip_val=spec.clip_gradient,
+        callbacks=callbacks,
+        logger=build_loggers(spec.loggers, out),
+        plugins=[SafeCheckpointIO()],
+        deterministic="warn" if spec.deterministic else None,
+        default_root_dir=out,
+        sync_batchnorm=torch.cuda.is_available() and spec.devices != 1,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+    )
+
+
+def _thresholds(
+    experiment: Experiment, model: nn.Module, validator: Validator | None, blueprint: Blueprint
+) -> tuple[tuple[float, ...], tuple[Prior, ...]]:
+    """Where to cut each class, and the class priors where the experiment asks for them."""
+    asked, count = experiment.inference.threshold, len(blueprint.classes)
+    if not isinstance(asked, str):
+        return (asked,) * count, ()
+    if asked == "prior":
+        if validator is None:
+            raise SpecError(
+                "inference.threshold 'prior' needs labelled cases in the validation part, got "
+                "none; split the cohort with a share of val, or give a number"
+            )
+        priors = validator.priors(model, experiment.training.seed)
+        return tuple(threshold for _, threshold in priors), tuple(prior for prior, _ in priors)
+    if validator is None or not validator.examples.complete:
+        return (0.5,) * count, ()
+    return validator.thresholds(model), ()
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Lightning's notes and hints say nothing that a user of this program could act on."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _deterministic(wanted: bool) -> Iterator[None]:
+    before = torch.are_deterministic_algorithms_enabled()
+    try:
+        yield
+    finally:
+        if wanted:
+            torch.use_deterministic_algorithms(before)

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from inklings.errors import SpecError
+from inklings.sampling import INTENSITIES
+from inklings.sampling.intensity import Half, Percentiles, Window, ZScore, apply
+
+RNG = np.random.default_rng(0)
+IMAGE = RNG.integers(0, 256, (3, 40, 50), dtype=np.uint8)
+
+
+def test_zscore_of_a_hand_worked_image() -> None:
+    image = np.array([[[0, 10], [20, 30]]], np.uint8)
+    expected = (np.array([[[0, 10], [20, 30]]]) - 15) / (np.sqrt(125) + 1)
+    np.testing.assert_allclose(ZScore()(image), expected, rtol=1e-6)
+
+
+def test_zscore_turns_an_empty_image_into_zeros() -> None:
+    assert not ZScore()(np.full((3, 8, 8), 7, np.uint8)).any()
+
+
+def test_zscore_per_channel_removes_the_tint_and_plain_zscore_keeps_it() -> None:
+    tinted = IMAGE // 2 + np.array([0, 50, 100], np.uint8)[:, None, None]
+    assert np.ptp(ZScore(per_channel=True)(tinted).mean((1, 2))) < 1e-4
+    assert np.ptp(ZScore()(tinted).mean((1, 2))) > 1
+
+
+def test_half_is_torchvision_to_tensor_and_normalize() -> None:
+    np.testing.assert_allclose(Half()(IMAGE), (IMAGE / 255 - 0.5) / 0.5, atol=1e-6)
+
+
+def test_half_refuses_sixteen_bit_images() -> None:
+    with pytest.raises(SpecError, match="expected 8-bit images, got uint16"):
+        Half()(IMAGE.astype(np.uint16))
+
+
+def test_window_maps_its_ends_to_minus_one_and_one() -> None:
+    image = np.array([[[-1000, -300, 400]]], np.int16)
+    np.testing.assert_allclose(Window(-1000, 400)(image), [[[-1, 0, 1]]], atol=1e-6)
+
+
+def test_percentiles_ignore_a_few_extreme_samples() -> None:
+    spoilt = IMAGE.astype(np.float32)
+    spoilt[0, 0, 0] = 1e6
+    np.testing.assert_allclose(
+        Percentiles()(spoilt)[:, 1:], Percentiles()(IMAGE)[:, 1:], rtol=1e-2, atol=1e-2
+    )
+
+
+@pytest.mark.parametrize("name", ["zscore", "half", "percentiles"])
+def test_a_crop_is_normalised_by_the_numbers_of_its_whole_image(name: str) -> None:
+    intensity = INTENSITIES.build(name, {})
+    crop = (slice(None), slice(5, 25), slice(10, 30))
+    np.testing.assert_array_equal(
+        apply(IMAGE[crop], intensity.scale(IMAGE)), intensity(IMAGE)[crop]
+    )
+    assert intensity(IMAGE).dtype == np.float32

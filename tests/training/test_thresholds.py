@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from inklings.supervision.base import Target
+from inklings.training.thresholds import choose, counts, dice
+
+KNOWN = np.ones((1, 8), np.bool_)
+TRUTH = np.array([[[255, 255, 255, 255, 0, 0, 0, 0]]], np.uint8)
+DENSE = np.array([[[250, 200, 150, 40, 100, 30, 20, 10]]], np.uint8)
+
+
+def test_counts_and_dice_of_a_hand_worked_case() -> None:
+    table = counts(DENSE, Target(TRUTH, KNOWN))
+    assert table[0, :, 128].tolist() == [3, 0]
+    assert table[0, :, 40].tolist() == [4, 1]
+    assert dice(table)[0, 128] == pytest.approx(6 / 7)
+    assert dice(table)[0, 40] == pytest.approx(8 / 9)
+
+
+def test_the_middle_of_the_best_plateau_is_chosen() -> None:
+    dense = np.array([[[210, 210, 210, 210, 100, 100, 100, 100]]], np.uint8)
+    (threshold,) = choose([(dense, Target(TRUTH, KNOWN))])
+    assert threshold == pytest.approx((101 + 210) / 2 / 255, abs=0.01)
+
+
+def test_unknown_samples_do_not_count() -> None:
+    known = KNOWN.copy()
+    known[0, 3] = False  # the positive that was scored low
+    (threshold,) = choose([(DENSE, Target(TRUTH, known))])
+    assert 100 / 255 < threshold <= 150 / 255
+
+
+def test_images_count_alike_whatever_the_area_of_their_objects() -> None:
+    small = Target(np.array([[[255, 0, 0, 0, 0, 0, 0, 0]]], np.uint8), KNOWN)
+    faint = np.array([[[60, 10, 10, 10, 10, 10, 10, 10]]], np.uint8)
+    bright = np.array([[[250, 250, 250, 250, 59, 10, 10, 10]]], np.uint8)
+    (threshold,) = choose([(faint, small), (bright, Target(TRUTH, KNOWN))])
+    assert threshold == pytest.approx(60 / 255, abs=0.003)
+
+
+def test_a_channel_without_positives_keeps_the_default() -> None:
+    assert choose([(DENSE, Target(np.zeros_like(TRUTH), KNOWN))]) == (0.5,)
