@@ -4,17 +4,21 @@ The peer reads the extracted folder (its extraction is not counted) and holds ev
 ours reads the zip and writes a cohort. Each runs in a fresh process, whose peak memory is printed.
 
     python benchmarks/bench_import.py ../shared/data/dsb2018_stage1_train.zip --cases 100
+    python benchmarks/bench_import.py ../shared/data/dsb2018_stage1_train.zip --decoders
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +27,17 @@ import numpy as np
 def peer(folder: Path) -> int:
     """Decode, stack, assert and sum as the reference system does; returns the objects seen."""
     import torch
-    from skimage import io
+    from skimage import io as skimage_io
 
     cases, objects, overlapping = [], 0, 0
     for case in sorted(folder.iterdir()):
         (image_path,) = (case / "images").iterdir()
-        image = io.imread(image_path)
+        image = skimage_io.imread(image_path)
         assert (image[..., 3] == 255).all()
         paths = list((case / "masks").iterdir())
         stack = np.zeros((len(paths), *image.shape[:2]))
         for k, path in enumerate(paths):
-            mask = io.imread(path)
+            mask = skimage_io.imread(path)
             assert ((mask == 0) | (mask == 255)).all()
             stack[k] = mask
         union = stack.sum(0)
@@ -77,6 +81,30 @@ def measured(what: str, *paths: Path) -> tuple[float, float, float, int]:
     return time.perf_counter() - start, float(printed[0]), float(printed[1]), int(printed[2])
 
 
+def decoders(archive: Path, every: int = 10) -> None:
+    """Microseconds a mask, for each way of decoding one."""
+    from skimage import io as skimage_io
+
+    from inklings.datasets.pictures import open_picture
+    from inklings.datasets.sparse import rows_of
+
+    ways = {
+        "rows that hold something": rows_of,
+        "Pillow": open_picture,
+        "skimage": lambda data: skimage_io.imread(io.BytesIO(data)),
+    }
+    if find_spec("imagecodecs"):
+        ways["imagecodecs"] = import_module("imagecodecs").png_decode
+    with zipfile.ZipFile(archive) as source:
+        names = [name for name in source.namelist() if "/masks/" in name]
+        masks = [source.read(name) for name in names[::every]]
+    for label, decode in ways.items():
+        start = time.process_time()
+        for mask in masks:
+            decode(mask)
+        print(f"decode {label:25} {(time.process_time() - start) / len(masks) * 1e6:6.0f} us")
+
+
 def _child(what: str, paths: list[Path]) -> None:
     objects = peer(*paths) if what == "peer" else ours(*paths)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -90,7 +118,11 @@ def main() -> None:
     parser.add_argument("paths", type=Path, nargs="+")
     parser.add_argument("--cases", type=int, help="only so many, for a quick run")
     parser.add_argument("--only", choices=("peer", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument("--decoders", action="store_true", help="compare decoders instead")
     options = parser.parse_args()
+    if options.decoders:
+        decoders(options.paths[0])
+        return
     if options.only:
         _child(options.only, options.paths)
         return

@@ -324,7 +324,7 @@ def test_a_damaged_member_of_an_archive_leaves_out_its_case_only(tmp_path: Path)
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda path: None, "no such file or folder"),
+        (lambda _: None, "no such file or folder"),
         (lambda path: path.write_bytes(b"hello"), "expected a zip archive"),
         (lambda path: path.mkdir(), "nothing in .* looks like DSB2018"),
     ],

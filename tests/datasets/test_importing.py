@@ -122,6 +122,13 @@ def test_a_second_import_at_the_same_time_is_refused(source: Path, tmp_path: Pat
         run(Dsb2018(source), tmp_path / "out", workers=1)
 
 
+def test_an_import_that_comes_to_nothing_leaves_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="looks like DSB2018"):
+        run(Dsb2018(tmp_path / "empty"), tmp_path / "out", workers=1)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_full_disk_loses_nothing_and_leaves_nothing_half_written(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +193,7 @@ def killed(archive: Path, out: Path, after: float) -> bool:
     children = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     code = process.wait()
-    gone, left = psutil.wait_procs(children, timeout=10)
+    _, left = psutil.wait_procs(children, timeout=10)
     assert not left, "workers outlived their parent"
     return code == -signal.SIGKILL
 

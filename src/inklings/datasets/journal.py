@@ -71,6 +71,13 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if (
+            kind is not None
+            and not self.records
+            and list(self.path.parent.iterdir()) == [self.path]
+        ):
+            self.path.unlink()  # nothing came of it: leave no folder behind
+            self.path.parent.rmdir()
         self._file.close()
 
     def _write(self, record: Mapping[str, Any]) -> None:
@@ -98,6 +105,10 @@ class Journal:
             first, *others = (json.loads(line) for line in lines)
         except ValueError:
             raise DataError(f"{self.path} is damaged; delete the folder and import again") from None
+        if not others and first != head:
+            self._file.truncate(0)
+            self._write(head)
+            return
         for key, mine in head.items():
             if first.get(key) != mine:
                 raise DataError(

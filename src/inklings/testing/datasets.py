@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 import zipfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +71,7 @@ class DatasetContract(ABC):
         dataset = self.dataset(tmp_path / "in")
         run(dataset, tmp_path / "whole", workers=1)
         total = len(list(dataset.items(tmp_path / "scratch")))
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(_Stop):
-            _interrupt(patch, dataset, after=2)
+        with _interrupted(dataset, after=2), pytest.raises(_Stop):
             run(dataset, tmp_path / "out", workers=1)
         assert run(dataset, tmp_path / "out", workers=1).now == total - 2
         assert contents(tmp_path / "out") == contents(tmp_path / "whole")
@@ -89,7 +90,8 @@ class _Stop(BaseException):
     """Stands in for a signal."""
 
 
-def _interrupt(patch: pytest.MonkeyPatch, dataset: Dataset, after: int) -> None:
+@contextmanager
+def _interrupted(dataset: Dataset, after: int) -> Iterator[None]:
     """Make a dataset raise `_Stop` after some conversions."""
     convert, left = type(dataset).convert, iter(range(after))
 
@@ -98,7 +100,9 @@ def _interrupt(patch: pytest.MonkeyPatch, dataset: Dataset, after: int) -> None:
             raise _Stop
         return convert(self, item)
 
-    patch.setattr(type(dataset), "convert", stopping)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(dataset), "convert", stopping)
+        yield
 
 
 def _snapshot(folder: Path) -> dict[str, tuple[int, int]]:

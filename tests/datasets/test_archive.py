@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from inklings.datasets.archive import entries, read
+from inklings.errors import DataError, ReaderError
+
+
+@pytest.fixture
+def files() -> dict[str, bytes]:
+    return {"a/x.bin": bytes(range(256)) * 50, "b.txt": b"", "ü/y": b"umlaut"}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_archive_and_folder_hold_the_same_bytes(
+    tmp_path: Path, files: dict[str, bytes], method: int
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+        archive.writestr("__MACOSX/a/._x.bin", b"clutter")
+        archive.writestr(".DS_Store", b"clutter")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        archive.extractall(tmp_path / "folder")
+    for source in (tmp_path / "a.zip", tmp_path / "folder"):
+        found = entries(source, tmp_path / "out" / "scratch")
+        assert {entry.name: read(entry) for entry in found} == files
+
+
+def test_long_extra_fields_in_a_local_header_do_not_matter(tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("x")
+    info.extra = b"\xfe\xca" + (2000).to_bytes(2, "little") + bytes(2000)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(info, b"content")
+    (entry,) = entries(tmp_path / "a.zip", tmp_path / "scratch")
+    assert read(entry) == b"content"
+
+
+def test_archives_within_archives_are_listed_too(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "inner.zip", "w") as archive:
+        archive.writestr("x", b"content")
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "inner.zip", "inner.zip")
+    (entry,) = entries(tmp_path / "outer.zip", tmp_path / "out" / "scratch")
+    assert (entry.name, read(entry)) == ("x", b"content")
+
+
+def test_an_archive_that_shrank_meanwhile_is_an_error_with_its_name(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x", bytes(5000))
+    (entry,) = entries(tmp_path / "a.zip", tmp_path / "scratch")
+    (tmp_path / "a.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:1000])
+    with pytest.raises(ReaderError, match=r"a\.zip/x"):
+        read(entry)
+
+
+def test_a_rare_compression_is_refused_with_advice(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x", b"content")
+    with pytest.raises(DataError, match="extract the archive and give the folder"):
+        entries(tmp_path / "a.zip", tmp_path / "scratch")
