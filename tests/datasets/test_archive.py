@@ -43,9 +43,11 @@ def test_archives_within_archives_are_listed_too(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "inner.zip", "w") as archive:
         archive.writestr("x", b"content")
     with zipfile.ZipFile(tmp_path / "outer.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(tmp_path / "inner.zip", "inner.zip")
+        archive.write(tmp_path / "inner.zip", "./deep/inner.zip")
+        archive.write(tmp_path / "inner.zip", "../../evil.zip")
     (entry,) = entries(tmp_path / "outer.zip", tmp_path / "out" / "scratch")
     assert (entry.name, read(entry)) == ("x", b"content")
+    assert entry.container.parent == tmp_path / "out" / "scratch"
 
 
 def test_an_archive_that_shrank_meanwhile_is_an_error_with_its_name(tmp_path: Path) -> None:

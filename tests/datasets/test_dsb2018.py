@@ -94,6 +94,12 @@ def test_nested_and_compressed_archives_give_the_same_cohort(
     assert contents(tmp_path / "zip") == contents(tmp_path / "folder")
 
 
+def test_names_that_cannot_name_files_are_cleaned(tmp_path: Path) -> None:
+    write_png(tmp_path / "in" / "my field (1)" / "images" / "a.png", np.zeros((9, 9), np.uint8))
+    (case,) = imported(tmp_path / "in", tmp_path).cohort
+    assert case.id == "my_field__1_"
+
+
 def test_images_are_copied_byte_by_byte(tmp_path: Path) -> None:
     truth = miniature_dsb2018(tmp_path / "in", fields=1)
     (name,) = truth

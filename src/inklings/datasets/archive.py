@@ -152,7 +152,8 @@ def _in_archive(path: Path, scratch: Path) -> Iterator[Entry]:
 
 def unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, scratch: Path) -> Path:
     """Copy one file out of an archive into ``scratch``, unless it is there already."""
-    path = scratch / info.filename
+    name = info.filename.rsplit("/", 1)[-1]  # an archive may say ../ and must not be obeyed
+    path = scratch / f"{info.CRC:08x}-{name}"
     if not path.is_file() or path.stat().st_size != info.file_size:
         with written(path) as temporary, archive.open(info) as source, temporary.open("wb") as to:
             shutil.copyfileobj(source, to, 1 << 20)
@@ -160,4 +161,4 @@ def unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, scratch: Path) -> 
 
 
 def _is_clutter(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+    return name == "__MACOSX" or (name.startswith(".") and name != ".")

@@ -36,6 +36,7 @@ from inklings.datasets.instances import (
     piece_of,
 )
 from inklings.datasets.modality import modality
+from inklings.datasets.pairing import clean_id
 from inklings.datasets.pictures import SUFFIXES, decoded
 from inklings.datasets.runlengths import Rows
 from inklings.errors import DataError, ReaderError
@@ -113,7 +114,7 @@ class Dsb2018:
         annotated = {_stage(images.get(name, ())) for name in {*masks, *described}}
         return [
             Field(
-                id=name,
+                id=clean_id(name),
                 images=tuple(images.get(name, ())),
                 masks=tuple(masks.get(name, ())),
                 rows=rows.get(name, ()),

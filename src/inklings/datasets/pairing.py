@@ -104,7 +104,7 @@ def pairs(images: str, masks: str | None) -> list[Pair]:
                 "narrow --masks"
             )
         owner[key] = path
-    names = {key: _id(key) for key in by_name}
+    names = {key: clean_id(key) for key in by_name}
     if len(set(names.values())) < len(names):
         twice = Counter(names.values()).most_common(1)[0][0]
         raise DataError(f"several images would become case {twice!r}; rename one of them")
@@ -125,6 +125,7 @@ def _key(path: Path, root: Path, deep: bool) -> str:
     return (path.relative_to(root).parent / stem).as_posix() if deep else stem
 
 
-def _id(key: str) -> str:
+def clean_id(key: str) -> str:
+    """A case id (it names files) from any name."""
     clean = re.sub(r"[^A-Za-z0-9_.+-]", "_", key)
     return clean if re.match(r"[A-Za-z0-9_]", clean) else f"_{clean}"
