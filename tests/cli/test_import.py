@@ -58,7 +58,7 @@ def test_cases_that_were_left_out_are_summed_up_with_exit_code_3(tmp_path: Path)
         result = call("dsb2018", tmp_path / "in", "--out", tmp_path / "out")
         assert result.exit_code == 3
         assert "3 cases (3 labelled" in result.stdout
-        assert f"left out because they are broken: 1 cases ({name})" in result.stdout
+        assert f"left out because broken: 1 case ({name})" in result.stdout
     report = json.loads((tmp_path / "out" / "import_findings.json").read_text())
     assert report["summary"][0]["kind"] == "unreadable image"
     assert report["summary"][0]["cases"] == 1

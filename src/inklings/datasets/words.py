@@ -36,7 +36,8 @@ def lines(report: Report, out: Path) -> list[str]:
     )
     if report.left_out:
         some = ", ".join(report.left_out[:3]) + (", ..." if len(report.left_out) > 3 else "")
-        said.append(f"left out because they are broken: {len(report.left_out)} cases ({some})")
+        count = "1 case" if len(report.left_out) == 1 else f"{len(report.left_out)} cases"
+        said.append(f"left out because broken: {count} ({some})")
     else:
         said.append("no case was left out" if rows else "every check passed")
     said.append(f"cohort -> {out}; findings -> {out / 'import_findings.csv'}")
