@@ -96,14 +96,15 @@ class Sampling(Section):
 class Inference(Section):
     """How a whole image is predicted and cut into objects.
 
-    ``threshold: auto`` chooses the threshold on the validation part: by Dice where its labels are
-    complete, by the class prior where they are not.
+    ``threshold: auto`` chooses the threshold on the validation part by Dice, and takes one half
+    where its labels are not complete. ``prior`` puts it where the share of positives agrees with
+    the class prior estimated on the validation part: right also where labels were left out.
     """
 
     window: int = Field(default=256, gt=0)
     overlap: float = Field(default=0.25, ge=0, lt=1)
     flips: bool = False
-    threshold: Literal["auto"] | Annotated[float, Field(gt=0, lt=1)] = "auto"
+    threshold: Literal["auto", "prior"] | Annotated[float, Field(gt=0, lt=1)] = "auto"
     instances: Component | None = None
 
 
@@ -137,8 +138,8 @@ class Experiment(Section):
         record = read_yaml(path, "an experiment file")
         if not isinstance(record, dict):
             raise SpecError(f"{path}: expected keys and values, got {type(record).__name__}")
-        for change in changes:
-            _apply(record, change)
+        for text in changes:
+            change(record, text)
         return cls.check(record, str(path))
 
     @classmethod
@@ -158,10 +159,15 @@ class Experiment(Section):
         write_yaml(path, self.model_dump(mode="json"))
 
 
-def _apply(record: dict[str, Any], change: str) -> None:
-    key, equals, text = change.partition("=")
+def change(record: dict[str, Any], assignment: str) -> None:
+    """Apply one ``key.key=value`` (the value is YAML) to a record that is not yet checked.
+
+    Raises:
+        SpecError: If it is no assignment, or the key leads nowhere.
+    """
+    key, equals, text = assignment.partition("=")
     if not equals or not key:
-        raise SpecError(f"--set: expected key=value, got {change!r}")
+        raise SpecError(f"--set: expected key=value, got {assignment!r}")
     *path, last = key.split(".")
     here = record
     for part in path:

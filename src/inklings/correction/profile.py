@@ -79,7 +79,7 @@ def border_profile(
 def _step(
     total: NDArray[np.float64],
     count: NDArray[np.float64],
-    precision: NDArray[np.float64],
+    precision: NDArray[np.floating],
     at: int,
 ) -> float:
     low, high = slice(max(0, at - _STRIP), at), slice(at, at + _STRIP)

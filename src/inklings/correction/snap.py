@@ -99,7 +99,7 @@ def _half_maximum(
     inside = signal[own]
     if values.size < 20 or inside.size < 3 or np.ptp(values) == 0:
         return own, None
-    cut = threshold_otsu(values)
+    cut = float(threshold_otsu(values))  # type: ignore[no-untyped-call]
     upper, lower = inside[inside > cut], values[values <= cut]
     high = upper.mean() if upper.size else inside.max()
     low = np.median(lower) if lower.size else values.min()
@@ -125,7 +125,11 @@ def _roundness(mask: NDArray[np.bool_]) -> float:
     if not mask.any():
         return 0.0
     filled = ndimage.binary_fill_holes(mask)
-    return float(4 * np.pi * filled.sum() / max(perimeter(filled), 1.0) ** 2)
+    return float(4 * np.pi * filled.sum() / max(_perimeter(filled), 1.0) ** 2)
+
+
+def _perimeter(mask: NDArray[np.bool_]) -> float:
+    return float(perimeter(mask))  # type: ignore[no-untyped-call]
 
 
 def _signal(

@@ -17,10 +17,10 @@ from scipy import ndimage
 from skimage.color import rgb2hed, rgb2lab
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from inklings.correction.prior import mixture_share
+from inklings.supervision.prior import mixture_share
 
 _FOLDS = 3
-_PER_IMAGE = 1500
+_PER_IMAGE = 1000
 _STRIDE = 2
 _SPECK = 40
 
@@ -104,9 +104,9 @@ def _out_of_fold(
         learn = [i for i in range(len(features)) if fold[i] != number] or [0]
         x, y, weight = _draw(features, soft, learn, rng)
         classifier = HistGradientBoostingClassifier(
-            max_iter=60, max_leaf_nodes=15, min_samples_leaf=50, random_state=seed
+            max_iter=50, learning_rate=0.15, max_leaf_nodes=15, max_bins=64, random_state=seed
         ).fit(x, y, weight)
-        for i in np.flatnonzero(fold == number):
+        for i in np.flatnonzero(fold == number).tolist():
             flat = features[i].reshape(-1, features[i].shape[-1])
             odds[i] = classifier.decision_function(flat).reshape(soft[i].shape).astype(np.float32)
     return odds

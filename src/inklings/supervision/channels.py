@@ -56,6 +56,12 @@ def as_target(
     for code in range(1, len(classes) + 1):
         value[code - 1][annotation.category == code] = 255
     if cores:
-        value[-1][relative_depth(annotation.objects) > _CORE_DEPTH] = 255
+        value[-1][core(annotation.objects)] = 255
     value[:, ~known] = 0
     return Target(value, known)
+
+
+def core(objects: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """The inner half of every object, ``(*S)``; inner halves do not touch where objects do."""
+    inner: NDArray[np.bool_] = relative_depth(objects) > _CORE_DEPTH
+    return inner

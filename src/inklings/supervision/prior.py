@@ -139,3 +139,17 @@ def _share(
     positive = np.concatenate([thin[i][0] for i in chosen])
     mixture = np.concatenate([thin[i][1] for i in chosen])
     return mixture_share(positive, mixture, seed=seed) if positive.size else float("nan")
+
+
+def threshold_at(scores: Sequence[NDArray[np.floating]], prior: float) -> float:
+    """The score that the share ``prior`` of all samples exceeds.
+
+    Omission at random lowers every posterior by the same factor and leaves their order alone, so
+    the operating point can be put back where the share of positives is right.
+
+    Args:
+        scores: ``(*S)`` of each held-out image.
+        prior: Share of positives, in (0, 1).
+    """
+    flat = np.concatenate([np.asarray(s).ravel() for s in scores])
+    return float(np.quantile(flat, 1 - prior))

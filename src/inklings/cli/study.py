@@ -1,0 +1,64 @@
+"""``inklings study``: what weak labels cost, and what each learner wins back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def study(
+    cohort: Annotated[Path, typer.Argument(help="Cohort with full masks, split.")],
+    out: Annotated[Path, typer.Option(help="Folder of the study.")],
+    weakness: Annotated[
+        list[str] | None,
+        typer.Option(help="full, drop:keep=0.25, box, drop:keep=0.5+dilate:pixels=4, ..."),
+    ] = None,
+    learner: Annotated[
+        list[str] | None,
+        typer.Option(help="naive, inklings, nnpu-true, nnpu-estimated, upu-true, vpu."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of naive and inklings.")] = 3,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Replace one value: training.steps=200; may be repeated."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs side by side; one for each core by default.")
+    ] = None,
+) -> None:
+    """Compare learners on weak labels of every kind: one table, one figure, resumable."""
+    import os
+
+    from inklings.spec import Experiment, change
+
+    record = _default()
+    for text in changes or []:
+        change(record, text)
+    experiment = Experiment.check(record, "study")
+
+    from inklings.pipelines.label_study import Plan, summary
+    from inklings.pipelines.label_study import study as run
+    from inklings.reports.study import study_report
+
+    options = {"weaknesses": weakness, "learners": learner}
+    plan = Plan(seeds=seeds, **{k: tuple(v) for k, v in options.items() if v})
+    rows = run(cohort, out, plan, experiment, workers or os.cpu_count() or 1)
+    report = study_report(out)
+    typer.echo(f"{'weakness':32}{'label':>7}{'naive':>8}{'inklings':>16}{'oracle':>8}{'gap':>7}")
+    for line in summary(rows):
+        gap = "" if line.gap != line.gap else f"{line.gap:.0%}"
+        typer.echo(
+            f"{line.weakness:32}{line.label_dice:7.3f}{line.naive:8.3f}"
+            f"{line.corrected:9.3f} ± {line.spread:.3f}{line.oracle:8.3f}{gap:>7}"
+        )
+    typer.echo(f"{len(rows)} runs -> {out / 'study.csv'}, {report}")
+
+
+def _default() -> dict[str, object]:
+    from copy import deepcopy
+
+    from inklings.pipelines.label_study import DEFAULT_EXPERIMENT
+
+    return {"cohort": ".", **deepcopy(DEFAULT_EXPERIMENT)}

@@ -1,0 +1,269 @@
+"""The label study: what each kind of weak label costs, and what of it each learner wins back.
+
+Every combination of weakness, learner, seed and budget is one cell with one result file, so a
+study may be stopped at any time and gone on with; ``study.csv`` is made from what is there.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inklings import progress
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError, SpecError
+from inklings.files import read_yaml, write_text, write_yaml
+from inklings.pipelines.study_cell import LEARNERS, Cell, Study, work
+from inklings.spec import Experiment
+from inklings.weakening.chain import Chain
+
+WEAKNESSES = (
+    "full",
+    "drop:keep=0.5",
+    "drop:keep=0.25",
+    "drop:keep=0.1",
+    "dilate:pixels=4",
+    "dilate:pixels=8",
+    "box",
+    "hull",
+    "erode:depth=0.5",
+    "drop:keep=0.5+dilate:pixels=4",
+)
+"""Kinds of weak labels that are compared by default."""
+
+LONG = ("drop:keep=0.25", "drop:keep=0.1")
+"""Kinds for which the other learners also get three times the budget."""
+
+COLUMNS = (
+    "weakness",
+    "learner",
+    "seed",
+    "budget",
+    "dice_mean",
+    "dice_low",
+    "dice_high",
+    "dice_pooled",
+    "label_dice",
+    "threshold",
+    "prior_true_val",
+    "prior_labelled",
+    "prior_estimated",
+    "prior_low",
+    "prior_high",
+    "images",
+    "train_seconds",
+)
+
+DEFAULT_EXPERIMENT: dict[str, Any] = {
+    "model": {"name": "unet", "width": 16, "depth": 4},
+    "loss": "bce",
+    "sampling": {
+        "size": 96,
+        "augment": ["flips", "quarter_turns", "brightness_contrast"],
+    },
+    "training": {"steps": 500, "batch_size": 8, "learning_rate": 4e-3},
+}
+"""The network and budget of a cell: half a minute of one core."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study compares.
+
+    Attributes:
+        weaknesses: Chains of weakenings; ``full`` is added where it is missing, since the
+            oracle is naive training on full masks.
+        learners: Names in `LEARNERS`; naive and inklings run on every seed, others on one.
+        seeds: How many.
+        long: Weaknesses for which the other learners also run at three times the budget.
+    """
+
+    weaknesses: Sequence[str] = WEAKNESSES
+    learners: Sequence[str] = tuple(LEARNERS)
+    seeds: int = 3
+    long: Sequence[str] = LONG
+
+    def __post_init__(self) -> None:
+        for name in self.learners:
+            if name not in LEARNERS:
+                raise SpecError(f"no learner named {name!r}; known: {', '.join(LEARNERS)}")
+        for weakness in self.weaknesses:
+            if weakness != "full" and Chain.parse(weakness).form != "mask":
+                raise SpecError(
+                    f"a study compares masks, and {weakness!r} leaves none; use drop, dilate, "
+                    "erode, box, hull, jitter or chains of them"
+                )
+
+    def cells(self) -> Iterator[Cell]:
+        """All cells, those first that others or the headline need."""
+        kinds = list(dict.fromkeys(["full", *self.weaknesses]))
+        main = [name for name in ("naive", "inklings") if name in {*self.learners, "naive"}]
+        for seed in range(self.seeds):
+            for kind in kinds:
+                yield from (
+                    Cell(kind, name, seed)
+                    for name in main
+                    if seed == 0 or name == "inklings" or kind == "full"
+                )
+        others = [name for name in self.learners if name not in main]
+        for kind in kinds:
+            yield from (Cell(kind, name, 0) for name in others)
+        for kind in self.long:
+            if kind in kinds:
+                yield from (Cell(kind, name, 0, 3) for name in ("naive", *others))
+
+
+def study(
+    cohort: Path,
+    out: Path,
+    plan: Plan | None = None,
+    experiment: Experiment | None = None,
+    workers: int = 2,
+) -> list[dict[str, Any]]:
+    """Run what is missing of a study and write ``study.csv``.
+
+    Args:
+        cohort: Folder of a cohort with full masks, split.
+        out: Folder of the study.
+        plan: What is compared.
+        experiment: Network and training of every cell; None for the default.
+        workers: Processes that run cells side by side, one thread each.
+
+    Returns:
+        The rows of the table.
+
+    Raises:
+        DataError: If the cohort is not split, or ``out`` holds another study.
+    """
+    plan = plan or Plan()
+    experiment = experiment or Experiment.check({"cohort": ".", **DEFAULT_EXPERIMENT}, "study")
+    setting = Study(cohort.resolve(), out.resolve(), experiment)
+    _claim(setting)
+    cells = list(plan.cells())
+    missing = [cell for cell in cells if not setting.result(cell).exists()]
+    progress.note(f"study: {len(cells) - len(missing)} of {len(cells)} runs are there already")
+    for done in progress.track(_run(setting, missing, workers), "study", len(missing)):
+        progress.note(f"  {done}")
+        _write(out, _rows(setting, cells))
+    rows = _rows(setting, cells)
+    _write(out, rows)
+    return rows
+
+
+def _run(setting: Study, cells: Sequence[Cell], workers: int) -> Iterator[str]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max(1, workers), mp_context=context) as pool:
+        # Cells that read another's estimate wait until the naive ones are done.
+        for phase in (
+            [cell for cell in cells if LEARNERS[cell.learner].prior != "estimated"],
+            [cell for cell in cells if LEARNERS[cell.learner].prior == "estimated"],
+        ):
+            waiting = [pool.submit(work, setting, cell, 1) for cell in phase]
+            for future in as_completed(waiting):
+                yield future.result()
+
+
+def _claim(setting: Study) -> None:
+    """Write down what the study is of; refuse to mix it with another."""
+    cohort = Cohort.read(setting.cohort)
+    if not cohort.is_split:
+        raise DataError(
+            f"{setting.cohort}: expected a split cohort, got cases without a split; run "
+            f"'inklings split {setting.cohort}' first"
+        )
+    mine = {
+        "cohort": cohort.name,
+        "split_hash": cohort.split_hash,
+        "experiment": setting.experiment.model_dump(mode="json", exclude={"cohort"}),
+    }
+    path = setting.out / "study.yaml"
+    if path.exists() and read_yaml(path, "a study") != mine:
+        raise DataError(
+            f"{setting.out} holds a study of another cohort, split or experiment; "
+            "give another --out"
+        )
+    write_yaml(path, mine)
+
+
+def _rows(setting: Study, cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    paths = [setting.result(cell) for cell in cells]
+    return [json.loads(path.read_text()) for path in paths if path.exists()]
+
+
+def _write(out: Path, rows: Sequence[dict[str, Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        oracle = row["weakness"] == "full" and row["learner"] == "naive"
+        writer.writerow({**_rounded(row), "learner": "oracle" if oracle else row["learner"]})
+    write_text(out / "study.csv", text.getvalue())
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One weakness in the summary: Dice means over seeds, and the share of the gap won back."""
+
+    weakness: str
+    label_dice: float
+    naive: float
+    corrected: float
+    spread: float
+    oracle: float
+
+    @property
+    def retained(self) -> float:
+        """Of the Dice with full masks."""
+        return self.corrected / self.oracle
+
+    @property
+    def gap(self) -> float:
+        """(corrected - naive) / (oracle - naive); not a number where naive loses nothing."""
+        lost = self.oracle - self.naive
+        return (self.corrected - self.naive) / lost if lost > 0.01 else float("nan")
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> list[Line]:
+    """One line for each weakness that has a naive and a corrected result."""
+
+    def mean(weakness: str, learner: str, what: str = "dice_mean") -> NDArray1:
+        return np.array(
+            [
+                row[what]
+                for row in rows
+                if (row["weakness"], row["learner"], row["budget"]) == (weakness, learner, 1)
+            ]
+        )
+
+    lines = []
+    oracle = mean("full", "naive")
+    for weakness in dict.fromkeys(row["weakness"] for row in rows):
+        naive, ours = mean(weakness, "naive"), mean(weakness, "inklings")
+        if naive.size and ours.size and oracle.size:
+            lines.append(
+                Line(
+                    weakness,
+                    float(mean(weakness, "naive", "label_dice").mean()),
+                    float(naive.mean()),
+                    float(ours.mean()),
+                    float(ours.std(ddof=1)) if ours.size > 1 else 0.0,
+                    float(oracle.mean()),
+                )
+            )
+    return lines
+
+
+NDArray1 = np.ndarray[Any, np.dtype[np.float64]]
