@@ -1,0 +1,97 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.cli import app
+from inklings.inference.run import Run
+from inklings.labels.kinds import MaskLabel
+
+EXPERIMENT = """
+cohort: elsewhere
+model: {name: unet, width: 4, depth: 2}
+loss: bce_dice
+sampling: {size: 32}
+training: {steps: 9000, batch_size: 4, loggers: []}
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """An experiment file, and a cohort of four pictures with a bright half."""
+    cases = []
+    for i, split in enumerate(("train", "train", "val", "test")):
+        mask = np.zeros((48, 48), np.uint8)
+        mask[:, : 10 + 8 * i] = 1
+        Image.fromarray(mask * 100 + 50).save(tmp_path / f"{i}.png")
+        Image.fromarray(mask).save(tmp_path / f"{i}-mask.png")
+        label = MaskLabel(tmp_path / f"{i}-mask.png", "image", "classes", ("half",))
+        cases.append(
+            Case(f"c{i}", f"p{i}", {"image": tmp_path / f"{i}.png"}, (label,), split)  # type: ignore[arg-type]
+        )
+    Cohort("halves", tuple(cases), ("half",)).write(tmp_path / "cohort")
+    (tmp_path / "experiment.yaml").write_text(EXPERIMENT)
+    return tmp_path / "experiment.yaml", tmp_path / "cohort"
+
+
+def call(files: tuple[Path, Path], out: Path, *more: str) -> list[str]:
+    experiment, cohort = files
+    changes = ["--set", f"cohort={cohort}", "--set", "training.steps=3"]
+    return ["train", str(experiment), *changes, "--out", str(out), *more]
+
+
+def test_train_leaves_a_run_and_says_so_on_standard_output_in_one_line(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    call_it = [sys.executable, "-c", "from inklings.cli import run; run()"]
+    done = subprocess.run(
+        [*call_it, *call(files, tmp_path / "run")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("\n") == 1
+    assert done.stdout.startswith("3 steps in ")
+    assert done.stdout.rstrip().endswith(f"-> {tmp_path / 'run'}")
+    assert "lightning" not in (done.stdout + done.stderr).lower()
+    assert Run.load(tmp_path / "run").classes == ("half",)
+
+
+def test_quiet_means_no_notes(files: tuple[Path, Path], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, call(files, tmp_path / "run", "--quiet"))
+    assert result.exit_code == 0
+    assert result.stderr == ""
+
+
+def test_a_finished_run_is_refused_with_code_2_and_one_line(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    runner = CliRunner()
+    assert runner.invoke(app, call(files, tmp_path / "run")).exit_code == 0
+    again = runner.invoke(app, call(files, tmp_path / "run"))
+    assert again.exit_code == 2
+    assert again.stderr.count("\n") == 1
+    assert "finished run" in again.stderr
+    assert runner.invoke(app, call(files, tmp_path / "run", "--resume")).exit_code == 0
+
+
+def test_deterministic_twice_gives_the_same_weights(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    weights = []
+    for name in ("a", "b"):
+        result = CliRunner().invoke(app, call(files, tmp_path / name, "--deterministic"))
+        assert result.exit_code == 0, result.stderr
+        weights.append((tmp_path / name / "weights.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+
+
+def test_an_unsplit_cohort_is_refused_with_the_command_that_splits_it(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    result = CliRunner().invoke(app, call(files, tmp_path / "run", "--set", "cohort=nowhere"))
+    assert result.exit_code == 2
+    assert "make one with 'inklings import'" in result.stderr
