@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inklings import progress
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.files import read_yaml, write_text, write_yaml
-from inklings.pipelines.study_cell import LEARNERS, Cell, Study, work
+from inklings.pipelines.study_cell import LEARNERS, Cell, Study, prepare, work
 from inklings.spec import Experiment
 from inklings.weakening.chain import Chain
 
@@ -161,13 +162,13 @@ def study(
 
 def _run(setting: Study, cells: Sequence[Cell], workers: int) -> Iterator[str]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, workers), mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, context, prepare, (setting, 1)) as pool:
         # Cells that read another's estimate wait until the naive ones are done.
         for phase in (
             [cell for cell in cells if LEARNERS[cell.learner].prior != "estimated"],
             [cell for cell in cells if LEARNERS[cell.learner].prior == "estimated"],
         ):
-            waiting = [pool.submit(work, setting, cell, 1) for cell in phase]
+            waiting = [pool.submit(work, cell) for cell in phase]
             for future in as_completed(waiting):
                 yield future.result()
 
@@ -239,7 +240,7 @@ class Line:
 def summary(rows: Sequence[dict[str, Any]]) -> list[Line]:
     """One line for each weakness that has a naive and a corrected result."""
 
-    def mean(weakness: str, learner: str, what: str = "dice_mean") -> NDArray1:
+    def values(weakness: str, learner: str, what: str = "dice_mean") -> NDArray[np.float64]:
         return np.array(
             [
                 row[what]
@@ -249,14 +250,14 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[Line]:
         )
 
     lines = []
-    oracle = mean("full", "naive")
+    oracle = values("full", "naive")
     for weakness in dict.fromkeys(row["weakness"] for row in rows):
-        naive, ours = mean(weakness, "naive"), mean(weakness, "inklings")
+        naive, ours = values(weakness, "naive"), values(weakness, "inklings")
         if naive.size and ours.size and oracle.size:
             lines.append(
                 Line(
                     weakness,
-                    float(mean(weakness, "naive", "label_dice").mean()),
+                    float(values(weakness, "naive", "label_dice").mean()),
                     float(naive.mean()),
                     float(ours.mean()),
                     float(ours.std(ddof=1)) if ours.size > 1 else 0.0,
@@ -264,6 +265,3 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[Line]:
                 )
             )
     return lines
-
-
-NDArray1 = np.ndarray[Any, np.dtype[np.float64]]

@@ -8,6 +8,7 @@ class prior say so in their name.
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,7 +110,7 @@ class Images:
         return [objects > 0 for objects in self.objects]
 
 
-@dataclass
+@dataclass(eq=False)
 class Study:
     """Where a study's cells work.
 
@@ -138,9 +139,6 @@ class Study:
     def labels(self, weakness: str, seed: int, correction: str) -> tuple[Masks, Masks, Any]:
         """Weak, perhaps corrected masks of train and val, and what the correction found."""
         return _labels(self, weakness, seed, correction)
-
-    def __hash__(self) -> int:
-        return hash((self.cohort, self.out))
 
 
 def run(study: Study, cell: Cell) -> None:
@@ -258,14 +256,20 @@ def _label_dice(masks: Masks, truth: Masks) -> float:
 
 
 def _read(path: Path) -> Any:
-    import json
-
     return json.loads(path.read_text())
 
 
-def work(study: Study, cell: Cell, threads: int) -> str:
-    """Run a cell in a worker process, quietly; returns its name."""
+_here: list[Study] = []
+
+
+def prepare(study: Study, threads: int) -> None:
+    """Make a worker process ready; it decodes every image once for all its cells."""
     progress.silence(True)
     torch.set_num_threads(threads)
-    run(study, cell)
+    _here[:] = [study]
+
+
+def work(cell: Cell) -> str:
+    """Run a cell in a worker process; returns its name."""
+    run(_here[0], cell)
     return cell.name
