@@ -102,7 +102,7 @@ def entries(path: Path, scratch: Path) -> list[Entry]:
         found = list(_in_archive(path, scratch))
     else:
         raise DataError(f"expected a zip archive or a folder at {path}, but there is nothing")
-    return sorted(found, key=lambda entry: (entry.container, entry.name))
+    return sorted(found, key=lambda entry: (str(entry.container), entry.name))
 
 
 def _in_folder(folder: Path, scratch: Path) -> Iterator[Entry]:

@@ -42,6 +42,7 @@ from inklings.datasets.runlengths import Rows
 from inklings.errors import DataError, ReaderError
 
 CLASS = "nucleus"
+_STAGE = re.compile(r"stage\d_(train|test)")
 
 
 @dataclass(frozen=True)
@@ -158,16 +159,19 @@ class Dsb2018:
 
 def _once(files: Sequence[Entry]) -> list[Entry]:
     """Without archives of a stage that is there extracted, or in another archive, as well."""
+    stages = [_stage([entry]) for entry in files]
     chosen: dict[str, Entry] = {}
-    for entry in sorted(files, key=lambda e: (e.offset is not None, e.container)):
-        if entry.name.lower().endswith(SUFFIXES):
-            chosen.setdefault(_stage([entry]), entry)
+    for entry, stage in sorted(
+        zip(files, stages, strict=True), key=lambda e: e[0].offset is not None
+    ):
+        if stage and entry.name.lower().endswith(SUFFIXES):
+            chosen.setdefault(stage, entry)
     return [
         entry
-        for entry in files
-        if not entry.name.lower().endswith(SUFFIXES)
-        or not (stage := _stage([entry]))
+        for entry, stage in zip(files, stages, strict=True)
+        if stage not in chosen
         or chosen[stage].container == entry.container
+        or not entry.name.lower().endswith(SUFFIXES)
     ]
 
 
@@ -272,8 +276,8 @@ def _sizes(labels: NDArray[np.uint16]) -> dict[str, str]:
 
 def _stage(files: Sequence[Entry]) -> str:
     for entry in files:
-        for part in (*entry.parts, entry.container.stem):
-            if match := re.search(r"stage\d_(train|test)", part):
+        for text in (entry.name, entry.container.stem):
+            if match := _STAGE.search(text):
                 return match[0]
     return ""
 
