@@ -1,0 +1,41 @@
+"""``inklings demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other tissue.")] = 0,
+    patients: Annotated[int, typer.Option(min=5, help="How many are drawn.")] = 20,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of each training; fewer are quicker and worse.")
+    ] = None,
+) -> None:
+    """Run everything once on generated tissue: no download, five minutes on two cores."""
+    from inklings.pipelines.demo import Plan, table
+    from inklings.pipelines.demo import demo as run
+
+    results = run(out, Plan(patients=patients, steps=steps, seed=seed), _command)
+    typer.echo("")
+    for line in table(results):
+        typer.echo(line)
+    typer.echo(f"\nreport -> {out / 'report.html'}, and one for each run in {out / 'runs'}")
+
+
+def _command(*words: object) -> None:
+    """Echo a command, then run it in this process: a new one would load torch each time."""
+    import shlex
+
+    from inklings.cli import app
+    from inklings.progress import is_silent
+
+    line = [str(word) for word in words]
+    typer.secho(f"\n$ inklings {shlex.join(line)}", bold=True)
+    code = app([*line, *(["--quiet"] if is_silent() else [])], standalone_mode=False)
+    if code:
+        raise typer.Exit(int(code))
