@@ -1,4 +1,5 @@
 import time
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -61,21 +62,34 @@ def test_specks_go_and_small_holes_close(name: str) -> None:
     assert objects[2, 2] == 0
 
 
-def test_cores_separate_what_the_outline_does_not() -> None:
+SEEDS: tuple[Literal["product", "cores"], ...] = ("product", "cores")
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_cores_separate_what_the_outline_does_not(seeds: Literal["product", "cores"]) -> None:
     bar = np.zeros((30, 90), bool)
     bar[5:25, 5:85] = True
     core = np.zeros_like(bar)
     core[10:20, 10:40] = core[10:20, 50:80] = True
     assert Watershed()(certain(bar), 0.5).max() == 1
-    objects = Watershed()(certain(bar), 0.5, certain(core))
+    objects = Watershed(seeds)(certain(bar), 0.5, certain(core))
     assert objects.max() == 2
     assert np.bincount(objects.ravel())[1:].tolist() == pytest.approx([800, 800], rel=0.02)
 
 
-def test_an_object_without_a_core_is_kept() -> None:
+def test_the_product_cuts_where_two_cores_are_joined_by_a_doubtful_bridge() -> None:
+    discs = ball((40, 80), (20, 26), 14) | ball((40, 80), (20, 53), 14)
+    core = certain(ball((40, 80), (20, 26), 8) | ball((40, 80), (20, 53), 8))
+    core[17:24, 26:54] = np.maximum(core[17:24, 26:54], 140)
+    assert Watershed("cores")(certain(discs), 0.5, core).max() == 1
+    assert Watershed("product")(certain(discs), 0.5, core).max() == 2
+
+
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_an_object_without_a_core_is_kept(seeds: Literal["product", "cores"]) -> None:
     discs = ball((40, 80), (20, 20), 12) | ball((40, 80), (20, 60), 12)
     core = certain(ball((40, 80), (20, 20), 6))
-    assert Watershed()(certain(discs), 0.5, core).max() == 2
+    assert Watershed(seeds)(certain(discs), 0.5, core).max() == 2
 
 
 def test_numbers_have_no_gaps() -> None:
@@ -100,7 +114,9 @@ def test_an_image_of_256_takes_less_than_30_ms() -> None:
     assert min(times) < 0.030
 
 
-@pytest.mark.parametrize("options", [{"depth": 1.0}, {"smooth": -1}, {"core_threshold": 0}])
-def test_impossible_options_are_refused(options: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "options", [{"depth": 1.0}, {"smooth": -1}, {"core_threshold": 0}, {"seeds": "x"}]
+)
+def test_impossible_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(SpecError, match="watershed: expected"):
         Watershed(**options)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,20 @@ _FLOOR = 0.2  # samples; shallower bumps of the distance are the staircase of th
 class Watershed:
     """Seeded watershed (Meyer 1994) on the distance to the border.
 
-    Where the network has a core channel its components are the seeds, and they grow by the share
-    of the way from the core to the border, ``d / (d + D)`` with ``d`` the distance to the core
-    and ``D`` that to the background. Elsewhere ``-D``, smoothed, is flooded from those of its
-    peaks that stand out: two peaks are two objects if the highest path between them sinks below
+    ``-D``, smoothed, is flooded from those peaks of the distance ``D`` to the background that
+    stand out: two peaks are two objects if the highest path between them sinks below
     ``(1 - depth)`` times the lower peak, that is if the neck is narrower than that share of the
     slimmer object. Because the criterion is a ratio it holds for small and large objects alike;
     it is the h-maxima transform (Soille 2003) with ``h = depth * D``.
 
+    Where the network has a core channel of probability ``c`` there are two ways. ``product``
+    takes ``c * D`` for ``D``: a doubtful core between two objects still makes a neck, so it is
+    the safer one for a network that is not sure. ``cores`` takes the components of the core for
+    seeds, which grow by their share of the way to the border, ``d / (d + D)`` with ``d`` the
+    distance to the core; it is the more exact one for a network that rarely joins two cores.
+
     Attributes:
+        seeds: How a core channel is used; without one it makes no difference.
         depth: How much narrower than an object a neck must be, as a share, to cut there.
         smooth: Standard deviation in samples of the Gaussian over the distance map.
         core_threshold: Probability from which a sample belongs to a core.
@@ -36,6 +42,7 @@ class Watershed:
         max_hole: Holes up to this size are filled, in samples.
     """
 
+    seeds: Literal["product", "cores"] = "product"
     depth: float = 0.2
     smooth: float = 1.5
     core_threshold: float = 0.5
@@ -43,6 +50,10 @@ class Watershed:
     max_hole: int = 64
 
     def __post_init__(self) -> None:
+        if self.seeds not in ("product", "cores"):
+            raise SpecError(
+                f"refinement watershed: expected seeds 'product' or 'cores', got {self.seeds!r}"
+            )
         if not (0 <= self.depth < 1 and self.smooth >= 0 and 0 < self.core_threshold < 1):
             raise SpecError(
                 "refinement watershed: expected 0 <= depth < 1, smooth >= 0 and "
@@ -60,29 +71,38 @@ class Watershed:
         if not mask.any():
             return np.zeros(mask.shape, np.int32)
         distance = ndimage.distance_transform_edt(mask).astype(np.float32)
-        seeds, surface = self._grown_from_cores(mask, distance, core)
-        coreless = _without_seeds(mask, seeds)
-        if coreless.any():
-            smooth = ndimage.gaussian_filter(distance, self.smooth) * coreless
-            peaks, _ = ndimage.label(self._peaks(smooth), np.ones((3,) * mask.ndim))
-            seeds = np.where(peaks > 0, peaks + seeds.max(), seeds)
-            surface = np.where(coreless, -smooth, surface)
+        if core is None:
+            seeds, surface = self._from_peaks(distance, mask)
+        elif self.seeds == "cores":
+            seeds, surface = self._from_cores(distance, mask & at_least(core, self.core_threshold))
+        else:
+            seeds, surface = self._from_peaks(distance * (core / np.float32(255)), mask)
+        left = _without_seeds(mask, seeds)
+        if left.any():
+            more, hills = self._from_peaks(distance, left)
+            seeds = np.where(more > 0, more + seeds.max(), seeds)
+            surface = np.where(left, hills, surface)
         objects = watershed(surface, seeds, mask=mask)  # type: ignore[no-untyped-call]
         return drop_small(objects.astype(np.int32), self.min_size)
 
-    def _grown_from_cores(
-        self,
-        mask: NDArray[np.bool_],
-        distance: NDArray[np.float32],
-        core: NDArray[np.uint8] | None,
+    def _from_peaks(
+        self, height: NDArray[np.float32], where: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Numbered cores, and the share of the way from them to the border, each ``(*S)``."""
-        seeds = np.zeros(mask.shape, np.int32)
-        if core is not None:
-            ndimage.label(mask & at_least(core, self.core_threshold), output=seeds)
-            seeds = drop_small(seeds, self.min_size // 4)
+        """Numbered peaks of ``height`` and the surface to flood from them, each ``(*S)``."""
+        smooth = (ndimage.gaussian_filter(height, self.smooth) * where).astype(np.float32)
+        seeds = np.zeros(where.shape, np.int32)
+        ndimage.label(self._peaks(smooth), np.ones((3,) * where.ndim), output=seeds)
+        return seeds, -smooth
+
+    def _from_cores(
+        self, distance: NDArray[np.float32], inner: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Numbered components of ``inner``, and the share of the way from them to the border."""
+        seeds = np.zeros(inner.shape, np.int32)
+        ndimage.label(inner, output=seeds)
+        seeds = drop_small(seeds, self.min_size // 4)
         if not seeds.any():
-            return seeds, np.zeros(mask.shape, np.float32)
+            return seeds, np.zeros(inner.shape, np.float32)
         outwards = ndimage.distance_transform_edt(seeds == 0).astype(np.float32)
         return seeds, outwards / np.maximum(outwards + distance, 1)
 
