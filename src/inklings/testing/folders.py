@@ -1,4 +1,4 @@
-"""A small cohort and predictions of it, written in a moment: for tests of what reads folders."""
+"""A small cohort, a run and its predictions, written in a moment, for tests of what reads them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from scipy import ndimage
 from inklings import __version__
 from inklings.cases.case import Case, Split
 from inklings.cases.cohort import Cohort
+from inklings.files import write_json, write_text
 from inklings.labels.kinds import MaskLabel
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions import Head, Prediction, Provenance, remember
+from inklings.spec import Component, Experiment, Training
 
 SPLITS: tuple[Split, ...] = ("train", "train", "val", "test", "test", "test")
 
@@ -73,4 +75,41 @@ def write_predictions(folder: Path, cohort: Path, shift: int = 1, split: str = "
             objects = np.where(dense[0] >= 127.5, labels, 0).astype(np.uint16)
             Prediction(case.id, case.images["image"], dense, objects).write(folder)
     head.write(folder)
+    return folder
+
+
+def write_run(folder: Path, cohort: Path, predictions: Path | None = None) -> Path:
+    """A finished run without weights: what reports read, with made-up numbers.
+
+    Args:
+        folder: Where to write it.
+        cohort: That it claims to have learnt from.
+        predictions: That it remembers having made.
+    """
+    experiment = Experiment(
+        cohort=cohort,
+        model=Component(name="unet"),
+        loss=Component(name="bce"),
+        training=Training(steps=30),
+    )
+    experiment.write(folder / "experiment.yaml")
+    rows = ["step,loss,val_loss,val_dice,predicted_positive,labelled_positive"]
+    rows += [f"{k},{1 / k:.4f},,,0.1,0.12" for k in range(1, 30)]
+    rows += ["30,0.03,0.05,0.87,0.1,0.12"]
+    write_text(folder / "metrics.csv", "\n".join(rows) + "\n")
+    record = {
+        "thresholds": [0.5],
+        "trained_on": ["patient0", "patient1", "patient2"],
+        "split_hash": Cohort.read(cohort).split_hash,
+        "seed": 0,
+        "seconds": 74.0,
+        "versions": {"inklings": __version__},
+        "machine": {"processor": "made-up", "cores": 2},
+        "prior": None,
+        "warnings": ["a warning <of> the run"],
+        "facts": {"steps": 30, "parameters": 1234567},
+    }
+    write_json(folder / "run.json", record)
+    if predictions is not None:
+        remember(folder, predictions)
     return folder

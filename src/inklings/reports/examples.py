@@ -1,0 +1,136 @@
+"""Cases as pictures: best, median and worst predictions; weak labels over the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.evaluation.folders import read_pair
+from inklings.evaluation.instances import match
+from inklings.evaluation.table import number
+from inklings.labels.kinds import BagLabel
+from inklings.labels.rasterise import annotate
+from inklings.predictions import Head
+from inklings.readers import open_image
+from inklings.reports.pictures import overlay, plane
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture and what there is to say about it.
+
+    Attributes:
+        picture: SVG element.
+        case: Identifier.
+        score: The number that it is shown for; empty where there is none.
+        notes: A few words each.
+    """
+
+    picture: Markup
+    case: str
+    score: str
+    notes: tuple[str, ...]
+
+
+def ranked(lines: Sequence[Mapping[str, Any]], by: str, each: int) -> dict[str, list[Any]]:
+    """Lines of the worst, median and best cases, ``each`` of them and none twice."""
+    scored = sorted((line for line in lines if _is_number(line.get(by))), key=lambda line: line[by])
+    if len(scored) <= 3 * each:
+        third = -(-len(scored) // 3)
+        groups = [scored[:third], scored[third : 2 * third], scored[2 * third :]]
+    else:
+        middle = (len(scored) - each) // 2
+        groups = [scored[:each], scored[middle : middle + each], scored[-each:]]
+    return dict(zip(("worst", "median", "best"), groups, strict=True))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)
+
+
+def predicted(line: Mapping[str, Any], folder: Path, head: Head, case: Case) -> Example:
+    """One predicted case with the outlines of both sides.
+
+    Args:
+        line: Its line in the table of cases.
+        folder: The predictions.
+        head: Their head.
+        case: With true labels.
+    """
+    pair = read_pair(folder, head, case)
+    true, said = (
+        side.mask[0] if side.instances is None else side.instances
+        for side in (pair.reference, pair.predicted)
+    )
+    layers: dict[str, NDArray[Any]] = {"truth": true, "predicted": said}
+    notes = []
+    if pair.reference.instances is not None:
+        found = match(said, true)
+        notes.append(f"{found.hits[0]} of {found.reference} objects found")
+        wrong = found.predicted - int(found.hits[0])
+        if wrong:
+            notes.append(f"{wrong} false")
+    if _is_number(line.get("ap")):
+        notes.append(f"AP {number(line['ap'])}")
+    notes += _facts(case)
+    picture = _drawn(case, layers, "truth")
+    return Example(picture, case.id, f"Dice {number(line.get('dice'))}", tuple(notes))
+
+
+def labelled(case: Case, classes: Sequence[str], truth: Case | None, score: str) -> Example | None:
+    """One case with the outlines of its labels, and those of the truth where they differ.
+
+    None where it has no label of places.
+    """
+    name = next((k.image for k in case.labels if not isinstance(k, BagLabel)), None)
+    if name is None:
+        return None
+    with open_image(case.images[name]) as image:
+        geometry = image.geometry
+    layers: dict[str, NDArray[Any]] = {}
+    if truth is not None and truth.labels != case.labels:
+        layers["truth"] = annotate(truth, name, geometry, classes).objects
+    given = annotate(case, name, geometry, classes)
+    layers["label"] = given.objects
+    marked = f"{len(np.unique(given.objects[given.objects > 0]))} marked"
+    return Example(_drawn(case, layers, "label"), case.id, score, (marked, *_facts(case)))
+
+
+def spread(cohort: Cohort, count: int) -> list[Case]:
+    """A few labelled training cases, different in what is known of them."""
+    cases = [c for c in (cohort.part("train") or cohort.cases) if c.labels]
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(group_of(case), []).append(case)
+    chosen: list[Case] = []
+    for turn in range(count):
+        for members in groups.values():
+            step = max(1, len(members) // count)
+            if turn * step < len(members) and len(chosen) < count:
+                chosen.append(members[turn * step])
+    return chosen
+
+
+def group_of(case: Case) -> str:
+    """What kind of image it is, as far as anyone said."""
+    return next((case.facts[k] for k in ("modality", "kind", "stain") if k in case.facts), "images")
+
+
+def _facts(case: Case) -> list[str]:
+    group = group_of(case)
+    return [] if group == "images" else [group]
+
+
+def _drawn(case: Case, layers: Mapping[str, NDArray[Any]], by: str) -> Markup:
+    with open_image(next(iter(case.images.values()))) as image:
+        samples = image.read(image.geometry.full)
+    return overlay(plane(samples, layers, by), f"case {case.id}")

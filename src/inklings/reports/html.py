@@ -1,0 +1,54 @@
+"""Templates to one self-contained page: nothing is fetched, everything is escaped."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from inklings import __version__
+from inklings.evaluation.table import number
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a template of ``inklings/reports/templates``."""
+    pages = Environment(
+        loader=PackageLoader("inklings.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters.update(number=number, interval=interval, duration=duration, short=short)
+    styles = Markup(pages.get_template("style.css").render())
+    today = datetime.datetime.now().astimezone().strftime("%d %B %Y, %H:%M").lstrip("0")
+    common = {"styles": styles, "version": __version__, "today": today}
+    return pages.get_template(template).render(**common, **values)
+
+
+def interval(row: Any) -> str:
+    """``[0.884, 0.921]``; nothing where there is no interval."""
+    if math.isnan(row.low):
+        return ""
+    return f"[{number(row.low)}, {number(row.high)}]"
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``4 min 10 s``, ``2 h 05 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.0f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def short(name: str, length: int = 14) -> str:
+    """A long name with its middle left out."""
+    if len(name) <= length:
+        return name
+    keep = (length - 1) // 2
+    return f"{name[: length - 1 - keep]}…{name[-keep:]}"

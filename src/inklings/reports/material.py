@@ -1,0 +1,166 @@
+"""Everything a report of a run is made from, found from the run folder on."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError, InklingsError
+from inklings.evaluation.folders import evaluate
+from inklings.evaluation.table import Table
+from inklings.evaluation.truth import truth
+from inklings.files import read_yaml
+from inklings.predictions import Head, remembered
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is there; None or empty where it is not, and then ``gaps`` says why.
+
+    Attributes:
+        run: The run folder.
+        record: ``run.json``.
+        experiment: ``experiment.yaml``, as text and parsed.
+        history: Columns of ``metrics.csv``, NaN where a row has no value.
+        correction: ``correction.json``: what was done to the labels before training.
+        cohort_folder: Where the labels that were learnt from are.
+        cohort: That cohort.
+        standard: The reference standard; the same cases, with true labels.
+        label_quality: Rows of ``label_quality.csv``, by case.
+        predictions: Folder of the predictions that are shown.
+        head: Of the predictions.
+        table: Their evaluation.
+        gaps: A sentence for each thing that is missing.
+    """
+
+    run: Path
+    record: Mapping[str, Any]
+    experiment: Mapping[str, Any]
+    experiment_text: str
+    history: Mapping[str, NDArray[np.float64]]
+    correction: Mapping[str, Any]
+    cohort_folder: Path
+    cohort: Cohort | None
+    standard: Cohort | None
+    label_quality: Mapping[str, Mapping[str, str]]
+    predictions: Path | None
+    head: Head | None
+    table: Table | None
+    gaps: tuple[str, ...]
+
+
+def gather(run: Path, predictions: Path | None = None) -> Material:
+    """Find what belongs to ``run``; what is missing is no error, unless it is the run itself.
+
+    Args:
+        run: Folder made by ``inklings train``.
+        predictions: Which predictions to show; by default the latest that the run remembers.
+
+    Raises:
+        DataError: If ``run`` is no run folder.
+    """
+    if not (run / "experiment.yaml").is_file():
+        raise DataError(
+            f"expected a run folder made by 'inklings train' at {run}, got no experiment.yaml in it"
+        )
+    experiment = read_yaml(run / "experiment.yaml", "an experiment file")
+    folder = _cohort_folder(run, Path(experiment["cohort"]))
+    gaps: list[str] = []
+    cohort = standard = None
+    try:
+        cohort, standard = Cohort.read(folder), truth(folder)
+    except InklingsError as error:
+        gaps.append(f"The cohort cannot be shown: {error}.")
+    shown = predictions or _latest(run)
+    head, table = _evaluation(shown, folder, gaps) if shown else (None, None)
+    if shown is None:
+        gaps.append(
+            "There are no predictions of this run yet: 'inklings predict' makes them, and then "
+            "this report shows how good they are."
+        )
+    return Material(
+        run=run,
+        record=_record(run / "run.json"),
+        experiment=experiment,
+        experiment_text=(run / "experiment.yaml").read_text(encoding="utf-8"),
+        history=_columns(run / "metrics.csv"),
+        correction=_record(run / "correction.json"),
+        cohort_folder=folder,
+        cohort=cohort,
+        standard=standard,
+        label_quality=_by_case(folder / "label_quality.csv"),
+        predictions=shown,
+        head=head,
+        table=table,
+        gaps=tuple(gaps),
+    )
+
+
+def _cohort_folder(run: Path, path: Path) -> Path:
+    """Where the cohort is: as the experiment says it, or beside the run if that was moved."""
+    beside = (run / path, run.parent / path, run.parent / path.name)
+    return next((p for p in (path, *beside) if (p / "cohort.yaml").is_file()), path)
+
+
+def _latest(run: Path) -> Path | None:
+    there = [folder for folder in remembered(run) if (folder / "predictions.yaml").is_file()]
+    return there[-1] if there else None
+
+
+def _evaluation(
+    predictions: Path, cohort: Path, gaps: list[str]
+) -> tuple[Head | None, Table | None]:
+    """The evaluation beside the predictions; made now, and written, where there is none."""
+    try:
+        head = Head.read(predictions)
+        if _is_current(predictions):
+            return head, Table.read(predictions)
+        table = evaluate(predictions, cohort)
+        table.write(predictions)
+        return head, table
+    except InklingsError as error:
+        gaps.append(f"The predictions in {predictions.name} are not evaluated: {error}.")
+        return None, None
+
+
+def _is_current(predictions: Path) -> bool:
+    """Whether there is an evaluation, and no case was predicted since."""
+    path = predictions / "evaluation.json"
+    if not path.is_file():
+        return False
+    cases = (predictions / "cases").glob("[!.]*.npz")
+    return all(case.stat().st_mtime <= path.stat().st_mtime for case in cases)
+
+
+def _record(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    record = read_yaml(path, "a record of the run")
+    return record if isinstance(record, dict) else {}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _by_case(path: Path) -> Mapping[str, Mapping[str, str]]:
+    return {row["case"]: row for row in _rows(path)}
+
+
+def _columns(path: Path) -> Mapping[str, NDArray[np.float64]]:
+    rows = _rows(path)
+    columns = {
+        name: np.array([float(row[name]) if row[name] else np.nan for row in rows])
+        for name in (rows[0] if rows else ())
+    }
+    return {name: values for name, values in columns.items() if np.isfinite(values).any()}

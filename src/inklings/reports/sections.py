@@ -1,0 +1,296 @@
+"""What each section of a report holds: numbers, figures and pictures, ready for the template."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from inklings.cases.case import SPLITS
+from inklings.cases.cohort import Cohort
+from inklings.evaluation.table import Row, Table
+from inklings.labels.kinds import Label, MaskLabel
+from inklings.readers import open_image
+from inklings.reports import plots
+from inklings.reports.examples import group_of, labelled, predicted, ranked, spread
+from inklings.reports.figures import inline
+from inklings.reports.html import duration
+from inklings.reports.material import Material
+
+HEADLINES = (
+    ("dice", "Dice", "mean of cases"),
+    ("dice_pooled", "Dice", "all samples pooled"),
+    ("f1_0.50", "F1 of objects", "at IoU 0.5"),
+    ("ap", "Average precision", "IoU 0.5 to 0.95"),
+    ("hd95", "Hausdorff 95 %", "border distance"),
+)
+GROUPS = (
+    ("Overlap", ("dice", "iou", "miou", "precision", "recall", "specificity")),
+    ("Objects", ("ap", "f1", "pq", "sq", "rq")),
+    ("Borders", ("assd", "hd95", "nsd")),
+    ("Probability", ("ece", "brier")),
+)
+_SPREAD = {"dice": "Dice of single cases", "f1_image_0.50": "F1 at IoU 0.5 of single cases"}
+_SHOWN_F1 = ("f1_0.50", "f1_0.75", "f1_0.90", "f1_image_0.50")
+
+
+def headlines(table: Table | None) -> list[dict[str, Any]]:
+    """The few numbers that say most."""
+    if table is None:
+        return []
+    return [
+        {"row": table[name], "title": title, "note": note}
+        for name, title, note in HEADLINES
+        if name in table
+    ]
+
+
+def results(table: Table) -> dict[str, Any]:
+    """The table in groups, and the figures beside it."""
+    shown = [r for r in table if not r.metric.startswith("f1_") or r.metric in _SHOWN_F1]
+    labels = list(dict.fromkeys(r.label for r in table if r.label != "all"))
+    groups = [
+        (title, [row for row in shown if row.metric.split("_")[0] in names])
+        for title, names in GROUPS
+    ]
+    known = {name for _, names in GROUPS for name in names}
+    groups.append(("Other", [r for r in shown if r.metric.split("_")[0] not in known]))
+    figures = []
+    if "f1_0.50" in table:
+        figures.append(_svg(plots.f1_by_iou(table), "f1", "F1 of objects by IoU"))
+    for k, (label, curves) in enumerate(table.curves.items()):
+        title = f"Calibration of {label}"
+        figures.append(_svg(plots.reliability(curves["reliability"]), f"calibration{k}", title))
+    scores = {
+        title: [float(line[name]) for line in table.cases if line.get(name) is not None]
+        for name, title in (
+            ("dice", "Dice of single cases"),
+            ("f1_image_0.50", "F1 at IoU 0.5 of single cases"),
+        )
+        if table.cases and name in table.cases[0]
+    }
+    return {
+        "groups": [(title, rows) for title, rows in groups if rows],
+        "several": len(labels) > 1,
+        "figures": figures,
+        "cases": _svg(plots.per_case(scores), "cases", "Scores of single cases") if scores else "",
+        "empty": table.head.get("empty", {}),
+        "head": table.head,
+        "bar": bar,
+        "changes": table.changes,
+    }
+
+
+def bar(row: Row) -> Markup:
+    """A share and its interval as a small drawing; nothing for what is no share."""
+    if row.unit or math.isnan(row.value):
+        return Markup("")
+    low, high = (row.value if math.isnan(v) else v for v in (row.low, row.high))
+    return Markup(
+        '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="rail" x="0" y="4.2" width="100" height="1.6"/>'
+        '<rect class="span" x="{x:.2f}" y="2.2" width="{w:.2f}" height="5.6"/>'
+        '<rect class="tick" x="{v:.2f}" y="0.5" width="1.1" height="9"/></svg>'
+    ).format(x=100 * low, w=max(0.6, 100 * (high - low)), v=max(0, 100 * row.value - 0.55))
+
+
+def cases(material: Material, each: int = 3) -> dict[str, Any] | None:
+    """Worst, median and best cases as pictures."""
+    m = material
+    if not (m.table and m.head and m.predictions and m.standard):
+        return None
+    known = {case.id: case for case in m.standard}
+    groups = {
+        title: [
+            predicted(line, m.predictions, m.head, known[line["case"]])
+            for line in lines
+            if line["case"] in known
+        ]
+        for title, lines in ranked(m.table.cases, "dice", each).items()
+    }
+    return {"groups": {title: shown for title, shown in groups.items() if shown}}
+
+
+def cohort(material: Material) -> dict[str, Any] | None:
+    """Who is in which part, how large the images are, and a few of them."""
+    there = material.cohort
+    if there is None:
+        return None
+    groups = [group_of(case) for case in there]
+    shapes = [_shape(path) for path in (next(iter(c.images.values())) for c in there)]
+    counted = [c.facts.get("nuclei") or c.facts.get("objects") for c in there]
+    objects = [int(v) for v in counted if v is not None and v.isdigit()]
+    whole = objects if len(objects) == len(there) else []
+    return {
+        "name": there.name,
+        "classes": there.classes,
+        "parts": _parts(there, groups),
+        "groups": list(dict.fromkeys(groups)),
+        "cases": len(there),
+        "patients": len({case.patient for case in there}),
+        "facts": {k: v for k, v in there.facts.items() if isinstance(v, str | int | float)},
+        "split_hash": there.split_hash,
+        "figure": _svg(plots.sizes(shapes, whole, groups), "sizes", "Sizes of the images"),
+    }
+
+
+def _shape(path: Any) -> tuple[int, ...]:
+    with open_image(path) as image:
+        return image.geometry.shape
+
+
+def _parts(there: Cohort, groups: Sequence[str]) -> list[dict[str, Any]]:
+    """A row per split: cases, patients, and cases of each group."""
+    rows = []
+    for split in (*SPLITS, None):
+        inside = [(c, g) for c, g in zip(there, groups, strict=True) if c.split == split]
+        if inside:
+            rows.append({
+                "split": split or "without a split",
+                "cases": len(inside),
+                "patients": len({c.patient for c, _ in inside}),
+                "groups": Counter(g for _, g in inside),
+            })  # fmt: skip
+    return rows
+
+
+def labels(material: Material, count: int = 6) -> dict[str, Any] | None:
+    """What the annotators left, how good it is, and what the correction made of it."""
+    there = material.cohort
+    if there is None:
+        return None
+    truths = {case.id: case for case in material.standard or ()}
+    quality = material.label_quality
+    shown = [
+        labelled(case, there.classes, truths.get(case.id), _quality(quality.get(case.id)))
+        for case in spread(there, count)
+    ]
+    return {
+        "kinds": Counter(_kind(label) for case in there for label in case.labels),
+        "weakness": there.facts.get("weakness"),
+        "quality": _pooled(quality),
+        "figure": _quality_figure(quality),
+        "examples": [example for example in shown if example],
+        "correction": correction(material.correction),
+        "weak": bool(quality) or "weakness" in there.facts,
+    }
+
+
+def _kind(label: Label) -> str:
+    if isinstance(label, MaskLabel):
+        return f"{label.extent} masks of {label.kind}"
+    return type(label).__name__.removesuffix("Label").lower() + " labels"
+
+
+def _quality(row: Mapping[str, str] | None) -> str:
+    return f"label Dice {float(row['dice']):.3f}" if row and row.get("dice") else ""
+
+
+def _pooled(quality: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Mean and pooled agreement of the weak labels with the truth."""
+    if not quality:
+        return []
+    right, wrong, missed = (
+        sum(float(row[name]) for row in quality.values()) for name in ("right", "wrong", "missed")
+    )
+    pooled = {
+        "dice": 2 * right / max(2 * right + wrong + missed, 1),
+        "iou": right / max(right + wrong + missed, 1),
+        "precision": right / max(right + wrong, 1),
+        "recall": right / max(right + missed, 1),
+    }
+    titles = {"dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Recall"}
+    return [
+        {"title": titles[name], "mean": float(np.nanmean(_values(quality, name))), "pooled": value}
+        for name, value in pooled.items()
+    ]
+
+
+def _values(quality: Mapping[str, Mapping[str, str]], name: str) -> list[float]:
+    return [float(row[name]) if row.get(name) else math.nan for row in quality.values()]
+
+
+def _quality_figure(quality: Mapping[str, Mapping[str, str]]) -> Markup | str:
+    if not quality:
+        return ""
+    scores = {
+        f"{word} of the labels, by case": _values(quality, name)
+        for name, word in (("dice", "Dice"), ("precision", "Precision"), ("recall", "Recall"))
+    }
+    return _svg(plots.per_case(scores), "quality", "Agreement of the labels with the truth")
+
+
+def correction(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the correction found, in its own words, and the numbers around it."""
+    if not record:
+        return None
+    evidence = record.get("evidence") or []
+    rest = {
+        k.replace("_", " "): v
+        for k, v in record.items()
+        if k != "evidence" and isinstance(v, str | int | float) and not isinstance(v, bool)
+    }
+    return {"evidence": evidence, "facts": rest, "before_after": record.get("quality") or {}}
+
+
+def training(material: Material) -> dict[str, Any] | None:
+    """Curves and warnings."""
+    if not material.history or "step" not in material.history:
+        return None
+    record = material.record
+    return {
+        "figure": _svg(plots.training(material.history), "training", "Curves of the training"),
+        "warnings": list(record.get("warnings", ())),
+        "steps": record.get("facts", {}).get("steps"),
+    }
+
+
+def origin(material: Material) -> dict[str, Any]:
+    """What ran where, with which versions, and how long."""
+    record, head = material.record, material.head
+    facts: dict[str, str] = {}
+    if "seconds" in record:
+        facts["Training time"] = duration(record["seconds"])
+    for name, value in record.get("facts", {}).items():
+        facts[name.replace("_", " ").capitalize()] = _word(value)
+    for title, key in (("Seed", "seed"), ("Prior", "prior"), ("Split", "split_hash")):
+        if record.get(key) is not None:
+            facts[title] = _word(record[key])
+    if record.get("thresholds"):
+        facts["Thresholds"] = _word(record["thresholds"])
+    if record.get("trained_on"):
+        facts["Patients learnt from"] = str(len(record["trained_on"]))
+    if head is not None:
+        facts["Weights"] = f"sha256 {head.provenance.weights_sha256[:16]}"
+    return {
+        "facts": {k: v for k, v in facts.items() if v},
+        "machine": {k.replace("_", " "): _word(v) for k, v in record.get("machine", {}).items()},
+        "versions": record.get("versions", {}),
+        "prediction": {k: _word(v) for k, v in (head.settings if head else {}).items()},
+        "experiment": material.experiment_text,
+    }
+
+
+def _word(value: Any) -> str:
+    """A value of a record as people write it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", "\u202f")
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_word(v) for v in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_word(v)}" for k, v in value.items())
+    return str(value)
+
+
+def _svg(canvas: Any, name: str, title: str) -> Markup:
+    return Markup(inline(canvas, name, title))

@@ -1,0 +1,141 @@
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from inklings.errors import DataError
+from inklings.evaluation.folders import evaluate
+from inklings.evaluation.table import Table, number
+from inklings.files import write_json
+from inklings.reports.run import run_report
+from inklings.testing.folders import write_cohort, write_predictions, write_run
+
+_VOID = {"meta", "br", "input", "image", "path", "rect", "use", "link", "img"}
+
+
+class Page(HTMLParser):
+    """Notes what a page fetches, and whether its elements are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = {"src", "href", "xlink:href"}
+        self.fetched += [v for k, v in attrs if k in names and v and v[0] != "#"]
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in _VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in _VOID:
+            assert self.open.pop() == tag
+
+
+def written(folder: Path) -> tuple[Path, Path, Path]:
+    cohort = write_cohort(folder / "cohort")
+    predictions = write_predictions(folder / "predictions", cohort, shift=2)
+    return write_run(folder / "nuclei-run", cohort, predictions), predictions, cohort
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
+    return written(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Path]:
+    run, predictions, cohort = written(tmp_path_factory.mktemp("report"))
+    return run_report(run).read_text(), predictions, cohort
+
+
+def test_report_is_one_file_that_fetches_nothing(finished: tuple[str, Path, Path]) -> None:
+    text = finished[0]
+    page = Page(text)
+    assert page.open == []
+    assert page.fetched
+    assert all(address.startswith("data:image/") for address in page.fetched)
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+
+
+def test_headline_is_the_evaluation_with_its_interval(finished: tuple[str, Path, Path]) -> None:
+    text, predictions, cohort = finished
+    row = evaluate(predictions, cohort)["dice"]
+    assert f"<b>{number(row.value)}</b>" in text
+    assert f"[{number(row.low)}, {number(row.high)}]" in text
+    assert (predictions / "evaluation.json").is_file()
+
+
+def test_every_section_is_there(finished: tuple[str, Path, Path]) -> None:
+    text = finished[0]
+    for name in ("results", "cases", "cohort", "labels", "training", "origin"):
+        assert f'<section id="{name}">' in text
+    assert "1 min 14 s" in text
+    assert text.count('<path class="contour truth"') == 3
+    assert text.count('<path class="contour label"') == 2
+
+
+def test_what_the_run_says_is_escaped(finished: tuple[str, Path, Path]) -> None:
+    assert "a warning &lt;of&gt; the run" in finished[0]
+
+
+def test_what_the_correction_found_is_shown(folders: tuple[Path, Path, Path]) -> None:
+    evidence = {
+        "group": "grey",
+        "images": 2,
+        "source": "contrast",
+        "action": "shrunk",
+        "reason": "Snapped outlines hold half the area.",
+        "measures": {"area_ratio": 0.52},
+    }
+    write_json(folders[0] / "correction.json", {"evidence": [evidence], "prior": 0.139})
+    text = run_report(folders[0]).read_text()
+    assert "Snapped outlines hold half the area." in text
+    assert "area ratio 0.520" in text
+
+
+def test_quality_of_weak_labels_is_pooled_and_shown(folders: tuple[Path, Path, Path]) -> None:
+    (folders[2] / "label_quality.csv").write_text(
+        "case,split,dice,iou,precision,recall,right,wrong,missed,known\n"
+        "case0,train,0.5,0.3333,0.5,0.5,10,10,10,1\n"
+        "case1,train,1,1,1,1,70,0,0,1\n"
+    )
+    text = run_report(folders[0]).read_text()
+    assert '<td class="right value">0.750</td><td class="right">0.889</td>' in text
+    assert "label Dice 0.500" in text
+
+
+def test_a_run_without_predictions_says_how_to_get_them(tmp_path: Path) -> None:
+    cohort = write_cohort(tmp_path / "cohort")
+    text = run_report(write_run(tmp_path / "run", cohort)).read_text()
+    assert "inklings predict" in text
+    assert 'id="results"' not in text
+
+
+def test_a_cohort_that_is_gone_is_a_gap_and_no_error(folders: tuple[Path, Path, Path]) -> None:
+    (folders[2] / "cohort.yaml").unlink()
+    text = run_report(folders[0]).read_text()
+    assert "The cohort cannot be shown" in text
+    assert '<section id="training">' in text
+
+
+def test_a_folder_that_is_no_run_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected a run folder"):
+        run_report(tmp_path)
+
+
+def test_predictions_made_since_are_evaluated_again(folders: tuple[Path, Path, Path]) -> None:
+    run, predictions, cohort = folders
+    run_report(run)
+    before = Table.read(predictions)["dice"].value
+    write_predictions(predictions, cohort, shift=0)
+    run_report(run)
+    assert Table.read(predictions)["dice"].value > before
