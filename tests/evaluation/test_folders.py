@@ -126,7 +126,7 @@ def test_labels_that_never_say_background_are_no_reference(predictions: Path, co
 def test_a_changed_split_is_a_warning_that_names_both(tmp_path: Path, predictions: Path) -> None:
     other = write_cohort(tmp_path / "other", ["train", "val", "train", "test", "test", "test"])
     table = evaluate(predictions, other)
-    assert "the run was trained on split" in table.head["warnings"][0]
+    assert "run made-up was trained on split" in table.head["warnings"][0]
 
 
 def test_workers_find_the_same_numbers(

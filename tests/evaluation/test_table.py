@@ -1,12 +1,16 @@
 import math
 
 from inklings.evaluation.scoring import score
-from inklings.evaluation.table import number
+from inklings.evaluation.table import chance, number
 from inklings.testing.metrics import squares
 
 
 def test_numbers_have_three_decimals_and_nothing_is_a_dash() -> None:
     assert [number(v) for v in (0.91249, 25.46, math.nan, None)] == ["0.912", "25.5", "-", "-"]
+
+
+def test_small_chances_are_not_zero() -> None:
+    assert [chance(p) for p in (0.0004, 0.0312, math.nan)] == ["< 0.001", "0.031", "-"]
 
 
 def test_text_shows_value_interval_and_count() -> None:

@@ -189,8 +189,8 @@ def _select(predictions: Path, cohort: Path, head: Head, settings: Settings) -> 
     trained = head.provenance.split_hash
     if trained and split.split_hash and trained != split.split_hash:
         warnings.append(
-            f"the run was trained on split {trained}, but the cohort now has split "
-            f"{split.split_hash}"
+            f"run {Path(head.provenance.run).name} was trained on split {trained}, but the cohort "
+            f"now has split {split.split_hash}"
         )
     for line in warnings:
         note(f"warning: {line}")

@@ -182,6 +182,11 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
+def chance(p: float) -> str:
+    """A p-value: three decimals, ``< 0.001`` below them."""
+    return "< 0.001" if p < 0.001 else number(p)
+
+
 def _is_brief(metric: str) -> bool:
     return not metric.startswith("f1_") or metric.endswith(_BRIEF)
 
@@ -212,12 +217,14 @@ def _head_lines(head: Mapping[str, Any]) -> list[str]:
 def _change_lines(changes: Sequence[Change]) -> list[str]:
     shown = [change for change in changes if _is_brief(change.metric)]
     wide = max(len(change.title) for change in shown)
-    lines = [f"{'difference to the other run':{wide}}     other   change   95 % interval         p"]
+    lines = [
+        f"{'difference to the other run':{wide}}     other   change   95 % interval           p"
+    ]
     for c in shown:
         between = f"{c.low:+.3f} to {c.high:+.3f}" if c.low == c.low else "-"
         change = f"{c.value:+.3f}" if c.value == c.value else "-"
         lines.append(
-            f"{c.title:{wide}}  {number(c.second):>8}  {change:>7}   {between:<18} {number(c.p):>5}"
+            f"{c.title:{wide}}  {number(c.second):>8}  {change:>7}   {between:<18} {chance(c.p):>7}"
         )
     return lines
 

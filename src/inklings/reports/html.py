@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from inklings import __version__
-from inklings.evaluation.table import number
+from inklings.evaluation.table import chance, number
 
 
 def render(template: str, **values: Any) -> str:
@@ -22,7 +22,9 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters.update(number=number, interval=interval, duration=duration, short=short)
+    pages.filters.update(
+        number=number, chance=chance, interval=interval, duration=duration, short=short
+    )
     styles = Markup(pages.get_template("style.css").render())
     today = datetime.datetime.now().astimezone().strftime("%d %B %Y, %H:%M").lstrip("0")
     common = {"styles": styles, "version": __version__, "today": today}
