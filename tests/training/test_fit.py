@@ -266,3 +266,24 @@ def test_twenty_kills_at_random_moments_lose_nothing(
         assert same_weights(whole, folder), folder
         assert rows(whole) == rows(folder)
         assert sum(1 for _ in (folder / "checkpoints/last").glob("*.safetensors")) == 1
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network_and_only_one_speaks(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    command = Path(sys.executable).parent / "inklings"
+    if not command.is_file():
+        pytest.skip("the inklings command is not installed beside this Python")
+    spec(cohort, devices=2, loggers=["tensorboard"]).write(tmp_path / "experiment.yaml")
+    done = subprocess.run(
+        [command, "train", tmp_path / "experiment.yaml", "--out", tmp_path / "run"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert "inklings:" not in done.stderr
+    assert Record.read(tmp_path / "run").facts["steps"] == 6

@@ -43,8 +43,11 @@ def train(
 
     from inklings.inference.run import Record
     from inklings.training.fit import fit
+    from inklings.training.learn import is_first
 
     fit(spec, out, resume=resume, start=start, allow_seen_test_patients=allow_seen)
+    if not is_first():
+        return
     record = Record.read(out)
     thresholds = ", ".join(f"{value:.2f}" for value in record.thresholds)
     typer.echo(

@@ -75,7 +75,7 @@ class Learner(pl.LightningModule):
         self.schedule = SCHEDULES.build(training.schedule.name, training.schedule.options)
         self.average: Average | None = None
         self.clock = Clock()
-        self.seen = self.skipped = 0
+        self.seen = self.skipped = self._useful = 0
         self.last: tuple[Tensor, Batch, float] | None = None
         self._restored: dict[str, Any] = {}
         self._statistics: list[Tensor] = []
@@ -141,8 +141,9 @@ class Learner(pl.LightningModule):
         """Seed this step and set its learning rate."""
         number = batch[0]
         words = np.random.SeedSequence([self.batches.seed, number, self.batches.rank])
-        torch.manual_seed(int(words.generate_state(1, np.uint64)[0] >> 1))
+        self._seed(int(words.generate_state(1, np.uint64)[0] >> 1))
         if number % self.training_spec.accumulate == 0:
+            self._useful = 0
             self._set_rate()
 
     def training_step(self, batch: tuple[int, Batch], batch_idx: int) -> Tensor | None:  # noqa: ARG002
@@ -159,7 +160,9 @@ class Learner(pl.LightningModule):
         if not self._finite_everywhere(value):
             self.skipped += 1
             self._restore_statistics()
-            return None
+            # Processes that train together wait for gradients, so they get zeros to exchange.
+            return self._nothing() if self.trainer.world_size > 1 else None
+        self._useful += 1
         self.last = (output.logits.detach(), data, value)
         return loss
 
@@ -170,6 +173,8 @@ class Learner(pl.LightningModule):
         gradient_clip_algorithm: str | None = None,  # noqa: ARG002
     ) -> None:
         """Clip the norm of all gradients; drop them where it is not finite."""
+        if not self._useful:
+            optimizer.zero_grad()
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients) if gradients else torch.zeros(())
         if not bool(torch.isfinite(norm)):
@@ -210,6 +215,17 @@ class Learner(pl.LightningModule):
         else:
             with self.average.applied():
                 yield self.model
+
+    def _nothing(self) -> Tensor:
+        zeros = [(p * 0).sum() for p in self.model.parameters() if p.requires_grad]
+        return torch.stack(zeros).sum()
+
+    def _seed(self, seed: int) -> None:
+        # torch.manual_seed would queue a call, with its traceback, for each kind of device that
+        # is not there, at every step.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def _set_rate(self) -> None:
         momentum = self.schedule.momentum(self.progress)
