@@ -1,7 +1,7 @@
 import os
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 from typer.testing import CliRunner
@@ -19,16 +19,19 @@ def _run(code: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_help_answers_in_half_a_second() -> None:
+    """In seconds of the processor, which a busy machine does not stretch; the best of several."""
+    code = "import sys; sys.argv = ['inklings', '--help']; from inklings.cli import run; run()"
     seconds = []
-    for _ in range(5):  # the best of several: other programs share the machine
-        start = time.perf_counter()
-        done = _run(
-            "import sys; sys.argv = ['inklings', '--help']; from inklings.cli import run; run()"
-        )
-        seconds.append(time.perf_counter() - start)
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = _run(code)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert done.returncode == 0, done.stderr
         assert "weak labels" in done.stdout
-    assert min(seconds) < 0.5
+        if min(seconds) < 0.5:
+            return
+    pytest.fail(f"inklings --help took {min(seconds):.2f} s at best")
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:

@@ -12,6 +12,8 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything.")] = Path("demo"),
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other tissue.")] = 0,
     patients: Annotated[int, typer.Option(min=5, help="How many are drawn.")] = 20,
+    images: Annotated[int, typer.Option(min=1, help="Fields of view a patient.")] = 3,
+    size: Annotated[int, typer.Option(min=32, help="Side of a field, in samples of 1 um.")] = 256,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Of each training; fewer are quicker and worse.")
     ] = None,
@@ -20,7 +22,7 @@ def demo(
     from inklings.pipelines.demo import Plan, table
     from inklings.pipelines.demo import demo as run
 
-    results = run(out, Plan(patients=patients, steps=steps, seed=seed), _command)
+    results = run(out, Plan(patients, images, size, steps, seed), _command)
     typer.echo("")
     for line in table(results):
         typer.echo(line)
