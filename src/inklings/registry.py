@@ -46,14 +46,22 @@ class Registry(Generic[T]):
         module, attribute = self._table[name].split(":")
         return cast(Callable[..., T], getattr(import_module(module), attribute))
 
-    def build(self, name: str, options: Mapping[str, Any]) -> T:
-        """Call what is registered as ``name`` with ``options``, which are checked first."""
+    def require(self, name: str, options: Mapping[str, Any]) -> Callable[..., T]:
+        """What is registered as ``name``, after checking that it takes ``options``.
+
+        Raises:
+            SpecError: If there is no such name, or an option is unknown or missing.
+        """
         component = self.get(name)
         try:
             inspect.signature(component).bind(**options)
         except TypeError as error:
             raise SpecError(f"{self.kind} {name!r}: {error}") from None
-        return component(**options)
+        return component
+
+    def build(self, name: str, options: Mapping[str, Any]) -> T:
+        """Call what is registered as ``name`` with ``options``, which are checked first."""
+        return self.require(name, options)(**options)
 
     def _plug_in(self) -> None:
         if not self._plugged:

@@ -93,6 +93,9 @@ def _explain(error: BaseException) -> int:
         line, code = "interrupted; run the same command again to go on where it stopped", 130
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         line, code = "the disk is full; what was finished is kept: free space and run again", 2
+    elif isinstance(error, BrokenPipeError):  # whoever read us has seen enough
+        sys.stdout = None
+        return 0
     elif isinstance(error, PermissionError):
         line, code = f"no permission to read or write {error.filename}", 2
     else:

@@ -41,13 +41,13 @@ def keep_what_looks_inside(
     thin = [mask[::_STRIDE, ::_STRIDE] for mask in masks]
     features = [texture_features(image) for image in images]
     soft = [mask.astype(np.float32) for mask in thin]
-    odds = _out_of_fold(features, soft, seed)
+    odds = out_of_fold_odds(features, soft, seed)
     share = _share_inside(odds, thin, seed)
     inside = np.concatenate([z[m] for z, m in zip(odds, thin, strict=True)])
     middle = np.quantile(inside, 1 - share)
     width = 0.5 * max(0.3, float(inside.std()))
     soft = [m / (1 + np.exp(-(z - middle) / width)) for z, m in zip(odds, thin, strict=True)]
-    odds = _out_of_fold(features, soft, seed + 1)
+    odds = out_of_fold_odds(features, soft, seed + 1)
     kept = [
         _regions(ndimage.gaussian_filter(z, 1.0), mask) for z, mask in zip(odds, masks, strict=True)
     ]
@@ -93,7 +93,7 @@ def _hessian_eigenvalues(
     return middle + half, middle - half
 
 
-def _out_of_fold(
+def out_of_fold_odds(
     features: Sequence[NDArray[np.float32]], soft: Sequence[NDArray[np.float32]], seed: int
 ) -> list[NDArray[np.float32]]:
     """Log-odds of each image by a classifier that has not seen it, both sides weighing alike."""

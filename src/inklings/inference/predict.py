@@ -123,7 +123,7 @@ def _head(run: Run, settings: Inference) -> Head:
     fixed = settings.threshold
     return Head(
         classes=run.classes,
-        thresholds=run.thresholds if fixed == "auto" else (fixed,) * len(run.classes),
+        thresholds=run.thresholds if isinstance(fixed, str) else (fixed,) * len(run.classes),
         provenance=Provenance(
             run=str(run.folder),
             weights_sha256=run.weights_sha256,

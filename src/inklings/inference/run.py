@@ -88,7 +88,7 @@ class Blueprint:
     def write(self, folder: Path) -> None:
         """Write ``model.json``."""
         record = dataclasses.asdict(self)
-        record["model"] = self.model.model_dump()
+        record["model"] = _without_first_weights(self.model).model_dump()
         record["intensity"] = self.intensity.model_dump()
         write_json(folder / "model.json", record)
 
@@ -109,6 +109,13 @@ class Blueprint:
         except (TypeError, KeyError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise DataError(f"{folder / 'model.json'} is damaged ({reason}); train again") from None
+
+
+def _without_first_weights(model: Component) -> Component:
+    """The model as it is rebuilt: its weights come from the run, and none from the network."""
+    if "weights" not in model.options:
+        return model
+    return Component(name=model.name, options={**model.options, "weights": None})
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inklings.correction import CORRECTIONS, Correction
+from inklings.correction import CORRECTIONS, Correction, Evidence
 from inklings.errors import SpecError
 from inklings.spec import Component
 from inklings.supervision.base import Target
@@ -27,12 +27,12 @@ class Cleaned:
     Attributes:
         train: What to learn from.
         val: What thresholds are chosen on.
-        evidence: For each class, what the correction found and did, ready for JSON.
+        evidence: What the correction found and did, class by class and group by group.
     """
 
     train: Examples
     val: Examples | None
-    evidence: dict[str, list[dict[str, Any]]]
+    evidence: list[dict[str, Any]]
 
 
 def correct(
@@ -54,7 +54,7 @@ def correct(
         SpecError: If ``exact`` names a case that is not there.
     """
     if correction.name == "none":
-        return Cleaned(train, val, {})
+        return Cleaned(train, val, [])
     options = dict(correction.options)
     exact: list[str] = [str(name) for name in options.pop("exact", ())]
     cleaner = CORRECTIONS.build(correction.name, options)
@@ -64,12 +64,13 @@ def correct(
         raise SpecError(f"exact: expected cases of the train or val part, got {', '.join(unknown)}")
     images = [*train.images, *(val.images if val else ())]
     targets = [*train.targets, *(val.targets if val else ())]
-    evidence = {}
+    evidence: list[dict[str, Any]] = []
     for k, name in enumerate(channels):
         if name != CORE:
-            targets, evidence[name] = _channel(
+            targets, records = _channel(
                 images, targets, k, cleaner, [ids.index(i) for i in exact], CORE in channels
             )
+            evidence += [{"class": name, **dataclasses.asdict(record)} for record in records]
     count = len(train)
     return Cleaned(
         train.with_targets(targets[:count]),
@@ -85,7 +86,7 @@ def _channel(
     cleaner: Correction,
     exact: Sequence[int],
     cores: bool,
-) -> tuple[list[Target], list[dict[str, Any]]]:
+) -> tuple[list[Target], tuple[Evidence, ...]]:
     """One class of all complete targets corrected, with the inner halves where they are asked."""
     complete = [i for i, target in enumerate(targets) if target.known.all()]
     before = [targets[i].value[k] >= _HALF for i in complete]
@@ -102,7 +103,7 @@ def _channel(
             if cores and k == 0:
                 value[-1] = core(ndimage.label(new)[0].astype(np.int32)) * np.uint8(255)
             out[i] = Target(value, targets[i].known)
-    return out, [dataclasses.asdict(record) for record in corrected.evidence]
+    return out, corrected.evidence
 
 
 def _shown(image: NDArray[Any]) -> NDArray[np.uint8]:

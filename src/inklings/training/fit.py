@@ -16,6 +16,7 @@ from inklings.models.weights import read_weights
 from inklings.spec import Experiment
 from inklings.supervision import SUPERVISIONS
 from inklings.training import machine
+from inklings.training.components import require_known
 from inklings.training.corrected import correct
 from inklings.training.examples import Examples, gather
 from inklings.training.folder import (
@@ -55,6 +56,7 @@ def fit(
         DataError: If cohort, labels or weights are not fit for it.
         SpecError: If the experiment cannot be, or another run is in the way.
     """
+    require_known(experiment)
     cohort = Cohort.read(experiment.cohort)
     require_trainable(cohort, experiment.cohort)
     if is_first() and not may_start(out, experiment, resume):
@@ -71,7 +73,7 @@ def fit(
         train, val, channels = _examples(experiment, cohort, scratch)
         cleaned = correct(train, val, experiment.correction, channels)
         if cleaned.evidence and is_first():
-            write_json(out / "correction.json", cleaned.evidence)
+            write_json(out / "correction.json", {"evidence": cleaned.evidence})
         trained = learn(
             experiment,
             cleaned.train,

@@ -102,6 +102,8 @@ def learn(
     model = blueprint.build()
     if initial is not None:
         fit_weights(model, initial, "the first weights")
+    if hasattr(loss, "attach"):  # a loss that asks the network more than once
+        loss.attach(model)
     model = model.to(memory_format=torch.channels_last)
     blueprint = replace(blueprint, divisor=int(getattr(model, "divisor", 1)))
     validator = Validator(val, experiment, blueprint) if val is not None and len(val) else None

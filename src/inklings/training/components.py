@@ -1,0 +1,38 @@
+"""Every name and option of an experiment, checked before any data are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from inklings.correction import CORRECTIONS
+from inklings.losses import LOSSES
+from inklings.models import MODELS
+from inklings.refinement import REFINEMENTS
+from inklings.registry import Registry
+from inklings.sampling import AUGMENTS, INTENSITIES
+from inklings.spec import Component, Experiment
+from inklings.supervision import SUPERVISIONS
+from inklings.training import OPTIMISERS, SCHEDULES
+
+
+def require_known(experiment: Experiment) -> None:
+    """Raise SpecError unless every component exists and takes the options it is given."""
+    training, filled = experiment.training, "given by the trainer"
+    correction = {k: v for k, v in experiment.correction.options.items() if k != "exact"}
+    _require(INTENSITIES, experiment.intensity)
+    CORRECTIONS.require(experiment.correction.name, correction)
+    _require(SUPERVISIONS, experiment.supervision, classes=filled)
+    for augment in experiment.sampling.augment:
+        _require(AUGMENTS, augment)
+    _require(MODELS, experiment.model, in_channels=filled, out_channels=filled)
+    _require(LOSSES, experiment.loss)
+    _require(OPTIMISERS, training.optimiser, parameters=filled, learning_rate=filled)
+    _require(SCHEDULES, training.schedule)
+    if experiment.inference.instances is not None:
+        _require(REFINEMENTS, experiment.inference.instances)
+
+
+def _require(table: Registry[Any], component: Component, **given: Any) -> None:
+    options: Mapping[str, Any] = {**given, **component.options}
+    table.require(component.name, options)

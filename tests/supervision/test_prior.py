@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from inklings.errors import LabelError
+from inklings.supervision.prior import estimate_prior, mixture_share, threshold_at
+
+
+@pytest.mark.parametrize("share", [0.1, 0.14, 0.4, 0.8])
+def test_share_of_positives_in_a_mixture_is_found_within_8_percent(share: float) -> None:
+    rng = np.random.default_rng(0)
+    positive = rng.normal(3, 1, 50_000)
+    truth = rng.random(100_000) < share
+    mixture = np.where(truth, rng.normal(3, 1, truth.size), rng.normal(0, 1, truth.size))
+    assert mixture_share(positive, mixture) == pytest.approx(share, rel=0.08)
+
+
+def test_hand_worked_mixture_without_overlap() -> None:
+    # Positives score 1, negatives 0, and a quarter of the mixture is positive.
+    assert mixture_share(np.ones(1000), np.repeat([1.0, 0.0, 0.0, 0.0], 1000)) == 0.25
+
+
+def test_images_with_few_objects_count_by_their_size() -> None:
+    """A fixed number of samples an image would weigh sparse and crowded images alike."""
+    rng = np.random.default_rng(0)
+    scores, labelled = [], []
+    for share in (0.01, 0.02, 0.5, 0.6):
+        truth = rng.random((200, 200)) < share
+        scores.append(np.where(truth, rng.normal(4, 1, truth.shape), rng.normal(0, 1, truth.shape)))
+        labelled.append(truth & (rng.random(truth.shape) < 0.5))
+    prior = estimate_prior(scores, labelled)
+    assert prior.value == pytest.approx(np.mean([0.01, 0.02, 0.5, 0.6]), rel=0.08)
+    assert prior.labelled == pytest.approx(prior.value / 2, rel=0.1)
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.25, 0.1])
+def test_what_was_left_out_at_random_is_counted_again(kept: float) -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.random((40, 100, 100)) < 0.14
+    scores = np.where(truth, rng.beta(8, 3, truth.shape), rng.beta(2, 9, truth.shape))
+    labelled = truth & (rng.random(truth.shape) < kept)
+    prior = estimate_prior(list(scores), list(labelled))
+    assert prior.value == pytest.approx(0.14, rel=0.08)
+    assert prior.low <= prior.value <= prior.high
+
+
+def test_threshold_leaves_the_prior_above_it() -> None:
+    rng = np.random.default_rng(2)
+    scores = [rng.random((50, 60)), rng.random((30, 40))]
+    cut = threshold_at(scores, 0.2)
+    assert np.mean(np.concatenate([s.ravel() for s in scores]) >= cut) == pytest.approx(
+        0.2, abs=0.01
+    )
+
+
+def test_no_positive_is_an_error_that_says_so() -> None:
+    with pytest.raises(LabelError, match="got 0 and 3"):
+        mixture_share([], [0.1, 0.2, 0.3])
