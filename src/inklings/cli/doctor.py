@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 _PACKAGES = ("torch", "lightning", "numpy", "scipy", "scikit-image", "pillow", "pyarrow")
-_GIGABYTE = 1e9
+_GIGABYTE = 2**30
 
 
 def doctor(
@@ -53,23 +53,14 @@ def examine(folder: Path) -> dict[str, Any]:
 
 
 def _devices() -> dict[str, Any]:
-    """GPUs with their memory, and what computes in bf16."""
+    """GPUs with their memory, and whether what trains here multiplies in bf16."""
     import torch
 
-    from inklings import machine
+    from inklings.inference.device import best_device, native_bf16
 
-    gpus = []
-    for index in range(torch.cuda.device_count()):
-        device = torch.cuda.get_device_properties(index)
-        gpus.append(
-            {
-                "name": device.name,
-                "memory_gb": round(device.total_memory / _GIGABYTE, 1),
-                "bf16": device.major >= 8,
-            }
-        )
-    bf16 = all(gpu["bf16"] for gpu in gpus) if gpus else machine.processor_has_bf16()
-    return {"gpus": gpus, "bf16": bf16}
+    devices = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+    gpus = [{"name": d.name, "memory_gb": round(d.total_memory / _GIGABYTE, 1)} for d in devices]
+    return {"gpus": gpus, "bf16": native_bf16(best_device())}
 
 
 def _lines(report: dict[str, Any]) -> list[str]:

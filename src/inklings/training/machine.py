@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import platform
-from pathlib import Path
 from typing import Any
 
 import lightning
 import numpy as np
-import psutil
 import torch
 
 import inklings
+from inklings import machine
 from inklings.inference.device import best_device, native_bf16
 
 
@@ -28,12 +26,10 @@ def describe() -> dict[str, Any]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     return {
         "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor_name(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "processor": machine.processor(),
+        "cores": machine.cores(),
         "threads": torch.get_num_threads(),
-        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+        "memory_gb": round(machine.memory_bytes()[0] / 2**30, 1),
         "device": device,
     }
 
@@ -47,17 +43,3 @@ def versions() -> dict[str, str]:
         "lightning": lightning.__version__,
         "numpy": np.__version__,
     }
-
-
-def _cpuinfo(key: str) -> str:
-    path = Path("/proc/cpuinfo")
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == key:
-                return value.strip()
-    return ""
-
-
-def _processor_name() -> str:
-    return _cpuinfo("model name") or platform.processor() or "unknown"
