@@ -1,4 +1,4 @@
-"""What our trainer costs and gains: ``python benchmarks/bench_train_step.py [--quick]``.
+"""What our trainer costs and gains: ``python benchmarks/bench_train_step.py [--quick] [--cpu]``.
 
 1. Images per second of `inklings.training.learn` against a plain PyTorch loop of the reference
    recipe (U-Net of 64 to 1024 channels, bilinear, 128 x 128, batch 4, fp32, Adam 1e-4, soft
@@ -6,7 +6,8 @@
 2. Overhead: the same trainer against forward, backward and optimiser step of the same network in
    the same precision on one batch that lies ready, for the reference and for a small network.
 
-Times of a shared machine wander, so rivals alternate in short rounds and the median counts.
+Times of a shared machine wander, so rivals alternate in short rounds and the median counts. Where
+others use the machine as well, ``--cpu`` compares processor seconds of one thread instead.
 """
 
 from __future__ import annotations
@@ -32,7 +33,12 @@ from inklings.training.examples import Examples, from_masks
 from inklings.training.learn import Trained, learn
 from inklings.training.machine import precision
 
-REFERENCE = {"model": {"name": "unet", "width": 64, "up": "bilinear"}, "size": 128, "batch": 4}
+Clock = Callable[[], float]
+REFERENCE: dict[str, Any] = {
+    "model": {"name": "unet", "width": 64, "up": "bilinear"},
+    "size": 128,
+    "batch": 4,
+}
 SMALL = {"model": {"name": "unet", "width": 16}, "size": 128, "batch": 8}
 SMALLER = {"model": {"name": "unet", "width": 16}, "size": 96, "batch": 8}
 
@@ -68,7 +74,6 @@ def experiment(what: dict[str, Any], steps: int, **training: Any) -> Experiment:
             "learning_rate": 1e-4,
             "schedule": "constant",
             "clip_gradient": None,
-            "log_every": 1,
             "loggers": [],
             **training,
         },
@@ -76,25 +81,31 @@ def experiment(what: dict[str, Any], steps: int, **training: Any) -> Experiment:
     return Experiment.check(record, "benchmark")
 
 
-def ours(spec: Experiment, examples: Examples) -> tuple[float, Trained]:
-    """Median images per second of single steps, the first few left out."""
-    trained = learn(spec, examples)
-    rates = [row["images_per_second"] for row in trained.history][3:]
-    return statistics.median(rates), trained
+def ours(
+    what: dict[str, Any], examples: Examples, steps: int, clock: Clock, **training: Any
+) -> tuple[float, Trained]:
+    """Seconds of one step, from runs of two lengths, so that starting up does not count."""
+    times = []
+    for length in (3, 3 + steps):
+        start = clock()
+        trained = learn(experiment(what, length, **training), examples)
+        times.append(clock() - start)
+    return (times[1] - times[0]) / steps, trained
 
 
 def plain_loop(
-    what: dict[str, Any], examples: Examples, steps: int, seed: int
-) -> tuple[float, Any]:
-    """The reference recipe as one would write it: fp32, no layouts, no threads."""
+    what: dict[str, Any], examples: Examples, steps: int, clock: Clock, seed: int
+) -> tuple[float, list[float]]:
+    """The reference recipe as one would write it, fp32, no threads: seconds of a step, losses."""
     torch.manual_seed(seed)
     model = _model(what)
     optimiser = torch.optim.Adam(model.parameters(), 1e-4)
     loss = LOSSES.build("dice", {})
     rng, side = np.random.default_rng(seed), what["size"]
-    rates, losses = [], []
-    for _ in range(steps):
-        start = time.perf_counter()
+    losses, start = [], 0.0
+    for number in range(3 + steps):
+        if number == 3:
+            start = clock()
         inputs, value = [], []
         for i in rng.integers(len(examples), size=what["batch"]):
             top, left = rng.integers(0, 256 - side + 1, 2)
@@ -108,8 +119,7 @@ def plain_loop(
         error.backward()
         optimiser.step()
         losses.append(error.item())
-        rates.append(what["batch"] / (time.perf_counter() - start))
-    return statistics.median(rates[2:]), losses
+    return (clock() - start) / steps, losses
 
 
 def bare_step(what: dict[str, Any], kind: str) -> Callable[[], None]:
@@ -139,50 +149,47 @@ def _model(what: dict[str, Any]) -> nn.Module:
     return model  # type: ignore[no-any-return]
 
 
-def overhead(what: dict[str, Any], examples: Examples, rounds: int, steps: int) -> dict[str, float]:
+def overhead(
+    what: dict[str, Any], examples: Examples, rounds: int, steps: int, clock: Clock
+) -> dict[str, float]:
     """Median seconds of our step and of the bare step, in alternating rounds."""
     step = bare_step(what, precision("auto"))
+    bare, full = [], []
     for _ in range(3):
         step()
-    bare, full = [], []
     for _ in range(rounds):
+        start = clock()
         for _ in range(steps):
-            start = time.perf_counter()
             step()
-            bare.append(time.perf_counter() - start)
-        rate, _ = ours(experiment(what, steps + 3, augment=["flips", "quarter_turns"]), examples)
-        full.append(what["batch"] / rate)
-    ratio = statistics.median(full) / statistics.median(bare)
+        bare.append((clock() - start) / steps)
+        seconds, _ = ours(what, examples, steps, clock, augment=["flips", "quarter_turns"])
+        full.append(seconds)
     return {
         "bare_ms": round(1e3 * statistics.median(bare), 1),
         "trainer_ms": round(1e3 * statistics.median(full), 1),
-        "overhead": round(ratio - 1, 4),
+        "overhead": round(statistics.median(full) / statistics.median(bare) - 1, 4),
     }
 
 
-def versus_plain(examples: Examples, rounds: int, steps: int) -> dict[str, Any]:
-    """Images per second, and the loss over the last quarter of the longest runs of each."""
-    mine, theirs, ends = [], [], {"ours": [], "plain": []}
+def versus_plain(examples: Examples, rounds: int, steps: int, clock: Clock) -> dict[str, Any]:
+    """Images per second of both, and the mean loss over the last quarter of their steps."""
+    mine, theirs = [], []
+    late: dict[str, list[float]] = {"ours": [], "plain": []}
+    last = -max(1, steps // 4)
     for seed in range(rounds):
-        rate, losses = plain_loop(REFERENCE, examples, steps, seed)
-        theirs.append(rate)
-        rate, trained = ours(experiment(REFERENCE, steps, seed=seed, augment=[]), examples)
-        mine.append(rate)
-        late = -max(1, steps // 4)
-        ends["plain"].append(statistics.fmean(losses[late:]))
-        ends["ours"].append(statistics.fmean(row["loss"] for row in trained.history[late:]))
-    a, b = statistics.median(mine), statistics.median(theirs)
+        seconds, losses = plain_loop(REFERENCE, examples, steps, clock, seed)
+        theirs.append(seconds)
+        late["plain"].append(statistics.fmean(losses[last:]))
+        seconds, trained = ours(
+            REFERENCE, examples, steps, clock, seed=seed, augment=[], log_every=1
+        )
+        mine.append(seconds)
+        late["ours"].append(statistics.fmean(row["loss"] for row in trained.history[last:]))
     return {
-        "ours_images_per_s": round(a, 2),
-        "plain_images_per_s": round(b, 2),
-        "ratio": round(a / b, 2),
-        "late_loss": {
-            name: {
-                "mean": round(statistics.fmean(values), 4),
-                "sd": round(statistics.stdev(values), 4) if len(values) > 1 else None,
-            }
-            for name, values in ends.items()
-        },
+        "ours_images_per_s": round(REFERENCE["batch"] / statistics.median(mine), 2),
+        "plain_images_per_s": round(REFERENCE["batch"] / statistics.median(theirs), 2),
+        "ratio": round(statistics.median(theirs) / statistics.median(mine), 2),
+        "late_loss": {name: [round(value, 4) for value in values] for name, values in late.items()},
     }
 
 
@@ -190,19 +197,26 @@ def main() -> None:
     """Print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one short round of each")
-    parser.add_argument("--skip-plain", action="store_true", help="only the overhead")
-    quick = parser.parse_args()
+    parser.add_argument("--cpu", action="store_true", help="processor seconds of one thread")
+    asked = parser.parse_args()
     silence(True)
+    clock: Clock = time.perf_counter
+    if asked.cpu:
+        clock = time.process_time
+        torch.set_num_threads(1)
     examples = discs(16)
-    rounds, steps = (1, 8) if quick.quick else (3, 24)
-    result: dict[str, Any] = {"threads": torch.get_num_threads(), "precision": precision("auto")}
-    result["overhead"] = {
-        "width 16, 96 x 96, batch 8": overhead(SMALLER, examples, rounds, 30),
-        "width 16, 128 x 128, batch 8": overhead(SMALL, examples, rounds, 30),
-        "reference, 128 x 128, batch 4": overhead(REFERENCE, examples, rounds, steps // 3),
+    rounds, steps = (1, 8) if asked.quick else (3, 24)
+    result = {
+        "threads": torch.get_num_threads(),
+        "clock": "processor" if asked.cpu else "wall",
+        "precision": precision("auto"),
+        "overhead": {
+            "width 16, 96 x 96, batch 8": overhead(SMALLER, examples, rounds, 4 * steps, clock),
+            "width 16, 128 x 128, batch 8": overhead(SMALL, examples, rounds, 4 * steps, clock),
+            "reference, 128 x 128, batch 4": overhead(REFERENCE, examples, rounds, steps, clock),
+        },
+        "reference recipe": versus_plain(examples, rounds, steps, clock),
     }
-    if not quick.skip_plain:
-        result["reference recipe"] = versus_plain(examples, rounds, steps)
     print(json.dumps(result, indent=2))
 
 

@@ -251,14 +251,16 @@ def test_twenty_kills_at_random_moments_lose_nothing(
     spec: Spec, cohort: Path, tmp_path: Path
 ) -> None:
     experiment = long_run(spec, cohort)
-    whole = fit(experiment, tmp_path / "whole")
+    whole, start = tmp_path / "whole", time.monotonic()
+    assert Killed(experiment, whole).start().wait() == 0
+    duration = time.monotonic() - start
     rng = random.Random(0)
     kills = 0
     for attempt in range(200):
         if kills == 20:
             break
         broken = Killed(experiment, tmp_path / f"broken{attempt // 5}")
-        end = time.monotonic() + rng.uniform(2.0, 9.0)
+        end = time.monotonic() + duration * rng.uniform(0.3, 1.0)
         kills += broken.kill_when(lambda end=end: time.monotonic() > end)
     assert kills == 20
     for folder in sorted(tmp_path.glob("broken*/")):
