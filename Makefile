@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 OUT ?= demo
 WORKERS ?= 2
+NUCLEI ?= ../shared/data/dsb2018_stage1_train.zip
 
 .PHONY: help demo test test-slow lint bench clean
 
@@ -35,7 +36,8 @@ lint: $(VENV)/.tested
 	$(BIN)/mypy
 
 bench: $(VENV)/.tested
-	$(BIN)/python -m pytest -q -s benchmarks
+	$(BIN)/python benchmarks/bench_train_step.py
+	test ! -f $(NUCLEI) || $(BIN)/python benchmarks/bench_import.py $(NUCLEI)
 
 clean:
 	rm -rf $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks

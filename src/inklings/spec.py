@@ -93,6 +93,17 @@ class Sampling(Section):
     augment: tuple[Component, ...] = (Component(name="flips"), Component(name="quarter_turns"))
 
 
+class Rounds(Section):
+    """Self-training: how often the predictions become labels of a training from the start.
+
+    One round is plain training. Each further one relabels a drawn ``share`` of the training
+    images with what the network predicts, beside what was annotated.
+    """
+
+    count: int = Field(default=1, gt=0)
+    share: float = Field(default=0.5, gt=0, le=1)
+
+
 class Inference(Section):
     """How a whole image is predicted and cut into objects.
 
@@ -126,6 +137,7 @@ class Experiment(Section):
     model: Component
     loss: Component
     training: Training
+    rounds: Rounds = Rounds()
     inference: Inference = Inference()
 
     @classmethod

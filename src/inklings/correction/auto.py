@@ -26,8 +26,8 @@ from inklings.correction.profile import border_profile, moved
 from inklings.correction.snap import Snapped, is_colour, snap
 from inklings.correction.texture import keep_what_looks_inside
 
-CLEAR = 1.55
-"""Contrast plus smoothness of a border that is seen: nuclei 1.6 to 1.9, glands at most 1.5."""
+CLEAR = 1.46
+"""Contrast plus smoothness of a border that is seen: nuclei 1.50 to 1.85, glands up to 1.43."""
 SHRUNK = 0.90
 GROWN = 1.40
 ALIGNED = 0.70
@@ -117,9 +117,13 @@ def _contrast_measures(tried: Sequence[Snapped]) -> dict[str, float]:
         return {"contrast": 0.0, "smoothness": 0.0, "area_ratio": 1.0}
     return {
         "contrast": float(np.median(np.concatenate([s.contrast for s in judged]))),
-        "smoothness": float(np.median(np.concatenate([s.smoothness for s in judged]))),
+        "smoothness": _median(np.concatenate([s.smoothness for s in judged])),
         "area_ratio": float(np.median([s.areas[:, 1].sum() / s.areas[:, 0].sum() for s in judged])),
     }
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    return float(np.median(values)) if len(values) else 0.0
 
 
 def _by_contrast(

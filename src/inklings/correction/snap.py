@@ -24,6 +24,7 @@ REACH = 8
 """How far around its outline an object's background is looked for, in samples."""
 
 _SAMPLES = 1500
+_PIECE = 20
 _GREY = 2.0
 
 
@@ -36,9 +37,9 @@ class Snapped:
         areas: ``(N, 2)`` annotated and snapped area of each component that could be judged.
         contrast: ``(N,)`` share of the variance around each component that two levels explain
             (Otsu's criterion, 1 is two clean levels).
-        smoothness: ``(N,)`` isoperimetric quotient of the snapped over that of the annotated
-            component: about 1 where an edge runs through the image, below where the level set
-            follows a texture.
+        smoothness: ``(M,)`` mean isoperimetric quotient of the pieces of each snapped component
+            that has any of some size: high where an edge runs through the image, low where the
+            level set follows a texture.
     """
 
     mask: NDArray[np.bool_]
@@ -77,7 +78,8 @@ def snap(image: NDArray[np.uint8], mask: NDArray[np.bool_], level: float = 0.5) 
         if separation is not None:
             areas.append((int(own.sum()), int(kept.sum())))
             contrast.append(separation)
-            smoothness.append(_roundness(kept) / max(_roundness(own), 1e-6))
+            if (roundness := _roundness(kept)) is not None:
+                smoothness.append(roundness)
     smooth = ndimage.binary_fill_holes(ndimage.binary_opening(out))
     return Snapped(
         smooth,
@@ -120,12 +122,16 @@ def _two_level_share(values: NDArray[np.float32], cut: float) -> float:
     return float(between / values.var())
 
 
-def _roundness(mask: NDArray[np.bool_]) -> float:
-    """Isoperimetric quotient: 1 for a disc, towards 0 for what is ragged; 0 when empty."""
-    if not mask.any():
-        return 0.0
-    filled = ndimage.binary_fill_holes(mask)
-    return float(4 * np.pi * filled.sum() / max(_perimeter(filled), 1.0) ** 2)
+def _roundness(mask: NDArray[np.bool_]) -> float | None:
+    """Mean isoperimetric quotient of the pieces: 1 for discs, towards 0 for what is ragged."""
+    pieces, _ = ndimage.label(ndimage.binary_fill_holes(ndimage.binary_opening(mask)))
+    quotients = []
+    for number, box in enumerate(ndimage.find_objects(pieces), 1):
+        piece = np.pad(pieces[box] == number, 2)
+        area = int(piece.sum())
+        if area >= _PIECE:
+            quotients.append(min(1.0, 4 * np.pi * area / max(_perimeter(piece), 1.0) ** 2))
+    return float(np.mean(quotients)) if quotients else None
 
 
 def _perimeter(mask: NDArray[np.bool_]) -> float:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
 
+from inklings import progress
 from inklings.cases.cohort import Cohort
 from inklings.files import write_json
 from inklings.inference.run import Record, write_model
@@ -17,7 +18,7 @@ from inklings.spec import Experiment
 from inklings.supervision import SUPERVISIONS
 from inklings.training import machine
 from inklings.training.components import require_known
-from inklings.training.corrected import correct
+from inklings.training.corrected import Cleaned, correct
 from inklings.training.examples import Examples, gather
 from inklings.training.folder import (
     Begun,
@@ -28,6 +29,7 @@ from inklings.training.folder import (
     seen_by,
 )
 from inklings.training.learn import Trained, is_first, learn
+from inklings.training.rounds import Round, relabel
 
 __all__ = ["Trained", "fit", "learn"]
 
@@ -74,20 +76,13 @@ def fit(
         cleaned = correct(train, val, experiment.correction, channels)
         if cleaned.evidence and is_first():
             write_json(out / "correction.json", {"evidence": cleaned.evidence})
-        trained = learn(
-            experiment,
-            cleaned.train,
-            cleaned.val,
-            classes=cohort.classes,
-            channels=channels,
-            out=out,
-            initial=_first_weights(start) if start else None,
-        )
+        first = _first_weights(start) if start else None
+        trained, rounds = _rounds(experiment, cleaned, cohort.classes, channels, out, first)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if is_first():
         write_model(out, trained.model, trained.blueprint)
-        _record(experiment, begun, trained, notes, len(train)).write(out)
+        _record(experiment, begun, trained, notes, len(train), rounds).write(out)
     return out
 
 
@@ -116,8 +111,51 @@ def _first_weights(source: Path) -> dict[str, Tensor]:
     return read_weights(source / "weights.safetensors" if source.is_dir() else source)
 
 
+def _rounds(
+    experiment: Experiment,
+    cleaned: Cleaned,
+    classes: Sequence[str],
+    channels: Sequence[str],
+    out: Path,
+    first: Mapping[str, Tensor] | None,
+) -> tuple[Trained, list[Round]]:
+    """Train once, and again from the start for every round of self-training."""
+
+    def trained_on(train: Examples, folder: Path) -> Trained:
+        return learn(
+            experiment,
+            train,
+            cleaned.val,
+            classes=classes,
+            channels=channels,
+            out=folder,
+            initial=first,
+        )
+
+    current, done = cleaned.train, []
+    count = experiment.rounds.count
+    trained = trained_on(current, out if count == 1 else out / "rounds" / "1")
+    for number in range(2, count + 1):
+        following, record = relabel(experiment, trained, cleaned.train, current, number)
+        done.append(record)
+        if not record.balanced:
+            progress.note(
+                f"round {number} not begun: it would move the share of positives from "
+                f"{record.before:.4f} to {record.after:.4f}"
+            )
+            break
+        current = following
+        trained = trained_on(current, out / "rounds" / str(number))
+    return trained, done
+
+
 def _record(
-    experiment: Experiment, begun: Begun, trained: Trained, notes: Sequence[str], images: int
+    experiment: Experiment,
+    begun: Begun,
+    trained: Trained,
+    notes: Sequence[str],
+    images: int,
+    rounds: Sequence[Round],
 ) -> Record:
     return Record(
         thresholds=trained.thresholds,
@@ -138,5 +176,6 @@ def _record(
             "parameters": sum(p.numel() for p in trained.model.parameters()),
             "images": images,
             "start": begun.start,
+            "rounds": [dataclasses.asdict(record) for record in rounds],
         },
     )

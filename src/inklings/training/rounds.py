@@ -1,0 +1,98 @@
+"""Self-training: the predictions of one round become labels of the next.
+
+A round relabels a drawn part of the training images with what the network now predicts, beside
+what was annotated; the rest keeps its labels, so that a mistake cannot take over at once. The
+share of positives is watched: a round that would halve or double it is not begun.
+
+Reference:
+    Lee, *Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural
+    Networks*, ICML workshop 2013. Partial replacement follows the usual practice of curriculum
+    labelling (Cascante-Bonilla et al., AAAI 2021).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from inklings import progress
+from inklings.inference.dense import predict_array
+from inklings.inference.run import Record, Run
+from inklings.spec import Experiment
+from inklings.supervision.base import Target
+from inklings.supervision.channels import core
+from inklings.training.examples import Examples
+from inklings.training.learn import Trained
+
+_HALF = 128
+_BALANCE = 2.0
+_FIRST_WORD = 7  # keeps the draw of a round apart from those of batches
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a round changed in the labels.
+
+    Attributes:
+        number: From 2; the first round learns from the labels as they are.
+        relabelled: Images that got new labels.
+        before: Share of positive samples of the first class before.
+        after: The same after.
+    """
+
+    number: int
+    relabelled: int
+    before: float
+    after: float
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the share of positives stayed within a factor of two."""
+        return self.before / _BALANCE <= self.after <= self.before * _BALANCE
+
+
+def relabel(
+    experiment: Experiment,
+    trained: Trained,
+    original: Examples,
+    current: Examples,
+    number: int,
+) -> tuple[Examples, Round]:
+    """Labels for round ``number``.
+
+    Args:
+        experiment: Share of images to relabel, and the seed of their draw.
+        trained: The model of the round before, with its thresholds.
+        original: The labels that training began with; their positives always stay.
+        current: The labels of the round before.
+        number: From 2.
+    """
+    count = len(current)
+    rng = np.random.default_rng([experiment.training.seed, _FIRST_WORD, number])
+    drawn = rng.permutation(count)[: max(1, round(experiment.rounds.share * count))].tolist()
+    run = Run(trained.model, trained.blueprint, Record(trained.thresholds), experiment)
+    targets = list(current.targets)
+    for i in progress.track(sorted(drawn), f"relabel for round {number}"):
+        targets[i] = _relabelled(run, current, original.targets[i], i)
+    after = current.with_targets(targets)
+    return after, Round(number, len(drawn), _share(current), _share(after))
+
+
+def _relabelled(run: Run, examples: Examples, annotated: Target, index: int) -> Target:
+    dense = predict_array(run, examples.images[index])
+    value = examples.targets[index].value.copy()
+    for k, threshold in enumerate(run.record.thresholds):
+        positive = dense[k] >= np.float32(threshold * 255)
+        positive |= (annotated.value[k] >= _HALF) & annotated.known
+        value[k] = positive * np.uint8(255)
+    if len(value) > len(run.record.thresholds):
+        objects, _ = ndimage.label(value[0] >= _HALF)
+        value[-1] = core(objects.astype(np.int32)) * np.uint8(255)
+    return Target(value, np.ones_like(annotated.known))
+
+
+def _share(examples: Examples) -> float:
+    positive = sum(int(((t.value[0] >= _HALF) & t.known).sum()) for t in examples.targets)
+    return positive / max(1, sum(t.known.size for t in examples.targets))
