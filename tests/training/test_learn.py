@@ -167,3 +167,17 @@ def test_targets_of_another_number_of_channels_are_refused(spec: Spec, discs: Ex
     both = from_masks(discs.images, [np.repeat(t.value, 2, 0) for t in discs.targets])
     trained = learn(spec(), both, both, classes=("disc",), channels=("disc", "core"))
     assert len(trained.thresholds) == 1
+
+
+def test_a_prior_without_held_out_positives_is_refused_before_any_training(
+    spec: Spec, discs: Examples, val_discs: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inklings.training.learn._run", lambda *_: pytest.fail("it trained"))
+    asked = spec(inference={"threshold": "prior"})
+    empty = from_masks(val_discs.images, [np.zeros((64, 64), np.bool_) for _ in val_discs.images])
+    with pytest.raises(
+        SpecError, match="needs labelled disc in the validation part, got none in 4"
+    ):
+        learn(asked, discs, empty, classes=("disc",))
+    with pytest.raises(SpecError, match="got none in 0 images"):
+        learn(asked, discs, classes=("disc",))

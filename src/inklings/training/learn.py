@@ -94,6 +94,8 @@ def learn(
         SpecError: If the experiment asks for something impossible.
     """
     _require_possible(experiment, train, len(channels or classes))
+    if experiment.inference.threshold == "prior":
+        _require_positives(val, classes)
     loss: Any = LOSSES.build(experiment.loss.name, experiment.loss.options)
     blueprint = _blueprint(
         experiment, train.channels, classes, channels or classes, getattr(loss, "exclusive", False)
@@ -174,6 +176,17 @@ def _require_possible(experiment: Experiment, train: Examples, channels: int) ->
             "training.patience: expected validate_every with it, got none; early stopping counts "
             "validations"
         )
+
+
+def _require_positives(val: Examples | None, classes: Sequence[str]) -> None:
+    """Without known positives on held-out images no prior can be estimated: say so at once."""
+    targets = val.targets if val is not None else ()
+    for k, name in enumerate(classes):
+        if not any((target.value[k][target.known] > 0).any() for target in targets):
+            raise SpecError(
+                f"inference.threshold 'prior' needs labelled {name} in the validation part, got "
+                f"none in {len(targets)} images; give the split a larger share of val, or a number"
+            )
 
 
 def _blueprint(
@@ -264,12 +277,7 @@ def _thresholds(
     asked, count = experiment.inference.threshold, len(blueprint.classes)
     if not isinstance(asked, str):
         return (asked,) * count, ()
-    if asked == "prior":
-        if validator is None:
-            raise SpecError(
-                "inference.threshold 'prior' needs labelled cases in the validation part, got "
-                "none; split the cohort with a share of val, or give a number"
-            )
+    if asked == "prior" and validator is not None:
         priors = validator.priors(model, experiment.training.seed)
         return tuple(threshold for _, threshold in priors), tuple(prior for prior, _ in priors)
     if validator is None or not validator.examples.complete:
