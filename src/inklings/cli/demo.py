@@ -11,7 +11,7 @@ import typer
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything.")] = Path("demo"),
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other tissue.")] = 0,
-    patients: Annotated[int, typer.Option(min=5, help="How many are drawn.")] = 20,
+    patients: Annotated[int, typer.Option(min=5, help="How many are drawn.")] = 32,
     images: Annotated[int, typer.Option(min=1, help="Fields of view a patient.")] = 3,
     size: Annotated[int, typer.Option(min=32, help="Side of a field, in samples of 1 um.")] = 256,
     steps: Annotated[

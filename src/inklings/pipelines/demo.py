@@ -29,7 +29,7 @@ _NAIVE: dict[str, Any] = {
     "model": {"name": "unet", "width": 16, "depth": 4},
     "loss": "bce",
     "sampling": {"size": 128, "augment": ["flips", "quarter_turns", "brightness_contrast"]},
-    "training": {"steps": 300, "batch_size": 8, "learning_rate": 4e-3},
+    "training": {"steps": 200, "batch_size": 8, "learning_rate": 4e-3},
 }
 EXPERIMENTS: Mapping[str, dict[str, Any]] = {
     "naive": _NAIVE,
@@ -50,7 +50,7 @@ class Weakness:
 
 
 WEAKNESSES = (
-    Weakness("marked", "a third of the tumour marked", ("--kind", "drop", "--keep", "0.33")),
+    Weakness("marked", "half of the tumour marked", ("--kind", "drop", "--keep", "0.5")),
     Weakness("coarse", "coarse outlines", ("--kind", "hull")),
 )
 
@@ -67,7 +67,7 @@ class Plan:
         seed: Of the tissue, the split, the weak labels and the training.
     """
 
-    patients: int = 20
+    patients: int = 32
     images: int = 3
     size: int = 256
     steps: int | None = None
@@ -116,7 +116,7 @@ def demo(out: Path, plan: Plan, command: Command) -> list[Result]:
         for learner in EXPERIMENTS:
             results.append(_learn(out, plan, command, weakness.folder, weakness.title, learner))
     _write_study(out, results, plan.seed)
-    command("report", out)
+    command("report", out, "--out", out / "report.html")
     return results
 
 
