@@ -184,7 +184,9 @@ def _claim(setting: Study) -> None:
     mine = {
         "cohort": cohort.name,
         "split_hash": cohort.split_hash,
-        "experiment": setting.experiment.model_dump(mode="json", exclude={"cohort"}),
+        "experiment": setting.experiment.model_dump(
+            mode="json", exclude={"cohort"}, exclude_defaults=True
+        ),
     }
     path = setting.out / "study.yaml"
     if path.exists() and read_yaml(path, "a study") != mine:

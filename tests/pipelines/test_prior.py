@@ -1,0 +1,50 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from inklings.cases.cohort import Cohort
+from inklings.cli import app
+from inklings.errors import DataError
+from inklings.phantoms.cohort import nuclei_cohort
+from inklings.pipelines.prior import cohort_prior
+from inklings.weakening.chain import Chain
+from inklings.weakening.weaken import weaken
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prior") / "full"
+    nuclei_cohort(folder, patients=16, size=128, microscope="fluorescence")
+    return folder
+
+
+def weakened(full: Path, out: Path, kind: str) -> Path:
+    weaken(full, Chain.parse(kind), 0, out)
+    return out
+
+
+def test_what_was_left_out_at_random_is_counted_again(full: Path, tmp_path: Path) -> None:
+    truth = cohort_prior(full).prior
+    found = cohort_prior(weakened(full, tmp_path / "weak", "drop:keep=0.5"))
+    assert found.warnings == ()
+    assert found.prior.labelled < 0.6 * truth.labelled
+    assert found.prior.value == pytest.approx(truth.labelled, rel=0.2)
+    assert found.prior.low <= found.prior.value <= found.prior.high
+
+
+def test_cores_bring_a_warning_that_position_decides(full: Path, tmp_path: Path) -> None:
+    weak = weakened(full, tmp_path / "weak", "erode:depth=0.5")
+    result = CliRunner().invoke(app, ["prior", str(weak), "--quiet"])
+    assert result.exit_code == 0
+    assert "warning" in result.stdout
+    assert "position decides" in result.stdout
+
+
+def test_cohort_without_labels_is_refused_in_words(full: Path, tmp_path: Path) -> None:
+    cohort = Cohort.read(full)
+    bare = tuple(dataclasses.replace(case, labels=()) for case in cohort.cases)
+    dataclasses.replace(cohort, cases=bare).write(tmp_path / "bare")
+    with pytest.raises(DataError, match="expected at least two labelled cases"):
+        cohort_prior(tmp_path / "bare")
