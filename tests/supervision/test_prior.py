@@ -43,13 +43,31 @@ def test_what_was_left_out_at_random_is_counted_again(kept: float) -> None:
     assert prior.low <= prior.value <= prior.high
 
 
-def test_threshold_leaves_the_prior_above_it() -> None:
+def omitted(kept: float) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
+    """Posteriors of labels of which a share was kept, the labels, and the truth."""
     rng = np.random.default_rng(2)
-    scores = [rng.random((50, 60)), rng.random((30, 40))]
-    cut = threshold_at(scores, 0.2)
-    assert np.mean(np.concatenate([s.ravel() for s in scores]) >= cut) == pytest.approx(
-        0.2, abs=0.01
+    truth = rng.random((20, 60, 60)) < 0.2
+    posterior = np.where(truth, rng.beta(9, 1.5, truth.shape), rng.beta(1.5, 9, truth.shape))
+    labelled = truth & (rng.random(truth.shape) < kept)
+    return list(kept * posterior), list(labelled), truth
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.5, 0.25, 0.1])
+def test_threshold_leaves_the_prior_above_it_however_much_was_left_out(kept: float) -> None:
+    scores, labelled, truth = omitted(kept)
+    cut = threshold_at(scores, labelled, 0.2)
+    assert np.mean(np.stack(scores) >= cut) == pytest.approx(truth.mean(), rel=0.05)
+    assert cut == pytest.approx(0.5 * kept, rel=0.25)
+
+
+def test_a_wrong_prior_cannot_move_the_threshold_far_from_where_bayes_cuts() -> None:
+    scores, labelled, _ = omitted(0.25)
+    low, high = (threshold_at(scores, labelled, prior) for prior in (0.6, 0.02))
+    reached = np.quantile(
+        np.concatenate([s[m] for s, m in zip(scores, labelled, strict=True)]), 0.9
     )
+    assert low == pytest.approx(0.4 * reached)
+    assert high == pytest.approx(0.6 * reached)
 
 
 def test_no_positive_is_an_error_that_says_so() -> None:

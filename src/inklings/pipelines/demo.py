@@ -30,12 +30,13 @@ _NAIVE: dict[str, Any] = {
     "loss": "bce",
     "sampling": {"size": 128, "augment": ["flips", "quarter_turns", "brightness_contrast"]},
     "training": {"steps": 200, "batch_size": 8, "learning_rate": 4e-3},
+    "inference": {"threshold": 0.5},
 }
 EXPERIMENTS: Mapping[str, dict[str, Any]] = {
     "naive": _NAIVE,
     "corrected": {**_NAIVE, "correction": "auto", "inference": {"threshold": "prior"}},
 }
-"""Two ways to learn: to trust the labels, and the recipe for labels that may be weak."""
+"""Two ways to learn: trust the labels and cut at one half, or the recipe for weak labels."""
 
 METRICS = ("dice", "dice_pooled", "iou", "precision", "recall", "hd95", "ece")
 
@@ -51,7 +52,7 @@ class Weakness:
 
 WEAKNESSES = (
     Weakness("marked", "half of the tumour marked", ("--kind", "drop", "--keep", "0.5")),
-    Weakness("coarse", "coarse outlines", ("--kind", "hull")),
+    Weakness("coarse", "outlines 8 px too wide", ("--kind", "dilate", "--pixels", "8")),
 )
 
 

@@ -153,7 +153,7 @@ def run(study: Study, cell: Cell) -> None:
     seconds = time.monotonic() - begun
     scores = _predict(experiment, trained, val.pixels)
     prior = estimate_prior(scores, held_out, seed=cell.seed)
-    threshold = threshold_at(scores, prior.value) if learner.threshold == "prior" else 0.5
+    threshold = threshold_at(scores, held_out, prior.value) if learner.threshold == "prior" else 0.5
     dense = _predict(experiment, trained, test.pixels)
     table = score(
         (

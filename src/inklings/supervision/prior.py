@@ -18,6 +18,7 @@ from inklings.errors import LabelError
 _DELTA = 0.1
 _GAMMA = 0.01
 _MOST = 100_000
+_SLACK = 0.2
 
 
 def mixture_share(
@@ -141,15 +142,26 @@ def _share(
     return mixture_share(positive, mixture, seed=seed) if positive.size else float("nan")
 
 
-def threshold_at(scores: Sequence[NDArray[np.floating]], prior: float) -> float:
-    """The score that the share ``prior`` of all samples exceeds.
+def threshold_at(
+    scores: Sequence[NDArray[np.floating]], labelled: Sequence[NDArray[np.bool_]], prior: float
+) -> float:
+    """Where to cut scores that were learnt from labels which may be incomplete.
 
-    Omission at random lowers every posterior by the same factor and leaves their order alone, so
-    the operating point can be put back where the share of positives is right.
+    Omission at random lowers every posterior by one factor ``c`` and leaves their order alone.
+    The operating point is put back where the share of positives is right, but not farther than
+    a fifth from ``c / 2``, where Bayes would cut: ``c`` is the score that labelled positives
+    reach (Elkan & Noto, KDD 2008; their 90 % quantile). An estimate of the prior from few or
+    poorly separated images can be wrong; this bound is not, and with complete labels it is 0.5.
 
     Args:
-        scores: ``(*S)`` of each held-out image.
+        scores: ``(*S)`` of each held-out image, in [0, 1].
+        labelled: ``(*S)`` True on known positives.
         prior: Share of positives, in (0, 1).
     """
     flat = np.concatenate([np.asarray(s).ravel() for s in scores])
-    return float(np.quantile(flat, 1 - prior))
+    known = np.concatenate(
+        [np.asarray(s)[mask].ravel() for s, mask in zip(scores, labelled, strict=True)]
+    )
+    half = float(np.quantile(known, 0.9)) / 2
+    agreed = float(np.quantile(flat, 1 - prior))
+    return float(np.clip(agreed, half * (1 - _SLACK), half * (1 + _SLACK)))

@@ -86,7 +86,7 @@ class Validator:
             scores = [image[k].astype(np.float32) / 255 for image in dense]
             labelled = [(target.value[k] >= _HALF) & target.known for target in targets]
             prior = estimate_prior(scores, labelled, seed=seed)
-            result.append((prior, threshold_at(scores, prior.value)))
+            result.append((prior, threshold_at(scores, labelled, prior.value)))
         return result
 
     def _loss(self, loss: nn.Module, dense: NDArray[np.uint8], target: Target) -> float:
