@@ -4,7 +4,9 @@ A hull around three glands holds stroma, and no edge of the image says so. But e
 all outlines is surely not gland, so a classifier of local appearance that learns inside against
 outside, on other images than the one it judges, finds the samples inside that look like outside.
 One round of relabelling removes most of what the first round learnt wrongly. This is
-negative-unlabelled learning: the outside is the reliable set.
+negative-unlabelled learning: the outside is the reliable set. Only the outside close to the
+outlines is asked, since it is what outlines are drawn too wide into: far away lie glass and
+tissues of other kinds, which would hide that the inside holds some of the near one.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ _FOLDS = 3
 _PER_IMAGE = 1000
 _STRIDE = 2
 _SPECK = 40
+_NEAR = 24
+_NEXT = 12
 
 
 def keep_what_looks_inside(
@@ -41,13 +45,14 @@ def keep_what_looks_inside(
     thin = [mask[::_STRIDE, ::_STRIDE] for mask in masks]
     features = [texture_features(image) for image in images]
     soft = [mask.astype(np.float32) for mask in thin]
-    odds = out_of_fold_odds(features, soft, seed)
+    near = [_within(mask, _NEAR // _STRIDE) for mask in thin]
+    odds = out_of_fold_odds(features, soft, seed, near)
     share = _share_inside(odds, thin, seed)
     inside = np.concatenate([z[m] for z, m in zip(odds, thin, strict=True)])
     middle = np.quantile(inside, 1 - share)
     width = 0.5 * max(0.3, float(inside.std()))
     soft = [m / (1 + np.exp(-(z - middle) / width)) for z, m in zip(odds, thin, strict=True)]
-    odds = out_of_fold_odds(features, soft, seed + 1)
+    odds = out_of_fold_odds(features, soft, seed + 1, near)
     kept = [
         _regions(ndimage.gaussian_filter(z, 1.0), mask) for z, mask in zip(odds, masks, strict=True)
     ]
@@ -94,15 +99,26 @@ def _hessian_eigenvalues(
 
 
 def out_of_fold_odds(
-    features: Sequence[NDArray[np.float32]], soft: Sequence[NDArray[np.float32]], seed: int
+    features: Sequence[NDArray[np.float32]],
+    soft: Sequence[NDArray[np.float32]],
+    seed: int,
+    where: Sequence[NDArray[np.bool_]] | None = None,
 ) -> list[NDArray[np.float32]]:
-    """Log-odds of each image by a classifier that has not seen it, both sides weighing alike."""
+    """Log-odds of each image by a classifier that has not seen it, both sides weighing alike.
+
+    Args:
+        features: ``(H, W, F)`` each.
+        soft: ``(H, W)`` each, how far each sample is inside.
+        seed: Of the folds and the drawn samples.
+        where: ``(H, W)`` each, what may be learnt from; None for everything.
+    """
     rng = np.random.default_rng(seed)
+    allowed = [np.flatnonzero(w) for w in where or [np.ones(s.shape, np.bool_) for s in soft]]
     fold = rng.permutation(len(features)) % min(_FOLDS, len(features))
     odds: list[NDArray[np.float32]] = [np.zeros(s.shape, np.float32) for s in soft]
     for number in np.unique(fold):
         learn = [i for i in range(len(features)) if fold[i] != number] or [0]
-        x, y, weight = _draw(features, soft, learn, rng)
+        x, y, weight = _draw(features, soft, allowed, learn, rng)
         classifier = HistGradientBoostingClassifier(
             max_iter=50, learning_rate=0.15, max_leaf_nodes=15, max_bins=64, random_state=seed
         ).fit(x, y, weight)
@@ -115,13 +131,16 @@ def out_of_fold_odds(
 def _draw(
     features: Sequence[NDArray[np.float32]],
     soft: Sequence[NDArray[np.float32]],
+    allowed: Sequence[NDArray[np.int64]],
     images: Sequence[int],
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
     """Samples, each twice: once as inside and once as outside, weighted by its soft label."""
     xs, ps = [], []
     for i in images:
-        chosen = rng.integers(soft[i].size, size=_PER_IMAGE)
+        if not allowed[i].size:
+            continue
+        chosen = allowed[i][rng.integers(allowed[i].size, size=_PER_IMAGE)]
         xs.append(features[i].reshape(-1, features[i].shape[-1])[chosen])
         ps.append(soft[i].ravel()[chosen])
     x, p = np.concatenate(xs), np.concatenate(ps).astype(np.float64)
@@ -136,9 +155,18 @@ def _share_inside(
     odds: Sequence[NDArray[np.float32]], masks: Sequence[NDArray[np.bool_]], seed: int
 ) -> float:
     """Share of true positives inside the outlines: one minus the share of outside-like."""
-    outside = np.concatenate([z[~m] for z, m in zip(odds, masks, strict=True)])
+    ring = [_within(mask, _NEXT // _STRIDE) & ~mask for mask in masks]
+    outside = np.concatenate([z[r] for z, r in zip(odds, ring, strict=True)])
     inside = np.concatenate([z[m] for z, m in zip(odds, masks, strict=True)])
     return float(np.clip(1 - mixture_share(-outside, -inside, seed=seed), 0.05, 1.0))
+
+
+def _within(mask: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
+    """The mask and what lies within ``distance`` samples of it; nothing where it is empty."""
+    if not mask.any():
+        return np.zeros_like(mask)
+    near: NDArray[np.bool_] = ndimage.distance_transform_edt(~mask) <= distance
+    return near
 
 
 def _regions(odds: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -88,7 +88,7 @@ class World:
             for i, (name, wavelength) in enumerate(_WAVELENGTHS.items())
         }
         rng = np.random.default_rng([seed, 12])
-        self._glass_from = float(rng.uniform(1.3, 5.0))
+        self._glass_from = float(rng.uniform(1.8, 6.0))
         self._levels = self._pattern_levels(rng)
         self.glands = self._unwarped(tuple(self._plant(rng)))
         self._lattice = _lattice(np.random.default_rng([seed, 13]))
