@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -95,3 +96,48 @@ def test_an_unsplit_cohort_is_refused_with_the_command_that_splits_it(
     result = CliRunner().invoke(app, call(files, tmp_path / "run", "--set", "cohort=nowhere"))
     assert result.exit_code == 2
     assert "make one with 'inklings import'" in result.stderr
+
+
+def test_the_recipe_for_weak_labels_says_what_it_found_and_where_it_cuts(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "weak"
+    recipe = ["--set", "correction=auto", "--set", "inference.threshold=prior", "--exact", "c0"]
+    result = CliRunner().invoke(app, call(files, out, *recipe, "--quiet"))
+    assert result.exit_code == 0, result.output
+    (record,) = json.loads((out / "correction.json").read_text())["evidence"]
+    assert record["class"] == "half"
+    assert record["images"] == 3
+    run = json.loads((out / "run.json").read_text())
+    assert 0 < run["prior"][0]["value"] < 1
+    assert "exact" in (out / "experiment.yaml").read_text()
+
+
+def test_exact_case_that_is_not_there_is_refused_in_one_line(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    wrong = ["--set", "correction=auto", "--exact", "c9"]
+    result = CliRunner().invoke(app, call(files, tmp_path / "run", *wrong, "--quiet"))
+    assert result.exit_code == 2
+    assert "expected cases of the train or val part, got c9" in result.output
+
+
+def test_self_training_keeps_each_round_and_what_it_changed(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "rounds"
+    rounds = [
+        "--set",
+        "rounds.count=2",
+        "--set",
+        "rounds.share=1",
+        "--set",
+        "inference.threshold=0.5",
+    ]
+    result = CliRunner().invoke(app, call(files, out, *rounds, "--quiet"))
+    assert result.exit_code == 0, result.output
+    (record,) = json.loads((out / "run.json").read_text())["facts"]["rounds"]
+    assert record["number"] == 2
+    assert record["relabelled"] == 2
+    assert (out / "rounds" / "1" / "checkpoints").is_dir()
+    assert Run.load(out).classes == ("half",)

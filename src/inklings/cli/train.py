@@ -25,6 +25,10 @@ def train(
         Path | None,
         typer.Option("--from", help="Begin with the weights of a run or of a checkpoint file."),
     ] = None,
+    exact: Annotated[
+        list[str] | None,
+        typer.Option(help="A case whose outlines are exact: it shows the style; may be repeated."),
+    ] = None,
     allow_seen: Annotated[
         bool,
         typer.Option(
@@ -39,6 +43,8 @@ def train(
     settings = list(changes or [])
     if deterministic:
         settings.append("training.deterministic=true")
+    if exact:
+        settings.append(f"correction.exact=[{', '.join(exact)}]")
     spec = Experiment.load(experiment, settings)
 
     from inklings.inference.run import Record
