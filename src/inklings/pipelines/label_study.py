@@ -54,6 +54,7 @@ COLUMNS = (
     "dice_high",
     "dice_pooled",
     "label_dice",
+    "corrected_dice",
     "threshold",
     "prior_true_val",
     "prior_labelled",
