@@ -57,5 +57,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip
 
 $(VENV)/.tested: $(VENV)/.installed
 	@echo "installing the test packages into $(VENV)"
-	$(PIP) --editable '.[test,networks,monai]'
+	$(PIP) --editable '.[test,monai]'
 	@touch $@

@@ -36,14 +36,7 @@ class Extra:
 
 
 EXTRAS: Mapping[str, Extra] = {
-    "networks": Extra(
-        "segmentation_models_pytorch architectures, timm encoders",
-        ("segmentation_models_pytorch", "timm"),
-    ),
     "monai": Extra("MONAI networks", ("monai",)),
-    "slides": Extra(
-        "whole-slide images (OpenSlide, tiled TIFF)", ("openslide", "tifffile", "imagecodecs")
-    ),
     "tracking": Extra("MLflow and Weights & Biases logs", ("mlflow", "wandb")),
 }
 

@@ -1,18 +1,13 @@
-import sys
-
 import pytest
+import segmentation_models_pytorch as smp
+import timm
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from inklings.errors import MissingExtraError, ReaderError, SpecError
+from inklings.errors import ReaderError, SpecError
 from inklings.models import MODELS
 from inklings.testing.contracts import ModelContract
-
-smp = pytest.importorskip(
-    "segmentation_models_pytorch", reason="needs the extra inklings[networks]"
-)
-timm = pytest.importorskip("timm", reason="needs the extra inklings[networks]")
 
 TINY = {"decoder_channels": (16, 8, 8, 8, 4)}
 
@@ -149,10 +144,3 @@ def test_prior_is_the_bias_of_the_head():
 def test_refuses_impossible_options(options, message):
     with pytest.raises((SpecError, ReaderError), match=message):
         build(**options)
-
-
-def test_without_the_package_the_message_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "inklings.models.smp", raising=False)
-    monkeypatch.setitem(sys.modules, "segmentation_models_pytorch", None)
-    with pytest.raises(MissingExtraError, match=r"pip install inklings\[networks\]"):
-        MODELS.get("smp")

@@ -5,17 +5,13 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import huggingface_hub
+import segmentation_models_pytorch as smp
+import timm
 from torch import Tensor, nn
 
-from inklings.errors import MissingExtraError, ReaderError, SpecError
+from inklings.errors import ReaderError, SpecError
 from inklings.models.weights import fit_weights, read_weights
-
-try:
-    import huggingface_hub
-    import segmentation_models_pytorch as smp
-    import timm
-except ImportError as error:
-    raise MissingExtraError(f"encoders need {error.name}: pip install inklings[networks]") from None
 
 PREFIX = "tu-"
 

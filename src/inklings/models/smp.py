@@ -5,19 +5,13 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import segmentation_models_pytorch
 from torch import Tensor, nn
 
-from inklings.errors import MissingExtraError, SpecError
+from inklings.errors import SpecError
 from inklings.models import encoders
 from inklings.models.base import crop, multiples, pad, start_at
 from inklings.tensors import Output
-
-try:
-    import segmentation_models_pytorch
-except ImportError as error:
-    raise MissingExtraError(
-        f"model smp needs {error.name}: pip install inklings[networks]"
-    ) from None
 
 OURS = {"encoder_weights", "activation", "aux_params"}
 
