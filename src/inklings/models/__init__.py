@@ -11,8 +11,11 @@ from inklings.registry import Registry
 MODELS: Registry[Model] = Registry(
     "model",
     {
+        "deeplabv3plus": "inklings.models.deeplabv3plus:DeepLabV3Plus",
         "monai": "inklings.models.monai:Monai",
         "smp": "inklings.models.smp:SMP",
+        "transunet": "inklings.models.transunet:TransUNet",
+        "transunet_small": "inklings.models.transunet:transunet_small",
         "unet": "inklings.models.unet:UNet",
     },
 )

@@ -21,7 +21,12 @@ class SMP(nn.Module):
 
     Inputs whose sides are no multiples of the encoder's stride are padded by zeros at their end
     and the logits cropped back.
+
+    Attributes:
+        backbone: Names of the parameters that may learn at their own rate begin so.
     """
+
+    backbone = ("network.encoder.",)
 
     def __init__(
         self,
