@@ -36,3 +36,19 @@ def test_a_window_that_is_no_multiple_of_the_divisor_grows_to_one() -> None:
 def test_impossible_wishes_are_refused(length: int, window: int, overlap: float) -> None:
     with pytest.raises(SpecError, match="expected a length"):
         plan(length, window, overlap)
+
+
+@pytest.mark.parametrize("length", [64, 65, 100, 127, 1000])
+@pytest.mark.parametrize("align", [4, 6])
+def test_aligned_windows_cover_the_image_and_their_weights_sum_to_one(
+    length: int, align: int
+) -> None:
+    axis = plan(length, 48, 0.25, divisor=16, align=align)
+    assert axis.size % 16 == 0
+    assert axis.size % align == 0
+    assert not np.any(np.array(axis.starts) % align)
+    assert length <= axis.padded < max(length + align, axis.size + 1)
+    total = np.zeros(axis.padded)
+    for start, weights in zip(axis.starts, axis.weights, strict=True):
+        total[start : start + axis.size] += weights
+    np.testing.assert_allclose(total, 1, atol=1e-6)

@@ -48,6 +48,10 @@ class Blueprint:
         intensity: Name and options in the table of intensity scalings.
         divisor: Sides of the input must be multiples of it.
         resize: Side to which a whole image is scaled first; None where it never is.
+        spacing_um: Micrometres between the samples that the network learnt from; slides are
+            resampled to it. None where the images did not say.
+        factor: How many times coarser than level 0 of its slides the network's grid is, where
+            only that is known; None otherwise.
     """
 
     model: Component
@@ -58,6 +62,8 @@ class Blueprint:
     intensity: Component = field(default_factory=lambda: Component(name="zscore"))
     divisor: int = 1
     resize: int | None = None
+    spacing_um: float | None = None
+    factor: float | None = None
 
     def __post_init__(self) -> None:
         missing = [name for name in self.classes if name not in self.channels]

@@ -36,6 +36,22 @@ def apply(image: NDArray[Any], scale: Scale) -> NDArray[np.float32]:
     return result
 
 
+def slide_scale(
+    intensity: Intensity, thumbnail: NDArray[Any], tissue: NDArray[np.bool_]
+) -> Scale:
+    """The scale of a slide, from the tissue on its thumbnail: glass would drown the tissue.
+
+    Training from tiles and the prediction of whole slides both use it, so that they agree.
+
+    Args:
+        intensity: How samples are scaled.
+        thumbnail: ``(C, h, w)`` small view of the whole slide.
+        tissue: ``(h, w)``, where there is tissue; where nowhere, all samples count.
+    """
+    where = tissue if tissue.any() else np.ones_like(tissue)
+    return intensity.scale(thumbnail[:, where][..., None])
+
+
 def _constants(image: NDArray[Any], centre: float, width: float) -> Scale:
     shape = (1,) * image.ndim
     return np.full(shape, centre, np.float32), np.full(shape, width, np.float32)
