@@ -8,7 +8,7 @@ import inklings
 
 ROOT = Path(inklings.__file__).parent
 ORDER = """
-    errors geometry registry files machine progress spec
+    errors geometry registry files machine progress fleet spec
     readers labels predictions cases phantoms datasets weakening sampling supervision correction
     refinement
     tensors models losses inference training
@@ -22,7 +22,7 @@ TORCH = {"tensors", "models", "losses", "inference", "training", "pipelines", "t
 LEARNERS = {"sampling", "supervision", "correction", "models", "losses", "inference", "training"}
 TRUTH = {"evaluation", "weakening"}
 # Where an import may stand inside a function: for a fast start, or for an optional package.
-LATE_IMPORTS = {"cli", "readers", "cases/cohort.py", "progress.py"}
+LATE_IMPORTS = {"cli", "readers", "cases/cohort.py", "progress.py", "fleet.py"}
 
 
 def modules() -> Iterator[tuple[Path, str]]:
