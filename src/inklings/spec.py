@@ -48,7 +48,8 @@ class Training(Section):
 
     Exactly one of ``steps`` and ``epochs`` bounds the run; an epoch is as many batches as it
     takes to see as many samples as there are training images. ``minutes`` stops it earlier, and
-    the schedule of the learning rate then follows the clock.
+    the schedule of the learning rate then follows the clock. ``backbone_rate`` is the learning
+    rate of the encoder as a share of the whole (0.1 where it is pretrained).
     """
 
     steps: int | None = Field(default=None, gt=0)
@@ -58,6 +59,7 @@ class Training(Section):
     accumulate: int = Field(default=1, gt=0)
     optimiser: Component = Component(name="adamw", options={"weight_decay": 1e-4})
     learning_rate: float = Field(default=4e-3, gt=0)
+    backbone_rate: float = Field(default=1.0, ge=0)
     schedule: Component = Component(name="one_cycle")
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     clip_gradient: float | None = Field(default=5.0, gt=0)

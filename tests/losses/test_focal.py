@@ -6,6 +6,7 @@ from torch import nn
 
 from inklings.errors import SpecError
 from inklings.losses.bce import BCE
+from inklings.losses.cross_entropy import CrossEntropy
 from inklings.losses.focal import Focal
 from inklings.tensors import Batch, Output
 from inklings.testing.contracts import LossContract, example
@@ -19,6 +20,18 @@ class TestFocal(LossContract):
 class TestFocalPerClassWithARoot(LossContract):
     def build(self) -> nn.Module:
         return Focal(gamma=0.5, alpha=[0.25, 0.5, 0.75])
+
+
+class TestFocalOverExclusiveClasses(LossContract):
+    def build(self) -> nn.Module:
+        return Focal(gamma=2, alpha=None, exclusive=True)
+
+
+def test_exclusive_focal_at_gamma_zero_is_the_cross_entropy():
+    loss = Focal(gamma=0, alpha=None, exclusive=True)
+    logits, batch = example(loss)
+    expected = CrossEntropy()(Output(logits), batch)
+    assert loss(Output(logits), batch).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_hand_worked_positive_and_negative(row):

@@ -2,7 +2,9 @@ import pytest
 import torch
 
 from inklings.errors import SpecError
+from inklings.models import MODELS
 from inklings.training import OPTIMISERS
+from inklings.training.optimisers import groups
 
 
 @pytest.mark.parametrize("name", list(OPTIMISERS))
@@ -37,3 +39,19 @@ def test_the_fused_step_is_the_plain_step(name: str) -> None:
 def test_an_unknown_option_is_a_line_that_names_it() -> None:
     with pytest.raises(SpecError, match=r"optimiser 'sgd': got an unexpected keyword.*'betas'"):
         OPTIMISERS.build("sgd", {"parameters": [], "learning_rate": 0.1, "betas": 1})
+
+
+def test_the_backbone_learns_at_its_share_of_the_rate() -> None:
+    model = MODELS.build("smp", {"in_channels": 3, "out_channels": 1, "encoder": "resnet18"})
+    rest, backbone = groups(model, 0.1)
+    assert (rest["factor"], backbone["factor"]) == (1.0, 0.1)
+    inside = {id(p) for p in model.network.encoder.parameters()}
+    assert {id(p) for p in backbone["params"]} == inside
+    assert len(rest["params"]) + len(inside) == len(list(model.parameters()))
+
+
+def test_a_model_without_a_backbone_is_a_line_that_says_so() -> None:
+    model = MODELS.build("unet", {"in_channels": 3, "out_channels": 1, "width": 4, "depth": 1})
+    assert len(groups(model, 1.0)) == 1
+    with pytest.raises(SpecError, match=r"backbone_rate 0\.1: expected a model with an encoder"):
+        groups(model, 0.1)

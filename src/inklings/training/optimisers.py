@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from torch.nn import Parameter
+from torch.nn import Module, Parameter
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
-Parameters = Iterable[Parameter]
+from inklings.errors import SpecError
+
+Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
+
+
+def groups(model: Module, backbone_rate: float) -> list[dict[str, Any]]:
+    """Parameters in groups with the ``factor`` of the learning rate that each gets.
+
+    A model says in ``backbone`` how the names of its encoder's parameters begin.
+
+    Raises:
+        SpecError: If the backbone is to learn at another rate and there is none.
+    """
+    if backbone_rate == 1:
+        return [{"params": list(model.parameters()), "factor": 1.0}]
+    prefixes: tuple[str, ...] = getattr(model, "backbone", ())
+    named = list(model.named_parameters())
+    inside = [p for name, p in named if prefixes and name.startswith(prefixes)]
+    if not inside:
+        raise SpecError(
+            f"training.backbone_rate {backbone_rate:g}: expected a model with an encoder of its "
+            f"own (smp, deeplabv3plus, transunet), got {type(model).__name__}; leave it out"
+        )
+    rest = [p for name, p in named if not name.startswith(prefixes)]
+    return [{"params": rest, "factor": 1.0}, {"params": inside, "factor": backbone_rate}]
 
 
 def adamw(
@@ -19,7 +44,7 @@ def adamw(
     beta2: float = 0.999,
 ) -> Optimizer:
     """Adam with decoupled weight decay: Loshchilov & Hutter (2019)."""
-    parameters = list(parameters)
+    parameters = _listed(parameters)
     return AdamW(
         parameters,
         learning_rate,
@@ -38,7 +63,7 @@ def adam(
     beta2: float = 0.999,
 ) -> Optimizer:
     """Adam: Kingma & Ba (2015)."""
-    parameters = list(parameters)
+    parameters = _listed(parameters)
     return Adam(
         parameters,
         learning_rate,
@@ -57,7 +82,7 @@ def sgd(
     nesterov: bool = False,
 ) -> Optimizer:
     """Stochastic gradient descent with momentum."""
-    parameters = list(parameters)
+    parameters = _listed(parameters)
     return SGD(
         parameters,
         learning_rate,
@@ -85,5 +110,12 @@ def rmsprop(
     )
 
 
-def _fusible(parameters: list[Parameter]) -> bool:
-    return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
+def _listed(parameters: Parameters) -> Any:
+    return list(parameters)
+
+
+def _fusible(parameters: list[Parameter] | list[dict[str, Any]]) -> bool:
+    flat = [
+        p for entry in parameters for p in (entry["params"] if isinstance(entry, dict) else [entry])
+    ]
+    return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in flat)
