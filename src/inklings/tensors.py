@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -12,12 +12,15 @@ class Batch:
     """What a model and its loss are given.
 
     Attributes:
-        inputs: ``(B, C, *S)`` images, or ``(B, N, D)`` bags of instance features.
+        inputs: ``(B, C, *S)`` images; of bags, all their instances one after the other,
+            ``(M, D)`` features or ``(M, C, H, W)`` pictures.
         value: ``(B, K, *S)`` target probability of each output channel, in [0, 1] (one-hot
             over ``K`` for exclusive classes); ``(B, K)`` per bag.
-        known: ``(B, 1, *S)``, True where ``value`` is a fact rather than a placeholder.
+        known: ``(B, 1, *S)``, True where ``value`` is a fact rather than a placeholder;
+            ``(B, K)`` per bag.
         valid: ``(B, 1, *S)``, False on padding, which nothing may look at; None where
-            there is none. For bags ``(B, N)``. What is valid and not known is unlabelled.
+            there is none. What is valid and not known is unlabelled. For bags ``(B, N)``:
+            its ``M`` True places, row by row, are where ``inputs`` belong.
     """
 
     inputs: Tensor
@@ -32,8 +35,30 @@ class Output:
 
     Attributes:
         logits: ``(B, K, *S)`` dense or ``(B, K)`` per bag.
-        attention: ``(B, N)`` weights that sum to one over the valid instances.
+        attention: ``(B, N)``, or ``(B, N, K)`` where each class has its own; weights that sum
+            to one over the valid instances.
+        instances: ``(B, N, K)`` logits of the instances, where the model has any.
+        second: ``(B, K)`` logits of a second way to the bag, to be trained too (DSMIL).
+        clusters: ``(B, N, K, 2)`` logits of CLAM's instance classifiers.
     """
 
     logits: Tensor
     attention: Tensor | None = None
+    instances: Tensor | None = None
+    second: Tensor | None = None
+    clusters: Tensor | None = None
+
+    def in_full_precision(self) -> Output:
+        """The same in float32, for the loss."""
+        return replace(
+            self,
+            logits=self.logits.float(),
+            attention=_float(self.attention),
+            instances=_float(self.instances),
+            second=_float(self.second),
+            clusters=_float(self.clusters),
+        )
+
+
+def _float(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.float()

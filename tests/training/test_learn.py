@@ -11,7 +11,8 @@ from inklings.losses.bce import BCE
 from inklings.losses.cross_entropy import CrossEntropy
 from inklings.spec import Experiment
 from inklings.training.examples import Examples, from_masks
-from inklings.training.learn import learn, total_steps
+from inklings.training.learn import learn
+from inklings.training.trainer import total_steps
 from inklings.training.validation import Validator
 
 Spec = Callable[..., Experiment]
@@ -172,7 +173,7 @@ def test_targets_of_another_number_of_channels_are_refused(spec: Spec, discs: Ex
 def test_a_prior_without_held_out_positives_is_refused_before_any_training(
     spec: Spec, discs: Examples, val_discs: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inklings.training.learn._run", lambda *_: pytest.fail("it trained"))
+    monkeypatch.setattr("inklings.training.learn.run", lambda *_: pytest.fail("it trained"))
     asked = spec(inference={"threshold": "prior"})
     empty = from_masks(val_discs.images, [np.zeros((64, 64), np.bool_) for _ in val_discs.images])
     with pytest.raises(

@@ -12,6 +12,7 @@ from inklings.spec import Experiment
 from inklings.tensors import Batch, Output
 from inklings.training import learn as learning
 from inklings.training.examples import Examples
+from inklings.training.module import Learner
 
 Spec = Callable[..., Experiment]
 
@@ -76,14 +77,14 @@ def test_gradients_are_clipped_to_the_norm_of_the_experiment(
     monkeypatch: pytest.MonkeyPatch, spec: Spec, discs: Examples
 ) -> None:
     norms = []
-    original = learning.Learner.configure_gradient_clipping
+    original = Learner.configure_gradient_clipping
 
     def watched(self: Any, optimizer: Any, *args: Any, **options: Any) -> None:
         original(self, optimizer, *args, **options)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         norms.append(float(torch.nn.utils.get_total_norm(gradients)))
 
-    monkeypatch.setattr(learning.Learner, "configure_gradient_clipping", watched)
+    monkeypatch.setattr(Learner, "configure_gradient_clipping", watched)
     learning.learn(spec(steps=4, clip_gradient=0.01), discs)
     assert norms == pytest.approx([0.01] * 4, rel=1e-3)
 

@@ -49,7 +49,7 @@ def train(
 
     from inklings.inference.run import Record
     from inklings.training.fit import fit
-    from inklings.training.learn import is_first
+    from inklings.training.trainer import is_first
 
     fit(spec, out, resume=resume, start=start, allow_seen_test_patients=allow_seen)
     if not is_first():

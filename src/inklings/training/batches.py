@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +31,36 @@ from inklings.training.examples import Examples
 
 # First words of the seeds, so that order and content of batches are drawn independently.
 _ORDER, _CONTENT = 0, 1
+
+T = TypeVar("T")
+
+
+class Delivered(Protocol):
+    """A batch and its place in the run."""
+
+    @property
+    def number(self) -> int:
+        """Counts micro-batches from 0 over the whole run."""
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch as models and losses know it, on ``device``."""
+
+
+class Source(Protocol):
+    """All batches of a run, by number.
+
+    Attributes:
+        batch_size: Images or bags of a whole batch, over all devices.
+        seed: With the number of the batch, all that it depends on.
+        rank: Which slice of every batch this process takes.
+    """
+
+    batch_size: int
+    seed: int
+    rank: int
+
+    def from_number(self, first: int) -> Iterator[Delivered]:
+        """Batches ``first``, ``first + 1``, ... without end."""
 
 
 @dataclass(frozen=True)
@@ -121,17 +152,7 @@ class Batches:
 
     def from_number(self, first: int, ahead: int = 3) -> Iterator[Numbered]:
         """Batches ``first``, ``first + 1``, ... without end, cut ``ahead`` of time in threads."""
-        workers = max(1, min(4, (os.cpu_count() or 2) // max(1, self.world) - 1))
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
-        queue: deque[Future[Numbered]] = deque()
-        try:
-            while True:
-                while len(queue) < ahead + workers:
-                    queue.append(pool.submit(self.batch, first))
-                    first += 1
-                yield queue.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        return in_threads(self.batch, first, ahead, self.world)
 
     def _crop(self, index: int, rng: Generator) -> Sample:
         image, target = self.examples.images[index], self.examples.targets[index]
@@ -162,3 +183,27 @@ def collate(number: int, samples: Sequence[Sample]) -> Numbered:
         torch.from_numpy(np.stack([s.known for s in samples])[:, None]),
         torch.from_numpy(np.stack([s.valid for s in samples])[:, None]) if padded else None,
     )
+
+
+def in_threads(
+    batch: Callable[[int], T], first: int, ahead: int = 3, world: int = 1
+) -> Iterator[T]:
+    """``batch(first)``, ``batch(first + 1)``, ... without end, made ``ahead`` of time.
+
+    Args:
+        batch: Makes the batch of a number; called from several threads.
+        first: Number to begin with.
+        ahead: Batches that wait, besides those being made.
+        world: Processes that share the cores.
+    """
+    workers = max(1, min(4, (os.cpu_count() or 2) // max(1, world) - 1))
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
+    queue: deque[Future[T]] = deque()
+    try:
+        while True:
+            while len(queue) < ahead + workers:
+                queue.append(pool.submit(batch, first))
+                first += 1
+            yield queue.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -28,8 +28,9 @@ from inklings.training.folder import (
     require_unseen,
     seen_by,
 )
-from inklings.training.learn import Trained, is_first, learn
+from inklings.training.learn import Trained, learn
 from inklings.training.rounds import Round, relabel
+from inklings.training.trainer import is_first
 
 __all__ = ["Trained", "fit", "learn"]
 

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
-from torch import Tensor
+from torch import Tensor, nn
 
 from inklings import progress
 from inklings.training.module import Learner
 from inklings.training.monitor import History
-from inklings.training.pictures import Gallery
-from inklings.training.validation import Validator
+
+
+class Score(Protocol):
+    """How good some weights are."""
+
+    @property
+    def merit(self) -> float:
+        """What is compared; more is better."""
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Columns of the history; NaN where unknown."""
+
+
+class Judge(Protocol):
+    """Scores a model on held-out cases."""
+
+    def score(self, model: nn.Module, loss: nn.Module) -> Score:
+        """How good ``model`` is now."""
+
+
+class Draws(Protocol):
+    """Shows what a model does."""
+
+    def draw(self, model: nn.Module, step: int, loggers: Sequence[Any]) -> None:
+        """Write pictures of ``step``."""
 
 
 class Keeper(Callback):
@@ -28,8 +53,8 @@ class Keeper(Callback):
     def __init__(
         self,
         history: History,
-        validator: Validator | None,
-        gallery: Gallery | None,
+        validator: Judge | None,
+        gallery: Draws | None,
     ) -> None:
         self.history, self.validator, self.gallery = history, validator, gallery
         self.best: dict[str, Tensor] | None = None
@@ -85,8 +110,7 @@ class Keeper(Callback):
         self.unimproved = 0 if improved else self.unimproved + 1
         if improved:
             self.best_merit, self.best_step = merit, step
-        values = {"val_loss": score.loss, "val_dice": score.dice}
-        known = {k: v for k, v in values.items() if not math.isnan(v)}
+        known = {k: v for k, v in score.values.items() if not math.isnan(v)}
         self.history.add(step, known)
         for logger in trainer.loggers:
             logger.log_metrics(known, step)

@@ -1,39 +1,29 @@
-"""From arrays in memory to a model: the one place where a Lightning Trainer is built."""
+"""From arrays in memory to a model that segments."""
 
 from __future__ import annotations
 
-import logging
-import math
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.fabric.utilities.rank_zero import _get_rank
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
-from inklings import progress
 from inklings.errors import SpecError
 from inklings.inference.run import Blueprint
 from inklings.losses import LOSSES
 from inklings.models.weights import fit_weights
 from inklings.spec import Experiment
 from inklings.supervision.prior import Prior
-from inklings.training import checkpoint, machine
+from inklings.training import machine
 from inklings.training.batches import Batches
-from inklings.training.checkpoint import SafeCheckpointIO
 from inklings.training.examples import Examples, resized, with_background
-from inklings.training.folder import last_checkpoint
 from inklings.training.keeper import Keeper, Saver
-from inklings.training.loggers import build_loggers
-from inklings.training.module import Learner
 from inklings.training.monitor import History, Monitor
 from inklings.training.pictures import Gallery
+from inklings.training.trainer import is_first, run
 from inklings.training.validation import Validator
 
 
@@ -117,7 +107,13 @@ def learn(
     callbacks: list[Callback] = [monitor, keeper]
     if out is not None:
         callbacks.append(Saver(history, out / "checkpoints" / "last"))
-    learner = _run(experiment, _fitted(train, experiment, blueprint), model, loss, callbacks, out)
+    fitted, spec = _fitted(train, experiment, blueprint), experiment.training
+
+    def batches(rank: int, world: int) -> Batches:
+        how = (experiment.sampling, experiment.intensity, spec.batch_size, spec.seed)
+        return Batches(fitted, *how, rank, world)
+
+    learner = run(experiment, len(fitted), batches, model, loss, callbacks, out)
 
     with learner.averaged():
         state = keeper.best or {k: v.detach().clone() for k, v in model.state_dict().items()}
@@ -142,20 +138,6 @@ def learn(
         warnings=tuple(monitor.warnings),
         precision=machine.precision(experiment.training.precision),
     )
-
-
-def is_first() -> bool:
-    """Whether this is the only process of a training, or the first of several."""
-    return not _get_rank()
-
-
-def total_steps(experiment: Experiment, images: int) -> int:
-    """Optimiser steps of a run; an epoch sees as many crops as there are images."""
-    spec = experiment.training
-    if spec.steps is not None:
-        return spec.steps
-    assert spec.epochs is not None
-    return math.ceil(spec.epochs * images / (spec.batch_size * spec.accumulate))
 
 
 def _require_possible(experiment: Experiment, train: Examples, channels: int) -> None:
@@ -214,62 +196,6 @@ def _fitted(train: Examples, experiment: Experiment, blueprint: Blueprint) -> Ex
     return with_background(train) if blueprint.activation == "softmax" else train
 
 
-def _run(
-    experiment: Experiment,
-    train: Examples,
-    model: nn.Module,
-    loss: nn.Module,
-    callbacks: list[Callback],
-    out: Path | None,
-) -> Learner:
-    """Train until the end; returns the learner as it then is."""
-    spec = experiment.training
-    steps = total_steps(experiment, len(train))
-    found = last_checkpoint(out) if out else None
-    if found is not None:
-        progress.note(f"train: going on from step {checkpoint.load_step(found)}")
-    with _quiet_lightning(), _deterministic(spec.deterministic):
-        trainer = _trainer(experiment, steps, callbacks, out)
-        share = (trainer.global_rank, trainer.world_size)
-        batches = Batches(
-            train, experiment.sampling, experiment.intensity, spec.batch_size, spec.seed, *share
-        )
-        learner = Learner(model, loss, spec, batches, steps)
-        trainer.fit(learner, ckpt_path=found)
-        learner.clock.stop()
-    return learner
-
-
-def _trainer(
-    experiment: Experiment, steps: int, callbacks: list[Callback], out: Path | None
-) -> pl.Trainer:
-    spec = experiment.training
-    precision: Any = machine.precision(spec.precision)
-    return pl.Trainer(
-        accelerator="auto",
-        devices=spec.devices,
-        num_nodes=spec.nodes,
-        precision=precision,
-        # Batches never end, so the whole run is one epoch of Lightning's.
-        max_steps=steps,
-        max_epochs=-1,
-        accumulate_grad_batches=spec.accumulate,
-        gradient_clip_val=spec.clip_gradient,
-        callbacks=callbacks,
-        logger=build_loggers(spec.loggers, out),
-        plugins=[SafeCheckpointIO()],
-        deterministic="warn" if spec.deterministic else None,
-        default_root_dir=out,
-        sync_batchnorm=torch.cuda.is_available() and spec.devices != 1,
-        use_distributed_sampler=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-        num_sanity_val_steps=0,
-    )
-
-
 def _thresholds(
     experiment: Experiment, model: nn.Module, validator: Validator | None, blueprint: Blueprint
 ) -> tuple[tuple[float, ...], tuple[Prior, ...]]:
@@ -283,29 +209,3 @@ def _thresholds(
     if validator is None or not validator.examples.complete:
         return (0.5,) * count, ()
     return validator.thresholds(model), ()
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Lightning's notes and hints say nothing that a user of this program could act on."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextmanager
-def _deterministic(wanted: bool) -> Iterator[None]:
-    before = torch.are_deterministic_algorithms_enabled()
-    try:
-        yield
-    finally:
-        if wanted:
-            torch.use_deterministic_algorithms(before)

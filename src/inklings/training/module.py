@@ -18,8 +18,9 @@ from torch.optim import Optimizer
 from inklings.spec import Training
 from inklings.tensors import Batch, Output
 from inklings.training import OPTIMISERS, SCHEDULES
-from inklings.training.batches import Batches, Numbered
+from inklings.training.batches import Delivered, Source
 from inklings.training.ema import Average
+from inklings.training.optimisers import groups
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Feed:
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
 
-    def __iter__(self) -> Iterator[Numbered]:
+    def __iter__(self) -> Iterator[Delivered]:
         return self.learner.batches.from_number(self.learner.seen)
 
 
@@ -67,7 +68,7 @@ class Learner(pl.LightningModule):
     """
 
     def __init__(
-        self, model: nn.Module, loss: nn.Module, training: Training, batches: Batches, steps: int
+        self, model: nn.Module, loss: nn.Module, training: Training, batches: Source, steps: int
     ) -> None:
         super().__init__()
         self.model, self.loss = model, loss
@@ -103,7 +104,7 @@ class Learner(pl.LightningModule):
         """The optimiser of the experiment; its rate is set anew before every step."""
         asked = self.training_spec.optimiser
         options = {
-            "parameters": self.model.parameters(),
+            "parameters": groups(self.model, self.training_spec.backbone_rate),
             "learning_rate": self.rate,
             # A fused step would undo the scaling of fp16 only after the gradients were clipped.
             "fused": self.training_spec.precision != "16-mixed",
@@ -117,7 +118,7 @@ class Learner(pl.LightningModule):
 
     def transfer_batch_to_device(
         self,
-        batch: Numbered,
+        batch: Delivered,
         device: torch.device,
         dataloader_idx: int,  # noqa: ARG002
     ) -> tuple[int, Batch]:
@@ -154,7 +155,7 @@ class Learner(pl.LightningModule):
             torch._foreach_copy_(self._kept, self._statistics)
         output: Output = self.model(data.inputs, data.valid)
         with torch.autocast(self.device.type, enabled=False):
-            output = Output(output.logits.float(), output.attention)
+            output = output.in_full_precision()
             loss: Tensor = self.loss(output, data)
         value = float(loss.detach())
         if not self._finite_everywhere(value):
@@ -230,7 +231,7 @@ class Learner(pl.LightningModule):
     def _set_rate(self) -> None:
         momentum = self.schedule.momentum(self.progress)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = self.rate
+            group["lr"] = self.rate * group.get("factor", 1.0)
             if momentum is not None and "betas" in group:
                 group["betas"] = (momentum, group["betas"][1])
             elif momentum is not None and "momentum" in group:

@@ -29,6 +29,7 @@ COLUMNS = (
     "images_per_second",
     "val_loss",
     "val_dice",
+    "val_auc",
 )
 _SAY_EVERY_S = 10.0
 
@@ -212,7 +213,7 @@ def _shares(learner: Learner) -> tuple[float, float]:
     logits, batch, _ = learner.last
     positive = _positive(logits, learner.exclusive).float()
     labelled = (batch.value[:, -positive.shape[1] :] >= 0.5).float()
-    if batch.valid is None:
+    if batch.valid is None or logits.ndim == 2:  # of bags, ``valid`` speaks of instances
         return float(positive.mean()), float(labelled.mean())
     weight = batch.valid.float()
     total = (weight.sum() * positive.shape[1]).clamp(min=1)

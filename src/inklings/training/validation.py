@@ -39,6 +39,11 @@ class Score:
         """What is compared: Dice where it can be known, else the loss; more is better."""
         return -self.loss if math.isnan(self.dice) else self.dice
 
+    @property
+    def values(self) -> dict[str, float]:
+        """Columns of the history; NaN where unknown."""
+        return {"val_loss": self.loss, "val_dice": self.dice}
+
 
 class Validator:
     """Predicts whole images just as `inklings predict` will, and scores them.

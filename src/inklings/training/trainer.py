@@ -1,0 +1,131 @@
+"""The one place where a Lightning Trainer is built: any batches, any model, until the end."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.utilities.rank_zero import _get_rank
+from lightning.pytorch.callbacks import Callback
+from torch import nn
+
+from inklings import progress
+from inklings.spec import Experiment
+from inklings.training import checkpoint, machine
+from inklings.training.batches import Source
+from inklings.training.checkpoint import SafeCheckpointIO
+from inklings.training.folder import last_checkpoint
+from inklings.training.loggers import build_loggers
+from inklings.training.module import Learner
+
+
+def is_first() -> bool:
+    """Whether this is the only process of a training, or the first of several."""
+    return not _get_rank()
+
+
+def total_steps(experiment: Experiment, images: int) -> int:
+    """Optimiser steps of a run; an epoch sees as many crops as there are images."""
+    spec = experiment.training
+    if spec.steps is not None:
+        return spec.steps
+    assert spec.epochs is not None
+    return math.ceil(spec.epochs * images / (spec.batch_size * spec.accumulate))
+
+
+def run(
+    experiment: Experiment,
+    count: int,
+    batches: Callable[[int, int], Source],
+    model: nn.Module,
+    loss: nn.Module,
+    callbacks: list[Callback],
+    out: Path | None,
+) -> Learner:
+    """Train until the end; returns the learner as it then is.
+
+    Args:
+        experiment: Of which the section ``training`` is looked at.
+        count: Images or bags, which is what an epoch goes once through.
+        batches: From rank and number of processes to the batches of this one.
+        model: What learns.
+        loss: What it is told.
+        callbacks: In this order.
+        out: Run folder, whose last checkpoint is gone on from; None writes nothing.
+    """
+    spec = experiment.training
+    steps = total_steps(experiment, count)
+    found = last_checkpoint(out) if out else None
+    if found is not None:
+        progress.note(f"train: going on from step {checkpoint.load_step(found)}")
+    with _quiet_lightning(), _deterministic(spec.deterministic):
+        trainer = _trainer(experiment, steps, callbacks, out)
+        learner = Learner(
+            model, loss, spec, batches(trainer.global_rank, trainer.world_size), steps
+        )
+        trainer.fit(learner, ckpt_path=found)
+        learner.clock.stop()
+    return learner
+
+
+def _trainer(
+    experiment: Experiment, steps: int, callbacks: list[Callback], out: Path | None
+) -> pl.Trainer:
+    spec = experiment.training
+    precision: Any = machine.precision(spec.precision)
+    return pl.Trainer(
+        accelerator="auto",
+        devices=spec.devices,
+        num_nodes=spec.nodes,
+        precision=precision,
+        # Batches never end, so the whole run is one epoch of Lightning's.
+        max_steps=steps,
+        max_epochs=-1,
+        accumulate_grad_batches=spec.accumulate,
+        gradient_clip_val=spec.clip_gradient,
+        callbacks=callbacks,
+        logger=build_loggers(spec.loggers, out),
+        plugins=[SafeCheckpointIO()],
+        deterministic="warn" if spec.deterministic else None,
+        default_root_dir=out,
+        sync_batchnorm=torch.cuda.is_available() and spec.devices != 1,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+    )
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Lightning's notes and hints say nothing that a user of this program could act on."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _deterministic(wanted: bool) -> Iterator[None]:
+    before = torch.are_deterministic_algorithms_enabled()
+    try:
+        yield
+    finally:
+        if wanted:
+            torch.use_deterministic_algorithms(before)
