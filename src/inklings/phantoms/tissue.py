@@ -43,6 +43,14 @@ class TissueImage:
         """The same tissue in samples of ``spacing`` mm."""
         return replace(self, geometry=self.geometry.at(spacing))
 
+    def shrunk(self, factor: float) -> TissueImage:
+        """The same tissue in samples ``factor`` times as far apart."""
+        return self.at(self.geometry.require_spacing()[0] * factor)
+
+    def spaced(self, spacing: float) -> TissueImage:
+        """Like `at`: the tissue is defined in millimetres."""
+        return self.at(spacing)
+
     def read(self, region: Region) -> NDArray[np.uint8]:
         """RGB ``(3, h, w)`` of one region of this grid."""
         um = self.geometry.require_spacing()[0] * 1000

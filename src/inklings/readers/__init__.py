@@ -12,13 +12,21 @@ READERS: Registry[Reader] = Registry(
     "reader",
     {
         "array": "inklings.readers.array:ArrayReader",
+        "tiff": "inklings.readers.tiff:TiffReader",
+        "openslide": "inklings.readers.openslide:OpenSlideReader",
         "picture": "inklings.readers.picture:PictureReader",
     },
 )
+# A slide may also look like a picture; what other packages plug in comes first.
+_LAST = ("array", "tiff", "openslide", "picture")
 
 
-def open_image(path: Path) -> Image:
+def open_image(path: Path, spacing: float | None = None) -> Image:
     """Open ``path`` with the first reader that recognises it.
+
+    Args:
+        path: The file.
+        spacing: Distance between the finest samples in mm, whatever the file says of it.
 
     Raises:
         ReaderError: If it is missing, empty, damaged, or of no known format.
@@ -30,10 +38,11 @@ def open_image(path: Path) -> Image:
         raise ReaderError(f"expected an image at {path}: {error.strerror}") from None
     if not head:
         raise ReaderError(f"{path} is empty (0 bytes); copy it again from its source")
-    for name in READERS:
+    for name in sorted(READERS, key=lambda n: (n in _LAST and _LAST.index(n) + 1, n)):
         reader = READERS.build(name, {})
         if reader.recognises(path, head):
-            return reader.open(path)
+            image = reader.open(path)
+            return image if spacing is None else image.spaced(spacing)
     raise ReaderError(
         f"{path}: no reader recognises this format (first bytes {head[:8]!r}); "
         f"known readers: {', '.join(READERS)}"

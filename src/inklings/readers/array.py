@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inklings.errors import ReaderError
+from inklings.errors import GeometryError, ReaderError
 from inklings.geometry import Geometry, Region
 
 
@@ -25,8 +26,29 @@ class ArrayImage:
 
     def at(self, spacing: float) -> ArrayImage:
         """Resampled linearly to ``spacing`` mm (anti-aliased when it gets coarser)."""
-        there = self.geometry.at(spacing)
         factors = [spacing / mm for mm in self.geometry.require_spacing()]
+        return self._resampled(self.geometry.at(spacing), factors)
+
+    def shrunk(self, factor: float) -> ArrayImage:
+        """Resampled linearly to samples that are ``factor`` times as far apart."""
+        geometry, factors = self.geometry, [factor] * len(self.geometry.shape)
+        if geometry.spacing is None:
+            shape = tuple(max(1, round(n / factor)) for n in geometry.shape)
+            return self._resampled(replace(geometry, shape=shape), factors)
+        mm = geometry.spacing
+        if len(set(mm)) == 1:
+            return self._resampled(geometry.at(mm[0] * factor), factors)
+        raise GeometryError(
+            f"cannot make samples of {mm} mm {factor:g} times coarser on every axis alike; "
+            "view it at a spacing instead"
+        )
+
+    def spaced(self, spacing: float) -> ArrayImage:
+        """The same samples, ``spacing`` mm apart."""
+        mm = (spacing,) * len(self.geometry.shape)
+        return replace(self, geometry=replace(self.geometry, spacing=mm))
+
+    def _resampled(self, there: Geometry, factors: Sequence[float]) -> ArrayImage:
         sigmas = [0.0, *(max(0.0, (f - 1) / 2) for f in factors)]
         smooth = ndimage.gaussian_filter(self.array.astype(np.float32), sigmas, mode="nearest")
         axes = [

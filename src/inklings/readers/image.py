@@ -14,11 +14,22 @@ from inklings.geometry import Geometry, Region
 class Image(Protocol):
     """A grid of samples with channels; nothing is decoded until `read`."""
 
-    geometry: Geometry
-    channels: tuple[str, ...]
+    @property
+    def geometry(self) -> Geometry:
+        """The grid."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the planes: ``("R", "G", "B")``, ``("grey",)``, ``("HU",)``."""
 
     def at(self, spacing: float) -> Image:
         """A view of this image on a grid of the given spacing in mm."""
+
+    def shrunk(self, factor: float) -> Image:
+        """A view of the finest grid made ``factor`` times coarser; needs no known spacing."""
+
+    def spaced(self, spacing: float) -> Image:
+        """The same samples, said to be ``spacing`` mm apart where they are finest."""
 
     def read(self, region: Region) -> NDArray[Any]:
         """Samples of one region of *this* grid, ``(C, *region.size)``."""

@@ -7,7 +7,7 @@ size: 72 or 96 dpi in a header is a printer's default and not a measurement.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,9 @@ from PIL import UnidentifiedImageError
 
 from inklings.errors import GeometryError, ReaderError
 from inklings.geometry import Geometry, Region
+from inklings.readers.pyramid import Pyramid
+from inklings.readers.resample import Whole
+from inklings.readers.resolution import Resolution
 
 _MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*", b"GIF8", b"RIFF")
 Pillow.MAX_IMAGE_PIXELS = 400_000_000
@@ -51,11 +54,34 @@ class PictureImage:
     geometry: Geometry
     channels: tuple[str, ...]
 
-    def at(self, spacing: float) -> PictureImage:
-        """Pictures have no spacing, so this is an error that says so."""
-        raise GeometryError(
-            f"cannot view {self.path.name} at {spacing} mm: a plain picture says no pixel spacing"
+    def at(self, spacing: float) -> Pyramid:
+        """A view in samples of ``spacing`` mm, where the spacing was given (`spaced`).
+
+        Raises:
+            GeometryError: If not: a plain picture does not say.
+        """
+        if self.geometry.spacing is None:
+            raise GeometryError(
+                f"cannot view {self.path.name} at {spacing} mm: a plain picture says no pixel "
+                "spacing; give one when importing"
+            )
+        return self._as_pyramid().at(spacing)
+
+    def shrunk(self, factor: float) -> Pyramid:
+        """A view in samples of ``factor`` pixels."""
+        return self._as_pyramid().shrunk(factor)
+
+    def spaced(self, spacing: float) -> PictureImage:
+        """The same picture with pixels of ``spacing`` mm."""
+        geometry = replace(
+            self.geometry, spacing=(spacing, spacing), origin=(spacing / 2, spacing / 2)
         )
+        return PictureImage(self.path, geometry, self.channels)
+
+    def _as_pyramid(self) -> Pyramid:
+        mm = self.geometry.spacing
+        resolution = Resolution((mm[0], mm[1]) if mm else None, "a plain picture does not say")
+        return Pyramid.of(PictureLevels(self), resolution)
 
     @functools.cached_property
     def _array(self) -> NDArray[Any]:
@@ -84,6 +110,39 @@ class PictureImage:
         trace: TracebackType | None,
     ) -> None:
         self.__dict__.pop("_array", None)
+
+
+@dataclass(frozen=True)
+class PictureLevels:
+    """A picture as a pyramid of one level; see `inklings.readers.pyramid.Levels`."""
+
+    picture: PictureImage
+    whole: bool = True
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.picture.path
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Its one size."""
+        height, width = self.picture.geometry.shape
+        return ((height, width),)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the planes."""
+        return self.picture.channels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the samples."""
+        return self.picture._array.dtype
+
+    def read(self, level: int, start: Whole, size: Whole) -> NDArray[Any]:  # noqa: ARG002
+        """Pixels ``(h, w, C)`` of a box."""
+        return np.moveaxis(self.picture.read(Region(start, size)), 0, -1)
 
 
 class PictureReader:

@@ -1,0 +1,49 @@
+"""The image of a case, with what the cohort knows of it and its file does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inklings.cases.case import Case
+from inklings.errors import DataError
+from inklings.readers import open_image
+from inklings.readers.image import Image
+
+SPACING_FACT = "spacing_um"
+"""Fact of a case: micrometres between the finest samples, stated by whoever imported it."""
+
+
+def open_case(case: Case, image: str | None = None) -> Image:
+    """Open one of the images of ``case``, by default the first.
+
+    Raises:
+        DataError: If the case has no such image, or the spacing in its facts is no number.
+        ReaderError: If the file cannot be opened.
+    """
+    return open_image(image_path(case, image), stated_spacing(case))
+
+
+def image_path(case: Case, image: str | None = None) -> Path:
+    """Where the image lies."""
+    name = image if image is not None else next(iter(case.images), "")
+    if name not in case.images:
+        had = ", ".join(case.images) or "none"
+        raise DataError(f"case {case.id}: expected an image {name!r}, it has {had}")
+    return case.images[name]
+
+
+def stated_spacing(case: Case) -> float | None:
+    """What the cohort says of the spacing, in mm; None where it says nothing."""
+    text = case.facts.get(SPACING_FACT)
+    if text is None:
+        return None
+    try:
+        um = float(text)
+    except ValueError:
+        um = 0.0
+    if not um > 0:
+        raise DataError(
+            f"case {case.id}: expected a size of pixels above 0 um in its fact {SPACING_FACT!r}, "
+            f"got {text!r}; import it again with --spacing-um"
+        )
+    return um / 1000
