@@ -61,7 +61,9 @@ def picked(block: NDArray[Any], low: Whole, start: Whole, size: Whole, step: Pai
         np.floor((np.arange(v, v + n) + 0.5) * s + _SAME).astype(np.intp) - o
         for v, n, s, o in zip(start, size, step, low, strict=True)
     )
-    return block[np.clip(rows, 0, len(block) - 1)][:, np.clip(columns, 0, block.shape[1] - 1)]
+    rows, columns = np.clip(rows, 0, len(block) - 1), np.clip(columns, 0, block.shape[1] - 1)
+    samples: NDArray[Any] = block[rows][:, columns]
+    return samples
 
 
 def _each_picture(block: NDArray[Any], change: Any) -> NDArray[Any]:

@@ -33,6 +33,8 @@ class Level:
 
 @dataclass
 class File:
+    """A TIFF that is open, and its levels."""
+
     tiff: tifffile.TiffFile
     levels: tuple[Level, ...]
 
@@ -50,10 +52,11 @@ def _close(file: File) -> None:
     file.tiff.close()
 
 
-FILES: Handles[Key, File] = Handles(_open, _close, _OPENFILES)
+FILES: Handles[Key, File] = Handles(_open, _close, _OPEN_FILES)
 
 
 def levels_of(file: tifffile.TiffFile) -> tuple[Level, ...]:
+    """The pages that are one picture at several sizes: not labels, not macros, not thumbnails."""
     first = _known(file.pages[0])
     if file.is_ome and len(file.series[0].levels[0].pages) > 1:
         return tuple(_stacked(series) for series in file.series[0].levels)
