@@ -64,7 +64,7 @@ def test_weakness_that_leaves_no_mask_is_refused() -> None:
 
 
 def test_unknown_learner_is_refused_with_those_there_are() -> None:
-    with pytest.raises(SpecError, match="no learner named 'nnpuu'; known: naive, inklings"):
+    with pytest.raises(SpecError, match="no learner named 'nnpuu'; known: naive, naive-tuned"):
         Plan(learners=("nnpuu",))
 
 

@@ -5,7 +5,16 @@ import pytest
 from numpy.typing import NDArray
 
 from inklings.sampling import AUGMENTS
-from inklings.sampling.augment import Affine, BrightnessContrast, Flips, Noise, QuarterTurns, warp
+from inklings.sampling.augment import (
+    Affine,
+    BrightnessContrast,
+    Flips,
+    Gray,
+    Invert,
+    Noise,
+    QuarterTurns,
+    warp,
+)
 from inklings.sampling.crops import Sample
 
 SIZE = 33
@@ -88,9 +97,9 @@ def test_an_affine_that_does_nothing_changes_nothing() -> None:
         np.testing.assert_array_equal(moved.value, sample.value)
 
 
-@pytest.mark.parametrize("augment", [BrightnessContrast(), Noise()])
+@pytest.mark.parametrize("augment", [BrightnessContrast(), Noise(), Invert(1.0)])
 def test_intensity_changes_leave_targets_and_padding_alone(
-    augment: BrightnessContrast | Noise,
+    augment: BrightnessContrast | Noise | Invert,
 ) -> None:
     sample = marked([(3, 8)])
     changed = augment(sample, np.random.default_rng(1))
@@ -124,3 +133,17 @@ def test_the_same_generator_gives_the_same_sample_and_the_argument_is_left_alone
     for a, b in zip(before, (sample.inputs, sample.value, sample.known), strict=True):
         np.testing.assert_array_equal(a, b)
     assert first.inputs.shape == sample.inputs.shape
+
+
+def test_gray_is_the_mean_of_the_channels_and_invert_the_negative() -> None:
+    sample = Sample(
+        np.array([[[1.0, 2.0]], [[3.0, 4.0]], [[5.0, 9.0]]], np.float32),
+        *(np.ones((1, 1, 2), np.uint8),),
+        np.ones((1, 2), np.bool_),
+        np.ones((1, 2), np.bool_),
+    )
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(Gray(1.0)(sample, rng).inputs, [[[3.0, 5.0]]] * 3)
+    np.testing.assert_array_equal(Invert(1.0)(sample, rng).inputs, -sample.inputs)
+    assert Gray(0.0)(sample, rng).inputs is sample.inputs
+    assert Invert(0.0)(sample, rng).inputs is sample.inputs

@@ -32,9 +32,11 @@ from inklings.inference.run import Record, Run
 from inklings.labels.rasterise import annotate
 from inklings.readers import open_image
 from inklings.spec import Experiment
+from inklings.supervision.base import Target
 from inklings.supervision.prior import estimate_prior, threshold_at
 from inklings.training.examples import from_masks
 from inklings.training.fit import Trained, learn
+from inklings.training.thresholds import choose
 from inklings.weakening.chain import Chain, apply, stream
 
 Masks = list[NDArray[np.bool_]]
@@ -47,18 +49,20 @@ class Learner:
     Attributes:
         loss: Name and options of the loss.
         correction: Name of the label correction.
-        threshold: ``half``, or ``prior``: where the estimated share of positives is right.
+        threshold: ``half``; ``dice``: the best on the weak labels of the validation part, taken
+            for the truth; ``prior``: where the estimated share of positives is right.
         prior: Which class prior the loss is given; None if it takes none.
     """
 
     loss: Mapping[str, Any]
     correction: str = "none"
-    threshold: Literal["half", "prior"] = "half"
+    threshold: Literal["half", "dice", "prior"] = "half"
     prior: Literal["true", "estimated"] | None = None
 
 
 LEARNERS: dict[str, Learner] = {
     "naive": Learner({"name": "bce"}),
+    "naive-tuned": Learner({"name": "bce"}, threshold="dice"),
     "inklings": Learner({"name": "bce"}, correction="auto", threshold="prior"),
     "nnpu-true": Learner({"name": "nnpu"}, prior="true"),
     "nnpu-estimated": Learner({"name": "nnpu"}, prior="estimated"),
@@ -153,7 +157,7 @@ def run(study: Study, cell: Cell) -> None:
     seconds = time.monotonic() - begun
     scores = _predict(experiment, trained, val.pixels)
     prior = estimate_prior(scores, held_out, seed=cell.seed)
-    threshold = threshold_at(scores, held_out, prior.value) if learner.threshold == "prior" else 0.5
+    threshold = _threshold(learner.threshold, scores, held_out, prior.value)
     dense = _predict(experiment, trained, test.pixels)
     table = score(
         (
@@ -199,6 +203,23 @@ def _experiment(study: Study, cell: Cell, learner: Learner) -> Experiment:
     training |= {"seed": cell.seed, "steps": (base.training.steps or 500) * cell.budget}
     record = {**base.model_dump(mode="json"), "loss": loss, "training": training}
     return Experiment.check(record, f"study cell {cell.name}")
+
+
+def _threshold(
+    how: Literal["half", "dice", "prior"],
+    scores: Sequence[NDArray[np.float32]],
+    labelled: Masks,
+    prior: float,
+) -> float:
+    if how == "prior":
+        return threshold_at(scores, labelled, prior)
+    if how == "half":
+        return 0.5
+    dense = (np.rint(s * 255).astype(np.uint8)[None] for s in scores)
+    targets = (
+        Target(m[None].astype(np.uint8) * 255, np.ones(m.shape, np.bool_)) for m in labelled
+    )
+    return choose(zip(dense, targets, strict=True))[0]
 
 
 def _predict(

@@ -22,6 +22,8 @@ AUGMENTS: Registry[Augment] = Registry(
         "affine": "inklings.sampling.augment:Affine",
         "brightness_contrast": "inklings.sampling.augment:BrightnessContrast",
         "flips": "inklings.sampling.augment:Flips",
+        "gray": "inklings.sampling.augment:Gray",
+        "invert": "inklings.sampling.augment:Invert",
         "noise": "inklings.sampling.augment:Noise",
         "quarter_turns": "inklings.sampling.augment:QuarterTurns",
     },

@@ -96,6 +96,41 @@ class Noise:
 
 
 @dataclass(frozen=True)
+class Gray:
+    """Every channel becomes the mean of all: what stays is shape and brightness.
+
+    Attributes:
+        probability: How often.
+    """
+
+    probability: float = 0.2
+
+    def __call__(self, sample: Sample, rng: Generator) -> Sample:
+        """The sample, perhaps without its colours."""
+        if rng.random() >= self.probability:
+            return sample
+        mean = sample.inputs.mean(0, keepdims=True)
+        return replace(sample, inputs=np.repeat(mean, len(sample.inputs), axis=0))
+
+
+@dataclass(frozen=True)
+class Invert:
+    """Bright becomes dark about the middle of the normalised inputs.
+
+    For cohorts that hold objects darker and objects brighter than what is around them.
+
+    Attributes:
+        probability: How often.
+    """
+
+    probability: float = 0.2
+
+    def __call__(self, sample: Sample, rng: Generator) -> Sample:
+        """The sample, perhaps as its negative."""
+        return replace(sample, inputs=-sample.inputs) if rng.random() < self.probability else sample
+
+
+@dataclass(frozen=True)
 class Affine:
     """Turn and scale about the middle of the crop; bilinear for inputs, nearest for targets.
 
