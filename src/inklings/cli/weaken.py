@@ -49,6 +49,10 @@ def weaken(
     width: Annotated[
         Number, typer.Option(metavar="NUMBER", help="scribble: width of the brush (3).")
     ] = None,
+    exact: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CASE", help="A case that keeps its labels; may be repeated."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default one a core.")
     ] = None,
@@ -69,11 +73,11 @@ def weaken(
         smooth=_once("smooth", smooth),
         width=_once("width", width),
     )
-    weak = weaken_cohort(cohort, chain, seed, out, workers)
+    weak = weaken_cohort(cohort, chain, seed, out, workers, exact or ())
     quality = label_quality(weak, truth(out))
     quality.write(out / "label_quality.csv")
     typer.echo("\n".join(quality.lines()))
-    typer.echo(f"{len(weak)} cases weakened by {chain}, seed {seed} -> {out}")
+    typer.echo(f"{len(weak) - len(exact or ())} cases weakened by {chain}, seed {seed} -> {out}")
 
 
 def _once(name: str, values: Sequence[float] | None) -> float | None:

@@ -31,7 +31,14 @@ from inklings.weakening.chain import Chain, apply, stream
 TRUTH_FILE = "truth.yaml"
 
 
-def weaken(cohort: Path, chain: Chain, seed: int, out: Path, workers: int | None = 1) -> Cohort:
+def weaken(
+    cohort: Path,
+    chain: Chain,
+    seed: int,
+    out: Path,
+    workers: int | None = 1,
+    exact: Sequence[str] = (),
+) -> Cohort:
     """Weaken the labels of all cases of ``cohort``, of every split, and write them to ``out``.
 
     Finished cases are kept when it is interrupted; the same call goes on. Cases without complete
@@ -43,21 +50,30 @@ def weaken(cohort: Path, chain: Chain, seed: int, out: Path, workers: int | None
         seed: With the id of a case it decides all chance, whatever other cases there are.
         out: Folder of the weak cohort.
         workers: Processes that share the cases; None: one a core.
+        exact: Ids of cases that keep their labels, as those a user has outlined with care.
 
     Raises:
-        DataError: If ``out`` holds anything else than this very weakening.
+        DataError: If ``out`` holds anything else than this very weakening, or ``exact`` names no
+            case of the cohort.
         LabelError: If a label does not fit its image.
     """
     full = Cohort.read(cohort)
-    _claim(cohort, chain, seed, out)
+    unknown = sorted(set(exact) - {case.id for case in full})
+    if unknown:
+        raise DataError(f"--exact: expected cases of {cohort}, got {', '.join(unknown)}")
+    _claim(cohort, chain, seed, out, exact)
     work = functools.partial(_weaken_case, classes=full.classes, chain=chain, seed=seed, out=out)
-    done = track(converted(work, full.cases, workers), "weakening", len(full))
+    kept = [case for case in full if case.id in exact]
+    rest = [case for case in full if case.id not in exact]
+    done = [*track(converted(work, rest, workers), "weakening", len(rest)), *kept]
     cases = tuple(sorted(done, key=lambda case: case.id))
     before = {case.id: case.labels for case in full}
-    same = sum(case.labels == before[case.id] for case in cases)
+    same = sum(case.labels == before[case.id] for case in cases) - len(kept)
     if same:
         note(f"{same} of {len(full)} cases without complete labels were taken over as they are")
     weakness: dict[str, Any] = {"chain": str(chain), "steps": chain.describe(), "seed": seed}
+    if exact:
+        weakness["exact"] = sorted(exact)
     if "weakness" in full.facts:
         weakness["before"] = full.facts["weakness"]
     weak = replace(full, cases=cases, facts={**full.facts, "weakness": weakness})
@@ -65,12 +81,13 @@ def weaken(cohort: Path, chain: Chain, seed: int, out: Path, workers: int | None
     return weak
 
 
-def _claim(cohort: Path, chain: Chain, seed: int, out: Path) -> None:
+def _claim(cohort: Path, chain: Chain, seed: int, out: Path, exact: Sequence[str]) -> None:
     """Write the way back to the truth, or see that the one in ``out`` is the same."""
     wanted = {
         "cohort": Path(os.path.relpath(cohort.resolve(), out.resolve())).as_posix(),
         "chain": str(chain),
         "seed": seed,
+        **({"exact": sorted(exact)} if exact else {}),
     }
     path = out / TRUTH_FILE
     if not path.exists():
