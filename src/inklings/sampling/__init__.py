@@ -5,6 +5,7 @@ from __future__ import annotations
 from inklings.registry import Registry
 from inklings.sampling.augment import Augment
 from inklings.sampling.intensity import Intensity
+from inklings.sampling.tissue import TissueMethod
 
 INTENSITIES: Registry[Intensity] = Registry(
     "intensity",
@@ -26,5 +27,15 @@ AUGMENTS: Registry[Augment] = Registry(
         "invert": "inklings.sampling.augment:Invert",
         "noise": "inklings.sampling.augment:Noise",
         "quarter_turns": "inklings.sampling.augment:QuarterTurns",
+    },
+)
+
+TISSUE: Registry[TissueMethod] = Registry(
+    "tissue method",
+    {
+        "density": "inklings.sampling.tissue:Density",
+        "saturation": "inklings.sampling.tissue:Saturation",
+        "stained": "inklings.sampling.tissue:Stained",
+        "white": "inklings.sampling.tissue:White",
     },
 )
