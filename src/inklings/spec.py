@@ -87,12 +87,33 @@ class Sampling(Section):
     ``size`` is the side of the crops in samples; with ``resize`` the whole image is scaled to
     that size instead (the reference recipe). ``positives`` is the share of crops that are centred
     on an annotated sample.
+
+    Of tiles: ``by_case`` draws every case as often as any other, however many tiles it has;
+    ``by_class`` draws tiles of each class, and of none, equally often; ``bag`` is how many tiles
+    in a row of a batch come from one case, for losses that judge a case as a whole.
     """
 
     size: int = Field(default=128, gt=0)
     resize: bool = False
     positives: float = Field(default=0.0, ge=0, le=1)
+    by_case: bool = False
+    by_class: bool = False
+    bag: int = Field(default=1, gt=0)
     augment: tuple[Component, ...] = (Component(name="flips"), Component(name="quarter_turns"))
+
+
+class Bags(Section):
+    """Training on bags, with a model that takes them (``model: bags``).
+
+    ``task`` is what the labels mean where the cohort does not say it. ``sample`` is how many
+    instances of a bag a training step looks at, drawn anew each time; prediction sees them all.
+    ``standardise`` scales the inputs to mean 0 and spread 1 over the training part.
+    """
+
+    task: Literal["auto", "binary", "multilabel", "multiclass", "ordinal"] = "auto"
+    augment: tuple[Component, ...] = ()
+    sample: int | None = Field(default=None, gt=0)
+    standardise: bool = True
 
 
 class Rounds(Section):
@@ -126,16 +147,20 @@ class Experiment(Section):
 
     Attributes:
         cohort: Folder made by `inklings import`; relative paths start at the working folder.
+        tiles: Folder made by `inklings tile`: train on these tiles of the cohort's slides; None to
+            train on whole pictures.
         correction: What is done to the labels before training; ``none`` trusts them.
         supervision: How labels become targets; ``auto`` goes by the labels of each case.
         intensity: How samples become network inputs.
     """
 
     cohort: Path
+    tiles: Path | None = None
     intensity: Component = Component(name="zscore")
     correction: Component = Component(name="none")
     supervision: Component = Component(name="auto")
     sampling: Sampling = Sampling()
+    bags: Bags = Bags()
     model: Component
     loss: Component
     training: Training

@@ -8,7 +8,7 @@ import pytest
 
 from inklings.cases.case import Case
 from inklings.errors import LabelError
-from inklings.geometry import Geometry
+from inklings.geometry import Geometry, Region
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import BagLabel, BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
 from inklings.labels.rasterise import annotate
@@ -44,7 +44,7 @@ def target(name: str, *labels: Label, cores: bool = False) -> Target:
 
 
 @pytest.mark.parametrize("cores", [False, True])
-@pytest.mark.parametrize("name", sorted(SUPERVISIONS))
+@pytest.mark.parametrize("name", sorted(set(SUPERVISIONS) - {"bag"}))
 @pytest.mark.parametrize("kind", ["complete", "partial", "positives", "box", "point", "polygon"])
 def test_known_is_never_true_where_nothing_was_annotated(
     name: str, kind: str, cores: bool, mask: Callable[[str], MaskLabel]
@@ -182,3 +182,26 @@ def test_labels_on_two_images_are_refused() -> None:
     labels = (PointLabel("t1", "nucleus", (1, 1)), PointLabel("t2", "nucleus", (1, 1)))
     with pytest.raises(LabelError, match="expected labels on one image, got labels on t1, t2"):
         target("auto", *labels)
+
+
+def test_a_bag_label_is_said_of_every_sample_and_masks_are_not_looked_at() -> None:
+    bag = SUPERVISIONS.build("bag", {"classes": ("a", "b")})
+    labels = (BagLabel("a", True), BagLabel("b", False), PointLabel("image", "b", (3, 3)))
+    told = bag.target(case(*labels), GRID)
+    assert told.known.all()
+    assert told.value[0].min() == 255
+    assert told.value[1].max() == 0
+    with pytest.raises(LabelError, match="case c1: expected a bag label for b, got none"):
+        bag.target(case(BagLabel("a", True)), GRID)
+
+
+@pytest.mark.parametrize("name", sorted(set(SUPERVISIONS) - {"bag"}))
+def test_a_region_is_told_what_the_whole_is_told_there(
+    name: str, mask: Callable[[str], MaskLabel]
+) -> None:
+    supervision = SUPERVISIONS.build(name, {"classes": CLASSES})
+    region = Region((3, 5), (11, 20))
+    whole = supervision.target(case(mask("complete")), GRID)
+    part = supervision.target(case(mask("complete")), GRID, region)
+    assert (part.value == whole.value[:, 3:14, 5:25]).all()
+    assert (part.known == whole.known[3:14, 5:25]).all()

@@ -12,12 +12,14 @@ from inklings.registry import Registry
 LOSSES: Registry[Loss] = Registry(
     "loss",
     {
+        "alpha_beta": "inklings.losses.alpha_beta:AlphaBeta",
         "bce": "inklings.losses.bce:BCE",
         "bce_dice": "inklings.losses.bce_dice:BCEDice",
         "cross_entropy": "inklings.losses.cross_entropy:CrossEntropy",
         "dice": "inklings.losses.dice:Dice",
         "focal": "inklings.losses.focal:Focal",
         "gce": "inklings.losses.gce:GCE",
+        "max_min": "inklings.losses.max_min:MaxMin",
         "nnpu": "inklings.losses.nnpu:NNPU",
         "pnu": "inklings.losses.pnu:PNU",
         "tversky": "inklings.losses.tversky:Tversky",

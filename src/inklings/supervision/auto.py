@@ -8,7 +8,7 @@ import numpy as np
 
 from inklings.cases.case import Case
 from inklings.errors import LabelError
-from inklings.geometry import Geometry
+from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BagLabel
 from inklings.supervision.base import Target
 from inklings.supervision.channels import channels
@@ -37,7 +37,7 @@ class Auto:
         self.channels = channels(classes, cores)
         self._partial = Partial(classes, cores)
 
-    def target(self, case: Case, geometry: Geometry) -> Target:
+    def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
         """``value`` ``(K, *S)`` and ``known`` ``(*S)``.
 
         Raises:
@@ -45,10 +45,11 @@ class Auto:
         """
         absent = {k.name for k in case.labels if isinstance(k, BagLabel) and not k.present}
         if all(isinstance(label, BagLabel) for label in case.labels):
-            value = np.zeros((len(self.channels), *geometry.shape), np.uint8)
-            known = np.full(geometry.shape, absent.issuperset(self.classes))
+            shape = geometry.shape if region is None else region.size
+            value = np.zeros((len(self.channels), *shape), np.uint8)
+            known = np.full(shape, absent.issuperset(self.classes))
             return Target(value, known)
-        target = self._partial.target(case, geometry)
+        target = self._partial.target(case, geometry, region)
         for name, channel in zip(self.classes, target.value, strict=False):
             if name in absent and channel.any():
                 raise LabelError(

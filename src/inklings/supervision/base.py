@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.cases.case import Case
-from inklings.geometry import Geometry
+from inklings.geometry import Geometry, Region
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Supervision(Protocol):
 
     channels: tuple[str, ...]
 
-    def target(self, case: Case, geometry: Geometry) -> Target:
-        """Target of ``case`` on ``geometry``.
+    def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
+        """Target of ``case`` on ``geometry``, or of one region of it.
 
         Raises:
             LabelError: If the case holds no label of the kind needed.

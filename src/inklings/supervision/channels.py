@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inklings.cases.case import Case
 from inklings.errors import LabelError
-from inklings.geometry import Geometry
+from inklings.geometry import Geometry, Region
 from inklings.labels.depth import relative_depth
 from inklings.labels.kinds import BagLabel
 from inklings.labels.rasterise import Annotation, BoxRule, annotate
@@ -24,8 +25,14 @@ def channels(classes: Sequence[str], cores: bool) -> tuple[str, ...]:
     return (*classes, CORE) if cores else tuple(classes)
 
 
-def draw(case: Case, geometry: Geometry, classes: Sequence[str], boxes: BoxRule) -> Annotation:
-    """The annotation of the one image of ``case`` that carries labels.
+def draw(
+    case: Case,
+    geometry: Geometry,
+    classes: Sequence[str],
+    boxes: BoxRule,
+    region: Region | None = None,
+) -> Annotation:
+    """The annotation of the one image of ``case`` that carries labels, or of a region of it.
 
     Raises:
         LabelError: If none does, or several do: their grids may differ.
@@ -37,7 +44,16 @@ def draw(case: Case, geometry: Geometry, classes: Sequence[str], boxes: BoxRule)
             f"{', '.join(sorted(marked))}; keep those of one"
         )
     image = next(iter(marked or case.images))
-    return annotate(case, image, geometry, classes, boxes)
+    whole = annotate(case, image, geometry, classes, boxes)
+    if region is None:
+        return whole
+    box = region.slices
+    return replace(
+        whole,
+        objects=whole.objects[box],
+        category=whole.category[box],
+        known=whole.known[box],
+    )
 
 
 def as_target(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from inklings.cases.case import Case
 from inklings.errors import LabelError
-from inklings.geometry import Geometry
+from inklings.geometry import Geometry, Region
 from inklings.supervision.base import Target
 from inklings.supervision.channels import as_target, channels, draw
 
@@ -19,13 +19,13 @@ class Full:
         self.cores = cores
         self.channels = channels(classes, cores)
 
-    def target(self, case: Case, geometry: Geometry) -> Target:
+    def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
         """``value`` ``(K, *S)`` and ``known`` ``(*S)``, True everywhere.
 
         Raises:
             LabelError: If the labels of the case are not complete.
         """
-        annotation = draw(case, geometry, self.classes, "filled")
+        annotation = draw(case, geometry, self.classes, "filled", region)
         if not (annotation.exhaustive and annotation.known.all()):
             share = annotation.known.mean()
             raise LabelError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inklings.cases.case import Case
-from inklings.geometry import Geometry
+from inklings.geometry import Geometry, Region
 from inklings.supervision.base import Target
 from inklings.supervision.channels import as_target, channels, draw
 
@@ -21,11 +21,11 @@ class PositiveUnlabelled:
         self.cores = cores
         self.channels = channels(classes, cores)
 
-    def target(self, case: Case, geometry: Geometry) -> Target:
+    def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
         """``value`` ``(K, *S)`` and ``known`` ``(*S)``, True on positives only.
 
         Raises:
             LabelError: If nothing in the case is annotated.
         """
-        annotation = draw(case, geometry, self.classes, "ellipse")
+        annotation = draw(case, geometry, self.classes, "ellipse", region)
         return as_target(annotation, annotation.category > 0, self.classes, self.cores)

@@ -28,9 +28,10 @@ from inklings.sampling.intensity import Intensity
 from inklings.spec import Component, Sampling
 from inklings.tensors import Batch
 from inklings.training.examples import Examples
+from inklings.training.order import Order
 
-# First words of the seeds, so that order and content of batches are drawn independently.
-_ORDER, _CONTENT = 0, 1
+# First word of the seeds, so that order and content of batches are drawn independently.
+_CONTENT = 1
 
 T = TypeVar("T")
 
@@ -123,6 +124,11 @@ class Batches:
             raise SpecError(
                 f"training.batch_size: expected a multiple of the {world} devices, got {batch_size}"
             )
+        if batch_size // world % sampling.bag:
+            raise SpecError(
+                f"training.batch_size: expected a multiple of sampling.bag ({sampling.bag}) on "
+                f"each of {world} devices, got {batch_size}"
+            )
         self.examples, self.sampling = examples, sampling
         self.batch_size, self.seed = batch_size, seed
         self.rank, self.world = rank, world
@@ -134,16 +140,22 @@ class Batches:
         self._centres: list[NDArray[np.int32]] | None = (
             [centres(t.value, t.known) for t in examples.targets] if sampling.positives else None
         )
-        self._order = lru_cache(maxsize=4)(self._shuffled)
+        order = Order(examples, sampling, seed)
+        self._length = order.length
+        self._order = lru_cache(maxsize=4)(order.epoch)
 
     def batch(self, number: int) -> Numbered:
         """This process's slice of batch ``number``."""
-        places = range(self.rank, self.batch_size, self.world)
+        if self.sampling.bag > 1:  # bags stay whole
+            share = self.batch_size // self.world
+            places = range(self.rank * share, (self.rank + 1) * share)
+        else:
+            places = range(self.rank, self.batch_size, self.world)
         return collate(number, [self.sample(number, place) for place in places])
 
     def sample(self, number: int, place: int) -> Sample:
         """The crop at ``place`` of batch ``number``."""
-        epoch, turn = divmod(number * self.batch_size + place, len(self.examples))
+        epoch, turn = divmod(number * self.batch_size + place, self._length)
         rng = default_rng([self.seed, _CONTENT, number, place])
         sample = self._crop(int(self._order(epoch)[turn]), rng)
         for augment in self._augments:
@@ -164,9 +176,6 @@ class Batches:
                 flat = self._centres[index][int(pick * len(self._centres[index]))]
                 region = around(divmod(int(flat), shape[1]), shape, size)
         return cut(image, target.value, target.known, region, self._scales[index])
-
-    def _shuffled(self, epoch: int) -> NDArray[np.int64]:
-        return default_rng([self.seed, _ORDER, epoch]).permutation(len(self.examples))
 
 
 def collate(number: int, samples: Sequence[Sample]) -> Numbered:

@@ -31,11 +31,14 @@ class Examples:
         images: ``(C, H, W)`` each, uint8 or any number type, sizes may differ.
         targets: ``value (K, H, W)`` and ``known (H, W)`` of each.
         ids: Names, for messages and pictures.
+        groups: Case of each, where several images are of one case (tiles); empty where each is
+            a case of its own.
     """
 
     images: Sequence[NDArray[Any]]
     targets: Sequence[Target]
     ids: Sequence[str]
+    groups: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.targets) == len(self.ids):
@@ -50,6 +53,8 @@ class Examples:
                     f"{name}: expected an image (C, H, W) and a target on the same grid, got "
                     f"{image.shape} with a target of {target.value.shape}"
                 )
+        if self.groups and len(self.groups) != len(self.ids):
+            raise SpecError(f"expected {len(self.ids)} groups, got {len(self.groups)}")
         channels = {len(image) for image in self.images}
         if len(channels) > 1:
             raise DataError(f"expected images of one number of channels, got {sorted(channels)}")
@@ -108,7 +113,7 @@ def resized(examples: Examples, size: int) -> Examples:
         for target in examples.targets
     ]
     images = tuple(resize_image(image, size) for image in examples.images)
-    return Examples(images, tuple(targets), examples.ids)
+    return Examples(images, tuple(targets), examples.ids, examples.groups)
 
 
 def with_background(examples: Examples) -> Examples:
@@ -133,7 +138,7 @@ def gather(
     Raises:
         DataError: If an image is damaged, is no picture, or labels do not fit.
     """
-    store = _Store(budget_bytes(), scratch)
+    store = Store(budget_bytes(), scratch)
     images, targets = [], []
     for case in progress.track(cases, f"read {what}".strip()):
         image, target = _example(case, supervision)
@@ -178,7 +183,7 @@ def _same_channels(images: list[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
 
 
 @dataclass
-class _Store:
+class Store:
     """Keeps arrays in memory up to a budget, and the rest in files mapped from ``scratch``."""
 
     budget: int
@@ -187,6 +192,7 @@ class _Store:
     files: int = 0
 
     def keep(self, array: NDArray[Any]) -> NDArray[Any]:
+        """``array``, or the same samples mapped from a file."""
         self.used += array.nbytes
         if self.used <= self.budget:
             return array

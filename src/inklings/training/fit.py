@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -12,8 +13,9 @@ from torch import Tensor
 from inklings import progress
 from inklings.cases.cohort import Cohort
 from inklings.files import write_json
-from inklings.inference.run import Record, write_model
+from inklings.inference.run import Blueprint, Record, write_model
 from inklings.models.weights import read_weights
+from inklings.sampling.tiles import Head
 from inklings.spec import Experiment
 from inklings.supervision import SUPERVISIONS
 from inklings.training import machine
@@ -30,6 +32,7 @@ from inklings.training.folder import (
 )
 from inklings.training.learn import Trained, learn
 from inklings.training.rounds import Round, relabel
+from inklings.training.tiles import gather_tiles, require_same_cohort
 from inklings.training.trainer import is_first
 
 __all__ = ["Trained", "fit", "learn"]
@@ -82,7 +85,7 @@ def fit(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if is_first():
-        write_model(out, trained.model, trained.blueprint)
+        write_model(out, trained.model, _on_grid(trained.blueprint, experiment.tiles))
         _record(experiment, begun, trained, notes, len(train), rounds).write(out)
     return out
 
@@ -102,10 +105,24 @@ def _examples(
 ) -> tuple[Examples, Examples | None, tuple[str, ...]]:
     asked = experiment.supervision
     supervision = SUPERVISIONS.build(asked.name, {"classes": cohort.classes, **asked.options})
-    train = gather(cohort.part("train"), supervision, scratch / "train", "train")
     labelled = [case for case in cohort.part("val") if case.labels]
-    val = gather(labelled, supervision, scratch / "val", "val") if labelled else None
+    if experiment.tiles is not None:
+        require_same_cohort(experiment.tiles, cohort)
+        tiles = partial(gather_tiles, experiment.tiles)
+    else:
+        tiles = gather
+    train = tiles(cohort.part("train"), supervision, scratch / "train", "train")
+    val = tiles(labelled, supervision, scratch / "val", "val") if labelled else None
     return train, val, supervision.channels
+
+
+def _on_grid(blueprint: Blueprint, tiles: Path | None) -> Blueprint:
+    """The blueprint with the grid of the tiles, so that slides are predicted on it."""
+    if tiles is None:
+        return blueprint
+    head = Head.read(tiles)
+    spacing = None if head.spacing_mm is None else head.spacing_mm * 1000
+    return dataclasses.replace(blueprint, spacing_um=spacing, factor=head.factor)
 
 
 def _first_weights(source: Path) -> dict[str, Tensor]:

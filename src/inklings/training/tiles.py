@@ -1,0 +1,138 @@
+"""Tiles of slides as examples: read and decoded once, kept in memory or mapped from disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings import progress
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
+from inklings.errors import DataError
+from inklings.geometry import Geometry, Region
+from inklings.readers.image import Image
+from inklings.sampling.tiles import Head, TileIndex, read_tile, tiled_cases
+from inklings.supervision.base import Supervision, Target
+from inklings.training.examples import Examples, Store, budget_bytes
+
+
+def gather_tiles(
+    folder: Path,
+    cases: Sequence[Case],
+    supervision: Supervision,
+    scratch: Path | None = None,
+    what: str = "",
+) -> Examples:
+    """The tiles of ``cases`` in the index at ``folder``, with their targets.
+
+    Every tile is read from its slide once, by several threads. What exceeds the memory budget
+    goes to one file a slide under ``scratch``, so that a training on more tiles than memory
+    waits for the disk and never for the decoder.
+
+    Raises:
+        DataError: If a case was not tiled, no tile is left, or a slide cannot be read.
+    """
+    index = TileIndex.read(folder, _tiled(folder, cases))
+    store = Store(budget_bytes(), scratch)
+    images: list[NDArray[Any]] = []
+    targets: list[Target] = []
+    ids: list[str] = []
+    groups: list[str] = []
+    with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as pool:
+        for case in progress.track(cases, f"read {what} tiles"):
+            tiles = index.of(case.id)
+            regions = [tiles.region(number) for number in range(len(tiles))]
+            if not regions:
+                continue
+            for pixels, value, known in _stacks(
+                store, _read(case, index.head, regions, supervision, pool)
+            ):
+                images.append(pixels)
+                targets.append(Target(value, known))
+            ids += [f"{case.id}:{y}:{x}" for y, x in (region.start for region in regions)]
+            groups += [case.id] * len(regions)
+    if not images:
+        raise DataError(
+            f"{folder}: expected tiles of {what or 'the'} cases, got none in {len(cases)} cases; "
+            "run 'inklings tile' with a looser rule"
+        )
+    return Examples(tuple(images), tuple(targets), tuple(ids), tuple(groups))
+
+
+def require_same_cohort(folder: Path, cohort: Cohort) -> Head:
+    """The head of a tile index, whose classes have to be those of ``cohort``.
+
+    Raises:
+        DataError: If they are not.
+    """
+    head = Head.read(folder)
+    if head.classes and tuple(head.classes) != tuple(cohort.classes):
+        raise DataError(
+            f"{folder}: expected tiles of a cohort of {', '.join(cohort.classes)}, got tiles of "
+            f"{', '.join(head.classes)}; run 'inklings tile' on this cohort"
+        )
+    return head
+
+
+def _tiled(folder: Path, cases: Sequence[Case]) -> list[str]:
+    there = set(tiled_cases(folder))
+    missing = [case.id for case in cases if case.id not in there]
+    if missing:
+        raise DataError(
+            f"{folder}: expected tiles of every case, got none of {missing[0]}"
+            f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}; "
+            "run 'inklings tile' again, it goes on where it stopped"
+        )
+    return [case.id for case in cases]
+
+
+Tile = tuple[NDArray[Any], NDArray[np.uint8], NDArray[np.bool_]]
+
+
+def _read(
+    case: Case,
+    head: Head,
+    regions: Sequence[Region],
+    supervision: Supervision,
+    pool: ThreadPoolExecutor,
+) -> list[Tile]:
+    with open_case(case, head.image) as slide:
+        view = head.view(slide)
+
+        def read(region: Region) -> Tile:
+            return _tile(case, view, region, supervision)
+
+        return list(pool.map(read, regions))
+
+
+def _tile(case: Case, view: Image, region: Region, supervision: Supervision) -> Tile:
+    """Pixels, values and what is known; beyond the slide nothing is."""
+    inside = _clipped(region, view.geometry)
+    target = supervision.target(case, view.geometry, inside)
+    pad = [(0, want - have) for want, have in zip(region.size, inside.size, strict=True)]
+    return (
+        read_tile(view, region),
+        np.pad(target.value, ((0, 0), *pad)),
+        np.pad(target.known, pad),
+    )
+
+
+def _clipped(region: Region, geometry: Geometry) -> Region:
+    size = tuple(
+        min(stop, whole) - start
+        for start, stop, whole in zip(region.start, region.stop, geometry.shape, strict=True)
+    )
+    return Region(region.start, size)
+
+
+def _stacks(store: Store, tiles: Sequence[Tile]) -> Iterator[Tile]:
+    """The tiles of one slide as views of three arrays, which the store keeps."""
+    stacks = [store.keep(np.stack(part)) for part in zip(*tiles, strict=True)]
+    return zip(*stacks, strict=True)  # type: ignore[return-value]
