@@ -58,7 +58,7 @@ def sliding_window(
     axes = [plan(n, side, overlap, divisor) for n, side in zip(image.shape[1:], sides, strict=True)]
     padded = _pad(image, axes)
     if flips:
-        forward = functools.partial(_flipped, forward)
+        forward = functools.partial(mirrored, forward)
     with torch.inference_mode():
         rows = _rows(forward, padded, axes, batch_size, prepare or _as_it_is)
         result = _blend(rows, axes)
@@ -117,7 +117,7 @@ def quantise(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
 
 
-def _flipped(forward: Forward, inputs: Tensor) -> Tensor:
+def mirrored(forward: Forward, inputs: Tensor) -> Tensor:
     """The mean over all mirror images; there are two to the power of the dimensions."""
     axes = range(2, inputs.ndim)
     ways = [way for n in range(len(axes) + 1) for way in itertools.combinations(axes, n)]

@@ -1,0 +1,1 @@
+"""What is predicted of a slide, written while it is predicted: pyramids, outlines, areas."""

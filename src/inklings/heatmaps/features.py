@@ -1,0 +1,72 @@
+"""GeoJSON (RFC 7946) that grows region by region, as QuPath reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import numpy as np
+
+from inklings.heatmaps.colours import colours
+from inklings.heatmaps.outlines import Outline
+
+
+class Features:
+    """Writes outlines in pixels of level 0, ``(x, y)`` from the outer corner of the first pixel.
+
+    Args:
+        file: Open for writing.
+        classes: Their names.
+        factor: Pixels of level 0 to a sample of the map, ``(y, x)``.
+        shape: Pixels of level 0; outlines are cut there.
+        spacing_um: Of level 0; None where unknown, and then areas are in pixels.
+    """
+
+    def __init__(
+        self,
+        file: TextIO,
+        classes: Sequence[str],
+        factor: tuple[float, float],
+        shape: tuple[int, int],
+        spacing_um: tuple[float, float] | None,
+    ) -> None:
+        self._file = file
+        self._kinds: list[dict[str, Any]] = [
+            {"name": name, "color": list(colour)}
+            for name, colour in zip(classes, colours(classes), strict=True)
+        ]
+        self._factor = np.array(factor)
+        self._shape = np.array(shape)
+        self._spacing_um = spacing_um
+        self.count = 0
+        """Regions written so far."""
+        file.write('{"type": "FeatureCollection", "features": [')
+
+    def add(self, outline: Outline) -> None:
+        """Write one region."""
+        pixels = outline.samples * float(np.prod(self._factor))
+        um = self._spacing_um
+        area = {"Area px^2": pixels} if um is None else {"Area mm^2": pixels * um[0] * um[1] / 1e6}
+        feature = {
+            "type": "Feature",
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [
+                    np.minimum(ring * self._factor, self._shape)[:, ::-1].round(2).tolist()
+                    for ring in outline.rings
+                ],
+            },
+            "properties": {
+                "objectType": "annotation",
+                "classification": self._kinds[outline.code - 1],
+                "measurements": area,
+            },
+        }
+        self._file.write(",\n" if self.count else "\n")
+        self._file.write(json.dumps(feature))
+        self.count += 1
+
+    def close(self) -> None:
+        """Write the end; the file stays open."""
+        self._file.write("\n]}\n")

@@ -1,0 +1,297 @@
+"""Predict a slide of any size in bounded memory.
+
+Three things run at once: threads that decode the next windows, the network, and a thread that
+blends the last ones and writes. Windows overlap under Gaussian weights, as for pictures, but each
+is reduced to the grid of the maps before it is blended, so that what is held is a band of finished
+width times one window, in samples of the maps. Only windows with tissue are read at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional as F
+
+from inklings.errors import SpecError
+from inklings.heatmaps.canvas import Canvas
+from inklings.heatmaps.colours import colours
+from inklings.heatmaps.overlay import colour_picture, laid_over
+from inklings.heatmaps.record import OVERLAY, THUMBNAIL, Area, SlidePrediction
+from inklings.heatmaps.sink import Places, Sink
+from inklings.inference.dense import forward_of
+from inklings.inference.run import Run
+from inklings.inference.slide_grid import Grid, SlideSettings, grid_of
+from inklings.inference.slide_windows import Batch, holding_tissue, read_ahead
+from inklings.inference.sliding_window import mirrored
+from inklings.inference.windows import Axis, plan
+from inklings.machine import cores
+from inklings.progress import track
+from inklings.readers.image import Image
+from inklings.sampling import INTENSITIES
+from inklings.sampling.intensity import Scale, slide_scale
+from inklings.spec import Inference
+
+FindTissue = Callable[[Image], NDArray[np.bool_]]
+"""A slide to a mask ``(h, w)`` over its whole extent."""
+
+_THUMBNAIL = 1024
+_AHEAD = 3  # batches blended after the one in the network
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be predicted, and how.
+
+    Attributes:
+        case: Identifier.
+        image: The file.
+        window: Window, overlap and flips.
+        slides: Grid, maps and tissue.
+        thresholds: One a class.
+        watched: Whether to show how many windows are done.
+    """
+
+    case: str
+    image: Path
+    window: Inference
+    slides: SlideSettings
+    thresholds: tuple[float, ...]
+    watched: bool = False
+
+
+def predict_slide(
+    run: Run, slide: Image, tissue: FindTissue, job: Job, folder: Path
+) -> SlidePrediction:
+    """Predict a slide into ``folder``; the record is written last.
+
+    Args:
+        run: A trained model, in evaluation mode, on whatever device.
+        slide: At level 0.
+        tissue: Where to look.
+        job: Which case, and how.
+        folder: Of this case alone; to be renamed by the caller when all is done.
+
+    Raises:
+        SpecError: If the run scales whole images, which no slide can be.
+        InklingsError: If the slide cannot be decoded or does not suit the run.
+    """
+    began = time.monotonic()
+    side = _window_side(run, job.window)
+    grid = grid_of(slide, run.blueprint, job.slides, side)
+    axes = [
+        plan(n, side, job.window.overlap, _divisor(run), grid.step)
+        for n in grid.view.geometry.shape
+    ]
+    places = Places(tissue(slide), grid.shape)
+    windows = holding_tissue(places, axes, grid.step)
+    thumbnail = _thumbnail(slide)
+    with Sink(
+        folder,
+        run.classes,
+        job.thresholds,
+        places,
+        shape=grid.shape,
+        factor=grid.factor,
+        slide=(slide.geometry.shape[0], slide.geometry.shape[1]),
+        spacing_um=grid.spacing_um,
+        smallest=job.slides.smallest_region,
+    ) as sink:
+        stream = read_ahead(
+            grid.view,
+            axes,
+            windows,
+            run.blueprint.in_channels,
+            batch=_batch_size(run),
+            readers=min(4, cores()),
+        )
+        count = -(-len(windows[0]) // _batch_size(run))
+        batches = track(stream, f"predict {job.case}", count) if job.watched else stream
+        scale = _scale(run, thumbnail, places.mask)
+        _stream(_network(run, job.window, axes, grid.step, scale), batches, axes, grid.step, sink)
+        outlined, too_small = sink.finish()
+        codes, samples, peaks = sink.preview, sink.samples, sink.peaks
+    _pictures(folder, thumbnail, codes, run.classes)
+    looked_at, areas = _areas(run, grid, places.samples, samples, peaks)
+    remarks = grid.remarks
+    if not len(windows[0]):
+        remarks = (*remarks, "no tissue was found, so nothing was predicted (see --tissue)")
+    record = SlidePrediction(
+        case=job.case,
+        image=job.image,
+        shape=(slide.geometry.shape[0], slide.geometry.shape[1]),
+        spacing_um=grid.spacing_um,
+        network=grid.network,
+        factor=grid.factor,
+        map_shape=grid.shape,
+        classes=run.classes,
+        thresholds=job.thresholds,
+        tissue=looked_at,
+        areas=areas,
+        windows=len(windows[0]),
+        outlined=outlined,
+        too_small=too_small,
+        seconds=round(time.monotonic() - began, 3),
+        remarks=remarks,
+    )
+    record.write(folder)
+    return record
+
+
+Network = Callable[[Batch], NDArray[np.float32]]
+"""Windows to weighted probabilities on the grid of the maps, ``(B, K, h, w)``."""
+
+
+def _network(
+    run: Run, settings: Inference, axes: Sequence[Axis], step: int, scale: Scale
+) -> Network:
+    forward = forward_of(run)
+    if settings.flips:
+        forward = functools.partial(mirrored, forward)
+    device = next(run.model.parameters(), torch.empty(0)).device
+    down, along = (torch.from_numpy(_weights(axis, step)).to(device) for axis in axes)
+    centre, width = (torch.from_numpy(np.asarray(part))[None].to(device) for part in scale)
+    classes = len(run.classes)
+
+    def network(batch: Batch) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            inputs = torch.from_numpy(batch.pixels).to(device).float()
+            inputs = inputs.sub_(centre).div_(width)
+            outputs = forward(inputs)[:, :classes]
+            weighted = outputs * (
+                down[batch.rows][:, None, :, None] * along[batch.columns][:, None, None, :]
+            )
+            return _summed(weighted, step).cpu().numpy()
+
+    return network
+
+
+def _weights(axis: Axis, step: int) -> NDArray[np.float32]:
+    """Weights ``(windows, size)`` that make sums over a sample of the maps into means.
+
+    The last sample of the maps may reach beyond the image: what lies there does not count.
+    """
+    place = np.array(axis.starts)[:, None] + np.arange(axis.size)
+    held = np.minimum(step, axis.length - place // step * step)
+    weights = np.where(place < axis.length, axis.weights / np.maximum(held, 1), 0)
+    return weights.astype(np.float32)
+
+
+def _summed(values: Tensor, step: int) -> Tensor:
+    return values if step == 1 else F.avg_pool2d(values, step) * (step * step)
+
+
+def _stream(
+    network: Network, batches: Iterator[Batch], axes: Sequence[Axis], step: int, sink: Sink
+) -> None:
+    """Windows through the network; blending and writing follow in a thread of their own."""
+    starts = [np.array(axis.starts) // step for axis in axes]
+    canvas = Canvas(len(sink.peaks))
+    row = -1
+
+    def lay(batch: Batch, values: NDArray[np.float32]) -> None:
+        nonlocal row
+        for y, x, value in zip(batch.rows, batch.columns, values, strict=True):
+            if y != row:
+                sink.take(canvas.take_above(int(starts[0][y])))
+                row = y
+            canvas.add(int(starts[0][y]), int(starts[1][x]), value)
+
+    with ThreadPoolExecutor(1) as writer:
+        behind: deque[Future[None]] = deque()
+        for batch in batches:
+            places = dataclasses.replace(batch, pixels=batch.pixels[:0])
+            behind.append(writer.submit(lay, places, network(batch)))
+            if len(behind) > _AHEAD:
+                behind.popleft().result()
+        for future in behind:
+            future.result()
+    sink.take(canvas.take_all())
+
+
+def everywhere(slide: Image) -> NDArray[np.bool_]:
+    """Look at all of a slide."""
+    shape = (max(1, n // 64) for n in slide.geometry.shape)
+    return np.ones(tuple(shape), np.bool_)
+
+
+def _window_side(run: Run, settings: Inference) -> int:
+    if run.blueprint.resize is not None:
+        raise SpecError(
+            f"the run scales whole images to {run.blueprint.resize} samples, which no slide can "
+            "be; train one on tiles (sampling.resize: false)"
+        )
+    divisor = _divisor(run)
+    return -(-settings.window // divisor) * divisor
+
+
+def _divisor(run: Run) -> int:
+    return math.lcm(run.blueprint.divisor, getattr(run.model, "divisor", 1))
+
+
+def _batch_size(run: Run) -> int:
+    """Windows in one call; an accelerator wants more of them than a processor."""
+    device = next(run.model.parameters(), torch.empty(0)).device
+    return 16 if device.type == "cuda" else 4
+
+
+def _scale(run: Run, thumbnail: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Scale:
+    named = run.blueprint.intensity
+    intensity = INTENSITIES.build(named.name, named.options)
+    there = Places(mask, (thumbnail.shape[1], thumbnail.shape[2]))
+    return slide_scale(intensity, thumbnail, mask[np.ix_(there.rows, there.columns)])
+
+
+def _thumbnail(slide: Image) -> NDArray[np.uint8]:
+    small = slide.shrunk(max(1.0, max(slide.geometry.shape) / _THUMBNAIL))
+    return small.read(small.geometry.full)
+
+
+def _pictures(
+    folder: Path, thumbnail: NDArray[np.uint8], codes: NDArray[np.uint8], classes: Sequence[str]
+) -> None:
+    picture = colour_picture(thumbnail)
+    Pillow.fromarray(picture).save(folder / THUMBNAIL)
+    Pillow.fromarray(laid_over(picture, codes, colours(classes))).save(folder / OVERLAY)
+
+
+def _areas(
+    run: Run,
+    grid: Grid,
+    looked_at: int,
+    samples: NDArray[np.int64],
+    peaks: NDArray[np.uint8],
+) -> tuple[Area, tuple[Area, ...]]:
+    """Of the tissue, and of each class on the map of classes."""
+    pixels = grid.factor[0] * grid.factor[1]
+    um = grid.spacing_um
+    mm2 = None if um is None else um[0] * um[1] * pixels / 1e6
+
+    def area(name: str, count: int, peak: float) -> Area:
+        size = None if mm2 is None else count * mm2
+        return Area(name, count * pixels, size, count / max(looked_at, 1), peak)
+
+    classes = [
+        area(name, int(count), round(float(peak) / 255, 4))
+        for name, count, peak in zip(run.classes, samples[1:], peaks, strict=True)
+    ]
+    return area("tissue", looked_at, 1.0), tuple(classes)
+
+
+def widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tissue and one sample around it, so that its rim is not cut."""
+    wide: NDArray[np.bool_] = ndimage.binary_dilation(mask)
+    return wide
