@@ -157,8 +157,8 @@ class Learner(pl.LightningModule):
         with torch.autocast(self.device.type, enabled=False):
             output = output.in_full_precision()
             loss: Tensor = self.loss(output, data)
-        value = float(loss.detach())
-        if not self._finite_everywhere(value):
+        value = self._everywhere(float(loss.detach()))
+        if not math.isfinite(value):
             self.skipped += 1
             self._restore_statistics()
             # Processes that train together wait for gradients, so they get zeros to exchange.
@@ -243,13 +243,16 @@ class Learner(pl.LightningModule):
         if self._kept:
             torch._foreach_copy_(self._statistics, self._kept)
 
-    def _finite_everywhere(self, value: float) -> bool:
-        finite = math.isfinite(value)
-        if self.trainer.world_size > 1:
-            # Every process must leave the batch out, or the others wait for its gradients.
-            vote = torch.tensor(float(finite), device=self.device)
-            finite = bool(self.trainer.strategy.reduce(vote, reduce_op="min") > 0)
-        return finite
+    def _everywhere(self, value: float) -> float:
+        """The mean of the loss over all processes: that of the whole batch.
+
+        Not finite where any is not: every process must leave the batch out, or the others wait
+        for its gradients.
+        """
+        if self.trainer.world_size == 1:
+            return value
+        mine = torch.tensor(value, device=self.device)
+        return float(self.trainer.strategy.reduce(mine, reduce_op="mean"))
 
 
 def _match_layout(optimiser: Optimizer) -> None:
