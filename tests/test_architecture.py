@@ -16,7 +16,7 @@ ORDER = """
     pipelines testing cli
 """.split()  # noqa: SIM905
 # A case holds label records, and rasterising reads a case: the records stand above both.
-LOOPS = {("labels/rasterise.py", "cases")}
+LOOPS = {("labels/rasterise.py", "cases"), ("labels/region.py", "cases")}
 TORCH = {"tensors", "models", "losses", "inference", "training", "pipelines", "testing", "cli"}
 # What these import, directly or through others, they could learn from.
 LEARNERS = {"sampling", "supervision", "correction", "models", "losses", "inference", "training"}

@@ -11,7 +11,15 @@ from inklings.cases.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
 from inklings.labels.files import read_mask
-from inklings.labels.kinds import BagLabel, BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
+from inklings.labels.kinds import (
+    BACKGROUND,
+    BagLabel,
+    BoxLabel,
+    Label,
+    MaskLabel,
+    PointLabel,
+    PolygonLabel,
+)
 from inklings.readers import open_image
 
 Repair = Literal["exclude", "import", "restore", "split"]
@@ -42,7 +50,7 @@ def inspect(
         DataError: If it cannot be read.
     """
     names = label.classes if isinstance(label, MaskLabel) else (label.name,)
-    strange = [name for name in names if name not in classes]
+    strange = [name for name in names if name not in (*classes, BACKGROUND)]
     if strange:
         reason = f"expected a class of {', '.join(classes)}, got {strange[0]!r}"
         raise Problem("unknown class", reason, "import")
@@ -81,7 +89,8 @@ def _inspect_mask(
         raise Problem(
             "unexpected values", f"{name}: expected values {known}, got {shares}", "import"
         )
-    return tuple(label.classes[int(v) - 1] for v in values), None
+    names = dict.fromkeys(label.classes[int(v) - 1] for v in values)
+    return tuple(name for name in names if name != BACKGROUND), None
 
 
 def _require_inside(label: BoxLabel | PointLabel | PolygonLabel, geometry: Geometry) -> None:

@@ -1,7 +1,8 @@
 """The kinds of annotation, from strong to weak; records, without behaviour.
 
 Coordinates of boxes, points and polygons are in array order, on the sample grid of the image
-they annotate: ``(y, x)`` or ``(z, y, x)``, where a whole number is the centre of a sample.
+they annotate (of a slide: its level 0): ``(y, x)`` or ``(z, y, x)``, where a whole number is the
+centre of a sample.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 Extent = Literal["complete", "partial", "positives"]
+BACKGROUND = "background"
+"""Name of the codes of a mask that are statements, but of none of the classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class MaskLabel:
         image: Which of the case's images it annotates.
         kind: ``classes``: sample = index into ``classes`` plus one, 0 is background.
             ``instances``: sample = number of the object, all of class ``classes[0]``.
-        classes: Names; background is never named.
+        classes: Names of the codes from 1 up. Several codes may have one name, and those that
+            mean no class are called `BACKGROUND`: each provider's codes stand as they were left.
         extent: ``complete``: every sample is a statement, also the zeros. ``positives``: zeros
             are unlabelled. ``partial``: samples equal to the largest value of the file's type
             (255 or 65535) are unlabelled, zeros are background.
@@ -57,11 +61,12 @@ class PointLabel:
 
 @dataclass(frozen=True, slots=True)
 class PolygonLabel:
-    """A closed outline in the plane, the last vertex joined to the first."""
+    """A closed outline in the plane, the last vertex joined to the first; ``holes`` alike."""
 
     image: str
     name: str
     vertices: tuple[tuple[float, float], ...]
+    holes: tuple[tuple[tuple[float, float], ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

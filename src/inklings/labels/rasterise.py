@@ -19,7 +19,15 @@ from inklings.cases.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
 from inklings.labels.files import Mask, read_mask, unlabelled
-from inklings.labels.kinds import BagLabel, BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
+from inklings.labels.kinds import (
+    BACKGROUND,
+    BagLabel,
+    BoxLabel,
+    Label,
+    MaskLabel,
+    PointLabel,
+    PolygonLabel,
+)
 
 POINT_DIAMETER = 5.0
 """Samples across the disc that stands for a point whose diameter was not measured."""
@@ -78,13 +86,13 @@ def annotate(
     marks = [label for label in labels if not isinstance(label, MaskLabel)]
     masks = [label for label in labels if isinstance(label, MaskLabel)]
     try:
-        drawn = _draw_marks(marks, geometry.shape, classes, boxes)
-        return _overlay(drawn, _read_masks(masks, geometry.shape, classes)) if masks else drawn
+        drawn = draw_marks(marks, geometry.shape, classes, boxes)
+        return overlaid(drawn, _read_masks(masks, geometry.shape, classes)) if masks else drawn
     except LabelError as error:
         raise LabelError(f"case {case.id}: {error}") from None
 
 
-def _overlay(below: Annotation, above: Annotation) -> Annotation:
+def overlaid(below: Annotation, above: Annotation) -> Annotation:
     """``above`` wherever it says anything, with its objects numbered first."""
     shifted = np.where(below.objects > 0, below.objects + above.objects.max(initial=0), 0)
     return Annotation(
@@ -99,9 +107,7 @@ def _overlay(below: Annotation, above: Annotation) -> Annotation:
 def _read_masks(
     labels: Sequence[MaskLabel], shape: tuple[int, ...], classes: Sequence[str]
 ) -> Annotation:
-    objects = np.zeros(shape, np.int32)
-    category = np.zeros(shape, np.uint8)
-    known = np.zeros(shape, np.bool_)
+    masks = []
     for label in labels:
         mask = read_mask(label.path)
         if mask.shape != shape:
@@ -109,6 +115,25 @@ def _read_masks(
                 f"{label.path.name}: expected the shape of its image {shape}, got {mask.shape}; "
                 "export the mask at the size of the image, or run 'inklings check'"
             )
+        masks.append(mask)
+    return combined(labels, masks, shape, classes)
+
+
+def combined(
+    labels: Sequence[MaskLabel],
+    masks: Sequence[Mask],
+    shape: tuple[int, ...],
+    classes: Sequence[str],
+) -> Annotation:
+    """One annotation of the stored numbers ``(*shape)`` of each label, later ones on top.
+
+    Raises:
+        LabelError: If a mask holds numbers that its label does not name.
+    """
+    objects = np.zeros(shape, np.int32)
+    category = np.zeros(shape, np.uint8)
+    known = np.zeros(shape, np.bool_)
+    for label, mask in zip(labels, masks, strict=True):
         nothing = unlabelled(label, mask)
         codes = _codes(label, np.where(nothing, 0, mask), classes)
         here = codes > 0
@@ -127,7 +152,7 @@ def _read_masks(
 
 def _codes(label: MaskLabel, mask: Mask, classes: Sequence[str]) -> NDArray[np.uint8]:
     """``(*S)`` index into ``classes`` plus one, from the file's own codes."""
-    own = [_code(name, classes) for name in label.classes]
+    own = [0 if name == BACKGROUND else _code(name, classes) for name in label.classes]
     if label.kind == "instances":
         return np.where(mask > 0, np.uint8(own[0]), np.uint8(0))
     if mask.max(initial=0) > len(own):
@@ -150,7 +175,7 @@ def _components(codes: NDArray[np.uint8]) -> NDArray[np.int32]:
     return numbers
 
 
-def _draw_marks(
+def draw_marks(
     labels: Sequence[Label], shape: tuple[int, ...], classes: Sequence[str], boxes: BoxRule
 ) -> Annotation:
     """Points, boxes and polygons, each an object; large boxes first, so small ones show."""
@@ -193,6 +218,9 @@ def _stencil(label: Label, shape: tuple[int, ...]) -> tuple[Window, NDArray[np.b
         inside = np.zeros(_size(where), np.bool_)
         rows, columns = (corners - [s.start for s in where]).T
         inside[polygon(rows, columns, inside.shape)] = True  # type: ignore[no-untyped-call]
+        for hole in label.holes:
+            rows, columns = (np.asarray(hole, float) - [s.start for s in where]).T
+            inside[polygon(rows, columns, inside.shape)] = False  # type: ignore[no-untyped-call]
         return where, inside
     raise LabelError(f"cannot draw a {type(label).__name__}")
 

@@ -124,8 +124,8 @@ class Pyramid:
 
     def over(self, geometry: Geometry) -> Pyramid:
         """This file on the grid of another of the same extent: a mask on a view of its slide."""
-        factor = [n / m for n, m in zip(self.levels.shapes[0], geometry.shape, strict=True)]
-        return replace(self, geometry=geometry, factor=(factor[0], factor[1]))
+        shape = (geometry.shape[0], geometry.shape[1])
+        return replace(self, geometry=geometry, factor=factor_between(self.levels.shapes[0], shape))
 
     def read(self, region: Region) -> NDArray[Any]:
         """Samples of one region of this view, ``(C, h, w)``; beyond the border slides are white.
@@ -227,6 +227,21 @@ def downsample(shapes: Sequence[Whole], level: int, whole: bool) -> Pair:
     left_over = [abs(n - factor * m) for n, m in zip(shapes[0], shapes[level], strict=True)]
     exact = (float(factor), float(factor))
     return exact if whole and max(left_over) < factor else (ratios[0], ratios[1])
+
+
+def factor_between(finer: Whole, coarser: Whole) -> Pair:
+    """Samples of one grid to a sample of another of the same extent, ``(y, x)``.
+
+    Sizes are rounded, so many factors would do: a whole one (or one over a whole one) is meant
+    where it is among them, else the ratio of the sizes.
+    """
+    ratios = [n / m for n, m in zip(finer, coarser, strict=True)]
+    ratio = math.sqrt(ratios[0] * ratios[1])
+    simple = float(round(ratio)) if ratio >= 1 else 1 / round(1 / ratio)
+    small, large = (finer, coarser) if ratio < 1 else (coarser, finer)
+    step = simple if ratio >= 1 else 1 / simple
+    fits = all(abs(n / step - m) < 1 for n, m in zip(large, small, strict=True))
+    return (simple, simple) if fits else (ratios[0], ratios[1])
 
 
 def _grid(levels: Levels, spacing: Pair | None, factor: Pair) -> Geometry:

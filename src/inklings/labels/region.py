@@ -1,0 +1,199 @@
+"""What is known of one region of a slide, on any coarser grid; only that region is read.
+
+A mask may have any number of levels and any size: what counts is that it covers the same extent as
+the image. Outlines, boxes and points are on the grid of level 0 and are brought to that of the
+region.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from inklings.cases.case import Case
+from inklings.cases.opening import open_case
+from inklings.errors import LabelError
+from inklings.geometry import Geometry, Region
+from inklings.labels.files import Mask, read_mask
+from inklings.labels.kinds import BagLabel, BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
+from inklings.labels.rasterise import Annotation, BoxRule, combined, draw_marks, overlaid
+from inklings.readers import open_image
+from inklings.readers.pyramid import Pyramid, factor_between
+
+Pair = tuple[float, float]
+
+
+def annotate_region(
+    case: Case,
+    image: str,
+    geometry: Geometry,
+    region: Region,
+    classes: Sequence[str],
+    boxes: BoxRule = "filled",
+) -> Annotation:
+    """Draw what is known of a region of ``case.images[image]``, ``(*region.size)``.
+
+    Beyond the border of the image nothing is known. Objects of masks of classes are connected
+    components within the region.
+
+    Args:
+        case: Where the labels come from; bag labels say nothing of places and are skipped.
+        image: Which of the case's images.
+        geometry: The grid of the view that the region counts in, such as
+            ``open_case(case, image).at(0.002).geometry``.
+        region: What to draw.
+        classes: Names in the order of the codes of ``category``.
+        boxes: As for `inklings.labels.rasterise.annotate`.
+
+    Raises:
+        LabelError: If nothing is annotated, or a label does not fit the image or the classes.
+    """
+    labels = [k for k in case.labels if not isinstance(k, BagLabel) and k.image == image]
+    if not labels:
+        raise LabelError(
+            f"case {case.id}: expected a mask, polygon, box or point on image {image!r}, got none; "
+            "annotate it, or leave it out with a cohort that holds only labelled cases"
+        )
+    masks = [label for label in labels if isinstance(label, MaskLabel)]
+    marks = [label for label in labels if not isinstance(label, MaskLabel)]
+    try:
+        drawn = None
+        if marks or not masks:
+            drawn = _marks(case, image, marks, geometry, region, classes, boxes)
+        if masks:
+            numbers = [mask_region(label.path, geometry, region) for label in masks]
+            read = combined(masks, numbers, region.size, classes)
+            drawn = overlaid(drawn, read) if drawn else read
+    except LabelError as error:
+        raise LabelError(f"case {case.id}: {error}") from None
+    assert drawn is not None
+    return _within(drawn, geometry, region)
+
+
+def mask_region(path: Path, geometry: Geometry, region: Region) -> Mask:
+    """The stored numbers of a mask under the centres of a region's samples; 0 beyond the border.
+
+    Args:
+        path: A pyramid, of which the first plane counts, or any other mask of one plane.
+        geometry: The grid of a view of the image that the mask lies on.
+        region: In that grid.
+
+    Raises:
+        LabelError: If its sides are not in proportion to those of the image.
+        ReaderError: If it cannot be decoded.
+    """
+    stat = path.stat() if path.exists() else None
+    opened = _opened(path, (stat.st_mtime_ns, stat.st_size) if stat else None)
+    if isinstance(opened, Pyramid):
+        _require_same_extent(path, opened.levels.shapes[0], geometry)
+        plane: Mask = opened.over(geometry).read(region)[0]
+        return plane
+    _require_same_extent(path, opened.shape, geometry)
+    inside = [
+        (max(0, a), min(b, n))
+        for a, b, n in zip(region.start, region.stop, geometry.shape, strict=True)
+    ]
+    out = np.zeros(region.size, opened.dtype)
+    if all(a < b for a, b in inside):
+        rows, columns = (
+            np.minimum(((np.arange(a, b) + 0.5) * m / n).astype(np.intp), m - 1)
+            for (a, b), m, n in zip(inside, opened.shape, geometry.shape, strict=True)
+        )
+        to = tuple(slice(a - s, b - s) for (a, b), s in zip(inside, region.start, strict=True))
+        out[to] = opened[rows][:, columns]
+    return out
+
+
+@functools.lru_cache(maxsize=8)
+def _opened(path: Path, state: tuple[int, int] | None) -> Pyramid | Mask:  # noqa: ARG001
+    """A pyramid, which holds no pixels, or the whole of a plain mask; once for many regions."""
+    if path.suffix.lower() in (".npy", ".png"):
+        return read_mask(path)
+    image = open_image(path)
+    return image.as_codes() if isinstance(image, Pyramid) else read_mask(path)
+
+
+def _require_same_extent(path: Path, shape: tuple[int, ...], geometry: Geometry) -> None:
+    """Both sides shrink by the same factor, to within a sample of the coarser of the two."""
+    if len(shape) != 2 or len(geometry.shape) != 2:
+        raise LabelError(f"{path.name}: expected a mask of a plane, got shape {shape}")
+    y, x = (m / n for m, n in zip(shape, geometry.shape, strict=True))
+    coarser = min(*shape, *geometry.shape)
+    if abs(y - x) > max(y, x) * (0.002 + 1.5 / coarser):
+        raise LabelError(
+            f"{path.name}: expected the extent of its image, of {geometry.shape[0]} x "
+            f"{geometry.shape[1]} samples in this view, got {shape[0]} x {shape[1]}, of other "
+            "proportions; give the mask of this slide"
+        )
+
+
+def _marks(
+    case: Case,
+    image: str,
+    labels: Sequence[Label],
+    geometry: Geometry,
+    region: Region,
+    classes: Sequence[str],
+    boxes: BoxRule,
+) -> Annotation:
+    with open_case(case, image) as opened:
+        finest = opened.geometry.shape
+    factor = factor_between((finest[0], finest[1]), (geometry.shape[0], geometry.shape[1]))
+    here = [moved for label in labels if (moved := _moved(label, factor, region)) is not None]
+    drawn = draw_marks(here, region.size, classes, boxes)
+    if any(isinstance(label, BoxLabel | PolygonLabel) for label in labels):
+        known = drawn.known if drawn.exhaustive else np.ones_like(drawn.known)
+        return replace(drawn, known=known, exhaustive=True)
+    return drawn
+
+
+def _moved(label: Label, factor: Pair, region: Region) -> Label | None:
+    """A mark in the samples of the region; None where it does not reach it."""
+
+    def centres(points: Sequence[Sequence[float]]) -> tuple[Pair, ...]:
+        moved = (np.asarray(points, float) + 0.5) / factor - 0.5 - region.start
+        return tuple((float(y), float(x)) for y, x in moved)
+
+    if isinstance(label, PolygonLabel):
+        corners = (np.asarray(label.vertices, float) + 0.5) / factor - 0.5 - region.start
+        if (corners.max(0) < 0).any() or (corners.min(0) > np.array(region.size) - 1).any():
+            return None
+        holes = tuple(centres(hole) for hole in label.holes)
+        return replace(label, vertices=centres(label.vertices), holes=holes)
+    if isinstance(label, BoxLabel):
+        start, stop = (
+            np.asarray(side, float) / factor - 0.5 - region.start
+            for side in (label.start, label.stop)
+        )
+        if (stop <= 0).any() or (start > np.array(region.size) - 1).any():
+            return None
+        return replace(label, start=tuple(start.tolist()), stop=tuple(stop.tolist()))
+    if isinstance(label, PointLabel):
+        point = centres([label.point])[0]
+        diameter = label.diameter and label.diameter / float(np.sqrt(factor[0] * factor[1]))
+        return replace(label, point=point, diameter=diameter)
+    return None
+
+
+def _within(drawn: Annotation, geometry: Geometry, region: Region) -> Annotation:
+    if all(a >= 0 for a in region.start) and all(
+        b <= n for b, n in zip(region.stop, geometry.shape, strict=True)
+    ):
+        return drawn
+    inside = np.zeros(region.size, np.bool_)
+    inside[
+        tuple(
+            slice(max(0, -a), max(0, n - a))
+            for a, n in zip(region.start, geometry.shape, strict=True)
+        )
+    ] = True
+    return replace(
+        drawn,
+        objects=np.where(inside, drawn.objects, 0).astype(np.int32),
+        category=np.where(inside, drawn.category, 0).astype(np.uint8),
+        known=drawn.known & inside,
+    )
