@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from inklings.geometry import Geometry, Region
 from inklings.labels.depth import relative_depth
 from inklings.labels.kinds import BagLabel
 from inklings.labels.rasterise import Annotation, BoxRule, annotate
+from inklings.labels.region import annotate_region
 from inklings.supervision.base import Target
 
 CORE = "core"
@@ -44,16 +44,9 @@ def draw(
             f"{', '.join(sorted(marked))}; keep those of one"
         )
     image = next(iter(marked or case.images))
-    whole = annotate(case, image, geometry, classes, boxes)
-    if region is None:
-        return whole
-    box = region.slices
-    return replace(
-        whole,
-        objects=whole.objects[box],
-        category=whole.category[box],
-        known=whole.known[box],
-    )
+    if region is not None:
+        return annotate_region(case, image, geometry, region, classes, boxes)
+    return annotate(case, image, geometry, classes, boxes)
 
 
 def as_target(
