@@ -127,6 +127,37 @@ class Rounds(Section):
     share: float = Field(default=0.5, gt=0, le=1)
 
 
+class Teacher(Section):
+    """Slide labels only: a dense teacher learns from them, the student from its confident maps.
+
+    Attributes:
+        loss: Of the teacher.
+        model: Of the teacher; None for that of the student.
+        bag: Tiles of a bag, at most; all that a case has, repeated where it has fewer.
+        batch_size: Tiles of a step, a multiple of ``bag``.
+        steps: Of the teacher's training; None for as many as the student's.
+        learning_rate: None for that of the student.
+        false_alarms: Share of the samples of negative slides that may look positive; the
+            teacher's score there becomes one half.
+        confident: At or below the first the student is told no, at or above the second yes.
+        crf: Whether maps are refined along the edges of the image first.
+        crf_options: Of `inklings.inference.crf.CRF`.
+        thinning: Of how many samples one is looked at to find the false alarms.
+    """
+
+    loss: Component = Component(name="alpha_beta", options={"alpha": 0.1, "cell": 16})
+    model: Component | None = None
+    bag: int = Field(default=8, gt=0, le=100)
+    batch_size: int = Field(default=16, gt=0)
+    steps: int | None = Field(default=None, gt=0)
+    learning_rate: float | None = Field(default=None, gt=0)
+    false_alarms: float = Field(default=0.005, gt=0, lt=0.5)
+    confident: tuple[float, float] = (0.2, 0.8)
+    crf: bool = True
+    crf_options: dict[str, float] = Field(default_factory=dict)
+    thinning: int = Field(default=7, gt=0)
+
+
 class Inference(Section):
     """How a whole image is predicted and cut into objects.
 
@@ -152,6 +183,7 @@ class Experiment(Section):
         correction: What is done to the labels before training; ``none`` trusts them.
         supervision: How labels become targets; ``auto`` goes by the labels of each case.
         intensity: How samples become network inputs.
+        teacher: For cases that carry only bag labels: who makes pixel labels of them.
     """
 
     cohort: Path
@@ -165,6 +197,7 @@ class Experiment(Section):
     loss: Component
     training: Training
     rounds: Rounds = Rounds()
+    teacher: Teacher | None = None
     inference: Inference = Inference()
 
     @classmethod

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from inklings.spec import Component, Experiment
 from inklings.tensors import Output
 from inklings.training.examples import Examples, from_masks
 from inklings.training.learn import Trained
-from inklings.training.rounds import Round, relabel
+from inklings.training.rounds import Round, relabel, self_train
 
 
 class Brightness(nn.Module):
@@ -90,3 +91,67 @@ def test_a_round_that_would_double_the_positives_is_out_of_balance() -> None:
     assert not Round(2, 1, 0.10, 0.21).balanced
     assert not Round(2, 1, 0.10, 0.04).balanced
     assert Round(2, 1, 0.10, 0.19).balanced
+
+
+def model_of(scale: float) -> Trained:
+    model = Brightness()
+    model.scale.data.fill_(scale)
+    return dataclasses.replace(TRAINED, model=model)
+
+
+def rounds_of(count: int) -> Experiment:
+    record = experiment(0.1).model_dump(mode="json")
+    return Experiment.check({**record, "rounds": {"count": count, "share": 0.1}}, "test")
+
+
+def test_a_round_that_scores_worse_on_validation_is_the_last_and_does_not_stand(
+    tmp_path: Path,
+) -> None:
+    examples, truth = half_labelled()
+    val = from_masks(examples.images, truth)
+    # The second round is as good as the first, the third calls dark what is bright.
+    models = iter([model_of(8.0), model_of(9.0), model_of(-8.0), model_of(8.0)])
+    folders: list[str] = []
+
+    def trained_on(_: Examples, folder: Path) -> Trained:
+        folders.append(folder.name)
+        return next(models)
+
+    trained, done = self_train(rounds_of(5), examples, val, trained_on, tmp_path)
+    assert folders == ["1", "2", "3"]
+    assert trained.model.scale.item() == 9.0
+    assert [record.kept for record in done] == [True, False]
+    assert done[1].merit is not None
+    assert done[0].merit is not None
+    assert done[1].merit < done[0].merit
+
+
+def test_a_round_that_would_double_the_positives_is_not_begun(tmp_path: Path) -> None:
+    truth = np.zeros((32, 32), bool)
+    truth[4:28, 4:28] = True
+    label = np.zeros_like(truth)
+    label[14:18, 14:18] = True
+    examples = from_masks([(20 + 200 * truth).astype(np.uint8)[None]] * 10, [label] * 10)
+    calls = []
+
+    def trained_on(_: Examples, folder: Path) -> Trained:
+        calls.append(folder)
+        return TRAINED
+
+    trained, done = self_train(rounds_of(4), examples, None, trained_on, tmp_path)
+    assert len(calls) == 1
+    assert trained is TRAINED
+    assert [(record.number, record.kept, record.merit) for record in done] == [(2, False, None)]
+    assert not done[0].balanced
+
+
+def test_one_round_is_plain_training_in_the_run_folder(tmp_path: Path) -> None:
+    examples, _ = half_labelled()
+    folders = []
+
+    def trained_on(_: Examples, folder: Path) -> Trained:
+        folders.append(folder)
+        return TRAINED
+
+    assert self_train(rounds_of(1), examples, None, trained_on, tmp_path) == (TRAINED, [])
+    assert folders == [tmp_path]

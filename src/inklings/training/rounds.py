@@ -2,7 +2,8 @@
 
 A round relabels a drawn part of the training images with what the network now predicts, beside
 what was annotated; the rest keeps its labels, so that a mistake cannot take over at once. The
-share of positives is watched: a round that would halve or double it is not begun.
+share of positives is watched: a round that would halve or double it is not begun. Where there is
+a validation part, a round that scores worse on it is the last, and the one before it stands.
 
 Reference:
     Lee, *Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural
@@ -12,7 +13,10 @@ Reference:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -20,11 +24,13 @@ from scipy import ndimage
 from inklings import progress
 from inklings.inference.dense import predict_array
 from inklings.inference.run import Record, Run
+from inklings.losses import LOSSES
 from inklings.spec import Experiment
 from inklings.supervision.base import Target
 from inklings.supervision.channels import core
 from inklings.training.examples import Examples
 from inklings.training.learn import Trained
+from inklings.training.validation import Validator
 
 _HALF = 128
 _BALANCE = 2.0
@@ -40,17 +46,75 @@ class Round:
         relabelled: Images that got new labels.
         before: Share of positive samples of the first class before.
         after: The same after.
+        merit: On the validation part, more is better; None where there is none, or the round
+            was not begun.
+        kept: Whether its model stands.
     """
 
     number: int
     relabelled: int
     before: float
     after: float
+    merit: float | None = None
+    kept: bool = True
 
     @property
     def balanced(self) -> bool:
         """Whether the share of positives stayed within a factor of two."""
         return self.before / _BALANCE <= self.after <= self.before * _BALANCE
+
+
+def self_train(
+    experiment: Experiment,
+    train: Examples,
+    val: Examples | None,
+    trained_on: Callable[[Examples, Path], Trained],
+    out: Path,
+) -> tuple[Trained, list[Round]]:
+    """Train once, and again from the start for every further round, until one is of no use.
+
+    Args:
+        experiment: How many rounds, and how much each relabels.
+        train: The labels to begin with.
+        val: What decides whether a round was better; None leaves it to the balance alone.
+        trained_on: Trains on labels and keeps its run in a folder.
+        out: Run folder; rounds lie in ``rounds/1``, ``rounds/2`` where there are several.
+
+    Returns:
+        The model of the last useful round, and what each round did.
+    """
+    count = experiment.rounds.count
+    trained = trained_on(train, out if count == 1 else out / "rounds" / "1")
+    current, done = train, []
+    best = _merit(experiment, trained, val) if count > 1 else None
+    for number in range(2, count + 1):
+        following, record = relabel(experiment, trained, train, current, number)
+        if not record.balanced:
+            progress.note(
+                f"round {number} not begun: it would move the share of positives from "
+                f"{record.before:.4f} to {record.after:.4f}"
+            )
+            done.append(replace(record, kept=False))
+            break
+        candidate = trained_on(following, out / "rounds" / str(number))
+        merit = _merit(experiment, candidate, val)
+        if best is not None and merit is not None and merit < best:
+            progress.note(
+                f"round {number} fell from {best:.4f} to {merit:.4f} on the validation part; "
+                f"round {number - 1} stands"
+            )
+            done.append(replace(record, merit=merit, kept=False))
+            break
+        done.append(replace(record, merit=merit))
+        trained, current, best = candidate, following, merit
+    return trained, done
+
+
+def _merit(experiment: Experiment, trained: Trained, val: Examples | None) -> float | None:
+    if val is None or not len(val):
+        return None
+    loss: Any = LOSSES.build(experiment.loss.name, experiment.loss.options)
+    return Validator(val, experiment, trained.blueprint).score(trained.model, loss).merit
 
 
 def relabel(
