@@ -38,6 +38,8 @@ class Output:
         attention: ``(B, N)``, or ``(B, N, K)`` where each class has its own; weights that sum
             to one over the valid instances.
         instances: ``(B, N, K)`` logits of the instances, where the model has any.
+        contributions: ``(B, N, K)`` terms whose sum over the instances is the bag's logit, but
+            for a constant; where the model is such a sum.
         second: ``(B, K)`` logits of a second way to the bag, to be trained too (DSMIL).
         clusters: ``(B, N, K, 2)`` logits of CLAM's instance classifiers.
     """
@@ -45,6 +47,7 @@ class Output:
     logits: Tensor
     attention: Tensor | None = None
     instances: Tensor | None = None
+    contributions: Tensor | None = None
     second: Tensor | None = None
     clusters: Tensor | None = None
 
@@ -55,9 +58,14 @@ class Output:
             logits=self.logits.float(),
             attention=_float(self.attention),
             instances=_float(self.instances),
+            contributions=_float(self.contributions),
             second=_float(self.second),
             clusters=_float(self.clusters),
         )
+
+    def with_clusters(self, clusters: Tensor) -> Output:
+        """The same, with logits ``(B, N, K, 2)`` of instance classifiers."""
+        return replace(self, clusters=clusters)
 
 
 def _float(tensor: Tensor | None) -> Tensor | None:

@@ -48,6 +48,7 @@ class Blueprint:
         intensity: Name and options in the table of intensity scalings.
         divisor: Sides of the input must be multiples of it.
         resize: Side to which a whole image is scaled first; None where it never is.
+        task: What is asked of a bag; None for models of images.
         spacing_um: Micrometres between the samples that the network learnt from; slides are
             resampled to it. None where the images did not say.
         factor: How many times coarser than level 0 of its slides the network's grid is, where
@@ -62,12 +63,13 @@ class Blueprint:
     intensity: Component = field(default_factory=lambda: Component(name="zscore"))
     divisor: int = 1
     resize: int | None = None
+    task: str | None = None
     spacing_um: float | None = None
     factor: float | None = None
 
     def __post_init__(self) -> None:
         missing = [name for name in self.classes if name not in self.channels]
-        if missing or not self.classes:
+        if (missing and self.task is None) or not self.classes:
             raise SpecError(
                 f"expected every class among the output channels {list(self.channels)}, "
                 f"got {list(self.classes)}"

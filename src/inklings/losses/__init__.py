@@ -13,6 +13,7 @@ LOSSES: Registry[Loss] = Registry(
     "loss",
     {
         "alpha_beta": "inklings.losses.alpha_beta:AlphaBeta",
+        "bag": "inklings.losses.bag:Bag",
         "bce": "inklings.losses.bce:BCE",
         "bce_dice": "inklings.losses.bce_dice:BCEDice",
         "cross_entropy": "inklings.losses.cross_entropy:CrossEntropy",

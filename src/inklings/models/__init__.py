@@ -11,6 +11,7 @@ from inklings.registry import Registry
 MODELS: Registry[Model] = Registry(
     "model",
     {
+        "bags": "inklings.models.bags:BagModel",
         "deeplabv3plus": "inklings.models.deeplabv3plus:DeepLabV3Plus",
         "monai": "inklings.models.monai:Monai",
         "smp": "inklings.models.smp:SMP",

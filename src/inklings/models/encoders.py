@@ -102,3 +102,36 @@ def _download(encoder: str, repository: str, revision: str | None) -> Path:
         f"(no network?): on a connected machine run 'hf download {repository}' and copy its cache "
         "here (HF_HUB_CACHE names the folder), or give weights: PATH to a .safetensors file"
     )
+
+
+def pooled(name: str, in_channels: int, weights: str | None) -> nn.Module:
+    """An encoder of timm that returns one vector a picture; ``num_features`` is its length.
+
+    Args:
+        name: In timm; a tag behind a dot chooses among pretrained weights.
+        in_channels: ``C`` of the pictures.
+        weights: ``imagenet``, a file, or None for random ones.
+
+    Raises:
+        SpecError: If timm does not have it.
+        ReaderError: If its weights cannot be had.
+    """
+    bare = name.removeprefix(PREFIX)
+    if not timm.is_model(bare.split(".")[0]):
+        near = timm.list_models(f"*{bare.split('.')[0]}*")[:3]
+        hint = f"similar: {', '.join(near)}" if near else "timm.list_models() lists them"
+        raise SpecError(f"timm has no encoder named {name!r}; {hint}")
+    sizes = {"in_chans": in_channels, "num_classes": 0}
+    model: nn.Module = timm.create_model(bare, pretrained=False, **sizes)
+    if weights is not None:
+        card = timm.get_pretrained_cfg(bare)
+        state = pretrained(PREFIX + bare, weights)
+        prefixes = card.first_conv if card is not None and card.first_conv else ()
+        firsts = (prefixes,) if isinstance(prefixes, str) else tuple(prefixes)
+        for first in firsts:
+            key = f"{first}.weight"
+            if key in state and state[key].shape[1] != in_channels:
+                state[key] = timm.models.adapt_input_conv(in_channels, state[key])
+        own = model.state_dict()
+        fit_weights(model, {k: v for k, v in state.items() if k in own}, f"encoder {bare}")
+    return model

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inklings.registry import Registry
+from inklings.training.instance_augment import InstanceAugment
 from inklings.training.schedules import Schedule
 
 OPTIMISERS: Registry[Any] = Registry(
@@ -14,6 +15,16 @@ OPTIMISERS: Registry[Any] = Registry(
         "adamw": "inklings.training.optimisers:adamw",
         "rmsprop": "inklings.training.optimisers:rmsprop",
         "sgd": "inklings.training.optimisers:sgd",
+    },
+)
+
+INSTANCE_AUGMENTS: Registry[InstanceAugment] = Registry(
+    "augmentation of instances",
+    {
+        "affine": "inklings.training.instance_augment:Affine",
+        "flips": "inklings.training.instance_augment:Flips",
+        "jitter": "inklings.training.instance_augment:Jitter",
+        "noise": "inklings.training.instance_augment:Noise",
     },
 )
 

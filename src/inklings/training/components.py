@@ -8,12 +8,14 @@ from typing import Any
 from inklings.correction import CORRECTIONS
 from inklings.losses import LOSSES
 from inklings.models import MODELS
+from inklings.models.instances import INSTANCE_ENCODERS
+from inklings.models.pooling import POOLINGS
 from inklings.refinement import REFINEMENTS
 from inklings.registry import Registry
 from inklings.sampling import AUGMENTS, INTENSITIES
 from inklings.spec import Component, Experiment
 from inklings.supervision import SUPERVISIONS
-from inklings.training import OPTIMISERS, SCHEDULES
+from inklings.training import INSTANCE_AUGMENTS, OPTIMISERS, SCHEDULES
 
 
 def require_known(experiment: Experiment) -> None:
@@ -26,11 +28,25 @@ def require_known(experiment: Experiment) -> None:
     for augment in experiment.sampling.augment:
         _require(AUGMENTS, augment)
     _require(MODELS, experiment.model, in_channels=filled, out_channels=filled)
+    if getattr(MODELS.get(experiment.model.name), "takes_bags", False):
+        _require_bags(experiment)
     _require(LOSSES, experiment.loss)
     _require(OPTIMISERS, training.optimiser, parameters=filled, learning_rate=filled)
     _require(SCHEDULES, training.schedule)
     if experiment.inference.instances is not None:
         _require(REFINEMENTS, experiment.inference.instances)
+
+
+def _require_bags(experiment: Experiment) -> None:
+    """The parts of a bag model are components, too."""
+    options, filled = experiment.model.options, "given by the trainer"
+    encoder = Component.model_validate(options.get("encoder", "identity"))
+    pooling = Component.model_validate(options.get("pooling", "gated_attention"))
+    head = {"head": options["head"]} if "head" in options else {}
+    _require(INSTANCE_ENCODERS, encoder, shape=filled)
+    _require(POOLINGS, pooling, features=filled, channels=filled, **head)
+    for augment in experiment.bags.augment:
+        _require(INSTANCE_AUGMENTS, augment)
 
 
 def _require(table: Registry[Any], component: Component, **given: Any) -> None:

@@ -10,17 +10,18 @@ from pathlib import Path
 
 from torch import Tensor
 
-from inklings import progress
+from inklings.bags.task import task_of
 from inklings.cases.cohort import Cohort
 from inklings.files import write_json
 from inklings.inference.run import Blueprint, Record, write_model
 from inklings.models.weights import read_weights
 from inklings.sampling.tiles import Head
-from inklings.spec import Experiment
+from inklings.spec import Component, Experiment
 from inklings.supervision import SUPERVISIONS
 from inklings.training import machine
+from inklings.training.bag_examples import gather_bags
 from inklings.training.components import require_known
-from inklings.training.corrected import Cleaned, correct
+from inklings.training.corrected import correct
 from inklings.training.examples import Examples, gather
 from inklings.training.folder import (
     Begun,
@@ -31,7 +32,9 @@ from inklings.training.folder import (
     seen_by,
 )
 from inklings.training.learn import Trained, learn
-from inklings.training.rounds import Round, relabel
+from inklings.training.learn_bags import learn_bags, takes_bags
+from inklings.training.rounds import Round, self_train
+from inklings.training.teacher import lesson_facts, teach
 from inklings.training.tiles import gather_tiles, require_same_cohort
 from inklings.training.trainer import is_first
 
@@ -76,18 +79,51 @@ def fit(
         begun.write(out)
     scratch = out / "scratch"
     try:
-        train, val, channels = _examples(experiment, cohort, scratch)
-        cleaned = correct(train, val, experiment.correction, channels)
-        if cleaned.evidence and is_first():
-            write_json(out / "correction.json", {"evidence": cleaned.evidence})
         first = _first_weights(start) if start else None
-        trained, rounds = _rounds(experiment, cleaned, cohort.classes, channels, out, first)
+        learnt = _learn_bags if takes_bags(experiment) else _learn_images
+        trained, rounds, count = learnt(experiment, cohort, out, first)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if is_first():
         write_model(out, trained.model, _on_grid(trained.blueprint, experiment.tiles))
-        _record(experiment, begun, trained, notes, len(train), rounds).write(out)
+        _record(experiment, begun, trained, notes, count, rounds).write(out)
     return out
+
+
+def _learn_images(
+    experiment: Experiment, cohort: Cohort, out: Path, first: Mapping[str, Tensor] | None
+) -> tuple[Trained, list[Round], int]:
+    """Segmentation: the model, the rounds of self-training, how many images it learnt from."""
+    train, val, channels = _examples(experiment, cohort, out / "scratch")
+    if experiment.teacher is not None:
+        train, teacher, lessons = teach(experiment, train, cohort.classes, out / "teacher")
+        val = None  # its labels, too, are of whole slides
+        if is_first():
+            write_json(out / "teacher.json", lesson_facts(lessons, teacher))
+    cleaned = correct(train, val, experiment.correction, channels)
+    if cleaned.evidence and is_first():
+        write_json(out / "correction.json", {"evidence": cleaned.evidence})
+
+    def trained_on(labels: Examples, folder: Path) -> Trained:
+        names = {"classes": cohort.classes, "channels": channels}
+        return learn(experiment, labels, cleaned.val, **names, out=folder, initial=first)
+
+    trained, rounds = self_train(experiment, cleaned.train, cleaned.val, trained_on, out)
+    return trained, rounds, len(train)
+
+
+def _learn_bags(
+    experiment: Experiment, cohort: Cohort, out: Path, first: Mapping[str, Tensor] | None
+) -> tuple[Trained, list[Round], int]:
+    """Diagnosis of bags: the model, no rounds, how many bags it learnt from."""
+    task = task_of(cohort, experiment.bags.task)
+    train = gather_bags(cohort.part("train"), cohort.classes, task)
+    labelled = [case for case in cohort.part("val") if case.labels]
+    val = gather_bags(labelled, cohort.classes, task) if labelled else None
+    trained = learn_bags(
+        experiment, train, val, classes=cohort.classes, task=task, out=out, initial=first
+    )
+    return trained, [], len(train)
 
 
 def _unseen(cohort: Cohort, out: Path, start: Path | None, allowed: bool) -> list[str]:
@@ -104,6 +140,8 @@ def _examples(
     experiment: Experiment, cohort: Cohort, scratch: Path
 ) -> tuple[Examples, Examples | None, tuple[str, ...]]:
     asked = experiment.supervision
+    if experiment.teacher is not None:
+        asked = Component(name="bag")
     supervision = SUPERVISIONS.build(asked.name, {"classes": cohort.classes, **asked.options})
     labelled = [case for case in cohort.part("val") if case.labels]
     if experiment.tiles is not None:
@@ -127,44 +165,6 @@ def _on_grid(blueprint: Blueprint, tiles: Path | None) -> Blueprint:
 
 def _first_weights(source: Path) -> dict[str, Tensor]:
     return read_weights(source / "weights.safetensors" if source.is_dir() else source)
-
-
-def _rounds(
-    experiment: Experiment,
-    cleaned: Cleaned,
-    classes: Sequence[str],
-    channels: Sequence[str],
-    out: Path,
-    first: Mapping[str, Tensor] | None,
-) -> tuple[Trained, list[Round]]:
-    """Train once, and again from the start for every round of self-training."""
-
-    def trained_on(train: Examples, folder: Path) -> Trained:
-        return learn(
-            experiment,
-            train,
-            cleaned.val,
-            classes=classes,
-            channels=channels,
-            out=folder,
-            initial=first,
-        )
-
-    current, done = cleaned.train, []
-    count = experiment.rounds.count
-    trained = trained_on(current, out if count == 1 else out / "rounds" / "1")
-    for number in range(2, count + 1):
-        following, record = relabel(experiment, trained, cleaned.train, current, number)
-        done.append(record)
-        if not record.balanced:
-            progress.note(
-                f"round {number} not begun: it would move the share of positives from "
-                f"{record.before:.4f} to {record.after:.4f}"
-            )
-            break
-        current = following
-        trained = trained_on(current, out / "rounds" / str(number))
-    return trained, done
 
 
 def _record(

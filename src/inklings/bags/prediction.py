@@ -1,0 +1,83 @@
+"""What a model said about a bag and about each instance in it: ``cases/<id>.npz``.
+
+The folder is one of predictions like any other (`inklings.predictions.Head`), whose settings say
+``kind: bags``. Probabilities are stored as float64, not quantised: rankings of bags need it.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.errors import DataError
+from inklings.files import written
+from inklings.predictions import Head
+
+KIND = "bags"
+
+
+@dataclass(frozen=True)
+class BagPrediction:
+    """One bag.
+
+    Attributes:
+        case: Identifier of the case.
+        image: First file that was read.
+        probability: ``(K,)`` of the classes.
+        logits: ``(C,)`` of the channels of the network.
+        instances: ``(N, C)``: what the network would say of a bag of this instance alone, as
+            logits.
+        attention: ``(N,)`` or ``(N, C)`` weights that sum to one; None where there are none.
+        contribution: ``(N, C)`` shares of the bag's logit, where the model is a sum of them.
+        coords: ``(N, 2)`` where the instances lie; None where that is not known.
+    """
+
+    case: str
+    image: Path
+    probability: NDArray[np.float64]
+    logits: NDArray[np.float64]
+    instances: NDArray[np.float32]
+    attention: NDArray[np.float32] | None = None
+    contribution: NDArray[np.float32] | None = None
+    coords: NDArray[np.int64] | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write ``cases/<id>.npz``."""
+        arrays: dict[str, Any] = {
+            name: value for name in _ARRAYS if (value := getattr(self, name)) is not None
+        }
+        path = folder / "cases" / f"{self.case}.npz"
+        with written(path, durable=False) as temporary, temporary.open("wb") as file:
+            np.savez(file, image=np.array(str(self.image)), **arrays)
+
+    @classmethod
+    def read(cls, folder: Path, case: str) -> BagPrediction:
+        """Read the prediction of one bag.
+
+        Raises:
+            DataError: If there is none or it is damaged.
+        """
+        path = folder / "cases" / f"{case}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                values = {name: file[name] for name in _ARRAYS if name in file}
+                return cls(case, Path(str(file["image"])), **values)
+        except FileNotFoundError:
+            raise DataError(
+                f"expected a prediction of case {case} at {path}, got no file"
+            ) from None
+        except (zipfile.BadZipFile, ValueError, KeyError, OSError, TypeError) as error:
+            raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
+
+
+_ARRAYS = ("probability", "logits", "instances", "attention", "contribution", "coords")
+
+
+def is_of_bags(head: Head) -> bool:
+    """Whether a folder of predictions is about bags."""
+    return head.settings.get("kind") == KIND

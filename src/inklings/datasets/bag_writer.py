@@ -1,0 +1,87 @@
+"""Bags in memory become a cohort folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.bags.store import ROWS, write
+from inklings.cases.case import Case, Split
+from inklings.cases.cohort import Cohort
+from inklings.datasets.instance_truth import keep_instance_truth
+from inklings.errors import DataError
+from inklings.labels.kinds import BagLabel
+
+STORE = "instances.h5"
+
+
+@dataclass(frozen=True)
+class MadeBag:
+    """One bag.
+
+    Attributes:
+        id: Of the case.
+        instances: ``(N, D)`` or ``(N, C, H, W)``.
+        present: For each class, whether it is there; None where that is not known.
+        patient: Bags of one patient share a split.
+        split: None to split later.
+        truth: ``(N,)`` labels of the instances, for evaluation only; None where unknown.
+        facts: What else is known of the bag.
+    """
+
+    id: str
+    instances: NDArray[Any]
+    present: tuple[bool | None, ...]
+    patient: str = ""
+    split: Split | None = None
+    truth: NDArray[np.uint8] | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_bags(
+    out: Path, name: str, classes: Sequence[str], bags: Sequence[MadeBag], facts: Mapping[str, Any]
+) -> Cohort:
+    """Write the cohort, one file of instances, and their labels apart from both.
+
+    Raises:
+        DataError: If there are no bags, or ``out`` holds something else.
+    """
+    if not bags:
+        raise DataError("expected at least one bag, got none")
+    if out.exists() and any(out.iterdir()) and not (out / STORE).exists():
+        raise DataError(f"{out} is not empty; give a new folder")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "cohort.yaml").unlink(missing_ok=True)  # what is half written is no cohort
+    write(out / STORE, np.concatenate([bag.instances for bag in bags]))
+    stops = np.cumsum([len(bag.instances) for bag in bags]).tolist()
+    cases = tuple(
+        _case(bag, out / STORE, start, stop, classes)
+        for bag, start, stop in zip(bags, [0, *stops], stops, strict=False)
+    )
+    known = {bag.id: bag.truth for bag in bags if bag.truth is not None}
+    if known:
+        keep_instance_truth(out, known)
+    cohort = Cohort(name, cases, tuple(classes), facts)
+    cohort.write(out)
+    return cohort
+
+
+def _case(bag: MadeBag, store: Path, start: int, stop: int, classes: Sequence[str]) -> Case:
+    labels = tuple(
+        BagLabel(name, bool(there))
+        for name, there in zip(classes, bag.present, strict=True)
+        if there is not None
+    )
+    return Case(
+        id=bag.id,
+        patient=bag.patient or bag.id,
+        images={"instances": store},
+        labels=labels,
+        split=bag.split,
+        facts={**bag.facts, ROWS: f"{start}:{stop}"},
+    )

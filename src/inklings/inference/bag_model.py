@@ -1,0 +1,69 @@
+"""A bag model at work: bags through it in blocks, whatever their size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from inklings.bags.instances import Instances
+from inklings.tensors import Output
+
+BLOCK = 4096
+"""Instances that are encoded at once: bounds memory, and costs nothing above a few hundred."""
+
+
+def bag_logits(model: nn.Module, instances: Instances) -> NDArray[np.float64]:
+    """``(B, K)`` logits of all bags; the model is left in the mode it was in."""
+    rows = [output.logits.double().cpu().numpy() for output, _, _ in outputs(model, instances)]
+    return np.concatenate(rows)
+
+
+def outputs(
+    model: nn.Module, instances: Instances
+) -> Iterator[tuple[Output, list[int], list[Tensor]]]:
+    """Output, numbers and encoded instances of a few bags at a time, as many as fit a block."""
+    device = next(model.parameters()).device
+    was = model.training
+    model.eval()
+    try:
+        for chosen in _blocks(instances.counts):
+            with torch.inference_mode():
+                parts = [encode(model, instances.take(i), device) for i in chosen]
+                counts = torch.tensor([len(part) for part in parts])
+                valid = torch.arange(int(counts.max()))[None] < counts[:, None]
+                output = pooled(model, torch.cat(parts), valid.to(device))
+            yield output, chosen, parts
+    finally:
+        model.train(was)
+
+
+def encode(model: Any, values: NDArray[Any], device: torch.device) -> Tensor:
+    """Features ``(M, F)`` of instances ``(M, *shape)``, `BLOCK` at a time."""
+    blocks = [values[first : first + BLOCK] for first in range(0, len(values), BLOCK)]
+    found = [model.encode(torch.from_numpy(np.ascontiguousarray(b)).to(device)) for b in blocks]
+    return torch.cat(found) if len(found) > 1 else found[0]
+
+
+def pooled(model: Any, features: Tensor, valid: Tensor) -> Output:
+    """Output of bags whose instances are encoded."""
+    result: Output = model.pool(features, valid)
+    return result
+
+
+def _blocks(counts: tuple[int, ...]) -> Iterator[list[int]]:
+    """Numbers of bags, together at most a block of instances; a larger bag goes alone."""
+    block: list[int] = []
+    taken = 0
+    for index, count in enumerate(counts):
+        if block and taken + count > BLOCK:
+            yield block
+            block, taken = [], 0
+        block.append(index)
+        taken += count
+    if block:
+        yield block

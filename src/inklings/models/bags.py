@@ -1,0 +1,125 @@
+"""A network for bags: encoder of instances, pooling, head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from inklings.errors import SpecError
+from inklings.models.instances import INSTANCE_ENCODERS
+from inklings.models.pooling import POOLINGS
+from inklings.spec import Component
+from inklings.tensors import Output
+
+_LEAST_SPREAD = 1e-6  # a feature that never varies is centred and otherwise left alone
+
+
+class BagModel(nn.Module):
+    """Encodes all instances of all bags at once, then pools each bag.
+
+    Args:
+        in_channels: Of the instances: ``C``, or ``D`` of features.
+        out_channels: ``K``.
+        shape: Of an instance; given by the trainer.
+        encoder: Name and options in the table of instance encoders.
+        pooling: Name and options in the table of poolings.
+        head: ``linear``, or ``{name: mlp, hidden: 1024, dropout: .2}``; for poolings that take one.
+        chunk: Instances that are encoded at once, so that memory does not grow with a bag. The
+            activations are made again on the way back: gradients are exact, the time is a third
+            more (normalisation over a batch then sees a chunk at a time).
+    """
+
+    takes_bags = True
+    divisor = 1
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        shape: Sequence[int] = (),
+        encoder: Any = "identity",
+        pooling: Any = "gated_attention",
+        head: Any = None,
+        chunk: int | None = None,
+    ) -> None:
+        super().__init__()
+        shape = tuple(shape) or (in_channels,)
+        self.chunk = chunk
+        wanted = Component.model_validate(encoder)
+        self.encoder: Any = INSTANCE_ENCODERS.build(wanted.name, {**wanted.options, "shape": shape})
+        how = Component.model_validate(pooling)
+        options = {**how.options, "features": self.encoder.features, "channels": out_channels}
+        if head is not None:
+            options["head"] = head
+        self.pooling: Any = POOLINGS.build(how.name, options)
+        # Pictures are scaled by channel, features one by one.
+        size = (shape[0], *[1] * (len(shape) - 1))
+        self.register_buffer("centre", torch.zeros(size))
+        self.register_buffer("spread", torch.ones(size))
+
+    @property
+    def evidence(self) -> str:
+        """What the number of an instance means; see `Pooling`."""
+        return str(self.pooling.evidence)
+
+    def standardise(self, instances: Tensor) -> None:
+        """Fit the scaling of the inputs to ``(M, *shape)`` training instances."""
+        axes = [axis for axis in range(instances.ndim) if axis != 1]
+        values = instances.double()
+        self.centre.copy_(values.mean(axes).view_as(self.centre))
+        spread = values.std(axes, correction=0)
+        spread[spread < _LEAST_SPREAD] = 1.0
+        self.spread.copy_(spread.view_as(self.spread))
+
+    def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:
+        """Instances ``(M, *shape)``, one bag after the other, to logits ``(B, K)``.
+
+        Args:
+            inputs: All instances.
+            valid: ``(B, N)`` with ``M`` True places, row by row; None for a single bag.
+        """
+        if valid is None:
+            valid = torch.ones((1, len(inputs)), dtype=torch.bool, device=inputs.device)
+        return self.pool(self.encode(inputs), valid)
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """``(M, *shape)`` to ``(M, F)``, in chunks where asked for."""
+        if self.chunk is None or len(inputs) <= self.chunk:
+            return self._encoded(inputs)
+        parts = inputs.split(self.chunk)
+        if not torch.is_grad_enabled():
+            return torch.cat([self._encoded(part) for part in parts])
+        remade = (checkpoint(self._encoded, part, use_reentrant=False) for part in parts)
+        return torch.cat([part for part in remade if isinstance(part, Tensor)])
+
+    def pool(self, features: Tensor, valid: Tensor) -> Output:
+        """``(M, F)`` features to logits, in full precision: sums run over thousands of them."""
+        if int(valid.sum()) != len(features):
+            raise SpecError(f"expected {int(valid.sum())} instances, got {len(features)}")
+        with torch.autocast(features.device.type, enabled=False):
+            padded = features.new_zeros((*valid.shape, features.shape[1]), dtype=torch.float32)
+            padded[valid] = features.float()
+            result: Output = self.pooling(padded, valid)
+        return result
+
+    def alone(self, features: Tensor) -> Tensor:
+        """Logits ``(M, K)`` of bags of one instance each, whatever the pooling."""
+        valid = torch.ones((len(features), 1), dtype=torch.bool, device=features.device)
+        return self.pool(features, valid).logits
+
+    def _encoded(self, inputs: Tensor) -> Tensor:
+        scaled = (inputs.float() - self.centre) / self.spread
+        if self.training and len(scaled) == 1:  # normalisation over a batch of one is undefined
+            return self._encoded_twice(scaled)
+        result: Tensor = self.encoder(scaled)
+        return result
+
+    def _encoded_twice(self, scaled: Tensor) -> Tensor:
+        result: Tensor = self.encoder(torch.cat([scaled, scaled]))
+        return result[:1]

@@ -1,0 +1,48 @@
+"""Any encoder of timm, end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from inklings.models.encoders import pooled
+from inklings.models.instances.base import picture
+
+
+class Pretrained(nn.Module):
+    """An encoder of timm, pooled to one vector a picture.
+
+    Args:
+        shape: ``(C, H, W)``.
+        encoder: Name in timm.
+        weights: ``imagenet``, a file of weights, or None for random ones.
+        frozen: Whether its weights stay as they are.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        encoder: str = "resnet18",
+        weights: str | None = None,
+        frozen: bool = False,
+    ) -> None:
+        super().__init__()
+        channels, *_ = picture(shape, "timm")
+        self.encoder = pooled(encoder, channels, weights)
+        self.features = int(self.encoder.num_features)
+        self.frozen = frozen
+        if frozen:
+            self.encoder.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Pretrained:
+        """Normalisation of a frozen encoder keeps its statistics, too."""
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+        return self
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """``(M, C, H, W)`` to ``(M, F)``."""
+        result: Tensor = self.encoder(inputs)
+        return result

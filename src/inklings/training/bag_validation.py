@@ -1,0 +1,106 @@
+"""Held-out bags: how good the weights are, and where to cut."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+from inklings.bags.task import Task
+from inklings.inference.bag_model import bag_logits
+from inklings.tensors import Batch, Output
+from inklings.training.bag_examples import BagExamples
+
+
+@dataclass(frozen=True)
+class BagScore:
+    """How good the weights are now.
+
+    Attributes:
+        loss: The experiment's own loss of the bags.
+        auc: Mean area under the curve of the channels; NaN where one side is missing.
+    """
+
+    loss: float
+    auc: float
+
+    @property
+    def merit(self) -> float:
+        """The loss: unlike the AUC it does not stand still when every pair is in order."""
+        return -self.loss
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Columns of the history."""
+        return {"val_loss": self.loss, "val_auc": self.auc}
+
+
+class BagJudge:
+    """Scores a model on held-out bags."""
+
+    def __init__(self, examples: BagExamples) -> None:
+        self.examples = examples
+
+    def logits(self, model: nn.Module) -> NDArray[np.float64]:
+        """``(B, K)``."""
+        return bag_logits(model, self.examples.instances)
+
+    def score(self, model: nn.Module, loss: nn.Module) -> BagScore:
+        """Loss and AUC over all bags."""
+        logits = self.logits(model)
+        tensors = torch.from_numpy(logits).float()
+        value, known = self.examples.value, self.examples.known
+        batch = Batch(tensors, torch.from_numpy(value), torch.from_numpy(known))
+        was = loss.training
+        loss.eval()
+        try:
+            with torch.no_grad():
+                number = float(loss(Output(tensors), batch))
+        finally:
+            loss.train(was)
+        return BagScore(number, _auc(logits, value, known))
+
+    def thresholds(self, model: nn.Module, task: Task) -> tuple[float, ...]:
+        """The probability of each channel from which the answer is yes."""
+        logits = self.logits(model)
+        if task in ("multiclass", "ordinal"):
+            return (0.5,) * logits.shape[1]
+        columns = zip(logits.T, self.examples.value.T, self.examples.known.T, strict=True)
+        return tuple(cut(x[known], y[known] >= 0.5) for x, y, known in columns)
+
+
+def cut(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+    """The threshold with the most right answers, as a probability.
+
+    Of all gaps between neighbouring logits that are equally right, the middle of the widest is
+    taken: it is the one that new bags are least likely to fall into. One half where only one
+    answer was seen.
+    """
+    if truth.all() or not truth.any():
+        return 0.5
+    order = np.argsort(logits, kind="stable")
+    x, y = logits[order], truth[order]
+    # Cutting before place i: right are the negatives below it and the positives from it on.
+    right = np.concatenate([[0], np.cumsum(~y)]) + np.concatenate([np.cumsum(y[::-1])[::-1], [0]])
+    edges = np.clip(np.concatenate([[x[0] - 2], x, [x[-1] + 2]]), -15, 15)
+    width = np.diff(edges)
+    right = np.where(width > 0, right, -1)
+    best = right == right.max()
+    place = int(np.argmax(np.where(best, width, -1)))
+    return float(1 / (1 + math.exp(-(edges[place] + edges[place + 1]) / 2)))
+
+
+def _auc(
+    logits: NDArray[np.float64], value: NDArray[np.float32], known: NDArray[np.bool_]
+) -> float:
+    found = []
+    for x, y, there in zip(logits.T, value.T >= 0.5, known.T, strict=True):
+        if there.any() and 0 < y[there].sum() < there.sum():
+            found.append(roc_auc_score(y[there], x[there]))
+    return float(np.mean(found)) if found else math.nan
