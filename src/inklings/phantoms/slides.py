@@ -35,6 +35,9 @@ LOOK = 16
 SLOPS_UM = (20.0, 60.0, 120.0, 200.0)
 """How far the outline of each annotator stays away from the glands."""
 
+MASKS = "train_label_masks"
+COARSE = "coarse_label_masks"
+_PROVIDER_OF: dict[Marks, Provider] = {"fine": "radboud", "coarse": "karolinska"}
 _GROUP_UM = 90.0
 Codes = NDArray[np.uint8]
 
@@ -112,6 +115,7 @@ def write_slide(
     sheets: int = 0,
     slop_um: float | None = None,
     masked: bool = True,
+    coarse_too: bool = False,
 ) -> Written:
     """Write ``train_images/{name}.tiff`` and ``train_label_masks/{name}_mask.tiff``.
 
@@ -123,15 +127,17 @@ def write_slide(
         seed: Decides the slide.
         plan: Size and content.
         provider: Whose codes the mask holds, and how a benign slide is called.
-        marks: ``provider``: as the provider annotates. ``fine``: Radboud's codes, whoever it is.
-            ``coarse``: outlines with slop, in Karolinska's codes.
+        marks: ``provider``: as the provider annotates. ``fine``: glands, in Radboud's codes and
+            under its name. ``coarse``: outlines with slop, in Karolinska's.
         name: Id; by default made from the seed.
         sheets: Another number draws the tissue from other sheets, which share no gland.
         slop_um: Of coarse marks; by default one of `SLOPS_UM`.
         masked: Whether there is a mask at all.
+        coarse_too: Write a coarse mask besides, into `COARSE`.
     """
     if marks not in ("provider", "fine", "coarse"):
         raise SpecError(f"expected marks of 'provider', 'fine' or 'coarse', got {marks!r}")
+    provider = _PROVIDER_OF.get(marks, provider)
     biopsy = Biopsy(seed, plan or Plan(), sheets)
     name = name or np.random.default_rng([seed, 41]).bytes(16).hex()
     rendered = _Rendered(biopsy)
@@ -139,7 +145,9 @@ def write_slide(
     image = folder / "train_images" / f"{name}.tiff"
     write_pyramid(image, size, rendered.picture, Storing(biopsy.glass))
     if masked:
-        _write_mask(folder, name, rendered, provider, marks, slop_um)
+        _write_mask(folder / MASKS, name, rendered, provider, marks, slop_um)
+    if coarse_too:
+        _write_mask(folder / COARSE, name, rendered, "karolinska", "coarse", slop_um)
     return _judged(name, provider, rendered)
 
 
@@ -153,6 +161,7 @@ def write_panda(
     seed: int = 0,
     sheets: int = 0,
     varied: bool = True,
+    coarse_too: bool = False,
 ) -> list[Written]:
     """Write a cohort in the layout of PANDA: ``train.csv`` and a folder of images and of masks.
 
@@ -166,6 +175,7 @@ def write_panda(
         seed: Another seed makes other slides.
         sheets: See `write_slide`: give a cohort that is only tested on a number of its own.
         varied: Whether sizes differ from slide to slide.
+        coarse_too: See `write_slide`; annotators, each with a slop of `SLOPS_UM`, take turns.
     """
     plan = plan or Plan()
     found = []
@@ -185,6 +195,7 @@ def write_panda(
                 sheets=sheets,
                 slop_um=SLOPS_UM[number % len(SLOPS_UM)],
                 masked=number < slides - unmasked,
+                coarse_too=coarse_too,
             )
         )
     text = io.StringIO()
@@ -208,7 +219,7 @@ def _write_mask(
     marks: Marks,
     slop_um: float | None,
 ) -> None:
-    path = folder / "train_label_masks" / f"{name}_mask.tiff"
+    path = folder / f"{name}_mask.tiff"
     seed = rendered.biopsy.seed
     if marks == "fine" or (marks == "provider" and provider == "radboud"):
         areas = None

@@ -7,6 +7,7 @@ to a true mask: the way back is ``truth.yaml``, which only `inklings.evaluation.
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,18 +18,21 @@ import numpy as np
 
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
 from inklings.datasets.workers import converted
 from inklings.errors import DataError, LabelError
 from inklings.files import read_yaml, write_yaml
 from inklings.labels.files import as_stored, mask_suffix, write_mask
-from inklings.labels.kinds import BagLabel, Extent, Label, MaskLabel, PointLabel
+from inklings.labels.kinds import BACKGROUND, BagLabel, Extent, Label, MaskLabel, PointLabel
 from inklings.labels.rasterise import Annotation, annotate
+from inklings.labels.region import annotate_region
 from inklings.progress import note, track
-from inklings.readers import open_image
+from inklings.readers.pyramid import Pyramid
 from inklings.weakening.base import Objects
 from inklings.weakening.chain import Chain, apply, stream
 
 TRUTH_FILE = "truth.yaml"
+_SLIDE_SIDE = 4096
 
 
 def weaken(
@@ -111,12 +115,26 @@ def _weaken_case(case: Case, classes: Sequence[str], chain: Chain, seed: int, ou
     finished = next((path for path in masks if path.exists()), None)
     if finished is not None:
         return replace(case, labels=(_mask_label(case, finished, image, chain, classes),))
-    with open_image(case.images[image]) as opened:
-        annotation = annotate(case, image, opened.geometry, classes)
+    annotation = _annotation(case, image, classes)
     if not (annotation.exhaustive and annotation.known.all()):
         return case
     weak = apply(annotation.objects, chain, stream(seed, case.id))
     return replace(case, labels=_labels(case, image, annotation, weak, chain, classes, out))
+
+
+def _annotation(case: Case, image: str, classes: Sequence[str]) -> Annotation:
+    """On the grid of the image; of a slide on one small enough to be weakened as a whole."""
+    with open_case(case, image) as opened:
+        if not isinstance(opened, Pyramid):
+            return annotate(case, image, opened.geometry, classes)
+        factor = slide_factor(opened.levels.shapes[0])
+        grid = opened.shrunk(factor).geometry
+    return annotate_region(case, image, grid, grid.full, classes)
+
+
+def slide_factor(shape: tuple[int, int]) -> float:
+    """How much coarser than level 0 slides are weakened: 16, more for the very largest."""
+    return float(max(16, 2 ** math.ceil(math.log2(max(shape) / _SLIDE_SIDE))))
 
 
 def _labels(
@@ -136,7 +154,7 @@ def _labels(
         return tuple(BagLabel(n, bool((codes == k).any())) for k, n in enumerate(classes, 1))
     if chain.form == "points":
         return tuple(
-            PointLabel(image, classes[codes[tuple(at)] - 1], tuple(map(float, at)))
+            PointLabel(image, classes[codes[tuple(at)] - 1], _finest(case, image, at, codes.shape))
             for at in np.argwhere(weak > 0).tolist()
         )
     kind = _kind(case)
@@ -144,6 +162,13 @@ def _labels(
     path = out / "masks" / f"{case.id}{mask_suffix(stored)}"
     write_mask(path, stored)
     return (_mask_label(case, path, image, chain, classes),)
+
+
+def _finest(case: Case, image: str, at: Sequence[int], shape: tuple[int, ...]) -> tuple[float, ...]:
+    """A sample of the weakened grid in the samples of the image, which are finer in a slide."""
+    with open_case(case, image) as opened:
+        factors = [n / m for n, m in zip(opened.geometry.shape, shape, strict=True)]
+    return tuple((a + 0.5) * f - 0.5 for a, f in zip(at, factors, strict=True))
 
 
 def _mask_label(
@@ -166,7 +191,7 @@ def _names(case: Case) -> list[str]:
     names: dict[str, None] = {}
     for label in case.labels:
         if isinstance(label, MaskLabel):
-            names.update(dict.fromkeys(label.classes))
+            names.update((name, None) for name in label.classes if name != BACKGROUND)
         elif not isinstance(label, BagLabel):
             names[label.name] = None
     if not names:
