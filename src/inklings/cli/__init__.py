@@ -22,6 +22,7 @@ from inklings.errors import InklingsError
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Cohorts": ("import", "check", "split", "show"),
     "Weak labels": ("weaken", "prior", "study"),
+    "Slides": ("tile",),
     "Models": ("train", "predict"),
     "Results": ("evaluate", "report", "export"),
     "Start here": ("demo", "doctor"),

@@ -106,6 +106,32 @@ def folder(
     _import(dataset, out, workers)
 
 
+@app.command("tiles")
+@guarded
+def tiles(
+    root: Annotated[Path, typer.Argument(help="Folder that holds img_dir and ann_dir.")],
+    out: Annotated[Path, _OUT],
+    values: Annotated[
+        str | None,
+        typer.Option(help="What the masks mean: '0=background,127=benign,255=cancer'."),
+    ] = None,
+    in_place: Annotated[bool, _IN_PLACE] = False,
+    workers: Annotated[int | None, _WORKERS] = None,
+) -> None:
+    """Tiles of slides as PNG files: img_dir/{train,val} with ann_dir/{train,val}.
+
+    The folders' split is taken over unless it parts the tiles of a patient.
+    """
+    from inklings.datasets.tiles import Tiles, meaning_of, take_over_splits
+
+    dataset = Tiles(root, meaning_of(root, values), in_place)
+    try:
+        _import(dataset, out, workers)
+    finally:
+        if said := take_over_splits(out):
+            typer.echo(said)
+
+
 def _confirmed(
     images: str, masks: str, class_: str, yes: bool, workers: int | None
 ) -> dict[int, str]:

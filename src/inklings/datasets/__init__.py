@@ -14,5 +14,6 @@ DATASETS: Registry[Dataset] = Registry(
     {
         "dsb2018": "inklings.datasets.dsb2018:Dsb2018",
         "folder": "inklings.datasets.folder:Folder",
+        "tiles": "inklings.datasets.tiles:Tiles",
     },
 )

@@ -97,8 +97,16 @@ class Stained:
         hue = density.max(0) - density.min(0)
         tissue = (hue > max(self.faintest, 5 * _noise(hue[bright]))) & ~ink(density)
         tissue = ndimage.binary_opening(tissue, np.ones((3, 3)))
+        tissue &= ~_beyond_the_edge(tissue, hue)
         tissue = ~_without_small(~tissue, self.hole)
         return _without_small(tissue, self.least)
+
+
+def _beyond_the_edge(tissue: Mask, hue: Plane) -> Mask:
+    """Samples at the rim that hold less than half of the tissue's hue: they are mostly glass."""
+    inner = ndimage.binary_erosion(tissue, iterations=2, border_value=1)
+    beyond: Mask = tissue & ~inner & (hue < 0.45 * ndimage.maximum_filter(hue, 5))
+    return beyond
 
 
 def ink(density: Plane) -> Mask:

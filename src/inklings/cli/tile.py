@@ -1,0 +1,66 @@
+"""``inklings tile``: where the tissue tiles of every slide lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def tile(
+    cohort: Annotated[Path, typer.Argument(help="Folder made by `inklings import`.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Index to write, or to go on with.")],
+    spacing_um: Annotated[
+        float | None, typer.Option(help="Count in samples of this size; slides must say theirs.")
+    ] = None,
+    factor: Annotated[
+        float | None, typer.Option(help="Or in samples of so many pixels of level 0; default 1.")
+    ] = None,
+    size: Annotated[int, typer.Option(min=8, help="Side of a tile, in samples.")] = 512,
+    stride: Annotated[
+        int | None, typer.Option(min=1, help="From tile to tile; by default the size.")
+    ] = None,
+    min_tissue: Annotated[
+        float, typer.Option(help="Keep tiles with more than this share of tissue.")
+    ] = 0.25,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="How tissue is found: stained, saturation, density, white, mask, everywhere; "
+            "auto takes the mask where it outlines all tissue (PANDA), else stained."
+        ),
+    ] = "auto",
+    split: Annotated[
+        Literal["train", "val", "test"] | None, typer.Option(help="Only this part of a cohort.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes on this machine; by default none but this.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:8786, instead.")
+    ] = None,
+    write_tiles: Annotated[
+        Path | None,
+        typer.Option(help="Also write PNG files, img_dir and ann_dir with 0/127/255, here."),
+    ] = None,
+) -> None:
+    """List the tissue tiles of every slide: a table of places, no pictures; run again to go on.
+
+    Ends with exit code 3 if some slide could not be read; the others are done all the same.
+    """
+    from inklings.cli.finish import finish
+    from inklings.sampling.tiles import TileIndex
+    from inklings.sampling.tiling import Rule, tile_cohort
+
+    rule = Rule(size, stride, spacing_um, factor, min_tissue, method)
+    summary = tile_cohort(cohort, out, rule, split, workers, scheduler)
+    index = TileIndex.read(out)
+    grid = f"{index.head.size} x {index.head.size} at {index.head.grid}"
+    typer.echo(f"{len(index)} tiles of {grid} from {len(index.cases)} slides")
+    if write_tiles is not None:
+        from inklings.exports.tiles import write_pngs
+
+        pictures = write_pngs(out, write_tiles, workers, scheduler)
+        typer.echo(pictures.line("slides written as PNG", write_tiles))
+    finish(summary, "slides tiled", out)

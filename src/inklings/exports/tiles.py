@@ -1,0 +1,147 @@
+"""Tiles as PNG files in the layout of segmentation frameworks that read folders of pictures.
+
+``img_dir/{train,val,test}/<slide>_<x>_<y>.png`` in RGB and ``ann_dir/.../<slide>_<x>_<y>_mask.png``
+with spread grey values (0, 127, 255 for two classes). ``values.txt`` says what the values mean, in
+the words that ``inklings import tiles --values`` takes, and ``patients.json`` whose slides they
+are. All tiles of a patient lie in one split, as the cohort says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
+from inklings.errors import DataError
+from inklings.files import write_json, write_text, written
+from inklings.fleet import Summary, over_cases
+from inklings.geometry import Geometry, Region
+from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.labels.rasterise import Annotation
+from inklings.labels.region import annotate_region
+from inklings.sampling.tiles import Head, TileIndex, read_tile, tiled_cases
+from inklings.sampling.tiling import cases_of
+
+IMAGES, MASKS = "img_dir", "ann_dir"
+VALUES, PATIENTS = "values.txt", "patients.json"
+
+
+@dataclass(frozen=True)
+class Greys:
+    """Grey values of a mask file.
+
+    Attributes:
+        classes: Value of each class, in order.
+        unlabelled: Value where nothing is known: that of background where the cohort knows no
+            background, else one of its own.
+        zero: What 0 means.
+    """
+
+    classes: Mapping[str, int]
+    unlabelled: int
+    zero: str
+
+    @classmethod
+    def of(cls, cohort: Cohort) -> Greys:
+        """Values spread over 0 to 255, and what 0 means in this cohort."""
+        count = max(1, len(cohort.classes))
+        values = {name: 255 * k // count for k, name in enumerate(cohort.classes, 1)}
+        labels = [k for case in cohort for k in case.labels if isinstance(k, MaskLabel)]
+        extents = {label.extent for label in labels}
+        if extents == {"positives"}:
+            return cls(values, 0, "unlabelled")
+        return cls(values, 0 if extents <= {"complete"} else 1, "background")
+
+    def text(self) -> str:
+        """As ``--values`` takes them: ``0=background,127=benign,255=cancer``."""
+        parts = [f"0={self.zero}"] + (["1=unlabelled"] if self.unlabelled else [])
+        return ",".join(parts + [f"{value}={name}" for name, value in self.classes.items()])
+
+    def of_annotation(self, drawn: Annotation) -> NDArray[np.uint8]:
+        """``(h, w)`` grey values."""
+        table = np.array([0, *self.classes.values()], np.uint8)
+        greys = table[drawn.category]
+        greys[~drawn.known & (drawn.category == 0)] = self.unlabelled
+        return greys
+
+
+def write_pngs(
+    index: Path, out: Path, workers: int | None = None, scheduler: str | None = None
+) -> Summary:
+    """Write the tiles of an index as PNG files; slides that are done already are skipped.
+
+    Raises:
+        DataError: If the cohort of the index has not been split.
+    """
+    head = Head.read(index)
+    cohort = Cohort.read(head.cohort)
+    if not cohort.is_split:
+        raise DataError(
+            f"expected a cohort with splits, so that no patient's tiles lie in two, got none in "
+            f"{head.cohort}; run 'inklings split' first"
+        )
+    greys = Greys.of(cohort)
+    write_text(out / VALUES, greys.text() + "\n")
+    write_json(out / PATIENTS, {case.id: case.patient for case in cohort})
+    return over_cases(
+        PngWriter(index.resolve(), out.resolve(), greys),
+        tiled_cases(index),
+        out=out,
+        what="writing PNG",
+        workers=workers,
+        scheduler=scheduler,
+        done=lambda name: _done(out, name).exists(),
+    )
+
+
+@dataclass(frozen=True)
+class PngWriter:
+    """Writes the tiles of one slide; what travels to a worker."""
+
+    index: Path
+    out: Path
+    greys: Greys
+
+    def __call__(self, name: str) -> None:
+        """Write the files of one slide, then note that it is done."""
+        tiles = TileIndex.read(self.index, [name])
+        case = cases_of(tiles.head.cohort)[name]
+        labelled = any(
+            not isinstance(label, BagLabel) and label.image == tiles.head.image
+            for label in case.labels
+        )
+        with open_case(case, tiles.head.image) as slide:
+            view = tiles.head.view(slide)
+            for number in range(len(tiles)):
+                region = tiles.region(number)
+                stem = f"{name}_{region.start[1]}_{region.start[0]}"
+                picture = np.moveaxis(read_tile(view, region), 0, -1)
+                _save(self.out / IMAGES / str(case.split) / f"{stem}.png", picture)
+                if labelled:
+                    mask = self._mask(case, tiles.head, view.geometry, region)
+                    _save(self.out / MASKS / str(case.split) / f"{stem}_mask.png", mask)
+        write_text(_done(self.out, name), json.dumps({"tiles": len(tiles)}) + "\n")
+
+    def _mask(
+        self, case: Case, head: Head, geometry: Geometry, region: Region
+    ) -> NDArray[np.uint8]:
+        drawn = annotate_region(case, head.image, geometry, region, head.classes)
+        return self.greys.of_annotation(drawn)
+
+
+def _done(out: Path, name: str) -> Path:
+    return out / "slides" / f"{name}.json"
+
+
+def _save(path: Path, picture: NDArray[Any]) -> None:
+    with written(path, durable=False) as temporary:
+        Pillow.fromarray(np.ascontiguousarray(picture)).save(temporary, compress_level=1)
