@@ -33,6 +33,7 @@ FACTS: dict[str, Any] = {
         "cancer: the PANDA challenge. Nature Medicine 28, 2022"
     ),
     "homepage": "https://www.kaggle.com/c/prostate-cancer-grade-assessment",
+    "masks_outline_tissue": True,  # what they leave as background is glass
 }
 _COLUMNS = ("image_id", "data_provider", "isup_grade", "gleason_score")
 _ISUP = {"3+3": 1, "3+4": 2, "4+3": 3, "0+0": 0, "negative": 0}
