@@ -69,6 +69,7 @@ def over_cases(
     workers: int | None = None,
     scheduler: str | None = None,
     done: Callable[[str], bool] | None = None,
+    told: bool = True,
 ) -> Summary:
     """Call ``task(name)`` for every case that is not done yet.
 
@@ -83,6 +84,7 @@ def over_cases(
         scheduler: Address of a Dask scheduler instead, ``tcp://host:8786``; its workers must see
             the same paths and have the same inklings installed.
         done: Whether a case was finished before; asked here and not by the workers.
+        told: Whether each failure is said at once; False where the caller says it at the end.
 
     Returns:
         Counts, and the reason for each case that failed.
@@ -104,7 +106,8 @@ def over_cases(
             for name, reason in track(outcomes, what, len(todo)):
                 if reason is not None:
                     failed[name] = reason
-                    note(f"{name}: {reason}")
+                    if told:
+                        note(f"{name}: {reason}")
     finally:
         _quarantine(out, failed, set(names))
     return Summary(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _quiet = False
+_live: Any = None
 
 
 def silence(quiet: bool) -> None:
@@ -49,8 +50,20 @@ def _bar(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:
     from rich.console import Console
     from rich.progress import Progress
 
+    global _live
+    if _live is not None:  # there can be only one bar at a time: this one joins it
+        task = _live.add_task(what, total=total)
+        try:
+            yield from _live.track(items, total=total, task_id=task)
+        finally:
+            _live.remove_task(task)
+        return
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        yield from bar.track(items, total=total, description=what)
+        _live = bar
+        try:
+            yield from bar.track(items, total=total, description=what)
+        finally:
+            _live = None
 
 
 def _lines(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:

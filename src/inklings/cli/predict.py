@@ -14,7 +14,7 @@ def predict(
     run: Annotated[Path, typer.Argument(help="Folder made by `inklings train`.")],
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT...", help="A cohort, a folder of pictures, or files."),
+        typer.Argument(metavar="INPUT...", help="A cohort, a folder of images, or files."),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write; go on with one already begun.")],
     split: Annotated[
@@ -29,15 +29,63 @@ def predict(
     instances: Annotated[
         str | None, typer.Option(help="How objects are separated: watershed or components.")
     ] = None,
+    spacing_um: Annotated[
+        float | None,
+        typer.Option(help="Slides: micrometres between pixels of level 0, whatever the files say."),
+    ] = None,
+    factor: Annotated[
+        float | None,
+        typer.Option(help="Slides: the network sees level 0 so many times coarser."),
+    ] = None,
+    heatmap_spacing_um: Annotated[
+        float | None, typer.Option(help="Slides: micrometres between samples of the maps.")
+    ] = None,
+    heatmap_factor: Annotated[
+        float | None,
+        typer.Option(help="Slides: or how much coarser than the network's grid; 4 if left out."),
+    ] = None,
+    tissue: Annotated[
+        str,
+        typer.Option(help="Slides: stained, saturation, density, white, or everywhere."),
+    ] = "stained",
+    smallest_region: Annotated[
+        int, typer.Option(min=1, help="Slides: outlines of regions of at least so many samples.")
+    ] = 16,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that share the cases; 0 for this one.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler whose workers do it.")
+    ] = None,
 ) -> None:
-    """Predict images; run again to go on, finished cases are skipped.
+    """Predict pictures and slides; run again to go on, finished cases are skipped.
 
+    A slide leaves a heat map and a map of classes (pyramidal OME-TIFF), outlines (GeoJSON), a
+    thumbnail with overlay and the area of each class in cases/<case>/, and areas.csv for all.
     Ends with exit code 3 if some image could not be read; the others are predicted all the same.
     """
     from inklings.inference.predict import predict as predict_images
+    from inklings.inference.slide_grid import SlideSettings
 
+    slides = SlideSettings(
+        factor=factor,
+        spacing_um=spacing_um,
+        heatmap_spacing_um=heatmap_spacing_um,
+        heatmap_factor=heatmap_factor,
+        tissue=tissue,
+        smallest_region=smallest_region,
+    )
     summary = predict_images(
-        run, inputs, out, split=split, flips=flips, threshold=threshold, instances=instances
+        run,
+        inputs,
+        out,
+        split=split,
+        slides=slides,
+        workers=workers,
+        scheduler=scheduler,
+        flips=flips,
+        threshold=threshold,
+        instances=instances,
     )
     for case, reason in summary.failed.items():
         typer.echo(f"failed: {case}: {reason}", err=True)

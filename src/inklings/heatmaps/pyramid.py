@@ -32,15 +32,15 @@ def mean(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Mean of four samples, for probabilities."""
     wide = tiles.astype(np.uint16)
     total = wide[:, ::2, ::2] + wide[:, 1::2, ::2] + wide[:, ::2, 1::2] + wide[:, 1::2, 1::2]
-    rounded: NDArray[np.uint8] = ((total + 2) >> 2).astype(np.uint8)
-    return rounded
+    return np.asarray((total + 2) >> 2, np.uint8)
 
 
 def majority(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The most frequent of four codes, the larger of two that are as frequent."""
     parts = (tiles[:, ::2, ::2], tiles[:, 1::2, ::2], tiles[:, ::2, 1::2], tiles[:, 1::2, 1::2])
     a, b, c, d = np.sort(np.stack(parts), axis=0)
-    return np.where(c == d, d, np.where(b == c, b, np.where(a == b, a, d)))
+    chosen: NDArray[np.uint8] = np.where(c == d, d, np.where(b == c, b, np.where(a == b, a, d)))
+    return chosen
 
 
 @dataclass

@@ -134,15 +134,14 @@ class Sink:
 
     def _quantised(self, ty: int, tx: int, tile: NDArray[np.float32]) -> NDArray[np.uint8]:
         values = np.rint(np.clip(tile, 0, 1) * 255).astype(np.uint8)
-        values *= self._tissue.tile(ty, tx)
-        return values
+        inside: NDArray[np.uint8] = values * self._tissue.tile(ty, tx)
+        return inside
 
     def _coded(self, heat: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Of the classes that reach their threshold, the one that exceeds it most, by ratio."""
         said = np.where(heat >= self._levels, heat / self._levels, 0)
         best = said.argmax(axis=0)
-        codes: NDArray[np.uint8] = np.where(said.max(axis=0) > 0, best + 1, 0).astype(np.uint8)
-        return codes
+        return np.asarray(np.where(said.max(axis=0) > 0, best + 1, 0), np.uint8)
 
     def _keep(self, outlines: Iterable[Outline]) -> None:
         for outline in outlines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import zipfile
 from collections.abc import Sequence
@@ -11,7 +12,9 @@ import numpy as np
 
 from inklings.errors import SpecError
 from inklings.files import read_yaml, write_json
+from inklings.heatmaps.record import predicted_slides
 from inklings.inference.items import Item
+from inklings.inference.slide_folder import clear_abandoned, slide_image
 from inklings.predictions import Head, predicted_cases, remember
 from inklings.progress import note
 
@@ -24,7 +27,8 @@ def claim(out: Path, head: Head) -> None:
     Raises:
         SpecError: If it holds the predictions of other weights or settings.
     """
-    if (out / "predictions.yaml").exists() and any(predicted_cases(out)):
+    predicted = itertools.chain(predicted_cases(out), predicted_slides(out))
+    if (out / "predictions.yaml").exists() and any(predicted):
         there = Head.read(out)
         if there.provenance.weights_sha256 != head.provenance.weights_sha256:
             raise SpecError(
@@ -41,6 +45,7 @@ def claim(out: Path, head: Head) -> None:
     for path in (out / "cases").glob(".*.part.npz"):
         if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
             path.unlink(missing_ok=True)
+    clear_abandoned(out)
 
 
 def finished(items: Sequence[Item], out: Path) -> set[str]:
@@ -49,12 +54,13 @@ def finished(items: Sequence[Item], out: Path) -> set[str]:
     Raises:
         SpecError: If one was made from a file of another name, so is not that of this image.
     """
-    there = set(predicted_cases(out))
+    pictures, slides = set(predicted_cases(out)), set(predicted_slides(out))
     done = set()
     for item in items:
-        if item.case not in there:
+        if item.case not in pictures | slides:
             continue
-        image = _image_of(out / "cases" / f"{item.case}.npz")
+        slide = item.case in slides
+        image = slide_image(out, item.case) if slide else _image_of(case_file(out, item.case))
         if image is None:
             note(f"case {item.case}: the file is damaged, predicting again")
         elif image.name != item.images[0].name:
@@ -65,6 +71,11 @@ def finished(items: Sequence[Item], out: Path) -> set[str]:
         else:
             done.add(item.case)
     return done
+
+
+def case_file(out: Path, case: str) -> Path:
+    """Where the prediction of a picture lies."""
+    return out / "cases" / f"{case}.npz"
 
 
 def _image_of(path: Path) -> Path | None:

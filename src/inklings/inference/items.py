@@ -1,4 +1,4 @@
-"""What there is to predict: the cases of a cohort, the pictures of a folder, or files."""
+"""What there is to predict: cases of a cohort, pictures and slides of a folder, or files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from pathlib import Path
 
 from inklings.cases.case import Split
 from inklings.cases.cohort import Cohort
+from inklings.cases.opening import stated_spacing
 from inklings.errors import DataError, SpecError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".npy"})
+SLIDES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide"})
+"""What slides, and nothing else, are called."""
+
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".npy"})
+SUFFIXES = PICTURES | SLIDES
 
 
 @dataclass(frozen=True)
@@ -22,10 +27,12 @@ class Item:
     Attributes:
         case: Identifier; names the prediction.
         images: The files, as absolute paths, whose channels are stacked in this order.
+        spacing_mm: Between the finest samples, where the cohort says so and the file may not.
     """
 
     case: str
     images: tuple[Path, ...]
+    spacing_mm: float | None = None
 
 
 def gather(inputs: Sequence[Path], split: Split | None = None) -> tuple[Item, ...]:
@@ -66,7 +73,14 @@ def _from_cohort(folder: Path, split: Split | None) -> list[Item]:
     cases = cohort.cases if split is None else cohort.part(split)
     if not cases:
         raise DataError(f"{folder} has no {split or ''} cases to predict".replace("  ", " "))
-    return [Item(case.id, tuple(case.images.values())) for case in cases]
+    return [
+        Item(
+            case.id,
+            tuple(path.resolve() for path in case.images.values()),
+            stated_spacing(case),
+        )
+        for case in cases
+    ]
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Any
 from inklings.errors import GeometryError, SpecError
 from inklings.inference.run import Blueprint
 from inklings.readers.image import Image
+from inklings.readers.pyramid import Pyramid
 
 Pair = tuple[float, float]
 _COARSER = 4  # of the maps against the grid of the network, where nobody asks
@@ -93,7 +94,7 @@ def grid_of(image: Image, blueprint: Blueprint, settings: SlideSettings, window:
     wish = _wish(network, um, settings, remarks)
     step = _divisor_near(window, wish)
     if um is None:
-        remarks.append("nobody knows how large a pixel is, so areas are in pixels of level 0")
+        remarks.append(f"{_doubt(image)}, so areas are in pixels of level 0")
     shape = tuple(-(-n // step) for n in view.geometry.shape)
     return Grid(view, network, step, (shape[0], shape[1]), um, tuple(remarks))
 
@@ -108,13 +109,20 @@ def _seen(
         if um is None:
             raise GeometryError(
                 f"{image.geometry.frame}: the run learnt on samples of {blueprint.spacing_um:g} "
-                "um, and nobody knows the size of a pixel of this slide; give it with "
-                "--spacing-um, or say with --factor how many pixels make a sample"
+                f"um, but {_doubt(image)}; give its size with --spacing-um, or say with --factor "
+                "how many pixels make a sample"
             )
         view = image.at(blueprint.spacing_um / 1000)
         return view, (blueprint.spacing_um / um[0], blueprint.spacing_um / um[1]), []
     said = "the run does not say on which grid it learnt, so it was shown level 0 (see --factor)"
     return image.shrunk(1.0), (1.0, 1.0), [said]
+
+
+def _doubt(image: Image) -> str:
+    """Why the size of a pixel is not known."""
+    if isinstance(image, Pyramid):
+        return image.resolution.remark
+    return "the file does not say how large a pixel is"
 
 
 def _wish(network: Pair, um: Pair | None, settings: SlideSettings, remarks: list[str]) -> float:
@@ -125,8 +133,8 @@ def _wish(network: Pair, um: Pair | None, settings: SlideSettings, remarks: list
         if um is not None:
             return settings.heatmap_spacing_um / (um[0] * network[0])
         remarks.append(
-            f"maps of {settings.heatmap_spacing_um:g} um were asked for, but nobody knows the "
-            f"size of a pixel; they are {_COARSER} times coarser than what the network saw"
+            f"maps of {settings.heatmap_spacing_um:g} um were asked for, but the size of a pixel "
+            f"is not known; they are {_COARSER} times coarser than what the network saw"
         )
     return _COARSER
 

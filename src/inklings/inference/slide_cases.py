@@ -1,0 +1,167 @@
+"""Slides, and whatever else there is, case by case: in this process or in any other."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inklings.errors import SpecError
+from inklings.files import write_text
+from inklings.heatmaps.record import SlidePrediction, predicted_slides, table
+from inklings.inference.device import best_device
+from inklings.inference.items import SLIDES, Item
+from inklings.inference.pictures import Pictures, read_item
+from inklings.inference.run import Blueprint, Run
+from inklings.inference.slide_folder import slide_written
+from inklings.inference.slide_grid import SlideSettings
+from inklings.inference.slides import FindTissue, Job, everywhere, predict_slide, widened
+from inklings.machine import cores
+from inklings.readers import open_image
+from inklings.readers.image import Image
+from inklings.readers.pyramid import Pyramid
+from inklings.sampling import TISSUE
+from inklings.sampling.tissue import find_tissue
+from inklings.spec import Inference
+
+EVERYWHERE = "everywhere"
+_LARGE = 64_000_000  # samples from which no single-level file is a plain picture
+
+
+@dataclass(frozen=True)
+class CaseTask:
+    """Predict one case, by name; small enough to travel to another machine.
+
+    Attributes:
+        run: Folder of the run.
+        out: Folder of predictions.
+        listing: File that says what each case is, written by `write_listing`.
+        settings: Window, overlap, flips, objects.
+        slides: Grid, maps and tissue of slides.
+        thresholds: One a class.
+        threads: Of the network; None for as many as there are cores.
+        watched: Whether to show how many windows are done.
+    """
+
+    run: Path
+    out: Path
+    listing: Path
+    settings: Inference
+    slides: SlideSettings
+    thresholds: tuple[float, ...]
+    threads: int | None = None
+    watched: bool = False
+
+    def __call__(self, case: str) -> None:
+        """Predict ``case``, slide or picture, and write what belongs to it."""
+        run = _loaded(self.run, self.threads)
+        item = _listed(self.listing)[case]
+        self.predict(run, item)
+
+    def predict(self, run: Run, item: Item) -> None:
+        """As above, with what is at hand already."""
+        with opened(item, self.slides) as image:
+            if not is_slide(image, item, run.blueprint):
+                pictures = Pictures(run, self.settings, self.thresholds[0], self.out)
+                pictures.write(item, pictures.predict(read_item(item)))
+                return
+            job = Job(
+                item.case,
+                item.images[0],
+                self.settings,
+                self.slides,
+                self.thresholds,
+                self.watched,
+            )
+            with slide_written(self.out, item.case) as folder:
+                predict_slide(run, image, finder(self.slides.tissue), job, folder)
+
+
+def opened(item: Item, slides: SlideSettings) -> Image:
+    """The first image of a case; what was given on the command line goes before the cohort.
+
+    Raises:
+        ReaderError: If it cannot be opened.
+    """
+    given = slides.spacing_um
+    return open_image(item.images[0], item.spacing_mm if given is None else given / 1000)
+
+
+def is_slide(image: Image, item: Item, blueprint: Blueprint) -> bool:
+    """Whether a case is predicted as a slide, which is read and written region by region.
+
+    A tiled file is one if it has several levels, is called like one, is huge, or if the run
+    learnt from slides.
+    """
+    if not isinstance(image, Pyramid) or len(item.images) > 1:
+        return False
+    learnt = blueprint.spacing_um is not None or blueprint.factor is not None
+    called = item.images[0].suffix.lower() in SLIDES
+    huge = image.geometry.shape[0] * image.geometry.shape[1] > _LARGE
+    return learnt or called or huge or len(image.downsamples) > 1
+
+
+def finder(name: str) -> FindTissue:
+    """The way to find tissue called ``name``.
+
+    Raises:
+        SpecError: If there is none of this name.
+    """
+    if name == EVERYWHERE:
+        return everywhere
+    if name not in TISSUE:
+        known = ", ".join([*TISSUE, EVERYWHERE])
+        raise SpecError(f"--tissue: expected one of {known}, got {name!r}")
+    method = TISSUE.build(name, {})
+
+    def find(slide: Image) -> NDArray[np.bool_]:
+        if len(slide.channels) != 3:
+            return everywhere(slide)
+        return widened(find_tissue(slide, method).mask)
+
+    return find
+
+
+def write_listing(out: Path, items: Sequence[Item]) -> Path:
+    """Say in a file what each case is, for processes elsewhere."""
+    path = (out / ".inputs.json").resolve()
+    record = {i.case: [[str(p) for p in i.images], i.spacing_mm] for i in items}
+    write_text(path, json.dumps(record))
+    return path
+
+
+def write_areas(out: Path) -> None:
+    """Write ``areas.csv`` with all slides predicted so far."""
+    slides = [SlidePrediction.read(out, case) for case in predicted_slides(out)]
+    if slides:
+        write_text(out / "areas.csv", table(slides))
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(run: Path, threads: int | None) -> Run:
+    if threads is not None:
+        torch.set_num_threads(threads)
+    loaded = Run.load(run)
+    loaded.model.to(best_device())
+    return loaded
+
+
+@functools.lru_cache(maxsize=1)
+def _listed(path: Path) -> dict[str, Item]:
+    record = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        case: Item(case, tuple(map(Path, images)), spacing)
+        for case, (images, spacing) in record.items()
+    }
+
+
+def shared(task: CaseTask, workers: int | None, scheduler: str | None) -> CaseTask:
+    """The task for processes that share this machine, or that have one of their own."""
+    threads = max(1, cores() // workers) if workers else None
+    return replace(task, threads=threads, watched=not (workers or scheduler))
