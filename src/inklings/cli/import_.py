@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inklings.cli import guarded
+from inklings.cli import guarded, import_slides
 
 if TYPE_CHECKING:
     from inklings.datasets.importing import Dataset
@@ -19,6 +19,9 @@ _WORKERS = typer.Option("--workers", min=1, help="Processes; by default one a co
 _IN_PLACE = typer.Option(
     "--in-place", help="Point at the images where they lie instead of copying them."
 )
+
+for _name in ("panda", "tcga", "slides"):
+    app.command(_name)(guarded(getattr(import_slides, _name)))
 
 
 @app.command("dsb2018")
