@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
+from inklings.datasets.panda import import_panda
+from inklings.errors import DataError
+from inklings.phantoms.biopsy import Plan
+from inklings.phantoms.slides import write_panda
+from inklings.sampling.tiles import Head, TileIndex
+from inklings.sampling.tiling import Rule, tile_cohort
+from inklings.supervision import SUPERVISIONS
+from inklings.training.tiles import gather_tiles, require_same_cohort
+
+FULL = SUPERVISIONS.build("full", {"classes": ("tumour",)})
+
+
+@pytest.fixture(scope="module")
+def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``cohort`` of two small slides, and ``tiles`` of it in samples of 2 um."""
+    root = tmp_path_factory.mktemp("slides")
+    plan = Plan(size=(900, 700), um=1.0, tissue=0.6, tumour=0.5, pen=0, border=False)
+    write_panda(root / "panda", 2, plan, marks="fine", varied=False)
+    import_panda(root / "panda", root / "cohort", spacing_um=1.0, mask_provider="radboud")
+    rule = Rule(size=96, stride=96, spacing_um=2.0)
+    assert not tile_cohort(root / "cohort", root / "tiles", rule).failed
+    return root
+
+
+def test_a_tile_is_what_the_slide_shows_there_and_its_label_what_the_mask_says(
+    slides: Path,
+) -> None:
+    cohort = Cohort.read(slides / "cohort")
+    examples = gather_tiles(slides / "tiles", cohort.cases, FULL)
+    index = TileIndex.read(slides / "tiles")
+    assert len(examples) == len(index) > 8
+    assert set(examples.groups) == {case.id for case in cohort.cases}
+    shares = [float((t.value[0] >= 128).mean()) for t in examples.targets]
+    order = {name: i for i, name in enumerate(examples.ids)}
+    for number in range(len(index)):
+        region = index.region(number)
+        name = f"{index.cases[index.case[number]]}:{region.start[0]}:{region.start[1]}"
+        assert shares[order[name]] == pytest.approx(index.share("tumour")[number], abs=0.03)
+    case = cohort.cases[0]
+    number = int(np.flatnonzero(index.case == index.cases.index(case.id))[0])
+    region = index.region(number)
+    with open_case(case) as slide:
+        expected = slide.at(0.002).read(region)
+    got = examples.images[order[f"{case.id}:{region.start[0]}:{region.start[1]}"]]
+    assert np.array_equal(got, expected)
+
+
+def test_what_exceeds_the_memory_budget_is_mapped_from_one_file_a_slide(
+    slides: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohort = Cohort.read(slides / "cohort")
+    whole = gather_tiles(slides / "tiles", cohort.cases, FULL)
+    monkeypatch.setenv("INKLINGS_MEMORY_GB", "0.00001")
+    mapped = gather_tiles(slides / "tiles", cohort.cases, FULL, tmp_path / "scratch")
+    assert len(list((tmp_path / "scratch").glob("*.npy"))) == 3 * len(cohort.cases)
+    for one, two in zip(whole.images, mapped.images, strict=True):
+        assert np.array_equal(one, two)
+    for a, b in zip(whole.targets, mapped.targets, strict=True):
+        assert np.array_equal(a.value, b.value)
+        assert np.array_equal(a.known, b.known)
+
+
+def test_what_a_tile_reaches_beyond_its_slide_is_white_and_not_known(
+    slides: Path, tmp_path: Path
+) -> None:
+    cohort = Cohort.read(slides / "cohort")
+    tile_cohort(slides / "cohort", tmp_path / "large", Rule(size=512, stride=512, spacing_um=2.0))
+    examples = gather_tiles(tmp_path / "large", cohort.cases, FULL)
+    assert len(examples) == 2
+    for image, target in zip(examples.images, examples.targets, strict=True):
+        assert target.known[:450, :350].all()
+        assert not target.known[450:].any()
+        assert not target.known[:, 350:].any()
+        assert not target.value[:, ~target.known].any()
+        assert (image[:, 450:] == 255).all()
+
+
+def test_a_case_without_tiles_is_named_with_the_command(slides: Path, tmp_path: Path) -> None:
+    cohort = Cohort.read(slides / "cohort")
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "tiles.yaml").write_text((slides / "tiles" / "tiles.yaml").read_text())
+    with pytest.raises(DataError, match=r"got none of .* and 1 more; run 'inklings tile' again"):
+        gather_tiles(tmp_path, cohort.cases, FULL)
+
+
+def test_tiles_of_other_classes_are_refused(slides: Path) -> None:
+    cohort = Cohort("other", (), ("nucleus",))
+    with pytest.raises(DataError, match="expected tiles of a cohort of nucleus, got tiles of tumo"):
+        require_same_cohort(slides / "tiles", cohort)
+    assert Head.read(slides / "tiles").size == 96
