@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,15 +19,18 @@ from PIL import Image as Pillow
 
 from inklings.cases.case import Case
 from inklings.cases.label_checks import Problem, Repair, inspect
+from inklings.cases.opening import open_case
 from inklings.errors import DataError, LabelError
-from inklings.geometry import Geometry
-from inklings.labels.kinds import MaskLabel
-from inklings.readers import open_image
+from inklings.geometry import Geometry, Region
+from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.readers.pyramid import Pyramid
 
 Severity = Literal["error", "warning", "note"]
 
 THUMBNAIL = 64
 """Samples along each side of a thumbnail."""
+
+_SLIDE_VIEW, _PROBE = 1024, 256
 
 MAX_SAMPLES = 400_000_000
 """Images larger than this are opened but not decoded as a whole."""
@@ -118,7 +121,7 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
     geometries: dict[str, Geometry] = {}
     for name, path in case.images.items():
         try:
-            geometries[name], kept = _open(case.id, name, path)
+            geometries[name], kept = _open(case, name, path)
         except DataError as error:
             kind, repair = _judge(error, path, "image")
             say(kind, "error", str(error), repair, path)
@@ -127,6 +130,7 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
         if kept and kept.blank:
             say("blank image", "warning", f"{path.name}: every sample is the same", "exclude", path)
     present: dict[str, None] = {}
+    benign = any(isinstance(label, BagLabel) and not label.present for label in case.labels)
     objects: int | None = 0
     for label in case.labels:
         path = label.path if isinstance(label, MaskLabel) else Path()
@@ -138,21 +142,36 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
             continue
         present.update(dict.fromkeys(shown))
         objects = None if objects is None or count is None else objects + count
-        if isinstance(label, MaskLabel) and not shown:
+        if isinstance(label, MaskLabel) and not shown and not benign:
             reason = f"{path.name}: nothing is annotated; keep it if the image shows nothing"
             say("empty mask", "warning", reason, "exclude", path)
     return Glance(case.id, tuple(findings), tuple(looks), tuple(present), objects)
 
 
-def _open(case: str, name: str, path: Path) -> tuple[Geometry, Look | None]:
-    with open_image(path) as image:
+def _open(case: Case, name: str, path: Path) -> tuple[Geometry, Look | None]:
+    with open_case(case, name) as image:
         geometry = image.geometry
+        if isinstance(image, Pyramid):
+            return geometry, _sampled(case.id, name, image)
         if int(np.prod(geometry.shape)) > MAX_SAMPLES:
             return geometry, None
         array = image.read(geometry.full)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise Problem("unexpected values", f"{path.name}: holds samples that are not finite")
-    return geometry, look(case, name, geometry, array)
+    return geometry, look(case.id, name, geometry, array)
+
+
+def _sampled(case: str, name: str, slide: Pyramid) -> Look:
+    """A slide is judged by a small view of all of it and by three places of its finest level."""
+    small = slide.thumbnail(_SLIDE_VIEW)
+    height, width = slide.geometry.shape
+    side = min(_PROBE, height, width)
+    for share in (0.25, 0.5, 0.75):
+        start = (int(share * (height - side)), int(share * (width - side)))
+        slide.read(Region(start, (side, side)))
+    seen = look(case, name, slide.geometry, small)
+    # Slides are no crops of one another, and white on white would match every neighbour.
+    return replace(seen, sides={})
 
 
 def look(case: str, image: str, geometry: Geometry, array: NDArray[Any]) -> Look:

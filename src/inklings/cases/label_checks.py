@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 
 from inklings.cases.case import Case
+from inklings.cases.opening import SLIDE
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
-from inklings.labels.files import read_mask
+from inklings.labels.files import Mask, read_mask
 from inklings.labels.kinds import (
     BACKGROUND,
     BagLabel,
@@ -21,6 +22,7 @@ from inklings.labels.kinds import (
     PolygonLabel,
 )
 from inklings.readers import open_image
+from inklings.readers.pyramid import Pyramid
 
 Repair = Literal["exclude", "import", "restore", "split"]
 
@@ -72,10 +74,11 @@ def _inspect_mask(
 ) -> tuple[tuple[str, ...], int | None]:
     name = label.path.name
     with open_image(label.path) as file:
-        off = difference(geometry, file.geometry) if geometry else ""
-    if off:
-        raise Problem("mismatch", f"{name}: {off}; a mask must lie on the grid of its image")
-    mask = read_mask(label.path)
+        if label.image == SLIDE and geometry:
+            _require_proportions(name, geometry.shape, file.geometry.shape)
+        elif geometry and (off := difference(geometry, file.geometry)):
+            raise Problem("mismatch", f"{name}: {off}; a mask must lie on the grid of its image")
+        mask = coarsest(file) if isinstance(file, Pyramid) else read_mask(label.path)
     values = np.unique(mask)
     if label.extent == "partial":
         values = values[values < np.iinfo(mask.dtype).max]
@@ -91,6 +94,21 @@ def _inspect_mask(
         )
     names = dict.fromkeys(label.classes[int(v) - 1] for v in values)
     return tuple(name for name in names if name != BACKGROUND), None
+
+
+def coarsest(file: Pyramid) -> Mask:
+    """The first plane of the coarsest level of a mask, ``(h, w)``."""
+    small = file.as_codes().shrunk(file.downsamples[-1])
+    plane: Mask = small.read(small.geometry.full)[0]
+    return plane
+
+
+def _require_proportions(name: str, image: tuple[int, ...], mask: tuple[int, ...]) -> None:
+    """The mask of a slide may have any size, but covers the same extent."""
+    y, x = (m / n for m, n in zip(mask, image, strict=True))
+    if abs(y - x) > max(y, x) * (0.002 + 1.5 / min(*mask, *image)):
+        reason = f"{name}: {_times(mask)} has other proportions than the slide, {_times(image)}"
+        raise Problem("mismatch", reason, "import")
 
 
 def _require_inside(label: BoxLabel | PointLabel | PolygonLabel, geometry: Geometry) -> None:

@@ -9,6 +9,9 @@ from inklings.errors import DataError
 from inklings.readers import open_image
 from inklings.readers.image import Image
 
+SLIDE = "slide"
+"""Name of the image in cases of slides."""
+
 SPACING_FACT = "spacing_um"
 """Fact of a case: micrometres between the finest samples, stated by whoever imported it."""
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
-from inklings.cases.opening import SPACING_FACT
+from inklings.cases.label_checks import coarsest
+from inklings.cases.opening import SLIDE, SPACING_FACT
 from inklings.datasets import findings as reports
 from inklings.datasets.findings import Finding
 from inklings.datasets.workers import converted
@@ -23,9 +24,6 @@ from inklings.labels.kinds import BACKGROUND, Label, MaskLabel
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid
-
-SLIDE = "slide"
-"""Name of the image in cases of slides."""
 
 _GLANCE = 64
 
@@ -166,12 +164,8 @@ def coarse_codes(path: Path) -> tuple[set[int], tuple[int, ...]]:
         DataError: If it cannot be read.
     """
     image = open_image(path)
-    if not isinstance(image, Pyramid):
-        mask = read_mask(path)
-        return set(np.unique(mask).tolist()), mask.shape
-    small = image.as_codes().shrunk(image.downsamples[-1])
-    plane = small.read(small.geometry.full)[0]
-    return set(np.unique(plane).tolist()), image.levels.shapes[0]
+    mask = coarsest(image) if isinstance(image, Pyramid) else read_mask(path)
+    return set(np.unique(mask).tolist()), image.geometry.shape
 
 
 def _case(found: Found, known: Case | None, extra: Mapping[str, str]) -> Case:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from inklings.cases.opening import SLIDE
 from inklings.datasets.findings import Finding
-from inklings.datasets.slide_cohort import SLIDE, Found, SlideReport, gather
+from inklings.datasets.slide_cohort import Found, SlideReport, gather
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.labels.annotations import read_outlines
 from inklings.labels.kinds import BACKGROUND, BagLabel, Label
