@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from inklings.cases.case import Case
 
 
 def show(
@@ -19,12 +22,15 @@ def show(
         typer.Option(help="Draw this case (the beginning of its id will do); repeat."),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="How many cases to draw.")] = 12,
+    masks: Annotated[
+        bool, typer.Option("--masks", help="Slides: their masks, 15 of them, with their grades.")
+    ] = False,
 ) -> None:
     """Say what a cohort or an image file is, and draw it with its labels."""
     if subject.is_file():
         _show_file(subject, out)
     else:
-        _show_cohort(subject, out, cases or [], count)
+        _show_cohort(subject, out, cases or [], count, masks)
 
 
 def _show_file(path: Path, out: Path | None) -> None:
@@ -38,7 +44,7 @@ def _show_file(path: Path, out: Path | None) -> None:
     note(f"wrote {drawn}")
 
 
-def _show_cohort(folder: Path, out: Path | None, names: list[str], count: int) -> None:
+def _show_cohort(folder: Path, out: Path | None, names: list[str], count: int, masks: bool) -> None:
     from inklings.cases.cohort import Cohort
     from inklings.errors import DataError
     from inklings.progress import note
@@ -58,8 +64,27 @@ def _show_cohort(folder: Path, out: Path | None, names: list[str], count: int) -
                 f"which begins {len(found)}"
             )
         named += found
+    if masks:
+        _show_masks(folder, out, named or list(cohort))
+        return
     chosen = named or choose(cohort, count)
     typer.echo(cohort_text(cohort))
     drawn = out or folder / "gallery.png"
     save(gallery(cohort, chosen), drawn)
+    note(f"wrote {drawn}")
+
+
+def _show_masks(folder: Path, out: Path | None, cases: list[Case]) -> None:
+    from inklings.errors import DataError
+    from inklings.progress import note
+    from inklings.reports.gallery import save
+    from inklings.reports.slide_gallery import graded, mask_gallery, spread
+
+    shown = graded(cases)
+    if not shown:
+        raise DataError(
+            f"{folder}: expected slides with masks to draw, got none among {len(cases)}"
+        )
+    drawn = out or folder / "masks.png"
+    save(mask_gallery(spread(shown)), drawn)
     note(f"wrote {drawn}")

@@ -14,8 +14,7 @@ from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.files import written
 from inklings.labels.kinds import BagLabel
-from inklings.labels.rasterise import annotate
-from inklings.readers import open_image
+from inklings.labels.region import annotate_overview
 
 MEASURES = ("dice", "iou", "precision", "recall")
 
@@ -133,10 +132,8 @@ def agreements(
         image = _annotated_image(case)
         if image is None or case.id not in truths or _annotated_image(truths[case.id]) is None:
             continue
-        with open_image(case.images[image]) as opened:
-            geometry = opened.geometry
-        label = annotate(case, image, geometry, classes)
-        real = annotate(truths[case.id], image, geometry, classes).category
+        label = annotate_overview(case, image, classes)
+        real = annotate_overview(truths[case.id], image, classes).category
         right = (label.category == real) & (real > 0)
         yield Agreement(
             case.id,

@@ -8,6 +8,7 @@ region.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +21,21 @@ from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.files import Mask, read_mask
 from inklings.labels.kinds import BagLabel, BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
-from inklings.labels.rasterise import Annotation, BoxRule, combined, draw_marks, overlaid
+from inklings.labels.rasterise import (
+    Annotation,
+    BoxRule,
+    annotate,
+    combined,
+    draw_marks,
+    overlaid,
+)
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid, factor_between
 
 Pair = tuple[float, float]
+
+OVERVIEW = 4096
+"""Largest side of a slide that is looked at as a whole."""
 
 
 def annotate_region(
@@ -72,6 +83,26 @@ def annotate_region(
         raise LabelError(f"case {case.id}: {error}") from None
     assert drawn is not None
     return _within(drawn, geometry, region)
+
+
+def annotate_overview(
+    case: Case, image: str, classes: Sequence[str], boxes: BoxRule = "filled"
+) -> Annotation:
+    """Draw what is known of a whole image: of a slide on a grid that fits into memory.
+
+    Raises:
+        LabelError: As `annotate_region`.
+    """
+    with open_case(case, image) as opened:
+        if not isinstance(opened, Pyramid):
+            return annotate(case, image, opened.geometry, classes, boxes)
+        grid = opened.shrunk(overview_factor(opened.levels.shapes[0])).geometry
+    return annotate_region(case, image, grid, grid.full, classes, boxes)
+
+
+def overview_factor(shape: tuple[int, ...]) -> float:
+    """How much coarser than level 0 a slide is looked at as a whole: 16, or more if very large."""
+    return float(max(16, 2 ** math.ceil(math.log2(max(shape) / OVERVIEW))))
 
 
 def mask_region(path: Path, geometry: Geometry, region: Region) -> Mask:

@@ -10,11 +10,14 @@ import numpy as np
 
 from inklings.cases.case import SPLITS, Case
 from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
 from inklings.errors import DataError
 from inklings.geometry import Geometry
 from inklings.labels.kinds import MaskLabel
 from inklings.progress import track
 from inklings.readers import open_image
+from inklings.readers.pyramid import Pyramid
+from inklings.readers.resolution import HOW
 
 _UNKNOWN = "pixel spacing unknown: the {} not say, so sizes and distances are in pixels, not mm"
 _FEW = 8
@@ -51,6 +54,8 @@ def file_text(path: Path) -> str:
         ReaderError: If it cannot be read.
     """
     with open_image(path) as image:
+        if isinstance(image, Pyramid):
+            return "\n".join(_slide_lines(path, image))
         geometry, channels = image.geometry, image.channels
         array = image.read(geometry.full)
     lines = [
@@ -69,12 +74,34 @@ def file_text(path: Path) -> str:
     return "\n".join(lines)
 
 
+def _slide_lines(path: Path, slide: Pyramid) -> Iterable[str]:
+    """Levels and resolution; a part of every level is decoded, to know that it can be."""
+    for level, (height, width) in enumerate(slide.levels.shapes):
+        middle = (height // 2, width // 2)
+        slide.levels.read(
+            level, middle, (min(256, height - middle[0]), min(256, width - middle[1]))
+        )
+    levels = ", ".join(f"1/{down:.6g}" for down in slide.downsamples[1:])
+    height, width = slide.geometry.shape
+    yield f"{path.name}: a slide, {path.stat().st_size:,} bytes"
+    yield f"size: {height} x {width} pixels" + (f", with levels of {levels}" if levels else "")
+    known = slide.resolution.spacing_mm is not None
+    yield f"resolution: {slide.resolution.remark}" + ("" if known else f"; {HOW}")
+    if known:
+        high, wide = (
+            n * mm
+            for n, mm in zip(slide.geometry.shape, slide.geometry.require_spacing(), strict=True)
+        )
+        yield f"extent: {high:.3g} x {wide:.3g} mm"
+    yield f"channels: {', '.join(slide.channels)} ({slide.levels.dtype})"
+
+
 def _geometries(cohort: Cohort) -> tuple[list[Geometry], int]:
     found, broken = [], 0
     for case in track(cohort, "reading headers", len(cohort)):
-        for path in case.images.values():
+        for name in case.images:
             try:
-                with open_image(path) as image:
+                with open_case(case, name) as image:
                     found.append(image.geometry)
             except DataError:
                 broken += 1

@@ -19,11 +19,15 @@ from scipy import ndimage
 
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
 from inklings.errors import DataError
 from inklings.files import written
+from inklings.geometry import Geometry
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.labels.rasterise import Annotation, annotate
+from inklings.labels.region import annotate_region
 from inklings.readers import open_image
+from inklings.readers.pyramid import Pyramid
 
 Picture = NDArray[np.uint8]
 """``(H, W, 3)``, red, green, blue, 0..255."""
@@ -35,6 +39,7 @@ CLASS_COLOURS: tuple[tuple[int, int, int], ...] = (
 """Told apart also by colour-blind readers (Okabe and Ito, 2008)."""
 
 _SIDE = 440
+_WHOLE = 1600
 _INK, _FAINT = "#222222", "#777777"
 
 
@@ -90,17 +95,22 @@ def panel(case: Case, classes: Sequence[str]) -> Panel:
     """The first image of ``case`` with its labels."""
     title = _short(case.id)
     try:
-        name, path = next(iter(case.images.items()))
-        with open_image(path) as image:
-            geometry = image.geometry
-            shown = picture(image.read(geometry.full))
+        name = next(iter(case.images))
+        with open_case(case, name) as image:
+            whole, geometry = image.geometry.shape, image.geometry
+            if isinstance(image, Pyramid):
+                geometry = thumbnail_grid(image, 2 * _SIDE).geometry
+                shown = picture(image.thumbnail(2 * _SIDE))
+            else:
+                shown = picture(image.read(geometry.full))
     except (DataError, StopIteration):
         return Panel(None, title, "cannot be read: inklings check")
-    words = [" × ".join(map(str, geometry.shape))]
+    words = [" × ".join(map(str, whole))]
     words += [str(case.split)] if case.split else []
     words += [case.facts["modality"]] if "modality" in case.facts else []
     try:
-        annotation = annotate(case, name, geometry, classes)
+        drawn = annotate if geometry.shape == whole else _annotate_all
+        annotation = drawn(case, name, geometry, classes)
     except DataError:
         fits = any(not isinstance(label, BagLabel) for label in case.labels)
         words.append("label does not fit" if fits else _bags(case))
@@ -112,6 +122,15 @@ def panel(case: Case, classes: Sequence[str]) -> Panel:
     elif any(isinstance(k, MaskLabel) and k.extent == "partial" for k in case.labels):
         words.append(f"{annotation.known.mean():.0%} annotated")
     return Panel(overlay(shown, annotation, len(classes)), title, " · ".join(words))
+
+
+def thumbnail_grid(slide: Pyramid, most: int) -> Pyramid:
+    """The view that `Pyramid.thumbnail` reads."""
+    return slide.shrunk(max(1.0, max(slide.levels.shapes[0]) / most))
+
+
+def _annotate_all(case: Case, image: str, geometry: Geometry, classes: Sequence[str]) -> Annotation:
+    return annotate_region(case, image, geometry, geometry.full, classes)
 
 
 def picture(array: NDArray[Any]) -> Picture:
@@ -183,7 +202,10 @@ def save_picture(source: Path, path: Path) -> None:
     """
     with open_image(source) as image:
         geometry = image.geometry
-        shown = picture(image.read(geometry.full))
+        if isinstance(image, Pyramid):
+            shown = picture(image.thumbnail(_WHOLE))
+        else:
+            shown = picture(image.read(geometry.full))
     figure = Figure(figsize=(6, 0.6 + 5.8 * shown.shape[0] / shown.shape[1]), dpi=160)
     FigureCanvasAgg(figure)
     axis = figure.add_axes((0.02, 0.02, 0.96, 1 - 0.6 / figure.get_figheight()))

@@ -7,7 +7,6 @@ to a true mask: the way back is ``truth.yaml``, which only `inklings.evaluation.
 from __future__ import annotations
 
 import functools
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,15 +23,13 @@ from inklings.errors import DataError, LabelError
 from inklings.files import read_yaml, write_yaml
 from inklings.labels.files import as_stored, mask_suffix, write_mask
 from inklings.labels.kinds import BACKGROUND, BagLabel, Extent, Label, MaskLabel, PointLabel
-from inklings.labels.rasterise import Annotation, annotate
-from inklings.labels.region import annotate_region
+from inklings.labels.rasterise import Annotation
+from inklings.labels.region import annotate_overview
 from inklings.progress import note, track
-from inklings.readers.pyramid import Pyramid
 from inklings.weakening.base import Objects
 from inklings.weakening.chain import Chain, apply, stream
 
 TRUTH_FILE = "truth.yaml"
-_SLIDE_SIDE = 4096
 
 
 def weaken(
@@ -115,26 +112,11 @@ def _weaken_case(case: Case, classes: Sequence[str], chain: Chain, seed: int, ou
     finished = next((path for path in masks if path.exists()), None)
     if finished is not None:
         return replace(case, labels=(_mask_label(case, finished, image, chain, classes),))
-    annotation = _annotation(case, image, classes)
+    annotation = annotate_overview(case, image, classes)
     if not (annotation.exhaustive and annotation.known.all()):
         return case
     weak = apply(annotation.objects, chain, stream(seed, case.id))
     return replace(case, labels=_labels(case, image, annotation, weak, chain, classes, out))
-
-
-def _annotation(case: Case, image: str, classes: Sequence[str]) -> Annotation:
-    """On the grid of the image; of a slide on one small enough to be weakened as a whole."""
-    with open_case(case, image) as opened:
-        if not isinstance(opened, Pyramid):
-            return annotate(case, image, opened.geometry, classes)
-        factor = slide_factor(opened.levels.shapes[0])
-        grid = opened.shrunk(factor).geometry
-    return annotate_region(case, image, grid, grid.full, classes)
-
-
-def slide_factor(shape: tuple[int, int]) -> float:
-    """How much coarser than level 0 slides are weakened: 16, more for the very largest."""
-    return float(max(16, 2 ** math.ceil(math.log2(max(shape) / _SLIDE_SIDE))))
 
 
 def _labels(
