@@ -117,3 +117,19 @@ def probabilities(task: Task, raw: NDArray[np.float64]) -> NDArray[np.float64]:
     ones, zeros = np.ones_like(raw[..., :1]), np.zeros_like(raw[..., :1])
     steps: NDArray[np.float64] = -np.diff(np.concatenate([ones, falling, zeros], -1), axis=-1)
     return steps
+
+
+def decide(
+    task: Task, probability: NDArray[np.float64], thresholds: Sequence[float]
+) -> NDArray[np.int64]:
+    """What is reported of ``probability (n, K)``.
+
+    Single questions: ``(n, K)`` of 0 and 1, from the threshold on. One of several: the most
+    probable ``(n,)``; of ordered classes the median of their distribution.
+    """
+    if task in ("binary", "multilabel"):
+        return (probability >= np.asarray(thresholds)).astype(np.int64)
+    if task == "multiclass":
+        return probability.argmax(-1).astype(np.int64)
+    at_least = probability[..., ::-1].cumsum(-1)[..., ::-1]
+    return (at_least[..., 1:] >= 0.5).sum(-1).astype(np.int64)

@@ -38,11 +38,15 @@ def evaluate(
     json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
 ) -> None:
     """Score predictions against the reference standard, with 95 % intervals over patients."""
+    from inklings.bags.prediction import is_of_bags
+    from inklings.evaluation.bags import evaluate_bags
     from inklings.evaluation.folders import Settings
     from inklings.evaluation.folders import evaluate as score
     from inklings.evaluation.intervals import Bootstrap
     from inklings.evaluation.metric import Options
+    from inklings.evaluation.slides import evaluate_slides, has_slides
     from inklings.evaluation.table import dump
+    from inklings.predictions import Head
     from inklings.progress import note
 
     settings = Settings(
@@ -53,7 +57,9 @@ def evaluate(
         bootstrap=Bootstrap(resamples, seed),
         workers=workers or min(8, os.cpu_count() or 1),
     )
-    table = score(predictions, cohort, settings, compare)
+    bags = is_of_bags(Head.read(predictions))
+    way = evaluate_bags if bags else evaluate_slides if has_slides(predictions) else score
+    table = way(predictions, cohort, settings, compare)
     paths = table.write(predictions)
     typer.echo(dump(table) if json else table.text())
     note(f"wrote {', '.join(path.name for path in paths)} to {predictions}")

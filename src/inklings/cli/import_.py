@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inklings.cli import guarded, import_slides
+from inklings.cli import guarded, import_bags, import_slides
 
 if TYPE_CHECKING:
     from inklings.datasets.importing import Dataset
@@ -164,3 +164,6 @@ def _mistake(text: str) -> Exception:
     from inklings.errors import SpecError
 
     return SpecError(text)
+
+
+import_bags.register(app)

@@ -9,28 +9,32 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from scipy import ndimage
 
-from inklings import __version__
-from inklings.cases.case import SPLITS, Case
-from inklings.cases.cohort import Cohort
-from inklings.errors import DataError, GeometryError, LabelError, SpecError
+from inklings.cases.case import Case
+from inklings.errors import GeometryError, LabelError
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
 from inklings.evaluation.metric import DEFAULT, Options
 from inklings.evaluation.pairs import Pair, Segmentation
 from inklings.evaluation.scoring import Measured, choose, differences, measure, tabulate
+from inklings.evaluation.selection import (
+    Part,
+    Selection,
+    common,
+    facts_of,
+    require_same_classes,
+    select,
+)
 from inklings.evaluation.table import Table
-from inklings.evaluation.truth import truth
 from inklings.geometry import Geometry
 from inklings.labels.rasterise import annotate
-from inklings.predictions import Head, Prediction, predicted_cases
-from inklings.progress import note, track
+from inklings.predictions import Head, Prediction
+from inklings.progress import track
 from inklings.readers import open_image
 
-Part = Literal["test", "val", "train", "all"]
 FEW = 60_000_000
 """Below this many samples a pool of processes costs more than it saves (1 s a process)."""
 
@@ -54,17 +58,6 @@ class Settings:
     options: Options = DEFAULT
     bootstrap: Bootstrap = BOOTSTRAP
     workers: int = 1
-
-
-@dataclass(frozen=True)
-class _Selection:
-    """Cases of the reference standard that are predicted and asked for."""
-
-    cases: tuple[Case, ...]
-    part: str
-    split_hash: str | None
-    cohort: str
-    warnings: tuple[str, ...]
 
 
 def evaluate(
@@ -91,12 +84,12 @@ def evaluate(
     """
     settings = settings or Settings()
     head = Head.read(predictions)
-    chosen_cases = _select(predictions, cohort, head, settings)
+    chosen_cases = select(predictions, cohort, head, settings)
     other = Head.read(against) if against else None
     if against and other:
-        theirs = _select(against, cohort, other, settings)
-        chosen_cases = _common(chosen_cases, theirs)
-        _require_same_classes(head, other)
+        theirs = select(against, cohort, other, settings)
+        chosen_cases = common(chosen_cases, theirs)
+        require_same_classes(head, other)
     grids = _grids(chosen_cases.cases)
     if sum(math.prod(grid.shape) for grid in grids) < FEW:
         settings = replace(settings, workers=1)
@@ -104,7 +97,7 @@ def evaluate(
     chosen = choose(settings.metrics, head.classes, options)
     measured = _measured(predictions, head, chosen_cases, settings, options)
     table = tabulate(
-        measured, chosen, options, settings.bootstrap, _facts(predictions, head, chosen_cases)
+        measured, chosen, options, settings.bootstrap, facts_of(predictions, head, chosen_cases)
     )
     if against and other:
         theirs_measured = _measured(against, other, chosen_cases, settings, options)
@@ -157,75 +150,6 @@ def read_pair(folder: Path, head: Head, case: Case) -> Pair:
     )
 
 
-def _select(predictions: Path, cohort: Path, head: Head, settings: Settings) -> _Selection:
-    labelled, standard = Cohort.read(cohort), truth(cohort)
-    unknown = [name for name in head.classes if name not in standard.classes]
-    if unknown:
-        raise DataError(
-            f"predicted class {unknown[0]!r} is not annotated in cohort {standard.name} "
-            f"(classes: {', '.join(standard.classes)}); give the cohort that was predicted"
-        )
-    split = labelled if labelled.is_split else standard
-    part = settings.split if split.is_split else "all"
-    wanted = {case.id for case in split if part == "all" or case.split == part}
-    predicted = set(predicted_cases(predictions))
-    foreign = sorted(predicted - {case.id for case in standard})
-    if foreign:
-        raise DataError(
-            f"{len(foreign)} of {len(predicted)} predicted cases are not in cohort "
-            f"{standard.name} ({_some(foreign)}); give the cohort that was predicted"
-        )
-    cases = tuple(case for case in standard if case.id in wanted & predicted)
-    what = "cases" if part == "all" else f"{part} cases"
-    if not cases:
-        raise DataError(
-            f"none of the {len(wanted)} {what} of cohort {standard.name} is predicted in "
-            f"{predictions}; predict them, or choose a part with --split {'|'.join(SPLITS)}|all"
-        )
-    _refuse_seen(cases, head, settings)
-    warnings = []
-    if len(cases) < len(wanted):
-        warnings.append(f"{len(wanted) - len(cases)} of {len(wanted)} {what} are not predicted")
-    trained = head.provenance.split_hash
-    if trained and split.split_hash and trained != split.split_hash:
-        warnings.append(
-            f"run {Path(head.provenance.run).name} was trained on split {trained}, but the cohort "
-            f"now has split {split.split_hash}"
-        )
-    for line in warnings:
-        note(f"warning: {line}")
-    return _Selection(cases, part, split.split_hash, standard.name, tuple(warnings))
-
-
-def _refuse_seen(cases: Iterable[Case], head: Head, settings: Settings) -> None:
-    seen = sorted({case.patient for case in cases} & set(head.trained_on))
-    if seen and not settings.allow_seen:
-        raise SpecError(
-            f"the run learnt from {len(seen)} of the patients to be scored ({_some(seen)}), so the "
-            "numbers would flatter; score the test part, or say --allow-seen"
-        )
-
-
-def _common(mine: _Selection, theirs: _Selection) -> _Selection:
-    ids = {case.id for case in theirs.cases}
-    cases = tuple(case for case in mine.cases if case.id in ids)
-    left = len(mine.cases) + len(theirs.cases) - 2 * len(cases)
-    if not cases:
-        raise DataError("the two folders of predictions have no case in common")
-    warnings = (f"{left} cases predicted by one run only were left out",) if left else ()
-    for line in warnings:
-        note(f"warning: {line}")
-    return replace(mine, cases=cases, warnings=mine.warnings + warnings)
-
-
-def _require_same_classes(head: Head, other: Head) -> None:
-    if head.classes != other.classes:
-        raise DataError(
-            f"expected two runs that predict the same classes, got {', '.join(head.classes)} "
-            f"and {', '.join(other.classes)}"
-        )
-
-
 def _grids(cases: Iterable[Case]) -> list[Geometry]:
     grids = []
     for case in cases:
@@ -239,25 +163,6 @@ def _unit(grids: Iterable[Geometry]) -> Literal["px", "mm"]:
     return "px" if any(grid.spacing is None for grid in grids) else "mm"
 
 
-def _facts(predictions: Path, head: Head, selection: _Selection) -> dict[str, Any]:
-    return {
-        "cohort": selection.cohort,
-        "split": selection.part,
-        "split_hash": selection.split_hash,
-        "predictions": str(predictions),
-        "run": head.provenance.run,
-        "weights_sha256": head.provenance.weights_sha256,
-        "thresholds": list(head.thresholds),
-        "seen": len({case.patient for case in selection.cases} & set(head.trained_on)),
-        "warnings": list(selection.warnings),
-        "version": __version__,
-    }
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
 def _measure(
     folder: Path, head: Head, case: Case, metrics: Sequence[str] | None, options: Options
 ) -> Measured:
@@ -266,7 +171,7 @@ def _measure(
 
 
 def _measured(
-    folder: Path, head: Head, selection: _Selection, settings: Settings, options: Options
+    folder: Path, head: Head, selection: Selection, settings: Settings, options: Options
 ) -> list[Measured]:
     cases = selection.cases
     if settings.workers < 2:

@@ -17,6 +17,7 @@ from inklings import __version__
 from inklings.cases.case import Split
 from inklings.errors import InklingsError, SpecError
 from inklings.fleet import over_cases
+from inklings.inference.bags import predict_bags
 from inklings.inference.dense import predict_array, settings_of
 from inklings.inference.device import best_device
 from inklings.inference.folder import claim, finished, note_output, report_failures
@@ -87,6 +88,9 @@ def predict(
     slides = slides or SlideSettings()
     finder(slides.tissue)
     trained = Run.load(run)
+    if trained.blueprint.task is not None:
+        counts = predict_bags(trained, inputs, out, split=split, threshold=changes.get("threshold"))
+        return Summary(*counts, time.monotonic() - start)
     settings = _changed(settings_of(trained), changes)
     items = gather(inputs, split)
     head = _head(trained, settings, slides)

@@ -1,0 +1,141 @@
+"""How well a model that learnt from bags finds the instances that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.bags.prediction import BagPrediction
+from inklings.errors import DataError
+from inklings.evaluation.intervals import Bootstrap
+from inklings.evaluation.metric import Array, ratio
+from inklings.evaluation.ranking import ap_of_levels, auc, auc_of_levels, auprc, levels
+from inklings.evaluation.table import Row
+
+
+@dataclass(frozen=True)
+class Found:
+    """Instances of the scored bags, pooled.
+
+    Attributes:
+        score: ``(M,)`` what the model says of each.
+        truth: ``(M,)``.
+        bag: ``(M,)`` number of its bag.
+    """
+
+    score: Array
+    truth: NDArray[np.bool_]
+    bag: NDArray[np.intp]
+
+
+def instance_rows(
+    predictions: Sequence[BagPrediction],
+    truths: Mapping[str, NDArray[np.uint8]],
+    classes: tuple[str, ...],
+    weights: Array,
+    bootstrap: Bootstrap,
+) -> Iterator[Row]:
+    """A row for each question, of every class whose channel speaks of it.
+
+    Args:
+        predictions: Of the scored bags.
+        truths: Labels of the instances; bags without are left out.
+        classes: Names.
+        weights: ``(R, bags)`` of the bootstrap.
+        bootstrap: How intervals are taken.
+
+    Raises:
+        DataError: If a bag has another number of instances than its truth.
+    """
+    there = [i for i, p in enumerate(predictions) if p.case in truths]
+    if not there:
+        return
+    chosen = [predictions[i] for i in there]
+    for p in chosen:
+        if len(truths[p.case]) != len(p.instances):
+            raise DataError(
+                f"case {p.case}: expected {len(truths[p.case])} instances, got a prediction of "
+                f"{len(p.instances)}; predict this cohort again"
+            )
+    if chosen[0].instances.shape[1] != len(classes):
+        return  # ordinal channels speak of no class
+    for k, label in enumerate(classes):
+        ways = {"": [p.instances[:, k] for p in chosen]}
+        if all(p.attention is not None for p in chosen):
+            ways["_attention"] = [_of_class(p.attention, k) for p in chosen]
+        truth = [truths[p.case] == k + 1 for p in chosen]
+        for way, scores in ways.items():
+            for name, title, value, drawn in _scores(scores, truth, weights[:, there]):
+                low, high = bootstrap.interval(drawn)
+                said = f"{title}, by attention" if way else title
+                n = len(chosen)
+                yield Row(f"{name}{way}", value, low, high, n, n, "", label, said)
+
+
+def _of_class(attention: NDArray[np.float32] | None, k: int) -> NDArray[np.float32]:
+    assert attention is not None
+    return attention if attention.ndim == 1 else attention[:, k]
+
+
+def _scores(
+    scores: Sequence[NDArray[np.float32]], truth: Sequence[NDArray[np.bool_]], weights: Array
+) -> Iterator[tuple[str, str, float, Array]]:
+    """Name, title, value, resampled values."""
+    pooled = Found(
+        np.concatenate(scores).astype(float),
+        np.concatenate(truth),
+        np.repeat(np.arange(len(scores)), [len(s) for s in scores]),
+    )
+    positive, negative = _levels_of_bags(pooled, len(scores))
+    yield (
+        "instance_auc",
+        "Instance AUC",
+        float(auc(pooled.score, pooled.truth)[0]),
+        auc_of_levels(weights @ positive, weights @ negative),
+    )
+    yield (
+        "instance_ap",
+        "Instance average precision",
+        float(auprc(pooled.score, pooled.truth)[0]),
+        ap_of_levels(weights @ positive, weights @ negative),
+    )
+    for name, title, each in (
+        ("top1", "Highest instance is positive", _top1),
+        ("top_k", "Positives among as many highest", _top_k),
+        ("instance_auc_in_bag", "Instance AUC within a bag", _auc_in_bag),
+    ):
+        values = np.array([each(s, t) for s, t in zip(scores, truth, strict=True)])
+        known = ~np.isnan(values)
+        if known.any():
+            drawn = ratio(weights[:, known] @ values[known], weights[:, known].sum(1))
+            yield name, title, float(values[known].mean()), drawn
+
+
+def _levels_of_bags(found: Found, bags: int) -> tuple[Array, Array]:
+    """Positive and negative instances of each bag at each level, ``(bags, levels)``."""
+    level = levels(found.score)
+    count = int(level.max()) + 1
+    key = found.bag * count + level
+    sides = [
+        np.bincount(key[found.truth == side], minlength=bags * count).reshape(bags, count)
+        for side in (True, False)
+    ]
+    return sides[0].astype(float), sides[1].astype(float)
+
+
+def _top1(score: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+    """Whether the highest instance of a positive bag is positive; NaN for negative bags."""
+    return float(truth[np.argmax(score)]) if truth.any() else np.nan
+
+
+def _top_k(score: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+    """Share of the k highest that are positive, where the bag has k."""
+    k = int(truth.sum())
+    return float(truth[np.argsort(-score, kind="stable")[:k]].mean()) if k else np.nan
+
+
+def _auc_in_bag(score: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+    return float(auc(score.astype(float), truth)[0]) if truth.any() and not truth.all() else np.nan

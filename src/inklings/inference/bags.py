@@ -1,0 +1,192 @@
+"""Predict bags into a folder: the diagnosis, and what each instance has to do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inklings import __version__
+from inklings.bags.evidence import MEANINGS, warning
+from inklings.bags.instances import Instances
+from inklings.bags.prediction import KIND, BagPrediction
+from inklings.bags.store import Span, head, read_coords, spans
+from inklings.bags.task import Task, probabilities
+from inklings.cases.case import Case, Split
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError, InklingsError, SpecError
+from inklings.files import write_json
+from inklings.inference.bag_model import BLOCK, outputs
+from inklings.inference.device import best_device
+from inklings.inference.folder import claim, note_output
+from inklings.inference.run import Run
+from inklings.predictions import Head, Provenance, predicted_cases
+from inklings.progress import track
+from inklings.tensors import Output
+
+_AT_ONCE = 256  # bags that are read together
+
+
+def predict_bags(
+    run: Run,
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    split: Split | None = None,
+    threshold: float | None = None,
+) -> tuple[int, int, dict[str, str]]:
+    """Predict every bag of ``inputs``: cohorts of bags, or files of instances (HDF5).
+
+    Returns:
+        How many were predicted now, how many before, and the reason for each that failed.
+
+    Raises:
+        InklingsError: If an input is unusable, or ``out`` holds other predictions.
+    """
+    cases = _cases(inputs, split)
+    claim(out, _head(run, threshold))
+    assert run.folder is not None
+    note_output(run.folder, out)
+    done = set(predicted_cases(out))
+    todo = [case for case in cases if case.id not in done]
+    run.model.to(best_device())
+    failed: dict[str, str] = {}
+    with_progress = track(range(0, len(todo), _AT_ONCE), "predict")
+    for first in with_progress:
+        failed |= _predict(run, todo[first : first + _AT_ONCE], out)
+    path = out / "failed.json"
+    if failed:
+        write_json(path, failed)
+    else:
+        path.unlink(missing_ok=True)
+    return len(todo) - len(failed), len(cases) - len(todo), failed
+
+
+def predict_instances(run: Run, instances: Instances) -> Iterator[tuple[int, BagPrediction]]:
+    """Number and prediction of every bag, in order; cases have no name yet."""
+    task = cast(Task, run.blueprint.task)
+    for output, chosen, parts in outputs(run.model, instances):
+        alone = _alone(run.model, output, parts)
+        logits = output.logits.double().cpu().numpy()
+        for row, index in enumerate(chosen):
+            count = instances.counts[index]
+            raw = _activated(run, logits[row])
+            yield (
+                index,
+                BagPrediction(
+                    case="",
+                    image=Path(),
+                    probability=probabilities(task, raw),
+                    logits=logits[row],
+                    instances=alone[row],
+                    attention=_row(output.attention, row, count),
+                    contribution=_row(output.contributions, row, count),
+                ),
+            )
+
+
+def _predict(run: Run, cases: Sequence[Case], out: Path) -> dict[str, str]:
+    """Predict and write; a bag that cannot be read fails alone."""
+    failed: dict[str, str] = {}
+    good: list[tuple[Case, tuple[Span, ...]]] = []
+    for case in cases:
+        try:
+            where = spans(case)
+            shapes = {head(span.path).shape for span in where}
+            wanted = tuple(run.blueprint.model.options.get("shape", ()))
+            if wanted and shapes != {wanted}:
+                raise DataError(
+                    f"case {case.id}: expected instances of shape {wanted}, as the run learnt "
+                    f"from, got {', '.join(map(str, shapes))}"
+                )
+            good.append((case, where))
+        except InklingsError as error:
+            failed[case.id] = str(error)
+    if not good:
+        return failed
+    instances = Instances([where for _, where in good], budget=2**30)
+    for index, said in predict_instances(run, instances):
+        case, where = good[index]
+        BagPrediction(
+            case.id,
+            where[0].path,
+            said.probability,
+            said.logits,
+            said.instances,
+            said.attention,
+            said.contribution,
+            _coords(where),
+        ).write(out)
+    return failed
+
+
+def _cases(inputs: Sequence[Path], split: Split | None) -> list[Case]:
+    found: list[Case] = []
+    for path in inputs:
+        if (path / "cohort.yaml").is_file():
+            cohort = Cohort.read(path)
+            if split is not None and not cohort.is_split:
+                raise SpecError(f"--split {split}: {path} is not split yet; run 'inklings split'")
+            found += cohort.cases if split is None else cohort.part(split)
+        elif path.suffix.lower() in (".h5", ".hdf5") and path.is_file():
+            found.append(Case(path.stem, path.stem, {"features": path.resolve()}))
+        else:
+            raise DataError(f"expected a cohort of bags or a file of instances (.h5) at {path}")
+    if not found:
+        raise DataError("expected bags to predict, got none")
+    return found
+
+
+def _head(run: Run, threshold: float | None) -> Head:
+    evidence = str(getattr(run.model, "evidence", "score"))
+    thresholds = run.thresholds if threshold is None else (threshold,) * len(run.classes)
+    return Head(
+        classes=run.classes,
+        thresholds=thresholds,
+        provenance=Provenance(
+            run=str(run.folder),
+            weights_sha256=run.weights_sha256,
+            split_hash=run.record.split_hash,
+            version=__version__,
+        ),
+        trained_on=run.record.trained_on,
+        settings={
+            "kind": KIND,
+            "task": run.blueprint.task,
+            "channels": list(run.blueprint.channels),
+            "evidence": MEANINGS[evidence],
+            "warning": warning(evidence),
+        },
+    )
+
+
+def _activated(run: Run, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    if run.blueprint.activation == "softmax":
+        shifted = np.exp(logits - logits.max())
+        return shifted / shifted.sum()
+    return 1 / (1 + np.exp(-logits))
+
+
+def _alone(model: Any, output: Output, parts: Sequence[Tensor]) -> list[NDArray[np.float32]]:
+    """Logits of every instance of each bag, were it a bag of its own."""
+    if output.instances is not None:
+        rows = output.instances.float().cpu().numpy()
+        return [rows[i, : len(part)] for i, part in enumerate(parts)]
+    with torch.inference_mode():
+        found = [torch.cat([model.alone(p) for p in part.split(BLOCK)]) for part in parts]
+    return [one.float().cpu().numpy() for one in found]
+
+
+def _row(values: Tensor | None, row: int, count: int) -> NDArray[np.float32] | None:
+    return None if values is None else values[row, :count].float().cpu().numpy()
+
+
+def _coords(where: tuple[Span, ...]) -> NDArray[np.int64] | None:
+    if len(where) != 1:
+        return None  # slides of one patient have no common plane
+    return read_coords(where[0])
