@@ -130,9 +130,11 @@ def mask_region(path: Path, geometry: Geometry, region: Region) -> Mask:
     ]
     out = np.zeros(region.size, opened.dtype)
     if all(a < b for a, b in inside):
+        height, width = opened.shape
+        factor = factor_between((height, width), (geometry.shape[0], geometry.shape[1]))
         rows, columns = (
-            np.minimum(((np.arange(a, b) + 0.5) * m / n).astype(np.intp), m - 1)
-            for (a, b), m, n in zip(inside, opened.shape, geometry.shape, strict=True)
+            np.minimum(((np.arange(a, b) + 0.5) * f).astype(np.intp), m - 1)
+            for (a, b), m, f in zip(inside, opened.shape, factor, strict=True)
         )
         to = tuple(slice(a - s, b - s) for (a, b), s in zip(inside, region.start, strict=True))
         out[to] = opened[rows][:, columns]

@@ -20,9 +20,8 @@ def coordinates(shape: tuple[int, int]) -> NDArray[np.float32]:
 def resized(finest: tuple[int, int], shape: tuple[int, int]) -> NDArray[np.float32]:
     """`coordinates` of level 0 at the centres of a level of any other size."""
     places = coordinates(shape)
-    ratio = np.array(finest, np.float32) / np.array(shape, np.float32)
-    level: NDArray[np.float32] = (places + np.float32(0.5)) * ratio - np.float32(0.5)
-    return level
+    ratio = np.divide(finest, shape)
+    return ((places + 0.5) * ratio - 0.5).astype(np.float32)
 
 
 def halved(array: NDArray[Any], factor: int) -> NDArray[Any]:
