@@ -5,6 +5,7 @@ from __future__ import annotations
 from inklings.registry import Registry
 from inklings.sampling.augment import Augment
 from inklings.sampling.intensity import Intensity
+from inklings.sampling.stains import Normaliser
 from inklings.sampling.tissue import TissueMethod
 
 INTENSITIES: Registry[Intensity] = Registry(
@@ -27,6 +28,7 @@ AUGMENTS: Registry[Augment] = Registry(
         "invert": "inklings.sampling.augment:Invert",
         "noise": "inklings.sampling.augment:Noise",
         "quarter_turns": "inklings.sampling.augment:QuarterTurns",
+        "stain_jitter": "inklings.sampling.stains:StainJitter",
     },
 )
 
@@ -37,5 +39,13 @@ TISSUE: Registry[TissueMethod] = Registry(
         "saturation": "inklings.sampling.tissue:Saturation",
         "stained": "inklings.sampling.tissue:Stained",
         "white": "inklings.sampling.tissue:White",
+    },
+)
+
+NORMALISERS: Registry[Normaliser] = Registry(
+    "stain normalisation",
+    {
+        "macenko": "inklings.sampling.stains:Macenko",
+        "reinhard": "inklings.sampling.stains:Reinhard",
     },
 )

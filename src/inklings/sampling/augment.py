@@ -27,7 +27,8 @@ class Augment(Protocol):
 
 
 def _moved(sample: Sample, move: Any) -> Sample:
-    return Sample(move(sample.inputs), move(sample.value), move(sample.known), move(sample.valid))
+    planes = (sample.inputs, sample.value, sample.known, sample.valid)
+    return Sample(*map(move, planes), scale=sample.scale)
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,7 @@ def warp(sample: Sample, angle: float, factor: float) -> Sample:
         sample.value.reshape(len(sample.value), -1).take(nearest, axis=1),
         sample.known.ravel().take(nearest),
         sample.valid.ravel().take(nearest),
+        sample.scale,
     )
 
 

@@ -26,12 +26,14 @@ class Sample:
         value: ``(K, H, W)`` uint8 quantised probabilities.
         known: ``(H, W)``, True where ``value`` is a fact.
         valid: ``(H, W)``, False on padding.
+        scale: Centre and width by which ``inputs`` were normalised; None where that is forgotten.
     """
 
     inputs: NDArray[np.float32]
     value: NDArray[np.uint8]
     known: NDArray[np.bool_]
     valid: NDArray[np.bool_]
+    scale: Scale | None = None
 
 
 def anywhere(shape: Sequence[int], size: int, rng: Generator) -> Region:
@@ -81,6 +83,7 @@ def cut(
         value[(slice(None), *box)],
         known[box],
         np.ones(known[box].shape, np.bool_),
+        scale,
     )
     return _padded(sample, region.size)
 
@@ -94,6 +97,7 @@ def _padded(sample: Sample, size: tuple[int, ...]) -> Sample:
         np.pad(sample.value, ((0, 0), *pad)),
         np.pad(sample.known, pad),
         np.pad(sample.valid, pad),
+        sample.scale,
     )
 
 
