@@ -27,8 +27,13 @@ class Augment(Protocol):
 
 
 def _moved(sample: Sample, move: Any) -> Sample:
-    planes = (sample.inputs, sample.value, sample.known, sample.valid)
-    return Sample(*map(move, planes), scale=sample.scale)
+    return replace(
+        sample,
+        inputs=move(sample.inputs),
+        value=move(sample.value),
+        known=move(sample.known),
+        valid=move(sample.valid),
+    )
 
 
 @dataclass(frozen=True)

@@ -173,12 +173,12 @@ class Reinhard:
         matched = (lab - own[0]) / np.maximum(own[1], 1e-3) * self.deviation + self.mean
         # Between tissue and glass the change fades out, so that no seam is drawn around cells.
         fade = np.clip((self.glass + 4 - lab[..., :1]) / 8, 0, 1)
-        mixed = lab2rgb(lab + fade * (matched - lab)) * 255  # type: ignore[no-untyped-call]
+        mixed = lab2rgb(lab + fade * (matched - lab)) * 255
         return np.ascontiguousarray(np.moveaxis(_eight_bits(mixed), -1, 0))
 
 
 def _lab(rgb: Rgb) -> NDArray[np.float64]:
-    lab: NDArray[np.float64] = rgb2lab(np.moveaxis(rgb, 0, -1))  # type: ignore[no-untyped-call]
+    lab: NDArray[np.float64] = rgb2lab(np.moveaxis(rgb, 0, -1))
     return lab
 
 
