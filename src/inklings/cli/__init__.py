@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "Cohorts": ("import", "check", "split", "show"),
     "Weak labels": ("weaken", "prior", "study"),
     "Slides": ("tile",),
-    "Models": ("train", "predict"),
+    "Models": ("train", "crossval", "predict"),
     "Results": ("evaluate", "report", "export"),
     "Start here": ("demo", "doctor"),
 }

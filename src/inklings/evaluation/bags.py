@@ -65,7 +65,9 @@ def evaluate_bags(
         truths = instance_truth(cohort)
         rows += instance_rows(said, truths, head.classes, weights, settings.bootstrap)
     table = Table(
-        tuple(rows), _cases(chosen.cases, answers), _facts(predictions, head, chosen, rows)
+        tuple(rows),
+        _cases(chosen.cases, answers),
+        _facts(predictions, head, chosen, rows, settings.bootstrap.resamples),
     )
     if against and other:
         theirs = [BagPrediction.read(against, case.id) for case in chosen.cases]
@@ -169,11 +171,19 @@ def _word(value: NDArray[Any]) -> Any:
     return " ".join("?" if np.isnan(v) else str(int(v)) for v in value.astype(float))
 
 
-def _facts(predictions: Path, head: Head, chosen: Selection, rows: Sequence[Row]) -> dict[str, Any]:
+def _facts(
+    predictions: Path, head: Head, chosen: Selection, rows: Sequence[Row], resamples: int
+) -> dict[str, Any]:
     facts = facts_of(predictions, head, chosen)
     patients = len({case.patient for case in chosen.cases})
     notes = [*facts["warnings"], *evidence_notes(head.settings, rows)]
-    return {**facts, "cases": len(chosen.cases), "patients": patients, "warnings": notes}
+    return {
+        **facts,
+        "resamples": resamples,
+        "cases": len(chosen.cases),
+        "patients": patients,
+        "warnings": notes,
+    }
 
 
 def evidence_notes(settings: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:

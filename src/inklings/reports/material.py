@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.bags.prediction import is_of_bags
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, InklingsError
+from inklings.evaluation.bags import evaluate_bags
 from inklings.evaluation.folders import evaluate
 from inklings.evaluation.table import Table
 from inklings.evaluation.truth import truth
@@ -122,7 +124,7 @@ def _evaluation(
         head = Head.read(predictions)
         if _is_current(predictions):
             return head, Table.read(predictions)
-        table = evaluate(predictions, cohort)
+        table = (evaluate_bags if is_of_bags(head) else evaluate)(predictions, cohort)
         table.write(predictions)
         return head, table
     except InklingsError as error:

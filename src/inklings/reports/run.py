@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from inklings.files import write_text
-from inklings.reports import sections
+from inklings.reports import bag_sections, sections
 from inklings.reports.html import render
 from inklings.reports.material import Material, gather
 
@@ -27,12 +27,48 @@ def run_report(run: Path, predictions: Path | None = None, out: Path | None = No
         DataError: If ``run`` is no run folder.
     """
     path = out or run / "report.html"
-    write_text(path, render("run.html", **contents(gather(run, predictions))))
+    material = gather(run, predictions)
+    shown = bag_contents if bag_sections.is_about_bags(material) else contents
+    write_text(path, render("run.html", **shown(material)))
     return path
 
 
 def contents(material: Material) -> dict[str, Any]:
     """All that the template shows."""
+    return {
+        **_common(material),
+        "headlines": sections.headlines(material.table),
+        "results": sections.results(material.table) if material.table else None,
+        "cases": sections.cases(material),
+        "cohort": sections.cohort(material),
+        "labels": sections.labels(material),
+        "training": sections.training(material),
+        "origin": sections.origin(material),
+        "bags": None,
+        "kind": "Segmentation report",
+    }
+
+
+def bag_contents(material: Material) -> dict[str, Any]:
+    """The same for a run on bags."""
+    table = material.table
+    results = sections.results(table) if table else None
+    return {
+        **_common(material),
+        "headlines": bag_sections.headlines(table),
+        "results": {**results, "groups": bag_sections.groups(table)} if table and results else None,
+        "cases": None,
+        "cohort": bag_sections.cohort(material),
+        "labels": None,
+        "bags": bag_sections.pictures(material),
+        "training": sections.training(material),
+        "origin": sections.origin(material),
+        "kind": "Report of a diagnosis from bags",
+    }
+
+
+def _common(material: Material) -> dict[str, Any]:
+    """What every report begins with."""
     model = material.experiment.get("model", {})
     loss = material.experiment.get("loss", {})
     return {
@@ -45,13 +81,6 @@ def contents(material: Material) -> dict[str, Any]:
             *(material.record.get("warnings") or ()),
             *(material.table.head.get("warnings", ()) if material.table else ()),
         ],
-        "headlines": sections.headlines(material.table),
-        "results": sections.results(material.table) if material.table else None,
-        "cases": sections.cases(material),
-        "cohort": sections.cohort(material),
-        "labels": sections.labels(material),
-        "training": sections.training(material),
-        "origin": sections.origin(material),
     }
 
 

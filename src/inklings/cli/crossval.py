@@ -1,0 +1,38 @@
+"""``inklings crossval``: repeated stratified cross-validation by patient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def crossval(
+    experiment: Annotated[Path, typer.Argument(help="An experiment on bags, a YAML file.")],
+    out: Annotated[Path, typer.Option(help="Folder; folds that are there are not done again.")],
+    folds: Annotated[int, typer.Option(min=2, help="Of each repeat.")] = 10,
+    repeats: Annotated[int, typer.Option(min=1, help="Shuffles.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Of the shuffles and the trainings.")] = 0,
+    val: Annotated[
+        float,
+        typer.Option(min=0, max=0.5, help="Share held out to choose the threshold; 0 keeps 0.5."),
+    ] = 0.0,
+    members: Annotated[
+        int, typer.Option(min=1, help="Trainings a fold whose probabilities are averaged.")
+    ] = 1,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Replace one value: training.steps=100; may be repeated."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Train and test on every fold; patients stay together, classes in proportion."""
+    from inklings.pipelines.cross_validation import Plan, cross_validate, lines
+    from inklings.spec import Experiment
+
+    spec = Experiment.load(experiment, changes or [])
+    plan = Plan(folds, repeats, seed, val, members)
+    for line in lines(cross_validate(spec, out, plan, workers)):
+        typer.echo(line)
+    typer.echo(f"{folds} folds, {repeats} times -> {out / 'scores.json'}")

@@ -1,0 +1,233 @@
+"""Repeated stratified cross-validation of a bag experiment, by patient, resumable fold by fold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from inklings import progress
+from inklings.bags.task import Task, decide, presence, target, task_of
+from inklings.cases.cohort import Cohort
+from inklings.cases.folds import Fold, folds
+from inklings.errors import DataError, SpecError
+from inklings.evaluation.bag_metrics import Answers, metrics_of
+from inklings.evaluation.bags import case_weights
+from inklings.evaluation.intervals import BOOTSTRAP
+from inklings.files import read_yaml, write_json, write_yaml
+from inklings.inference.bags import predict_instances
+from inklings.inference.run import Record, Run
+from inklings.spec import Experiment
+from inklings.training.bag_examples import gather_bags
+from inklings.training.components import require_known
+from inklings.training.learn_bags import learn_bags, takes_bags
+
+HEAD = "crossval.yaml"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How often what is divided.
+
+    Attributes:
+        folds: Of a repeat.
+        repeats: Shuffles.
+        seed: Of the shuffles; the training of fold f of repeat r has a seed of its own.
+        val: Share held out of each training part to choose the threshold; 0 keeps one half.
+        members: Trainings a fold, of other seeds, whose probabilities are averaged.
+    """
+
+    folds: int = 10
+    repeats: int = 10
+    seed: int = 0
+    val: float = 0.0
+    members: int = 1
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric over the repeats.
+
+    Attributes:
+        name: Of the metric.
+        label: Class.
+        mean: Over repeats, each pooling the predictions of all its folds.
+        deviation: Standard deviation over repeats.
+        low: 95 % interval over patients, of the mean over repeats.
+        high: Its upper end.
+        of_folds: Mean over the single folds, as papers print it.
+    """
+
+    name: str
+    label: str
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    of_folds: float
+
+
+def cross_validate(
+    experiment: Experiment, out: Path, plan: Plan | None = None, workers: int = 1
+) -> list[Score]:
+    """Train and test on every fold; what is done in ``out`` is not done again.
+
+    Args:
+        experiment: One that takes bags; its cohort's splits are not looked at.
+        out: Folder for one file a fold, and the result.
+        plan: How often.
+        workers: Processes.
+
+    Raises:
+        SpecError: If the experiment takes no bags, or ``out`` belongs to another one.
+    """
+    plan = plan or Plan()
+    require_known(experiment)
+    if not takes_bags(experiment):
+        raise SpecError(
+            f"expected an experiment on bags (model: bags), got model {experiment.model.name}"
+        )
+    _claim(experiment, out, plan)
+    cohort = Cohort.read(experiment.cohort)
+    todo = [
+        (r, f)
+        for r in range(plan.repeats)
+        for f in range(plan.folds)
+        if not _path(out, r, f).is_file()
+    ]
+    if workers > 1:
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            jobs = [pool.submit(_fold, experiment, out, plan, *where) for where in todo]
+            for job in progress.track(as_completed(jobs), "cross-validation", len(jobs)):
+                job.result()
+    else:
+        for where in progress.track(todo, "cross-validation"):
+            _fold(experiment, out, plan, *where)
+    scores = summarise(cohort, experiment, out, plan)
+    write_json(out / "scores.json", [asdict(score) for score in scores])
+    return scores
+
+
+def summarise(cohort: Cohort, experiment: Experiment, out: Path, plan: Plan) -> list[Score]:
+    """The metrics of all folds that `cross_validate` has written."""
+    task = task_of(cohort, experiment.bags.task)
+    repeats = [_read(cohort, task, out, plan, repeat) for repeat in range(plan.repeats)]
+    names = [case.patient for case in cohort.cases if _labelled(case, cohort, task)]
+    weights = case_weights(names, BOOTSTRAP)
+    one = np.ones((1, len(names)))
+    scores = []
+    for metric in metrics_of(task, cohort.classes):
+        values = np.array([metric.value(answers, one)[0] for answers, _ in repeats])
+        drawn = np.mean([metric.value(answers, weights) for answers, _ in repeats], axis=0)
+        low, high = BOOTSTRAP.interval(drawn)
+        single = [
+            metric.value(answers, (fold == f).astype(float)[None])[0]
+            for answers, fold in repeats
+            for f in range(plan.folds)
+        ]
+        spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+        scores.append(
+            Score(
+                metric.name,
+                metric.label,
+                float(values.mean()),
+                spread,
+                low,
+                high,
+                float(np.nanmean(single)),
+            )
+        )
+    return scores
+
+
+def _labelled(case: Any, cohort: Cohort, task: Task) -> bool:
+    return bool(target(case, cohort.classes, task)[1].any())
+
+
+def _read(
+    cohort: Cohort, task: Task, out: Path, plan: Plan, repeat: int
+) -> tuple[Answers, np.ndarray[Any, np.dtype[np.int64]]]:
+    """Answers for every case, and the fold that it was tested in."""
+    said: dict[str, tuple[list[float], list[float], int]] = {}
+    for number in range(plan.folds):
+        record = json.loads(_path(out, repeat, number).read_text(encoding="utf-8"))
+        for case, p in record["cases"].items():
+            said[case] = (p, record["thresholds"], number)
+    cases = [case for case in cohort.cases if _labelled(case, cohort, task)]
+    probability = np.array([said[case.id][0] for case in cases])
+    decided = np.concatenate(
+        [decide(task, probability[i : i + 1], said[c.id][1]) for i, c in enumerate(cases)]
+    )
+    truth = np.stack([presence(case, cohort.classes) for case in cases])
+    if task not in ("binary", "multilabel"):
+        truth = truth.argmax(1).astype(float)
+    return Answers(probability, decided, truth), np.array([said[c.id][2] for c in cases])
+
+
+def _fold(experiment: Experiment, out: Path, plan: Plan, repeat: int, number: int) -> None:
+    """Train on a fold and write what is said of the cases that it leaves out."""
+    torch.set_num_threads(1)
+    progress.silence(True)
+    cohort = Cohort.read(experiment.cohort)
+    task = task_of(cohort, experiment.bags.task)
+    fold = _find(cohort, task, plan, repeat, number)
+    classes = cohort.classes
+    train = gather_bags(fold.cohort.part("train"), classes, task)
+    held = fold.cohort.part("val")
+    val = gather_bags(held, classes, task) if held else None
+    test = gather_bags(fold.cohort.part("test"), classes, task)
+    said, thresholds = [], []
+    for member in range(plan.members):
+        seed = int(np.random.default_rng([plan.seed, repeat, number, member]).integers(2**31))
+        training = experiment.training.model_copy(update={"seed": seed, "loggers": ()})
+        spec = experiment.model_copy(update={"training": training})
+        trained = learn_bags(spec, train, val, classes=classes, task=task)
+        run = Run(trained.model, trained.blueprint, Record(trained.thresholds), spec)
+        said.append([p.probability for _, p in predict_instances(run, test.instances)])
+        thresholds.append(trained.thresholds)
+    mean = np.mean(said, axis=0)
+    write_json(
+        _path(out, repeat, number),
+        {
+            "thresholds": np.mean(thresholds, axis=0).tolist(),
+            "cases": {case: p.tolist() for case, p in zip(test.ids, mean, strict=True)},
+        },
+    )
+
+
+def _find(cohort: Cohort, task: Task, plan: Plan, repeat: int, number: int) -> Fold:
+    stratum = {
+        case.id: "".join(str(int(v)) for v in target(case, cohort.classes, task)[0])
+        for case in cohort
+    }
+    every = folds(cohort, stratum, plan.folds, repeat + 1, plan.seed, plan.val)
+    return next(f for f in every if (f.repeat, f.number) == (repeat, number))
+
+
+def _claim(experiment: Experiment, out: Path, plan: Plan) -> None:
+    mine = {"plan": asdict(plan), "experiment": experiment.model_dump(mode="json")}
+    path = out / HEAD
+    if path.is_file() and read_yaml(path, "a cross-validation") != mine:
+        raise DataError(f"{out} holds another cross-validation; choose another --out")
+    write_yaml(path, mine)
+
+
+def _path(out: Path, repeat: int, number: int) -> Path:
+    return out / "folds" / f"{repeat:02d}-{number:02d}.json"
+
+
+def lines(scores: Sequence[Score]) -> list[str]:
+    """The scores for people."""
+    head = f"{'':30} pooled   sd of repeats   95 % interval     mean of folds"
+    return [head] + [
+        f"{s.label + ': ' + s.name:30} {s.mean:6.4f}   {s.deviation:6.4f}          "
+        f"{s.low:.3f} to {s.high:.3f}    {s.of_folds:6.4f}"
+        for s in scores
+    ]

@@ -1,0 +1,106 @@
+"""What the report of a run on bags holds, in place of the sections about images."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from inklings.bags.prediction import is_of_bags
+from inklings.bags.store import is_bag, spans
+from inklings.cases.case import SPLITS
+from inklings.errors import InklingsError
+from inklings.evaluation.table import Table
+from inklings.reports.bag_pictures import bag_figure, shown_bags
+from inklings.reports.figures import PRINTED
+from inklings.reports.material import Material
+
+HEADLINES = (
+    ("auc", "AUC", "of the bags"),
+    ("qwk", "Weighted kappa", "quadratic"),
+    ("accuracy", "Accuracy", "at the threshold of the run"),
+    ("instance_auc", "Instance AUC", "never trained on"),
+    ("top1", "Found", "highest instance is positive"),
+)
+GROUPS = (
+    ("Diagnosis", ("accuracy", "balanced_accuracy", "auc", "auprc", "sensitivity", "specificity")),
+    ("Agreement", ("f1", "kappa", "qwk", "mae")),
+    ("Probability", ("ece", "brier")),
+)
+
+
+def is_about_bags(material: Material) -> bool:
+    """Whether a run learnt from bags."""
+    if material.head is not None:
+        return is_of_bags(material.head)
+    cohort = material.cohort
+    return cohort is not None and len(cohort) > 0 and is_bag(cohort.cases[0])
+
+
+def headlines(table: Table | None) -> list[dict[str, Any]]:
+    """The few numbers that say most."""
+    found = [] if table is None else [h for h in HEADLINES if h[0] in table]
+    return [{"row": table[n], "title": t, "note": note} for n, t, note in found if table]
+
+
+def groups(table: Table) -> list[tuple[str, list[Any]]]:
+    """Rows by what they are about; all of the rest is about instances."""
+    known = {name for _, names in GROUPS for name in names}
+    found = [(title, [r for r in table if r.metric in names]) for title, names in GROUPS]
+    found.append(("Instances, which no training has seen labels of", [
+        row for row in table if row.metric not in known
+    ]))  # fmt: skip
+    return [(title, rows) for title, rows in found if rows]
+
+
+def cohort(material: Material) -> dict[str, Any] | None:
+    """Who is in which part, and how large the bags are."""
+    there = material.cohort
+    if there is None:
+        return None
+    sizes = [sum(map(len, spans(case))) for case in there]
+    parts = []
+    for split in (*SPLITS, None):
+        inside = [case for case in there if case.split == split]
+        if inside:
+            patients = len({case.patient for case in inside})
+            parts.append(
+                {"split": split or "without a split", "cases": len(inside), "patients": patients}
+            )
+    low, middle, high = np.quantile(sizes, [0, 0.5, 1])
+    facts = {k: v for k, v in there.facts.items() if isinstance(v, str | int | float)}
+    return {
+        "name": there.name,
+        "classes": there.classes,
+        "parts": [{**part, "groups": {}} for part in parts],
+        "groups": [],
+        "cases": len(there),
+        "patients": len({case.patient for case in there}),
+        "facts": {"instances a bag": f"{low:.0f} to {high:.0f}, median {middle:.0f}", **facts},
+        "split_hash": there.split_hash,
+        "figure": "",
+    }
+
+
+def pictures(material: Material) -> Markup | None:
+    """Bags with their instances sorted, as an embedded picture."""
+    if material.predictions is None or material.cohort is None:
+        return None
+    try:
+        shown = shown_bags(material.predictions, material.cohort_folder)
+    except InklingsError:
+        return None
+    if not shown or material.head is None:
+        return None
+    settings = material.head.settings
+    legend = str(settings.get("warning") or settings.get("evidence") or "")
+    data = io.BytesIO()
+    bag_figure(shown, legend).savefig(data, dpi=110, facecolor=PRINTED.card, format="png")
+    text = base64.b64encode(data.getvalue()).decode("ascii")
+    return Markup(
+        '<img style="max-width:100%" alt="Bags with their instances sorted" '
+        'src="data:image/png;base64,{}">'
+    ).format(text)
