@@ -1,7 +1,8 @@
 """What a model said about the cases, and where that came from; no torch needed to read it.
 
 A folder of predictions holds ``predictions.yaml`` (`Head`: classes, thresholds, provenance) and
-``cases/<id>.npz``, one file a case, written atomically: a file that is there is complete.
+``cases/<id>.npz``, one file a case, written atomically: a file that is there is complete. A slide
+has a folder ``cases/<id>/`` instead (`inklings.heatmaps.record`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from numpy.typing import NDArray
 
 from inklings.errors import DataError
 from inklings.files import read_yaml, write_json, write_yaml, written
+
+
+SLIDE_RECORD = "slide.json"
+"""What the folder of a slide holds once it is complete."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +129,15 @@ class Prediction:
 
 
 def predicted_cases(folder: Path) -> Iterator[str]:
-    """Identifiers of the cases predicted in ``folder``, sorted."""
-    return iter(sorted(path.stem for path in (folder / "cases").glob("[!.]*.npz")))
+    """Identifiers of the cases predicted in ``folder``, slides included, sorted."""
+    pictures = {path.stem for path in (folder / "cases").glob("[!.]*.npz")}
+    return iter(sorted(pictures | set(predicted_slides(folder))))
+
+
+def predicted_slides(folder: Path) -> Iterator[str]:
+    """Identifiers of the slides predicted in ``folder``, sorted."""
+    records = (folder / "cases").glob(f"[!.]*/{SLIDE_RECORD}")
+    return iter(sorted(path.parent.name for path in records))
 
 
 def remember(run: Path, folder: Path) -> None:

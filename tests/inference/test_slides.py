@@ -8,11 +8,12 @@ from PIL import Image as Pillow
 
 from inklings.errors import GeometryError, ReaderError, SpecError
 from inklings.geometry import Geometry, Region
-from inklings.heatmaps.record import SlidePrediction, predicted_slides
+from inklings.heatmaps.record import SlidePrediction
 from inklings.inference.dense import predict_array
 from inklings.inference.run import Run
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import Job, everywhere, predict_slide
+from inklings.predictions import predicted_slides
 from inklings.readers.array import ArrayImage
 from inklings.spec import Component, Inference
 from inklings.testing.runs import untrained_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -95,18 +95,26 @@ def _hidden(opinion: Segmentation, known: NDArray[np.bool_]) -> Segmentation:
     )
 
 
-def once(
-    function: Callable[Concatenate[Pair, P], T],
-) -> Callable[Concatenate[Pair, P], T]:
-    """Remember ``function(pair, ...)`` while the pair lives, since several metrics ask the same."""
-    memo: WeakKeyDictionary[Pair, dict[Any, T]] = WeakKeyDictionary()
+class Remembered(Generic[P, T]):
+    """A function of a pair that answers once while the pair lives."""
 
-    @functools.wraps(function)
-    def remembered(pair: Pair, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        answers = memo.setdefault(pair, {})
+    def __init__(self, function: Callable[Concatenate[Pair, P], T]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._memo: WeakKeyDictionary[Pair, dict[Any, T]] = WeakKeyDictionary()
+
+    def __call__(self, pair: Pair, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        answers = self._memo.setdefault(pair, {})
         key = (args, tuple(sorted(kwargs.items())))
         if key not in answers:
-            answers[key] = function(pair, *args, **kwargs)
+            answers[key] = self._function(pair, *args, **kwargs)
         return answers[key]
 
-    return remembered
+    def put(self, answer: T, pair: Pair, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Say what the answer is, for a pair that was too large to be held and came in parts."""
+        self._memo.setdefault(pair, {})[args, tuple(sorted(kwargs.items()))] = answer
+
+
+def once(function: Callable[Concatenate[Pair, P], T]) -> Remembered[P, T]:
+    """Remember ``function(pair, ...)`` while the pair lives, since several metrics ask the same."""
+    return Remembered(function)

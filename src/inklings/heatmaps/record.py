@@ -16,7 +16,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -25,8 +25,9 @@ from inklings.errors import DataError
 from inklings.files import read_yaml, write_json, write_text
 from inklings.geometry import Geometry
 from inklings.heatmaps.tiled import Map
+from inklings.predictions import SLIDE_RECORD
 
-RECORD = "slide.json"
+RECORD = SLIDE_RECORD
 HEATMAP = "heatmap.ome.tif"
 CLASSES = "classes.ome.tif"
 OUTLINES = "outlines.geojson"
@@ -142,11 +143,6 @@ class SlidePrediction:
 def folder_of(folder: Path, case: str) -> Path:
     """Where the files of a case lie in a folder of predictions."""
     return folder / "cases" / case
-
-
-def predicted_slides(folder: Path) -> Iterator[str]:
-    """Identifiers of the slides predicted in ``folder``, sorted."""
-    return iter(sorted(path.parent.name for path in (folder / "cases").glob(f"[!.]*/{RECORD}")))
 
 
 def scaled(

@@ -160,4 +160,5 @@ class Sink:
     @property
     def preview(self) -> NDArray[np.uint8]:
         """The coarsest level of the map of classes, ``(h, w)``; after `finish`."""
-        return self._codes.preview[0]
+        plane: NDArray[np.uint8] = self._codes.preview[0]
+        return plane

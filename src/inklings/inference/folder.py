@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 import zipfile
 from collections.abc import Sequence
@@ -12,10 +11,9 @@ import numpy as np
 
 from inklings.errors import SpecError
 from inklings.files import read_yaml, write_json
-from inklings.heatmaps.record import predicted_slides
 from inklings.inference.items import Item
 from inklings.inference.slide_folder import clear_abandoned, slide_image
-from inklings.predictions import Head, predicted_cases, remember
+from inklings.predictions import Head, predicted_cases, predicted_slides, remember
 from inklings.progress import note
 
 _ABANDONED_SECONDS = 600  # age at which a temporary file belongs to nobody any more
@@ -27,8 +25,7 @@ def claim(out: Path, head: Head) -> None:
     Raises:
         SpecError: If it holds the predictions of other weights or settings.
     """
-    predicted = itertools.chain(predicted_cases(out), predicted_slides(out))
-    if (out / "predictions.yaml").exists() and any(predicted):
+    if (out / "predictions.yaml").exists() and any(predicted_cases(out)):
         there = Head.read(out)
         if there.provenance.weights_sha256 != head.provenance.weights_sha256:
             raise SpecError(
@@ -54,10 +51,10 @@ def finished(items: Sequence[Item], out: Path) -> set[str]:
     Raises:
         SpecError: If one was made from a file of another name, so is not that of this image.
     """
-    pictures, slides = set(predicted_cases(out)), set(predicted_slides(out))
+    there, slides = set(predicted_cases(out)), set(predicted_slides(out))
     done = set()
     for item in items:
-        if item.case not in pictures | slides:
+        if item.case not in there:
             continue
         slide = item.case in slides
         image = slide_image(out, item.case) if slide else _image_of(case_file(out, item.case))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from inklings.errors import SpecError
 from inklings.files import write_text
-from inklings.heatmaps.record import SlidePrediction, predicted_slides, table
+from inklings.heatmaps.record import SlidePrediction, table
 from inklings.inference.device import best_device
 from inklings.inference.items import SLIDES, Item
 from inklings.inference.pictures import Pictures, read_item
@@ -23,6 +23,7 @@ from inklings.inference.slide_folder import slide_written
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import FindTissue, Job, everywhere, predict_slide, widened
 from inklings.machine import cores
+from inklings.predictions import predicted_slides
 from inklings.readers import open_image
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
