@@ -22,7 +22,7 @@ from inklings.errors import InklingsError
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Cohorts": ("import", "check", "split", "show"),
     "Weak labels": ("weaken", "prior", "study"),
-    "Slides": ("tile",),
+    "Slides": ("tile", "embed"),
     "Models": ("train", "crossval", "predict"),
     "Results": ("evaluate", "report", "export"),
     "Start here": ("demo", "doctor"),

@@ -17,8 +17,20 @@ def demo(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Of each training; fewer are quicker and worse.")
     ] = None,
+    slides: Annotated[
+        bool, typer.Option("--slides", help="Whole slides: tiles, tumour maps, weak outlines.")
+    ] = False,
+    bags: Annotated[
+        bool, typer.Option("--bags", help="Bags of digits: one label a bag, the digit is found.")
+    ] = False,
 ) -> None:
     """Run everything once on generated tissue: no download, five minutes on two cores."""
+    if bags:
+        _bags(out, seed, steps)
+        return
+    if slides:
+        _slides(out, seed, steps)
+        return
     from inklings.pipelines.demo import Plan, table
     from inklings.pipelines.demo import demo as run
 
@@ -27,6 +39,26 @@ def demo(
     for line in table(results):
         typer.echo(line)
     typer.echo(f"\nreport -> {out / 'report.html'}, and one for each run in {out / 'runs'}")
+
+
+def _bags(out: Path, seed: int, steps: int | None) -> None:
+    from inklings.pipelines.demo_bags import PICTURE, Plan, demo_bags, summary
+
+    table = demo_bags(out, Plan(seed=seed, steps=steps or Plan.steps), _command)
+    typer.echo("")
+    for line in summary(table):
+        typer.echo(line)
+    typer.echo(f"\nbags with the digit found -> {out / PICTURE}, {out / 'run' / 'report.html'}")
+
+
+def _slides(out: Path, seed: int, steps: int | None) -> None:
+    from inklings.pipelines.demo_slides import Plan, demo_slides, table
+
+    results = demo_slides(out, Plan(seed=seed, steps=steps), _command)
+    typer.echo("")
+    for line in table(results):
+        typer.echo(line)
+    typer.echo(f"\nmaps -> {out / 'predictions'}, a report for each run in {out / 'runs'}")
 
 
 def _command(*words: object) -> None:

@@ -135,3 +135,11 @@ def pooled(name: str, in_channels: int, weights: str | None) -> nn.Module:
         own = model.state_dict()
         fit_weights(model, {k: v for k, v in state.items() if k in own}, f"encoder {bare}")
     return model
+
+
+def normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and spread of the pixels, in [0, 1], that an encoder of timm was trained with."""
+    card = timm.get_pretrained_cfg(name.removeprefix(PREFIX))
+    if card is None:
+        return (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    return tuple(card.mean), tuple(card.std)

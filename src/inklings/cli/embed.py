@@ -1,0 +1,46 @@
+"""``inklings embed``: tiles of slides into features, which are a cohort of bags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def embed(
+    index: Annotated[Path, typer.Argument(help="Folder made by 'inklings tile'.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Cohort of bags; or go on with one.")],
+    encoder: Annotated[
+        str, typer.Option(help="Name in timm, or the folder of a run on bags of pictures.")
+    ] = "resnet18",
+    weights: Annotated[
+        str, typer.Option(help="imagenet, a file of weights, or random (a baseline).")
+    ] = "imagenet",
+    label: Annotated[
+        str | None,
+        typer.Option(help="Fact of the cases that is their class, such as isup_grade."),
+    ] = None,
+    ordered: Annotated[bool, typer.Option("--ordered", help="The classes are grades.")] = False,
+    by_patient: Annotated[
+        bool, typer.Option("--by-patient", help="All slides of a patient are one bag.")
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, help="Tiles that are encoded at once.")] = 64,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes on this machine; by default none but this.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:8786, instead.")
+    ] = None,
+) -> None:
+    """Encode the tiles of every slide, half precision, one file a slide; run again to go on.
+
+    Ends with exit code 3 if some slide could not be read; the others are done all the same.
+    """
+    from inklings.cli.finish import finish
+    from inklings.inference.embed import Encoder, Labels
+    from inklings.inference.embed import embed as encode
+
+    chosen = Encoder(encoder, None if weights == "random" else weights, batch)
+    how = Labels(label, ordered, by_patient)
+    finish(encode(index, out, chosen, how, workers, scheduler), "embedded", out)

@@ -1,0 +1,289 @@
+"""Tiles of slides into feature vectors: one file a slide, streamed, half precision, resumable.
+
+The folder that is written is a cohort of bags (`inklings.bags`): ``features/<case>.h5`` holds
+``features (N, D)`` and ``coords (N, 2)`` (row and column of each tile in the grid of the index).
+A slide is read tile by tile and its features are appended, so memory does not grow with it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
+from inklings.datasets.instance_truth import keep_instance_truth
+from inklings.errors import DataError, SpecError
+from inklings.files import written
+from inklings.fleet import Summary, over_cases
+from inklings.inference.device import best_device
+from inklings.inference.run import Run
+from inklings.labels.kinds import BagLabel, Label
+from inklings.models.encoders import normalisation, pooled
+from inklings.sampling.tiles import Head, TileIndex, read_tile
+from inklings.sampling.tiling import cases_of
+
+_LARGEST = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What turns tiles into vectors.
+
+    Attributes:
+        name: In timm; or a folder of a run on bags of pictures, whose encoder is taken.
+        weights: ``imagenet``, a file, or None for random ones (a baseline, not a mistake).
+        batch: Tiles at once.
+    """
+
+    name: str = "resnet18"
+    weights: str | None = "imagenet"
+    batch: int = 64
+
+    @property
+    def is_run(self) -> bool:
+        """Whether ``name`` is a run folder."""
+        return (Path(self.name) / "model.json").is_file()
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How slides become labelled bags.
+
+    Attributes:
+        fact: Fact of the cases that holds the class (``isup_grade``); None for bag labels.
+        ordered: Whether its values are grades.
+        by_patient: All slides of a patient are one bag.
+    """
+
+    fact: str | None = None
+    ordered: bool = False
+    by_patient: bool = False
+
+
+def embed(
+    index: Path,
+    out: Path,
+    encoder: Encoder,
+    labels: Labels | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> Summary:
+    """Encode every tile of an index and make a cohort of bags of it.
+
+    Args:
+        index: Folder made by ``inklings tile``.
+        out: Folder of the cohort; slides whose features are there are skipped.
+        encoder: What encodes.
+        labels: How the bags get their labels.
+        workers: Processes on this machine; None works in this one.
+        scheduler: Address of a Dask scheduler instead.
+
+    Raises:
+        DataError: If there is no index, or no cohort behind it.
+        SpecError: If ``out`` holds features of another encoder.
+    """
+    head, out = Head.read(index), out.resolve()
+    tiles = TileIndex.read(index)
+    names = [name for i, name in enumerate(tiles.cases) if (tiles.case == i).any()]
+    if not names:
+        raise DataError(f"{index}: expected tiles, got none; run 'inklings tile' first")
+    task = Task(index.resolve(), out, encoder)
+    _require_same(out, encoder, head, names)
+    summary = over_cases(
+        task,
+        names,
+        out=out,
+        what="embedding",
+        workers=workers,
+        scheduler=scheduler,
+        done=lambda name: task.path(name).is_file(),
+    )
+    _write_cohort(tiles, out, task, labels or Labels())
+    return summary
+
+
+@dataclass(frozen=True)
+class Task:
+    """Encodes one slide; what travels to a worker."""
+
+    index: Path
+    out: Path
+    encoder: Encoder
+
+    def path(self, name: str) -> Path:
+        """Where the features of a case go; there once they are complete."""
+        return self.out / "features" / f"{name}.h5"
+
+    def __call__(self, name: str) -> None:
+        """Write the features of case ``name``."""
+        tiles = TileIndex.read(self.index, [name])
+        case = cases_of(tiles.head.cohort)[name]
+        encode, width = _loaded(self.encoder)
+        with written(self.path(name), durable=False) as path, h5py.File(path, "w") as file:
+            store = file.create_dataset("features", (len(tiles), width), np.float16)
+            file["coords"] = np.stack([tiles.y, tiles.x], 1).astype(np.int64)
+            file.attrs.update(_origin(self.encoder, tiles.head))
+            first = 0
+            for batch in _batches(case, tiles, self.encoder.batch):
+                found = encode(batch)
+                store[first : first + len(found)] = found
+                first += len(found)
+
+
+def _batches(case: Case, tiles: TileIndex, size: int) -> Iterator[NDArray[Any]]:
+    """``(b, C, side, side)`` uint8, read while the ones before are encoded."""
+    with open_case(case, tiles.head.image) as slide:
+        view = tiles.head.view(slide)
+        with ThreadPoolExecutor(1) as reader:
+            places = iter(range(len(tiles)))
+
+            def read(numbers: Sequence[int]) -> NDArray[Any]:
+                return np.stack([read_tile(view, tiles.region(i)) for i in numbers])
+
+            waiting = reader.submit(read, first) if (first := list(islice(places, size))) else None
+            while waiting is not None:
+                following = list(islice(places, size))
+                coming = reader.submit(read, following) if following else None
+                yield waiting.result()
+                waiting = coming
+
+
+@lru_cache(maxsize=1)
+def _loaded(encoder: Encoder) -> tuple[Callable[[NDArray[Any]], NDArray[np.float16]], int]:
+    """From tiles to features, and how long they are; loaded once by each process."""
+    device = best_device()
+    forward, width = _of_run(encoder) if encoder.is_run else _of_timm(encoder)
+
+    def encode(tiles: NDArray[Any]) -> NDArray[np.float16]:
+        with torch.inference_mode():
+            found = forward(torch.from_numpy(tiles).to(device)).float()
+        return found.clamp(-_LARGEST, _LARGEST).cpu().numpy().astype(np.float16)
+
+    return encode, width
+
+
+def _of_timm(encoder: Encoder) -> tuple[Callable[[Tensor], Tensor], int]:
+    torch.manual_seed(0)  # random weights must be the same in every process
+    model: Any = pooled(encoder.name, 3, encoder.weights).eval().to(best_device())
+    mean, spread = (
+        torch.tensor(v, device=best_device()).view(1, 3, 1, 1) for v in normalisation(encoder.name)
+    )
+
+    def forward(tiles: Tensor) -> Tensor:
+        found: Tensor = model((tiles[:, :3].float() / 255 - mean) / spread)
+        return found
+
+    return forward, int(model.num_features)
+
+
+def _of_run(encoder: Encoder) -> tuple[Callable[[Tensor], Tensor], int]:
+    run = Run.load(Path(encoder.name))
+    model: Any = run.model.eval().to(best_device())
+    if not hasattr(model, "encode") or not isinstance(model, nn.Module):
+        raise SpecError(
+            f"{encoder.name}: expected a run on bags of pictures, whose encoder can be taken, got "
+            f"model {run.blueprint.model.name}; or give the name of an encoder of timm"
+        )
+    return model.encode, int(model.encoder.features)
+
+
+def _origin(encoder: Encoder, head: Head) -> dict[str, Any]:
+    return {
+        "encoder": str(Path(encoder.name).resolve()) if encoder.is_run else encoder.name,
+        "weights": encoder.weights or "random",
+        "size": head.size,
+        "spacing_mm": head.spacing_mm or 0.0,
+        "factor": head.factor or 0.0,
+        "coords_order": "yx",
+    }
+
+
+def _require_same(out: Path, encoder: Encoder, head: Head, names: Sequence[str]) -> None:
+    """Features of two encoders, or grids, in one folder would be learnt as one."""
+    for name in names:
+        path = out / "features" / f"{name}.h5"
+        if not path.is_file():
+            continue
+        with h5py.File(path) as file:
+            there = {k: file.attrs.get(k) for k in _origin(encoder, head)}
+        for key, value in _origin(encoder, head).items():
+            if there[key] != value:
+                raise SpecError(
+                    f"{out} holds features made with {key} {there[key]}, not {value}; choose "
+                    "another --out"
+                )
+        return
+
+
+def _write_cohort(tiles: TileIndex, out: Path, task: Task, labels: Labels) -> None:
+    """A bag for each slide, or patient, that has features."""
+    source = Cohort.read(tiles.head.cohort)
+    there = [case for case in source if task.path(case.id).is_file()]
+    classes, labelled, name = _classes(source, there, labels)
+    bags: dict[str, Case] = {}
+    for case in there:
+        key = case.patient if labels.by_patient else case.id
+        images = {case.id if labels.by_patient else "slide": task.path(case.id)}
+        bag = dataclasses.replace(case, id=key, images=images, labels=labelled[case.id])
+        if key in bags:
+            if set(bags[key].labels) != set(bag.labels):
+                raise DataError(f"patient {key}: expected slides of one label, got several")
+            bag = dataclasses.replace(bags[key], images={**bags[key].images, **images})
+        bags[key] = bag
+    facts = {**source.facts, "task": name, "encoder": task.encoder.name}
+    cohort = Cohort(source.name, tuple(bags.values()), classes, facts)
+    cohort.write(out)
+    if not labels.by_patient and classes == tiles.head.classes:
+        _keep_truth(tiles, out, {case.id for case in there})
+
+
+def _classes(
+    source: Cohort, cases: Sequence[Case], labels: Labels
+) -> tuple[tuple[str, ...], dict[str, tuple[Label, ...]], str]:
+    """Classes, labels by case, and the task."""
+    if labels.fact is None:
+        kept = {c.id: tuple(x for x in c.labels if isinstance(x, BagLabel)) for c in cases}
+        return source.classes, kept, "binary" if len(source.classes) == 1 else "multilabel"
+    values = {case.id: case.facts.get(labels.fact) for case in cases}
+    found = sorted({v for v in values.values() if v}, key=lambda v: (len(v), v))
+    if len(found) < 2:
+        raise SpecError(
+            f"expected a fact {labels.fact!r} of at least two values, got "
+            f"{', '.join(found) or 'none'}"
+        )
+    if set(found) == {"0", "1"}:
+        kept = {i: (BagLabel(labels.fact, v == "1"),) if v else () for i, v in values.items()}
+        return (labels.fact,), kept, "binary"
+    classes = tuple(f"{labels.fact} {value}" for value in found)
+    kept = {
+        i: tuple(BagLabel(f"{labels.fact} {one}", one == v) for one in found) if v else ()
+        for i, v in values.items()
+    }
+    return classes, kept, "ordinal" if labels.ordered else "multiclass"
+
+
+def _keep_truth(tiles: TileIndex, out: Path, names: set[str]) -> None:
+    """Which tiles hold which class, from the masks that the index knows; for evaluation only."""
+    truth = {}
+    for name in names:
+        own = tiles.of(name)
+        if len(own) and (own.known > 0).all():
+            best = own.labels.argmax(1)
+            some = own.labels.max(1, initial=0) > 0
+            truth[name] = np.where(some, best + 1, 0).astype(np.uint8)
+    if truth:
+        keep_instance_truth(out, truth)
