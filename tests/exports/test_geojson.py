@@ -4,8 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inklings.errors import DataError
 from inklings.exports.geojson import GeoJson, polygons, signed_area
+from inklings.exports.npz import Npz
 from inklings.exports.source import Source
+from inklings.heatmaps.record import folder_of
+from inklings.inference.predict import predict
+from inklings.spec import Component
+from inklings.testing.runs import pictures, slides, untrained_run
 
 
 def test_a_rectangle_spans_the_edges_of_its_samples() -> None:
@@ -34,3 +40,22 @@ def test_every_object_is_a_feature(predictions: Path, tmp_path: Path) -> None:
     assert {f["properties"]["classification"]["name"] for f in features} == {"nucleus"}
     assert [len(f["geometry"]["coordinates"]) for f in features] == [1, 1, 2]
     assert json.loads((out / "empty.geojson").read_text())["features"] == []
+
+
+def test_outlines_of_slides_are_those_of_the_prediction_and_other_formats_say_so(
+    tmp_path: Path,
+) -> None:
+    run = untrained_run(tmp_path / "run", intensity=Component(name="half"), spacing_um=1.0)
+    images = slides(tmp_path / "images", 2, shape=(300, 300))
+    predict(run, [pictures(images, 1)], tmp_path / "p", threshold=0.01)
+    source = Source.open(tmp_path / "p")
+    out = GeoJson()(source, tmp_path / "out")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "p000.geojson",
+        "s000.geojson",
+        "s001.geojson",
+    ]
+    own = folder_of(tmp_path / "p", "s001") / "outlines.geojson"
+    assert (out / "s001.geojson").read_bytes() == own.read_bytes()
+    with pytest.raises(DataError, match=r"2 slides .*only geojson"):
+        Npz()(source, tmp_path / "npz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,24 @@ from scipy import ndimage
 from skimage.measure import find_contours
 
 from inklings.exports.source import Source
-from inklings.files import write_text
+from inklings.files import write_text, written
+from inklings.heatmaps.record import OUTLINES, folder_of
 
 
 class GeoJson:
     """``<case>.geojson``: one feature an object, in pixels ``(x, y)`` from the image's corner.
 
     A contour runs along the outer edges of its samples: the centre of the first sample of the
-    image is at (0.5, 0.5). Holes are rings of their own.
+    image is at (0.5, 0.5). Holes are rings of their own. Slides were outlined when they were
+    predicted, region by region in pixels of level 0; those files are copied.
     """
 
     def __call__(self, source: Source, out: Path) -> Path:
         """Write one file a case into ``out``."""
-        for prediction in source:
+        for case in source.slides:
+            with written(out / f"{case}.geojson") as path:
+                shutil.copyfile(folder_of(source.folder, case) / OUTLINES, path)
+        for prediction in source.pictures():
             features = [
                 _feature(rings, name)
                 for channel, name in enumerate(source.head.classes)

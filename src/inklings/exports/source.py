@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, GeometryError
-from inklings.predictions import Head, Prediction, predicted_cases
+from inklings.predictions import Head, Prediction, predicted_cases, predicted_slides
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.refinement.components import Components
@@ -53,8 +53,29 @@ class Source:
             raise DataError(f"no case of {cohort} was predicted in {folder}; is it the right one?")
         return cls(folder, head, both, images)
 
+    @property
+    def slides(self) -> tuple[str, ...]:
+        """Those of the cases that are slides, which have maps and outlines of their own."""
+        there = set(predicted_slides(self.folder))
+        return tuple(case for case in self.cases if case in there)
+
+    def pictures(self) -> Source:
+        """The same without slides."""
+        slides = set(self.slides)
+        return replace(self, cases=tuple(case for case in self.cases if case not in slides))
+
     def __iter__(self) -> Iterator[Prediction]:
-        """One prediction after the other, with progress."""
+        """One prediction after the other, with progress.
+
+        Raises:
+            DataError: If one is a slide.
+        """
+        if self.slides:
+            raise DataError(
+                f"expected pictures, got {len(self.slides)} slides ({self.slides[0]}, ...): only "
+                f"geojson is exported from slides; their maps are OME-TIFF files in "
+                f"{self.folder / 'cases'}"
+            )
         for case in track(self.cases, "export"):
             yield Prediction.read(self.folder, case)
 

@@ -90,3 +90,17 @@ class Map:
             raise DataError(
                 f"{self.path} is damaged ({error}); delete its folder and predict again"
             ) from None
+
+
+def level_near(path: Path, side: int) -> int:
+    """The coarsest level of a map whose longer side has ``side`` samples or more; 0 if none has.
+
+    Raises:
+        DataError: If the file is missing or damaged.
+    """
+    try:
+        with tifffile.TiffFile(path) as file:
+            sides = [max(level.shape[-2:]) for level in file.series[0].levels]
+    except (OSError, tifffile.TiffFileError, IndexError, ValueError) as error:
+        raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
+    return max((n for n, longer in enumerate(sides) if longer >= side), default=0)

@@ -16,10 +16,11 @@ from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, InklingsError
 from inklings.evaluation.bags import evaluate_bags
 from inklings.evaluation.folders import evaluate
+from inklings.evaluation.slides import evaluate_slides, has_slides
 from inklings.evaluation.table import Table
 from inklings.evaluation.truth import truth
 from inklings.files import read_yaml
-from inklings.predictions import Head, remembered
+from inklings.predictions import SLIDE_RECORD, Head, remembered
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ def _evaluation(
         head = Head.read(predictions)
         if _is_current(predictions):
             return head, Table.read(predictions)
-        table = (evaluate_bags if is_of_bags(head) else evaluate)(predictions, cohort)
+        streamed = evaluate_slides if has_slides(predictions) else evaluate
+        table = (evaluate_bags if is_of_bags(head) else streamed)(predictions, cohort)
         table.write(predictions)
         return head, table
     except InklingsError as error:
@@ -137,8 +139,9 @@ def _is_current(predictions: Path) -> bool:
     path = predictions / "evaluation.json"
     if not path.is_file():
         return False
-    cases = (predictions / "cases").glob("[!.]*.npz")
-    return all(case.stat().st_mtime <= path.stat().st_mtime for case in cases)
+    cases = predictions / "cases"
+    files = (*cases.glob("[!.]*.npz"), *cases.glob(f"[!.]*/{SLIDE_RECORD}"))
+    return all(file.stat().st_mtime <= path.stat().st_mtime for file in files)
 
 
 def _record(path: Path) -> Mapping[str, Any]:

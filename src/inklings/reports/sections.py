@@ -14,12 +14,14 @@ from inklings.cases.case import SPLITS
 from inklings.cases.cohort import Cohort
 from inklings.evaluation.table import Row, Table
 from inklings.labels.kinds import Label, MaskLabel
+from inklings.predictions import predicted_slides
 from inklings.readers import open_image
 from inklings.reports import plots
 from inklings.reports.examples import group_of, labelled, predicted, ranked, spread
 from inklings.reports.figures import inline
 from inklings.reports.html import duration
 from inklings.reports.material import Material
+from inklings.reports.slide_examples import predicted_slide
 
 HEADLINES = (
     ("dice", "Dice", "mean of cases"),
@@ -103,10 +105,13 @@ def cases(material: Material, each: int = 3) -> dict[str, Any] | None:
     m = material
     if not (m.table and m.head and m.predictions and m.standard):
         return None
+    slides = set(predicted_slides(m.predictions))
     known = {case.id: case for case in m.standard}
     groups = {
         title: [
-            predicted(line, m.predictions, m.head, known[line["case"]])
+            predicted_slide(line, m.predictions, known[line["case"]])
+            if line["case"] in slides
+            else predicted(line, m.predictions, m.head, known[line["case"]])
             for line in lines
             if line["case"] in known
         ]

@@ -1,0 +1,70 @@
+"""Predicted slides as pictures: the thumbnail with the outlines of both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from skimage.measure import label
+
+from inklings.cases.case import Case
+from inklings.evaluation.table import number
+from inklings.geometry import Region
+from inklings.heatmaps.record import CLASSES, THUMBNAIL, Area, SlidePrediction, folder_of
+from inklings.heatmaps.tiled import level_near
+from inklings.labels.kinds import BagLabel
+from inklings.labels.region import annotate_overview
+from inklings.reports.examples import Example
+from inklings.reports.pictures import Plane, overlay
+
+
+def predicted_slide(line: Mapping[str, Any], folder: Path, case: Case) -> Example:
+    """One predicted slide.
+
+    Args:
+        line: Its line in the table of cases.
+        folder: The predictions.
+        case: With true labels.
+    """
+    record = SlidePrediction.read(folder, case.id)
+    with Pillow.open(folder_of(folder, case.id) / THUMBNAIL) as picture:
+        thumbnail = np.asarray(picture.convert("RGB"))
+    shape = (thumbnail.shape[0], thumbnail.shape[1])
+    layers: dict[str, NDArray[Any]] = {}
+    name = next((k.image for k in case.labels if not isinstance(k, BagLabel)), None)
+    if name is not None:
+        true = annotate_overview(case, name, record.classes)
+        layers["truth"] = _objects(true.category, shape)
+    layers["predicted"] = _objects(_codes(record, folder, max(shape)), shape)
+    notes = tuple(_size(area) for area in record.areas)
+    return Example(
+        overlay(Plane(thumbnail, layers), f"case {case.id}"),
+        case.id,
+        f"Dice {number(line.get('dice'))}",
+        (*notes, *record.remarks),
+    )
+
+
+def _codes(record: SlidePrediction, folder: Path, side: int) -> NDArray[np.uint8]:
+    """The map of classes at the level next above ``side`` samples."""
+    path = folder_of(folder, record.case) / CLASSES
+    with record.class_map(folder, level_near(path, side)) as codes:
+        plane: NDArray[np.uint8] = codes.read(Region((0, 0), codes.shape[1:]))[0]
+    return plane
+
+
+def _objects(codes: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Numbered regions of one class, on another grid of the same extent."""
+    near = Pillow.fromarray(codes).resize(shape[::-1], Pillow.Resampling.NEAREST)
+    numbers: NDArray[np.int64] = label(np.asarray(near), background=0, connectivity=1)  # type: ignore[no-untyped-call]
+    return numbers
+
+
+def _size(area: Area) -> str:
+    if area.mm2 is None:
+        return f"{area.name} {area.share:.1%} of the tissue"
+    return f"{area.name} {area.mm2:.3g} mm\u00b2"

@@ -1,0 +1,57 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.evaluation.folders import Settings
+from inklings.evaluation.slides import evaluate_slides
+from inklings.inference.predict import predict
+from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.reports.run import run_report
+from inklings.reports.slide_examples import predicted_slide
+from inklings.spec import Component
+from inklings.testing.runs import blobs, untrained_run, write_pyramid
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
+    picture = blobs((800, 600))
+    write_pyramid(tmp_path / "s.tiff", picture, 0.5)
+    write_pyramid(tmp_path / "m.tiff", (picture.min(axis=2) < 200).astype(np.uint8))
+    mask = MaskLabel(tmp_path / "m.tiff", "slide", "classes", ("nucleus",))
+    case = Case("one", "p9", {"slide": tmp_path / "s.tiff"}, (mask,), "test")
+    Cohort("slides", (case,), ("nucleus",)).write(tmp_path / "cohort")
+    run = untrained_run(tmp_path / "run", intensity=Component(name="half"), spacing_um=1.0)
+    predict(run, [tmp_path / "cohort"], tmp_path / "out", threshold=0.01)
+    return run, tmp_path / "cohort", tmp_path / "out"
+
+
+def test_a_predicted_slide_is_its_thumbnail_with_the_outlines_of_both_sides(
+    folders: tuple[Path, Path, Path],
+) -> None:
+    _, cohort, out = folders
+    (case,) = Cohort.read(cohort).cases
+    example = predicted_slide({"dice": 0.5}, out, case)
+    assert example.score == "Dice 0.500"
+    assert set(re.findall(r'class="contour (\w+)"', str(example.picture))) == {"truth", "predicted"}
+    assert example.notes[0].endswith("mm\u00b2")
+    bag = Case(case.id, case.patient, case.images, (BagLabel("nucleus", True),))
+    assert 'contour truth"' not in str(predicted_slide({}, out, bag).picture)
+
+
+def test_the_report_of_a_run_evaluates_and_shows_slides(
+    folders: tuple[Path, Path, Path],
+) -> None:
+    run, cohort, out = folders
+    experiment = run / "experiment.yaml"
+    text = experiment.read_text().replace("cohort: cohort", f"cohort: {cohort}")
+    experiment.write_text(text)
+    page = run_report(run).read_text()
+    assert (out / "evaluation.json").exists()
+    assert "case one" in page
+    assert 'contour predicted"' in page
+    table = evaluate_slides(out, cohort, Settings())
+    assert table["dice"].n == 1
