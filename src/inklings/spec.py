@@ -128,33 +128,35 @@ class Rounds(Section):
 
 
 class Teacher(Section):
-    """Slide labels only: a dense teacher learns from them, the student from its confident maps.
+    """Labels that are too wide: a teacher learns from them, the student from its confident maps.
 
     Attributes:
-        loss: Of the teacher.
+        loss: Of the teacher; None for that of the student. ``alpha_beta`` for labels of slides.
         model: Of the teacher; None for that of the student.
-        bag: Tiles of a bag, at most; all that a case has, repeated where it has fewer.
-        batch_size: Tiles of a step, a multiple of ``bag``.
-        steps: Of the teacher's training; None for as many as the student's.
-        learning_rate: None for that of the student.
-        false_alarms: Share of the samples of negative slides that may look positive; the
+        sampling: Of the teacher; None for that of the student.
+        batch_size: Of the teacher; None for that of the student.
+        steps: Of the teacher; None for as many as the student's.
+        learning_rate: Of the teacher; None for that of the student.
+        passes: How often the teacher learns, each time from the labels as it last thinned them.
+        false_alarms: Share of the samples outside all labels that may look positive; the
             teacher's score there becomes one half.
-        confident: At or below the first the student is told no, at or above the second yes.
-        crf: Whether maps are refined along the edges of the image first.
-        crf_options: Of `inklings.inference.crf.CRF`.
+        confident: Inside, the student is told no at or below the first, yes at or above the
+            second, and nothing between.
+        crf: Options of `inklings.inference.crf.CRF` that refines maps along the edges of the
+            image; ``{}`` for the usual ones, None for no refinement.
         thinning: Of how many samples one is looked at to find the false alarms.
     """
 
-    loss: Component = Component(name="alpha_beta", options={"alpha": 0.1, "cell": 16})
+    loss: Component | None = None
     model: Component | None = None
-    bag: int = Field(default=8, gt=0, le=100)
-    batch_size: int = Field(default=16, gt=0)
+    sampling: Sampling | None = None
+    batch_size: int | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, gt=0)
     learning_rate: float | None = Field(default=None, gt=0)
-    false_alarms: float = Field(default=0.005, gt=0, lt=0.5)
-    confident: tuple[float, float] = (0.2, 0.8)
-    crf: bool = True
-    crf_options: dict[str, float] = Field(default_factory=dict)
+    passes: int = Field(default=1, gt=0)
+    false_alarms: float = Field(default=0.02, gt=0, lt=0.5)
+    confident: tuple[float, float] = (0.3, 0.7)
+    crf: dict[str, float] | None = None
     thinning: int = Field(default=7, gt=0)
 
 
@@ -173,19 +175,37 @@ class Inference(Section):
     instances: Component | None = None
 
 
+# What ``mode: weak`` means where nothing else is said: a teacher that learns inside from outside
+# for outlines, and one that finds the positives of a slide by itself for labels of slides.
+_EDGES = {"position_sigma": 20.0, "colour_sigma": 13.0, "appearance_weight": 4.0}
+_WEAK: dict[str, dict[str, Any]] = {
+    "outlines": {"passes": 2, "crf": _EDGES},
+    "bag": {
+        "loss": {"name": "alpha_beta", "alpha": 0.1, "bag": 8, "cell": 16},
+        "batch_size": 16,
+        "false_alarms": 0.005,
+        "crf": _EDGES,
+    },
+}
+
+
 class Experiment(Section):
     """One reproducible run.
 
     Attributes:
+        mode: ``strong`` trusts the labels; ``weak`` lets a teacher make finer ones first (see
+            `Teacher`), which kind of teacher following from ``supervision``.
         cohort: Folder made by `inklings import`; relative paths start at the working folder.
         tiles: Folder made by `inklings tile`: train on these tiles of the cohort's slides; None to
             train on whole pictures.
         correction: What is done to the labels before training; ``none`` trusts them.
         supervision: How labels become targets; ``auto`` goes by the labels of each case.
         intensity: How samples become network inputs.
-        teacher: For cases that carry only bag labels: who makes pixel labels of them.
+        teacher: For labels that are too wide (outlines with slop, labels of slides): who makes
+            finer ones of them.
     """
 
+    mode: Literal["strong", "weak"] = "strong"
     cohort: Path
     tiles: Path | None = None
     intensity: Component = Component(name="zscore")
@@ -199,6 +219,15 @@ class Experiment(Section):
     rounds: Rounds = Rounds()
     teacher: Teacher | None = None
     inference: Inference = Inference()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_word(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("mode") == "weak" and not value.get("teacher"):
+            supervision = value.get("supervision")
+            name = supervision.get("name") if isinstance(supervision, dict) else supervision
+            return {**value, "teacher": _WEAK["bag" if name == "bag" else "outlines"]}
+        return value
 
     @classmethod
     def load(cls, path: Path, changes: Sequence[str] = ()) -> Experiment:

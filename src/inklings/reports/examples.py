@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
 from inklings.evaluation.folders import read_pair
 from inklings.evaluation.instances import match
 from inklings.evaluation.table import number
 from inklings.labels.kinds import BagLabel
-from inklings.labels.rasterise import annotate
+from inklings.labels.region import annotate_overview, overview_factor
 from inklings.predictions import Head
-from inklings.readers import open_image
+from inklings.readers.image import Image
+from inklings.readers.pyramid import Pyramid
 from inklings.reports.pictures import overlay, plane
 
 
@@ -94,12 +96,10 @@ def labelled(case: Case, classes: Sequence[str], truth: Case | None, score: str)
     name = next((k.image for k in case.labels if not isinstance(k, BagLabel)), None)
     if name is None:
         return None
-    with open_image(case.images[name]) as image:
-        geometry = image.geometry
     layers: dict[str, NDArray[Any]] = {}
     if truth is not None and truth.labels != case.labels:
-        layers["truth"] = annotate(truth, name, geometry, classes).objects
-    given = annotate(case, name, geometry, classes)
+        layers["truth"] = annotate_overview(truth, name, classes).objects
+    given = annotate_overview(case, name, classes)
     layers["label"] = given.objects
     marked = f"{len(np.unique(given.objects[given.objects > 0]))} marked"
     return Example(_drawn(case, layers, "label"), case.id, score, (marked, *_facts(case)))
@@ -131,6 +131,9 @@ def _facts(case: Case) -> list[str]:
 
 
 def _drawn(case: Case, layers: Mapping[str, NDArray[Any]], by: str) -> Markup:
-    with open_image(next(iter(case.images.values()))) as image:
-        samples = image.read(image.geometry.full)
+    with open_case(case) as image:
+        view: Image = image
+        if isinstance(image, Pyramid):
+            view = image.shrunk(overview_factor(image.levels.shapes[0]))
+        samples = view.read(view.geometry.full)
     return overlay(plane(samples, layers, by), f"case {case.id}")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from inklings.correction import CORRECTIONS
+from inklings.inference.crf import CRF
 from inklings.losses import LOSSES
 from inklings.models import MODELS
 from inklings.models.instances import INSTANCE_ENCODERS
@@ -13,9 +14,11 @@ from inklings.models.pooling import POOLINGS
 from inklings.refinement import REFINEMENTS
 from inklings.registry import Registry
 from inklings.sampling import AUGMENTS, INTENSITIES
-from inklings.spec import Component, Experiment
+from inklings.spec import Component, Experiment, Teacher
 from inklings.supervision import SUPERVISIONS
 from inklings.training import INSTANCE_AUGMENTS, OPTIMISERS, SCHEDULES
+
+_FILLED = "given by the trainer"
 
 
 def require_known(experiment: Experiment) -> None:
@@ -33,6 +36,8 @@ def require_known(experiment: Experiment) -> None:
     _require(LOSSES, experiment.loss)
     _require(OPTIMISERS, training.optimiser, parameters=filled, learning_rate=filled)
     _require(SCHEDULES, training.schedule)
+    if experiment.teacher is not None:
+        _require_teacher(experiment.teacher)
     if experiment.inference.instances is not None:
         _require(REFINEMENTS, experiment.inference.instances)
 
@@ -47,6 +52,16 @@ def _require_bags(experiment: Experiment) -> None:
     _require(POOLINGS, pooling, features=filled, channels=filled, **head)
     for augment in experiment.bags.augment:
         _require(INSTANCE_AUGMENTS, augment)
+
+
+def _require_teacher(teacher: Teacher) -> None:
+    if teacher.model is not None:
+        _require(MODELS, teacher.model, in_channels=_FILLED, out_channels=_FILLED)
+    if teacher.loss is not None:
+        _require(LOSSES, teacher.loss)
+    for augment in teacher.sampling.augment if teacher.sampling else ():
+        _require(AUGMENTS, augment)
+    CRF(**(teacher.crf or {}))
 
 
 def _require(table: Registry[Any], component: Component, **given: Any) -> None:

@@ -16,7 +16,7 @@ from inklings.files import write_json
 from inklings.inference.run import Blueprint, Record, write_model
 from inklings.models.weights import read_weights
 from inklings.sampling.tiles import Head
-from inklings.spec import Component, Experiment
+from inklings.spec import Experiment
 from inklings.supervision import SUPERVISIONS
 from inklings.training import machine
 from inklings.training.bag_examples import gather_bags
@@ -97,9 +97,11 @@ def _learn_images(
     train, val, channels = _examples(experiment, cohort, out / "scratch")
     if experiment.teacher is not None:
         train, teacher, lessons = teach(experiment, train, cohort.classes, out / "teacher")
-        val = None  # its labels, too, are of whole slides
+        val = None  # its labels, too, are too wide
         if is_first():
             write_json(out / "teacher.json", lesson_facts(lessons, teacher))
+        if first is None and experiment.teacher.model is None:
+            first = teacher.model.state_dict()  # the student goes on where the teacher stands
     cleaned = correct(train, val, experiment.correction, channels)
     if cleaned.evidence and is_first():
         write_json(out / "correction.json", {"evidence": cleaned.evidence})
@@ -140,8 +142,6 @@ def _examples(
     experiment: Experiment, cohort: Cohort, scratch: Path
 ) -> tuple[Examples, Examples | None, tuple[str, ...]]:
     asked = experiment.supervision
-    if experiment.teacher is not None:
-        asked = Component(name="bag")
     supervision = SUPERVISIONS.build(asked.name, {"classes": cohort.classes, **asked.options})
     labelled = [case for case in cohort.part("val") if case.labels]
     if experiment.tiles is not None:

@@ -1,14 +1,18 @@
-"""From labels of whole slides to labels of pixels: a teacher's confident maps, for a student.
+"""From labels that are too wide to labels of pixels: a teacher's confident maps, for a student.
 
-The teacher is a dense network that learns from bag labels alone (``alpha_beta``). Its map of each
-tile is put on one scale, refined along the edges of the image by a dense CRF, and cut into
-confident tumour, confident rest, and what is left out. Slides that are known to hold none of a
-class are negative throughout: they also say how high the teacher's scores go by chance, which is
-where its scale is set.
+An outline that holds stroma and benign glands, and the label of a whole slide, are one kind of
+statement: nothing is outside, and of the inside some. The teacher is a dense network that learns
+inside from outside: from outlines by an ordinary loss and with a short sight, so that what a
+sample looks like decides and not what lies around it; from labels of slides by ``alpha_beta``.
+
+Its map of each image is put on one scale, refined along the edges of the image by a dense CRF
+where asked for, and cut into confident positives, confident negatives, and what is left out. The
+outside, which is certain, says how high scores go by chance; there the scale is set, for all
+images together or for each case by itself where annotators differ.
 
 Reference:
-    Lerousseau et al., MICCAI 2020 (the teacher); Krähenbühl & Koltun, NeurIPS 2011 (the CRF).
-    Learning from the confident part of a teacher's predictions is Lee, ICML workshop 2013.
+    Lerousseau et al., MICCAI 2020 (the teacher of slide labels); Krähenbühl & Koltun, NeurIPS
+    2011 (the CRF). Learning from the confident part of predictions is Lee, ICML workshop 2013.
 """
 
 from __future__ import annotations
@@ -42,9 +46,9 @@ class Lesson:
     Attributes:
         name: The class.
         chance: Probability that the teacher gives to ``Teacher.false_alarms`` of the samples
-            of negative slides; what lies below it says nothing.
-        positive: Share of the samples of positive slides that the student is told are positive.
-        negative: The same of negative ones.
+            outside; what lies below it says nothing.
+        positive: Share of the inside that the student is told is positive.
+        negative: Share of the inside that the student is told is negative.
     """
 
     name: str
@@ -54,97 +58,137 @@ class Lesson:
 
 
 def teach(
-    experiment: Experiment, bags: Examples, classes: Sequence[str], out: Path | None = None
+    experiment: Experiment, labels: Examples, classes: Sequence[str], out: Path | None = None
 ) -> tuple[Examples, Trained, list[Lesson]]:
-    """Pixel labels for the student, the teacher, and what it did.
+    """Labels for the student, the teacher, and what it did.
 
     Args:
         experiment: With a ``teacher``.
-        bags: Tiles whose targets say the label of their slide, everywhere.
+        labels: Images with labels that are too wide: outlines, or whole tiles of positive slides.
         classes: Names of the classes.
         out: Folder of the teacher's own run; None writes nothing.
 
     Raises:
-        LabelError: If a class is present, or absent, in every slide.
+        LabelError: If nothing is inside, or nothing outside, for some class.
     """
     spec = experiment.teacher
     if spec is None:
         raise SpecError("expected an experiment with a teacher, got none")
-    present = np.array([[channel.any() for channel in t.value] for t in bags.targets])
-    for name, some in zip(classes, present.T, strict=True):
-        if some.all() or not some.any():
+    for k, name in enumerate(classes):
+        inside = [bool(_inside(t, k).any()) for t in labels.targets]
+        if not any(inside) or all(_inside(t, k).all() for t in labels.targets):
             raise LabelError(
-                f"teacher: expected slides with and without {name}, got only "
-                f"{'positive' if some.all() else 'negative'} ones in the training part"
+                f"teacher: expected cases with and without {name}, got only "
+                f"{'positive' if any(inside) else 'negative'} ones in the training part"
             )
-    trained = learn(_own(experiment, spec), bags, None, classes=classes, out=out)
-    run = Run(trained.model, trained.blueprint, Record(trained.thresholds), experiment)
-    maps = [
-        predict_array(run, image).astype(np.float32) / 255
-        for image in progress.track(bags.images, "teacher predicts")
-    ]
-    chance = [
-        _chance([m[k] for m, p in zip(maps, present, strict=True) if not p[k]], spec)
-        for k in range(len(classes))
-    ]
-    targets = []
-    for image, dense, here in zip(
-        progress.track(bags.images, "refine along edges"), maps, present, strict=True
-    ):
-        targets.append(_target(image, dense, here, chance, spec))
+    targets: Sequence[Target] = labels.targets
+    trained: Trained | None = None
+    for number in range(spec.passes):
+        folder = out / str(number + 1) if out else None
+        first = trained.model.state_dict() if trained else None
+        told = labels.with_targets(targets)
+        trained = learn(
+            _own(experiment, spec), told, None, classes=classes, out=folder, initial=first
+        )
+        targets, chance = _marked(experiment, trained, labels, len(classes))
+    assert trained is not None
     lessons = [
-        Lesson(name, chance[k], *_shares(targets, present[:, k], k))
+        Lesson(name, chance[k], *_shares(labels.targets, targets, k))
         for k, name in enumerate(classes)
     ]
-    return bags.with_targets(targets), trained, lessons
+    return labels.with_targets(targets), trained, lessons
+
+
+def _marked(
+    experiment: Experiment, trained: Trained, labels: Examples, classes: int
+) -> tuple[list[Target], list[float]]:
+    """What a trained teacher makes of the labels as they were given, and its levels of chance."""
+    spec = experiment.teacher
+    assert spec is not None
+    run = Run(trained.model, trained.blueprint, Record(trained.thresholds), experiment)
+    maps = [
+        predict_array(run, image) for image in progress.track(labels.images, "teacher predicts")
+    ]
+    chance = [_chance(maps, labels.targets, k, spec) for k in range(classes)]
+    images = progress.track(labels.images, "teacher marks")
+    targets = [
+        _target(image, dense, told, chance, spec)
+        for image, dense, told in zip(images, maps, labels.targets, strict=True)
+    ]
+    return targets, chance
+
+
+def _inside(target: Target, k: int) -> NDArray[np.bool_]:
+    inside: NDArray[np.bool_] = (target.value[k] >= _HALF) & target.known
+    return inside
 
 
 def _own(experiment: Experiment, spec: Teacher) -> Experiment:
-    """The experiment of the teacher: its own loss, bags and length, the rest as the student's."""
-    options = {"bag": spec.bag, **spec.loss.options}
-    training = {"batch_size": spec.batch_size, "validate_every": None, "patience": None}
+    """The experiment of the teacher: its own parts, the rest as the student's."""
+    bag = spec.loss.options.get("bag", 1) if spec.loss else 1
+    sampling = spec.sampling
+    if sampling is None and bag > 1:
+        alike = {"bag": bag, "by_case": False, "by_class": False, "positives": 0.0}
+        sampling = experiment.sampling.model_copy(update=alike)
+    given = {"loss": spec.loss, "model": spec.model, "sampling": sampling}
+    training = {
+        "batch_size": spec.batch_size,
+        "steps": spec.steps,
+        "learning_rate": spec.learning_rate,
+    }
+    changed = {k: v for k, v in training.items() if v is not None}
     if spec.steps is not None:
-        training |= {"steps": spec.steps, "epochs": None}
-    if spec.learning_rate is not None:
-        training["learning_rate"] = spec.learning_rate
+        changed["epochs"] = None
+    changed |= {"validate_every": None, "patience": None}
     return experiment.model_copy(
         update={
-            "loss": spec.loss.model_copy(update={"options": options}),
-            "model": spec.model or experiment.model,
-            "sampling": experiment.sampling.model_copy(
-                update={"bag": spec.bag, "by_case": False, "by_class": False, "positives": 0.0}
-            ),
-            "training": experiment.training.model_copy(update=training),
+            **{k: v for k, v in given.items() if v is not None},
+            "training": experiment.training.model_copy(update=changed),
             "inference": experiment.inference.model_copy(update={"threshold": 0.5}),
         }
     )
 
 
-def _chance(negative: Sequence[NDArray[np.float32]], spec: Teacher) -> float:
-    """The score that ``false_alarms`` of the samples of negative slides exceed."""
-    scores = np.concatenate([plane.ravel()[:: spec.thinning] for plane in negative])
-    return float(np.clip(np.quantile(scores, 1 - spec.false_alarms), 0.02, 0.98))
+def _chance(
+    maps: Sequence[NDArray[np.uint8]], targets: Sequence[Target], k: int, spec: Teacher
+) -> float:
+    """The score that ``false_alarms`` of the samples outside exceed."""
+    outside = [
+        dense[k][(target.value[k] < _HALF) & target.known][:: spec.thinning]
+        for dense, target in zip(maps, targets, strict=True)
+    ]
+    score = np.quantile(np.concatenate(outside), 1 - spec.false_alarms) / 255
+    return float(np.clip(score, 0.02, 0.98))
 
 
 def _target(
     image: NDArray[Any],
-    dense: NDArray[np.float32],
-    present: NDArray[np.bool_],
+    dense: NDArray[np.uint8],
+    told: Target,
     chance: Sequence[float],
     spec: Teacher,
 ) -> Target:
-    value = np.zeros((len(present), *dense.shape[1:]), np.uint8)
-    known = np.ones(dense.shape[1:], np.bool_)
+    value, known = np.zeros_like(told.value), told.known.copy()
+    low, high = spec.confident
     for k, cut in enumerate(chance):
-        if not present[k]:
+        inside = _inside(told, k)
+        if not inside.any():
             continue
-        scaled = _rescaled(dense[k], cut)
-        if spec.crf:
-            colours = image[:3] if image.dtype == np.uint8 else np.zeros((1, *image.shape[1:]))
-            scaled = sharpen(colours, scaled, CRF(**spec.crf_options))
-        value[k] = (scaled >= spec.confident[1]) * np.uint8(255)
-        known &= (scaled >= spec.confident[1]) | (scaled <= spec.confident[0])
+        scaled = _rescaled(dense[k].astype(np.float32) / 255, cut)
+        if spec.crf is not None:
+            scaled = sharpen(_colours(image), scaled, CRF(**spec.crf))
+        value[k] = ((scaled >= high) & inside) * np.uint8(255)
+        known &= ~inside | (scaled >= high) | (scaled <= low)
     return Target(value * known.astype(np.uint8), known)
+
+
+def _colours(image: NDArray[Any]) -> NDArray[np.float32]:
+    """What the CRF takes as colours, 0 to 255."""
+    colours = image[:3].astype(np.float32)
+    if image.dtype == np.uint8:
+        return colours
+    span = max(float(colours.max() - colours.min()), 1e-9)
+    return (colours - colours.min()) * (255 / span)
 
 
 def _rescaled(probability: NDArray[np.float32], cut: float) -> NDArray[np.float32]:
@@ -153,12 +197,15 @@ def _rescaled(probability: NDArray[np.float32], cut: float) -> NDArray[np.float3
     return (1 / (1 + np.exp(np.log(cut / (1 - cut)) - odds))).astype(np.float32)
 
 
-def _shares(targets: Sequence[Target], present: NDArray[np.bool_], k: int) -> tuple[float, float]:
-    told = [target for target, here in zip(targets, present, strict=True) if here]
-    total = max(1, sum(t.known.size for t in told))
-    positive = sum(int((t.value[k] >= _HALF).sum()) for t in told) / total
-    known = sum(int(t.known.sum()) for t in told) / total
-    return positive, known - positive
+def _shares(before: Sequence[Target], after: Sequence[Target], k: int) -> tuple[float, float]:
+    """Shares of the inside that are now positive and negative."""
+    inside = positive = negative = 0
+    for old, new in zip(before, after, strict=True):
+        region = _inside(old, k)
+        inside += int(region.sum())
+        positive += int((region & _inside(new, k)).sum())
+        negative += int((region & new.known & (new.value[k] < _HALF)).sum())
+    return positive / max(inside, 1), negative / max(inside, 1)
 
 
 def lesson_facts(lessons: Sequence[Lesson], teacher: Trained) -> dict[str, Any]:

@@ -1,0 +1,30 @@
+"""The table of this folder's README: ``python experiments/panda/study.py --out study --seeds 3``.
+
+Run it again to go on where it stopped; ``--learners strong naive`` runs some of the rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from inklings.pipelines.slide_study import LABELS, Plan, study, summary
+from inklings.spec import Experiment
+
+
+def main() -> None:
+    """Run what is missing and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("panda-study"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--learners", nargs="+", default=list(LABELS), choices=list(LABELS))
+    parser.add_argument("--set", nargs="*", default=[], help="Changes for all recipes, key=value.")
+    asked = parser.parse_args()
+    here = Path(__file__).parent
+    recipes = {name: Experiment.load(here / f"{name}.yaml", asked.set) for name in asked.learners}
+    rows = study(asked.out, recipes, range(asked.seeds), Plan())
+    print("\n".join(summary(rows)))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""What each kind of label costs on whole slides: strong, coarse, corrected, and slide labels only.
+
+All on phantom slides: their exact outlines are known, and the glands of the tested slides come
+from sheets of tissue that no training slide shows. Each combination of learner and seed is one
+cell with one result file, so a study may be stopped at any time and gone on with.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from inklings import progress
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
+from inklings.cases.split_files import split_cohort
+from inklings.cases.splits import SplitOptions
+from inklings.datasets.panda import import_panda
+from inklings.errors import SpecError
+from inklings.files import write_json, write_text
+from inklings.inference.dense import predict_array
+from inklings.inference.run import Run
+from inklings.labels.region import annotate_region
+from inklings.phantoms.biopsy import Plan as SlidePlan
+from inklings.phantoms.slides import COARSE, write_panda
+from inklings.sampling.tiling import Rule, tile_cohort
+from inklings.spec import Experiment
+from inklings.training.fit import fit
+
+LABELS = {"strong": "exact", "naive": "coarse", "weak": "coarse", "slides": "exact"}
+"""Which cohort each learner is given; ``slides`` looks at nothing but its slide labels."""
+
+COLUMNS = ("learner", "seed", "miou", "iou", "dice", "precision", "recall", "tile_auc", "minutes")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is drawn.
+
+    Attributes:
+        train: Slides to train and validate on.
+        test: Held-out slides.
+        size: Pixels of a slide, at most.
+        um: Size of a pixel.
+        spacing_um: What networks see.
+        tile: Side of a tile, in samples of that.
+    """
+
+    train: int = 30
+    test: int = 8
+    size: tuple[int, int] = (3000, 2000)
+    um: float = 1.0
+    spacing_um: float = 4.0
+    tile: int = 192
+
+
+def study(
+    out: Path, recipes: dict[str, Experiment], seeds: Sequence[int], plan: Plan | None = None
+) -> list[dict[str, Any]]:
+    """Run what is missing of a study and write ``table.csv``.
+
+    Args:
+        out: Folder for everything.
+        recipes: An experiment for each name of `LABELS`, or some; their cohort, tiles and seed
+            are set here.
+        seeds: Of the slides, the annotators and the training.
+        plan: How much is drawn.
+
+    Returns:
+        One row for each cell.
+    """
+    unknown = sorted(set(recipes) - set(LABELS))
+    if unknown:
+        raise SpecError(f"expected recipes of {', '.join(LABELS)}, got {', '.join(unknown)}")
+    plan = plan or Plan()
+    rows = []
+    for seed in seeds:
+        for name, recipe in recipes.items():
+            path = out / f"s{seed}" / f"{name}.json"
+            if not path.exists():
+                progress.note(f"slide study: {name}, seed {seed}")
+                data = draw(out / f"s{seed}", seed, plan)
+                write_json(path, {"learner": name, "seed": seed, **run(data, name, recipe, seed)})
+            rows.append(json.loads(path.read_text(encoding="utf-8")))
+            write_text(out / "table.csv", _csv(rows))
+    return rows
+
+
+def draw(out: Path, seed: int, plan: Plan) -> Path:
+    """Slides, cohorts (``exact``, ``coarse``, ``test``) and tile indices of one seed."""
+    done = out / "drawn.json"
+    if done.exists():
+        return out
+    slide = SlidePlan(size=plan.size, um=plan.um, tissue=0.35)
+    write_panda(out / "train", plan.train, slide, marks="fine", coarse_too=True, seed=2 * seed)
+    write_panda(out / "new", plan.test, slide, marks="fine", seed=2 * seed + 1, sheets=1)
+    common = {"spacing_um": plan.um}
+    import_panda(out / "train", out / "exact", mask_provider="radboud", **common)
+    import_panda(out / "train", out / "coarse", masks=COARSE, mask_provider="karolinska", **common)
+    import_panda(out / "new", out / "test", mask_provider="radboud", **common)
+    rule = Rule(plan.tile, plan.tile, plan.spacing_um, min_tissue=0.1, method="stained")
+    for name in ("exact", "coarse"):
+        split_cohort(out / name, SplitOptions((0.8, 0.2, 0.0), seed=seed))
+        tile_cohort(out / name, out / f"tiles-{name}", rule)
+    write_json(done, {"seed": seed, "slides": plan.train, "test": plan.test})
+    return out
+
+
+def run(data: Path, name: str, recipe: Experiment, seed: int) -> dict[str, Any]:
+    """Train one learner and score it on the held-out slides."""
+    cohort = LABELS[name]
+    training = recipe.training.model_copy(update={"seed": seed})
+    experiment = recipe.model_copy(
+        update={
+            "cohort": data / cohort,
+            "tiles": data / f"tiles-{cohort}",
+            "training": training,
+        }
+    )
+    folder = fit(experiment, data / "runs" / name, resume=True)
+    trained = Run.load(folder)
+    slides = [
+        _predicted(trained, case) for case in progress.track(Cohort.read(data / "test").cases)
+    ]
+    return {
+        **scores(slides, trained.thresholds[0]),
+        "minutes": trained.record.seconds / 60,
+        "threshold": trained.thresholds[0],
+    }
+
+
+Pair = tuple[NDArray[np.float32], NDArray[np.bool_]]
+
+
+def scores(slides: Sequence[Pair], threshold: float, tile: int = 64) -> dict[str, float]:
+    """Overlap of tumour over all pixels of all slides, and how well tiles are ranked.
+
+    Args:
+        slides: Probability ``(H, W)`` and truth ``(H, W)`` of each.
+        threshold: From which a sample is called tumour.
+        tile: Side of the tiles that are ranked by their mean probability; one with more than a
+            twentieth of tumour is positive, one without any is negative.
+    """
+    table = np.zeros((2, 2))
+    for p, truth in slides:
+        table += np.bincount(2 * truth.ravel() + (p >= threshold).ravel(), minlength=4).reshape(
+            2, 2
+        )
+    (tn, fp), (fn, tp) = table
+    tumour, rest = tp / max(tp + fp + fn, 1), tn / max(tn + fp + fn, 1)
+    tiles = [pair for p, truth in slides for pair in _tiles(p, truth, tile)]
+    kinds = {positive for positive, _ in tiles}
+    auc = roc_auc_score(*zip(*tiles, strict=True)) if len(kinds) == 2 else float("nan")
+    return {
+        "miou": float(tumour + rest) / 2,
+        "iou": float(tumour),
+        "dice": float(2 * tp / max(2 * tp + fp + fn, 1)),
+        "precision": float(tp / max(tp + fp, 1)),
+        "recall": float(tp / max(tp + fn, 1)),
+        "tile_auc": float(auc),
+    }
+
+
+def _tiles(
+    p: NDArray[np.float32], truth: NDArray[np.bool_], side: int
+) -> Iterator[tuple[bool, float]]:
+    for y in range(0, p.shape[0], side):
+        for x in range(0, p.shape[1], side):
+            box = slice(y, y + side), slice(x, x + side)
+            share = float(truth[box].mean())
+            if share == 0 or share > 0.05:
+                yield share > 0, float(p[box].mean())
+
+
+def _predicted(trained: Run, case: Case) -> Pair:
+    um = trained.blueprint.spacing_um
+    assert um is not None
+    with open_case(case) as slide:
+        view = slide.at(um / 1000)
+        dense = predict_array(trained, view.read(view.geometry.full))[0]
+        name = next(iter(case.images))
+        marked = annotate_region(case, name, view.geometry, view.geometry.full, trained.classes)
+    return dense.astype(np.float32) / 255, marked.category > 0
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {k: f"{v:.4f}" if isinstance(v, float) else v for k, v in r.items()} for r in rows
+    )
+    return text.getvalue()
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The table as Markdown: means over seeds, and how much of the gap was won back."""
+    yield "| learner | labels | seeds | mean IoU | tumour IoU | Dice | tile AUC | minutes |"
+    yield "|---|---|---|---|---|---|---|---|"
+    means: dict[str, float] = {}
+    for name, labels in LABELS.items():
+        mine = [row for row in rows if row["learner"] == name]
+        if not mine:
+            continue
+        means[name] = float(np.mean([row["miou"] for row in mine]))
+        cells = [
+            _spread([row[k] for row in mine])
+            for k in ("miou", "iou", "dice", "tile_auc", "minutes")
+        ]
+        told = "slide labels" if name == "slides" else labels
+        yield f"| {name} | {told} | {len(mine)} | {' | '.join(cells)} |"
+    if {"strong", "naive", "weak"} <= means.keys():
+        gap = (means["weak"] - means["naive"]) / (means["strong"] - means["naive"])
+        yield ""
+        yield f"Of the gap in mean IoU between naive and strong, weak wins back {gap:.0%}."
+
+
+def _spread(values: Sequence[float]) -> str:
+    spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.3f}{spread}"

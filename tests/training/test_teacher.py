@@ -1,0 +1,106 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from inklings.errors import LabelError, SpecError
+from inklings.spec import Experiment
+from inklings.training.components import require_known
+from inklings.training.examples import Examples, from_masks
+from inklings.training.teacher import teach
+
+Spec = Callable[..., Experiment]
+LOCAL = {"name": "unet", "width": 8, "depth": 1, "prior": 0.3}
+
+
+def slides(count: int = 12, side: int = 96) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Grey fields with bright squares in two of three, ``(3, H, W)``, and where the squares are."""
+    images, masks = [], []
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        mask = np.zeros((side, side), bool)
+        if seed % 3:
+            y, x = rng.integers(30, side - 42, 2)
+            mask[y : y + 12, x : x + 12] = True
+        noisy = 90 + 60 * mask + rng.normal(0, 12, (3, side, side))
+        images.append(np.clip(noisy, 0, 255).astype(np.uint8))
+        masks.append(mask)
+    return images, masks
+
+
+def dice(examples: Examples, truth: list[np.ndarray]) -> float:
+    marked = [(t.value[0] >= 128) & t.known for t in examples.targets]
+    both = sum(int((a & b).sum()) for a, b in zip(marked, truth, strict=True))
+    return 2 * both / sum(int(a.sum() + b.sum()) for a, b in zip(marked, truth, strict=True))
+
+
+def wide(mask: np.ndarray) -> np.ndarray:
+    """What lies within 20 samples, as an annotator in a hurry draws it."""
+    grown: np.ndarray = ndimage.binary_dilation(mask, iterations=20)
+    return grown
+
+
+def test_outlines_that_hold_other_tissue_are_thinned_to_what_differs(spec: Spec) -> None:
+    images, masks = slides()
+    coarse = from_masks(images, [wide(mask) for mask in masks])
+    teacher = {"model": LOCAL, "loss": "bce", "steps": 80, "learning_rate": 0.02}
+    experiment = spec(teacher=teacher, intensity="half")
+    taught, trained, lessons = teach(experiment, coarse, ("square",))
+    before = dice(coarse, masks)
+    assert before < 0.3
+    assert dice(taught, masks) > before + 0.15
+    assert trained.steps == 80
+    outside = [t.known[~wide(m)].all() for t, m in zip(taught.targets, masks, strict=True)]
+    assert all(outside)
+    assert 0 < lessons[0].positive < 0.6
+
+
+def test_labels_of_slides_become_labels_of_pixels(spec: Spec) -> None:
+    images, masks = slides()
+    told = from_masks(images, [np.full_like(mask, mask.any()) for mask in masks])
+    told = Examples(told.images, told.targets, told.ids, tuple(f"s{i}" for i in range(len(told))))
+    teacher = {
+        "model": LOCAL,
+        "loss": {"name": "alpha_beta", "alpha": 0.05, "bag": 2, "cell": 8},
+        "batch_size": 8,
+        "steps": 80,
+        "learning_rate": 0.02,
+        "crf": {"position_sigma": 20, "colour_sigma": 20},
+    }
+    taught, _, lessons = teach(spec(teacher=teacher, intensity="half"), told, ("square",))
+    assert dice(taught, masks) > 0.85
+    for target, mask in zip(taught.targets, masks, strict=True):
+        if not mask.any():
+            assert target.known.all()
+            assert not target.value.any()
+    assert 0 < lessons[0].chance < 1
+
+
+def test_a_teacher_without_any_negatives_or_positives_is_refused(spec: Spec) -> None:
+    images, masks = slides(3)
+    for label, kind in ((np.ones_like(masks[0]), "positive"), (np.zeros_like(masks[0]), "negati")):
+        with pytest.raises(LabelError, match=f"with and without square, got only {kind}"):
+            teach(spec(teacher={}), from_masks(images, [label] * 3), ("square",))
+
+
+def test_weak_is_one_word_and_the_kind_of_teacher_follows_from_the_supervision(spec: Spec) -> None:
+    record = spec().model_dump(mode="json", exclude={"teacher", "mode"})
+    assert Experiment.check({**record, "mode": "strong"}, "t").teacher is None
+    outlines = Experiment.check({**record, "mode": "weak"}, "t").teacher
+    assert outlines is not None
+    assert outlines.loss is None
+    assert outlines.passes == 2
+    bags = Experiment.check({**record, "mode": "weak", "supervision": "bag"}, "t").teacher
+    assert bags is not None
+    assert bags.loss is not None
+    assert bags.loss.name == "alpha_beta"
+    own = Experiment.check({**record, "mode": "weak", "teacher": {"steps": 7}}, "t").teacher
+    assert own is not None
+    assert (own.steps, own.loss) == (7, None)
+
+
+def test_the_parts_of_a_teacher_are_checked_before_any_data_are_opened(spec: Spec) -> None:
+    for teacher in ({"loss": "nothing"}, {"model": "nothing"}, {"crf": {"colour_sigma": 0}}):
+        with pytest.raises(SpecError):
+            require_known(spec(teacher=teacher))
