@@ -104,7 +104,7 @@ def draw(out: Path, seed: int, plan: Plan) -> Path:
     slide = SlidePlan(size=plan.size, um=plan.um, tissue=0.35)
     write_panda(out / "train", plan.train, slide, marks="fine", coarse_too=True, seed=2 * seed)
     write_panda(out / "new", plan.test, slide, marks="fine", seed=2 * seed + 1, sheets=1)
-    common = {"spacing_um": plan.um}
+    common = {"spacing_um": plan.um, "workers": 1}
     import_panda(out / "train", out / "exact", mask_provider="radboud", **common)
     import_panda(out / "train", out / "coarse", masks=COARSE, mask_provider="karolinska", **common)
     import_panda(out / "new", out / "test", mask_provider="radboud", **common)
@@ -129,9 +129,8 @@ def run(data: Path, name: str, recipe: Experiment, seed: int) -> dict[str, Any]:
     )
     folder = fit(experiment, data / "runs" / name, resume=True)
     trained = Run.load(folder)
-    slides = [
-        _predicted(trained, case) for case in progress.track(Cohort.read(data / "test").cases)
-    ]
+    cases = Cohort.read(data / "test").cases
+    slides = [_predicted(trained, case) for case in progress.track(cases, "predict held-out")]
     return {
         **scores(slides, trained.thresholds[0]),
         "minutes": trained.record.seconds / 60,

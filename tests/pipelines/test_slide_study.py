@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inklings.errors import SpecError
+from inklings.pipelines.slide_study import LABELS, Plan, scores, study, summary
+from inklings.spec import Experiment
+
+RECIPES = Path(__file__).parents[2] / "experiments" / "panda"
+
+
+def test_scores_are_those_of_a_hand_worked_slide() -> None:
+    truth = np.zeros((4, 4), bool)
+    truth[:2] = True
+    p = np.full((4, 4), 0.1, np.float32)
+    p[1:3] = 0.9
+    found = scores([(p, truth)], 0.5, tile=2)
+    assert found["iou"] == pytest.approx(4 / 12)
+    assert found["miou"] == pytest.approx(4 / 12)
+    assert found["dice"] == pytest.approx(0.5)
+    assert found["precision"] == found["recall"] == pytest.approx(0.5)
+    assert found["tile_auc"] == pytest.approx(0.5)
+
+
+def test_tiles_with_a_trace_of_tumour_are_not_ranked() -> None:
+    truth = np.zeros((8, 32), bool)
+    truth[:, :8] = True
+    truth[0, 16] = True
+    p = np.zeros((8, 32), np.float32)
+    p[:, :8] = 0.2
+    p[:, 16:24] = 1.0
+    assert scores([(p, truth)], 0.5, tile=8)["tile_auc"] == 1.0
+
+
+@pytest.mark.parametrize("name", sorted(LABELS))
+def test_the_recipes_of_the_folder_are_valid(name: str) -> None:
+    recipe = Experiment.load(RECIPES / f"{name}.yaml")
+    assert (recipe.teacher is not None) == (name in ("weak", "slides"))
+    assert recipe.model.name == "transunet_small"
+
+
+def test_the_summary_says_how_much_of_the_gap_came_back() -> None:
+    rows = [
+        {"learner": n, "seed": s, "miou": v, "iou": v, "dice": v, "tile_auc": v, "minutes": 1.0}
+        for n, v in (("strong", 0.8), ("naive", 0.6), ("weak", 0.75))
+        for s in range(3)
+    ]
+    lines = list(summary(rows))
+    assert lines[2].startswith("| strong | exact | 3 | 0.800 ± 0.000 |")
+    assert lines[-1] == "Of the gap in mean IoU between naive and strong, weak wins back 75%."
+
+
+def test_unknown_learners_are_refused(tmp_path: Path) -> None:
+    recipe = Experiment.load(RECIPES / "strong.yaml")
+    with pytest.raises(SpecError, match="expected recipes of strong, naive, weak, slides, got odd"):
+        study(tmp_path, {"odd": recipe}, [0])
+
+
+@pytest.mark.slow
+def test_a_study_goes_through_and_on(tmp_path: Path) -> None:
+    plan = Plan(train=8, test=2, size=(1400, 1000), tile=96)
+    short = ["training.steps=2", "sampling.size=64", "model={name: unet, width: 4, depth: 1}"]
+    recipes = {name: Experiment.load(RECIPES / f"{name}.yaml", short) for name in LABELS}
+    recipes = {
+        name: recipe
+        if recipe.teacher is None
+        else recipe.model_copy(
+            update={"teacher": recipe.teacher.model_copy(update={"steps": 2, "crf": None})}
+        )
+        for name, recipe in recipes.items()
+    }
+    rows = study(tmp_path, recipes, [0], plan)
+    assert [row["learner"] for row in rows] == list(LABELS)
+    assert (tmp_path / "table.csv").read_text().count("\n") == 5
+    cell = tmp_path / "s0" / "weak.json"
+    before = json.loads(cell.read_text())
+    cell.unlink()
+    again = study(tmp_path, recipes, [0], plan)
+    assert again[2]["iou"] == before["iou"]
