@@ -14,8 +14,8 @@ Reference:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,22 @@ class CRF:
     colour_sigma: float = 13.0
     appearance_weight: float = 10.0
     iterations: int = 5
+
+    @classmethod
+    def of(cls, options: Mapping[str, float]) -> CRF:
+        """From options by name, as an experiment file gives them.
+
+        Raises:
+            SpecError: If a name is unknown or a value impossible.
+        """
+        known = [entry.name for entry in fields(cls)]
+        wrong = [name for name in options if name not in known]
+        if wrong:
+            raise SpecError(f"crf: no option {wrong[0]!r}; there are {', '.join(known)}")
+        values: dict[str, Any] = dict(options)
+        if "iterations" in values:
+            values["iterations"] = int(values["iterations"])
+        return cls(**values)
 
     def __post_init__(self) -> None:
         widths = (self.smooth_sigma, self.position_sigma, self.colour_sigma)
@@ -139,7 +155,8 @@ def energies_of_labels(
 def energies_of_probabilities(probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
     """Unary energies ``(K, H, W)`` of probabilities that sum to one over ``K``."""
     clipped = np.clip(probabilities, 1e-5, 1).astype(np.float32)
-    return -np.log(clipped)  # type: ignore[no-any-return]
+    energies: NDArray[np.float32] = -np.log(clipped)
+    return energies
 
 
 def sharpen(
@@ -147,7 +164,9 @@ def sharpen(
 ) -> NDArray[np.float32]:
     """One class against the rest: ``(H, W)`` probability in [0, 1], refined along edges."""
     both = np.stack([1 - probability, probability])
-    return (crf or CRF()).refine(image, energies_of_probabilities(both))[1]
+    marginals = (crf or CRF()).refine(image, energies_of_probabilities(both))
+    refined: NDArray[np.float32] = marginals[1]
+    return refined
 
 
 class _Smooth:

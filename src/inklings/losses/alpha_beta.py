@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -93,8 +94,8 @@ class AlphaBeta(nn.Module):
         flat = logits.flatten(2) if logits.ndim > 2 else logits[:, :, None]
         where = known.flatten(2) if known.ndim > 2 else known[:, :, None]
         if self.cell and logits.ndim == 4:
-            pool = {"kernel_size": self.cell, "ceil_mode": True, "count_include_pad": False}
-            total, share = F.avg_pool2d(logits * known, **pool), F.avg_pool2d(known, **pool)
+            pool = partial(F.avg_pool2d, kernel_size=self.cell, ceil_mode=True)
+            total, share = pool(logits * known), pool(known)
             total, share = total.flatten(2), share.flatten(2)
         else:
             total, share = (flat * where).mean(2, keepdim=True), where.mean(2, keepdim=True)

@@ -249,14 +249,14 @@ class HybridViT(nn.Module):
         rows, columns = x.shape[-2:]
         tokens = x.flatten(2).transpose(1, 2) + self.positions(rows, columns).to(x.dtype)
         tokens = self.norm(self.blocks(self.drop(tokens)))
-        return tokens.transpose(1, 2).unflatten(2, (rows, columns)), finer[::-1]
+        return tokens.transpose(1, 2).reshape(len(x), -1, rows, columns), finer[::-1]
 
     def positions(self, rows: int, columns: int) -> Tensor:
         """Position embeddings ``(1, rows * columns, D)``."""
         side = round(self.pos_embed.shape[1] ** 0.5)
         if (rows, columns) == (side, side):
             return self.pos_embed
-        grid = self.pos_embed.transpose(1, 2).unflatten(2, (side, side))
+        grid = self.pos_embed.transpose(1, 2).reshape(1, -1, side, side)
         size = (rows, columns)
         resized = F.interpolate(grid.float(), size, mode="bicubic", antialias=True)
         return resized.flatten(2).transpose(1, 2)
@@ -276,7 +276,7 @@ def from_timm(state: dict[str, Tensor], encoder: HybridViT) -> dict[str, Tensor]
         # A square number of positions has none for the class token.
         grid = grid if round(grid.shape[1] ** 0.5) ** 2 == grid.shape[1] else grid[:, 1:]
         was, now = round(grid.shape[1] ** 0.5), round(own["pos_embed"].shape[1] ** 0.5)
-        image = grid.transpose(1, 2).unflatten(2, (was, was))
+        image = grid.transpose(1, 2).reshape(1, -1, was, was)
         if was != now:
             image = F.interpolate(image.float(), (now, now), mode="bicubic", antialias=True)
         fitted["pos_embed"] = image.flatten(2).transpose(1, 2).contiguous()

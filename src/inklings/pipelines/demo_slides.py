@@ -18,7 +18,7 @@ from inklings.errors import DataError
 from inklings.evaluation.table import Row, Table, number
 from inklings.files import read_yaml, write_yaml
 from inklings.phantoms.biopsy import Plan as SlidePlan
-from inklings.phantoms.slides import write_panda
+from inklings.phantoms.slides import Marks, Provider, write_panda
 from inklings.pipelines.demo import Command
 
 _COMMON: dict[str, Any] = {
@@ -112,8 +112,8 @@ def _cohort(out: Path, plan: Plan, command: Command, name: str) -> None:
     """The slides with the labels of one annotator: drawn, imported, split and tiled."""
     root, cohort, tiles = out / f"panda-{name}", out / name, out / f"tiles-{name}"
     if not (root / "train.csv").exists():
-        provider = "radboud" if name == "exact" else "karolinska"
-        marks = "fine" if name == "exact" else "coarse"
+        provider: Provider = "radboud" if name == "exact" else "karolinska"
+        marks: Marks = "fine" if name == "exact" else "coarse"
         drawn = SlidePlan(size=plan.size, um=1.0, tissue=0.35)
         write_panda(root, plan.slides, drawn, (provider,), marks, seed=plan.seed)
     command("import", "panda", root, "--out", cohort, "--spacing-um", "1")

@@ -104,7 +104,7 @@ def draw(out: Path, seed: int, plan: Plan) -> Path:
     slide = SlidePlan(size=plan.size, um=plan.um, tissue=0.35)
     write_panda(out / "train", plan.train, slide, marks="fine", coarse_too=True, seed=2 * seed)
     write_panda(out / "new", plan.test, slide, marks="fine", seed=2 * seed + 1, sheets=1)
-    common = {"spacing_um": plan.um, "workers": 1}
+    common: dict[str, Any] = {"spacing_um": plan.um, "workers": 1}
     import_panda(out / "train", out / "exact", mask_provider="radboud", **common)
     import_panda(out / "train", out / "coarse", masks=COARSE, mask_provider="karolinska", **common)
     import_panda(out / "new", out / "test", mask_provider="radboud", **common)

@@ -61,7 +61,7 @@ def _require_teacher(teacher: Teacher) -> None:
         _require(LOSSES, teacher.loss)
     for augment in teacher.sampling.augment if teacher.sampling else ():
         _require(AUGMENTS, augment)
-    CRF(**(teacher.crf or {}))
+    CRF.of(teacher.crf or {})
 
 
 def _require(table: Registry[Any], component: Component, **given: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -144,13 +144,12 @@ def _examples(
     asked = experiment.supervision
     supervision = SUPERVISIONS.build(asked.name, {"classes": cohort.classes, **asked.options})
     labelled = [case for case in cohort.part("val") if case.labels]
+    read: Callable[..., Examples] = gather
     if experiment.tiles is not None:
         require_same_cohort(experiment.tiles, cohort)
-        tiles = partial(gather_tiles, experiment.tiles)
-    else:
-        tiles = gather
-    train = tiles(cohort.part("train"), supervision, scratch / "train", "train")
-    val = tiles(labelled, supervision, scratch / "val", "val") if labelled else None
+        read = partial(gather_tiles, experiment.tiles)
+    train = read(cohort.part("train"), supervision, scratch / "train", "train")
+    val = read(labelled, supervision, scratch / "val", "val") if labelled else None
     return train, val, supervision.channels
 
 

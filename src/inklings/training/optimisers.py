@@ -44,13 +44,13 @@ def adamw(
     beta2: float = 0.999,
 ) -> Optimizer:
     """Adam with decoupled weight decay: Loshchilov & Hutter (2019)."""
-    parameters = _listed(parameters)
+    listed: Any = list(parameters)
     return AdamW(
-        parameters,
+        listed,
         learning_rate,
         (beta1, beta2),
         weight_decay=weight_decay,
-        fused=fused and _fusible(parameters),
+        fused=fused and _fusible(listed),
     )
 
 
@@ -63,13 +63,13 @@ def adam(
     beta2: float = 0.999,
 ) -> Optimizer:
     """Adam: Kingma & Ba (2015)."""
-    parameters = _listed(parameters)
+    listed: Any = list(parameters)
     return Adam(
-        parameters,
+        listed,
         learning_rate,
         (beta1, beta2),
         weight_decay=weight_decay,
-        fused=fused and _fusible(parameters),
+        fused=fused and _fusible(listed),
     )
 
 
@@ -82,14 +82,14 @@ def sgd(
     nesterov: bool = False,
 ) -> Optimizer:
     """Stochastic gradient descent with momentum."""
-    parameters = _listed(parameters)
+    listed: Any = list(parameters)
     return SGD(
-        parameters,
+        listed,
         learning_rate,
         momentum,
         weight_decay=weight_decay,
         nesterov=nesterov,
-        fused=fused and _fusible(parameters),
+        fused=fused and _fusible(listed),
     )
 
 
@@ -108,10 +108,6 @@ def rmsprop(
     return RMSprop(
         parameters, learning_rate, alpha, momentum=momentum, weight_decay=weight_decay, foreach=True
     )
-
-
-def _listed(parameters: Parameters) -> Any:
-    return list(parameters)
 
 
 def _fusible(parameters: list[Parameter] | list[dict[str, Any]]) -> bool:

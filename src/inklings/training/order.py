@@ -85,7 +85,8 @@ def _weights(
     for kind in np.unique(kinds):
         inside = np.flatnonzero(kinds == kind)
         weights[inside] = _even(cases[inside])
-    return weights / weights.sum()
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares
 
 
 def _even(kinds: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -115,4 +116,7 @@ def _systematic(weights: NDArray[np.float64], count: int, rng: Generator) -> NDA
     order = rng.permutation(len(weights))
     ends = np.cumsum(weights[order])
     points = (rng.random() + np.arange(count)) / count * ends[-1]
-    return order[np.minimum(np.searchsorted(ends, points, side="right"), len(order) - 1)]
+    drawn: NDArray[np.int64] = order[
+        np.minimum(np.searchsorted(ends, points, side="right"), len(order) - 1)
+    ]
+    return drawn

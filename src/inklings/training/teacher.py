@@ -136,10 +136,10 @@ def _own(experiment: Experiment, spec: Teacher) -> Experiment:
         "steps": spec.steps,
         "learning_rate": spec.learning_rate,
     }
-    changed = {k: v for k, v in training.items() if v is not None}
+    changed: dict[str, Any] = {"validate_every": None, "patience": None}
+    changed |= {k: v for k, v in training.items() if v is not None}
     if spec.steps is not None:
         changed["epochs"] = None
-    changed |= {"validate_every": None, "patience": None}
     return experiment.model_copy(
         update={
             **{k: v for k, v in given.items() if v is not None},
@@ -176,7 +176,7 @@ def _target(
             continue
         scaled = _rescaled(dense[k].astype(np.float32) / 255, cut)
         if spec.crf is not None:
-            scaled = sharpen(_colours(image), scaled, CRF(**spec.crf))
+            scaled = sharpen(_colours(image), scaled, CRF.of(spec.crf))
         value[k] = ((scaled >= high) & inside) * np.uint8(255)
         known &= ~inside | (scaled >= high) | (scaled <= low)
     return Target(value * known.astype(np.uint8), known)
@@ -188,13 +188,15 @@ def _colours(image: NDArray[Any]) -> NDArray[np.float32]:
     if image.dtype == np.uint8:
         return colours
     span = max(float(colours.max() - colours.min()), 1e-9)
-    return (colours - colours.min()) * (255 / span)
+    spread: NDArray[np.float32] = (colours - colours.min()) * (255 / span)
+    return spread
 
 
 def _rescaled(probability: NDArray[np.float32], cut: float) -> NDArray[np.float32]:
     """The probability whose odds are one at ``cut``."""
     odds = np.log(np.clip(probability, 1e-4, None) / np.clip(1 - probability, 1e-4, None))
-    return (1 / (1 + np.exp(np.log(cut / (1 - cut)) - odds))).astype(np.float32)
+    scaled: NDArray[np.float32] = 1 / (1 + np.exp(np.log(cut / (1 - cut)) - odds))
+    return scaled.astype(np.float32)
 
 
 def _shares(before: Sequence[Target], after: Sequence[Target], k: int) -> tuple[float, float]:

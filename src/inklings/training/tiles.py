@@ -135,4 +135,4 @@ def _clipped(region: Region, geometry: Geometry) -> Region:
 def _stacks(store: Store, tiles: Sequence[Tile]) -> Iterator[Tile]:
     """The tiles of one slide as views of three arrays, which the store keeps."""
     stacks = [store.keep(np.stack(part)) for part in zip(*tiles, strict=True)]
-    return zip(*stacks, strict=True)  # type: ignore[return-value]
+    return zip(*stacks, strict=True)
