@@ -9,8 +9,8 @@ import inklings
 ROOT = Path(inklings.__file__).parent
 ORDER = """
     errors geometry registry files machine progress fleet spec
-    readers labels predictions cases bags phantoms datasets weakening sampling supervision correction
-    refinement heatmaps
+    readers labels predictions cases bags phantoms datasets weakening sampling supervision
+    correction refinement heatmaps
     tensors models losses inference training
     findings evaluation exports reports viewer
     pipelines testing cli

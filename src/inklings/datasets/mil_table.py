@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.bags.writer import MadeBag, write_bags
 from inklings.cases.cohort import Cohort
-from inklings.datasets.bag_writer import MadeBag, write_bags
 from inklings.errors import DataError, LabelError
 
 

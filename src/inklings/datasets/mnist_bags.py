@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.bags.writer import MadeBag, write_bags
 from inklings.cases.case import SPLITS, Split
 from inklings.cases.cohort import Cohort
-from inklings.datasets.bag_writer import MadeBag, write_bags
 from inklings.datasets.digits import OFFLINE, Pictures, pictures
 from inklings.errors import DataError, SpecError
 

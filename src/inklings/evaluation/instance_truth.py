@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from inklings.datasets.instance_truth import INSTANCE_TRUTH
+from inklings.bags.instance_truth import INSTANCE_TRUTH
 from inklings.errors import DataError
 
 

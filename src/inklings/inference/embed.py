@@ -22,10 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from inklings.bags.instance_truth import keep_instance_truth
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
-from inklings.datasets.instance_truth import keep_instance_truth
 from inklings.errors import DataError, SpecError
 from inklings.files import written
 from inklings.fleet import Summary, over_cases

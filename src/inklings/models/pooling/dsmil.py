@@ -17,7 +17,8 @@ class DSMIL(nn.Module):
 
     For each class ``k`` with critical instance ``m``: ``A_ik = softmax(<q_i, q_m> / sqrt(d))``,
     ``z_k = sum(A_ik v_i)``, and a last layer reads all ``z``. Both streams are trained:
-    `losses.bag` averages their losses, from ``logits`` and ``second``. In use their mean is the answer.
+    `losses.bag` averages their losses, from ``logits`` and ``second``. In use their mean is the
+    answer.
     """
 
     evidence = "score"

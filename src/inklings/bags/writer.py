@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.bags.instance_truth import keep_instance_truth
 from inklings.bags.store import ROWS, write
 from inklings.cases.case import Case, Split
 from inklings.cases.cohort import Cohort
-from inklings.datasets.instance_truth import keep_instance_truth
 from inklings.errors import DataError
 from inklings.labels.kinds import BagLabel
 

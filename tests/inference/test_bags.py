@@ -1,0 +1,83 @@
+"""Bags are predicted and reported through the same commands as images."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from inklings.bags.prediction import BagPrediction
+from inklings.bags.store import write
+from inklings.cli import app
+from inklings.inference.predict import predict
+from inklings.inference.run import Run
+from inklings.phantoms.bags import vector_bags
+from inklings.predictions import Head, predicted_cases
+from inklings.testing.bags import bag_experiment as experiment
+from inklings.training.fit import fit
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bags")
+    vector_bags(folder / "c", 120)
+    fit(experiment(folder / "c", 120, model__pooling="noisy_or"), folder / "run")
+    return folder
+
+
+def test_the_diagnosis_and_the_instance_that_carries_it(trained: Path, tmp_path: Path) -> None:
+    predict(trained / "run", [trained / "c"], tmp_path / "p", split="test")
+    assert len(list(predicted_cases(tmp_path / "p"))) == 20
+    runner = CliRunner()
+    done = runner.invoke(app, ["evaluate", str(tmp_path / "p"), "--cohort", str(trained / "c")])
+    assert done.exit_code == 0, done.output
+    assert "Instance AUC" in done.output
+    done = runner.invoke(app, ["report", str(trained / "run")])
+    assert done.exit_code == 0, done.output
+    page = (trained / "run" / "report.html").read_text()
+    assert "Report of a diagnosis from bags" in page
+    assert "data:image/png" in page
+    said = BagPrediction.read(tmp_path / "p", next(predicted_cases(tmp_path / "p")))
+    p = 1 / (1 + np.exp(-said.instances[:, 0].astype(float)))
+    assert said.probability[0] == pytest.approx(1 - np.prod(1 - p), abs=1e-5)
+
+
+def test_predicting_again_does_nothing_and_a_bad_bag_fails_alone(
+    trained: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "good.h5", np.zeros((3, 4), np.float32))
+    write(tmp_path / "wide.h5", np.zeros((3, 9), np.float32))
+    inputs = [tmp_path / "good.h5", tmp_path / "wide.h5"]
+    summary = predict(trained / "run", inputs, tmp_path / "p")
+    assert (summary.predicted, list(summary.failed)) == (1, ["wide"])
+    assert "as the run learnt from" in summary.failed["wide"]
+    again = predict(trained / "run", inputs[:1], tmp_path / "p")
+    assert (again.predicted, again.skipped) == (0, 1)
+
+
+def test_bags_of_any_size_are_predicted_and_size_does_not_matter(
+    trained: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(9001, 4)).astype(np.float32)
+    values[:, 0] = np.where(np.arange(9001) == 77, 6.0, -3.0)
+    for name, count in (("one", 1), ("many", 9001)):
+        write(tmp_path / f"{name}.h5", values[:count])
+    predict(trained / "run", [tmp_path / "one.h5", tmp_path / "many.h5"], tmp_path / "p")
+    many = BagPrediction.read(tmp_path / "p", "many")
+    assert len(many.instances) == 9001
+    assert many.instances[:, 0].argmax() == 77
+    assert Head.read(tmp_path / "p").settings["evidence"]
+
+
+def test_a_model_whose_instances_speak_to_one_another_says_so(tmp_path: Path) -> None:
+    vector_bags(tmp_path / "c")
+    fit(experiment(tmp_path / "c", 3, model__pooling="transmil"), tmp_path / "run")
+    predict(tmp_path / "run", [tmp_path / "c"], tmp_path / "p", split="test")
+    head = Head.read(tmp_path / "p")
+    assert head.settings["warning"].startswith("Attention is not evidence")
+    said = BagPrediction.read(tmp_path / "p", next(predicted_cases(tmp_path / "p")))
+    assert said.attention is not None
+    assert said.attention.sum() == pytest.approx(1, abs=1e-5)
+    assert len(said.instances) == len(said.attention)
+    assert Run.load(tmp_path / "run").blueprint.task == "binary"

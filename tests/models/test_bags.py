@@ -1,0 +1,58 @@
+"""The network for bags."""
+
+import pytest
+import torch
+
+from inklings.errors import SpecError
+from inklings.models.bags import BagModel
+
+VALID = torch.arange(5) < torch.tensor([5, 2, 1])[:, None]
+
+
+def model(**options: object) -> BagModel:
+    torch.manual_seed(0)
+    return BagModel(4, 1, shape=(4,), **options)  # type: ignore[arg-type]
+
+
+def test_chunks_give_the_same_gradients() -> None:
+    inputs = torch.randn((8, 4), generator=torch.Generator().manual_seed(1))
+    grads = []
+    for chunk in (None, 3):
+        net = model(encoder={"name": "mlp", "hidden": [16]}, chunk=chunk)
+        net(inputs, VALID).logits.square().sum().backward()
+        grads.append([p.grad.clone() for p in net.parameters() if p.grad is not None])
+    for one, other in zip(*grads, strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+
+
+def test_a_bag_does_not_know_its_neighbours() -> None:
+    net = model(encoder={"name": "mlp", "hidden": [16]}).eval()
+    inputs = torch.randn((8, 4), generator=torch.Generator().manual_seed(1))
+    together = net(inputs, VALID).logits
+    apart = [net(part).logits for part in inputs.split([5, 2, 1])]
+    assert torch.allclose(together, torch.cat(apart), atol=1e-6)
+
+
+def test_a_step_with_a_single_instance_is_possible() -> None:
+    net = BagModel(1, 1, shape=(1, 8, 8), encoder="small_cnn").train()
+    assert torch.isfinite(net(torch.zeros(1, 1, 8, 8)).logits).all()
+
+
+def test_inputs_are_standardised_feature_by_feature_and_constants_left_alone() -> None:
+    net = model()
+    data = torch.tensor([[0.0, 10, 5, 1], [2, 30, 5, 3]])
+    net.standardise(data)
+    assert net.centre.tolist() == [1, 20, 5, 2]
+    assert net.spread.tolist() == [1, 10, 1, 1]
+    assert net.encode(data).tolist() == [[-1, -1, 0, -1], [1, 1, 0, 1]]
+
+
+def test_logits_are_logits_so_that_softmax_is_taken_once() -> None:
+    net = model(pooling="mean")
+    big = net(torch.full((3, 4), 1000.0)).logits
+    assert big.abs().max() > 1  # the reference feeds probabilities to a loss that wants logits
+
+
+def test_counts_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(SpecError, match="expected 8 instances, got 3"):
+        model()(torch.zeros(3, 4), VALID)
