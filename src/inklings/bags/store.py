@@ -94,7 +94,7 @@ def read_coords(span: Span) -> NDArray[np.int64] | None:
     with _opened(span.path) as file:
         if "coords" not in file:
             return None
-        found = np.rint(_rows(file["coords"], span, None)).astype(np.int64)
+        found: NDArray[np.int64] = np.rint(_rows(file["coords"], span, None)).astype(np.int64)
         return found if file.attrs.get("coords_order") == "yx" else found[:, ::-1]
 
 

@@ -97,7 +97,7 @@ def class_of(case: Case, classes: Sequence[str]) -> int:
     """
     found = np.flatnonzero(presence(case, classes) == 1)
     if len(found) != 1:
-        names = ", ".join(classes[k] for k in found) or "none"
+        names = ", ".join(classes[int(k)] for k in found) or "none"
         raise LabelError(
             f"case {case.id}: expected exactly one class present, got {names}; if several may "
             "be, set bags.task to multilabel"
@@ -130,6 +130,8 @@ def decide(
     if task in ("binary", "multilabel"):
         return (probability >= np.asarray(thresholds)).astype(np.int64)
     if task == "multiclass":
-        return probability.argmax(-1).astype(np.int64)
+        best: NDArray[np.int64] = probability.argmax(-1).astype(np.int64)
+        return best
     at_least = probability[..., ::-1].cumsum(-1)[..., ::-1]
-    return (at_least[..., 1:] >= 0.5).sum(-1).astype(np.int64)
+    median: NDArray[np.int64] = (at_least[..., 1:] >= 0.5).sum(-1).astype(np.int64)
+    return median

@@ -57,9 +57,9 @@ def pictures(source: str) -> Pictures:
         return _from_npz(path)
     parts = []
     for prefix, kind in _FILES:
-        images, labels = _find(path, f"{prefix}-images"), _find(path, f"{prefix}-labels")
-        if images and labels:
-            parts.append((_idx(images), _idx(labels), kind == "test"))
+        first, second = _find(path, f"{prefix}-images"), _find(path, f"{prefix}-labels")
+        if first and second:
+            parts.append((_idx(first), _idx(second), kind == "test"))
     if not parts:
         raise DataError(
             f"expected train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz in {path}, got "

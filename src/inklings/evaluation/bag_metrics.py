@@ -128,7 +128,7 @@ def _choice(task: Task, classes: tuple[str, ...]) -> Iterator[BagMetric]:
         "Expected calibration error",
         "all",
         lambda a, w: _ece(
-            a.probability.max(1), a.decided, (a.probability.argmax(1) == a.truth).astype(float), w
+            a.probability.max(1), a.truth, (a.probability.argmax(1) == a.truth).astype(float), w
         ),
         higher=False,
     )

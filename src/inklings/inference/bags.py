@@ -168,8 +168,8 @@ def _head(run: Run, threshold: float | None) -> Head:
 def _activated(run: Run, logits: NDArray[np.float64]) -> NDArray[np.float64]:
     if run.blueprint.activation == "softmax":
         shifted = np.exp(logits - logits.max())
-        return shifted / shifted.sum()
-    return 1 / (1 + np.exp(-logits))
+        return np.asarray(shifted / shifted.sum())
+    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 def _alone(model: Any, output: Output, parts: Sequence[Tensor]) -> list[NDArray[np.float32]]:
@@ -178,7 +178,7 @@ def _alone(model: Any, output: Output, parts: Sequence[Tensor]) -> list[NDArray[
         rows = output.instances.float().cpu().numpy()
         return [rows[i, : len(part)] for i, part in enumerate(parts)]
     with torch.inference_mode():
-        found = [torch.cat([model.alone(p) for p in part.split(BLOCK)]) for part in parts]
+        found = [torch.cat([model.alone(p) for p in torch.split(part, BLOCK)]) for part in parts]
     return [one.float().cpu().numpy() for one in found]
 
 

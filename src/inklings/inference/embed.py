@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings.bags.instance_truth import keep_instance_truth
 from inklings.cases.case import Case
@@ -193,7 +193,7 @@ def _of_timm(encoder: Encoder) -> tuple[Callable[[Tensor], Tensor], int]:
 def _of_run(encoder: Encoder) -> tuple[Callable[[Tensor], Tensor], int]:
     run = Run.load(Path(encoder.name))
     model: Any = run.model.eval().to(best_device())
-    if not hasattr(model, "encode") or not isinstance(model, nn.Module):
+    if not hasattr(model, "encode"):
         raise SpecError(
             f"{encoder.name}: expected a run on bags of pictures, whose encoder can be taken, got "
             f"model {run.blueprint.model.name}; or give the name of an encoder of timm"
@@ -256,7 +256,9 @@ def _classes(
 ) -> tuple[tuple[str, ...], dict[str, tuple[Label, ...]], str]:
     """Classes, labels by case, and the task."""
     if labels.fact is None:
-        kept = {c.id: tuple(x for x in c.labels if isinstance(x, BagLabel)) for c in cases}
+        kept: dict[str, tuple[Label, ...]] = {
+            c.id: tuple(x for x in c.labels if isinstance(x, BagLabel)) for c in cases
+        }
         return source.classes, kept, "binary" if len(source.classes) == 1 else "multilabel"
     values = {case.id: case.facts.get(labels.fact) for case in cases}
     found = sorted({v for v in values.values() if v}, key=lambda v: (len(v), v))

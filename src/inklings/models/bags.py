@@ -92,7 +92,7 @@ class BagModel(nn.Module):
         """``(M, *shape)`` to ``(M, F)``, in chunks where asked for."""
         if self.chunk is None or len(inputs) <= self.chunk:
             return self._encoded(inputs)
-        parts = inputs.split(self.chunk)
+        parts = torch.split(inputs, self.chunk)
         if not torch.is_grad_enabled():
             return torch.cat([self._encoded(part) for part in parts])
         remade = (checkpoint(self._encoded, part, use_reentrant=False) for part in parts)

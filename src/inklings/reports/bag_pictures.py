@@ -135,7 +135,9 @@ def _legend(predictions: Path) -> str:
 def _chosen(
     cases: Sequence[Case], said: dict[str, BagPrediction], head: Head, count: int
 ) -> list[Case]:
-    wrong, yes, no = [], [], []
+    wrong: list[Case] = []
+    yes: list[Case] = []
+    no: list[Case] = []
     for case in cases:
         truth = presence(case, head.classes)[0]
         called = said[case.id].probability[0] >= head.thresholds[0]

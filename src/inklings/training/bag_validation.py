@@ -70,7 +70,7 @@ class BagJudge:
         """The probability of each channel from which the answer is yes."""
         logits = self.logits(model)
         if task in ("multiclass", "ordinal"):
-            return (0.5,) * logits.shape[1]
+            return (0.5,) * len(logits[0])
         columns = zip(logits.T, self.examples.value.T, self.examples.known.T, strict=True)
         return tuple(cut(x[known], y[known] >= 0.5) for x, y, known in columns)
 

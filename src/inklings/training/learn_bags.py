@@ -60,10 +60,10 @@ def learn_bags(
         SpecError: If the experiment asks for something impossible.
     """
     _require_possible(experiment)
-    loss = _loss(experiment.loss, task)
+    loss: Any = _loss(experiment.loss, task)
     blueprint = _blueprint(experiment, train.shape, classes, task)
     torch.manual_seed(experiment.training.seed)
-    model = blueprint.build()
+    model: Any = blueprint.build()
     if experiment.bags.standardise and hasattr(model, "standardise"):
         model.standardise(_some(train))
     if initial is not None:

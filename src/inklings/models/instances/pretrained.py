@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -29,8 +30,8 @@ class Pretrained(nn.Module):
     ) -> None:
         super().__init__()
         channels, *_ = picture(shape, "timm")
-        self.encoder = pooled(encoder, channels, weights)
-        self.features = int(self.encoder.num_features)
+        model: Any = pooled(encoder, channels, weights)
+        self.encoder, self.features = model, int(model.num_features)
         self.frozen = frozen
         if frozen:
             self.encoder.requires_grad_(False)

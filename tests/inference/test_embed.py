@@ -1,0 +1,81 @@
+"""Tiles of slides into bags of features."""
+
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "sampling"))
+import slides
+
+from inklings.bags.store import Span, read_coords, spans
+from inklings.cases.cohort import Cohort
+from inklings.errors import SpecError
+from inklings.evaluation.instance_truth import instance_truth
+from inklings.inference.embed import Encoder, Labels, embed
+from inklings.sampling.tiles import TileIndex
+from inklings.sampling.tiling import Rule, tile_cohort
+
+ENCODER = Encoder("resnet10t", None, batch=7)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cohort")
+    cases = [slides.write(folder, name, slides.blobs((500, 600), k)) for k, name in enumerate("ab")]
+    slides.cohort(folder / "cohort", cases)
+    tile_cohort(folder / "cohort", folder / "tiles", Rule(size=64))
+    return folder / "tiles"
+
+
+def test_features_are_half_precision_placed_and_a_cohort(index: Path, tmp_path: Path) -> None:
+    summary = embed(index, tmp_path / "bags", ENCODER)
+    assert (summary.finished, summary.failed) == (2, {})
+    cohort, tiles = Cohort.read(tmp_path / "bags"), TileIndex.read(index)
+    for case in cohort:
+        own = tiles.of(case.id)
+        path = tmp_path / "bags" / "features" / f"{case.id}.h5"
+        with h5py.File(path) as file:
+            assert file["features"].dtype == np.float16
+            assert file["features"].shape == (len(own), 512)
+            assert np.isfinite(file["features"][:]).all()
+            assert file.attrs["encoder"] == "resnet10t"
+        coords = read_coords(Span(path, 0, len(own)))
+        assert coords is not None
+        assert (coords == np.stack([own.y, own.x], 1)).all()
+        assert sum(map(len, spans(case))) == len(own)
+
+
+def test_a_second_run_does_what_is_left_and_batches_do_not_matter(
+    index: Path, tmp_path: Path
+) -> None:
+    embed(index, tmp_path / "bags", ENCODER)
+    path = tmp_path / "bags" / "features" / "a.h5"
+    with h5py.File(path) as file:
+        before = file["features"][:]
+    path.unlink()
+    again = embed(index, tmp_path / "bags", Encoder("resnet10t", None, batch=64))
+    assert (again.finished, again.skipped) == (1, 1)
+    with h5py.File(path) as file:
+        assert np.allclose(file["features"][:], before, atol=2e-2)
+
+
+def test_features_of_two_encoders_do_not_mix(index: Path, tmp_path: Path) -> None:
+    embed(index, tmp_path / "bags", ENCODER)
+    with pytest.raises(SpecError, match="holds features made with encoder resnet10t"):
+        embed(index, tmp_path / "bags", Encoder("resnet18", None))
+
+
+def test_labels_come_from_a_fact_and_truth_of_tiles_lies_apart(index: Path, tmp_path: Path) -> None:
+    head = TileIndex.read(index).head
+    source = Cohort.read(head.cohort)
+    assert not any(case.facts.get("grade") for case in source)
+    with pytest.raises(SpecError, match="fact 'grade'"):
+        embed(index, tmp_path / "bags", ENCODER, Labels("grade"))
+    embed(index, tmp_path / "other", ENCODER)
+    truth = instance_truth(tmp_path / "other")
+    for name, labels in truth.items():
+        own = TileIndex.read(index).of(name)
+        assert ((labels > 0) == (own.labels.max(1) > 0)).all()
