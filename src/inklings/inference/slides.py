@@ -264,8 +264,9 @@ def _pictures(
     folder: Path, thumbnail: NDArray[np.uint8], codes: NDArray[np.uint8], classes: Sequence[str]
 ) -> None:
     picture = colour_picture(thumbnail)
-    Pillow.fromarray(picture).save(folder / THUMBNAIL)
-    Pillow.fromarray(laid_over(picture, codes, colours(classes))).save(folder / OVERLAY)
+    over = laid_over(picture, codes, colours(classes))
+    for array, name in ((picture, THUMBNAIL), (over, OVERLAY)):
+        Pillow.fromarray(array).save(folder / name, compress_level=1)  # six times as fast as 6
 
 
 def _areas(
