@@ -8,6 +8,7 @@ an error rather than a silent 1.0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,17 +74,26 @@ class Geometry:
             )
         return self.spacing
 
-    def at(self, spacing: float) -> Geometry:
-        """The same physical extent on an isotropic grid of another spacing (mm)."""
+    @property
+    def axes(self) -> NDArray[np.float64]:
+        """Unit vectors of the x, y[, z] index axes in physical space, as columns."""
+        return self._direction()
+
+    def at(self, spacing: float | Sequence[float]) -> Geometry:
+        """The same physical extent on a grid of another spacing in mm.
+
+        Args:
+            spacing: Of every axis, or one for each in array order.
+        """
         mine = self.require_spacing()
+        new = (spacing,) * len(mine) if isinstance(spacing, int | float) else tuple(spacing)
         shape = tuple(
-            max(1, round(n * mm / spacing)) for n, mm in zip(self.shape, mine, strict=True)
+            max(1, round(n * mm / other))
+            for n, mm, other in zip(self.shape, mine, new, strict=True)
         )
-        shift = np.array([(spacing - mm) / 2 for mm in reversed(mine)])
+        shift = np.array([(other - mm) / 2 for mm, other in zip(mine, new, strict=True)][::-1])
         origin = self._origin() + self._direction() @ shift
-        return replace(
-            self, shape=shape, spacing=(spacing,) * len(shape), origin=tuple(origin.tolist())
-        )
+        return replace(self, shape=shape, spacing=new, origin=tuple(origin.tolist()))
 
     def to_points(self, indices: ArrayLike) -> NDArray[np.float64]:
         """Indices ``(..., D)`` in array order to points ``(..., D)`` in mm, ``(x, y[, z])``."""

@@ -35,7 +35,7 @@ def test_what_cannot_be_opened_is_explained(
 
 
 def test_a_folder_is_no_image(tmp_path: Path) -> None:
-    with pytest.raises(ReaderError, match="expected an image at"):
+    with pytest.raises(ReaderError, match="expected a DICOM image in the folder"):
         open_image(tmp_path)
 
 

@@ -12,38 +12,49 @@ READERS: Registry[Reader] = Registry(
     "reader",
     {
         "array": "inklings.readers.array:ArrayReader",
+        "dicom": "inklings.readers.dicom_series:DicomReader",
+        "nifti": "inklings.readers.nifti:NiftiReader",
+        "metaimage": "inklings.readers.metaimage:MetaImageReader",
         "tiff": "inklings.readers.tiff:TiffReader",
         "openslide": "inklings.readers.openslide:OpenSlideReader",
         "picture": "inklings.readers.picture:PictureReader",
     },
 )
 # A slide may also look like a picture; what other packages plug in comes first.
-_LAST = ("array", "tiff", "openslide", "picture")
+_LAST = ("array", "dicom", "nifti", "metaimage", "tiff", "openslide", "picture")
 
 
-def open_image(path: Path, spacing: float | None = None) -> Image:
+def open_image(path: Path, spacing: float | None = None, series: str | None = None) -> Image:
     """Open ``path`` with the first reader that recognises it.
 
     Args:
-        path: The file.
+        path: The file; for DICOM also a folder or a zip archive.
         spacing: Distance between the finest samples in mm, whatever the file says of it.
+        series: Words that choose one of several DICOM series: a part of its description, its
+            folder, ``echo 4.6``, its UID.
 
     Raises:
         ReaderError: If it is missing, empty, damaged, or of no known format.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(512)
+        head = b"" if path.is_dir() else _head(path)
     except OSError as error:
         raise ReaderError(f"expected an image at {path}: {error.strerror}") from None
-    if not head:
+    if not head and path.is_file():
         raise ReaderError(f"{path} is empty (0 bytes); copy it again from its source")
     for name in sorted(READERS, key=lambda n: (n in _LAST and _LAST.index(n) + 1, n)):
-        reader = READERS.build(name, {})
+        reader = READERS.build(name, {"series": series} if series and name == "dicom" else {})
         if reader.recognises(path, head):
             image = reader.open(path)
             return image if spacing is None else image.spaced(spacing)
+    if path.is_dir():
+        raise ReaderError(f"expected a DICOM image in the folder {path}, got none")
     raise ReaderError(
         f"{path}: no reader recognises this format (first bytes {head[:8]!r}); "
         f"known readers: {', '.join(READERS)}"
     )
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(512)
