@@ -3,10 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
 
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
-from inklings.errors import LabelError, SpecError
+from inklings.cli import app
+from inklings.errors import DataError, SpecError
 from inklings.evaluation import slides
 from inklings.evaluation.folders import Settings
 from inklings.evaluation.pairs import Pair, Segmentation
@@ -159,7 +161,7 @@ def test_labels_that_never_say_where_nothing_is_are_refused(
         weak = MaskLabel(mask.path, "slide", "classes", CLASSES, extent="positives")
         cases.append(Case(case.id, case.patient, case.images, (weak,)))
     Cohort("weak", tuple(cases), CLASSES).write(cohort)
-    with pytest.raises(LabelError, match="never say where nothing is"):
+    with pytest.raises(DataError, match="never say where nothing is"):
         evaluate_slides(out, cohort, EVERY)
 
 
@@ -172,3 +174,34 @@ def test_metrics_that_need_a_whole_image_say_so(predicted: tuple[Path, Path, lis
         evaluate_slides(out, cohort, Settings(split="all", metrics=("dic",)))
     table = evaluate_slides(out, cohort, Settings(split="all", metrics=("miou", "auc_slide_area")))
     assert table.names == ["miou", "auc_slide_area"]
+
+
+def test_a_slide_whose_mask_is_damaged_is_left_out_and_named(
+    predicted: tuple[Path, Path, list[Pair]],
+) -> None:
+    out, cohort, pairs = predicted
+    (mask,) = Cohort.read(cohort).cases[1].labels
+    assert isinstance(mask, MaskLabel)
+    mask.path.write_bytes(mask.path.read_bytes()[:200])
+    table = evaluate_slides(out, cohort, EVERY)
+    assert list(table.head["failed"]) == ["c1"]
+    assert "1 case could not be scored (c1)" in table.head["warnings"][-1]
+    rest = [pairs[0], pairs[2], pairs[3]]
+    assert table["iou_pooled"].value == pytest.approx(
+        score(rest, classes=CLASSES)["iou_pooled"].value
+    )
+    assert not list(out.glob(".scores*"))
+    result = CliRunner().invoke(app, ["evaluate", str(out), "--cohort", str(cohort)])
+    assert result.exit_code == 3
+    assert "case c1 is not scored" in result.stderr
+
+
+@pytest.mark.slow
+def test_worker_processes_find_the_same_numbers(
+    predicted: tuple[Path, Path, list[Pair]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, cohort, _ = predicted
+    alone = evaluate_slides(out, cohort, EVERY)
+    monkeypatch.setattr(slides, "_FEW", 0)
+    together = evaluate_slides(out, cohort, Settings(split="all", workers=2))
+    assert together.records() == alone.records()

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+_FAILED = 3
+
 
 def evaluate(
     predictions: Annotated[Path, typer.Argument(help="Folder written by 'inklings predict'.")],
@@ -35,6 +37,9 @@ def evaluate(
         bool, typer.Option("--allow-seen", help="Score also patients that the run learnt from.")
     ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for one per core.")] = 0,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Slides: address of a Dask scheduler, instead of processes.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
 ) -> None:
     """Score predictions against the reference standard, with 95 % intervals over patients."""
@@ -56,6 +61,7 @@ def evaluate(
         options=Options(empty=empty, tolerance=tolerance),
         bootstrap=Bootstrap(resamples, seed),
         workers=workers or min(8, os.cpu_count() or 1),
+        scheduler=scheduler,
     )
     bags = is_of_bags(Head.read(predictions))
     way = evaluate_bags if bags else evaluate_slides if has_slides(predictions) else score
@@ -63,3 +69,5 @@ def evaluate(
     paths = table.write(predictions)
     typer.echo(dump(table) if json else table.text())
     note(f"wrote {', '.join(path.name for path in paths)} to {predictions}")
+    if table.head.get("failed"):
+        raise typer.Exit(_FAILED)

@@ -50,6 +50,7 @@ class Settings:
         options: Policy for empty masks, tolerance of the boundary Dice (the unit is found).
         bootstrap: How the intervals are drawn.
         workers: Processes at most; little work stays in this one.
+        scheduler: Address of a Dask scheduler whose workers score slides.
     """
 
     split: Part = "test"
@@ -58,6 +59,7 @@ class Settings:
     options: Options = DEFAULT
     bootstrap: Bootstrap = BOOTSTRAP
     workers: int = 1
+    scheduler: str | None = None
 
 
 def evaluate(

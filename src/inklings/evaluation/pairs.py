@@ -104,6 +104,7 @@ class Remembered(Generic[P, T]):
         self._memo: WeakKeyDictionary[Pair, dict[Any, T]] = WeakKeyDictionary()
 
     def __call__(self, pair: Pair, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The answer, worked out when it is asked for first."""
         answers = self._memo.setdefault(pair, {})
         key = (args, tuple(sorted(kwargs.items())))
         if key not in answers:

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.cases.case import Case
-from inklings.errors import LabelError, SpecError
+from inklings.errors import DataError, LabelError, SpecError
 from inklings.evaluation import METRICS
 from inklings.evaluation.calibration import histogram
 from inklings.evaluation.folders import Settings, read_pair
@@ -42,6 +40,7 @@ from inklings.evaluation.selection import (
     require_same_classes,
     select,
 )
+from inklings.evaluation.slide_cases import measured_cases
 from inklings.evaluation.slide_level import RANKED, Whole, ranks, slide_metrics, whole
 from inklings.evaluation.table import Table
 from inklings.geometry import Geometry, Region
@@ -49,7 +48,7 @@ from inklings.heatmaps.record import SlidePrediction
 from inklings.labels.kinds import BagLabel
 from inklings.labels.region import annotate_region
 from inklings.predictions import Head, predicted_slides
-from inklings.progress import track
+from inklings.progress import note
 
 _BLOCK = 2048
 _STREAMED = ("overlap", "calibration")
@@ -75,10 +74,12 @@ def evaluate_slides(
             can be streamed.
         against: Another folder of predictions, for a paired comparison on the same cases.
 
+    A case that cannot be read is left out, which the head of the table says (``failed``).
+
     Raises:
         SpecError: If patients are scored that the run learnt from, or a metric is unknown or
             needs a whole image.
-        DataError: If cases, classes or labels do not fit together.
+        DataError: If cases, classes or labels do not fit together, or no case can be scored.
     """
     settings = settings or Settings()
     head = Head.read(predictions)
@@ -89,18 +90,39 @@ def evaluate_slides(
         require_same_classes(head, other)
     options = replace(settings.options, unit="px")
     chosen = _chosen(settings.metrics, head.classes, options)
-    measured = _measured(predictions, head, selected.cases, settings, options)
+    ids = [case.id for case in selected.cases]
+    found, failed = _measured(predictions, head, cohort, ids, settings, options)
+    rivals: dict[str, Measured] = {}
+    if against and other:
+        rivals, more = _measured(against, other, cohort, ids, settings, options)
+        failed |= more
+    ids = [case for case in ids if case not in failed]
+    if not ids:
+        first = next(iter(failed.values()))
+        raise DataError(f"none of the {len(failed)} cases can be scored: {first}")
+    measured = [found[case] for case in ids]
     facts = {**facts_of(predictions, head, selected), "grid": "that of the heat maps"}
+    facts |= _told(failed, facts["warnings"])
     table = tabulate(measured, chosen, options, settings.bootstrap, facts)
     ranked = tuple(ranks(measured, chosen, settings.bootstrap))
     table = replace(table, rows=(*table.rows, *ranked))
-    if against and other:
-        theirs = _measured(against, other, selected.cases, settings, options)
+    if other:
+        theirs = [rivals[case] for case in ids]
         changes = differences(measured, theirs, chosen, settings.bootstrap)
-        table = replace(
-            table, changes=changes, head={**table.head, "against": other.provenance.run}
-        )
+        facts = {**table.head, "against": other.provenance.run}
+        table = replace(table, changes=changes, head=facts)
     return table
+
+
+def _told(failed: dict[str, str], warnings: list[str]) -> dict[str, Any]:
+    """Cases that could not be scored, in the head of the table."""
+    if not failed:
+        return {}
+    for case, reason in failed.items():
+        note(f"warning: case {case} is not scored: {reason}")
+    many = "1 case" if len(failed) == 1 else f"{len(failed)} cases"
+    line = f"{many} could not be scored ({', '.join(sorted(failed)[:3])})"
+    return {"failed": failed, "warnings": [*warnings, line]}
 
 
 def _chosen(names: Sequence[str] | None, classes: Sequence[str], options: Options) -> Chosen:
@@ -130,22 +152,30 @@ def _chosen(names: Sequence[str] | None, classes: Sequence[str], options: Option
 
 
 def _measured(
-    folder: Path, head: Head, cases: Sequence[Case], settings: Settings, options: Options
-) -> list[Measured]:
-    one = partial(_measure, folder, head, settings.metrics, options)
-    if min(settings.workers, len(cases)) < 2 or _samples(folder, cases) < _FEW:
-        return [one(case) for case in track(cases, "evaluate")]
-    workers = min(settings.workers, len(cases))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return list(track(pool.map(one, cases), "evaluate", total=len(cases)))
+    folder: Path,
+    head: Head,
+    cohort: Path,
+    cases: Sequence[str],
+    settings: Settings,
+    options: Options,
+) -> tuple[dict[str, Measured], dict[str, str]]:
+    little = _samples(folder, cases) < _FEW or min(settings.workers, len(cases)) < 2
+    return measured_cases(
+        partial(_measure, folder.resolve(), head, settings.metrics, options),
+        cohort,
+        cases,
+        folder,
+        workers=None if little or settings.scheduler else settings.workers,
+        scheduler=settings.scheduler,
+    )
 
 
 _FEW = 300_000_000
 
 
-def _samples(folder: Path, cases: Sequence[Case]) -> int:
+def _samples(folder: Path, cases: Sequence[str]) -> int:
     slides = set(predicted_slides(folder))
-    records = (SlidePrediction.read(folder, case.id) for case in cases if case.id in slides)
+    records = (SlidePrediction.read(folder, case) for case in cases if case in slides)
     return sum(record.map_shape[0] * record.map_shape[1] for record in records)
 
 
