@@ -8,7 +8,8 @@ from inklings.errors import DataError
 from inklings.geometry import Region
 from inklings.heatmaps.canvas import TILE, Canvas
 from inklings.heatmaps.pyramid import Pyramid, level_shapes, majority, mean
-from inklings.heatmaps.tiled import Map
+from inklings.heatmaps.tiled import Map, level_near
+from inklings.readers import open_image
 
 
 def written(array: np.ndarray, path: Path, blank: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -114,3 +115,21 @@ def test_a_canvas_sums_what_overlaps_and_forgets_what_has_left() -> None:
             got[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE] = tile[0]
     np.testing.assert_allclose(got[:900, :700], expected, rtol=1e-6)
     assert not canvas._tiles
+
+
+def test_our_reader_of_slides_opens_a_map_as_a_pyramid_of_its_classes(tmp_path: Path) -> None:
+    path = tmp_path / "map.ome.tif"
+    array = np.random.default_rng(3).integers(0, 256, (2, 1200, 900), dtype=np.uint8)
+    written(array, path)
+    with open_image(path) as image:
+        assert image.geometry.shape == (1200, 900)
+        assert image.geometry.spacing == pytest.approx((0.002, 0.0025))
+        assert len(image.channels) == 2
+        region = Region((300, 200), (400, 500))
+        np.testing.assert_array_equal(image.read(region), array[:, 300:700, 200:700])
+
+
+def test_the_level_for_a_picture_is_the_coarsest_that_is_fine_enough(tmp_path: Path) -> None:
+    path = tmp_path / "map.ome.tif"
+    written(np.zeros((1, 2100, 900), np.uint8), path)
+    assert [level_near(path, side) for side in (5000, 2100, 1100, 1000, 300)] == [0, 0, 0, 1, 2]
