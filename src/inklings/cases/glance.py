@@ -24,6 +24,7 @@ from inklings.errors import DataError, LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.readers.pyramid import Pyramid
+from inklings.readers.volume import Volume
 
 Severity = Literal["error", "warning", "note"]
 
@@ -119,13 +120,16 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
         say("no image", "error", "expected at least one image, got none", "exclude", Path())
     looks: list[Look] = []
     geometries: dict[str, Geometry] = {}
+    notes: dict[str, tuple[str, ...]] = {}
     for name, path in case.images.items():
         try:
-            geometries[name], kept = _open(case, name, path)
+            geometries[name], kept = _open(case, name, path, notes)
         except DataError as error:
             kind, repair = _judge(error, path, "image")
             say(kind, "error", str(error), repair, path)
             continue
+        for remark in notes.pop(name, ()):
+            say("geometry", "warning", f"{path.name}: {remark}", "exclude", path)
         looks += [kept] if kept else []
         if kept and kept.blank:
             say("blank image", "warning", f"{path.name}: every sample is the same", "exclude", path)
@@ -148,9 +152,13 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
     return Glance(case.id, tuple(findings), tuple(looks), tuple(present), objects)
 
 
-def _open(case: Case, name: str, path: Path) -> tuple[Geometry, Look | None]:
+def _open(
+    case: Case, name: str, path: Path, notes: dict[str, tuple[str, ...]]
+) -> tuple[Geometry, Look | None]:
     with open_case(case, name) as image:
         geometry = image.geometry
+        if isinstance(image, Volume):
+            notes[name] = image.notes
         if isinstance(image, Pyramid):
             return geometry, _sampled(case.id, name, image)
         if int(np.prod(geometry.shape)) > MAX_SAMPLES:
@@ -225,7 +233,7 @@ def _judge(error: DataError, path: Path, what: str) -> tuple[str, Repair]:
     """What a finding about this error is called, and what repairs it."""
     if isinstance(error, Problem):
         return error.kind, error.repair
-    if not path.is_file():
+    if not path.exists():
         return f"missing {what}", "import"
     if isinstance(error, LabelError):
         return "unexpected values", "import"

@@ -11,7 +11,7 @@ from inklings.cases.case import Case
 from inklings.cases.opening import SLIDE
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
-from inklings.labels.files import Mask, read_mask
+from inklings.labels.files import Mask, is_volume, mask_geometry, read_mask
 from inklings.labels.kinds import (
     BACKGROUND,
     BagLabel,
@@ -73,13 +73,21 @@ def _inspect_mask(
     label: MaskLabel, geometry: Geometry | None
 ) -> tuple[tuple[str, ...], int | None]:
     name = label.path.name
+    if is_volume(label.path) or label.path.suffix == ".npy":
+        if geometry and (off := difference(geometry, mask_geometry(label.path))):
+            raise Problem("mismatch", f"{name}: {off}; a mask must lie on the grid of its image")
+        return _inspect_codes(label, read_mask(label.path))
     with open_image(label.path) as file:
         if label.image == SLIDE and geometry:
             _require_proportions(name, geometry.shape, file.geometry.shape)
         elif geometry and (off := difference(geometry, file.geometry)):
             raise Problem("mismatch", f"{name}: {off}; a mask must lie on the grid of its image")
         mask = coarsest(file) if isinstance(file, Pyramid) else read_mask(label.path)
-    values = np.unique(mask)
+    return _inspect_codes(label, mask)
+
+
+def _inspect_codes(label: MaskLabel, mask: Mask) -> tuple[tuple[str, ...], int | None]:
+    name, values = label.path.name, np.unique(mask)
     if label.extent == "partial":
         values = values[values < np.iinfo(mask.dtype).max]
     values = values[values > 0]

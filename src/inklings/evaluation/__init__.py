@@ -15,6 +15,7 @@ METRICS: Registry[tuple[Metric, ...]] = Registry(
         "instances": "inklings.evaluation.instances:metrics",
         "surface": "inklings.evaluation.surface:metrics",
         "calibration": "inklings.evaluation.calibration:metrics",
+        "chaos": "inklings.evaluation.chaos:metrics",
     },
 )
 """Families of metrics; each is called with `Options` and returns its metrics."""

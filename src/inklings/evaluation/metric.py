@@ -61,6 +61,7 @@ class Metric:
         unit: ``""`` for a share.
         higher: Whether more is better.
         column: Whether the value of a single case is worth a column in the table of cases.
+        on_request: Whether it is measured only where it is asked for by name.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Metric:
     unit: str = ""
     higher: bool = True
     column: bool = False
+    on_request: bool = False
 
     def __call__(self, pairs: Sequence[Pair]) -> float:
         """Value over a set of cases; NaN where no case defines it."""

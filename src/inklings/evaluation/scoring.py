@@ -17,7 +17,7 @@ from inklings.evaluation.metric import DEFAULT, Array, Metric, Options
 from inklings.evaluation.pairs import Pair
 from inklings.evaluation.table import Change, Row, Table
 
-_ORDER = ("overlap", "instances", "surface", "calibration")
+_ORDER = ("overlap", "instances", "surface", "calibration", "chaos")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Chosen:
 def choose(
     names: Sequence[str] | None, classes: Sequence[str], options: Options = DEFAULT
 ) -> Chosen:
-    """The metrics called ``names`` (all for None), once per class that they exist for.
+    """The metrics called ``names`` (the usual ones for None), once per class that they exist for.
 
     Raises:
         SpecError: If there is no metric of a name; the message names the nearest one.
@@ -65,7 +65,11 @@ def choose(
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
             raise SpecError(f"no metric named {name!r}; {hint}")
-    keep = [i for i, name in enumerate(known) if names is None or name in names]
+    keep = [
+        i
+        for i, metric in enumerate(metrics)
+        if (not metric.on_request if names is None else metric.name in names)
+    ]
     return Chosen(tuple(metrics[i] for i in keep), tuple(labels[i] for i in keep), tuple(classes))
 
 

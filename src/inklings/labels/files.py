@@ -1,11 +1,14 @@
 """Masks on disk: whole numbers, one plane, written atomically.
 
-Class maps are 8-bit and instance maps 16-bit PNG; volumes, and maps of more objects than 16 bits
-can number, are ``.npy``. The largest value of the type means "unlabelled" (`MaskLabel.extent`).
+Class maps are 8-bit and instance maps 16-bit PNG; maps of more objects than 16 bits can number are
+``.npy``. Volumes are NIfTI (or any format of volumes), ``.npy``, or a folder of PNG slices whose
+names count from the first plane of the image. The largest value of the type means "unlabelled"
+(`MaskLabel.extent`).
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,14 @@ from PIL import Image as Pillow
 
 from inklings.errors import LabelError
 from inklings.files import written
+from inklings.geometry import Geometry
 from inklings.labels.kinds import MaskLabel
+from inklings.readers import open_image
+from inklings.readers.nifti import write_nifti
 from inklings.readers.picture import decode
 
+_NIFTI = (".nii", ".nii.gz")
+_VOLUMES = (*_NIFTI, ".mhd", ".mha", ".nrrd", ".nhdr")
 Mask = NDArray[np.unsignedinteger[Any]]
 
 
@@ -28,12 +36,42 @@ def read_mask(path: Path) -> Mask:
         ReaderError: If the file is missing, truncated or not a picture.
         LabelError: If it holds colours or fractions instead of whole numbers.
     """
+    if is_volume(path):
+        array = _stack(path) if path.is_dir() else _volume(path)
+        if array.dtype.kind == "f" and np.array_equal(array, np.rint(array)):
+            array = array.astype(np.int32)  # as many programs store the codes of a NIfTI mask
+        return _unsigned(path, array)
     array = _load(path) if path.suffix == ".npy" else decode(path)
     if path.suffix != ".npy" and array.ndim != 2:
         raise LabelError(
             f"{path}: expected a mask of one plane of whole numbers, got shape {array.shape}; "
             "import it with 'inklings import folder', which maps colours to classes"
         )
+    return _unsigned(path, array)
+
+
+def is_volume(path: Path) -> bool:
+    """Whether a mask is stored in a format of volumes; ``.npy`` may be either."""
+    return path.name.lower().endswith(_VOLUMES) or path.is_dir()
+
+
+def mask_geometry(path: Path) -> Geometry:
+    """The grid that a mask says it lies on; of ``.npy`` and slices in a folder only the shape.
+
+    Raises:
+        DataError: As `read_mask`.
+    """
+    if path.suffix == ".npy":
+        return Geometry(_load(path, mapped=True).shape)
+    if path.is_dir():
+        slices = _slices(path)
+        with open_image(slices[0]) as first:
+            return Geometry((len(slices), *first.geometry.shape))
+    with open_image(path) as image:
+        return image.geometry
+
+
+def _unsigned(path: Path, array: NDArray[Any]) -> Mask:
     if not np.issubdtype(array.dtype, np.integer) or (array.size and int(array.min()) < 0):
         raise LabelError(f"{path}: expected whole numbers from 0 up, got {array.dtype} values")
     if np.issubdtype(array.dtype, np.signedinteger):
@@ -41,12 +79,22 @@ def read_mask(path: Path) -> Mask:
     return array
 
 
-def write_mask(path: Path, mask: Mask) -> None:
+def write_mask(path: Path, mask: Mask, geometry: Geometry | None = None) -> None:
     """Write an unsigned mask ``(*S)`` as stored; `mask_suffix` says what ``path`` must end in.
+
+    Args:
+        path: New file; ``.nii.gz`` keeps the place in the patient.
+        mask: Whole numbers.
+        geometry: Of its image; needed for NIfTI only.
 
     Raises:
         LabelError: If the format of ``path`` cannot hold it.
     """
+    if path.name.endswith(_NIFTI):
+        if geometry is None or mask.ndim != 3:
+            raise LabelError(f"{path}: expected a volume and its geometry for NIfTI")
+        write_nifti(path, mask, geometry)
+        return
     if path.suffix != ".npy" and mask_suffix(mask) != path.suffix:
         raise LabelError(
             f"{path}: expected a plane of 8 or 16 bits for PNG, got {mask.dtype} {mask.shape}; "
@@ -96,9 +144,41 @@ def unlabelled(label: MaskLabel, mask: Mask) -> NDArray[np.bool_]:
     return nothing
 
 
-def _load(path: Path) -> NDArray[Any]:
+def _volume(path: Path) -> NDArray[Any]:
+    with open_image(path) as image:
+        array = image.read(image.geometry.full)
+    if len(array) != 1:
+        raise LabelError(
+            f"{path}: expected one number for each sample, got {len(array)}; give one file a label"
+        )
+    codes: NDArray[Any] = array[0]
+    return codes
+
+
+def _slices(folder: Path) -> list[Path]:
+    found = sorted(folder.glob("*.png"), key=lambda path: natural(path.name))
+    if not found:
+        raise LabelError(f"{folder}: expected the slices of a mask as PNG files, got none")
+    return found
+
+
+def _stack(folder: Path) -> NDArray[Any]:
+    planes = [decode(path) for path in _slices(folder)]
+    if len({plane.shape for plane in planes}) > 1 or planes[0].ndim != 2:
+        sizes = sorted({plane.shape for plane in planes})
+        raise LabelError(f"{folder}: expected grey slices of one size, got {sizes}")
+    return np.stack(planes)
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Key that sorts ``slice10`` behind ``slice9``."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+def _load(path: Path, mapped: bool = False) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
+        array: NDArray[Any] = np.load(path, "r" if mapped else None, allow_pickle=False)
     except FileNotFoundError:
         raise LabelError(f"expected a mask at {path}, but there is no such file") from None
     except (ValueError, OSError, EOFError) as error:
