@@ -108,11 +108,25 @@ def features(
     _say(feature_bags(folder, table, out, names, ordered), out)
 
 
+def leaked_instances(
+    cohort: Annotated[Path, typer.Argument(help="Cohort of bags whose instances have labels.")],
+    out: Annotated[Path, _OUT],
+) -> None:
+    """LEAKS LABELS: every instance a bag of its own, with its true label, for comparison.
+
+    The reference pretrains its encoder like this. Runs that begin with such weights say so.
+    """
+    from inklings.pipelines.leaked_instances import leak_instance_labels
+
+    _say(leak_instance_labels(cohort, out), out)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to ``inklings import``."""
     app.command("mnist-bags")(guarded(mnist_bags))
     app.command("mil-table")(guarded(mil_table))
     app.command("features")(guarded(features))
+    app.command("leaked-instances")(guarded(leaked_instances))
 
 
 def _say(cohort: Cohort, out: Path) -> None:

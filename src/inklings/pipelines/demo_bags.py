@@ -25,7 +25,6 @@ EXPERIMENT: dict[str, Any] = {
         "batch_size": 16,
         "learning_rate": 3e-3,
         "optimiser": {"name": "adamw", "weight_decay": 0.05},
-        "precision": "32-true",
     },
 }
 PICTURE = "bags.png"

@@ -70,7 +70,7 @@ def fit(
     require_trainable(cohort, experiment.cohort)
     if is_first() and not may_start(out, experiment, resume):
         return out
-    notes = _unseen(cohort, out, start, allow_seen_test_patients)
+    notes = _unseen(cohort, out, start, allow_seen_test_patients) + _warned(cohort, start)
     used = {case.patient for case in (*cohort.part("train"), *cohort.part("val"))}
     begun = Begun(cohort.split_hash, tuple(sorted(used)), str(start or ""))
     if is_first():
@@ -88,6 +88,14 @@ def fit(
         write_model(out, trained.model, _on_grid(trained.blueprint, experiment.tiles))
         _record(experiment, begun, trained, notes, count, rounds).write(out)
     return out
+
+
+def _warned(cohort: Cohort, start: Path | None) -> list[str]:
+    """What the cohort, or the run whose weights are begun with, warns of."""
+    notes = [str(cohort.facts["warning"])] if "warning" in cohort.facts else []
+    if start is not None and start.is_dir():
+        notes += [f"first weights: {line}" for line in Record.read(start).warnings]
+    return notes
 
 
 def _learn_images(
