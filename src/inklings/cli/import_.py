@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inklings.cli import guarded, import_bags, import_slides
+from inklings.cli import guarded, import_bags, import_slides, import_volumes
 
 if TYPE_CHECKING:
     from inklings.datasets.importing import Dataset
@@ -22,6 +22,8 @@ _IN_PLACE = typer.Option(
 
 for _name in ("panda", "tcga", "slides"):
     app.command(_name)(guarded(getattr(import_slides, _name)))
+for _name in ("chaos", "decathlon", "nifti"):
+    app.command(_name)(guarded(getattr(import_volumes, _name)))
 
 
 @app.command("dsb2018")

@@ -56,31 +56,31 @@ def root_of(pattern: str) -> Path:
     return Path(*fixed)
 
 
-def matching(pattern: str, what: str) -> list[Path]:
-    """The pictures that match a pattern (or lie in a folder), in order.
+def matching(pattern: str, what: str, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
+    """The files that match a pattern (or lie in a folder), in order; by default pictures.
 
     Raises:
         DataError: If there are none; ``what`` says what was looked for.
     """
     wanted = os.path.join(pattern, "*") if Path(pattern).is_dir() else pattern  # noqa: PTH118
     paths = (Path(name) for name in glob.glob(wanted, recursive=True))  # noqa: PTH207
-    found = sorted(p for p in paths if p.suffix.lower() in SUFFIXES and p.is_file())
+    found = sorted(p for p in paths if p.name.lower().endswith(suffixes) and p.is_file())
     if not found:
         raise DataError(
-            f"expected {what} that match {pattern!r}, found none ({', '.join(SUFFIXES)}); "
+            f"expected {what} that match {pattern!r}, found none ({', '.join(suffixes)}); "
             "put the pattern in quotes"
         )
     return found
 
 
-def pairs(images: str, masks: str | None) -> list[Pair]:
+def pairs(images: str, masks: str | None, suffixes: tuple[str, ...] = SUFFIXES) -> list[Pair]:
     """All images, each with its mask if it has one.
 
     Raises:
         DataError: If a mask has no image, an image two masks, or two images one name.
     """
-    pictures = matching(images, "images")
-    drawn = matching(masks, "masks") if masks else []
+    pictures = matching(images, "images", suffixes)
+    drawn = matching(masks, "masks", suffixes) if masks else []
     both = set(pictures) & set(drawn)
     if both:
         raise DataError(f"{min(both)} matches --images and --masks; make the patterns disjoint")
@@ -121,7 +121,7 @@ def _unique(paths: list[Path], pattern: str, deep: bool) -> dict[str, Path] | No
 
 
 def _key(path: Path, root: Path, deep: bool) -> str:
-    stem = _ENDINGS.sub("", path.stem)
+    stem = _ENDINGS.sub("", re.sub(r"\.nii$", "", path.stem))
     return (path.relative_to(root).parent / stem).as_posix() if deep else stem
 
 

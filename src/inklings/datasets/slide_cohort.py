@@ -94,7 +94,7 @@ def gather(
     """
     if not slides:
         raise DataError(f"expected slides to import for {name}, got none; {' '.join(words)}")
-    known = _earlier(name, out)
+    known = earlier(name, out)
     looked = track(converted(look, slides, workers), "looking at slides", len(slides))
     results = {found.id: (spacing, problems) for found, spacing, problems in looked}
     cases, every, unknown = [], list(findings), 0
@@ -179,7 +179,12 @@ def _case(found: Found, known: Case | None, extra: Mapping[str, str]) -> Case:
     return dataclasses.replace(case, split=known.split, patient=known.patient)
 
 
-def _earlier(name: str, out: Path) -> dict[str, Case]:
+def earlier(name: str, out: Path) -> dict[str, Case]:
+    """The cases of an earlier import into ``out``, whose patients and splits are kept.
+
+    Raises:
+        DataError: If ``out`` holds something else.
+    """
     if not out.exists() or not any(out.iterdir()):
         return {}
     if not (out / "cohort.yaml").is_file() or (
