@@ -82,12 +82,14 @@ class StoredMask:
     """Masks that are volumes themselves: taken where they lie if they fit, else turned to fit.
 
     Attributes:
-        meaning: Code in the file to class, where the codes are not simply 1, 2, ...
         classes: Of the cohort, in order.
+        meaning: Code in the file to class, where the codes are not simply 1, 2, ...
+        others: Codes that ``meaning`` does not name are background; else they are a mistake.
     """
 
     classes: tuple[str, ...]
     meaning: Mapping[int, str] | None = None
+    others: bool = False
 
     def __call__(
         self, found: Found, image: Image
