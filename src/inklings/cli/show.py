@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def show(
-    subject: Annotated[Path, typer.Argument(help="A cohort folder, or one image file.")],
+    subject: Annotated[
+        Path, typer.Argument(help="A cohort folder, an image file, or a DICOM folder.")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(help="Where the picture goes: by default gallery.png in the cohort."),
@@ -25,22 +27,32 @@ def show(
     masks: Annotated[
         bool, typer.Option("--masks", help="Slides: their masks, 15 of them, with their grades.")
     ] = False,
+    series: Annotated[
+        str | None,
+        typer.Option(help="DICOM: which series, by description, folder, 'echo 4.6' or UID."),
+    ] = None,
 ) -> None:
     """Say what a cohort or an image file is, and draw it with its labels."""
-    if subject.is_file():
-        _show_file(subject, out)
+    if subject.is_file() or (subject.is_dir() and _holds_dicom(subject)):
+        _show_file(subject, out, series)
     else:
         _show_cohort(subject, out, cases or [], count, masks)
 
 
-def _show_file(path: Path, out: Path | None) -> None:
+def _holds_dicom(folder: Path) -> bool:
+    from inklings.readers.dicom_series import DicomReader
+
+    return not (folder / "cohort.yaml").exists() and DicomReader().recognises(folder, b"")
+
+
+def _show_file(path: Path, out: Path | None, series: str | None) -> None:
     from inklings.progress import note
     from inklings.reports.cohort_text import file_text
     from inklings.reports.gallery import save_picture
 
-    typer.echo(file_text(path))
+    typer.echo(file_text(path, series))
     drawn = out or Path(f"{path.stem}_shown.png")
-    save_picture(path, drawn)
+    save_picture(path, drawn, series)
     note(f"wrote {drawn}")
 
 

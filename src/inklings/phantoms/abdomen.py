@@ -11,7 +11,7 @@ with a Dice of about .5 to .6.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from inklings.geometry import Geometry
 
 ORGANS = ("liver", "right kidney", "left kidney", "spleen")
 Phase = Literal["in", "out", "t2"]
-Field = NDArray[np.float32]
+Field = NDArray[Any]
+"""float32, ``(Z, Y, X)`` or what broadcasts to it."""
 
 # Water, fat and brightness in T2, before the patient's own variation.
 _TISSUES = {
@@ -155,7 +156,8 @@ class Abdomen:
         coil = (x / self.wide) ** 2 + (y / self.deep) ** 2 - 0.6
         tilt = rng.uniform(-0.2, 0.2, 3)
         slope = tilt[0] * x / 200 + tilt[1] * y / 150 + tilt[2] * z / 120
-        return np.exp(0.25 * noise(170) + float(rng.uniform(0.15, 0.35)) * coil + slope)
+        gain: Field = np.exp(0.25 * noise(170) + float(rng.uniform(0.15, 0.35)) * coil + slope)
+        return gain
 
     def _tissue(self, geometry: Geometry) -> tuple[Field, Field, Field, dict[str, Field]]:
         """Water, fat, T2 brightness ``(Z, Y, X)`` and the share of every organ."""
@@ -208,8 +210,8 @@ class Abdomen:
             place = (sign * 0.42 * wide + shift[0], 0.42 * deep + shift[1], height + shift[2])
             radii = (25 * size, 30 * size, 54 * size)
             outer = _oval(z, y, x, place, radii, sign * 0.7) + 0.3 * wave
-            hilum = (place[0] - sign * 15, place[1] - 6, place[2])
-            kidneys[side] = outer, _oval(z, y, x, hilum, (13, 13, 28), sign * 0.7) + fine
+            sinus = (place[0] - sign * 15, place[1] - 6, place[2])
+            kidneys[side] = outer, _oval(z, y, x, sinus, (13, 13, 28), sign * 0.7) + fine
         stomach = _oval(z, y, x, (0.4 * wide, -0.3 * deep, 24), (40, 34, 52)) + wave
         spleen = _oval(
             z, y, x, np.array([0.72 * wide, 0.42 * deep, 26]) + self.jitter["spleen"],
@@ -237,8 +239,8 @@ class Abdomen:
         paint("vessel", _inside(vessels, 2.5) * _inside(liver + 5, 4) * 0.8)
         paint("gall", _inside(gall, edge) * _inside(cavity, edge))
         paint("spleen", inside["spleen"], 1 + 0.02 * fine)
-        for side, (outer, hilum) in kidneys.items():
-            whole = _inside(np.maximum(outer, cavity + 1), edge)
+        for side, (body, hilum) in kidneys.items():
+            whole = _inside(np.maximum(body, cavity + 1), edge)
             paint("kidney", whole, 1 + 0.06 * np.abs(fine))
             core = _inside(hilum, edge) * whole
             paint("sinus", core)

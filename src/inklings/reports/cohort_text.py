@@ -18,6 +18,7 @@ from inklings.progress import track
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid
 from inklings.readers.resolution import HOW
+from inklings.readers.volume import Volume
 
 _UNKNOWN = "pixel spacing unknown: the {} not say, so sizes and distances are in pixels, not mm"
 _FEW = 8
@@ -47,22 +48,30 @@ def cohort_text(cohort: Cohort) -> str:
     return "\n".join(lines)
 
 
-def file_text(path: Path) -> str:
-    """What one image file is: size, spacing, channels, type and values.
+def file_text(path: Path, series: str | None = None) -> str:
+    """What one image is: size, spacing, channels, type and values.
+
+    Args:
+        path: A file, or a folder of DICOM.
+        series: Words that choose one of several DICOM series.
 
     Raises:
         ReaderError: If it cannot be read.
     """
-    with open_image(path) as image:
+    with open_image(path, series=series) as image:
         if isinstance(image, Pyramid):
             return "\n".join(_slide_lines(path, image))
         geometry, channels = image.geometry, image.channels
         array = image.read(geometry.full)
+        told = [f"note: {note}" for note in image.notes] if isinstance(image, Volume) else []
+        said = image.facts.get("description", "") if isinstance(image, Volume) else ""
+    size = f"{path.stat().st_size:,} bytes" if path.is_file() else "a folder"
     lines = [
-        f"{path.name}: {path.stat().st_size:,} bytes",
+        f"{path.name}: {size}{', series ' if said else ''}{said}",
         f"size: {' x '.join(map(str, geometry.shape))} samples",
         _spacings([geometry]),
         f"channels: {', '.join(channels)}",
+        *told,
     ]
     values = np.unique(array)
     lines.append(f"values: {array.dtype}, {values[0]} to {values[-1]}, mean {array.mean():.4g}")

@@ -28,6 +28,7 @@ from inklings.labels.rasterise import Annotation, annotate
 from inklings.labels.region import annotate_region
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid
+from inklings.reports.three_planes import crossing, flat, three_planes
 
 Picture = NDArray[np.uint8]
 """``(H, W, 3)``, red, green, blue, 0..255."""
@@ -100,9 +101,9 @@ def panel(case: Case, classes: Sequence[str]) -> Panel:
             whole, geometry = image.geometry.shape, image.geometry
             if isinstance(image, Pyramid):
                 geometry = thumbnail_grid(image, 2 * _SIDE).geometry
-                shown = picture(image.thumbnail(2 * _SIDE))
+                array = image.thumbnail(2 * _SIDE)
             else:
-                shown = picture(image.read(geometry.full))
+                array = image.read(geometry.full)
     except (DataError, StopIteration):
         return Panel(None, title, "cannot be read: inklings check")
     words = [" × ".join(map(str, whole))]
@@ -114,14 +115,24 @@ def panel(case: Case, classes: Sequence[str]) -> Panel:
     except DataError:
         fits = any(not isinstance(label, BagLabel) for label in case.labels)
         words.append("label does not fit" if fits else _bags(case))
-        return Panel(_resized(shown), title, " · ".join(words))
+        return Panel(_resized(_shown(array, geometry)), title, " · ".join(words))
     if annotation.separated:
         words.append(f"{len(np.unique(annotation.objects[annotation.objects > 0]))} objects")
     if not annotation.exhaustive:
         words.append("positives only")
     elif any(isinstance(k, MaskLabel) and k.extent == "partial" for k in case.labels):
         words.append(f"{annotation.known.mean():.0%} annotated")
+    shown = _shown(array, geometry, annotation)
+    if len(geometry.shape) == 3:
+        annotation = flat(annotation, geometry, crossing(geometry, annotation))
     return Panel(overlay(shown, annotation, len(classes)), title, " · ".join(words))
+
+
+def _shown(array: NDArray[Any], geometry: Geometry, said: Annotation | None = None) -> Picture:
+    """As `picture`; of a volume three planes through what is annotated."""
+    if len(geometry.shape) == 3:
+        array = three_planes(array, geometry, crossing(geometry, said))
+    return picture(array)
 
 
 def thumbnail_grid(slide: Pyramid, most: int) -> Pyramid:
@@ -194,18 +205,18 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, facecolor="white")
 
 
-def save_picture(source: Path, path: Path) -> None:
-    """Draw one image file, as `picture` shows it, into a figure of its own.
+def save_picture(source: Path, path: Path, series: str | None = None) -> None:
+    """Draw one image, as `picture` shows it, into a figure of its own; of a volume three planes.
 
     Raises:
         DataError: If it cannot be read, or the suffix of ``path`` is unknown.
     """
-    with open_image(source) as image:
+    with open_image(source, series=series) as image:
         geometry = image.geometry
         if isinstance(image, Pyramid):
             shown = picture(image.thumbnail(_WHOLE))
         else:
-            shown = picture(image.read(geometry.full))
+            shown = _shown(image.read(geometry.full), geometry)
     figure = Figure(figsize=(6, 0.6 + 5.8 * shown.shape[0] / shown.shape[1]), dpi=160)
     FigureCanvasAgg(figure)
     axis = figure.add_axes((0.02, 0.02, 0.96, 1 - 0.6 / figure.get_figheight()))
