@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from inklings.cases.case import Case
+from inklings.cases.opening import open_case
 from inklings.errors import GeometryError, LabelError
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
 from inklings.evaluation.metric import DEFAULT, Options
@@ -33,7 +34,6 @@ from inklings.geometry import Geometry
 from inklings.labels.rasterise import annotate
 from inklings.predictions import Head, Prediction
 from inklings.progress import track
-from inklings.readers import open_image
 
 FEW = 60_000_000
 """Below this many samples a pool of processes costs more than it saves (1 s a process)."""
@@ -121,7 +121,7 @@ def read_pair(folder: Path, head: Head, case: Case) -> Pair:
     """
     prediction = Prediction.read(folder, case.id)
     name = next(iter(case.images))
-    with open_image(case.images[name]) as image:
+    with open_case(case, name) as image:
         geometry = image.geometry
     if prediction.dense.shape[1:] != geometry.shape:
         raise GeometryError(
@@ -155,7 +155,7 @@ def read_pair(folder: Path, head: Head, case: Case) -> Pair:
 def _grids(cases: Iterable[Case]) -> list[Geometry]:
     grids = []
     for case in cases:
-        with open_image(next(iter(case.images.values()))) as image:
+        with open_case(case) as image:
             grids.append(image.geometry)
     return grids
 
