@@ -29,6 +29,7 @@ _MOST = 12  # instances of a bag that are shown; the highest
 _CELL = 1.0
 _BAR = 0.16
 _ROW = 1.62
+_HEAT = "viridis"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class ShownBag:
         right: Whether the verdict is; None where the truth is not known.
         pictures: RGB of the highest instances, highest first; none for features.
         score: ``(n,)`` what is said of each, in [0, 1].
+        plan: ``(H, W)`` the same of all instances, at their places; None where they have none.
         truth: ``(n,)`` whether each is positive; None where it is not known.
         more: Instances that are not shown.
     """
@@ -50,6 +52,7 @@ class ShownBag:
     score: NDArray[np.float64]
     truth: NDArray[np.bool_] | None
     more: int
+    plan: NDArray[np.float64] | None = None
 
 
 def bag_gallery(predictions: Path, cohort: Path, out: Path, count: int = 10) -> Path:
@@ -80,7 +83,7 @@ def bag_figure(bags: Sequence[ShownBag], legend: str) -> Figure:
     """One row a bag: pictures, and below each a bar as long as its score."""
     most = max((len(bag.score) for bag in bags), default=1)
     pictures = any(bag.pictures for bag in bags)
-    row = _ROW if pictures else 0.75
+    row = _ROW if pictures else 3.4 if any(bag.plan is not None for bag in bags) else 0.75
     width, height = most * 1.06 + 0.9, len(bags) * row + 0.7
     with mpl.rc_context({"font.family": "sans-serif", "font.size": 8}):
         scale = 0.72
@@ -99,6 +102,12 @@ def bag_figure(bags: Sequence[ShownBag], legend: str) -> Figure:
 def _draw(axes: Any, bag: ShownBag, top: float, row: float) -> None:
     colour = {None: PRINTED.text, True: PRINTED.text, False: PRINTED.series[1]}[bag.right]
     axes.text(0, top - 0.08, bag.title, color=colour, fontsize=8, va="bottom")
+    if bag.plan is not None:
+        high, wide = bag.plan.shape
+        side = (row - 0.4) / max(high, wide)
+        extent = (0.0, wide * side, top + high * side, top)
+        axes.imshow(bag.plan, extent=extent, cmap=_HEAT, vmin=0, vmax=1, interpolation="nearest")
+        return
     for j, score in enumerate(bag.score):
         left = j * 1.06
         if bag.pictures:
@@ -177,4 +186,15 @@ def _shown(
         score[order],
         None if labels is None else labels[order] == 1,
         len(score) - len(order),
+        None if pictures or said.coords is None else plan_of(said.coords, score),
     )
+
+
+def plan_of(coords: NDArray[np.int64], score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``score`` of tiles at their places ``(n, 2)``, one cell a tile; NaN where there is none."""
+    steps = [np.diff(np.unique(axis)) for axis in coords.T]
+    step = [int(d.min()) if len(d) else 1 for d in steps]
+    place = (coords - coords.min(0)) // np.array(step)
+    plan = np.full(tuple(place.max(0) + 1), np.nan)
+    plan[place[:, 0], place[:, 1]] = score
+    return plan
