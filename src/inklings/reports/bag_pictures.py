@@ -104,7 +104,7 @@ def _draw(axes: Any, bag: ShownBag, top: float, row: float) -> None:
     axes.text(0, top - 0.08, bag.title, color=colour, fontsize=8, va="bottom")
     if bag.plan is not None:
         high, wide = bag.plan.shape
-        side = (row - 0.4) / max(high, wide)
+        side = min((row - 0.4) / high, 8 / wide)
         extent = (0.0, wide * side, top + high * side, top)
         axes.imshow(bag.plan, extent=extent, cmap=_HEAT, vmin=0, vmax=1, interpolation="nearest")
         return
