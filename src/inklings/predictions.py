@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from inklings.errors import DataError
 from inklings.files import read_yaml, write_json, write_yaml, written
 
-
 SLIDE_RECORD = "slide.json"
 """What the folder of a slide holds once it is complete."""
 

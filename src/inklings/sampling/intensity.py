@@ -36,9 +36,7 @@ def apply(image: NDArray[Any], scale: Scale) -> NDArray[np.float32]:
     return result
 
 
-def slide_scale(
-    intensity: Intensity, thumbnail: NDArray[Any], tissue: NDArray[np.bool_]
-) -> Scale:
+def slide_scale(intensity: Intensity, thumbnail: NDArray[Any], tissue: NDArray[np.bool_]) -> Scale:
     """The scale of a slide, from the tissue on its thumbnail: glass would drown the tissue.
 
     Training from tiles and the prediction of whole slides both use it, so that they agree.
