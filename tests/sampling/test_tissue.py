@@ -1,6 +1,8 @@
 """Tissue found and ink refused, in shares of what was drawn."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,3 +151,17 @@ def test_a_grey_image_is_refused_in_words() -> None:
     grey = ArrayImage(np.zeros((1, 64, 64), np.uint8), Geometry((64, 64), frame="a"), ("grey",))
     with pytest.raises(ReaderError, match="a slide in colour"):
         find_tissue(grey, Stained())
+
+
+@pytest.mark.parametrize("downsamples", [(1.0, 4.0, 16.0), (1.0, 4.0, 16.0, 64.0), ()])
+def test_a_huge_slide_is_looked_at_more_coarsely_so_that_the_view_stays_small(
+    downsamples: tuple[float, ...],
+) -> None:
+    geometry = Geometry((100_000, 100_000), (0.0005, 0.0005))
+    slide: Any = SimpleNamespace(geometry=geometry, downsamples=downsamples)
+    factor = coarse_factor(slide)
+    assert 8e5 < (100_000 / factor) ** 2 <= 8e6
+    small: Any = SimpleNamespace(
+        geometry=Geometry((20_000, 40_000), (0.0005, 0.0005)), downsamples=downsamples
+    )
+    assert coarse_factor(small) == 16

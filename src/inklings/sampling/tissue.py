@@ -24,6 +24,7 @@ SAMPLE_UM = 8.0
 """Side of a sample of the view in which tissue is looked for."""
 
 _COARSEN = 16.0  # where the spacing is not known: 8 um on a slide scanned at 40x, 0.5 um
+_MOST_SAMPLES = 8_000_000  # of the view: 22 x 22 mm at 8 um
 _GLASS = 245.0
 Mask = NDArray[np.bool_]
 Plane = NDArray[np.float32]
@@ -66,11 +67,18 @@ def find_tissue(slide: Image, method: TissueMethod) -> Tissue:
 
 
 def coarse_factor(slide: Image) -> float:
-    """How much coarser than level 0 to look: a level of the file if one is near 8 um a sample."""
+    """How much coarser than level 0 to look: a level of the file if one is near 8 um a sample.
+
+    A very large slide is looked at more coarsely, so that the view and what is worked out on it
+    stay within some hundred megabytes.
+    """
     spacing = slide.geometry.spacing
     wanted = _COARSEN if spacing is None else SAMPLE_UM / 1000 / spacing[0]
     wanted = min(wanted, max(1.0, min(slide.geometry.shape) / 32))
-    levels = [d for d in getattr(slide, "downsamples", ()) if wanted / 2.5 < d < wanted * 2.5]
+    least = math.sqrt(math.prod(slide.geometry.shape) / _MOST_SAMPLES)
+    wanted = max(wanted, math.ceil(least))
+    low = max(wanted / 2.5, least)
+    levels = [d for d in getattr(slide, "downsamples", ()) if low <= d < wanted * 2.5]
     if levels:
         return float(min(levels, key=lambda d: abs(math.log(d / wanted))))
     return float(max(1, round(wanted)))
