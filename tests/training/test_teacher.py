@@ -46,7 +46,13 @@ def test_outlines_that_hold_other_tissue_are_thinned_to_what_differs(spec: Spec)
     coarse = from_masks(images, [wide(mask) for mask in masks])
     teacher = {"model": LOCAL, "loss": "bce", "steps": 80, "learning_rate": 0.02}
     experiment = spec(teacher=teacher, intensity="half")
-    taught, trained, lessons = teach(experiment, coarse, ("square",))
+    more, truth = slides(6)
+    val = from_masks(more, [wide(mask) for mask in truth])
+    result = teach(experiment, coarse, val, ("square",))
+    taught, trained, lessons = result.train, result.teacher, result.lessons
+    assert result.val is not None
+    assert result.val.complete
+    assert dice(result.val, truth) > dice(val, truth) + 0.15
     before = dice(coarse, masks)
     assert before < 0.3
     assert dice(taught, masks) > before + 0.15
@@ -68,7 +74,8 @@ def test_labels_of_slides_become_labels_of_pixels(spec: Spec) -> None:
         "learning_rate": 0.02,
         "crf": {"position_sigma": 20, "colour_sigma": 20},
     }
-    taught, _, lessons = teach(spec(teacher=teacher, intensity="half"), told, ("square",))
+    result = teach(spec(teacher=teacher, intensity="half"), told, None, ("square",))
+    taught, lessons = result.train, result.lessons
     assert dice(taught, masks) > 0.85
     for target, mask in zip(taught.targets, masks, strict=True):
         if not mask.any():
@@ -81,7 +88,7 @@ def test_a_teacher_without_any_negatives_or_positives_is_refused(spec: Spec) -> 
     images, masks = slides(3)
     for label, kind in ((np.ones_like(masks[0]), "positive"), (np.zeros_like(masks[0]), "negati")):
         with pytest.raises(LabelError, match=f"with and without square, got only {kind}"):
-            teach(spec(teacher={}), from_masks(images, [label] * 3), ("square",))
+            teach(spec(teacher={}), from_masks(images, [label] * 3), None, ("square",))
 
 
 def test_weak_is_one_word_and_the_kind_of_teacher_follows_from_the_supervision(spec: Spec) -> None:

@@ -40,3 +40,13 @@ def test_images_count_alike_whatever_the_area_of_their_objects() -> None:
 
 def test_a_channel_without_positives_keeps_the_default() -> None:
     assert choose([(DENSE, Target(np.zeros_like(TRUTH), KNOWN))]) == (0.5,)
+
+
+def test_tiles_are_counted_together_so_that_mistakes_on_empty_ones_count() -> None:
+    empty = Target(np.zeros_like(TRUTH), KNOWN)
+    loud = np.full_like(DENSE, 90)
+    pairs = [(DENSE, Target(TRUTH, KNOWN)), (loud, empty), (loud, empty)]
+    (alone,) = choose(pairs)
+    (pooled,) = choose(pairs, pooled=True)
+    assert alone <= 40 / 255
+    assert 100 / 255 < pooled <= 150 / 255

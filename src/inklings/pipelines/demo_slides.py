@@ -32,7 +32,7 @@ _COMMON: dict[str, Any] = {
         "augment": ["flips", "quarter_turns", "brightness_contrast"],
     },
     "training": {"steps": 300, "batch_size": 8, "learning_rate": 1e-3},
-    "inference": {"threshold": 0.5},
+    "inference": {"threshold": "auto"},
 }
 LEARNERS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
     "strong": ("exact", "every gland outlined", {"mode": "strong"}),

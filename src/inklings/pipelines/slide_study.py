@@ -60,8 +60,8 @@ class Plan:
     test: int = 8
     size: tuple[int, int] = (3000, 2000)
     um: float = 1.0
-    spacing_um: float = 4.0
-    tile: int = 192
+    spacing_um: float = 2.0
+    tile: int = 256
 
 
 def study(
@@ -141,7 +141,7 @@ def run(data: Path, name: str, recipe: Experiment, seed: int) -> dict[str, Any]:
 Pair = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 
-def scores(slides: Sequence[Pair], threshold: float, tile: int = 64) -> dict[str, float]:
+def scores(slides: Sequence[Pair], threshold: float, tile: int = 128) -> dict[str, float]:
     """Overlap of tumour over all pixels of all slides, and how well tiles are ranked.
 
     Args:

@@ -104,12 +104,14 @@ def _learn_images(
     """Segmentation: the model, the rounds of self-training, how many images it learnt from."""
     train, val, channels = _examples(experiment, cohort, out / "scratch")
     if experiment.teacher is not None:
-        train, teacher, lessons = teach(experiment, train, cohort.classes, out / "teacher")
-        val = None  # its labels, too, are too wide
+        taught = teach(experiment, train, val, cohort.classes, out / "teacher")
+        train, val = taught.train, taught.val
         if is_first():
-            write_json(out / "teacher.json", lesson_facts(lessons, teacher))
+            write_json(out / "teacher.json", lesson_facts(taught))
         if first is None and experiment.teacher.model is None:
-            first = teacher.model.state_dict()  # the student goes on where the teacher stands
+            first = (
+                taught.teacher.model.state_dict()
+            )  # the student goes on where the teacher stands
     cleaned = correct(train, val, experiment.correction, channels)
     if cleaned.evidence and is_first():
         write_json(out / "correction.json", {"evidence": cleaned.evidence})

@@ -57,14 +57,37 @@ class Lesson:
     negative: float
 
 
+@dataclass(frozen=True)
+class Taught:
+    """What a teacher leaves behind.
+
+    Attributes:
+        train: The images with labels for the student.
+        val: The validation part with labels of the same kind, nothing left out, on which the
+            student's threshold is chosen; None where there is none.
+        teacher: The last pass.
+        lessons: What was done to each class.
+    """
+
+    train: Examples
+    val: Examples | None
+    teacher: Trained
+    lessons: list[Lesson]
+
+
 def teach(
-    experiment: Experiment, labels: Examples, classes: Sequence[str], out: Path | None = None
-) -> tuple[Examples, Trained, list[Lesson]]:
+    experiment: Experiment,
+    labels: Examples,
+    val: Examples | None,
+    classes: Sequence[str],
+    out: Path | None = None,
+) -> Taught:
     """Labels for the student, the teacher, and what it did.
 
     Args:
         experiment: With a ``teacher``.
         labels: Images with labels that are too wide: outlines, or whole tiles of positive slides.
+        val: The same of the validation part; the teacher marks it without having seen it.
         classes: Names of the classes.
         out: Folder of the teacher's own run; None writes nothing.
 
@@ -82,6 +105,7 @@ def teach(
                 f"{'positive' if any(inside) else 'negative'} ones in the training part"
             )
     targets: Sequence[Target] = labels.targets
+    chance: list[float] = []
     trained: Trained | None = None
     for number in range(spec.passes):
         folder = out / str(number + 1) if out else None
@@ -90,32 +114,38 @@ def teach(
         trained = learn(
             _own(experiment, spec), told, None, classes=classes, out=folder, initial=first
         )
-        targets, chance = _marked(experiment, trained, labels, len(classes))
+        maps = _maps(experiment, trained, labels)
+        chance = [_chance(maps, labels.targets, k, spec) for k in range(len(classes))]
+        targets = _marked(labels, maps, chance, spec)
     assert trained is not None
+    if val is not None:
+        whole = spec.model_copy(update={"confident": (0.5, 0.5)})
+        val = val.with_targets(_marked(val, _maps(experiment, trained, val), chance, whole))
     lessons = [
         Lesson(name, chance[k], *_shares(labels.targets, targets, k))
         for k, name in enumerate(classes)
     ]
-    return labels.with_targets(targets), trained, lessons
+    return Taught(labels.with_targets(targets), val, trained, lessons)
+
+
+def _maps(experiment: Experiment, trained: Trained, examples: Examples) -> list[NDArray[np.uint8]]:
+    run = Run(trained.model, trained.blueprint, Record(trained.thresholds), experiment)
+    images = progress.track(examples.images, "teacher predicts")
+    return [predict_array(run, image) for image in images]
 
 
 def _marked(
-    experiment: Experiment, trained: Trained, labels: Examples, classes: int
-) -> tuple[list[Target], list[float]]:
-    """What a trained teacher makes of the labels as they were given, and its levels of chance."""
-    spec = experiment.teacher
-    assert spec is not None
-    run = Run(trained.model, trained.blueprint, Record(trained.thresholds), experiment)
-    maps = [
-        predict_array(run, image) for image in progress.track(labels.images, "teacher predicts")
-    ]
-    chance = [_chance(maps, labels.targets, k, spec) for k in range(classes)]
+    labels: Examples,
+    maps: Sequence[NDArray[np.uint8]],
+    chance: Sequence[float],
+    spec: Teacher,
+) -> list[Target]:
+    """What maps make of the labels as they were given, at the levels of chance."""
     images = progress.track(labels.images, "teacher marks")
-    targets = [
+    return [
         _target(image, dense, told, chance, spec)
         for image, dense, told in zip(images, maps, labels.targets, strict=True)
     ]
-    return targets, chance
 
 
 def _inside(target: Target, k: int) -> NDArray[np.bool_]:
@@ -210,10 +240,10 @@ def _shares(before: Sequence[Target], after: Sequence[Target], k: int) -> tuple[
     return positive / max(inside, 1), negative / max(inside, 1)
 
 
-def lesson_facts(lessons: Sequence[Lesson], teacher: Trained) -> dict[str, Any]:
+def lesson_facts(taught: Taught) -> dict[str, Any]:
     """For the record of the run."""
     return {
-        "lessons": [dataclasses.asdict(lesson) for lesson in lessons],
-        "steps": teacher.steps,
-        "seconds": round(teacher.seconds, 3),
+        "lessons": [dataclasses.asdict(lesson) for lesson in taught.lessons],
+        "steps": taught.teacher.steps,
+        "seconds": round(taught.teacher.seconds, 3),
     }

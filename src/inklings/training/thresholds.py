@@ -40,7 +40,9 @@ def dice(counted: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def choose(
-    pairs: Iterable[tuple[NDArray[np.uint8], Target]], default: float = 0.5
+    pairs: Iterable[tuple[NDArray[np.uint8], Target]],
+    default: float = 0.5,
+    pooled: bool = False,
 ) -> tuple[float, ...]:
     """The threshold of each channel with the best mean Dice over images.
 
@@ -51,8 +53,11 @@ def choose(
     Args:
         pairs: Predictions ``(K, H, W)`` with what is known of them.
         default: Where there is no evidence.
+        pooled: Take the Dice of all samples together: for tiles, most of which show nothing,
+            so that a mean over the others would not see what is called there by mistake.
     """
-    table = np.stack([dice(counts(dense, target)) for dense, target in pairs])  # (N, K, 256)
+    counted = np.stack([counts(dense, target) for dense, target in pairs])  # (N, K, 2, 256)
+    table = dice(counted.sum(0, keepdims=True) if pooled else counted)
     chosen = []
     for k in range(table.shape[1]):
         rows = table[:, k][~np.isnan(table[:, k, 0])]

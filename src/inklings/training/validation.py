@@ -28,7 +28,8 @@ class Score:
 
     Attributes:
         loss: The experiment's own loss, averaged over images.
-        dice: Mean over images and channels at 0.5; NaN where labels are not complete.
+        dice: Mean over images and channels at 0.5, of tiles that of all samples together; NaN
+            where labels are not complete.
     """
 
     loss: float
@@ -65,12 +66,12 @@ class Validator:
 
     def score(self, model: nn.Module, loss: nn.Module) -> Score:
         """Loss and Dice over all images; unknown samples count for neither."""
-        losses, dices = [], []
+        losses, counted = [], []
         for i, target in enumerate(self.examples.targets):
             dense = self.dense(model, i)
             losses.append(self._loss(loss, dense, target))
-            dices.append(dice(counts(dense, target))[:, _HALF])
-        table = np.array(dices)
+            counted.append(counts(dense, target))
+        table = dice(self._together(np.array(counted)))[..., _HALF]
         found = table[~np.isnan(table)]
         complete = self.examples.complete and len(found)
         return Score(float(np.mean(losses)), float(found.mean()) if complete else math.nan)
@@ -78,7 +79,8 @@ class Validator:
     def thresholds(self, model: nn.Module) -> tuple[float, ...]:
         """The best threshold of each class by mean Dice."""
         targets = self.examples.targets
-        chosen = choose((self.dense(model, i), target) for i, target in enumerate(targets))
+        pairs = ((self.dense(model, i), target) for i, target in enumerate(targets))
+        chosen = choose(pairs, pooled=bool(self.examples.groups))
         return chosen[: len(self.blueprint.classes)]
 
     def priors(self, model: nn.Module, seed: int) -> list[tuple[Prior, float]]:
@@ -93,6 +95,10 @@ class Validator:
             prior = estimate_prior(scores, labelled, seed=seed)
             result.append((prior, threshold_at(scores, labelled, prior.value)))
         return result
+
+    def _together(self, counted: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Counts ``(N, K, 2, 256)`` of images; of tiles their sum: most show nothing."""
+        return counted.sum(0, keepdims=True) if self.examples.groups else counted
 
     def _loss(self, loss: nn.Module, dense: NDArray[np.uint8], target: Target) -> float:
         """The loss of quantised probabilities, through the logits that they stand for."""
