@@ -216,9 +216,7 @@ def _threshold(
     if how == "half":
         return 0.5
     dense = (np.rint(s * 255).astype(np.uint8)[None] for s in scores)
-    targets = (
-        Target(m[None].astype(np.uint8) * 255, np.ones(m.shape, np.bool_)) for m in labelled
-    )
+    targets = (Target(m[None].astype(np.uint8) * 255, np.ones(m.shape, np.bool_)) for m in labelled)
     return choose(zip(dense, targets, strict=True))[0]
 
 
