@@ -121,8 +121,9 @@ def pooled(name: str, in_channels: int, weights: str | None) -> nn.Module:
         near = timm.list_models(f"*{bare.split('.')[0]}*")[:3]
         hint = f"similar: {', '.join(near)}" if near else "timm.list_models() lists them"
         raise SpecError(f"timm has no encoder named {name!r}; {hint}")
-    sizes = {"in_chans": in_channels, "num_classes": 0}
-    model: nn.Module = timm.create_model(bare, pretrained=False, **sizes)
+    model: nn.Module = timm.create_model(
+        bare, pretrained=False, in_chans=in_channels, num_classes=0
+    )
     if weights is not None:
         card = timm.get_pretrained_cfg(bare)
         state = pretrained(PREFIX + bare, weights)
