@@ -179,7 +179,7 @@ class Inference(Section):
 # for outlines, and one that finds the positives of a slide by itself for labels of slides.
 _EDGES = {"position_sigma": 20.0, "colour_sigma": 13.0, "appearance_weight": 4.0}
 _WEAK: dict[str, dict[str, Any]] = {
-    "outlines": {"passes": 2, "crf": _EDGES},
+    "outlines": {"false_alarms": 0.03, "crf": _EDGES},
     "bag": {
         "loss": {"name": "alpha_beta", "alpha": 0.1, "bag": 8, "cell": 16},
         "batch_size": 16,

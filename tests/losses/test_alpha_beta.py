@@ -68,7 +68,17 @@ def test_cells_are_the_instances_of_a_tile():
     loss = AlphaBeta(alpha=1 / 6, cell=2)(Output(logits), batch)
     assert loss.item() == pytest.approx(math.log1p(math.exp(-4)), rel=1e-5)
     whole = AlphaBeta(alpha=1.0)(Output(logits), batch)
-    assert whole.item() == pytest.approx(math.log1p(math.exp(-4 / 6)), rel=1e-5)
+    mean = (1 / (1 + math.exp(-4)) + 5 * 0.5) / 6
+    assert whole.item() == pytest.approx(-math.log(mean), rel=1e-5)
+
+
+def test_samples_of_a_negative_cell_may_not_make_up_for_each_other():
+    logits = torch.tensor([[5.0, -5.0], [-5.0, 5.0]]).view(1, 1, 2, 2).requires_grad_()
+    batch = Batch(logits, torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2) > 0)
+    loss = AlphaBeta(cell=2)(Output(logits), batch)
+    assert loss.item() == pytest.approx((math.log1p(math.exp(5)) + math.log1p(math.exp(-5))) / 2)
+    loss.backward()
+    assert (logits.grad > 0).all()
 
 
 def test_half_a_bag_is_refused_with_the_remedy():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -18,10 +19,11 @@ class AlphaBeta(nn.Module):
     """Alpha / beta multiple-instance learning (Lerousseau 2020).
 
     A bag is ``bag`` tiles in a row of the batch; an instance is a cell of ``cell x cell`` samples
-    of a tile, and its logit the mean over the cell. Of a negative bag every instance is
-    negative. Of a positive bag of ``N`` instances the ``alpha N`` of the highest logits are
-    positive, the ``beta N`` of the lowest negative, and the rest are left out:
-    ``L = mean over bags of mean over labelled instances of BCE``, each channel a question of its
+    of a tile, and its probability ``p`` the mean over the cell. Of a negative bag every sample is
+    negative. Of a positive bag of ``N`` instances the ``alpha N`` of the highest ``p`` are
+    positive, the samples of the ``beta N`` of the lowest negative, and the rest are left out:
+    ``L = mean over bags of mean over labelled instances``, ``-log p`` for a positive one and the
+    mean of ``-log(1 - p)`` over the samples of a negative one, each channel a question of its
     own. A bag is positive for a channel where any known value is.
 
     ``alpha N`` is rounded up and at least one, so a small bag is never empty (published code
@@ -29,7 +31,8 @@ class AlphaBeta(nn.Module):
     both shares meet, the positives stand.
 
     Differences from the paper: cells instead of whole tiles, so that a dense network learns
-    where in a tile the evidence lies, and several bags a step.
+    where in a tile the evidence lies (a mean of logits would leave open where in the cell), and
+    several bags a step. For one sample a tile it is the paper's loss.
 
     Unknown samples: in no cell. Nothing known: 0.
 
@@ -77,37 +80,36 @@ class AlphaBeta(nn.Module):
             )
         mask = known_mask(output, batch)
         known = torch.ones_like(logits[:, :1]) if mask is None else mask.float()
-        means, share = self._instances(logits, known)
+        pool = self._pool(logits)
+        share = pool(known)
+        seen = share.clamp(min=1e-9)
+        chance = pool(torch.sigmoid(logits) * known) / seen
+        cost = pool(F.softplus(logits) * known) / seen
         positive = (batch.value.float() * known).reshape(*logits.shape[:2], -1).amax(2) >= 0.5
         losses = []
         for first in range(0, len(logits), self.bag):
             bag = slice(first, first + self.bag)
-            seen = share[bag].flatten() > 0
-            instances = means[bag].transpose(0, 1).flatten(1)[:, seen]
-            if instances.shape[1]:
+            there = share[bag].flatten() > 0
+            if bool(there.any()):
+                p, c = (x[bag].transpose(0, 1).flatten(1)[:, there] for x in (chance, cost))
                 labels = positive[bag].any(0)
-                losses += [self._of_bag(z, bool(y)) for z, y in zip(instances, labels, strict=True)]
+                losses += [self._of_bag(*k) for k in zip(p, c, labels, strict=True)]
         return torch.stack(losses).mean() if losses else (logits * 0).sum()
 
-    def _instances(self, logits: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean logit ``(B, K, N)`` of the known samples of each cell, their share ``(B, N)``."""
-        flat = logits.flatten(2) if logits.ndim > 2 else logits[:, :, None]
-        where = known.flatten(2) if known.ndim > 2 else known[:, :, None]
-        if self.cell and logits.ndim == 4:
-            pool = partial(F.avg_pool2d, kernel_size=self.cell, ceil_mode=True)
-            total, share = pool(logits * known), pool(known)
-            total, share = total.flatten(2), share.flatten(2)
-        else:
-            total, share = (flat * where).mean(2, keepdim=True), where.mean(2, keepdim=True)
-        return total / share.clamp(min=1e-9), share[:, 0]
+    def _pool(self, logits: Tensor) -> Callable[[Tensor], Tensor]:
+        """From samples ``(B, k, *S)`` to the means of instances ``(B, k, N)``."""
+        if not self.cell or logits.ndim != 4:
+            return lambda x: x.reshape(*x.shape[:2], -1).mean(2, keepdim=True)
+        pool = partial(F.avg_pool2d, kernel_size=self.cell, ceil_mode=True)
+        return lambda x: pool(x).flatten(2)
 
-    def _of_bag(self, logits: Tensor, positive: bool) -> Tensor:
+    def _of_bag(self, chance: Tensor, cost: Tensor, positive: Tensor) -> Tensor:
         """The mean over the labelled of the instances ``(N,)`` of one bag."""
-        if not positive:
-            return F.softplus(logits).mean()
-        count = len(logits)
+        if not bool(positive):
+            return cost.mean()
+        count = len(chance)
         top = max(1, math.ceil(self.alpha * count - 1e-9))
         low = min(math.floor(self.beta * count + 1e-9), count - top)
-        ordered = logits.sort(descending=True).values
-        terms = [F.softplus(-ordered[:top]), F.softplus(ordered[count - low :])]
+        order = chance.detach().argsort(descending=True)
+        terms = [-chance[order[:top]].clamp(min=1e-30).log(), cost[order[count - low :]]]
         return torch.cat(terms).mean()
