@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from scipy.special import expit
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -169,7 +170,7 @@ def _activated(run: Run, logits: NDArray[np.float64]) -> NDArray[np.float64]:
     if run.blueprint.activation == "softmax":
         shifted = np.exp(logits - logits.max())
         return np.asarray(shifted / shifted.sum())
-    return np.asarray(1 / (1 + np.exp(-logits)))
+    return np.asarray(expit(logits))
 
 
 def _alone(model: Any, output: Output, parts: Sequence[Tensor]) -> list[NDArray[np.float32]]:
