@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from scipy.special import expit
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
 from inklings import __version__
