@@ -3,8 +3,8 @@
     python benchmarks/bench_bags.py            # wall seconds
     python benchmarks/bench_bags.py --cpu      # processor seconds of one thread
 
-Same network (that of the reference on features, and end to end), same bags (MNIST's size, 3 to 7 or
-about 10 pictures), same optimiser, in one process and by turns. ``single`` is the loop with one
+Same network (the reference's, on features; and two end to end), same bags (MNIST's size, 3 to 7 or
+about 10 instances), same optimiser, in one process and by turns. ``single`` is the loop with one
 forward a bag; ``public`` computes the error with a second one, as the code that Ilse et al.
 published does. Our time is that of the whole Trainer: start-up, batches, history and all, 32 bags a
 step, in the precision it would choose.
