@@ -4,29 +4,9 @@ import pytest
 
 from inklings.reports.study_table import Study, words
 
-ROWS = """weakness,learner,seed,budget,dice_mean,dice_pooled,label_dice
-full,oracle,0,1,0.90,0.92,1
-full,oracle,1,1,0.92,0.92,1
-drop:keep=0.1,naive,0,1,0.20,0.3,0.18
-drop:keep=0.1,inklings,0,1,0.80,0.8,0.18
-drop:keep=0.1,inklings,1,1,0.84,0.8,0.18
-drop:keep=0.1,vpu,0,1,0.50,0.5,0.18
-drop:keep=0.1,vpu,0,3,0.60,0.6,0.18
-box,naive,0,1,0.81,0.8,0.85
-box,inklings,0,1,0.90,0.9,0.85
-drop:keep=0.5,naive,0,1,0.90,0.9,0.66
-drop:keep=0.5,inklings,0,1,0.91,0.9,0.66
-"""
 
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "study.csv").write_text(ROWS)
-    return tmp_path
-
-
-def test_gap_is_the_share_between_naive_and_oracle(folder: Path) -> None:
-    study = Study.read(folder / "study.csv")
+def test_gap_is_the_share_between_naive_and_oracle(study_folder: Path) -> None:
+    study = Study.read(study_folder / "study.csv")
     cell = study.cell("drop:keep=0.1", "inklings", "1")
     assert cell is not None
     assert cell.mean == pytest.approx(0.82)
@@ -34,19 +14,19 @@ def test_gap_is_the_share_between_naive_and_oracle(folder: Path) -> None:
     assert cell.gap == pytest.approx((0.82 - 0.20) / (0.91 - 0.20))
 
 
-def test_gap_is_not_quoted_where_there_is_none(folder: Path) -> None:
-    cell = Study.read(folder / "study.csv").cell("drop:keep=0.5", "inklings", "1")
+def test_gap_is_not_quoted_where_there_is_none(study_folder: Path) -> None:
+    cell = Study.read(study_folder / "study.csv").cell("drop:keep=0.5", "inklings", "1")
     assert cell is not None
     assert cell.gap is None
 
 
-def test_weaknesses_run_from_weak_to_strong_labels(folder: Path) -> None:
-    study = Study.read(folder / "study.csv")
+def test_weaknesses_run_from_weak_to_strong_labels(study_folder: Path) -> None:
+    study = Study.read(study_folder / "study.csv")
     assert list(study.weaknesses) == ["drop:keep=0.1", "drop:keep=0.5", "box"]
 
 
-def test_learners_begin_with_naive_and_end_with_the_best(folder: Path) -> None:
-    study = Study.read(folder / "study.csv")
+def test_learners_begin_with_naive_and_end_with_the_best(study_folder: Path) -> None:
+    study = Study.read(study_folder / "study.csv")
     assert study.learners == ("naive", "vpu", "inklings")
     assert study.budgets == ("1", "3")
 
