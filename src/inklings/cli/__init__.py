@@ -20,11 +20,11 @@ from inklings import __version__, progress
 from inklings.errors import InklingsError
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "Cohorts": ("import", "check", "split", "show"),
+    "Cohorts": ("import", "check", "split", "select", "show"),
     "Weak labels": ("weaken", "prior", "study"),
     "Slides": ("tile", "embed"),
     "Models": ("train", "crossval", "predict"),
-    "Results": ("evaluate", "report", "export"),
+    "Results": ("evaluate", "report", "view", "export"),
     "Start here": ("demo", "doctor"),
 }
 
