@@ -8,6 +8,7 @@ has a folder ``cases/<id>/`` instead (`inklings.heatmaps.record`).
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from inklings.errors import DataError
 from inklings.files import read_yaml, write_json, write_yaml, written
+from inklings.geometry import Geometry
 
 SLIDE_RECORD = "slide.json"
 """What the folder of a slide holds once it is complete."""
@@ -87,12 +89,14 @@ class Prediction:
         dense: ``(K, *S)`` uint8 quantised probabilities, 255 is certainty.
         instances: ``(*S)`` uint16 or uint32 numbers of objects of the first class, 0 is
             background; None where instances were not asked for.
+        geometry: The grid, which is that of the image; None where it was not kept (pictures).
     """
 
     case: str
     image: Path
     dense: NDArray[np.uint8]
     instances: NDArray[Any] | None = None
+    geometry: Geometry | None = None
 
     def mask(self, head: Head, channel: int = 0) -> NDArray[np.bool_]:
         """Where ``channel`` reaches its threshold, ``(*S)``."""
@@ -104,6 +108,8 @@ class Prediction:
         arrays: dict[str, Any] = {"dense": self.dense}
         if self.instances is not None:
             arrays["instances"] = self.instances
+        if self.geometry is not None:
+            arrays["geometry"] = np.array(json.dumps(dataclasses.asdict(self.geometry)))
         with written(folder / "cases" / f"{self.case}.npz") as path, path.open("wb") as file:
             np.savez_compressed(file, image=np.array(str(self.image)), **arrays)
 
@@ -118,13 +124,26 @@ class Prediction:
         try:
             with np.load(path, allow_pickle=False) as file:
                 instances = file.get("instances")
-                return cls(case, Path(str(file["image"])), file["dense"], instances)
+                return cls(
+                    case, Path(str(file["image"])), file["dense"], instances, _geometry(file)
+                )
         except FileNotFoundError:
             raise DataError(
                 f"expected a prediction of case {case} at {path}, got no file"
             ) from None
         except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
             raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
+
+
+def _geometry(file: Any) -> Geometry | None:
+    if "geometry" not in file:
+        return None
+    record = json.loads(str(file["geometry"]))
+    for key in ("shape", "spacing", "origin"):
+        record[key] = None if record[key] is None else tuple(record[key])
+    if record["direction"] is not None:
+        record["direction"] = tuple(tuple(row) for row in record["direction"])
+    return Geometry(**record)
 
 
 def predicted_cases(folder: Path) -> Iterator[str]:

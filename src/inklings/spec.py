@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from inklings.errors import SpecError
 from inklings.files import read_yaml, write_yaml
 
+_Millimetres = Annotated[float, Field(gt=0)]
+
 
 class Component(BaseModel):
     """A registered name and its options: ``{name: nnpu, prior: 0.1}``, or just ``nnpu``."""
@@ -100,6 +102,37 @@ class Sampling(Section):
     by_class: bool = False
     bag: int = Field(default=1, gt=0)
     augment: tuple[Component, ...] = (Component(name="flips"), Component(name="quarter_turns"))
+
+
+class Volumes(Section):
+    """How volumes are learnt and predicted; ``volumes: patches`` alone gives the first of these.
+
+    Attributes:
+        view: ``slices``: planes, each by itself. ``context``: planes with their neighbours as
+            further channels. ``patches``: boxes, for networks of three dimensions.
+        context: Neighbouring planes on either side, for ``context``.
+        depth: Planes of a patch; None for as many as ``sampling.size``.
+        spacing_mm: Grid to learn on, ``(z, y, x)`` or one number; None for that of each file.
+            Predictions come back on the grid of the file.
+        organ: Share of the planes of an epoch that show something annotated; None takes all
+            planes alike, 1 no others. All are predicted.
+    """
+
+    view: Literal["slices", "context", "patches"] = "slices"
+    context: int = Field(default=1, gt=0)
+    depth: int | None = Field(default=None, gt=0)
+    spacing_mm: _Millimetres | tuple[_Millimetres, _Millimetres, _Millimetres] | None = None
+    organ: float | None = Field(default=0.7, gt=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_word(cls, value: Any) -> Any:
+        return {"view": value} if isinstance(value, str) else value
+
+    @property
+    def planes(self) -> int:
+        """Planes that the network sees at once as channels."""
+        return 2 * self.context + 1 if self.view == "context" else 1
 
 
 class Bags(Section):
@@ -198,6 +231,7 @@ class Experiment(Section):
         cohort: Folder made by `inklings import`; relative paths start at the working folder.
         tiles: Folder made by `inklings tile`: train on these tiles of the cohort's slides; None to
             train on whole pictures.
+        volumes: How volumes are seen, where the cohort holds any.
         correction: What is done to the labels before training; ``none`` trusts them.
         supervision: How labels become targets; ``auto`` goes by the labels of each case.
         intensity: How samples become network inputs.
@@ -212,6 +246,7 @@ class Experiment(Section):
     correction: Component = Component(name="none")
     supervision: Component = Component(name="auto")
     sampling: Sampling = Sampling()
+    volumes: Volumes = Volumes()
     bags: Bags = Bags()
     model: Component
     loss: Component

@@ -20,6 +20,10 @@ def predict(
     split: Annotated[
         Literal["train", "val", "test"] | None, typer.Option(help="Only this part of a cohort.")
     ] = None,
+    series: Annotated[
+        str | None,
+        typer.Option(help="Of a DICOM folder or archive with several: words, 'echo 4.6', a UID."),
+    ] = None,
     flips: Annotated[
         bool | None, typer.Option(help="Average over mirror images; four times the work.")
     ] = None,
@@ -58,7 +62,7 @@ def predict(
         str | None, typer.Option(help="Address of a Dask scheduler whose workers do it.")
     ] = None,
 ) -> None:
-    """Predict pictures and slides; run again to go on, finished cases are skipped.
+    """Predict pictures, volumes and slides; run again to go on, finished cases are skipped.
 
     A slide leaves a heat map and a map of classes (pyramidal OME-TIFF), outlines (GeoJSON), a
     thumbnail with overlay and the area of each class in cases/<case>/, and areas.csv for all.
@@ -80,6 +84,7 @@ def predict(
         inputs,
         out,
         split=split,
+        series=series,
         slides=slides,
         workers=workers,
         scheduler=scheduler,

@@ -1,23 +1,26 @@
-"""What there is to predict: cases of a cohort, pictures and slides of a folder, or files."""
+"""What there is to predict: cases of a cohort, pictures, slides and volumes of a folder, files."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inklings.cases.case import Split
 from inklings.cases.cohort import Cohort
-from inklings.cases.opening import stated_spacing
+from inklings.cases.opening import SERIES_FACT, stated_spacing
 from inklings.errors import DataError, SpecError
+from inklings.readers import READERS, open_image
+from inklings.readers.image import Image
 
 SLIDES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide"})
 """What slides, and nothing else, are called."""
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".npy"})
-SUFFIXES = PICTURES | SLIDES
+VOLUMES = frozenset({".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr"})
+SUFFIXES = PICTURES | SLIDES | VOLUMES
 
 
 @dataclass(frozen=True)
@@ -28,19 +31,33 @@ class Item:
         case: Identifier; names the prediction.
         images: The files, as absolute paths, whose channels are stacked in this order.
         spacing_mm: Between the finest samples, where the cohort says so and the file may not.
+        series: Words that choose one of several DICOM series.
     """
 
     case: str
     images: tuple[Path, ...]
     spacing_mm: float | None = None
+    series: str | None = None
+
+    def open(self, number: int = 0, spacing_mm: float | None = None) -> Image:
+        """One of the images; a spacing that is given goes before that of the cohort.
+
+        Raises:
+            ReaderError: If it cannot be opened.
+        """
+        stated = self.spacing_mm if spacing_mm is None else spacing_mm
+        return open_image(self.images[number], stated, self.series)
 
 
-def gather(inputs: Sequence[Path], split: Split | None = None) -> tuple[Item, ...]:
+def gather(
+    inputs: Sequence[Path], split: Split | None = None, series: str | None = None
+) -> tuple[Item, ...]:
     """The items that ``inputs`` name, each a cohort, a folder of pictures, or a file.
 
     Args:
         inputs: What the user gave.
         split: Only the cases of this part; for cohorts only.
+        series: Which DICOM series of folders and archives; cohorts say it themselves.
 
     Raises:
         DataError: If an input does not exist or holds no image.
@@ -54,12 +71,12 @@ def gather(inputs: Sequence[Path], split: Split | None = None) -> tuple[Item, ..
         elif split is not None:
             raise SpecError(f"--split {split}: expected a cohort, got {path}, which has no parts")
         elif path.is_dir():
-            files += _pictures(path)
+            files += [path.resolve()] if _is_series(path) else _pictures(path)
         elif path.is_file():
             files.append(path.resolve())
         else:
             raise DataError(f"expected a cohort, a folder of pictures or a file at {path}")
-    found += _named(list(dict.fromkeys(files)))
+    found += [replace(item, series=series) for item in _named(list(dict.fromkeys(files)))]
     twice = [case for case, count in Counter(item.case for item in found).items() if count > 1]
     if twice:
         raise SpecError(f"two images would be case {twice[0]!r}; predict them into two folders")
@@ -78,9 +95,18 @@ def _from_cohort(folder: Path, split: Split | None) -> list[Item]:
             case.id,
             tuple(path.resolve() for path in case.images.values()),
             stated_spacing(case),
+            case.facts.get(SERIES_FACT),
         )
         for case in cases
     ]
+
+
+def _is_series(folder: Path) -> bool:
+    """Whether a folder holds DICOM files rather than pictures."""
+    inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    if any(_is_picture(path) for path in inside):
+        return False
+    return READERS.build("dicom", {}).recognises(folder, b"")
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -94,13 +120,17 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return (
+        path.name.lower().endswith(tuple(SUFFIXES))
+        and not path.name.startswith(".")
+        and path.is_file()
+    )
 
 
 def _named(files: Sequence[Path]) -> list[Item]:
     """Files by stem; where two share it, by name; then with the folder's name before it."""
     ways = (
-        lambda path: path.stem,
+        lambda path: path.stem.removesuffix(".nii"),
         lambda path: path.name,
         lambda path: f"{path.parent.name}_{path.name}",
     )

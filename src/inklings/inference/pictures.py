@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import GeometryError, InklingsError
-from inklings.inference.dense import predict_array
+from inklings.geometry import Geometry
 from inklings.inference.items import Item
 from inklings.inference.run import Run
+from inklings.inference.volumes import predict_any
 from inklings.predictions import Prediction
 from inklings.progress import track
-from inklings.readers import open_image
 from inklings.refinement import REFINEMENTS
 from inklings.refinement.base import Refinement
 from inklings.spec import Component, Inference
 
 _AHEAD = 4  # images decoded before, or written after, the one in the model
+
+
+@dataclass(frozen=True)
+class Content:
+    """What an item holds.
+
+    Attributes:
+        samples: ``(C, *S)``.
+        geometry: The grid.
+    """
+
+    samples: NDArray[Any]
+    geometry: Geometry
 
 
 class Pictures:
@@ -54,29 +68,33 @@ class Pictures:
         failed: dict[str, str] = {}
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
             writing: deque[Future[None]] = deque()
-            for item, image in track(_read_ahead(items, reader), "predict", len(items)):
+            # A volume is large: one in the network, one before it and one behind are enough.
+            ahead = _AHEAD if self._run.blueprint.volumes is None else 1
+            for item, content in track(_read_ahead(items, reader, ahead), "predict", len(items)):
                 try:
-                    dense = self.predict(image.result())
+                    image = content.result()
+                    dense = self.predict(image)
                 except InklingsError as error:
                     failed[item.case] = str(error)
                     continue
-                writing.append(writer.submit(self.write, item, dense))
-                if len(writing) > _AHEAD:
+                writing.append(writer.submit(self.write, item, dense, image.geometry))
+                if len(writing) > ahead:
                     writing.popleft().result()
             for future in writing:
                 future.result()
         return failed
 
-    def predict(self, image: NDArray[Any]) -> NDArray[np.uint8]:
-        """Quantised probabilities of an image ``(C, *S)``."""
-        return predict_array(self._run, image, self._settings)
+    def predict(self, content: Content) -> NDArray[np.uint8]:
+        """Quantised probabilities ``(K, *S)``."""
+        return predict_any(self._run, content.samples, content.geometry, self._settings)
 
-    def write(self, item: Item, dense: NDArray[np.uint8]) -> None:
-        """Cut into objects and write."""
+    def write(self, item: Item, dense: NDArray[np.uint8], geometry: Geometry) -> None:
+        """Cut into objects and write; of a volume also where it lies."""
         objects = None
         if self._how is not None:
             objects = find_objects(dense, self._threshold, self._how, self._run.blueprint.core)
-        Prediction(item.case, item.images[0], dense, objects).write(self._out)
+        grid = geometry if dense.ndim == 4 else None
+        Prediction(item.case, item.images[0], dense, objects, grid).write(self._out)
 
 
 def find_objects(
@@ -94,30 +112,31 @@ def find_objects(
     return objects.astype(np.uint16 if objects.max(initial=0) < 2**16 else np.uint32)
 
 
-def read_item(item: Item) -> NDArray[Any]:
-    """The channels of all images of a case, ``(C, *S)``.
+def read_item(item: Item) -> Content:
+    """The channels of all images of a case.
 
     Raises:
         ReaderError: If one cannot be read.
         GeometryError: If they differ in size.
     """
     planes = []
-    for path in item.images:
-        with open_image(path) as image:
-            planes.append(image.read(image.geometry.full))
+    for number in range(len(item.images)):
+        with item.open(number) as image:
+            geometry = image.geometry
+            planes.append(image.read(geometry.full))
     if len({plane.shape[1:] for plane in planes}) > 1:
         sizes = [plane.shape[1:] for plane in planes]
         raise GeometryError(f"case {item.case}: expected images of one size, got {sizes}")
-    return planes[0] if len(planes) == 1 else np.concatenate(planes)
+    return Content(planes[0] if len(planes) == 1 else np.concatenate(planes), geometry)
 
 
 def _read_ahead(
-    items: Sequence[Item], reader: ThreadPoolExecutor
-) -> Iterator[tuple[Item, Future[NDArray[Any]]]]:
+    items: Sequence[Item], reader: ThreadPoolExecutor, ahead: int
+) -> Iterator[tuple[Item, Future[Content]]]:
     """Items with their image, a few of which are being decoded meanwhile."""
-    pending: deque[tuple[Item, Future[NDArray[Any]]]] = deque()
+    pending: deque[tuple[Item, Future[Content]]] = deque()
     for item in items:
         pending.append((item, reader.submit(read_item, item)))
-        if len(pending) > _AHEAD:
+        if len(pending) > ahead:
             yield pending.popleft()
     yield from pending

@@ -63,6 +63,7 @@ def predict(
     out: Path,
     *,
     split: Split | None = None,
+    series: str | None = None,
     slides: SlideSettings | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -75,6 +76,7 @@ def predict(
         inputs: Cohorts, folders of pictures or slides, or files.
         out: New folder, or one that this call, interrupted, has begun.
         split: Only the cases of this part of a cohort.
+        series: Words that choose one of several DICOM series of a folder or an archive.
         slides: How slides are seen and mapped.
         workers: Processes on this machine that share the cases; None or 0 for this one.
         scheduler: Address of a Dask scheduler whose workers shall do it.
@@ -92,7 +94,7 @@ def predict(
         counts = predict_bags(trained, inputs, out, split=split, threshold=changes.get("threshold"))
         return Summary(*counts, time.monotonic() - start)
     settings = _changed(settings_of(trained), changes)
-    items = gather(inputs, split)
+    items = gather(inputs, split, series)
     head = _head(trained, settings, slides)
     pictures = Pictures(trained, settings, head.thresholds[0], out)
     claim(out, head)
@@ -179,6 +181,13 @@ def _head(run: Run, settings: Inference, slides: SlideSettings) -> Head:
             **used,
             "resize": run.blueprint.resize,
             "core": run.blueprint.core,
+            **_volumes(run),
             "slides": slides.record(),
         },
     )
+
+
+def _volumes(run: Run) -> dict[str, Any]:
+    """How volumes are seen; nothing for runs that learnt from pictures."""
+    seen = run.blueprint.volumes
+    return {} if seen is None else {"volumes": seen.model_dump(mode="json")}

@@ -29,7 +29,7 @@ from torch import nn
 from inklings.errors import DataError, SpecError
 from inklings.files import read_yaml, write_json, written
 from inklings.models import MODELS
-from inklings.spec import Component, Experiment
+from inklings.spec import Component, Experiment, Volumes
 
 Activation = Literal["sigmoid", "softmax"]
 
@@ -53,6 +53,8 @@ class Blueprint:
             resampled to it. None where the images did not say.
         factor: How many times coarser than level 0 of its slides the network's grid is, where
             only that is known; None otherwise.
+        volumes: How the network sees volumes; None for one that learnt from pictures.
+        window: Sides of the windows of a volume, ``(z, y, x)``, for networks of three dimensions.
     """
 
     model: Component
@@ -66,6 +68,8 @@ class Blueprint:
     task: str | None = None
     spacing_um: float | None = None
     factor: float | None = None
+    volumes: Volumes | None = None
+    window: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         missing = [name for name in self.classes if name not in self.channels]
@@ -98,6 +102,7 @@ class Blueprint:
         record = dataclasses.asdict(self)
         record["model"] = _without_first_weights(self.model).model_dump()
         record["intensity"] = self.intensity.model_dump()
+        record["volumes"] = None if self.volumes is None else self.volumes.model_dump(mode="json")
         write_json(folder / "model.json", record)
 
     @classmethod
@@ -111,8 +116,10 @@ class Blueprint:
         try:
             record["model"] = Component.model_validate(record["model"])
             record["intensity"] = Component.model_validate(record["intensity"])
-            for key in ("channels", "classes"):
-                record[key] = tuple(record[key])
+            if record.get("volumes") is not None:
+                record["volumes"] = Volumes.model_validate(record["volumes"])
+            for key in ("channels", "classes", "window"):
+                record[key] = tuple(record[key]) if record.get(key) is not None else None
             return cls(**record)
         except (TypeError, KeyError, ValueError) as error:
             reason = " ".join(str(error).split())

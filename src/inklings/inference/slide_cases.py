@@ -24,7 +24,6 @@ from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import FindTissue, Job, everywhere, predict_slide, widened
 from inklings.machine import cores
 from inklings.predictions import predicted_slides
-from inklings.readers import open_image
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
 from inklings.sampling import TISSUE
@@ -70,7 +69,8 @@ class CaseTask:
         with opened(item, self.slides) as image:
             if not is_slide(image, item, run.blueprint):
                 pictures = Pictures(run, self.settings, self.thresholds[0], self.out)
-                pictures.write(item, pictures.predict(read_item(item)))
+                content = read_item(item)
+                pictures.write(item, pictures.predict(content), content.geometry)
                 return
             job = Job(
                 item.case,
@@ -91,7 +91,7 @@ def opened(item: Item, slides: SlideSettings) -> Image:
         ReaderError: If it cannot be opened.
     """
     given = slides.spacing_um
-    return open_image(item.images[0], item.spacing_mm if given is None else given / 1000)
+    return item.open(spacing_mm=None if given is None else given / 1000)
 
 
 def is_slide(image: Image, item: Item, blueprint: Blueprint) -> bool:
@@ -132,7 +132,7 @@ def finder(name: str) -> FindTissue:
 def write_listing(out: Path, items: Sequence[Item]) -> Path:
     """Say in a file what each case is, for processes elsewhere."""
     path = (out / ".inputs.json").resolve()
-    record = {i.case: [[str(p) for p in i.images], i.spacing_mm] for i in items}
+    record = {i.case: [[str(p) for p in i.images], i.spacing_mm, i.series] for i in items}
     write_text(path, json.dumps(record))
     return path
 
@@ -157,8 +157,8 @@ def _loaded(run: Path, threads: int | None) -> Run:
 def _listed(path: Path) -> dict[str, Item]:
     record = json.loads(path.read_text(encoding="utf-8"))
     return {
-        case: Item(case, tuple(map(Path, images)), spacing)
-        for case, (images, spacing) in record.items()
+        case: Item(case, tuple(map(Path, images)), spacing, series)
+        for case, (images, spacing, series) in record.items()
     }
 
 

@@ -18,5 +18,6 @@ MODELS: Registry[Model] = Registry(
         "transunet": "inklings.models.transunet:TransUNet",
         "transunet_small": "inklings.models.transunet:transunet_small",
         "unet": "inklings.models.unet:UNet",
+        "unet3d": "inklings.models.unet3d:UNet3D",
     },
 )

@@ -18,6 +18,8 @@ class Model(Protocol):
 
     An option called ``weights`` says where a training starts; a finished run is rebuilt without.
 
+    A network of volumes has an attribute ``dimensions`` of 3; all others are taken for 2.
+
     Attributes:
         divisor: Input sides are best padded to multiples of it.
     """

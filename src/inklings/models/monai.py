@@ -94,6 +94,7 @@ class Monai(nn.Module):
         except (TypeError, ValueError, AssertionError, KeyError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise SpecError(f"model monai: {network}: {reason}") from None
+        self.dimensions = dimensions
         self.divisor = divisor or _divisor(network, chosen)
 
     def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:  # noqa: ARG002

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from inklings.cases.case import SPLITS
+from inklings.cases.case import SPLITS, Case
 from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
 from inklings.evaluation.table import Row, Table
 from inklings.labels.kinds import Label, MaskLabel
 from inklings.predictions import predicted_slides
-from inklings.readers import open_image
 from inklings.reports import plots
 from inklings.reports.examples import group_of, labelled, predicted, ranked, spread
 from inklings.reports.figures import inline
@@ -126,7 +126,7 @@ def cohort(material: Material) -> dict[str, Any] | None:
     if there is None:
         return None
     groups = [group_of(case) for case in there]
-    shapes = [_shape(path) for path in (next(iter(c.images.values())) for c in there)]
+    shapes = [_shape(case) for case in there]
     counted = [c.facts.get("nuclei") or c.facts.get("objects") for c in there]
     objects = [int(v) for v in counted if v is not None and v.isdigit()]
     whole = objects if len(objects) == len(there) else []
@@ -143,8 +143,8 @@ def cohort(material: Material) -> dict[str, Any] | None:
     }
 
 
-def _shape(path: Any) -> tuple[int, ...]:
-    with open_image(path) as image:
+def _shape(case: Case) -> tuple[int, ...]:
+    with open_case(case) as image:
         return image.geometry.shape
 
 

@@ -38,7 +38,7 @@ def _moved(sample: Sample, move: Any) -> Sample:
 
 @dataclass(frozen=True)
 class Flips:
-    """Mirror along each of the two axes, each with a probability.
+    """Mirror along each axis, each with a probability.
 
     Attributes:
         probability: Of each axis, independently.
@@ -49,14 +49,15 @@ class Flips:
     def __call__(self, sample: Sample, rng: Generator) -> Sample:
         """The same sample, perhaps mirrored."""
         steps = tuple(
-            slice(None, None, -1 if draw < self.probability else 1) for draw in rng.random(2)
+            slice(None, None, -1 if draw < self.probability else 1)
+            for draw in rng.random(sample.known.ndim)
         )
         return _moved(sample, lambda array: array[(..., *steps)])
 
 
 @dataclass(frozen=True)
 class QuarterTurns:
-    """Turn by 0, 90, 180 or 270 degrees; crops are square, so nothing is lost."""
+    """Turn by 0, 90, 180 or 270 degrees within the plane; crops are square there."""
 
     def __call__(self, sample: Sample, rng: Generator) -> Sample:
         """The same sample, perhaps turned."""

@@ -22,10 +22,11 @@ class Sample:
     """One crop and what is known about it.
 
     Attributes:
-        inputs: ``(C, H, W)`` float32, zero on padding.
-        value: ``(K, H, W)`` uint8 quantised probabilities.
-        known: ``(H, W)``, True where ``value`` is a fact.
-        valid: ``(H, W)``, False on padding.
+        inputs: ``(C, *S)`` float32, zero on padding; ``S`` is ``(H, W)``, of patches of volumes
+            ``(D, H, W)``.
+        value: ``(K, *S)`` uint8 quantised probabilities.
+        known: ``(*S)``, True where ``value`` is a fact.
+        valid: ``(*S)``, False on padding.
         scale: Centre and width by which ``inputs`` were normalised; None where that is forgotten.
     """
 
@@ -36,26 +37,38 @@ class Sample:
     scale: Scale | None = None
 
 
-def anywhere(shape: Sequence[int], size: int, rng: Generator) -> Region:
-    """A box of ``size`` x ``size`` anywhere in an image of ``shape``; at its start if smaller."""
-    start = [int(rng.integers(max(n - size, 0) + 1)) for n in shape]
-    return Region(tuple(start), (size,) * len(shape))
+def anywhere(shape: Sequence[int], size: int | Sequence[int], rng: Generator) -> Region:
+    """A box of ``size`` (of each side) anywhere in an image of ``shape``; at its start if smaller.
+
+    Args:
+        shape: Samples of the image along each axis.
+        size: Of the box; one number for all axes, or one for each.
+        rng: Where chance comes from.
+    """
+    sides = _sides(size, shape)
+    start = [int(rng.integers(max(n - m, 0) + 1)) for n, m in zip(shape, sides, strict=True)]
+    return Region(tuple(start), sides)
 
 
-def around(centre: Sequence[int], shape: Sequence[int], size: int) -> Region:
-    """The box of ``size`` x ``size`` around ``centre``, moved so that it stays inside ``shape``."""
+def around(centre: Sequence[int], shape: Sequence[int], size: int | Sequence[int]) -> Region:
+    """The box of ``size`` around ``centre``, moved so that it stays inside ``shape``."""
+    sides = _sides(size, shape)
     start = [
-        min(max(c - size // 2, 0), max(n - size, 0)) for c, n in zip(centre, shape, strict=True)
+        min(max(c - m // 2, 0), max(n - m, 0)) for c, n, m in zip(centre, shape, sides, strict=True)
     ]
-    return Region(tuple(start), (size,) * len(shape))
+    return Region(tuple(start), sides)
+
+
+def _sides(size: int | Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+    return (size,) * len(shape) if isinstance(size, int) else tuple(size)
 
 
 def centres(value: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Flat indices of samples annotated as positive in any channel, evenly thinned.
 
     Args:
-        value: ``(K, H, W)`` quantised probabilities; 128 and above counts as positive.
-        known: ``(H, W)``.
+        value: ``(K, *S)`` quantised probabilities; 128 and above counts as positive.
+        known: ``(*S)``.
     """
     positive = np.flatnonzero((value >= 128).any(0) & known).astype(np.int32)
     return positive[:: max(1, -(-len(positive) // _MOST_CENTRES))]
@@ -71,9 +84,9 @@ def cut(
     """The sample of ``region``; where it reaches beyond the image it is padded and not valid.
 
     Args:
-        image: ``(C, H, W)``, any number type.
-        value: ``(K, H, W)``.
-        known: ``(H, W)``.
+        image: ``(C, *S)``, any number type.
+        value: ``(K, *S)``.
+        known: ``(*S)``.
         region: Starts inside the image.
         scale: Centre and width of the whole image's intensities.
     """

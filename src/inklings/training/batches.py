@@ -70,10 +70,10 @@ class Numbered:
 
     Attributes:
         number: Counts micro-batches from 0 over the whole run.
-        inputs: ``(B, C, H, W)`` float32, channels last in memory.
-        value: ``(B, K, H, W)`` uint8 quantised probabilities.
-        known: ``(B, 1, H, W)`` bool.
-        valid: ``(B, 1, H, W)`` bool; None if nothing is padded.
+        inputs: ``(B, C, *S)`` float32, channels last in memory.
+        value: ``(B, K, *S)`` uint8 quantised probabilities.
+        known: ``(B, 1, *S)`` bool.
+        valid: ``(B, 1, *S)`` bool; None if nothing is padded.
     """
 
     number: int
@@ -103,6 +103,7 @@ class Batches:
         seed: With the number of the batch, all that it depends on.
         rank: Which slice of every batch this process takes.
         world: How many processes share a batch.
+        depth: Planes of a patch of a volume; None for as many as its other sides.
 
     Raises:
         SpecError: If there are no examples, or a batch cannot be shared evenly.
@@ -117,6 +118,7 @@ class Batches:
         seed: int,
         rank: int = 0,
         world: int = 1,
+        depth: int | None = None,
     ) -> None:
         if not len(examples):
             raise SpecError("expected at least one image to train on, got none")
@@ -136,7 +138,8 @@ class Batches:
             AUGMENTS.build(a.name, a.options) for a in sampling.augment
         ]
         scaling: Intensity = INTENSITIES.build(intensity.name, intensity.options)
-        self._scales = [scaling.scale(image) for image in examples.images]
+        self._scales = list(examples.scales) or [scaling.scale(i) for i in examples.images]
+        self._depth = depth or sampling.size
         self._centres: list[NDArray[np.int32]] | None = (
             [centres(t.value, t.known) for t in examples.targets] if sampling.positives else None
         )
@@ -168,26 +171,27 @@ class Batches:
 
     def _crop(self, index: int, rng: Generator) -> Sample:
         image, target = self.examples.images[index], self.examples.targets[index]
-        shape, size = image.shape[1:], self.sampling.size
+        shape = image.shape[1:]
+        size = ((self._depth,) * (len(shape) - 2)) + (self.sampling.size,) * 2
         region = anywhere(shape, size, rng)
         if self._centres is not None and len(self._centres[index]):
             chance, pick = rng.random(2)
             if chance < self.sampling.positives:
                 flat = self._centres[index][int(pick * len(self._centres[index]))]
-                region = around(divmod(int(flat), shape[1]), shape, size)
+                region = around([int(i) for i in np.unravel_index(flat, shape)], shape, size)
         return cut(image, target.value, target.known, region, self._scales[index])
 
 
 def collate(number: int, samples: Sequence[Sample]) -> Numbered:
     """Stack samples; inputs are laid out channels last, which is how convolutions are fastest."""
-    channels, height, width = samples[0].inputs.shape
-    inputs = np.empty((len(samples), height, width, channels), np.float32)
+    channels, *sides = samples[0].inputs.shape
+    inputs = np.empty((len(samples), *sides, channels), np.float32)
     for i, sample in enumerate(samples):
-        inputs[i] = sample.inputs.transpose(1, 2, 0)
+        inputs[i] = np.moveaxis(sample.inputs, 0, -1)
     padded = not all(sample.valid.all() for sample in samples)
     return Numbered(
         number,
-        torch.from_numpy(inputs).permute(0, 3, 1, 2),
+        torch.from_numpy(inputs).movedim(-1, 1),
         torch.from_numpy(np.stack([s.value for s in samples])),
         torch.from_numpy(np.stack([s.known for s in samples])[:, None]),
         torch.from_numpy(np.stack([s.valid for s in samples])[:, None]) if padded else None,

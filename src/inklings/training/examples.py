@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 
 from inklings import progress
 from inklings.cases.case import Case
+from inklings.cases.opening import open_case
 from inklings.errors import DataError, GeometryError, SpecError
-from inklings.readers import open_image
+from inklings.geometry import Geometry
 from inklings.sampling.crops import resize_image, resize_mask
+from inklings.sampling.intensity import Scale
+from inklings.sampling.planes import Planes
+from inklings.sampling.respace import respaced
 from inklings.supervision.base import Supervision, Target
 
 MEMORY_VARIABLE = "INKLINGS_MEMORY_GB"
@@ -28,17 +32,24 @@ class Examples:
     """Images and what is known about each, in one order.
 
     Attributes:
-        images: ``(C, H, W)`` each, uint8 or any number type, sizes may differ.
-        targets: ``value (K, H, W)`` and ``known (H, W)`` of each.
+        images: ``(C, *S)`` each, uint8 or any number type, sizes may differ; ``S`` is ``(H, W)``
+            of pictures, ``(D, H, W)`` of volumes.
+        targets: ``value (K, *S)`` and ``known (*S)`` of each.
         ids: Names, for messages and pictures.
-        groups: Case of each, where several images are of one case (tiles); empty where each is
-            a case of its own.
+        groups: Case of each, where several images are of one case (tiles, planes); empty where
+            each is a case of its own.
+        geometries: Grid of each volume; empty for pictures.
+        scales: Centre and width of the intensities of each; empty where each image says its own.
+        weights: How often each is seen, as a share of an epoch; empty where all are alike.
     """
 
     images: Sequence[NDArray[Any]]
     targets: Sequence[Target]
     ids: Sequence[str]
     groups: Sequence[str] = ()
+    geometries: Sequence[Geometry] = ()
+    scales: Sequence[Scale] = ()
+    weights: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.targets) == len(self.ids):
@@ -46,13 +57,17 @@ class Examples:
                 f"expected as many targets and ids as images, got {len(self.images)} images, "
                 f"{len(self.targets)} targets, {len(self.ids)} ids"
             )
+        if isinstance(self.images, Planes):  # made on demand, from volumes that were looked at
+            return
         for name, image, target in zip(self.ids, self.images, self.targets, strict=True):
             shapes = (target.value.shape[1:], target.known.shape)
-            if image.ndim != 3 or shapes != (image.shape[1:],) * 2:
+            if image.ndim not in (3, 4) or shapes != (image.shape[1:],) * 2:
                 raise GeometryError(
-                    f"{name}: expected an image (C, H, W) and a target on the same grid, got "
-                    f"{image.shape} with a target of {target.value.shape}"
+                    f"{name}: expected an image (C, H, W) or a volume (C, D, H, W) and a target on "
+                    f"the same grid, got {image.shape} with a target of {target.value.shape}"
                 )
+        if len({image.ndim for image in self.images}) > 1:
+            raise GeometryError("expected pictures or volumes, got both; make two cohorts of them")
         if self.groups and len(self.groups) != len(self.ids):
             raise SpecError(f"expected {len(self.ids)} groups, got {len(self.groups)}")
         channels = {len(image) for image in self.images}
@@ -66,6 +81,15 @@ class Examples:
     def channels(self) -> int:
         """``C`` of the images."""
         return len(self.images[0])
+
+    @property
+    def volumes(self) -> bool:
+        """Whether these are volumes."""
+        return bool(len(self)) and self.images[0].ndim == 4
+
+    def geometry(self, index: int) -> Geometry | None:
+        """Grid of a volume; None of a picture."""
+        return self.geometries[index] if self.geometries else None
 
     @property
     def complete(self) -> bool:
@@ -128,9 +152,15 @@ def with_background(examples: Examples) -> Examples:
 
 
 def gather(
-    cases: Sequence[Case], supervision: Supervision, scratch: Path | None = None, what: str = ""
+    cases: Sequence[Case],
+    supervision: Supervision,
+    scratch: Path | None = None,
+    what: str = "",
+    spacing_mm: float | tuple[float, ...] | None = None,
 ) -> Examples:
     """Decode the images of ``cases`` once and turn their labels into targets.
+
+    Volumes are brought to ``spacing_mm`` where that is given.
 
     What exceeds the memory budget (half of the free memory, or `INKLINGS_MEMORY_GB`) goes to
     files under ``scratch`` that the operating system maps in as they are needed.
@@ -139,12 +169,21 @@ def gather(
         DataError: If an image is damaged, is no picture, or labels do not fit.
     """
     store = Store(budget_bytes(), scratch)
-    images, targets = [], []
+    images, targets, grids = [], [], []
     for case in progress.track(cases, f"read {what}".strip()):
-        image, target = _example(case, supervision)
+        image, target, grid = _example(case, supervision)
+        if image.ndim == 4 and spacing_mm is not None:
+            image, target, grid = _respaced(image, target, grid, spacing_mm)
         images.append(store.keep(image))
         targets.append(Target(store.keep(target.value), store.keep(target.known)))
-    return Examples(_same_channels(images), tuple(targets), tuple(case.id for case in cases))
+        grids.append(grid)
+    flat = all(image.ndim == 3 for image in images)
+    return Examples(
+        _same_channels(images),
+        tuple(targets),
+        tuple(case.id for case in cases),
+        geometries=() if flat else tuple(grids),
+    )
 
 
 def budget_bytes() -> int:
@@ -156,28 +195,40 @@ def budget_bytes() -> int:
         raise SpecError(f"{MEMORY_VARIABLE}: expected a number of GB, got {asked!r}") from None
 
 
-def _example(case: Case, supervision: Supervision) -> tuple[NDArray[Any], Target]:
+def _example(case: Case, supervision: Supervision) -> tuple[NDArray[Any], Target, Geometry]:
     planes = []
-    for path in case.images.values():
-        with open_image(path) as image:
-            if len(image.geometry.shape) != 2:
-                raise GeometryError(
-                    f"case {case.id}: expected a picture (y, x), got {image.geometry.shape} in "
-                    f"{path}; volumes are trained slice by slice for now"
-                )
+    for name, path in case.images.items():
+        with open_case(case, name) as image:
             geometry = image.geometry
+            if len(geometry.shape) not in (2, 3):
+                raise GeometryError(
+                    f"case {case.id}: expected a picture (y, x) or a volume (z, y, x), got "
+                    f"{geometry.shape} in {path}"
+                )
             planes.append(image.read(geometry.full))
     if len({plane.shape[1:] for plane in planes}) != 1:
         sizes = {name: plane.shape[1:] for name, plane in zip(case.images, planes, strict=True)}
         raise GeometryError(f"case {case.id}: expected images of one size, got {sizes}")
-    return np.ascontiguousarray(np.concatenate(planes)), supervision.target(case, geometry)
+    stacked = np.ascontiguousarray(np.concatenate(planes))
+    return stacked, supervision.target(case, geometry), geometry
+
+
+def _respaced(
+    image: NDArray[Any], target: Target, grid: Geometry, spacing_mm: float | tuple[float, ...]
+) -> tuple[NDArray[Any], Target, Geometry]:
+    """A volume on another grid; targets become shares where all is known, else the nearest."""
+    there = grid.at(spacing_mm)
+    partly = not bool(target.known.all())
+    known = respaced(target.known[None], grid, there, nearest=True)[0]
+    value = respaced(target.value, grid, there, nearest=partly)
+    return respaced(image, grid, there), Target(value, known), there
 
 
 def _same_channels(images: list[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
     # A cohort of colour pictures often holds a few that were saved as grey.
     most = max((len(image) for image in images), default=0)
     return tuple(
-        np.broadcast_to(image, (most, *image.shape[1:])) if len(image) == 1 else image
+        np.broadcast_to(image, (most, *image.shape[1:])) if len(image) == 1 != most else image
         for image in images
     )
 

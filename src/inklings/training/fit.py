@@ -158,7 +158,11 @@ def _examples(
     if experiment.tiles is not None:
         require_same_cohort(experiment.tiles, cohort)
         read = partial(gather_tiles, experiment.tiles)
+    else:
+        # Scores are those of the grid of the files, so only the training part is resampled.
+        read = partial(gather, spacing_mm=experiment.volumes.spacing_mm)
     train = read(cohort.part("train"), supervision, scratch / "train", "train")
+    read = gather if experiment.tiles is None else read
     val = read(labelled, supervision, scratch / "val", "val") if labelled else None
     return train, val, supervision.channels
 

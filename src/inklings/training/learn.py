@@ -15,6 +15,7 @@ from inklings.errors import SpecError
 from inklings.inference.run import Blueprint
 from inklings.losses import LOSSES
 from inklings.models.weights import fit_weights
+from inklings.sampling import INTENSITIES
 from inklings.spec import Experiment
 from inklings.supervision.prior import Prior
 from inklings.training import machine
@@ -23,8 +24,10 @@ from inklings.training.examples import Examples, resized, with_background
 from inklings.training.keeper import Keeper, Saver
 from inklings.training.monitor import History, Monitor
 from inklings.training.pictures import Gallery
+from inklings.training.planes import sliced
 from inklings.training.trainer import is_first, run
 from inklings.training.validation import Validator
+from inklings.training.volumes import require_dimensions, require_volumes_possible
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,13 @@ def learn(
         SpecError: If the experiment asks for something impossible.
     """
     _require_possible(experiment, train, len(channels or classes))
+    if train.volumes:
+        require_volumes_possible(experiment)
     if experiment.inference.threshold == "prior":
         _require_positives(val, classes)
     loss: Any = LOSSES.build(experiment.loss.name, experiment.loss.options)
     blueprint = _blueprint(
-        experiment, train.channels, classes, channels or classes, getattr(loss, "exclusive", False)
+        experiment, train, classes, channels or classes, getattr(loss, "exclusive", False)
     )
     torch.manual_seed(experiment.training.seed)
     model = blueprint.build()
@@ -96,7 +101,10 @@ def learn(
         fit_weights(model, initial, "the first weights")
     if hasattr(loss, "attach"):  # a loss that asks the network more than once
         loss.attach(model)
-    model = model.to(memory_format=torch.channels_last)
+    if train.volumes:
+        require_dimensions(model, experiment.volumes)
+    if not (train.volumes and experiment.volumes.view == "patches"):
+        model = model.to(memory_format=torch.channels_last)
     blueprint = replace(blueprint, divisor=int(getattr(model, "divisor", 1)))
     validator = Validator(val, experiment, blueprint) if val is not None and len(val) else None
 
@@ -107,11 +115,13 @@ def learn(
     callbacks: list[Callback] = [monitor, keeper]
     if out is not None:
         callbacks.append(Saver(history, out / "checkpoints" / "last"))
-    fitted, spec = _fitted(train, experiment, blueprint), experiment.training
+    reads_unlabelled = bool(getattr(loss, "reads_unlabelled", False))
+    fitted = _fitted(train, experiment, blueprint, reads_unlabelled)
+    spec = experiment.training
 
     def batches(rank: int, world: int) -> Batches:
         how = (experiment.sampling, experiment.intensity, spec.batch_size, spec.seed)
-        return Batches(fitted, *how, rank, world)
+        return Batches(fitted, *how, rank, world, experiment.volumes.depth)
 
     learner = run(experiment, len(fitted), batches, model, loss, callbacks, out)
 
@@ -173,24 +183,36 @@ def _require_positives(val: Examples | None, classes: Sequence[str]) -> None:
 
 def _blueprint(
     experiment: Experiment,
-    in_channels: int,
+    train: Examples,
     classes: Sequence[str],
     channels: Sequence[str],
     exclusive: bool,
 ) -> Blueprint:
+    volumes = experiment.volumes if train.volumes else None
+    side = experiment.sampling.size
     return Blueprint(
         model=experiment.model,
-        in_channels=in_channels,
+        in_channels=train.channels * (volumes.planes if volumes else 1),
         channels=("background", *channels) if exclusive else tuple(channels),
         classes=tuple(classes),
         activation="softmax" if exclusive else "sigmoid",
         intensity=experiment.intensity,
         resize=experiment.sampling.size if experiment.sampling.resize else None,
+        volumes=volumes,
+        window=(volumes.depth or side, side, side)
+        if volumes and volumes.view == "patches"
+        else None,
     )
 
 
-def _fitted(train: Examples, experiment: Experiment, blueprint: Blueprint) -> Examples:
+def _fitted(
+    train: Examples, experiment: Experiment, blueprint: Blueprint, unlabelled: bool
+) -> Examples:
     """The examples as batches are cut from them."""
+    if train.volumes and experiment.volumes.view != "patches":
+        asked = experiment.intensity
+        intensity = INTENSITIES.build(asked.name, asked.options)
+        train = sliced(train, experiment.volumes, intensity, unlabelled)
     if experiment.sampling.resize:
         train = resized(train, experiment.sampling.size)
     return with_background(train) if blueprint.activation == "softmax" else train

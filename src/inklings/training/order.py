@@ -39,7 +39,11 @@ class Order:
         self.count, self.seed, self.bag = len(examples), seed, sampling.bag
         self.length = -(-self.count // self.bag) * self.bag
         groups = list(examples.groups) or list(examples.ids)
-        self.weights = _weights(groups, examples.targets, sampling)
+        self.weights = (
+            np.asarray(examples.weights, float)
+            if len(examples.weights)
+            else _weights(groups, examples.targets, sampling)
+        )
         if self.bag > 1:
             if not examples.groups:
                 raise SpecError(
@@ -99,7 +103,7 @@ def _kinds(targets: Sequence[Target], least: float) -> NDArray[np.int64]:
     """Class that covers most of each image plus one; 0 where none covers more than ``least``."""
     kinds = []
     for target in targets:
-        shares = ((target.value >= _HALF) & target.known).mean((1, 2))
+        shares = ((target.value >= _HALF) & target.known).reshape(len(target.value), -1).mean(1)
         best = int(shares.argmax())
         kinds.append(best + 1 if shares[best] > least else 0)
     return np.array(kinds, np.int64)

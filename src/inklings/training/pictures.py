@@ -42,9 +42,7 @@ class Gallery:
         picture = _stack(
             [
                 _row(
-                    examples.images[i],
-                    examples.targets[i],
-                    self.validator.dense(model, i),
+                    *_flat(examples.images[i], examples.targets[i], self.validator.dense(model, i)),
                     self.side,
                 )
                 for i in self.chosen
@@ -55,6 +53,17 @@ class Gallery:
         for logger in loggers:
             if hasattr(logger.experiment, "add_image"):
                 logger.experiment.add_image("samples", picture, step, dataformats="HWC")
+
+
+def _flat(
+    image: NDArray[Any], target: Target, dense: NDArray[np.uint8]
+) -> tuple[NDArray[Any], Target, NDArray[np.uint8]]:
+    """Of a volume the plane that shows most of what is annotated; a picture as it is."""
+    if image.ndim == 3:
+        return image, target, dense
+    shown = ((target.value >= 128) & target.known).sum((0, 2, 3))
+    z = int(shown.argmax()) if shown.any() else image.shape[1] // 2
+    return image[:, z], Target(target.value[:, z], target.known[z]), dense[:, z]
 
 
 def _row(

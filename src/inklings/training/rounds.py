@@ -22,8 +22,8 @@ import numpy as np
 from scipy import ndimage
 
 from inklings import progress
-from inklings.inference.dense import predict_array
 from inklings.inference.run import Record, Run
+from inklings.inference.volumes import predict_any
 from inklings.losses import LOSSES
 from inklings.spec import Experiment
 from inklings.supervision.base import Target
@@ -145,7 +145,7 @@ def relabel(
 
 
 def _relabelled(run: Run, examples: Examples, annotated: Target, index: int) -> Target:
-    dense = predict_array(run, examples.images[index])
+    dense = predict_any(run, examples.images[index], examples.geometry(index))
     value = examples.targets[index].value.copy()
     for k, threshold in enumerate(run.record.thresholds):
         positive = dense[k] >= np.float32(threshold * 255)

@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from inklings import progress
 from inklings.errors import LabelError, SpecError
 from inklings.inference.crf import CRF, sharpen
-from inklings.inference.dense import predict_array
 from inklings.inference.run import Record, Run
+from inklings.inference.volumes import predict_any
 from inklings.spec import Experiment, Teacher
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
@@ -131,7 +131,7 @@ def teach(
 def _maps(experiment: Experiment, trained: Trained, examples: Examples) -> list[NDArray[np.uint8]]:
     run = Run(trained.model, trained.blueprint, Record(trained.thresholds), experiment)
     images = progress.track(examples.images, "teacher predicts")
-    return [predict_array(run, image) for image in images]
+    return [predict_any(run, image, examples.geometry(i)) for i, image in enumerate(images)]
 
 
 def _marked(

@@ -16,8 +16,8 @@ def counts(dense: NDArray[np.uint8], target: Target) -> NDArray[np.int64]:
     """Known positives and negatives at and above each level, ``(K, 2, 256)``.
 
     Args:
-        dense: ``(K, H, W)`` quantised probabilities.
-        target: ``value (K, H, W)`` and ``known (H, W)``; other samples are not counted.
+        dense: ``(K, *S)`` quantised probabilities.
+        target: ``value (K, *S)`` and ``known (*S)``; other samples are not counted.
     """
     result = np.empty((len(dense), 2, LEVELS), np.int64)
     for k, channel in enumerate(dense):
@@ -51,7 +51,7 @@ def choose(
     that no image shows keeps ``default``.
 
     Args:
-        pairs: Predictions ``(K, H, W)`` with what is known of them.
+        pairs: Predictions ``(K, *S)`` with what is known of them.
         default: Where there is no evidence.
         pooled: Take the Dice of all samples together: for tiles, most of which show nothing,
             so that a mean over the others would not see what is called there by mistake.

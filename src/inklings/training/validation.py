@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inklings.inference.dense import predict_array
 from inklings.inference.run import Blueprint, Record, Run
+from inklings.inference.volumes import predict_any
 from inklings.spec import Experiment
 from inklings.supervision.base import Target
 from inklings.supervision.prior import Prior, estimate_prior, threshold_at
@@ -59,10 +59,10 @@ class Validator:
         self.examples, self.experiment, self.blueprint = examples, experiment, blueprint
 
     def dense(self, model: nn.Module, index: int) -> NDArray[np.uint8]:
-        """``(K, H, W)`` quantised probabilities of one image, background left out."""
+        """``(K, *S)`` quantised probabilities of one image, background left out."""
         record = Record((0.5,) * len(self.blueprint.classes))
         run = Run(model, self.blueprint, record, self.experiment)
-        return predict_array(run, self.examples.images[index])
+        return predict_any(run, self.examples.images[index], self.examples.geometry(index))
 
     def score(self, model: nn.Module, loss: nn.Module) -> Score:
         """Loss and Dice over all images; unknown samples count for neither."""

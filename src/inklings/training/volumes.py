@@ -1,0 +1,31 @@
+"""What an experiment on volumes has to agree in, said before anything is learnt."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from inklings.errors import SpecError
+from inklings.spec import Experiment, Volumes
+
+
+def require_volumes_possible(experiment: Experiment) -> None:
+    """Raise SpecError where an option does not fit volumes."""
+    if experiment.sampling.resize:
+        raise SpecError(
+            "sampling.resize: expected false for volumes, got true; "
+            "say the grid with volumes.spacing_mm"
+        )
+    if experiment.sampling.bag > 1 or experiment.tiles is not None:
+        raise SpecError("expected pictures of slides for tiles and sampling.bag, got volumes")
+
+
+def require_dimensions(model: nn.Module, volumes: Volumes) -> None:
+    """Raise SpecError unless the network takes what the view gives."""
+    own = int(getattr(model, "dimensions", 2))
+    wanted = 3 if volumes.view == "patches" else 2
+    if own != wanted:
+        other = "unet" if wanted == 2 else "unet3d, or monai with dimensions: 3"
+        raise SpecError(
+            f"volumes: {volumes.view}: expected a network of {wanted} dimensions, got one of "
+            f"{own}; take model {other}, or another view"
+        )
