@@ -69,8 +69,6 @@ class UNet3D(nn.Module):
         widths = [min(width * 2**level, widest) for level in range(depth + 1)]
         strides: list[Triple] = [(1, 2, 2) if k < flat else (2, 2, 2) for k in range(depth)]
         kernels: list[Triple] = [(1, 3, 3) if k < flat else (3, 3, 3) for k in range(depth + 1)]
-            (1, 3, 3) if level < flat else (3, 3, 3) for level in range(depth + 1)
-        ]
         self.stem = _block(in_channels, widths[0], kernels[0], norm)
         self.down = nn.ModuleList(
             _block(fine, coarse, kernel, norm, stride)
