@@ -46,7 +46,10 @@ def test_objects_are_components_where_none_were_predicted(tmp_path: Path) -> Non
     assert source.objects(next(iter(source))).max() == 2
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPORTS) - {"npz"}))
+OF_VOLUMES = {"dicom-seg", "montage", "nifti", "npz", "nrrd", "rtstruct"}
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPORTS) - OF_VOLUMES))
 def test_volumes_are_refused_by_formats_of_pictures(name: str, tmp_path: Path) -> None:
     Head(("n",), (0.5,), Provenance("r", "", None, "0")).write(tmp_path)
     Prediction("c", tmp_path, np.zeros((1, 4, 5, 6), np.uint8)).write(tmp_path)

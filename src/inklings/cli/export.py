@@ -11,16 +11,21 @@ import typer
 def export(
     predictions: Annotated[Path, typer.Argument(help="Folder written by `inklings predict`.")],
     to: Annotated[
-        str, typer.Option(help="png, rle, kaggle (submission), npz (probabilities) or geojson.")
+        str,
+        typer.Option(
+            help="Volumes: dicom-seg, nifti, nrrd, npz. Pictures: png, rle, kaggle (submission), "
+            "npz (probabilities), geojson. Both: montage."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; PREDICTIONS/exports/<format> if left out.")
     ] = None,
     cohort: Annotated[
-        Path | None, typer.Option(help="Only its cases, with its images under the overlays.")
+        Path | None,
+        typer.Option(help="Only its cases, with its images, and its truth in a montage."),
     ] = None,
 ) -> None:
-    """Write predictions as pictures, run lengths, a submission, arrays or polygons."""
+    """Write predictions for viewers, archives of images and other programs."""
     from inklings.exports import EXPORTS
     from inklings.exports.source import Source
 

@@ -28,7 +28,7 @@ from inklings.labels.kinds import MaskLabel
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.readers.image import Image
-from inklings.readers.volume import Volume, reoriented
+from inklings.readers.volume import Volume, embedded, reoriented
 
 IMAGE = "image"
 
@@ -101,7 +101,8 @@ class StoredMask:
         off = difference(geometry, own)
         if off:
             try:
-                codes = reoriented(codes, own, geometry)
+                part = found.mask.suffix == ".dcm"
+                codes = (embedded if part else reoriented)(codes, own, geometry)
             except GeometryError as error:
                 detail = f"{found.mask.name}: {off} ({error})"
                 return None, [Finding(found.id, "mask shape", detail)]

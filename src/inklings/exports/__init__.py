@@ -8,9 +8,13 @@ from inklings.registry import Registry
 EXPORTS: Registry[Exporter] = Registry(
     "export",
     {
+        "dicom-seg": "inklings.exports.dicom_seg:DicomSeg",
         "geojson": "inklings.exports.geojson:GeoJson",
         "kaggle": "inklings.exports.rle:Kaggle",
+        "montage": "inklings.exports.montage:Montage",
+        "nifti": "inklings.exports.nifti:Nifti",
         "npz": "inklings.exports.npz:Npz",
+        "nrrd": "inklings.exports.nrrd:Nrrd",
         "png": "inklings.exports.png:Png",
         "rle": "inklings.exports.rle:Rle",
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,12 +11,19 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
+from inklings.cases.opening import SERIES_FACT
 from inklings.errors import DataError, GeometryError
 from inklings.predictions import Head, Prediction, predicted_cases, predicted_slides
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.refinement.components import Components
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 @dataclass(frozen=True)
@@ -27,12 +35,16 @@ class Source:
         head: What is common to all cases.
         cases: Identifiers, sorted.
         images: Where the image of a case lies now, if not where it was read from.
+        labelled: The cases as the cohort has them, if one was given.
+        cohort: Its folder.
     """
 
     folder: Path
     head: Head
     cases: tuple[str, ...]
     images: dict[str, Path] = field(default_factory=dict)
+    labelled: dict[str, Case] = field(default_factory=dict)
+    cohort: Path | None = None
 
     @classmethod
     def open(cls, folder: Path, cohort: Path | None = None) -> Self:
@@ -47,17 +59,38 @@ class Source:
             raise DataError(f"{folder} holds no predicted case yet; run 'inklings predict' first")
         if cohort is None:
             return cls(folder, head, cases)
-        images = {case.id: next(iter(case.images.values())) for case in Cohort.read(cohort)}
+        labelled = {case.id: case for case in Cohort.read(cohort)}
+        images = {name: next(iter(case.images.values())) for name, case in labelled.items()}
         both = tuple(case for case in cases if case in images)
         if not both:
             raise DataError(f"no case of {cohort} was predicted in {folder}; is it the right one?")
-        return cls(folder, head, both, images)
+        return cls(folder, head, both, images, labelled, cohort)
 
     @property
     def slides(self) -> tuple[str, ...]:
         """Those of the cases that are slides, which have maps and outlines of their own."""
         there = set(predicted_slides(self.folder))
         return tuple(case for case in self.cases if case in there)
+
+    def series(self, case: str) -> str | None:
+        """Words that choose one of several DICOM series, as the cohort has them."""
+        return self.labelled[case].facts.get(SERIES_FACT) if case in self.labelled else None
+
+    def glance(self, case: str) -> tuple[tuple[int, ...], Path]:
+        """Shape ``(K, *S)`` of a prediction and its image, without reading the samples.
+
+        Raises:
+            DataError: If it is damaged.
+        """
+        path = self.folder / "cases" / f"{case}.npz"
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open("dense.npy") as file:
+                version = np.lib.format.read_magic(file)
+                shape, _, _ = _HEADERS[version](file)
+            with np.load(path, allow_pickle=False) as arrays:
+                return shape, Path(str(arrays["image"]))
+        except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
+            raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
 
     def pictures(self) -> Source:
         """The same without slides."""
@@ -88,7 +121,7 @@ class Source:
         if prediction.dense.ndim != 3:
             raise GeometryError(
                 f"case {prediction.case}: expected a picture (y, x), got a prediction of shape "
-                f"{prediction.dense.shape[1:]}; volumes can be exported to npz"
+                f"{prediction.dense.shape[1:]}; volumes are exported to dicom-seg, nifti, nrrd or npz"
             )
         if channel == 0 and prediction.instances is not None:
             return prediction.instances

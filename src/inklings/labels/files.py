@@ -25,7 +25,7 @@ from inklings.readers.nifti import write_nifti
 from inklings.readers.picture import decode
 
 _NIFTI = (".nii", ".nii.gz")
-_VOLUMES = (*_NIFTI, ".mhd", ".mha", ".nrrd", ".nhdr")
+_VOLUMES = (*_NIFTI, ".mhd", ".mha", ".nrrd", ".nhdr", ".dcm")
 Mask = NDArray[np.unsignedinteger[Any]]
 
 
@@ -137,7 +137,7 @@ def unlabelled(label: MaskLabel, mask: Mask) -> NDArray[np.bool_]:
     nothing: NDArray[np.bool_]
     if label.extent == "positives":
         nothing = mask == 0
-    elif label.extent == "partial":
+    elif label.extent in ("partial", "correction"):
         nothing = mask == np.iinfo(mask.dtype).max
     else:
         nothing = np.zeros(mask.shape, np.bool_)

@@ -12,6 +12,7 @@ READERS: Registry[Reader] = Registry(
     "reader",
     {
         "array": "inklings.readers.array:ArrayReader",
+        "dicom_segments": "inklings.readers.dicom_segments:DicomSegReader",
         "dicom": "inklings.readers.dicom_series:DicomReader",
         "nifti": "inklings.readers.nifti:NiftiReader",
         "metaimage": "inklings.readers.metaimage:MetaImageReader",
@@ -21,7 +22,9 @@ READERS: Registry[Reader] = Registry(
     },
 )
 # A slide may also look like a picture; what other packages plug in comes first.
-_LAST = ("array", "dicom", "nifti", "metaimage", "tiff", "openslide", "picture")
+_LAST = (
+    "array", "dicom_segments", "dicom", "nifti", "metaimage", "tiff", "openslide", "picture",
+)  # fmt: skip
 
 
 def open_image(path: Path, spacing: float | None = None, series: str | None = None) -> Image:

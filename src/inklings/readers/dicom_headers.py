@@ -19,6 +19,8 @@ from inklings.errors import ReaderError
 MAGIC, MAGIC_AT = b"DICM", 128
 ZIP = b"PK\x03\x04"
 SLIDE_CLASS = "1.2.840.10008.5.1.4.1.1.77.1.6"
+SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+"""Classes of objects that hold masks (`inklings.readers.dicom_segments`), and no image."""
 _RAW = (
     "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2",
 )  # fmt: skip
@@ -192,7 +194,7 @@ def _of(file: File, stream: BinaryIO) -> Iterator[Plane]:
         return
     try:
         said = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=_TAGS)
-        if "Rows" not in said or str(said.get("SOPClassUID", "")) == SLIDE_CLASS:
+        if "Rows" not in said or str(said.get("SOPClassUID", "")) in (SLIDE_CLASS, *SEGMENTATIONS):
             return
         yield from _planes(file, said, stream)
     except (InvalidDicomError, EOFError, ValueError, KeyError, AttributeError, OSError) as error:

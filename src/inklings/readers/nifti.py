@@ -115,7 +115,9 @@ def write_nifti(path: Path, array: NDArray[Any], geometry: Geometry) -> None:
     image = nibabel.Nifti1Image(np.ascontiguousarray(array).transpose(2, 1, 0), affine)
     image.set_data_dtype(array.dtype)
     image.set_sform(affine, 1)
-    image.set_qform(affine, 1)
+    # A quaternion cannot lean: of a tilted gantry it would give another place than the matrix.
+    leans = np.abs(geometry.axes.T @ geometry.axes - np.eye(3)).max() > 1e-4
+    image.set_qform(None if leans else affine, 0 if leans else 1)
     image.header.set_xyzt_units("mm")
     data = image.to_bytes()
     with written(path) as temporary:

@@ -228,3 +228,28 @@ def reoriented(array: NDArray[Any], own: Geometry, target: Geometry) -> NDArray[
             return turned
         raise GeometryError(f"the two grids have one shape, but lie {off:.3g} mm apart")
     raise GeometryError(f"expected a grid of {target.shape} samples, got {turned.shape}")
+
+
+def embedded(array: NDArray[Any], own: Geometry, target: Geometry) -> NDArray[Any]:
+    """``array (*own.shape)``, which is a part of the grid ``target``, with zeros around it.
+
+    Segmentations leave out the planes on which there is nothing.
+
+    Raises:
+        GeometryError: If the samples of the two grids do not coincide, or some lie outside.
+    """
+    ends = np.array([[0, 0, 0], [n - 1 for n in own.shape]], float)
+    found = target.to_indices(own.to_points(ends))
+    start = np.rint(found[0]).astype(int)
+    off = np.abs(found - start - ends).max()
+    if off > 0.1:
+        raise GeometryError(f"the two grids lie up to {off:.2g} samples apart")
+    stop = start + own.shape
+    if (start < 0).any() or (stop > target.shape).any():
+        raise GeometryError(
+            f"expected samples within a grid of {target.shape}, got {start.tolist()} to "
+            f"{stop.tolist()}"
+        )
+    out = np.zeros(target.shape, array.dtype)
+    out[Region(tuple(start.tolist()), own.shape).slices] = array
+    return out

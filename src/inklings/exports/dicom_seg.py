@@ -1,0 +1,256 @@
+"""Masks as DICOM Segmentation objects that stand beside their series in an archive of images.
+
+Written by highdicom (Bridge et al. 2022, Journal of Digital Imaging 35): one object a case, one
+binary segment a class, on the very planes of the series, in its study and its frame of reference.
+The object belongs to the patient as the files of the series name them; `inklings deidentify` makes
+copies that name nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import highdicom as hd
+import numpy as np
+import pydicom
+from highdicom.seg import Segmentation, SegmentDescription
+from numpy.typing import NDArray
+from pydicom.sr.codedict import codes
+from pydicom.uid import UID
+
+from inklings import __version__
+from inklings.errors import DataError
+from inklings.exports.codes import Meaning, meaning
+from inklings.exports.scan import datasets, scans
+from inklings.exports.source import Source
+from inklings.files import written
+from inklings.predictions import Prediction
+from inklings.progress import note
+from inklings.readers.dicom_headers import Plane
+from inklings.readers.dicom_layout import laid_out
+
+MAKER = "inklings"
+_NEEDED = ("PatientID", "StudyInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")
+_MAY_BE_EMPTY = (
+    "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
+    "StudyTime", "ReferringPhysicianName", "PositionReferenceIndicator",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One thing in a scan.
+
+    Attributes:
+        label: For people.
+        meaning: For machines.
+        tracking: UID and name by which a report speaks of it; None for organs.
+    """
+
+    label: str
+    meaning: Meaning
+    tracking: tuple[str, str] | None = None
+
+    @classmethod
+    def of_class(cls, name: str) -> Segment:
+        """A class of a model."""
+        return cls(name, meaning(name))
+
+
+@dataclass(frozen=True)
+class Made:
+    """Where masks come from: decides UIDs, so the same masks give the same object again.
+
+    Attributes:
+        model: Hash of the weights.
+        when: When they were made.
+        words: Of the algorithm, for people: which run, which threshold.
+    """
+
+    model: str
+    when: datetime
+    words: dict[str, str]
+
+
+class DicomSeg:
+    """``<case>.dcm``: one object a case, one segment a class; planes without mask are left out."""
+
+    def __call__(self, source: Source, out: Path) -> Path:
+        """Write one file a case into ``out``."""
+        found = scans(source)
+        planes = {case: scan.planes() for case, scan in found.items()}
+        head = source.head
+        for prediction in source:
+            masks = np.stack([prediction.mask(head, k) for k in range(len(head.classes))])
+            path = out / f"{prediction.case}.dcm"
+            if not masks.any():
+                note(f"case {prediction.case}: nothing was found, so there is no object to write")
+                path.unlink(missing_ok=True)
+                continue
+            segments = [Segment.of_class(name) for name in head.classes]
+            save(
+                path,
+                segmentation(planes[prediction.case], masks, segments, made(source, prediction)),
+            )
+        return out
+
+
+def made(source: Source, prediction: Prediction) -> Made:
+    """Who predicted, and when: the time of the file."""
+    file = source.folder / "cases" / f"{prediction.case}.npz"
+    head = source.head
+    words = {
+        "run": Path(head.provenance.run).name,
+        "weights_sha256": head.provenance.weights_sha256[:16],
+        "thresholds": " ".join(f"{value:.4g}" for value in head.thresholds),
+    }
+    when = datetime.fromtimestamp(int(file.stat().st_mtime))
+    return Made(head.provenance.weights_sha256, when, words)
+
+
+def segmentation(
+    planes: Sequence[Plane], masks: NDArray[np.bool_], segments: Sequence[Segment], by: Made
+) -> pydicom.Dataset:
+    """A DICOM Segmentation of ``masks (K, Z, Y, X)`` on ``planes``, in the order of the planes.
+
+    Raises:
+        DataError: If the files of the series lack what an object that refers to them must say.
+    """
+    files = list(datasets(tuple(planes)))
+    for file in files:
+        _complete(file, planes[0])
+    pixels = np.ascontiguousarray(np.moveaxis(masks, 0, -1)).astype(np.uint8)
+    places: dict[str, Any] = {}
+    if planes[0].coding.frames > 1:
+        pixels, places = _by_frame(planes, pixels)
+    elif len(files) != len(planes):
+        raise DataError(
+            f"expected one file a plane, got {len(files)} files of {len(planes)} planes"
+        )
+    about = planes[0].about
+    digest = hashlib.sha256(np.packbits(masks).tobytes()).hexdigest()
+    key = (about.series, by.model, *(s.label for s in segments), digest)
+    names = ", ".join(dict.fromkeys(s.label for s in segments))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of source files that say less than the standard asks
+        made_object = Segmentation(
+            source_images=files,
+            pixel_array=pixels,
+            segmentation_type="BINARY",
+            segment_descriptions=[
+                _described(number, one, by) for number, one in enumerate(segments, 1)
+            ],
+            series_instance_uid=derived_uid("series", *key),
+            series_number=_number(about.number),
+            sop_instance_uid=derived_uid("instance", *key),
+            instance_number=1,
+            manufacturer=MAKER,
+            manufacturer_model_name=MAKER,
+            software_versions=__version__,
+            device_serial_number=by.model[:16],
+            content_description=f"{MAKER}: {names}"[:64],
+            content_label="SEGMENTATION",
+            series_description=f"{MAKER}: {names}"[:64],
+            pixel_measures=_measures(planes, files[0]),
+            **places,
+        )
+    organised = derived_uid("dimensions", *key)
+    made_object.DimensionOrganizationSequence[0].DimensionOrganizationUID = organised
+    for index in made_object.DimensionIndexSequence:
+        index.DimensionOrganizationUID = organised
+    return dated(made_object, by.when)
+
+
+def derived_uid(*parts: str) -> UID:
+    """A UID that depends on nothing but ``parts`` (the 2.25 root, ISO/IEC 9834-8)."""
+    digest = hashlib.sha256("/".join((MAKER, *parts)).encode()).digest()
+    return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
+
+
+def dated(made_object: pydicom.Dataset, when: datetime) -> pydicom.Dataset:
+    """With the time at which the content was made, not that at which the file is written."""
+    for word in ("ContentDate", "SeriesDate", "InstanceCreationDate"):
+        setattr(made_object, word, when.strftime("%Y%m%d"))
+    for word in ("ContentTime", "SeriesTime", "InstanceCreationTime"):
+        setattr(made_object, word, when.strftime("%H%M%S"))
+    for equipment in made_object.get("ContributingEquipmentSequence", ()):
+        equipment.ContributionDateTime = when.strftime("%Y%m%d%H%M%S")
+    return made_object
+
+
+def save(path: Path, made_object: pydicom.Dataset) -> None:
+    """Write an object, atomically."""
+    with written(path) as temporary:
+        made_object.save_as(temporary, enforce_file_format=True)
+
+
+def _complete(file: pydicom.Dataset, plane: Plane) -> None:
+    """Refuse what cannot be referred to; fill in what the standard wants and may be empty."""
+    missing = [word for word in _NEEDED if word not in file]
+    if missing:
+        raise DataError(
+            f"{plane.file}: expected {', '.join(missing)} in the files of the series, to refer to "
+            "them, got none; export to nifti or nrrd"
+        )
+    for word in _MAY_BE_EMPTY:
+        if word not in file:
+            setattr(file, word, "")
+
+
+def _by_frame(
+    planes: Sequence[Plane], pixels: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """Pixels in the order of the frames of a file, and their places if some are left out."""
+    order = np.argsort([plane.frame for plane in planes])
+    ordered = [planes[k] for k in order]
+    if len(planes) == planes[0].coding.frames:
+        return pixels[order], {}
+    places = [hd.PlanePositionSequence("PATIENT", list(p.position or ())) for p in ordered]
+    turned = hd.PlaneOrientationSequence("PATIENT", list(ordered[0].orientation or ()))
+    return pixels[order], {"plane_positions": places, "plane_orientation": turned}
+
+
+def _measures(planes: Sequence[Plane], file: pydicom.Dataset) -> hd.PixelMeasuresSequence:
+    between = laid_out(planes, "").geometry.require_spacing()[0]
+    thick = planes[0].thickness if "SliceThickness" not in file else float(file.SliceThickness or 0)
+    return hd.PixelMeasuresSequence(
+        pixel_spacing=list(planes[0].spacing or ()),
+        slice_thickness=thick or between,
+        spacing_between_slices=between,
+    )
+
+
+def _described(number: int, segment: Segment, by: Made) -> SegmentDescription:
+    said = segment.meaning
+    described = SegmentDescription(
+        segment_number=number,
+        segment_label=segment.label[:64],
+        segmented_property_category=said.category,
+        segmented_property_type=said.type,
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=hd.AlgorithmIdentificationSequence(
+            name=MAKER,
+            family=codes.DCM.ArtificialIntelligence,
+            version=__version__,
+            parameters=by.words,
+        ),
+        anatomic_regions=[said.region] if said.region else None,
+        tracking_uid=segment.tracking[0] if segment.tracking else None,
+        tracking_id=segment.tracking[1] if segment.tracking else None,
+        display_color=hd.color.CIELabColor.from_rgb(*said.colour),
+    )
+    if said.modifier:
+        modifier = hd.sr.CodedConcept.from_code(said.modifier)
+        kind = described.SegmentedPropertyTypeCodeSequence[0]
+        kind.SegmentedPropertyTypeModifierCodeSequence = [modifier]
+    return described
+
+
+def _number(text: str) -> int:
+    return 9000 + int(text) % 1000 if text.strip().isdigit() else 9000

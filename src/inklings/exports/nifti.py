@@ -1,0 +1,32 @@
+"""Masks of volumes as NIfTI, on the grid of their scan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from inklings.exports.scan import codes, scans
+from inklings.exports.source import Source
+from inklings.files import write_json
+from inklings.readers.nifti import write_nifti
+
+
+class Nifti:
+    """``<case>.nii.gz``: 0 is background, 1 the first class and so on; ``classes.json`` says which.
+
+    Where a sample belongs to several classes, the most probable counts.
+    """
+
+    def __call__(self, source: Source, out: Path) -> Path:
+        """Write one file a case into ``out``."""
+        found = scans(source)
+        for prediction in source:
+            masks = np.stack(
+                [prediction.mask(source.head, k) for k in range(len(source.head.classes))]
+            )
+            path = out / f"{prediction.case}.nii.gz"
+            write_nifti(path, codes(prediction, masks), found[prediction.case].geometry)
+        named = {str(code): name for code, name in enumerate(source.head.classes, 1)}
+        write_json(out / "classes.json", {"0": "background", **named})
+        return out
