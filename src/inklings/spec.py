@@ -17,6 +17,7 @@ from inklings.errors import SpecError
 from inklings.files import read_yaml, write_yaml
 
 _Millimetres = Annotated[float, Field(gt=0)]
+_Count = Annotated[int, Field(gt=0)]
 
 
 class Component(BaseModel):
@@ -111,7 +112,7 @@ class Volumes(Section):
         view: ``slices``: planes, each by itself. ``context``: planes with their neighbours as
             further channels. ``patches``: boxes, for networks of three dimensions.
         context: Neighbouring planes on either side, for ``context``.
-        depth: Planes of a patch; None for as many as ``sampling.size``.
+        patch: Samples of a patch, ``(z, y, x)``; None for ``sampling.size`` on every side.
         spacing_mm: Grid to learn on, ``(z, y, x)`` or one number; None for that of each file.
             Predictions come back on the grid of the file.
         organ: Share of the planes of an epoch that show something annotated; None takes all
@@ -120,7 +121,7 @@ class Volumes(Section):
 
     view: Literal["slices", "context", "patches"] = "slices"
     context: int = Field(default=1, gt=0)
-    depth: int | None = Field(default=None, gt=0)
+    patch: tuple[_Count, _Count, _Count] | None = None
     spacing_mm: _Millimetres | tuple[_Millimetres, _Millimetres, _Millimetres] | None = None
     organ: float | None = Field(default=0.7, gt=0, le=1)
 
@@ -160,6 +161,9 @@ class Rounds(Section):
     share: float = Field(default=0.5, gt=0, le=1)
 
 
+_FalseAlarms = Annotated[float, Field(gt=0, lt=0.5)]
+
+
 class Teacher(Section):
     """Labels that are too wide: a teacher learns from them, the student from its confident maps.
 
@@ -170,9 +174,9 @@ class Teacher(Section):
         batch_size: Of the teacher; None for that of the student.
         steps: Of the teacher; None for as many as the student's.
         learning_rate: Of the teacher; None for that of the student.
-        passes: How often the teacher learns, each time from the labels as it last thinned them.
         false_alarms: Share of the samples outside all labels that may look positive; the
-            teacher's score there becomes one half.
+            teacher's score there becomes one half. Several: the teacher learns as often, each
+            time from the labels as it last thinned them.
         confident: Inside, the student is told no at or below the first, yes at or above the
             second, and nothing between.
         crf: Options of `inklings.inference.crf.CRF` that refines maps along the edges of the
@@ -186,8 +190,7 @@ class Teacher(Section):
     batch_size: int | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, gt=0)
     learning_rate: float | None = Field(default=None, gt=0)
-    passes: int = Field(default=1, gt=0)
-    false_alarms: float = Field(default=0.02, gt=0, lt=0.5)
+    false_alarms: _FalseAlarms | Annotated[tuple[_FalseAlarms, ...], Field(min_length=1)] = 0.01
     confident: tuple[float, float] = (0.3, 0.7)
     crf: dict[str, float] | None = None
     thinning: int = Field(default=7, gt=0)

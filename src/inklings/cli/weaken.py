@@ -16,14 +16,15 @@ def weaken(
     kind: Annotated[
         list[str],
         typer.Option(
-            help="drop, dilate, erode, box, hull, jitter, points, scribble or bag; a chain is "
-            "joined by + or by repeating --kind: drop+dilate, or dilate:pixels=4+jitter:pixels=2."
+            help="drop, dilate, erode, box, hull, jitter, points, scribble, slices or bag; a "
+            "chain is joined by + or by repeating --kind: drop+dilate, or "
+            "dilate:pixels=4+jitter:pixels=2."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the weak cohort.")],
     seed: Annotated[int, typer.Option(help="Decides all chance.", min=0)] = 0,
     keep: Annotated[
-        Number, typer.Option(metavar="NUMBER", help="drop: share of the objects kept.")
+        Number, typer.Option(metavar="NUMBER", help="drop, slices: share kept.")
     ] = None,
     pixels: Annotated[
         Number, typer.Option(metavar="NUMBER", help="dilate, jitter: pixels of displacement.")

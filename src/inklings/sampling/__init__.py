@@ -22,6 +22,7 @@ AUGMENTS: Registry[Augment] = Registry(
     "augmentation",
     {
         "affine": "inklings.sampling.augment:Affine",
+        "affine3d": "inklings.sampling.augment_volume:Affine3D",
         "brightness_contrast": "inklings.sampling.augment:BrightnessContrast",
         "flips": "inklings.sampling.augment:Flips",
         "gray": "inklings.sampling.augment:Gray",
@@ -29,6 +30,7 @@ AUGMENTS: Registry[Augment] = Registry(
         "noise": "inklings.sampling.augment:Noise",
         "quarter_turns": "inklings.sampling.augment:QuarterTurns",
         "stain_jitter": "inklings.sampling.stains:StainJitter",
+        "transpose": "inklings.sampling.augment:Transpose",
     },
 )
 

@@ -42,15 +42,23 @@ class Flips:
 
     Attributes:
         probability: Of each axis, independently.
+        axes: Which, such as ``zx``; all if None. Where front and back are different classes, they
+            must not be exchanged.
     """
 
     probability: float = 0.5
+    axes: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.axes is not None and not set(self.axes) <= set("zyx"):
+            raise SpecError(f"augmentation 'flips': expected axes among zyx, got {self.axes!r}")
 
     def __call__(self, sample: Sample, rng: Generator) -> Sample:
         """The same sample, perhaps mirrored."""
+        names = "zyx"[3 - sample.known.ndim :]
         steps = tuple(
-            slice(None, None, -1 if draw < self.probability else 1)
-            for draw in rng.random(sample.known.ndim)
+            slice(None, None, -1 if draw < self.probability and name in (self.axes or name) else 1)
+            for draw, name in zip(rng.random(len(names)), names, strict=True)
         )
         return _moved(sample, lambda array: array[(..., *steps)])
 
@@ -63,6 +71,23 @@ class QuarterTurns:
         """The same sample, perhaps turned."""
         turns = int(rng.integers(4))
         return _moved(sample, lambda array: np.rot90(array, turns, (-2, -1)))
+
+
+@dataclass(frozen=True)
+class Transpose:
+    """Exchange rows and columns of the planes, which must be square.
+
+    Attributes:
+        probability: How often.
+    """
+
+    probability: float = 0.5
+
+    def __call__(self, sample: Sample, rng: Generator) -> Sample:
+        """The same sample, perhaps transposed."""
+        if rng.random() >= self.probability:
+            return sample
+        return _moved(sample, lambda array: np.swapaxes(array, -1, -2))
 
 
 @dataclass(frozen=True)
@@ -158,7 +183,13 @@ class Affine:
             raise SpecError(f"augmentation 'affine': expected scale >= 0, got {self.scale}")
 
     def __call__(self, sample: Sample, rng: Generator) -> Sample:
-        """The sample, perhaps turned and scaled."""
+        """The sample, perhaps turned and scaled.
+
+        Raises:
+            SpecError: If it is a patch of a volume.
+        """
+        if sample.known.ndim != 2:
+            raise SpecError("augmentation 'affine' turns pictures; for patches take 'affine3d'")
         chance, turn, size = rng.random(3)
         if chance >= self.probability:
             return sample

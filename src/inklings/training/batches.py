@@ -103,7 +103,7 @@ class Batches:
         seed: With the number of the batch, all that it depends on.
         rank: Which slice of every batch this process takes.
         world: How many processes share a batch.
-        depth: Planes of a patch of a volume; None for as many as its other sides.
+        patch: Samples of a patch of a volume; None for ``sampling.size`` on every side.
 
     Raises:
         SpecError: If there are no examples, or a batch cannot be shared evenly.
@@ -118,7 +118,7 @@ class Batches:
         seed: int,
         rank: int = 0,
         world: int = 1,
-        depth: int | None = None,
+        patch: tuple[int, ...] | None = None,
     ) -> None:
         if not len(examples):
             raise SpecError("expected at least one image to train on, got none")
@@ -139,7 +139,7 @@ class Batches:
         ]
         scaling: Intensity = INTENSITIES.build(intensity.name, intensity.options)
         self._scales = list(examples.scales) or [scaling.scale(i) for i in examples.images]
-        self._depth = depth or sampling.size
+        self._patch = patch or (sampling.size,) * 3
         self._centres: list[NDArray[np.int32]] | None = (
             [centres(t.value, t.known) for t in examples.targets] if sampling.positives else None
         )
@@ -172,7 +172,7 @@ class Batches:
     def _crop(self, index: int, rng: Generator) -> Sample:
         image, target = self.examples.images[index], self.examples.targets[index]
         shape = image.shape[1:]
-        size = ((self._depth,) * (len(shape) - 2)) + (self.sampling.size,) * 2
+        size = self._patch if len(shape) == 3 else (self.sampling.size,) * 2
         region = anywhere(shape, size, rng)
         if self._centres is not None and len(self._centres[index]):
             chance, pick = rng.random(2)

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from inklings.correction import CORRECTIONS, Correction, Evidence
 from inklings.errors import SpecError
+from inklings.sampling.planes import Planes
 from inklings.spec import Component
 from inklings.supervision.base import Target
 from inklings.supervision.channels import CORE, core
@@ -55,6 +56,8 @@ def correct(
     """
     if correction.name == "none":
         return Cleaned(train, val, [])
+    if train.volumes:
+        return _by_planes(train, val, correction, channels)
     options = dict(correction.options)
     exact: list[str] = [str(name) for name in options.pop("exact", ())]
     cleaner = CORRECTIONS.build(correction.name, options)
@@ -76,6 +79,51 @@ def correct(
         train.with_targets(targets[:count]),
         val.with_targets(targets[count:]) if val else None,
         evidence,
+    )
+
+
+def _by_planes(
+    train: Examples, val: Examples | None, correction: Component, channels: Sequence[str]
+) -> Cleaned:
+    """The planes of volumes that show something and are known throughout, as pictures."""
+    places = [_places(part) if part else [] for part in (train, val)]
+    flat = [_flat(part, own) for part, own in zip((train, val), places, strict=True) if part]
+    exact = {str(name) for name in correction.options.get("exact", ())}
+    if exact:
+        ids = [name for part in flat for name in part.ids if name.rpartition(":")[0] in exact]
+        correction = Component(name=correction.name, options={**correction.options, "exact": ids})
+    cleaned = correct(flat[0], flat[1] if val else None, correction, channels)
+    return Cleaned(
+        _restacked(train, places[0], cleaned.train),
+        _restacked(val, places[1], cleaned.val) if val and cleaned.val else None,
+        cleaned.evidence,
+    )
+
+
+def _places(volumes: Examples) -> list[tuple[int, int]]:
+    return [
+        (v, z)
+        for v, target in enumerate(volumes.targets)
+        for z in range(len(target.known))
+        if target.known[z].all() and (target.value[:, z] >= _HALF).any()
+    ]
+
+
+def _flat(volumes: Examples, places: Sequence[tuple[int, int]]) -> Examples:
+    targets = [volumes.targets[v] for v, _ in places]
+    return Examples(
+        Planes(volumes.images, places, 0),
+        tuple(Target(t.value[:, z], t.known[z]) for t, (_, z) in zip(targets, places, strict=True)),
+        tuple(f"{volumes.ids[v]}:{z}" for v, z in places),
+    )
+
+
+def _restacked(volumes: Examples, places: Sequence[tuple[int, int]], planes: Examples) -> Examples:
+    values = {v: volumes.targets[v].value.copy() for v, _ in places}
+    for (v, z), target in zip(places, planes.targets, strict=True):
+        values[v][:, z] = target.value
+    return volumes.with_targets(
+        [Target(values.get(v, t.value), t.known) for v, t in enumerate(volumes.targets)]
     )
 
 

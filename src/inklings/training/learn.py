@@ -121,7 +121,7 @@ def learn(
 
     def batches(rank: int, world: int) -> Batches:
         how = (experiment.sampling, experiment.intensity, spec.batch_size, spec.seed)
-        return Batches(fitted, *how, rank, world, experiment.volumes.depth)
+        return Batches(fitted, *how, rank, world, experiment.volumes.patch)
 
     learner = run(experiment, len(fitted), batches, model, loss, callbacks, out)
 
@@ -199,7 +199,7 @@ def _blueprint(
         intensity=experiment.intensity,
         resize=experiment.sampling.size if experiment.sampling.resize else None,
         volumes=volumes,
-        window=(volumes.depth or side, side, side)
+        window=(volumes.patch or (side,) * 3)
         if volumes and volumes.view == "patches"
         else None,
     )

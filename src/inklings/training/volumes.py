@@ -15,6 +15,14 @@ def require_volumes_possible(experiment: Experiment) -> None:
             "sampling.resize: expected false for volumes, got true; "
             "say the grid with volumes.spacing_mm"
         )
+    patch = experiment.volumes.patch
+    names = {augment.name for augment in experiment.sampling.augment}
+    turned = sorted(names & {"quarter_turns", "transpose"})
+    if patch is not None and patch[1] != patch[2] and turned:
+        raise SpecError(
+            f"sampling.augment: expected no {turned[0]} where planes of a patch are {patch[1]} x "
+            f"{patch[2]}; leave it out, or make them square"
+        )
     if experiment.sampling.bag > 1 or experiment.tiles is not None:
         raise SpecError("expected pictures of slides for tiles and sampling.bag, got volumes")
 

@@ -18,5 +18,6 @@ WEAKENINGS: Registry[Weakening] = Registry(
         "jitter": "inklings.weakening.jitter:Jitter",
         "points": "inklings.weakening.points:Points",
         "scribble": "inklings.weakening.scribble:Scribble",
+        "slices": "inklings.weakening.slices:Slices",
     },
 )

@@ -20,7 +20,7 @@ _LINE = 2
 
 @dataclass(frozen=True)
 class Scribble:
-    """Label only what lies under a brush drawn along the skeletons; ``(H, W)`` only.
+    """Label only what lies under a brush drawn along the skeletons; of volumes slice by slice.
 
     The stroke of the background is the longest stretch of its skeleton between two branchings.
     A brush never leaves the region that it marks.
@@ -37,7 +37,12 @@ class Scribble:
 
     def __call__(self, objects: Objects, rng: Generator) -> Objects:  # noqa: ARG002
         """Objects and background under the strokes, `UNLABELLED` elsewhere."""
-        require(objects.ndim == 2, "scribble", "images", "of two dimensions", objects.shape)
+        if objects.ndim == 3:
+            return np.stack([self._slice(plane) for plane in objects])
+        require(objects.ndim == 2, "scribble", "images", "of 2 or 3 dimensions", objects.shape)
+        return self._slice(objects)
+
+    def _slice(self, objects: Objects) -> Objects:
         depth = relative_depth(objects)
         # without their outer third, objects that touch have a skeleton each
         lines = _skeleton(depth > 1 / 3) | (depth >= 1)

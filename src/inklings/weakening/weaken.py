@@ -108,7 +108,7 @@ def _weaken_case(case: Case, classes: Sequence[str], chain: Chain, seed: int, ou
     image = next((k.image for k in case.labels if not isinstance(k, BagLabel)), None)
     if image is None:
         return case
-    masks = (out / "masks" / f"{case.id}{suffix}" for suffix in (".png", ".npy"))
+    masks = (out / "masks" / f"{case.id}{suffix}" for suffix in (".png", ".npy", ".nii.gz"))
     finished = next((path for path in masks if path.exists()), None)
     if finished is not None:
         return replace(case, labels=(_mask_label(case, finished, image, chain, classes),))
@@ -141,8 +141,11 @@ def _labels(
         )
     kind = _kind(case)
     stored = as_stored(weak if kind == "instances" else codes, kind)
-    path = out / "masks" / f"{case.id}{mask_suffix(stored)}"
-    write_mask(path, stored)
+    with open_case(case, image) as opened:
+        geometry = opened.geometry
+    placed = stored.ndim == 3 and geometry.spacing is not None
+    path = out / "masks" / f"{case.id}{'.nii.gz' if placed else mask_suffix(stored)}"
+    write_mask(path, stored, geometry if placed else None)
     return (_mask_label(case, path, image, chain, classes),)
 
 
