@@ -10,7 +10,16 @@ from inklings.cases.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
 from inklings.labels.files import write_mask
-from inklings.labels.kinds import BagLabel, BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
+from inklings.labels.kinds import (
+    IRRELEVANT,
+    BagLabel,
+    BallLabel,
+    BoxLabel,
+    Label,
+    MaskLabel,
+    PointLabel,
+    PolygonLabel,
+)
 from inklings.labels.rasterise import Annotation, annotate
 
 CLASSES = ("nucleus", "lumen")
@@ -195,3 +204,18 @@ def test_boxes_and_points_work_in_volumes() -> None:
     )
     assert (a.category == 1).sum() == 24
     assert (a.category == 2).sum() == 7  # the centre and its six neighbours
+
+
+def test_ball_of_20_mm_has_its_volume_on_any_grid_and_irrelevant_ones_are_not_drawn() -> None:
+    geometry = Geometry((30, 60, 60), (2.0, 1.0, 1.0), (-10.0, 5.0, 100.0), frame="a")
+    centre = tuple(geometry.to_points([15.0, 30.0, 20.0]).tolist())
+    labels = (
+        BallLabel("ct", "nucleus", centre, 20.0, True, (4, 5)),
+        BallLabel("ct", IRRELEVANT, tuple(geometry.to_points([5.0, 5.0, 5.0]).tolist())),
+    )
+    case = Case("c1", "p1", {"ct": Path("a.mhd")}, labels)
+    a = annotate(case, "ct", geometry, CLASSES)
+    assert (a.category == 1).sum() * 2.0 == pytest.approx(np.pi / 6 * 20**3, rel=0.03)
+    assert a.objects.max() == 1
+    assert a.category[15, 30, 20] == 1
+    assert not a.exhaustive

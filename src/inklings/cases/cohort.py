@@ -21,6 +21,7 @@ from inklings.errors import DataError
 from inklings.files import read_yaml, write_yaml, written
 from inklings.labels.kinds import (
     BagLabel,
+    BallLabel,
     BoxLabel,
     Label,
     MaskLabel,
@@ -32,6 +33,7 @@ _KINDS: dict[str, type[Any]] = {
     "mask": MaskLabel,
     "box": BoxLabel,
     "point": PointLabel,
+    "ball": BallLabel,
     "polygon": PolygonLabel,
     "bag": BagLabel,
 }

@@ -14,7 +14,9 @@ from inklings.geometry import Geometry
 from inklings.labels.files import Mask, is_volume, mask_geometry, read_mask
 from inklings.labels.kinds import (
     BACKGROUND,
+    IRRELEVANT,
     BagLabel,
+    BallLabel,
     BoxLabel,
     Label,
     MaskLabel,
@@ -52,7 +54,8 @@ def inspect(
         DataError: If it cannot be read.
     """
     names = label.classes if isinstance(label, MaskLabel) else (label.name,)
-    strange = [name for name in names if name not in (*classes, BACKGROUND)]
+    known = (*classes, BACKGROUND, *((IRRELEVANT,) if isinstance(label, BallLabel) else ()))
+    strange = [name for name in names if name not in known]
     if strange:
         reason = f"expected a class of {', '.join(classes)}, got {strange[0]!r}"
         raise Problem("unknown class", reason, "import")
@@ -66,7 +69,7 @@ def inspect(
         return _inspect_mask(label, geometry)
     if geometry is not None:
         _require_inside(label, geometry)
-    return (label.name,), 1
+    return ((), 0) if label.name == IRRELEVANT else ((label.name,), 1)
 
 
 def _inspect_mask(
@@ -88,7 +91,7 @@ def _inspect_mask(
 
 def _inspect_codes(label: MaskLabel, mask: Mask) -> tuple[tuple[str, ...], int | None]:
     name, values = label.path.name, np.unique(mask)
-    if label.extent == "partial":
+    if label.extent in ("partial", "correction"):
         values = values[values < np.iinfo(mask.dtype).max]
     values = values[values > 0]
     if label.kind == "instances":
@@ -119,8 +122,12 @@ def _require_proportions(name: str, image: tuple[int, ...], mask: tuple[int, ...
         raise Problem("mismatch", reason, "import")
 
 
-def _require_inside(label: BoxLabel | PointLabel | PolygonLabel, geometry: Geometry) -> None:
-    if isinstance(label, BoxLabel):
+def _require_inside(
+    label: BoxLabel | PointLabel | BallLabel | PolygonLabel, geometry: Geometry
+) -> None:
+    if isinstance(label, BallLabel):
+        corners = geometry.to_indices([label.centre_mm])
+    elif isinstance(label, BoxLabel):
         corners = np.array([label.start, label.stop], float)
     elif isinstance(label, PointLabel):
         corners = np.array([label.point], float)

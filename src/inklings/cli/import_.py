@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inklings.cli import guarded, import_bags, import_slides, import_volumes
+from inklings.cli import (
+    guarded,
+    import_bags,
+    import_corrections,
+    import_nodules,
+    import_slides,
+    import_volumes,
+)
 
 if TYPE_CHECKING:
     from inklings.datasets.importing import Dataset
@@ -22,8 +29,10 @@ _IN_PLACE = typer.Option(
 
 for _name in ("panda", "tcga", "slides"):
     app.command(_name)(guarded(getattr(import_slides, _name)))
+app.command("corrections")(guarded(import_corrections.corrections))
 for _name in ("chaos", "decathlon", "nifti"):
     app.command(_name)(guarded(getattr(import_volumes, _name)))
+app.command("luna16")(guarded(import_nodules.luna16))
 
 
 @app.command("dsb2018")

@@ -17,6 +17,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "no image": (LEFT_OUT, "masks or label rows without an image"),
     "several images": (LEFT_OUT, "more than one image under one id"),
     "unreadable image": (LEFT_OUT, "the image does not decode"),
+    "incomplete download": (LEFT_OUT, "a scan whose samples are missing or cut off"),
     "unreadable mask": (LEFT_OUT, "a mask does not decode"),
     "unreadable labels": (LEFT_OUT, "a label row does not decode"),
     "mask shape": (LEFT_OUT, "a mask of another size than its image"),

@@ -49,14 +49,14 @@ def slide_lines(report: SlideReport, out: Path) -> list[str]:
     return [*said, *_findings(report.findings, report.left_out, out)]
 
 
-def volume_lines(report: VolumeReport, out: Path) -> list[str]:
-    """The summary of an import of volumes; arguments as for `lines`."""
+def volume_lines(report: VolumeReport, out: Path, what: str = "masks") -> list[str]:
+    """The summary of an import of volumes; arguments as for `lines`, and what labels are."""
     cases = report.cohort.cases
     labelled = sum(bool(case.labels) for case in cases)
     patients = len({case.patient for case in cases})
     said = [
         *report.words,
-        f"{len(cases)} volumes of {patients} patients: {labelled} with masks "
+        f"{len(cases)} volumes of {patients} patients: {labelled} with {what} "
         f"({', '.join(report.cohort.classes)}), {len(cases) - labelled} unlabelled",
     ]
     return [*said, *_findings(report.findings, report.left_out, out)]

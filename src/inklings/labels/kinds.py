@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Extent = Literal["complete", "partial", "positives"]
+Extent = Literal["complete", "partial", "positives", "correction"]
 BACKGROUND = "background"
 """Name of the codes of a mask that are statements, but of none of the classes."""
+IRRELEVANT = "irrelevant"
+"""Name of marks on what was seen but shall count neither for nor against anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class MaskLabel:
             mean no class are called `BACKGROUND`: each provider's codes stand as they were left.
         extent: ``complete``: every sample is a statement, also the zeros. ``positives``: zeros
             are unlabelled. ``partial``: samples equal to the largest value of the file's type
-            (255 or 65535) are unlabelled, zeros are background.
+            (255 or 65535) are unlabelled, zeros are background. ``correction``: as ``partial``,
+            and every statement, "nothing here" too, overrules the labels before it.
     """
 
     path: Path
@@ -70,6 +73,27 @@ class PolygonLabel:
 
 
 @dataclass(frozen=True, slots=True)
+class BallLabel:
+    """A round finding in the patient: in millimetres, so that it holds on every grid.
+
+    Attributes:
+        image: Which of the case's images it was seen on.
+        name: The class, or `IRRELEVANT`.
+        centre_mm: ``(x, y, z)``, as `inklings.geometry.Geometry.to_points` gives them.
+        diameter_mm: None where nobody measured.
+        malignant: None where nobody said.
+        ratings: Malignancy as each reader saw it, 1 to 5.
+    """
+
+    image: str
+    name: str
+    centre_mm: tuple[float, float, float]
+    diameter_mm: float | None = None
+    malignant: bool | None = None
+    ratings: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BagLabel:
     """Something known of the case as a whole: is ``name`` present anywhere?"""
 
@@ -77,4 +101,4 @@ class BagLabel:
     present: bool
 
 
-Label = MaskLabel | BoxLabel | PointLabel | PolygonLabel | BagLabel
+Label = MaskLabel | BoxLabel | PointLabel | BallLabel | PolygonLabel | BagLabel

@@ -21,7 +21,9 @@ from inklings.geometry import Geometry
 from inklings.labels.files import Mask, read_mask, unlabelled
 from inklings.labels.kinds import (
     BACKGROUND,
+    IRRELEVANT,
     BagLabel,
+    BallLabel,
     BoxLabel,
     Label,
     MaskLabel,
@@ -34,7 +36,19 @@ POINT_DIAMETER = 5.0
 
 BoxRule = Literal["filled", "ellipse"]
 Window = tuple[slice, ...]
-_STRENGTH: tuple[type[Label], ...] = (PointLabel, BoxLabel, PolygonLabel)
+
+
+@dataclass(frozen=True, slots=True)
+class Oval:
+    """A ball of the patient on a grid: ``point`` and ``radii`` in samples, in array order."""
+
+    name: str
+    point: tuple[float, ...]
+    radii: tuple[float, ...]
+
+
+Mark = Label | Oval
+_STRENGTH: tuple[type[Mark], ...] = (Oval, PointLabel, BoxLabel, PolygonLabel)
 
 
 @dataclass(frozen=True)
@@ -83,13 +97,33 @@ def annotate(
             f"case {case.id}: expected a mask, polygon, box or point on image {image!r}, got none; "
             "annotate it, or leave it out with a cohort that holds only labelled cases"
         )
-    marks = [label for label in labels if not isinstance(label, MaskLabel)]
+    marks = [on_grid(k, geometry) for k in labels if not isinstance(k, MaskLabel) and relevant(k)]
     masks = [label for label in labels if isinstance(label, MaskLabel)]
     try:
         drawn = draw_marks(marks, geometry.shape, classes, boxes)
         return overlaid(drawn, _read_masks(masks, geometry.shape, classes)) if masks else drawn
     except LabelError as error:
         raise LabelError(f"case {case.id}: {error}") from None
+
+
+def relevant(label: Label) -> bool:
+    """Whether a label says anything of the classes."""
+    return not (isinstance(label, BallLabel) and label.name == IRRELEVANT)
+
+
+def on_grid(label: Label, geometry: Geometry) -> Mark:
+    """A ball in samples of ``geometry``; other labels as they are.
+
+    Raises:
+        GeometryError: If a ball lies on an image without a spacing.
+    """
+    if not isinstance(label, BallLabel):
+        return label
+    spacing = geometry.require_spacing()
+    point = tuple(geometry.to_indices(label.centre_mm).tolist())
+    if label.diameter_mm is None:
+        return Oval(label.name, point, (POINT_DIAMETER / 2,) * len(point))
+    return Oval(label.name, point, tuple(label.diameter_mm / 2 / mm for mm in spacing))
 
 
 def overlaid(below: Annotation, above: Annotation) -> Annotation:
@@ -137,6 +171,8 @@ def combined(
         nothing = unlabelled(label, mask)
         codes = _codes(label, np.where(nothing, 0, mask), classes)
         here = codes > 0
+        if label.extent == "correction":  # also what it says is not there
+            objects[~nothing], category[~nothing] = 0, 0
         numbers = mask if label.kind == "instances" else _components(codes)
         objects[here] = numbers[here].astype(np.int32) + objects.max(initial=0)
         category[here] = codes[here]
@@ -176,7 +212,7 @@ def _components(codes: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def draw_marks(
-    labels: Sequence[Label], shape: tuple[int, ...], classes: Sequence[str], boxes: BoxRule
+    labels: Sequence[Mark], shape: tuple[int, ...], classes: Sequence[str], boxes: BoxRule
 ) -> Annotation:
     """Points, boxes and polygons, each an object; large boxes first, so small ones show."""
     objects = np.zeros(shape, np.int32)
@@ -195,18 +231,24 @@ def draw_marks(
     return Annotation(objects, category, known, exhaustive, separated=True)
 
 
-def _order(label: Label) -> tuple[int, float]:
+def _order(label: Mark) -> tuple[int, float]:
     extent = 0.0
+    if isinstance(label, Oval):
+        extent = float(np.prod(label.radii))
     if isinstance(label, BoxLabel):
         extent = float(np.prod(np.subtract(label.stop, label.start)))
     return _STRENGTH.index(type(label)), -extent
 
 
-def _stencil(label: Label, shape: tuple[int, ...]) -> tuple[Window, NDArray[np.bool_]]:
+def _stencil(label: Mark, shape: tuple[int, ...]) -> tuple[Window, NDArray[np.bool_]]:
     """A window of the grid and where in it the mark lies."""
     if isinstance(label, BoxLabel):
         where = _window(label.start, label.stop, shape, "box")
         return where, np.ones(_size(where), np.bool_)
+    if isinstance(label, Oval):
+        point, radii = np.asarray(label.point), np.asarray(label.radii)
+        where = _window(point - radii, point + radii + 1, shape, "ball")
+        return where, _squares(where, point, radii) <= 1
     if isinstance(label, PointLabel):
         radius = (label.diameter or POINT_DIAMETER) / 2
         point = np.asarray(label.point, float)

@@ -20,7 +20,15 @@ from inklings.cases.opening import open_case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.files import Mask, read_mask
-from inklings.labels.kinds import BagLabel, BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
+from inklings.labels.kinds import (
+    BagLabel,
+    BallLabel,
+    BoxLabel,
+    Label,
+    MaskLabel,
+    PointLabel,
+    PolygonLabel,
+)
 from inklings.labels.rasterise import (
     Annotation,
     BoxRule,
@@ -70,7 +78,7 @@ def annotate_region(
             "annotate it, or leave it out with a cohort that holds only labelled cases"
         )
     masks = [label for label in labels if isinstance(label, MaskLabel)]
-    marks = [label for label in labels if not isinstance(label, MaskLabel)]
+    marks = [label for label in labels if not isinstance(label, MaskLabel | BallLabel)]
     try:
         drawn = None
         if marks or not masks:

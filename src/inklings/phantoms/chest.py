@@ -87,6 +87,10 @@ class Patient:
             nodule = self._nodule(rng, looks(rng, bool(rng.random() < malignant)))
             self.nodules += (nodule,) if nodule else ()
 
+    def placed(self, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points ``(N, 3)`` as drawn, ``(z, y, x)``, in mm of the patient, ``(x, y, z)``."""
+        return (drawn + self._zero)[:, ::-1]
+
     def geometry(
         self,
         shape: tuple[int, int, int] = SHAPE,
@@ -173,7 +177,8 @@ class Patient:
             return None
         way = rng.standard_normal(3)
         shift: NDArray[np.float64] = way / np.linalg.norm(way)
-        return tree.nodes[node] + shift * (tree.radius[node] + 0.75 * radius)
+        place: NDArray[np.float64] = tree.nodes[node] + shift * (tree.radius[node] + 0.75 * radius)
+        return place
 
     def _is_free(self, centre: NDArray[np.float64], radius: float) -> bool:
         return all(

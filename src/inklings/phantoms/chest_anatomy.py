@@ -95,14 +95,16 @@ class Anatomy:
         flat = oval(
             x / scale, (y - 1) / (F(0.35) + F(0.65) * scale), self.half_wide, self.half_deep
         )
-        return flat * np.minimum(1, F(0.3) + scale) + F(1.2) * slow
+        distance: Field = flat * np.minimum(1, F(0.3) + scale) + F(1.2) * slow
+        return distance
 
     def _mediastinum(self, axes: tuple[Field, Field, Field], fast: Field) -> Field:
         z, y, x = axes
         hilum = np.exp(-(((z - 12) / 34) ** 2)) * np.exp(-(((y + 2) / 24) ** 2))
         half = F(15) + 9 * np.clip(-y / F(self.half_deep), -1, 1) ** 2 + 9 * hilum
         spine = oval(x, y - F(self.back - 2), 25, 21)
-        return np.minimum(np.abs(x - 3) - half.astype(F) - F(1.6) * fast, spine)
+        distance: Field = np.minimum(np.abs(x - 3) - half.astype(F) - F(1.6) * fast, spine)
+        return distance
 
     def _diaphragm(self, axes: tuple[Field, Field, Field], slow: Field) -> Field:
         z, y, x = axes
@@ -112,12 +114,14 @@ class Anatomy:
         top = tops[0] * right + tops[1] * (1 - right)
         bowl = ((x - sign * F(0.48 * self.half_wide)) / F(0.62 * self.half_wide)) ** 2
         bowl = bowl + ((y + 6) / F(1.05 * self.half_deep)) ** 2
-        return top - F(42) * bowl - z + 2 * slow
+        distance: Field = top - F(42) * bowl - z + 2 * slow
+        return distance
 
     def _pleura(self, axes: tuple[Field, Field, Field]) -> Field:
         """Bumps of the pleura: fat pads, plaques and scars that are no nodules."""
         waves, height, rare = self.pleura
-        return np.maximum(waves(*axes) - F(rare), 0) * F(2.5 * height)
+        bumps: Field = np.maximum(waves(*axes) - F(rare), 0) * F(2.5 * height)
+        return bumps
 
     def lung_distance(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Distance to the border of the lung at ``points (N, 3)``, ``(z, y, x)`` mm as drawn."""

@@ -188,6 +188,7 @@ class Tissues:
             [46, -8, 6], [40, -0.35 * deep, -5], [10, -0.38 * deep, -12], [-20, -0.28 * deep, -5],
         ]  # fmt: skip
         lung = [[0, -0.3 * deep, 8], [14, -6, 4], [12, 0, -30], [14, 2, 34]]
+        drawn: list[tuple[list[list[float]], list[float]]]
         drawn = [(aorta, [11.5] * 8), ([[top, -12, -14], [-10, -14, -24]], [7.5, 8.0])]
         drawn += [([lung[a], lung[b]], r) for a, b, r in
                   ((0, 1, [11.0, 11.0]), (1, 2, [9.0, 7.0]), (1, 3, [9.0, 7.0]))]  # fmt: skip

@@ -1,0 +1,288 @@
+"""LUNA16: 888 chest CTs of LIDC-IDRI with nodules of 3 mm and more that three readers saw.
+
+Setio et al. 2017, Medical Image Analysis 42; CC BY 4.0. On disk: ``subset0`` to ``subset9`` with
+``<seriesuid>.mhd`` and ``.raw``, ``annotations.csv``, ``candidates.csv``, ``candidates_V2.csv``,
+``annotations_excluded.csv`` (in ``evaluationScript``), and, from Stevens et al. 2020,
+``annotations_with_malignancy.csv``. Whoever downloaded three of the ten subsets has a cohort of
+three: what is missing is counted, and rows about missing scans are left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.datasets import findings as reports
+from inklings.datasets.findings import Finding
+from inklings.datasets.luna_tables import Places, Rated, plain_id, read_malignancy, read_places
+from inklings.datasets.volume_cohort import IMAGE, Found, StoredMask, VolumeReport, gather
+from inklings.errors import DataError
+from inklings.files import written
+from inklings.labels.kinds import IRRELEVANT, BallLabel, Label
+
+CT = "ct"
+NODULE = "nodule"
+CANDIDATES = "candidates.parquet"
+FACTS = {
+    "title": "LUNA16: lung nodule analysis 2016, from LIDC-IDRI",
+    "licence": "CC BY 4.0",
+    "citation": "Setio et al. 2017, Medical Image Analysis 42, 1-13",
+    "home": "https://luna16.grand-challenge.org",
+}
+_SAME_MM = 0.01
+"""The malignancy table repeats the places of the annotations to rounding."""
+_BYTES = {"MET_SHORT": 2, "MET_USHORT": 2, "MET_INT": 4, "MET_FLOAT": 4, "MET_UCHAR": 1}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the provider says about places, where its file is there."""
+
+    annotations: Path
+    excluded: Path | None
+    candidates: Mapping[str, Path]
+    malignancy: Path | None
+
+
+def import_luna16(
+    root: Path, out: Path, workers: int | None = None, patients: Path | None = None
+) -> VolumeReport:
+    """Make the cohort: a case a scan, with a ball for each nodule.
+
+    Splits of an earlier import into ``out`` are kept.
+
+    Args:
+        root: Folder with the subsets and the tables, at any depth.
+        out: Cohort folder; the candidates of all scans lie in it as ``candidates.parquet``.
+        workers: Processes.
+        patients: Table ``seriesuid,patient``; without it each scan is a patient of its own, as
+            the names of LUNA16 do not say more.
+
+    Raises:
+        DataError: If there are no scans or no annotations.
+    """
+    tables = find_tables(root)
+    of_patient = _patients(patients) if patients else {}
+    found, broken = _scans(root, of_patient)
+    if not found:
+        raise DataError(
+            f"expected subset*/<seriesuid>.mhd with its .raw under {root}, got "
+            f"{len(broken)} without samples; download a subset of LUNA16, or copy it again"
+        )
+    report = gather("luna16", (NODULE,), FACTS, found, StoredMask((NODULE,)), out, workers)
+    labels, rows = labels_of({case.id for case in report.cohort}, tables)
+    cases = tuple(_labelled(case, labels.get(plain_id(case.id), ())) for case in report.cohort)
+    cohort = dataclasses.replace(report.cohort, cases=cases)
+    candidates = write_candidates(cohort, tables.candidates, out)
+    problems = (*report.findings, *broken)
+    reports.write(problems, out)
+    cohort.write(out)
+    words = _words(cohort, rows, candidates, len(broken))
+    return VolumeReport(cohort, problems, words)
+
+
+def find_tables(root: Path) -> Tables:
+    """Where the tables lie under ``root``.
+
+    Raises:
+        DataError: If there are no annotations.
+    """
+    by_name: dict[str, Path] = {}
+    for path in sorted(root.rglob("*.csv"), key=lambda p: (len(p.parts), p.as_posix())):
+        by_name.setdefault(path.name, path)
+    if "annotations.csv" not in by_name:
+        raise DataError(
+            f"expected annotations.csv under {root}, got {', '.join(by_name) or 'no table'}; "
+            "download it from LUNA16"
+        )
+    names = ("candidates", "candidates_V2")
+    return Tables(
+        by_name["annotations.csv"],
+        by_name.get("annotations_excluded.csv"),
+        {name: by_name[f"{name}.csv"] for name in names if f"{name}.csv" in by_name},
+        by_name.get("annotations_with_malignancy.csv"),
+    )
+
+
+def _scans(root: Path, of_patient: Mapping[str, str]) -> tuple[list[Found], list[Finding]]:
+    """Headers with their samples, and findings about those that are not whole."""
+    found, broken = [], []
+    seen: set[str] = set()
+    for header in sorted(root.rglob("*.mhd")):
+        name = header.stem
+        if name in seen:
+            broken.append(Finding(name, "several images", f"{header}: its name was there before"))
+            continue
+        seen.add(name)
+        problem = _missing_samples(header)
+        if problem:
+            broken.append(Finding(name, "incomplete download", problem))
+            continue
+        subset = header.parent.name
+        facts = {"subset": subset} if subset.startswith("subset") else {}
+        patient = of_patient.get(plain_id(name), name)
+        found.append(Found(name, patient, header, facts=facts))
+    return found, broken
+
+
+def _missing_samples(header: Path) -> str:
+    """What is wrong with the samples of a MetaImage; empty where nothing is."""
+    try:
+        text = header.read_text(encoding="latin-1")
+        fields = dict(re.findall(r"^\s*(\w+)\s*=\s*(.*?)\s*$", text, re.MULTILINE))
+        shape = [int(n) for n in fields["DimSize"].split()]
+        raw = header.with_name(fields["ElementDataFile"])
+        size = _BYTES[fields["ElementType"]] * int(np.prod(shape))
+    except (KeyError, ValueError, OSError) as error:
+        return f"{header.name}: not a header of MetaImage ({error})"
+    if not raw.is_file():
+        return f"{raw.name} is missing"
+    there = raw.stat().st_size
+    packed = fields.get("CompressedData", "False").lower() == "true"
+    if there < size and not packed:
+        return f"{raw.name} has {there} of {size} bytes"
+    return ""
+
+
+def _patients(path: Path) -> dict[str, str]:
+    pairs = [line.split(",")[:2] for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    return {plain_id(a): b.strip() for a, b in (p for p in pairs if len(p) == 2)}
+
+
+def labels_of(
+    cases: set[str], tables: Tables
+) -> tuple[dict[str, tuple[BallLabel, ...]], Counter[str]]:
+    """Balls of every scan, and how many rows spoke of scans that are (not) there."""
+    here = {plain_id(name) for name in cases}
+    rated = read_malignancy(tables.malignancy) if tables.malignancy else ()
+    labels: dict[str, list[BallLabel]] = {name: [] for name in here}
+    rows: Counter[str] = Counter()
+    nodules = read_places(tables.annotations, ("diameter_mm",))
+    for series, point, size in _rows(nodules):
+        rows["nodules" if series in here else "nodules elsewhere"] += 1
+        if series in here:
+            labels[series].append(BallLabel(CT, NODULE, point, size))
+    for series, balls in labels.items():
+        mine = [one for one in rated if one.series == series]
+        joined, left = join_malignancy(balls, mine)
+        labels[series] = joined
+        rows["rated"] += sum(ball.malignant is not None for ball in joined)
+        rows["rated without a nodule"] += left
+    if tables.excluded:
+        for series, point, size in _rows(read_places(tables.excluded, ("diameter_mm",))):
+            if series in here:
+                rows["excluded"] += 1
+                measured = size if size > 0 else None
+                labels[series].append(BallLabel(CT, IRRELEVANT, point, measured))
+    return {name: tuple(balls) for name, balls in labels.items()}, rows
+
+
+def _rows(places: Places) -> list[tuple[str, tuple[float, float, float], float]]:
+    return [
+        (series, (x, y, z), size)
+        for series, (x, y, z), size in zip(
+            places.series.tolist(),
+            places.points.tolist(),
+            places.values["diameter_mm"].tolist(),
+            strict=True,
+        )
+    ]
+
+
+def join_malignancy(
+    balls: Sequence[BallLabel], rated: Sequence[Rated]
+) -> tuple[list[BallLabel], int]:
+    """Malignancy joined by position: each rating goes to the nodule at its place.
+
+    Returns:
+        The balls, and how many ratings lay on none of them.
+    """
+    out, left = list(balls), 0
+    for one in rated:
+        off = [np.linalg.norm(np.subtract(ball.centre_mm, one.point)) for ball in out]
+        if not off or min(off) > _SAME_MM:
+            left += 1
+            continue
+        here = int(np.argmin(off))
+        out[here] = dataclasses.replace(out[here], malignant=one.malignant, ratings=one.ratings)
+    return out, left
+
+
+def _labelled(case: Case, balls: Sequence[Label]) -> Case:
+    count = sum(getattr(ball, "name", "") == NODULE for ball in balls)
+    path = case.images.get(CT) or case.images[IMAGE]
+    facts = {**case.facts, "nodules": str(count)}
+    return dataclasses.replace(case, images={CT: path}, labels=tuple(balls), facts=facts)
+
+
+def write_candidates(cohort: Cohort, tables: Mapping[str, Path], out: Path) -> int:
+    """Write ``candidates.parquet``: the candidates of the provider in scans that are there."""
+    names = {plain_id(case.id): case.id for case in cohort}
+    parts = []
+    for table, path in tables.items():
+        places = read_places(path, ("class",))
+        here = np.array([series in names for series in places.series], bool)
+        x, y, z = places.points[here].T
+        ids = [names[series] for series in places.series[here]]
+        nodule = places.values["class"][here] > 0.5
+        columns = {"case": ids, "x": x, "y": y, "z": z, "nodule": nodule}
+        columns["table"] = [table] * len(ids)
+        parts.append(pa.table(columns))
+    if not parts:
+        return 0
+    joined = pa.concat_tables(parts)
+    with written(out / CANDIDATES) as path:
+        pq.write_table(joined, path)
+    return int(joined.num_rows)
+
+
+def read_candidates(
+    folder: Path, table: str = "candidates_V2"
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+    """Case to the candidates of the provider: points ``(N, 3)`` in mm, and which are nodules.
+
+    Raises:
+        DataError: If the import found no such table.
+    """
+    path = folder / CANDIDATES
+    rows = pq.read_table(path, filters=[("table", "=", table)]) if path.is_file() else None
+    if rows is None or not rows.num_rows:
+        raise DataError(
+            f"expected candidates of {table}.csv in {path}, got none; put the table into the "
+            "folder of LUNA16 and run 'inklings import luna16' again"
+        )
+    case = np.array(rows["case"].to_pylist(), object)
+    points = np.stack([rows[axis].to_numpy() for axis in "xyz"], 1)
+    nodule = rows["nodule"].to_numpy(zero_copy_only=False)
+    places = Places(case, points, {})
+    return {name: (points[k], nodule[k]) for name, k in places.by_series().items()}
+
+
+def _words(cohort: Cohort, rows: Counter[str], candidates: int, broken: int) -> tuple[str, ...]:
+    subsets = sorted({case.facts["subset"] for case in cohort if "subset" in case.facts})
+    malignant = sum(
+        isinstance(ball, BallLabel) and ball.malignant is True
+        for case in cohort
+        for ball in case.labels
+    )
+    scans = f"{len(cohort)} scans" + (f" of {len(subsets)} of 10 subsets" if subsets else "")
+    out = [
+        scans + (f", {broken} incomplete" if broken else ""),
+        f"{rows['nodules']} nodules in them ({rows['nodules elsewhere']} are annotated in scans "
+        f"that are not here), {rows['rated']} rated ({malignant} malignant), "
+        f"{rows['excluded']} findings excluded, {candidates} candidates",
+    ]
+    if rows["rated without a nodule"]:
+        out.append(f"{rows['rated without a nodule']} ratings lie on no nodule and were dropped")
+    return tuple(out)
