@@ -23,6 +23,9 @@ def demo(
     bags: Annotated[
         bool, typer.Option("--bags", help="Bags of digits: one label a bag, the digit is found.")
     ] = False,
+    volumes: Annotated[
+        bool, typer.Option("--volumes", help="Abdominal MR: DICOM folders to livers in mm.")
+    ] = False,
 ) -> None:
     """Run everything once on generated tissue: no download, five minutes on two cores."""
     if bags:
@@ -30,6 +33,9 @@ def demo(
         return
     if slides:
         _slides(out, seed, steps)
+        return
+    if volumes:
+        _volumes(out, seed, steps)
         return
     from inklings.pipelines.demo import Plan, table
     from inklings.pipelines.demo import demo as run
@@ -59,6 +65,18 @@ def _slides(out: Path, seed: int, steps: int | None) -> None:
     for line in table(results):
         typer.echo(line)
     typer.echo(f"\nmaps -> {out / 'predictions'}, a report for each run in {out / 'runs'}")
+
+
+def _volumes(out: Path, seed: int, steps: int | None) -> None:
+    from inklings.pipelines.demo_volumes import Plan, demo_volumes, table
+
+    results = demo_volumes(out, Plan(seed=seed, steps=steps), _command)
+    typer.echo("")
+    for line in table(results):
+        typer.echo(line)
+    typer.echo(
+        f"\nreports with pictures -> {out / 'runs' / 'full' / 'report.html'}, {out / 'runs'}"
+    )
 
 
 def _command(*words: object) -> None:

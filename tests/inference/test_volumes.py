@@ -1,0 +1,116 @@
+"""Whole volumes through a model, back on the grid that they came on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from inklings.errors import DataError
+from inklings.geometry import Geometry
+from inklings.inference.run import Blueprint, Record, Run
+from inklings.inference.volumes import predict_any, predict_grid, predict_volume
+from inklings.readers.array import ArrayImage
+from inklings.sampling.intensity import Percentiles
+from inklings.spec import Component, Inference, Volumes
+from inklings.tensors import Output
+
+GRID = Geometry((11, 40, 36), (6.0, 1.5, 1.5), (5.0, -7.0, 2.0))
+VOLUME = np.random.default_rng(0).integers(0, 900, (1, *GRID.shape)).astype(np.int16)
+PERCENTILES = Component(name="percentiles")
+
+
+class Shows(nn.Module):
+    """Returns one of its channels, so that one sees what it was shown and where."""
+
+    divisor = 8
+
+    def __init__(self, channel: int = 0) -> None:
+        super().__init__()
+        self.channel = channel
+        self.sizes: list[tuple[int, ...]] = []
+
+    def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:  # noqa: ARG002
+        self.sizes.append(tuple(inputs.shape))
+        return Output(inputs[:, self.channel, None])
+
+
+def run(model: nn.Module, volumes: Volumes, channels: int = 1, **more: Any) -> Run:
+    blueprint = Blueprint(
+        Component(name="unet"), channels, ("a",), ("a",), intensity=PERCENTILES, volumes=volumes,
+        **more,
+    )  # fmt: skip
+    return Run(model, blueprint, Record((0.5,)))
+
+
+def levels(volume: np.ndarray) -> np.ndarray:
+    """What the network shows of a volume, quantised."""
+    shown = torch.from_numpy(Percentiles()(volume)).sigmoid().numpy()
+    return np.rint(shown * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("window", [64, 24])
+@pytest.mark.parametrize(
+    ("volumes", "channels", "more"),
+    [
+        (Volumes(view="slices"), 1, {}),
+        (Volumes(view="context", context=2), 5, {}),
+        (Volumes(view="patches"), 1, {"window": (8, 16, 24)}),
+    ],
+    ids=["slices", "context", "patches"],
+)
+def test_every_sample_is_predicted_once_in_its_place(window, volumes, channels, more) -> None:
+    model = Shows(channels // 2)
+    got = predict_grid(
+        run(model, volumes, channels, **more), VOLUME, GRID, Inference(window=window)
+    )
+    assert np.abs(got.astype(int) - levels(VOLUME)).max() <= 1
+    most = more.get("window", (0, max(window, 24), max(window, 24)))
+    assert all(n <= m + 7 for s in model.sizes for n, m in zip(s[-2:], most[1:], strict=True))
+
+
+def test_neighbours_come_in_order_and_are_repeated_at_the_ends() -> None:
+    context = Volumes(view="context", context=1)
+    above = predict_grid(run(Shows(2), context, 3), VOLUME, GRID)
+    expected = levels(VOLUME)[:, [*range(1, 11), 10]]
+    assert np.abs(above.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("spacing", [(3.0, 3.0, 3.0), 2.0])
+def test_a_ball_seen_on_another_grid_comes_back_where_it_was(spacing) -> None:
+    index = np.stack(np.indices(GRID.shape), -1)
+    centre = GRID.to_points([5, 18, 20])
+    ball = np.linalg.norm(GRID.to_points(index) - centre, axis=-1) < 15
+    volume = np.where(ball, 600, 0).astype(np.int16)[None]
+    model = Shows()
+    got = predict_grid(run(model, Volumes(spacing_mm=spacing)), volume, GRID)
+    assert got.shape == (1, *GRID.shape)
+    assert model.sizes[0][-1] != GRID.shape[-1]
+    said = got[0] > 127
+    assert 2 * (said & ball).sum() / (said.sum() + ball.sum()) > 0.93
+    found = GRID.to_points(np.argwhere(said)).mean(0)
+    assert np.abs(found - centre).max() < 0.3
+
+
+def test_an_image_is_predicted_as_its_samples_are() -> None:
+    image = ArrayImage(VOLUME, GRID, ("grey",))
+    got = predict_volume(run(Shows(), Volumes()), image)
+    np.testing.assert_array_equal(got, predict_grid(run(Shows(), Volumes()), VOLUME, GRID))
+
+
+def test_flips_are_averaged() -> None:
+    one = predict_grid(run(Shows(), Volumes()), VOLUME, GRID, Inference(flips=True))
+    assert np.abs(one.astype(int) - levels(VOLUME)).max() <= 1
+
+
+def test_runs_of_pictures_and_of_volumes_are_not_confused() -> None:
+    pictures = Run(Shows(), Blueprint(Component(name="unet"), 1, ("a",), ("a",)), Record((0.5,)))
+    with pytest.raises(DataError, match="learnt from pictures, got a volume"):
+        predict_any(pictures, VOLUME, GRID)
+    with pytest.raises(DataError, match="got a picture"):
+        predict_any(run(Shows(), Volumes(view="patches"), window=(8, 8, 8)), VOLUME[:, 0])
+    with pytest.raises(DataError, match="known grid"):
+        predict_grid(run(Shows(), Volumes(spacing_mm=2.0)), VOLUME, None)
