@@ -9,17 +9,21 @@ import inklings
 ROOT = Path(inklings.__file__).parent
 ORDER = """
     errors geometry registry files machine progress fleet spec
-    readers labels predictions cases bags phantoms datasets weakening sampling supervision
+    readers privacy labels predictions cases bags phantoms datasets weakening sampling supervision
     correction refinement heatmaps
     tensors models losses inference training
-    findings evaluation exports reports viewer
+    findings nodules evaluation exports reports viewer
     pipelines testing cli
 """.split()  # noqa: SIM905
 # A case holds label records, and rasterising reads a case: the records stand above both.
 LOOPS = {("labels/rasterise.py", "cases"), ("labels/region.py", "cases")}
-TORCH = {"tensors", "models", "losses", "inference", "training", "pipelines", "testing", "cli"}
+TORCH = {
+    "tensors", "models", "losses", "inference", "training", "nodules", "pipelines", "testing", "cli",
+}  # fmt: skip
 # What these import, directly or through others, they could learn from.
-LEARNERS = {"sampling", "supervision", "correction", "models", "losses", "inference", "training"}
+LEARNERS = {
+    "sampling", "supervision", "correction", "models", "losses", "inference", "training", "nodules",
+}  # fmt: skip
 TRUTH = {"evaluation", "weakening"}
 # Where an import may stand inside a function: for a fast start, or for an optional package.
 LATE_IMPORTS = {"cli", "readers", "cases/cohort.py", "progress.py", "fleet.py"}

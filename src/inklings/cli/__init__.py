@@ -23,8 +23,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "Cohorts": ("import", "phantoms", "check", "split", "select", "show"),
     "Weak labels": ("weaken", "prior", "study"),
     "Slides": ("tile", "embed"),
-    "Models": ("train", "crossval", "predict"),
-    "Results": ("evaluate", "report", "view", "export"),
+    "Models": ("train", "crossval", "predict", "nodules"),
+    "Results": ("evaluate", "report", "view", "export", "deidentify"),
     "Start here": ("demo", "doctor"),
 }
 

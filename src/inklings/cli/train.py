@@ -38,6 +38,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a network as an experiment file says; run it again to go on after an interruption."""
+    from inklings.nodules.spec import is_stage
     from inklings.spec import Experiment
 
     settings = list(changes or [])
@@ -45,6 +46,9 @@ def train(
         settings.append("training.deterministic=true")
     if exact:
         settings.append(f"correction.exact=[{', '.join(exact)}]")
+    if is_stage(experiment):
+        _stage(experiment, settings, out, resume, start, allow_seen)
+        return
     spec = Experiment.load(experiment, settings)
 
     from inklings.inference.run import Record
@@ -58,4 +62,26 @@ def train(
     thresholds = ", ".join(f"{value:.2f}" for value in record.thresholds)
     typer.echo(
         f"{record.facts['steps']} steps in {record.seconds:.0f} s, threshold {thresholds} -> {out}"
+    )
+
+
+def _stage(
+    experiment: Path,
+    settings: list[str],
+    out: Path,
+    resume: bool,
+    start: Path | None,
+    allow_seen: bool,
+) -> None:
+    """A stage of the lung nodules."""
+    from inklings.inference.run import Record
+    from inklings.nodules.fit import fit_stage
+    from inklings.nodules.spec import NoduleExperiment
+
+    spec = NoduleExperiment.load(experiment, settings)
+    assert isinstance(spec, NoduleExperiment)
+    fit_stage(spec, out, resume=resume, start=start, allow_seen=allow_seen)
+    record = Record.read(out)
+    typer.echo(
+        f"{spec.nodules.stage}: {record.facts['steps']} steps in {record.seconds:.0f} s -> {out}"
     )

@@ -16,6 +16,7 @@ LOSSES: Registry[Loss] = Registry(
         "bag": "inklings.losses.bag:Bag",
         "bce": "inklings.losses.bce:BCE",
         "bce_dice": "inklings.losses.bce_dice:BCEDice",
+        "centre_point": "inklings.losses.centre_point:CentrePointLoss",
         "cross_entropy": "inklings.losses.cross_entropy:CrossEntropy",
         "dice": "inklings.losses.dice:Dice",
         "focal": "inklings.losses.focal:Focal",

@@ -12,6 +12,7 @@ MODELS: Registry[Model] = Registry(
     "model",
     {
         "bags": "inklings.models.bags:BagModel",
+        "centre_point": "inklings.models.centre_point:CentrePoint",
         "deeplabv3plus": "inklings.models.deeplabv3plus:DeepLabV3Plus",
         "monai": "inklings.models.monai:Monai",
         "smp": "inklings.models.smp:SMP",

@@ -1,0 +1,57 @@
+"""``inklings nodules``: lung nodules in chest CTs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def nodules(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CT...", help="A CT (DICOM folder or zip, .mhd, NIfTI), or cohorts."
+        ),
+    ],
+    run: Annotated[Path, typer.Option(help="Run of a detector, or a folder of all stages.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; go on with one already begun.")],
+    validation: Annotated[
+        bool,
+        typer.Option("--validation", help="Account for what each stage found and lost."),
+    ] = False,
+    split: Annotated[
+        Literal["train", "val", "test"] | None, typer.Option(help="Only this part of a cohort.")
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Of a DICOM folder with several: words, a UID.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that share the cases; 0 for this one.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler whose workers do it.")
+    ] = None,
+) -> None:
+    """Find lung nodules, how large they are and how likely malignant; run again to go on.
+
+    Writes findings/<case>.json, findings.csv (the columns of a LUNA16 submission first), a picture
+    of each finding in crops/, and where each stage's candidates went.
+    """
+    from inklings.pipelines.nodules import Settings, find_nodules, require_unseen
+
+    if validation:
+        require_unseen(run, inputs, split)
+    settings = Settings(run.resolve(), out.resolve(), series)
+    summary = find_nodules(
+        inputs, settings, split=split, workers=workers, scheduler=scheduler, say=typer.echo
+    )
+    typer.echo(summary.line("searched", out))
+    if validation:
+        from inklings.pipelines.nodule_account import account
+
+        for line in account(out, inputs, run, split):
+            typer.echo(line)
+    if summary.code:
+        raise typer.Exit(summary.code)

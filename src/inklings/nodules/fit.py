@@ -1,0 +1,168 @@
+"""Train the stage that an experiment file names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError, SpecError
+from inklings.inference.run import Blueprint
+from inklings.models.weights import read_weights
+from inklings.nodules.crops import DetectorCrops
+from inklings.nodules.examples import BoxCrops, Boxes, collect
+from inklings.nodules.gather import gather
+from inklings.nodules.judge import probabilities
+from inklings.nodules.learn import Prepared, Stage, learn_stage
+from inklings.nodules.patches import middle_of
+from inklings.nodules.spec import NoduleExperiment
+from inklings.nodules.targets import CHANNELS
+from inklings.spec import Component
+from inklings.training.folder import Begun, require_trainable, require_unseen
+
+_GREY = Component(name="hounsfield", options={"low": -1000, "high": 400})
+
+
+def fit_stage(
+    experiment: NoduleExperiment,
+    out: Path,
+    *,
+    resume: bool = False,
+    start: Path | None = None,
+    allow_seen: bool = False,
+) -> bool:
+    """Train one stage; False where it was finished before.
+
+    Args:
+        experiment: What to do.
+        out: The run folder.
+        resume: Whether a finished run there is fine.
+        start: Run folder of a classifier that a malignancy model starts from.
+        allow_seen: Train although an earlier stage has seen patients of the test part.
+
+    Raises:
+        DataError: If the cohort is not fit for it, or an earlier stage has seen its test part.
+        SpecError: If the experiment cannot be.
+    """
+    cohort = Cohort.read(experiment.cohort)
+    require_trainable(cohort, experiment.cohort)
+    used = {case.patient for case in (*cohort.part("train"), *cohort.part("val"))}
+    begun = Begun(cohort.split_hash, tuple(sorted(used)), str(start or ""))
+    if experiment.nodules.stage == "detector":
+        return _detector(experiment, cohort, begun, out, resume)
+    return _judge(experiment, cohort, begun, out, resume, start, allow_seen)
+
+
+def _detector(
+    experiment: NoduleExperiment, cohort: Cohort, begun: Begun, out: Path, resume: bool
+) -> bool:
+    asked = experiment.nodules
+
+    def prepare() -> Prepared:
+        scans = gather(cohort.part("train"), out / "scans")
+        noise = 0.03 if asked.augment else 0.0
+        return DetectorCrops(scans, experiment.sides[0], asked.positives, noise), len(scans), None
+
+    blueprint = Blueprint(
+        experiment.model, 1, CHANNELS, ("nodule",), intensity=_GREY, window=experiment.sides
+    )
+    return learn_stage(experiment, blueprint, begun, out, prepare, resume=resume)
+
+
+def _judge(
+    experiment: NoduleExperiment,
+    cohort: Cohort,
+    begun: Begun,
+    out: Path,
+    resume: bool,
+    start: Path | None,
+    allow_seen: bool,
+) -> bool:
+    asked = experiment.nodules
+    detector = _required_detector(asked.detector) if asked.stage == "classifier" else None
+    warnings = []
+    for source in (asked.detector if detector else None, start):
+        if source is not None:
+            seen = Stage.load(source).record.trained_on
+            warnings.append(require_unseen(cohort, seen, source, allow_seen))
+    if asked.finetune is not None and start is None:
+        raise SpecError("nodules.finetune: expected a classifier to start from; give --from RUN")
+    name = "nodule" if asked.stage == "classifier" else "malignant"
+    blueprint = Blueprint(
+        experiment.model, 2, (name,), (name,), intensity=_GREY, window=experiment.sides
+    )
+
+    def prepare() -> Prepared:
+        boxes = collect(cohort.part("train"), experiment, detector, out / "boxes")
+        return BoxCrops(boxes, experiment), len(boxes), None
+
+    def thresholds(model: nn.Module) -> tuple[float, ...]:
+        if not cohort.part("val"):
+            return (0.5,)
+        boxes = collect(cohort.part("val"), experiment, detector, out / "boxes")
+        return (best_threshold(*score(model, boxes, experiment, blueprint)),)
+
+    return learn_stage(
+        experiment,
+        blueprint,
+        begun,
+        out,
+        prepare,
+        initial=read_weights(start / "weights.safetensors") if start else None,
+        frozen=None if asked.finetune is None else lambda model: freeze(model, asked.finetune or 1),
+        thresholds=thresholds,
+        resume=resume,
+        warnings=tuple(line for line in warnings if line),
+    )
+
+
+def score(
+    model: nn.Module, boxes: Boxes, experiment: NoduleExperiment, blueprint: Blueprint
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of boxes, and which are positive."""
+    stage = Stage(model, blueprint, None, experiment)  # type: ignore[arg-type]
+    cubes = [middle_of(cube, experiment.sides) for cube in boxes.cubes]
+    return probabilities(stage, cubes, boxes.diameter_mm.tolist()), boxes.positive
+
+
+def best_threshold(chance: np.ndarray, positive: np.ndarray) -> float:
+    """Where F1 is highest; one half where there is nothing to choose by."""
+    if not 0 < positive.sum() < len(positive):
+        return 0.5
+    order = np.argsort(-chance, kind="stable")
+    hits = np.cumsum(positive[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + positive.sum())
+    k = int(f1.argmax())
+    after = chance[order[k + 1]] if k + 1 < len(order) else 0.0
+    return float(np.clip((chance[order[k]] + after) / 2, 1e-4, 1 - 1e-4))
+
+
+def freeze(model: nn.Module, depth: int) -> None:
+    """Let only the last ``depth`` parts learn: 1 the head, 2 the block before it, too.
+
+    Raises:
+        SpecError: If the network does not say what these are.
+    """
+    parts = [getattr(model, "head", None)]
+    if depth > 1:
+        parts.append(getattr(model, "block", None) or getattr(model, "levels", [None])[-1])
+    if any(part is None for part in parts):
+        raise SpecError(f"nodules.finetune: {type(model).__name__} has no such layers")
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    for part in parts:
+        for parameter in part.parameters():  # type: ignore[union-attr]
+            parameter.requires_grad_(True)
+
+
+def _required_detector(folder: Path | None) -> Stage:
+    if folder is None:
+        raise SpecError(
+            "nodules.detector: expected the run of a detector, whose candidates are judged"
+        )
+    stage = Stage.load(folder)
+    if stage.experiment.nodules.stage != "detector":
+        raise DataError(f"{folder}: expected a detector, got a {stage.experiment.nodules.stage}")
+    return stage

@@ -1,0 +1,186 @@
+"""Nodules of many CTs: findings, funnel and pictures of each, as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from inklings import fleet
+from inklings.cases.case import Split
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError
+from inklings.files import written
+from inklings.findings import files
+from inklings.findings.finding import Finding, Findings
+from inklings.geometry import Geometry
+from inklings.inference.items import Item, gather
+from inklings.nodules.chain import Chain, Found, find
+from inklings.nodules.scans import whole
+from inklings.reports.nodule_crops import crop_picture
+
+_SHOWN = 0.05
+CROPS = "crops"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How CTs are searched.
+
+    Attributes:
+        run: Folder of the stages.
+        out: Where findings go.
+        series: Of a DICOM folder with several.
+        pictures: Largest number of crops that are drawn a case.
+    """
+
+    run: Path
+    out: Path
+    series: str | None = None
+    pictures: int = 12
+
+
+def find_nodules(
+    inputs: Sequence[Path],
+    settings: Settings,
+    *,
+    split: Split | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    say: Callable[[str], None] = print,
+) -> fleet.Summary:
+    """Write ``findings/<case>.json``, ``findings.csv`` and crops; finished cases are skipped.
+
+    Args:
+        inputs: CTs, folders of them, or cohorts.
+        settings: How.
+        split: Only this part of a cohort.
+        workers: Processes on this machine.
+        scheduler: Address of a Dask scheduler instead.
+        say: Prints the lines of a case.
+
+    Raises:
+        DataError: If there is nothing to read or the run is none.
+    """
+    items = {item.case: item for item in gather(inputs, split, settings.series)}
+    Chain.load(settings.run)  # a wrong run is everybody's mistake, not one for each case
+    task = partial(_one, items, settings, say if not (workers or scheduler) else None)
+    summary = fleet.over_cases(
+        task,
+        list(items),
+        out=settings.out,
+        what="nodules",
+        workers=workers,
+        scheduler=scheduler,
+        done=lambda case: files_of(settings.out, case).is_file(),
+    )
+    done = [
+        files.read(files_of(settings.out, c)) for c in items if files_of(settings.out, c).is_file()
+    ]
+    if done:
+        files.write_table(done, settings.out / files.TABLE)
+    return summary
+
+
+def files_of(out: Path, case: str) -> Path:
+    """Where the findings of a case are."""
+    return out / files.FOLDER / f"{case}.json"
+
+
+def require_unseen(run: Path, inputs: Sequence[Path], split: Split | None) -> None:
+    """Refuse to account for patients that a stage has learnt from.
+
+    Raises:
+        DataError: If there are any: no scan may train one stage and judge another.
+    """
+    seen = Chain.load(run).trained_on
+    for folder in inputs:
+        if (folder / "cohort.yaml").is_file():
+            cohort = Cohort.read(folder)
+            cases = cohort.cases if split is None else cohort.part(split)
+            both = sorted({case.patient for case in cases} & seen)
+            if both:
+                raise DataError(
+                    f"{folder}: {len(both)} patients ({', '.join(both[:3])}) have trained a stage "
+                    f"of {run}; judge others (--split test)"
+                )
+
+
+def _one(
+    items: dict[str, Item], settings: Settings, say: Callable[[str], None] | None, case: str
+) -> None:
+    chain = _loaded(settings.run)
+    started = time.perf_counter()
+    with items[case].open() as image:
+        values, geometry = whole(image), image.geometry
+        read = time.perf_counter()
+        found = find(chain, values, geometry, case)
+    seconds = {"reading": read - started, "finding": time.perf_counter() - read}
+    findings = _pictured(found, values, geometry, settings)
+    facts = {**findings.facts, "seconds": {k: round(v, 3) for k, v in seconds.items()}}
+    findings = replace(findings, facts=facts)
+    files.write(findings, settings.out)
+    if say is not None:
+        for line in told(findings, chain.threshold):
+            say(line)
+
+
+def _pictured(
+    found: Found, values: NDArray[Any], geometry: Geometry, settings: Settings
+) -> Findings:
+    """The findings with a picture of each of the first."""
+    shown = []
+    for number, (finding, outline) in enumerate(
+        zip(found.findings, found.measured, strict=True), 1
+    ):
+        if number <= settings.pictures and finding.nodule >= _SHOWN:
+            name = f"{CROPS}/{found.findings.case}/{number:02d}.png"
+            picture = crop_picture(
+                values, geometry, finding.centre_mm, outline.mask, outline.region
+            )
+            with written(settings.out / name, durable=False) as part:
+                Pillow.fromarray(picture).save(part)
+            finding = replace(finding, picture=name)
+        shown.append(finding)
+    return replace(found.findings, found=tuple(shown))
+
+
+_KEPT: dict[Path, Chain] = {}
+
+
+def _loaded(run: Path) -> Chain:
+    """The stages, read once a process."""
+    if run not in _KEPT:
+        _KEPT[run] = Chain.load(run)
+    return _KEPT[run]
+
+
+def told(findings: Findings, threshold: float) -> Iterator[str]:
+    """The lines of one case: what was found, and the funnel."""
+    yield f"{findings.case}: found nodule candidates"
+    for finding in findings:
+        if finding.nodule >= threshold:
+            yield "  " + line_of(finding)
+    funnel = " -> ".join(f"{count:,} {name}" for name, count in findings.funnel.items())
+    seconds = findings.facts.get("seconds", {})
+    yield f"  {funnel} ({sum(seconds.values()):.1f} s)"
+    for warning in findings.facts.get("warnings", ()):
+        yield f"  warning: {warning}"
+
+
+def line_of(finding: Finding) -> str:
+    """One finding, in the words of the reference and some more."""
+    x, y, z = finding.centre_mm
+    parts = [f"nodule prob {finding.nodule:.3f}"]
+    if finding.malignancy is not None:
+        parts.append(f"malignancy prob {finding.malignancy:.3f}")
+    parts.append(f"{finding.diameter_mm:.1f} mm")
+    if finding.side:
+        parts.append(f"{finding.side} {finding.zone or ''}".strip())
+    return f"{', '.join(parts)}, center xyz ({x:.1f}, {y:.1f}, {z:.1f})"
