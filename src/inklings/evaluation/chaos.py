@@ -16,10 +16,9 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from inklings.errors import GeometryError
+from inklings.evaluation import nearest
 from inklings.evaluation.metric import Metric, Options, mean_of_cases
 from inklings.evaluation.pairs import Pair, once
 from inklings.geometry import Geometry
@@ -84,34 +83,15 @@ def surface_distances(
         spacing: mm, array order.
         axes: Directions of the axes, where they may lean (a tilted gantry).
     """
-    one, other = (_border(mask) * np.asarray(spacing) for mask in (predicted, reference))
-    if not len(one) or not len(other):
-        return None
-    if axes is not None:
-        one, other = (points[:, ::-1] @ axes.T for points in (one, other))
-    return np.concatenate([cKDTree(other).query(one)[0], cKDTree(one).query(other)[0]])
-
-
-def _border(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    boxes = ndimage.find_objects(mask.view(np.uint8))
-    if not boxes:
-        return np.zeros((0, mask.ndim), np.int64)
-    box = tuple(
-        slice(max(0, s.start - 1), min(n, s.stop + 1))
-        for s, n in zip(boxes[0], mask.shape, strict=True)
-    )
-    inside = mask[box]
-    edge = inside & ~ndimage.binary_erosion(inside, border_value=1)
-    points: NDArray[np.int64] = np.argwhere(edge) + [s.start for s in box]
-    return points
+    found = nearest.borders(predicted, reference, beyond=True)
+    return None if found is None else np.concatenate(nearest.distances(found, spacing, axes))
 
 
 @once
 def _distances(pair: Pair, channel: int, unit: str) -> NDArray[np.float64] | None:
     masks = pair.predicted.mask[channel], pair.reference.mask[channel]
     scale = pair.spacing if unit == "mm" and pair.spacing else (1.0,) * masks[0].ndim
-    one, other = (np.ascontiguousarray(mask) for mask in masks)
-    return surface_distances(one, other, scale)
+    return surface_distances(*masks, scale)
 
 
 def _ravd(options: Options, pair: Pair) -> float:

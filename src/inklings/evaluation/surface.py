@@ -12,23 +12,10 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial import cKDTree
 
+from inklings.evaluation import nearest
 from inklings.evaluation.metric import Metric, Options, mean_of_cases
 from inklings.evaluation.pairs import Pair, once
-
-
-def border(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Indices ``(N, D)`` of the border samples of ``mask``."""
-    boxes = ndimage.find_objects(mask.view(np.uint8))
-    if not boxes:
-        return np.zeros((0, mask.ndim), np.int64)
-    inside = mask[boxes[0]]
-    corner = np.array([s.start for s in boxes[0]])
-    edge = inside & ~ndimage.binary_erosion(inside)
-    points: NDArray[np.int64] = np.argwhere(edge) + corner
-    return points
 
 
 @once
@@ -37,11 +24,9 @@ def distances(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """From each predicted border sample to the true border, and back; None if a side is empty."""
     masks = pair.predicted.mask[channel], pair.reference.mask[channel]
-    scale = np.array(pair.spacing if unit == "mm" and pair.spacing else (1.0,) * masks[0].ndim)
-    p, r = (border(np.ascontiguousarray(mask)) * scale for mask in masks)
-    if not len(p) or not len(r):
-        return None
-    return cKDTree(r).query(p)[0], cKDTree(p).query(r)[0]
+    scale = pair.spacing if unit == "mm" and pair.spacing else (1.0,) * masks[0].ndim
+    found = nearest.borders(*masks)
+    return None if found is None else nearest.distances(found, scale)
 
 
 def _average(options: Options, pair: Pair) -> float:

@@ -1,0 +1,1 @@
+"""What tells who a patient is, and how to take it away."""
