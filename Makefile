@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 OUT ?= demo
 WORKERS ?= 2
+PAGE := hatch_build.py $(wildcard src/inklings/viewer/ui/* src/inklings/viewer/ui/src/*)
 NUCLEI ?= ../shared/data/dsb2018_stage1_train.zip
 
 .PHONY: help demo test test-slow lint bench clean
@@ -50,9 +51,11 @@ $(BIN)/pip:
 	"$(PYTHON)" -m venv --clear $(VENV)
 
 # Editable, so that a change of the source needs no second install.
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip
+$(VENV)/.installed: pyproject.toml constraints.txt $(PAGE) | $(BIN)/pip
 	@echo "installing inklings into $(VENV) (some minutes the first time)"
 	$(PIP) --editable .
+	@test -f src/inklings/viewer/static/index.html || echo "the viewer's page was not built" \
+		"(no network for its npm packages?); all but 'inklings view' works. Later: $(PIP) -e ."
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed

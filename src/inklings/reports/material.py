@@ -81,7 +81,7 @@ def gather(run: Path, predictions: Path | None = None) -> Material:
         cohort, standard = Cohort.read(folder), truth(folder)
     except InklingsError as error:
         gaps.append(f"The cohort cannot be shown: {error}.")
-    shown = predictions or _latest(run)
+    shown = predictions or latest(run)
     head, table = _evaluation(shown, folder, gaps) if shown else (None, None)
     if shown is None:
         gaps.append(
@@ -106,13 +106,20 @@ def gather(run: Path, predictions: Path | None = None) -> Material:
     )
 
 
+def cohort_of(run: Path) -> Path:
+    """Folder of the cohort that a run learnt from; it may be gone by now."""
+    experiment = read_yaml(run / "experiment.yaml", "an experiment file")
+    return _cohort_folder(run, Path(experiment["cohort"]))
+
+
 def _cohort_folder(run: Path, path: Path) -> Path:
     """Where the cohort is: as the experiment says it, or beside the run if that was moved."""
     beside = (run / path, run.parent / path, run.parent / path.name)
     return next((p for p in (path, *beside) if (p / "cohort.yaml").is_file()), path)
 
 
-def _latest(run: Path) -> Path | None:
+def latest(run: Path) -> Path | None:
+    """The predictions that a run remembers having made last; None where they are gone."""
     there = [folder for folder in remembered(run) if (folder / "predictions.yaml").is_file()]
     return there[-1] if there else None
 

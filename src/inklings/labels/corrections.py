@@ -1,0 +1,198 @@
+"""What a person changed in the viewer: records beside the labels, which stay as they were.
+
+A folder of corrections holds ``<case>.json``, one file a case: a list of `Correction`, oldest
+first. It is replaced as a whole at every change, so it is never half written. Nothing is removed:
+what was undone stays in the list with the time of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import math
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from inklings.errors import LabelError
+from inklings.files import write_json
+
+Action = Literal["is", "is_not", "accept", "reject", "bag"]
+ACTIONS: tuple[Action, ...] = ("is", "is_not", "accept", "reject", "bag")
+_SHAPES = ("polygon", "stroke", "ball")
+_MOST_POINTS = 20_000
+
+Point = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A part of an image, in samples, array order; a whole number is the centre of a sample.
+
+    Attributes:
+        kind: ``polygon`` (a closed outline in a plane), ``stroke`` (a line as wide as a brush)
+            or ``ball`` (an ellipse or ellipsoid along the axes).
+        points: Vertices, points of the line, or the one centre.
+        radii: Of the brush (one), or of the ball (one an axis).
+        plane: Which plane of a volume a polygon or stroke lies in; None for pictures.
+    """
+
+    kind: Literal["polygon", "stroke", "ball"]
+    points: tuple[Point, ...]
+    radii: tuple[float, ...] = ()
+    plane: int | None = None
+
+    def __post_init__(self) -> None:
+        least = {"polygon": 3, "stroke": 1, "ball": 1}
+        if self.kind not in _SHAPES or not least[self.kind] <= len(self.points) <= _MOST_POINTS:
+            raise LabelError(
+                f"expected a polygon of 3 points or more, a stroke or a ball, got a {self.kind} of "
+                f"{len(self.points)} points"
+            )
+        numbers = [*(v for point in self.points for v in point), *self.radii]
+        if not all(math.isfinite(v) for v in numbers) or any(r <= 0 for r in self.radii):
+            raise LabelError("expected finite coordinates and radii above 0")
+        axes = {len(point) for point in self.points}
+        if len(axes) > 1 or not axes <= {2, 3} or (self.kind != "ball" and axes != {2}):
+            raise LabelError(f"expected points of one plane or one volume, got {sorted(axes)} axes")
+        wanted = {"polygon": 0, "stroke": 1, "ball": next(iter(axes))}[self.kind]
+        if len(self.radii) != wanted:
+            raise LabelError(f"expected {wanted} radii of a {self.kind}, got {len(self.radii)}")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One change.
+
+    Attributes:
+        id: Unique.
+        case: Identifier of the case.
+        action: ``is`` and ``is_not`` speak of a region, ``accept`` and ``reject`` of a finding
+            and the region it takes, ``bag`` of the case as a whole.
+        name: The class.
+        author: Who.
+        time: When, ISO 8601 in UTC.
+        image: Which image; empty for ``bag``.
+        shape: Where; None for ``bag``.
+        present: What the case is said to be; None for regions.
+        finding: Which finding was judged; empty otherwise.
+        replaces: What stood there before: labels, or the answer for the case.
+        undone: When it was taken back; empty while it holds.
+    """
+
+    id: str
+    case: str
+    action: Action
+    name: str
+    author: str
+    time: str
+    image: str = ""
+    shape: Shape | None = None
+    present: bool | None = None
+    finding: str = ""
+    replaces: Mapping[str, Any] = field(default_factory=dict)
+    undone: str = ""
+
+    def __post_init__(self) -> None:
+        if self.action not in ACTIONS:
+            raise LabelError(f"expected one of {', '.join(ACTIONS)}, got {self.action!r}")
+        if self.action == "bag" and self.present is None:
+            raise LabelError("expected whether the class is present in the case, got nothing")
+        if self.action != "bag" and (self.shape is None or not self.image):
+            raise LabelError(f"expected a place on an image for {self.action!r}, got none")
+
+    @property
+    def positive(self) -> bool:
+        """Whether it says that the class is there."""
+        return self.action in ("is", "accept") or bool(self.present)
+
+    @classmethod
+    def now(cls, case: str, action: Action, name: str, author: str, **rest: Any) -> Self:
+        """A correction made at this moment."""
+        return cls(secrets.token_hex(8), case, action, name, author, _now(), **rest)
+
+    @classmethod
+    def parsed(cls, record: Mapping[str, Any]) -> Self:
+        """From what `json` reads.
+
+        Raises:
+            LabelError: If it is no correction.
+        """
+        try:
+            values = dict(record)
+            shape = values.get("shape")
+            values["shape"] = None if shape is None else shape_of(shape)
+            return cls(**values)
+        except (TypeError, KeyError, ValueError) as error:
+            raise LabelError(f"expected a correction, got a damaged one ({error})") from None
+
+
+def shape_of(record: Mapping[str, Any]) -> Shape:
+    """A shape from what `json` reads.
+
+    Raises:
+        LabelError: If it is none.
+    """
+    try:
+        plane = record.get("plane")
+        return Shape(
+            record["kind"],
+            tuple(tuple(float(v) for v in point) for point in record["points"]),
+            tuple(float(v) for v in record.get("radii") or ()),
+            None if plane is None else int(plane),
+        )
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
+        raise LabelError(f"expected a polygon, stroke or ball, got {error}") from None
+
+
+def read_corrections(folder: Path, case: str) -> tuple[Correction, ...]:
+    """All corrections of a case, those undone too; none where there is no file.
+
+    Raises:
+        LabelError: If the file is damaged.
+    """
+    path = folder / f"{case}.json"
+    if not path.is_file():
+        return ()
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(Correction.parsed(record) for record in records)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise LabelError(f"{path}: damaged corrections ({error}); move the file away") from None
+
+
+def write_corrections(folder: Path, case: str, corrections: Sequence[Correction]) -> Path:
+    """Replace the corrections of a case, atomically."""
+    path = folder / f"{case}.json"
+    write_json(path, [dataclasses.asdict(correction) for correction in corrections])
+    return path
+
+
+def standing(corrections: Sequence[Correction]) -> tuple[Correction, ...]:
+    """Those that were not undone; of several answers for one case and class, the last."""
+    kept: dict[tuple[str, str], Correction] = {}
+    for correction in corrections:
+        if not correction.undone:
+            bag = correction.action == "bag"
+            kept[("bag", correction.name) if bag else ("region", correction.id)] = correction
+    return tuple(kept.values())
+
+
+def undo(corrections: Sequence[Correction], wanted: str) -> tuple[Correction, ...]:
+    """The same with one taken back.
+
+    Raises:
+        LabelError: If there is none of this id that stands.
+    """
+    if not any(c.id == wanted and not c.undone for c in corrections):
+        raise LabelError("expected a correction that stands, got none of this number")
+    return tuple(
+        dataclasses.replace(c, undone=_now()) if c.id == wanted else c for c in corrections
+    )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,222 @@
+"""Corrections from the viewer as labels of a new cohort; the corrected one stays as it is.
+
+Regions become one mask a case whose statements, "is" and "is not" alike, stand above those of the
+other labels (`MaskLabel.extent` is ``correction``) and which says nothing elsewhere. Answers for
+the case replace its bag labels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.draw import line, polygon
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
+from inklings.errors import DataError, LabelError
+from inklings.files import read_yaml, write_yaml
+from inklings.labels.corrections import Correction, Shape, read_corrections, standing
+from inklings.labels.files import as_stored, write_mask
+from inklings.labels.kinds import BagLabel, Label, MaskLabel
+from inklings.readers.pyramid import Pyramid
+from inklings.weakening.weaken import TRUTH_FILE
+
+LARGEST = 8192
+"""Longest side of the mask of corrections of a slide; larger slides get a coarser one."""
+
+
+@dataclass(frozen=True)
+class Amended:
+    """What came of it.
+
+    Attributes:
+        cohort: The new one.
+        cases: Corrected cases.
+        actions: How many corrections of each kind.
+        unknown: Corrected cases that the cohort does not have.
+    """
+
+    cohort: Cohort
+    cases: int
+    actions: Counter[str]
+    unknown: tuple[str, ...]
+
+
+def amend(corrections: Path, cohort: Path, out: Path) -> Amended:
+    """Write the cohort in ``out`` that has the labels of ``cohort`` and the corrections.
+
+    A weakened cohort keeps the way back to its truth, so that scores stay comparable.
+
+    Raises:
+        DataError: If there are no corrections, or ``out`` is not empty.
+        LabelError: If a correction does not fit its case.
+    """
+    if not corrections.is_dir():
+        raise DataError(f"expected a folder of corrections made by 'inklings view', {corrections}")
+    if out.exists() and any(out.iterdir()):
+        raise DataError(f"{out} is not empty; give another --out")
+    there = Cohort.read(cohort)
+    made = {
+        path.stem: standing(read_corrections(corrections, path.stem))
+        for path in sorted(corrections.glob("[!.]*.json"))
+    }
+    made = {case: found for case, found in made.items() if found}
+    if not made:
+        raise DataError(f"{corrections} holds no correction that stands; correct something first")
+    cases = tuple(
+        _amended(case, made[case.id], there, out) if case.id in made else case for case in there
+    )
+    facts = {**there.facts, "corrected": f"{len(made)} cases, see corrections/"}
+    new = dataclasses.replace(there, cases=cases, facts=facts)
+    for case in made:
+        (out / "corrections").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(corrections / f"{case}.json", out / "corrections" / f"{case}.json")
+    _keep_truth(cohort, out)
+    new.write(out)
+    actions = Counter(c.action for found in made.values() for c in found)
+    known = {case.id for case in there}
+    return Amended(new, len(made), Counter(actions), tuple(sorted(made.keys() - known)))
+
+
+def _keep_truth(cohort: Path, out: Path) -> None:
+    if (cohort / TRUTH_FILE).is_file():
+        record = read_yaml(cohort / TRUTH_FILE, "the origin of a weakened cohort")
+        full = (cohort / record["cohort"]).resolve()
+        record["cohort"] = Path(os.path.relpath(full, out.resolve())).as_posix()
+        write_yaml(out / TRUTH_FILE, record)
+
+
+def _amended(case: Case, made: Sequence[Correction], cohort: Cohort, out: Path) -> Case:
+    answers = {c.name: bool(c.present) for c in made if c.action == "bag"}
+    kept: list[Label] = [
+        label
+        for label in case.labels
+        if not (isinstance(label, BagLabel) and label.name in answers)
+    ]
+    kept += [BagLabel(name, present) for name, present in answers.items()]
+    for image in dict.fromkeys(c.image for c in made if c.shape is not None):
+        regions = [c for c in made if c.image == image and c.shape is not None]
+        kept.append(_mask(case, image, regions, cohort.classes, out))
+    return dataclasses.replace(case, labels=tuple(kept))
+
+
+def _mask(
+    case: Case, image: str, regions: Sequence[Correction], classes: Sequence[str], out: Path
+) -> MaskLabel:
+    with open_case(case, image) as opened:
+        geometry = opened.geometry
+        factor = max(1.0, max(geometry.shape) / LARGEST) if isinstance(opened, Pyramid) else 1.0
+        grid = opened.shrunk(factor).geometry if factor > 1 else geometry
+    numbers = draw(regions, grid.shape, factor, classes)
+    masks = [k for k in case.labels if isinstance(k, MaskLabel) and k.image == image]
+    kind = "instances" if masks and all(k.kind == "instances" for k in masks) else "classes"
+    if kind == "instances":
+        numbers = _numbered(regions, grid.shape, factor, classes)
+    stored = as_stored(numbers, kind)
+    suffix = ".npy" if stored.ndim == 3 or stored.dtype == np.uint32 else ".png"
+    path = out / "labels" / "corrections" / f"{case.id}.{image}{suffix}"
+    write_mask(path, stored, grid)
+    names = tuple(classes[:1]) if kind == "instances" else tuple(classes)
+    return MaskLabel(path, image, kind, names, "correction")  # type: ignore[arg-type]
+
+
+def draw(
+    regions: Sequence[Correction], shape: tuple[int, ...], factor: float, classes: Sequence[str]
+) -> NDArray[np.int32]:
+    """Codes ``(*shape)``: class plus one, 0 where nothing is, -1 where nobody said anything."""
+    out = np.full(shape, -1, np.int32)
+    for correction in regions:
+        code = _code(correction, classes) if correction.positive else 0
+        assert correction.shape is not None
+        out[stencil(correction.shape, shape, factor)] = code
+    return out
+
+
+def _numbered(
+    regions: Sequence[Correction], shape: tuple[int, ...], factor: float, classes: Sequence[str]
+) -> NDArray[np.int32]:
+    """As `draw`, with a number for every region that is an object."""
+    out = np.full(shape, -1, np.int32)
+    for number, correction in enumerate(regions, 1):
+        assert correction.shape is not None
+        _code(correction, classes[:1])
+        out[stencil(correction.shape, shape, factor)] = number if correction.positive else 0
+    return out
+
+
+def _code(correction: Correction, classes: Sequence[str]) -> int:
+    if correction.name not in classes:
+        raise LabelError(
+            f"case {correction.case}: expected one of the classes {', '.join(classes)}, got "
+            f"{correction.name!r}"
+        )
+    return list(classes).index(correction.name) + 1
+
+
+def stencil(shape: Shape, grid: tuple[int, ...], factor: float = 1.0) -> NDArray[np.bool_]:
+    """Samples of ``grid`` that a shape covers, on a grid ``factor`` times coarser than its own.
+
+    Raises:
+        LabelError: If it is of another number of dimensions.
+    """
+    inside = np.zeros(grid, np.bool_)
+    points = (np.asarray(shape.points, float) + 0.5) / factor - 0.5
+    radii = np.asarray(shape.radii, float) / factor
+    if shape.kind == "ball":
+        if points.shape[1] != len(grid):
+            raise LabelError(f"expected a place of {len(grid)} axes, got {points.shape[1]}")
+        _ellipsoid(inside, points[0], radii)
+        return inside
+    plane = inside
+    if len(grid) == 3:
+        if shape.plane is None or not 0 <= shape.plane < grid[0]:
+            raise LabelError(f"expected a plane from 0 to {grid[0] - 1}, got {shape.plane}")
+        plane = inside[shape.plane]
+    if shape.kind == "polygon":
+        plane[polygon(points[:, 0], points[:, 1], plane.shape)] = True  # type: ignore[no-untyped-call]
+    else:
+        for point in _along(points):
+            _ellipsoid(plane, point, np.repeat(radii, 2))
+    return inside
+
+
+def _along(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points a sample apart along a line of straight pieces."""
+    whole = np.rint(points).astype(int)
+    pieces = [points[:1]]
+    for a, b in itertools.pairwise(whole):
+        pieces.append(np.stack(line(*a, *b), 1).astype(float))  # type: ignore[no-untyped-call]
+    return np.unique(np.concatenate([*pieces, points]), axis=0)
+
+
+def _ellipsoid(
+    inside: NDArray[np.bool_], centre: NDArray[np.float64], radii: NDArray[np.float64]
+) -> None:
+    """Mark the samples within; at least the one in the middle, if it is on the grid."""
+    radii = np.maximum(radii, 0.5)
+    low = [
+        int(np.clip(np.floor(c - r), 0, n))
+        for c, r, n in zip(centre, radii, inside.shape, strict=True)
+    ]
+    high = [
+        int(np.clip(np.ceil(c + r) + 1, 0, n))
+        for c, r, n in zip(centre, radii, inside.shape, strict=True)
+    ]
+    axes = [
+        ((np.arange(a, max(a, b)) - c) / r) ** 2
+        for a, b, c, r in zip(low, high, centre, radii, strict=True)
+    ]
+    total = np.zeros([len(axis) for axis in axes])
+    for axis in np.meshgrid(*axes, indexing="ij", sparse=True):
+        total = total + axis
+    inside[tuple(slice(a, max(a, b)) for a, b in zip(low, high, strict=True))] |= total <= 1

@@ -1,0 +1,247 @@
+"""Where everything comes together: the shelf, what is rendered from it, and what was corrected."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.exceptions import HTTPException
+
+from inklings.bags.store import is_bag
+from inklings.cases.case import Case
+from inklings.errors import DataError, InklingsError
+from inklings.labels.corrections import (
+    ACTIONS,
+    Correction,
+    read_corrections,
+    shape_of,
+    standing,
+    undo,
+    write_corrections,
+)
+from inklings.labels.kinds import BagLabel, Label, MaskLabel
+from inklings.readers.pyramid import Pyramid
+from inklings.viewer import bags
+from inklings.viewer.cache import Cache
+from inklings.viewer.contours import contours
+from inklings.viewer.finds import Find, finds
+from inklings.viewer.layers import Layers
+from inklings.viewer.pictures import TILE, Pictures
+from inklings.viewer.shelf import Shelf
+from inklings.viewer.volumes import Volumes
+
+THUMBNAIL = 192
+
+
+class Desk:
+    """Everything that the routes answer with.
+
+    Args:
+        shelf: What was opened.
+        budget: Bytes of the cache.
+        author: Written into corrections.
+        read_only: Whether corrections are refused.
+    """
+
+    def __init__(
+        self, shelf: Shelf, budget: int = 512_000_000, author: str = "", read_only: bool = False
+    ) -> None:
+        self.shelf, self.author, self.read_only = shelf, author, read_only
+        self.cache = Cache(budget)
+        self.pictures = Pictures(self.cache)
+        self.layers = Layers(shelf, self.pictures, self.cache)
+        self.volumes = Volumes(self.pictures, self.layers, self.cache)
+        self._saving = threading.Lock()
+
+    def case(self, name: str) -> Case:
+        """The case of an id; ids are looked up, never opened."""
+        found = self.shelf.cases.get(name)
+        if found is None:
+            raise HTTPException(404, "There is no such case here.")
+        return found
+
+    def describe(self) -> dict[str, Any]:
+        """What was opened."""
+        return {
+            "title": self.shelf.title,
+            "classes": list(self.shelf.classes),
+            "readOnly": self.read_only,
+            "author": self.author,
+            "tile": TILE,
+            "predictions": [
+                {
+                    "name": p.name,
+                    "metric": p.metric,
+                    "higher": p.higher,
+                    "classes": list(p.head.classes),
+                    "bags": p.bags,
+                }
+                for p in self.shelf.predictions
+            ],
+        }
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row for each case."""
+        corrected = self._corrected()
+        return [
+            {
+                "id": case.id,
+                "patient": case.patient,
+                "split": case.split,
+                "labels": list(dict.fromkeys(_kind(label) for label in case.labels)),
+                "predicted": [case.id in p.cases for p in self.shelf.predictions],
+                "scores": [p.scores.get(case.id) for p in self.shelf.predictions],
+                "corrections": corrected.get(case.id, 0),
+            }
+            for case in self.shelf
+        ]
+
+    def about(self, case: Case) -> dict[str, Any]:
+        """What the page must know to show a case."""
+        record: dict[str, Any] = {
+            "id": case.id,
+            "patient": case.patient,
+            "split": case.split,
+            "facts": dict(case.facts),
+            "images": list(case.images),
+            "answers": {k.name: k.present for k in case.labels if isinstance(k, BagLabel)},
+            "layers": [],
+        }
+        if is_bag(case):
+            return {**record, "kind": "bag"}
+        image = self.pictures.image(case)
+        geometry = image.geometry
+        spacing = None if geometry.spacing is None else [mm * 1000 for mm in geometry.spacing]
+        record |= {"shape": list(geometry.shape), "spacingUm": spacing}
+        record["layers"] = [dataclasses.asdict(k) for k in self.layers.of(case).values()]
+        if len(geometry.shape) == 3:
+            hu = image.channels == ("HU",)
+            return {**record, "kind": "volume", "units": "HU" if hu else "grey"}
+        grid = self.pictures.grid(case)
+        kind = "slide" if isinstance(image, Pyramid) else "picture"
+        return {**record, "kind": kind, "levels": [grid.first, grid.finest]}
+
+    def thumbnail(self, case: Case) -> bytes:
+        """A small JPEG of any case but bags of features."""
+        if is_bag(case):
+            return bags.picture(self.cache, case, 0)
+        if len(self.pictures.image(case).geometry.shape) == 3:
+            return self.volumes.thumbnail(case, THUMBNAIL)
+        return self.pictures.thumbnail(case, THUMBNAIL)
+
+    def contours(self, case: Case, layer: str) -> bytes:
+        """GeoJSON of a layer."""
+
+        def make() -> tuple[bytes, int]:
+            drawn = contours(self.layers, case, self.layers.layer(case, layer))
+            data = json.dumps(drawn, separators=(",", ":")).encode()
+            return data, len(data)
+
+        return self.cache.get(("contours", case.id, layer), make)
+
+    def volume(self, case: Case, image: str) -> bytes:
+        """One image of a case as NIfTI."""
+        if image not in case.images:
+            raise HTTPException(404, "This case has no such image.")
+        return self.volumes.image(case, image)
+
+    def finds(self, case: Case, prediction: int) -> list[Find]:
+        """What can be jumped to."""
+        if not 0 <= prediction < len(self.shelf.predictions):
+            raise HTTPException(404, "There is no such prediction here.")
+        predicted = self.shelf.predictions[prediction]
+
+        def make() -> tuple[list[Find], int]:
+            found = finds(self.layers, self.pictures, case, prediction, predicted)
+            return found, 500 * len(found)
+
+        return self.cache.get(("finds", case.id, prediction), make)
+
+    def bag(self, case: Case) -> dict[str, Any]:
+        """Instances of a bag, sorted by evidence."""
+        if not is_bag(case):
+            raise HTTPException(404, "This case is no bag.")
+        return bags.describe(self.shelf, case)
+
+    def instance(self, case: Case, index: int) -> bytes:
+        """Picture of an instance of a bag."""
+        return bags.picture(self.cache, case, index)
+
+    def corrections(self, case: Case) -> tuple[Correction, ...]:
+        """All corrections of a case, those undone too."""
+        return read_corrections(self.shelf.corrections, case.id)
+
+    def correct(self, case: Case, record: Mapping[str, Any]) -> Correction:
+        """Save a correction; author, time and what it replaces are filled in here."""
+        action, name = record.get("action"), record.get("name")
+        if action not in ACTIONS or name not in self._classes(case):
+            raise HTTPException(422, "Expected a known action on one of the classes.")
+        if action == "bag":
+            rest: dict[str, Any] = {"present": bool(record.get("present"))}
+        else:
+            image = record.get("image")
+            if image not in case.images or not isinstance(record.get("shape"), dict):
+                raise HTTPException(422, "Expected a region on an image of this case.")
+            rest = {"image": image, "shape": shape_of(record["shape"])}
+            rest["finding"] = str(record.get("finding") or "")[:200]
+        made = Correction.now(
+            case.id, action, name, self.author, replaces=_replaced(case, action, name), **rest
+        )
+        with self._saving:
+            self._save(case, (*self.corrections(case), made))
+        return made
+
+    def undo(self, case: Case, number: str) -> None:
+        """Take a correction back."""
+        with self._saving:
+            self._save(case, undo(self.corrections(case), number))
+
+    def _save(self, case: Case, made: tuple[Correction, ...]) -> None:
+        try:
+            write_corrections(self.shelf.corrections, case.id, made)
+        except OSError as error:
+            raise DataError(
+                f"cannot save to {self.shelf.corrections} ({error.strerror}); "
+                "start the viewer with --corrections and a folder that can be written"
+            ) from None
+
+    def _classes(self, case: Case) -> set[str]:
+        named = {label.name for label in case.labels if isinstance(label, BagLabel)}
+        predicted = {name for p in self.shelf.predictions for name in p.head.classes}
+        return {*self.shelf.classes, *named, *predicted}
+
+    def _corrected(self) -> dict[str, int]:
+        counts = {}
+        for path in _files(self.shelf.corrections):
+            if path.stem in self.shelf.cases:
+                try:
+                    made = read_corrections(self.shelf.corrections, path.stem)
+                except InklingsError:
+                    continue
+                counts[path.stem] = len(standing(made))
+        return counts
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[!.]*.json")) if folder.is_dir() else []
+
+
+def _kind(label: Label) -> str:
+    if isinstance(label, MaskLabel):
+        return f"{label.extent} mask"
+    if isinstance(label, BagLabel):
+        return "present" if label.present else "absent"
+    return type(label).__name__.removesuffix("Label").lower()
+
+
+def _replaced(case: Case, action: str, name: str) -> dict[str, Any]:
+    """What the case said before, in the words of its records."""
+    if action == "bag":
+        old = [k.present for k in case.labels if isinstance(k, BagLabel) and k.name == name]
+        return {"present": old[0] if old else None}
+    drawn = [label for label in case.labels if not isinstance(label, BagLabel)]
+    return {"labels": list(dict.fromkeys(_kind(label) for label in drawn))}

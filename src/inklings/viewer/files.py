@@ -1,0 +1,75 @@
+"""Loose files as cases, and the little that must be read of a prediction to list it."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from inklings.cases.case import Case
+from inklings.errors import DataError
+
+_IMAGES = (
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".npy", ".svs", ".ndpi", ".mrxs",
+    ".scn", ".bif", ".svslide", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr",
+)  # fmt: skip
+_MOST = 20_000
+
+
+def loose_cases(paths: Sequence[Path]) -> dict[str, Case]:
+    """A case for each image among ``paths``; folders are searched, links out of them are not.
+
+    Raises:
+        DataError: If there is no image.
+    """
+    cases: dict[str, Case] = {}
+    for path in _found(paths):
+        stem = re.sub(r"[^A-Za-z0-9_.+-]", "_", _stem(path)).lstrip(".-+") or "image"
+        name, number = stem, 2
+        while name in cases:
+            name, number = f"{stem}_{number}", number + 1
+        cases[name] = Case(name, name, {"image": path})
+    if not cases:
+        raise DataError(
+            f"expected a cohort, a run, predictions or images at {paths[0]}, got none of them"
+        )
+    return cases
+
+
+def image_named(folder: Path, case: str) -> Path:
+    """The image that a prediction was made of, without reading its samples.
+
+    Raises:
+        DataError: If the prediction is damaged.
+    """
+    path = folder / "cases" / f"{case}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Path(str(file["image"]))
+    except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
+        raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
+
+
+def _found(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        root = path.resolve()
+        inside = sorted(file for file in path.rglob("*") if file.name.lower().endswith(_IMAGES))
+        if len(inside) > _MOST:
+            raise DataError(
+                f"{path} holds {len(inside)} images, more than the {_MOST} that can be listed; "
+                "give a folder within it"
+            )
+        kept = [file for file in inside if file.resolve().is_relative_to(root)]
+        if not kept:  # perhaps one DICOM series
+            yield path
+        yield from kept
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"(\.nii)?\.[^.]+$", "", path.name) if path.is_file() else path.name

@@ -1,0 +1,235 @@
+"""What was opened: cases by their ids, and what is known and predicted of each.
+
+Everything the page may ask for is listed here when the viewer starts. A request names a case and
+a layer, which are looked up; no request names a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inklings.bags.prediction import is_of_bags
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError, InklingsError
+from inklings.evaluation.table import Row, Table
+from inklings.evaluation.truth import truth
+from inklings.heatmaps.record import SlidePrediction
+from inklings.predictions import Head, predicted_cases, predicted_slides
+from inklings.progress import note
+from inklings.reports.material import cohort_of, latest
+from inklings.viewer.files import image_named, loose_cases
+
+CORRECTIONS = "corrections"
+_METRICS = ("dice", "iou", "auroc", "accuracy", "f1_0.50")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """One folder of predictions.
+
+    Attributes:
+        name: For people.
+        folder: Where it is.
+        head: Classes and thresholds.
+        cases: What is predicted there.
+        slides: Those of them that are slides, with maps of their own.
+        metric: What ``scores`` are; empty where nothing was evaluated.
+        higher: Whether a high score is good.
+        scores: By case.
+        bags: Whether it is about bags.
+    """
+
+    name: str
+    folder: Path
+    head: Head
+    cases: frozenset[str]
+    slides: frozenset[str]
+    metric: str = ""
+    higher: bool = True
+    scores: Mapping[str, float] = field(default_factory=dict)
+    bags: bool = False
+
+    @classmethod
+    def read(cls, folder: Path) -> Predicted:
+        """Read what is in ``folder`` without opening a case.
+
+        Raises:
+            DataError: If it holds no predictions.
+        """
+        head = Head.read(folder)
+        inside = folder.resolve()
+        cases = [case for case in predicted_cases(folder) if _within(inside, folder, case)]
+        row, scores = _scores(folder)
+        return cls(
+            folder.resolve().name,
+            folder,
+            head,
+            frozenset(cases),
+            frozenset(predicted_slides(folder)) & frozenset(cases),
+            row.title if row else "",
+            row.higher if row else True,
+            scores,
+            is_of_bags(head),
+        )
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """All that can be looked at.
+
+    Attributes:
+        title: Name of what was opened.
+        folder: What was opened, or where the files lie.
+        cases: By id, in order.
+        classes: That can be annotated.
+        standard: Cases with the labels they had before they were weakened; empty elsewhere.
+        predictions: Folders of predictions, at most two.
+        corrections: Where corrections are kept.
+        cohort: Folder of the cohort; None for loose files.
+    """
+
+    title: str
+    folder: Path
+    cases: Mapping[str, Case]
+    classes: tuple[str, ...]
+    standard: Mapping[str, Case]
+    predictions: tuple[Predicted, ...]
+    corrections: Path
+    cohort: Path | None = None
+
+    def __iter__(self) -> Iterator[Case]:
+        return iter(self.cases.values())
+
+
+def open_shelf(
+    paths: Sequence[Path], predictions: Sequence[Path] = (), cohort: Path | None = None
+) -> Shelf:
+    """Find out what ``paths`` are and list what is in them.
+
+    Args:
+        paths: A cohort, a run, one or two folders of predictions, or files and folders of images.
+        predictions: Folders of predictions to show on the cases.
+        cohort: Where the cases of predictions come from, if they do not say or it was moved.
+
+    Raises:
+        DataError: If there is nothing to look at.
+    """
+    for path in paths:
+        if not path.exists():
+            raise DataError(
+                f"expected a cohort, a run, predictions or images at {path}, got nothing there"
+            )
+    first = paths[0]
+    folders = list(predictions)
+    if (first / "cohort.yaml").is_file():
+        cohort = cohort or first
+    elif (first / "experiment.yaml").is_file():
+        runs = [path for path in paths if (path / "experiment.yaml").is_file()]
+        cohort = cohort or cohort_of(first)
+        folders = [folder for run in runs if (folder := latest(run))] + folders
+    elif (first / "predictions.yaml").is_file():
+        folders = [*paths, *folders]
+    else:
+        return _of_files(paths)
+    found = tuple(Predicted.read(folder) for folder in folders[:2])
+    return _with_cohort(first, cohort, found)
+
+
+def _with_cohort(opened: Path, cohort: Path | None, found: tuple[Predicted, ...]) -> Shelf:
+    cohort = cohort or next((c for p in found if (c := _origin(p)) is not None), None)
+    home = opened / CORRECTIONS
+    if cohort is None:
+        return _without_cohort(opened, found)
+    there = Cohort.read(cohort)
+    standard: dict[str, Case] = {}
+    try:
+        full = truth(cohort)
+        if full.cases != there.cases:
+            standard = {case.id: case for case in full}
+    except InklingsError as error:
+        note(f"without the reference standard: {error}")
+    cases = {case.id: case for case in there}
+    if found and opened != cohort and (opened / "predictions.yaml").is_file():
+        shown = frozenset[str]().union(*(p.cases for p in found))
+        cases = {name: case for name, case in cases.items() if name in shown} or cases
+    return Shelf(there.name, opened, cases, there.classes, standard, found, home, cohort)
+
+
+def _without_cohort(opened: Path, found: tuple[Predicted, ...]) -> Shelf:
+    from_head = dict.fromkeys(name for p in found for name in p.head.classes)
+    cases: dict[str, Case] = {}
+    for predicted in found:
+        for name, image in predicted_images(predicted):
+            cases.setdefault(name, Case(name, name, {"image": image}))
+    if not cases:
+        raise DataError(f"{opened} holds no predicted case yet; run 'inklings predict' first")
+    title = opened.resolve().name
+    return Shelf(title, opened, cases, tuple(from_head), {}, found, opened / CORRECTIONS)
+
+
+def predicted_images(predicted: Predicted) -> Iterator[tuple[str, Path]]:
+    """Each predicted case and the image that was read."""
+    for name in sorted(predicted.cases):
+        try:
+            yield name, _image_of(predicted, name)
+        except InklingsError as error:
+            note(f"{name} is left out: {error}")
+
+
+def _of_files(paths: Sequence[Path]) -> Shelf:
+    cases = loose_cases(paths)
+    folder = paths[0] if paths[0].is_dir() else paths[0].parent
+    title = paths[0].resolve().name
+    return Shelf(title, folder, cases, ("object",), {}, (), folder / CORRECTIONS)
+
+
+def _image_of(predicted: Predicted, name: str) -> Path:
+    if name in predicted.slides:
+        return SlidePrediction.read(predicted.folder, name).image
+    return image_named(predicted.folder, name)
+
+
+def _within(folder: Path, asked: Path, case: str) -> bool:
+    """Whether the file of a case, links followed, lies in the folder of predictions."""
+    paths = (asked / "cases" / f"{case}.npz", asked / "cases" / case)
+    there = [path.resolve() for path in paths if path.exists()]
+    return bool(there) and all(path.is_relative_to(folder) for path in there)
+
+
+def _origin(predicted: Predicted) -> Path | None:
+    """The cohort that the run of a folder of predictions learnt from, if it is still there."""
+    run = Path(predicted.head.provenance.run)
+    near = (run, predicted.folder / run, predicted.folder.parent, predicted.folder.parent / run)
+    for folder in near:
+        if (folder / "experiment.yaml").is_file():
+            cohort = cohort_of(folder)
+            if (cohort / "cohort.yaml").is_file():
+                ids = {case.id for case in Cohort.read(cohort)}
+                return cohort if ids & predicted.cases else None
+    return None
+
+
+def _scores(folder: Path) -> tuple[Row | None, dict[str, float]]:
+    """The metric to sort by, and its value for each case; nothing where nothing was evaluated."""
+    if not (folder / "evaluation.json").is_file():
+        return None, {}
+    try:
+        table = Table.read(folder)
+    except DataError as error:
+        note(str(error))
+        return None, {}
+    columns = set().union(*(case.keys() for case in table.cases)) if table.cases else set()
+    names = [*_METRICS, *table.names]
+    for name in names:
+        several = [column for column in columns if column.split(":")[0] == name]
+        if name in table and several:
+            scores = {}
+            for case in table.cases:
+                values = [case[c] for c in several if isinstance(case.get(c), int | float)]
+                if values:
+                    scores[str(case["case"])] = float(sum(values) / len(values))
+            return table[name], scores
+    return None, {}

@@ -1,0 +1,63 @@
+/** Elements without a framework. Text is always text: nothing here parses markup. */
+
+type Child = Node | string | null | undefined | false;
+type Options = Record<string, unknown>;
+
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  options: Options = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value as EventListener);
+    else if (name === "class") element.className = String(value);
+    else if (name in element && typeof value !== "string") Reflect.set(element, name, value);
+    else element.setAttribute(name, String(value));
+  }
+  for (const child of children) if (child) element.append(child);
+  return element;
+}
+
+/** Say something to everybody: shown for a while, and read out. */
+export function say(words: string, bad = false): void {
+  const place = document.getElementById("said");
+  if (!place) return;
+  place.textContent = words;
+  place.className = bad ? "shown bad" : "shown";
+  window.clearTimeout(Number(place.dataset["timer"]));
+  place.dataset["timer"] = String(window.setTimeout(() => (place.className = ""), bad ? 9000 : 3500));
+}
+
+export function complain(error: unknown): void {
+  say(error instanceof Error ? error.message : String(error), true);
+}
+
+export const percent = (value: number): string => `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
+
+export const css = ([r, g, b]: readonly number[]): string => `rgb(${r}, ${g}, ${b})`;
+
+/** A colour of a class as a small square. Set through the object model, which the policy allows. */
+export function swatch(colour: readonly number[], dashed = false): HTMLElement {
+  const square = h("span", { class: dashed ? "swatch dashed" : "swatch", "aria-hidden": "true" });
+  square.style.setProperty("--colour", css(colour));
+  return square;
+}
+
+export function slider(
+  label: string,
+  value: number,
+  changed: (value: number) => void,
+  [low, high, step]: [number, number, number] = [0, 1, 0.01],
+  shown: (value: number) => string = percent,
+): HTMLElement {
+  const out = h("output", {}, shown(value));
+  const input = h("input", { type: "range", min: String(low), max: String(high), step: String(step) });
+  input.value = String(value);
+  input.addEventListener("input", () => {
+    out.textContent = shown(Number(input.value));
+    changed(Number(input.value));
+  });
+  return h("label", { class: "slider" }, h("span", {}, label), input, out);
+}

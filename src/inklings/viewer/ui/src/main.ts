@@ -1,0 +1,149 @@
+/** Start: the table of cases, or the page of one; keys that work everywhere. */
+
+import { api } from "./api";
+import { complain, h } from "./dom";
+import { CasePage } from "./page";
+import { arranged, table } from "./table";
+import type { Row, Shelf } from "./types";
+
+let shelf: Shelf;
+let rows: Row[] = [];
+let page: CasePage | null = null;
+let asked = 0;
+
+const KEYS: [string, string][] = [
+  ["j / k", "next and previous case"],
+  ["/", "search the cases"],
+  ["c", "all cases"],
+  ["f / F", "next and previous finding"],
+  ["a / r", "accept or reject the finding"],
+  ["h", "hide or show what lies over the image"],
+  ["+ − 0", "zoom in, out, whole image; arrows move"],
+  ["o / b / v", "outline, brush, move"],
+  ["i / x", "“is” and “is not”"],
+  ["m", "volumes: mark a ball at the cross"],
+  ["u", "undo the last correction"],
+  ["?", "these keys"],
+];
+
+async function start(): Promise<void> {
+  shelf = await api.shelf();
+  document.title = `${shelf.title} · inklings`;
+  window.addEventListener("hashchange", () => show().catch(failed));
+  window.addEventListener("keydown", keys);
+  await show();
+}
+
+const current = (): string => decodeURIComponent(location.hash.slice(1));
+
+async function show(): Promise<void> {
+  const mine = ++asked;
+  const id = current();
+  page?.destroy();
+  page = null;
+  const main = document.getElementById("main")!;
+  if (!id) {
+    rows = await api.cases();
+    if (mine !== asked) return;
+    top();
+    main.className = "";
+    main.replaceChildren(table(rows, shelf));
+    return;
+  }
+  if (!rows.length) rows = await api.cases();
+  top(id);
+  main.className = "wide";
+  main.replaceChildren(h("p", { class: "quiet pad" }, "Opening …"));
+  const about = await api.case(id);
+  if (mine !== asked) return;
+  page = new CasePage(about, shelf);
+  main.replaceChildren(page.element);
+  await page.open();
+  main.dataset["ready"] = id;
+}
+
+function failed(error: unknown): void {
+  complain(error);
+  const words = error instanceof Error ? error.message : String(error);
+  document.getElementById("main")?.replaceChildren(h("p", { class: "pad box", role: "alert" }, words));
+}
+
+function top(id?: string): void {
+  const head = document.getElementById("top")!;
+  const home = h("a", { href: "#", class: "home" }, h("span", { class: "mark", "aria-hidden": "true" }), shelf.title);
+  const help = h("button", { type: "button", "aria-label": "Keys", onclick: () => keysDialog() }, "?");
+  if (!id) {
+    head.replaceChildren(h("h1", {}, home), h("span", { class: "grow" }), help);
+    return;
+  }
+  const [before, after] = neighbours(id);
+  const step = (to: string | undefined, title: string, label: string): HTMLElement =>
+    h(
+      "button",
+      { type: "button", "aria-label": label, disabled: !to, onclick: () => to && go(to) },
+      title,
+    );
+  head.replaceChildren(
+    home,
+    h("h1", { class: "case-name" }, id),
+    h("span", { class: "grow" }),
+    step(before, "‹", "Previous case"),
+    step(after, "›", "Next case"),
+    help,
+  );
+}
+
+function neighbours(id: string): [string | undefined, string | undefined] {
+  let ids = arranged(rows, shelf).map((row) => row.id);
+  if (!ids.includes(id)) ids = rows.map((row) => row.id);
+  const place = ids.indexOf(id);
+  return [ids[place - 1], ids[place + 1]];
+}
+
+function go(id: string): void {
+  location.hash = encodeURIComponent(id);
+}
+
+function keys(event: KeyboardEvent): void {
+  const target = event.target as HTMLElement;
+  const typing = target.closest("input:not([type=checkbox]):not([type=radio]):not([type=range]), select, textarea");
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (typing) {
+    if (event.key === "Escape") target.blur();
+    return;
+  }
+  const id = current();
+  const [before, after] = id ? neighbours(id) : [undefined, arranged(rows, shelf)[0]?.id];
+  const acts: Record<string, () => void> = {
+    j: () => after && go(after),
+    n: () => after && go(after),
+    k: () => before && go(before),
+    p: () => before && go(before),
+    c: () => (location.hash = ""),
+    "?": () => keysDialog(),
+    "/": () => {
+      if (id) location.hash = "";
+      window.setTimeout(() => document.getElementById("search")?.focus(), id ? 300 : 0);
+    },
+  };
+  const act = acts[event.key];
+  if (act) act();
+  if (act || page?.key(event.key)) event.preventDefault();
+}
+
+function keysDialog(): void {
+  const list = h("dl", { class: "keys" });
+  for (const [key, what] of KEYS) list.append(h("dt", {}, h("kbd", {}, key)), h("dd", {}, what));
+  const dialog = h("dialog", { "aria-labelledby": "keys-title" });
+  dialog.append(
+    h("h2", { id: "keys-title" }, "Keys"),
+    list,
+    h("p", { class: "quiet" }, `inklings ${shelf.version}. For research; not a medical device.`),
+    h("button", { type: "button", onclick: () => dialog.close() }, "Close"),
+  );
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+start().catch(failed);

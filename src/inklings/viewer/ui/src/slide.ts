@@ -1,0 +1,341 @@
+/** One pane with a slide or picture: deep zoom, layers, contours, scale bar, drawing. */
+
+import OpenSeadragon from "openseadragon";
+import { api } from "./api";
+import { css, h } from "./dom";
+import { paint, type Contour } from "./outline";
+import { tint } from "./tint";
+import type { Case, Correction, Finding, Layer, Shape } from "./types";
+
+// OpenSeadragon would add a style element with text, which the policy refuses. It does not where it
+// finds one of this name, also of another namespace, which styles nothing; style.css holds the rule.
+const theirs = document.createElementNS("inklings", "style");
+theirs.setAttribute("data-openseadragon-mobile-css", "true");
+document.head.append(theirs);
+
+export type Tool = "move" | "polygon" | "brush";
+
+interface Shown {
+  layer: Layer;
+  item: OpenSeadragon.TiledImage;
+  threshold: number;
+}
+
+export const CONTOUR_COLOURS: Record<string, string> = {
+  truth: "#56b4e9",
+  labels: "#f0e442",
+  prediction0: "#ff8f1f",
+  prediction1: "#e58ac0",
+};
+
+export class SlidePane {
+  readonly element: HTMLElement;
+  readonly viewer: OpenSeadragon.Viewer;
+  corrections: readonly Correction[] = [];
+  chosen: Finding | null = null;
+  tool: Tool = "move";
+  positive = true;
+  brush = 12;
+  drawn: (shape: Shape) => void = () => undefined;
+  private readonly canvas: HTMLCanvasElement;
+  private readonly bar: HTMLElement;
+  private readonly shown = new Map<string, Shown>();
+  private readonly contours = new Map<string, Contour>();
+  private draft: Shape | null = null;
+  private opacity = 0.55;
+  private hidden = false;
+  private ready: Promise<void>;
+
+  constructor(
+    private readonly about: Case,
+    tileSize: number,
+    title: string,
+  ) {
+    this.canvas = h("canvas", { class: "outlines", "aria-hidden": "true" });
+    this.bar = h("div", { class: "scale" });
+    const stage = h("div", { class: "osd" });
+    this.element = h(
+      "section",
+      { class: "pane", "aria-label": title },
+      stage,
+      this.canvas,
+      this.bar,
+      title ? h("p", { class: "pane-title" }, title) : null,
+    );
+    this.viewer = OpenSeadragon({
+      element: stage,
+      drawer: "canvas",
+      showNavigationControl: false,
+      showNavigator: false,
+      tileSources: this.source(tileSize) as OpenSeadragon.TileSourceOptions,
+      animationTime: 0.4,
+      blendTime: 0.1,
+      maxZoomPixelRatio: 16,
+      minZoomImageRatio: 0.7,
+      visibilityRatio: 0.4,
+      imageLoaderLimit: 8,
+      maxImageCacheCount: 600,
+      gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
+      imageSmoothingEnabled: true,
+      crossOriginPolicy: false,
+    });
+    this.ready = new Promise((done, failed) => {
+      if (this.viewer.isOpen()) done();
+      this.viewer.addOnceHandler("open", () => done());
+      this.viewer.addOnceHandler("open-failed", () =>
+        failed(new Error("This image cannot be shown.")),
+      );
+    });
+    this.ready.catch(() => undefined);
+    this.listen();
+    this.draw();
+  }
+
+  private source(tileSize: number): object {
+    const [height, width] = this.about.shape as [number, number];
+    return this.pyramid(width, height, tileSize, this.about.levels[0], (l, x, y) =>
+      api.tile(this.about.id, l, x, y),
+    );
+  }
+
+  private pyramid(
+    width: number,
+    height: number,
+    tileSize: number,
+    minLevel: number,
+    url: (level: number, x: number, y: number) => string,
+  ): object {
+    const maxLevel = Math.ceil(Math.log2(Math.max(width, height, 1)));
+    return { width, height, tileSize, tileOverlap: 0, minLevel, maxLevel, getTileUrl: url };
+  }
+
+  private listen(): void {
+    const viewer = this.viewer;
+    for (const event of ["update-viewport", "resize"] as const) {
+      viewer.addHandler(event, () => this.repaint());
+    }
+    viewer.addHandler("canvas-key", (event) => {
+      const key = (event.originalEvent as KeyboardEvent).key;
+      if (/^[a-z]$/i.test(key)) event.preventDefaultAction = true; // letters are our own
+    });
+    viewer.addHandler("tile-invalidated", async (event) => {
+      const found = [...this.shown.values()].find((s) => s.item === event.tiledImage);
+      if (!found) return;
+      const context = (await event.getData("context2d")) as CanvasRenderingContext2D | undefined;
+      if (!context) return;
+      const { width, height } = context.canvas;
+      const picture = context.getImageData(0, 0, width, height);
+      tint(picture.data, found.layer, { threshold: found.threshold });
+      context.putImageData(picture, 0, 0);
+      await event.setData(context, "context2d");
+    });
+    const canvas = viewer.canvas as HTMLElement;
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute(
+      "aria-label",
+      `Image of case ${this.about.id}; arrows move, plus and minus zoom`,
+    );
+  }
+
+  /** Lay a layer over the image, or take it away. */
+  async fill(layer: Layer, on: boolean, tileSize: number): Promise<void> {
+    await this.ready;
+    const there = this.shown.get(layer.id);
+    if (!on) {
+      if (there) this.viewer.world.removeItem(there.item);
+      this.shown.delete(layer.id);
+      return;
+    }
+    if (there) return;
+    const max = Math.ceil(Math.log2(Math.max(layer.width, layer.height, 1)));
+    const least = Math.max(0, max - Math.ceil(Math.log2(Math.max(layer.width, layer.height) / tileSize)));
+    const source = this.pyramid(layer.width, layer.height, tileSize, Math.min(least, max), (l, x, y) =>
+      api.layerTile(this.about.id, layer.id, l, x, y),
+    );
+    await new Promise<void>((done, failed) => {
+      this.viewer.addTiledImage({
+        tileSource: source as OpenSeadragon.TileSource,
+        width: layer.span,
+        opacity: this.hidden ? 0 : this.opacity,
+        success: (event: unknown) => {
+          const { item } = event as { item: OpenSeadragon.TiledImage };
+          this.shown.set(layer.id, { layer, item, threshold: layer.thresholds[0] ?? 0 });
+          void item.requestInvalidate(true);
+          done();
+        },
+        error: () => failed(new Error(`The layer ${layer.title} cannot be shown.`)),
+      });
+    });
+  }
+
+  async contour(layer: Layer, on: boolean): Promise<void> {
+    if (!on) this.contours.delete(layer.id);
+    else {
+      const outlines = await api.contours(this.about.id, layer.id);
+      const colour = CONTOUR_COLOURS[layer.source] ?? css(layer.colours[0] ?? [255, 255, 255]);
+      this.contours.set(layer.id, { outlines, colour, dashed: layer.source === "labels" });
+    }
+    this.repaint();
+  }
+
+  setOpacity(value: number): void {
+    this.opacity = value;
+    for (const { item } of this.shown.values()) item.setOpacity(this.hidden ? 0 : value);
+  }
+
+  setThreshold(id: string, value: number): void {
+    const found = this.shown.get(id);
+    if (!found) return;
+    found.threshold = value;
+    void found.item.requestInvalidate(true);
+  }
+
+  hide(hidden: boolean): void {
+    this.hidden = hidden;
+    this.setOpacity(this.opacity);
+    this.repaint();
+  }
+
+  fit(): void {
+    this.viewer.viewport.goHome();
+  }
+
+  zoom(times: number): void {
+    this.viewer.viewport.zoomBy(times);
+    this.viewer.viewport.applyConstraints();
+  }
+
+  /** Move so that a finding fills a good part of the view. */
+  goTo(found: Finding): void {
+    this.chosen = found;
+    const [y, x] = found.centre.slice(-2) as [number, number];
+    const side = Math.max(...found.radii.slice(-2), 8) * 8;
+    const image = this.viewer.world.getItemAt(0);
+    if (!image) return;
+    const box = image.imageToViewportRectangle(x + 0.5 - side / 2, y + 0.5 - side / 2, side, side);
+    this.viewer.viewport.fitBounds(box);
+    this.repaint();
+  }
+
+  repaint(): void {
+    const image = this.viewer.world.getItemAt(0);
+    if (!image) return;
+    const project = this.project(image);
+    paint(
+      this.canvas,
+      project,
+      this.hidden ? [] : this.contours.values(),
+      this.hidden ? [] : this.corrections,
+      this.draft ? { shape: this.draft, positive: this.positive } : null,
+      this.chosen,
+    );
+    this.measure(project);
+  }
+
+  private project(image: OpenSeadragon.TiledImage): (x: number, y: number) => [number, number] {
+    const at = (x: number, y: number): OpenSeadragon.Point =>
+      this.viewer.viewport.viewportToViewerElementCoordinates(
+        image.imageToViewportCoordinates(x, y, true),
+      );
+    const [origin, right] = [at(0, 0), at(1000, 0)];
+    const step = (right.x - origin.x) / 1000;
+    return (x, y) => [origin.x + x * step, origin.y + y * step];
+  }
+
+  /** Scale bar and magnification, from how many micrometres a pixel of the screen is. */
+  private measure(project: (x: number, y: number) => [number, number]): void {
+    const step = project(1, 0)[0] - project(0, 0)[0];
+    if (!(step > 0)) return;
+    const um = this.about.spacingUm?.[1];
+    const per = (um ?? 1) / step;
+    let length = 10 ** Math.floor(Math.log10(140 * per));
+    for (const times of [5, 2]) if ((length * times) / per <= 140) { length *= times; break; }
+    const mm = um !== undefined && length >= 1000;
+    const words = um === undefined ? `${length} px` : mm ? `${length / 1000} mm` : `${length} µm`;
+    const power = um === undefined ? `${(step * 100).toPrecision(3)} %` : `${(10 / per).toPrecision(2)}×`;
+    const line = h("span", { class: "scale-line" });
+    line.style.width = `${length / per}px`;
+    this.bar.replaceChildren(line, `${words} · ${power}`);
+  }
+
+  /** Drawing of polygons and strokes, in image samples by their centres. */
+  private draw(): void {
+    let pointer: number | null = null;
+    const point = (event: PointerEvent): [number, number] | null => {
+      const image = this.viewer.world.getItemAt(0);
+      if (!image) return null;
+      const box = this.canvas.getBoundingClientRect();
+      const at = new OpenSeadragon.Point(event.clientX - box.left, event.clientY - box.top);
+      const place = image.viewerElementToImageCoordinates(at);
+      return [place.y - 0.5, place.x - 0.5];
+    };
+    this.canvas.addEventListener("pointerdown", (event) => {
+      const start = point(event);
+      if (this.tool === "move" || !start || event.button !== 0) return;
+      pointer = event.pointerId;
+      this.canvas.setPointerCapture(pointer);
+      this.draft =
+        this.tool === "brush"
+          ? { kind: "stroke", points: [start], radii: [this.brush / this.step()] }
+          : { kind: "polygon", points: [start], radii: [] };
+      this.repaint();
+    });
+    this.canvas.addEventListener("pointermove", (event) => {
+      const next = point(event);
+      if (event.pointerId !== pointer || !this.draft || !next) return;
+      const last = this.draft.points[this.draft.points.length - 1]!;
+      if (Math.hypot(next[0] - last[0]!, next[1] - last[1]!) * this.step() < 2) return;
+      this.draft.points.push(next);
+      this.repaint();
+    });
+    const end = (event: PointerEvent): void => {
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      const made = this.draft;
+      this.draft = null;
+      this.repaint();
+      if (made && (made.kind === "stroke" || made.points.length > 2)) this.drawn(made);
+    };
+    this.canvas.addEventListener("pointerup", end);
+    this.canvas.addEventListener("pointercancel", end);
+  }
+
+  private step(): number {
+    const image = this.viewer.world.getItemAt(0);
+    if (!image) return 1;
+    const project = this.project(image);
+    return project(1, 0)[0] - project(0, 0)[0] || 1;
+  }
+
+  setTool(tool: Tool): void {
+    this.tool = tool;
+    this.canvas.classList.toggle("drawing", tool !== "move");
+    this.viewer.setMouseNavEnabled(tool === "move");
+  }
+
+  destroy(): void {
+    this.viewer.destroy();
+  }
+}
+
+/** Move one pane and the other follows. */
+export function link(panes: SlidePane[]): void {
+  let leading = false;
+  for (const pane of panes) {
+    pane.viewer.addHandler("update-viewport", () => {
+      if (leading) return;
+      leading = true;
+      for (const other of panes) {
+        if (other === pane) continue;
+        const [from, to] = [pane.viewer.viewport, other.viewer.viewport];
+        const [here, there] = [from.getCenter(true), to.getCenter(true)];
+        const moved = Math.hypot(here.x - there.x, here.y - there.y) * from.getZoom(true) > 1e-4;
+        if (moved || Math.abs(from.getZoom(true) / to.getZoom(true) - 1) > 1e-4) {
+          to.zoomTo(from.getZoom(true), undefined, true);
+          to.panTo(here, true);
+        }
+      }
+      leading = false;
+    });
+  }
+}

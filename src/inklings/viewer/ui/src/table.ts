@@ -1,0 +1,201 @@
+/** The cases as a table: search, filter, sort; worst first. */
+
+import { api } from "./api";
+import { h } from "./dom";
+import type { Row, Shelf } from "./types";
+
+export interface Order {
+  text: string;
+  split: string;
+  only: string;
+  by: string;
+  down: boolean;
+}
+
+export const order: Order = { text: "", split: "", only: "", by: "score", down: false };
+const FIRST = 200;
+
+/** Rows as the filters and the order have them. */
+export function arranged(rows: readonly Row[], shelf: Shelf): Row[] {
+  const words = order.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const kept = rows.filter((row) => {
+    const text = [row.id, row.patient, row.split ?? "", ...row.labels].join(" ").toLowerCase();
+    return (
+      words.every((word) => text.includes(word)) &&
+      (!order.split || row.split === order.split) &&
+      (!order.only ||
+        (order.only === "predicted" && row.predicted.some(Boolean)) ||
+        (order.only === "corrected" && row.corrections > 0))
+    );
+  });
+  const sign = order.down ? -1 : 1;
+  const worse = shelf.predictions[0]?.higher === false ? -1 : 1;
+  const key: Record<string, (row: Row) => number | string> = {
+    score: (row) => (row.scores[0] ?? null) === null ? Infinity : worse * row.scores[0]!,
+    second: (row) => (row.scores[1] ?? null) === null ? Infinity : worse * row.scores[1]!,
+    id: (row) => row.id,
+    patient: (row) => row.patient,
+    split: (row) => row.split ?? "",
+    corrections: (row) => -row.corrections,
+  };
+  const of = key[order.by] ?? key["id"]!;
+  return kept
+    .map((row, place) => ({ row, place, value: of(row) }))
+    .sort((a, b) => {
+      if (a.value === Infinity || b.value === Infinity) {
+        return a.value === b.value ? a.place - b.place : a.value === Infinity ? 1 : -1;
+      }
+      const less =
+        typeof a.value === "string"
+          ? a.value.localeCompare(String(b.value), undefined, { numeric: true })
+          : a.value - Number(b.value);
+      return sign * less || a.place - b.place;
+    })
+    .map(({ row }) => row);
+}
+
+export function table(rows: readonly Row[], shelf: Shelf, most = FIRST): HTMLElement {
+  const found = arranged(rows, shelf);
+  const body = h("tbody");
+  for (const row of found.slice(0, most)) body.append(line(row, shelf));
+  const place = h("div", { class: "pad" });
+  const redraw = (limit = FIRST): void => place.replaceWith(table(rows, shelf, limit));
+  place.append(
+    filters(rows, shelf, redraw),
+    h(
+      "p",
+      { class: "quiet", role: "status" },
+      `${found.length} of ${rows.length} ${rows.length === 1 ? "case" : "cases"}`,
+    ),
+    h(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Cases" },
+      h("table", { class: "cases" }, head(shelf, redraw), body),
+    ),
+  );
+  if (found.length > most) {
+    place.append(
+      h("button", { type: "button", onclick: () => redraw(most + 1000) }, "Show more cases"),
+    );
+  }
+  return place;
+}
+
+function filters(rows: readonly Row[], shelf: Shelf, redraw: () => void): HTMLElement {
+  const search = h("input", {
+    type: "search",
+    id: "search",
+    placeholder: "Search cases, patients, labels  ( / )",
+    "aria-label": "Search cases",
+  });
+  search.value = order.text;
+  search.addEventListener("input", () => {
+    order.text = search.value;
+    const at = search.selectionStart ?? order.text.length;
+    redraw();
+    const again = document.getElementById("search") as HTMLInputElement | null;
+    again?.focus();
+    again?.setSelectionRange(at, at);
+  });
+  const splits = [...new Set(rows.map((row) => row.split).filter(Boolean))] as string[];
+  const parts = h("div", { class: "filters" }, search);
+  if (splits.length > 1) {
+    parts.append(choice("Part", ["", ...splits], ["all parts", ...splits], "split", redraw));
+  }
+  const only = ["", ...(shelf.predictions.length ? ["predicted"] : []), "corrected"];
+  const titles = ["all cases", ...(shelf.predictions.length ? ["predicted only"] : []), "corrected only"];
+  parts.append(choice("Which", only, titles, "only", redraw));
+  return parts;
+}
+
+function choice(
+  label: string,
+  values: string[],
+  titles: string[],
+  field: "split" | "only",
+  redraw: () => void,
+): HTMLElement {
+  const select = h("select", { "aria-label": label });
+  values.forEach((value, k) => select.append(h("option", { value }, titles[k] ?? value)));
+  select.value = order[field];
+  select.addEventListener("change", () => {
+    order[field] = select.value;
+    redraw();
+  });
+  return select;
+}
+
+function head(shelf: Shelf, redraw: () => void): HTMLElement {
+  const columns: [string, string][] = [
+    ["id", "Case"],
+    ["patient", "Patient"],
+    ["split", "Part"],
+    ["", "Labels"],
+  ];
+  shelf.predictions.forEach((p, k) =>
+    columns.push([k ? "second" : "score", shelf.predictions.length > 1 ? p.name : p.metric || "Score"]),
+  );
+  columns.push(["corrections", "Corrected"]);
+  const row = h("tr", {}, h("th", { scope: "col" }, h("span", { class: "unseen" }, "Picture")));
+  for (const [by, title] of columns) {
+    const sorted = by && order.by === by;
+    const cell = h("th", { scope: "col" });
+    if (sorted) cell.setAttribute("aria-sort", order.down ? "descending" : "ascending");
+    if (!by) cell.append(title);
+    else
+      cell.append(
+        h(
+          "button",
+          {
+            type: "button",
+            class: "sort",
+            onclick: () => {
+              order.down = order.by === by && !order.down;
+              order.by = by;
+              redraw();
+            },
+          },
+          title,
+          sorted ? h("span", { "aria-hidden": "true" }, order.down ? " ↓" : " ↑") : null,
+        ),
+      );
+    row.append(cell);
+  }
+  return h("thead", {}, row);
+}
+
+function line(row: Row, shelf: Shelf): HTMLElement {
+  const picture = h("img", {
+    src: api.thumbnail(row.id),
+    alt: "",
+    loading: "lazy",
+    width: "72",
+    height: "56",
+  });
+  picture.addEventListener("error", () => (picture.style.visibility = "hidden"), { once: true });
+  const cells = [
+    h("td", { class: "thumb" }, picture),
+    h("td", {}, h("a", { href: `#${encodeURIComponent(row.id)}`, class: "case" }, row.id)),
+    h("td", {}, row.patient),
+    h("td", {}, row.split ?? "–"),
+    h("td", { class: "soft" }, row.labels.join(", ") || "none"),
+    ...shelf.predictions.map((_, k) => score(row.scores[k] ?? null, row.predicted[k] ?? false)),
+    h("td", {}, row.corrections ? String(row.corrections) : ""),
+  ];
+  return h(
+    "tr",
+    {
+      onclick: (event: MouseEvent) => {
+        if (!(event.target as HTMLElement).closest("a")) location.hash = encodeURIComponent(row.id);
+      },
+    },
+    ...cells,
+  );
+}
+
+function score(value: number | null, predicted: boolean): HTMLElement {
+  if (value === null) return h("td", { class: "soft" }, predicted ? "not scored" : "–");
+  const bar = h("span", { class: "bar", "aria-hidden": "true" }, h("span"));
+  (bar.firstChild as HTMLElement).style.width = `${Math.max(0, Math.min(1, value)) * 100}%`;
+  return h("td", { class: "value" }, value.toFixed(3), bar);
+}

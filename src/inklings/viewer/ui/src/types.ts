@@ -1,0 +1,120 @@
+/** What the server says; the names are those of its answers. */
+
+export interface PredictionInfo {
+  name: string;
+  metric: string;
+  higher: boolean;
+  classes: string[];
+  bags: boolean;
+}
+
+export interface Shelf {
+  title: string;
+  classes: string[];
+  readOnly: boolean;
+  author: string;
+  tile: number;
+  predictions: PredictionInfo[];
+  version: string;
+}
+
+export interface Row {
+  id: string;
+  patient: string;
+  split: string | null;
+  labels: string[];
+  predicted: boolean[];
+  scores: (number | null)[];
+  corrections: number;
+}
+
+export interface Layer {
+  id: string;
+  title: string;
+  kind: "codes" | "probability";
+  source: string;
+  classes: string[];
+  colours: [number, number, number][];
+  thresholds: number[];
+  height: number;
+  width: number;
+  span: number;
+}
+
+export interface Case {
+  id: string;
+  patient: string;
+  split: string | null;
+  kind: "slide" | "picture" | "volume" | "bag";
+  facts: Record<string, string>;
+  images: string[];
+  answers: Record<string, boolean>;
+  layers: Layer[];
+  shape: number[];
+  spacingUm: number[] | null;
+  levels: [number, number];
+  units?: "HU" | "grey";
+}
+
+export interface Finding {
+  id: string;
+  title: string;
+  probability: number | null;
+  malignancy: number | null;
+  size: number;
+  unit: string;
+  centre: number[];
+  radii: number[];
+  point: [number, number, number] | null;
+}
+
+export interface Shape {
+  kind: "polygon" | "stroke" | "ball";
+  points: number[][];
+  radii: number[];
+  plane?: number | null;
+}
+
+export type Action = "is" | "is_not" | "accept" | "reject" | "bag";
+
+export interface Correction {
+  id: string;
+  case: string;
+  action: Action;
+  name: string;
+  author: string;
+  time: string;
+  image: string;
+  shape: Shape | null;
+  present: boolean | null;
+  finding: string;
+  undone: string;
+}
+
+export interface Instance {
+  index: number;
+  evidence: number;
+  attention: number | null;
+  place: [number, number] | null;
+}
+
+export interface BagPrediction {
+  name: string;
+  classes: string[];
+  probability: number[];
+  thresholds: number[];
+  meaning: string;
+  count: number;
+  instances: Instance[];
+}
+
+export interface Bag {
+  case: string;
+  pictures: boolean;
+  labels: Record<string, boolean>;
+  predictions: BagPrediction[];
+}
+
+export interface Outlines {
+  features: { properties: { class: string }; geometry: { coordinates: [number, number][][] } }[];
+}

@@ -1,0 +1,203 @@
+/** One pane with a volume: three planes and 3-D, windows, masks over it. */
+
+import { Niivue, SHOW_RENDER, SLICE_TYPE } from "@niivue/niivue";
+import { api } from "./api";
+import { h } from "./dom";
+import { heat } from "./tint";
+import type { Case, Finding, Layer } from "./types";
+
+/** Level and width of Hounsfield units, as radiologists name them. */
+export const WINDOWS: Record<string, [number, number]> = {
+  lung: [-600, 1500],
+  mediastinum: [40, 400],
+  liver: [60, 160],
+  bone: [400, 1800],
+};
+
+const HEAT = "inklings_heat";
+
+export class VolumePane {
+  readonly element: HTMLElement;
+  readonly nv: Niivue;
+  private readonly canvas: HTMLCanvasElement;
+  private readonly where: HTMLElement;
+  private readonly order: string[] = [];
+  private voxel: [number, number, number] = [0, 0, 0];
+  private opacity = 0.5;
+  private hidden = false;
+
+  constructor(
+    readonly about: Case,
+    title: string,
+  ) {
+    this.canvas = h("canvas", {
+      class: "volume",
+      tabindex: "0",
+      role: "img",
+      "aria-label": `Volume of case ${about.id}; the wheel moves through the planes`,
+    });
+    this.where = h("div", { class: "scale" });
+    this.element = h(
+      "section",
+      { class: "pane", "aria-label": title },
+      this.canvas,
+      this.where,
+      title ? h("p", { class: "pane-title" }, title) : null,
+    );
+    this.nv = new Niivue({
+      backColor: [0.04, 0.05, 0.06, 1],
+      crosshairColor: [1, 0.65, 0.1, 0.9],
+      dragAndDropEnabled: false,
+      isColorbar: false,
+      loadingText: "",
+      multiplanarShowRender: SHOW_RENDER.ALWAYS,
+      show3Dcrosshair: true,
+      textHeight: 0.035,
+    });
+    this.nv.onLocationChange = (data: unknown) => this.moved(data);
+    this.nv.addColormap(HEAT, ramp());
+  }
+
+  /** Load the image; the pane must be in the page by now. */
+  async open(image: string): Promise<void> {
+    await this.nv.attachToCanvas(this.canvas);
+    const loud = this.about.units === "HU";
+    await this.nv.loadVolumes([
+      { url: api.volume(this.about.id, image), name: `${image}.nii.gz`, colormap: "gray" },
+    ]);
+    this.nv.setSliceType(SLICE_TYPE.MULTIPLANAR);
+    if (loud) this.window("mediastinum");
+  }
+
+  window(name: string): void {
+    const [level, width] = WINDOWS[name]!;
+    this.range(level - width / 2, level + width / 2);
+  }
+
+  range(low: number, high: number): void {
+    const volume = this.nv.volumes[0];
+    if (!volume) return;
+    volume.cal_min = low;
+    volume.cal_max = high;
+    this.nv.updateGLVolume();
+  }
+
+  automatic(): void {
+    const volume = this.nv.volumes[0];
+    if (volume) this.range(volume.robust_min ?? 0, volume.robust_max ?? 1);
+  }
+
+  planes(name: string): void {
+    const kinds: Record<string, SLICE_TYPE> = {
+      all: SLICE_TYPE.MULTIPLANAR,
+      axial: SLICE_TYPE.AXIAL,
+      coronal: SLICE_TYPE.CORONAL,
+      sagittal: SLICE_TYPE.SAGITTAL,
+      "3-D": SLICE_TYPE.RENDER,
+    };
+    this.nv.setSliceType(kinds[name] ?? SLICE_TYPE.MULTIPLANAR);
+  }
+
+  async fill(layer: Layer, on: boolean): Promise<void> {
+    const place = this.order.indexOf(layer.id);
+    if (!on) {
+      if (place < 0) return;
+      this.nv.removeVolume(this.nv.volumes[place + 1]!);
+      this.order.splice(place, 1);
+      return;
+    }
+    if (place >= 0) return;
+    await this.nv.addVolumeFromUrl({
+      url: api.layerVolume(this.about.id, layer.id),
+      name: `${layer.id}.nii.gz`,
+      colormap: layer.kind === "codes" ? "gray" : HEAT,
+      opacity: this.hidden ? 0 : this.opacity,
+    });
+    this.order.push(layer.id);
+    const volume = this.nv.volumes[this.nv.volumes.length - 1]!;
+    if (layer.kind === "codes") {
+      volume.setColormapLabel({
+        R: [0, ...layer.colours.map((c) => c[0])],
+        G: [0, ...layer.colours.map((c) => c[1])],
+        B: [0, ...layer.colours.map((c) => c[2])],
+        A: [0, ...layer.colours.map(() => 255)],
+        I: [0, ...layer.colours.map((_, k) => k + 1)],
+        labels: ["", ...layer.classes],
+      });
+    } else {
+      volume.cal_min = Math.max(1, layer.thresholds[0] ?? 1);
+      volume.cal_max = 255;
+    }
+    this.nv.updateGLVolume();
+  }
+
+  setOpacity(value: number): void {
+    this.opacity = value;
+    this.order.forEach((_, k) => this.nv.setOpacity(k + 1, this.hidden ? 0 : value));
+  }
+
+  setThreshold(id: string, value: number): void {
+    const volume = this.nv.volumes[this.order.indexOf(id) + 1];
+    if (!volume || this.order.indexOf(id) < 0) return;
+    volume.cal_min = Math.max(1, value);
+    this.nv.updateGLVolume();
+  }
+
+  outlineOnly(on: boolean): void {
+    this.nv.setAtlasOutline(on ? 1 : 0);
+  }
+
+  hide(hidden: boolean): void {
+    this.hidden = hidden;
+    this.setOpacity(this.opacity);
+  }
+
+  goTo(found: Finding): void {
+    if (!found.point) return;
+    const [x, y, z] = found.point;
+    this.nv.scene.crosshairPos = this.nv.mm2frac([x, y, z]);
+    this.nv.updateGLVolume();
+    this.nv.createOnLocationChange();
+  }
+
+  /** Where the cross is: index in array order, in samples of the stored image. */
+  cross(): [number, number, number] {
+    const there = this.nv.volumes[0]?.dimsRAS;
+    const dims = there ? [there[3]!, there[2]!, there[1]!] : this.about.shape;
+    return this.voxel.map((v, k) => (v * this.about.shape[k]!) / dims[k]!) as [
+      number,
+      number,
+      number,
+    ];
+  }
+
+  private moved(data: unknown): void {
+    const { string, vox, mm } = data as { string: string; vox?: number[]; mm?: number[] };
+    this.where.textContent = string;
+    const volume = this.nv.volumes[0];
+    if (volume && mm) {
+      const [i, j, k] = volume.mm2vox([mm[0]!, mm[1]!, mm[2]!], true) as unknown as number[];
+      this.voxel = [k!, j!, i!];
+    } else if (vox) this.voxel = [vox[2]!, vox[1]!, vox[0]!];
+  }
+}
+
+export function link(panes: VolumePane[]): void {
+  for (const pane of panes) {
+    pane.nv.broadcastTo(
+      panes.filter((other) => other !== pane).map((other) => other.nv),
+      { "2d": true, "3d": true },
+    );
+  }
+}
+
+function ramp(): { R: number[]; G: number[]; B: number[]; A: number[]; I: number[] } {
+  const steps = [0, 0.25, 0.5, 0.75, 1].map((p) => heat(p));
+  return {
+    R: steps.map((c) => c[0]),
+    G: steps.map((c) => c[1]),
+    B: steps.map((c) => c[2]),
+    A: steps.map(() => 255),
+    I: [0, 64, 128, 192, 255],
+  };
+}
