@@ -211,16 +211,16 @@ class Inference(Section):
     instances: Component | None = None
 
 
-# What ``mode: weak`` means where nothing else is said: a teacher that learns inside from outside
-# for outlines, and one that finds the positives of a slide by itself for labels of slides.
-_EDGES = {"position_sigma": 20.0, "colour_sigma": 13.0, "appearance_weight": 4.0}
+# What ``mode: weak`` means where nothing else is said: a short-sighted teacher that learns inside
+# from outside, so that what a place looks like decides and not what lies around it. From labels
+# of slides little is learnt at once, so it thins its own labels and learns again.
+_SHORT_SIGHTED: dict[str, Any] = {"name": "unet", "width": 16, "depth": 1, "prior": 0.1}
 _WEAK: dict[str, dict[str, Any]] = {
-    "outlines": {"false_alarms": 0.03, "crf": _EDGES},
+    "outlines": {"model": _SHORT_SIGHTED, "false_alarms": 0.01, "confident": (0.4, 0.6)},
     "bag": {
-        "loss": {"name": "alpha_beta", "alpha": 0.1, "bag": 8, "cell": 16},
-        "batch_size": 16,
-        "false_alarms": 0.005,
-        "crf": _EDGES,
+        "model": {**_SHORT_SIGHTED, "depth": 2},
+        "false_alarms": (0.05, 0.03, 0.03),
+        "confident": (0.05, 0.5),
     },
 }
 

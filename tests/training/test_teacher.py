@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,6 +63,19 @@ def test_outlines_that_hold_other_tissue_are_thinned_to_what_differs(spec: Spec)
     assert 0 < lessons[0].positive < 0.6
 
 
+def test_every_share_of_false_alarms_is_a_pass_that_learns_from_the_thinned_labels(
+    spec: Spec, tmp_path: Path
+) -> None:
+    images, masks = slides(9)
+    coarse = from_masks(images, [wide(mask) for mask in masks])
+    teacher = {"model": LOCAL, "steps": 40, "learning_rate": 0.02, "false_alarms": [0.2, 0.01]}
+    told = teach(spec(teacher=teacher, intensity="half"), coarse, None, ("square",), tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "2"]
+    once = teacher | {"false_alarms": 0.2}
+    first = teach(spec(teacher=once, intensity="half"), coarse, None, ("square",))
+    assert dice(told.train, masks) > dice(first.train, masks)
+
+
 def test_labels_of_slides_become_labels_of_pixels(spec: Spec) -> None:
     images, masks = slides()
     told = from_masks(images, [np.full_like(mask, mask.any()) for mask in masks])
@@ -96,12 +110,12 @@ def test_weak_is_one_word_and_the_kind_of_teacher_follows_from_the_supervision(s
     assert Experiment.check({**record, "mode": "strong"}, "t").teacher is None
     outlines = Experiment.check({**record, "mode": "weak"}, "t").teacher
     assert outlines is not None
-    assert outlines.loss is None
-    assert outlines.false_alarms == 0.03
+    assert outlines.model is not None
+    assert outlines.model.options["depth"] == 1
+    assert outlines.false_alarms == 0.01
     bags = Experiment.check({**record, "mode": "weak", "supervision": "bag"}, "t").teacher
     assert bags is not None
-    assert bags.loss is not None
-    assert bags.loss.name == "alpha_beta"
+    assert bags.false_alarms == (0.05, 0.03, 0.03)
     own = Experiment.check({**record, "mode": "weak", "teacher": {"steps": 7}}, "t").teacher
     assert own is not None
     assert (own.steps, own.loss) == (7, None)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,8 @@ def teach(
     targets: Sequence[Target] = labels.targets
     chance: list[float] = []
     trained: Trained | None = None
-    for number in range(spec.passes):
+    alarms = spec.false_alarms
+    for number, share in enumerate([alarms] if isinstance(alarms, float) else alarms):
         folder = out / str(number + 1) if out else None
         first = trained.model.state_dict() if trained else None
         told = labels.with_targets(targets)
@@ -115,7 +117,8 @@ def teach(
             _own(experiment, spec), told, None, classes=classes, out=folder, initial=first
         )
         maps = _maps(experiment, trained, labels)
-        chance = [_chance(maps, labels.targets, k, spec) for k in range(len(classes))]
+        cuts = partial(_chance, maps, labels.targets, share=share, thinning=spec.thinning)
+        chance = [cuts(k) for k in range(len(classes))]
         targets = _marked(labels, maps, chance, spec)
     assert trained is not None
     if val is not None:
@@ -180,14 +183,18 @@ def _own(experiment: Experiment, spec: Teacher) -> Experiment:
 
 
 def _chance(
-    maps: Sequence[NDArray[np.uint8]], targets: Sequence[Target], k: int, spec: Teacher
+    maps: Sequence[NDArray[np.uint8]],
+    targets: Sequence[Target],
+    k: int,
+    share: float,
+    thinning: int,
 ) -> float:
-    """The score that ``false_alarms`` of the samples outside exceed."""
+    """The score that ``share`` of the samples outside exceed."""
     outside = [
-        dense[k][(target.value[k] < _HALF) & target.known][:: spec.thinning]
+        dense[k][(target.value[k] < _HALF) & target.known][::thinning]
         for dense, target in zip(maps, targets, strict=True)
     ]
-    score = np.quantile(np.concatenate(outside), 1 - spec.false_alarms) / 255
+    score = np.quantile(np.concatenate(outside), 1 - share) / 255
     return float(np.clip(score, 0.02, 0.98))
 
 
