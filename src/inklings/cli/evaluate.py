@@ -12,8 +12,10 @@ _FAILED = 3
 
 
 def evaluate(
-    predictions: Annotated[Path, typer.Argument(help="Folder written by 'inklings predict'.")],
-    cohort: Annotated[Path, typer.Option(help="The cohort that was predicted.")],
+    predictions: Annotated[
+        Path, typer.Argument(help="Folder written by 'inklings predict'; --froc: or a submission.")
+    ],
+    cohort: Annotated[Path | None, typer.Option(help="The cohort that was predicted.")] = None,
     split: Annotated[
         Literal["test", "val", "train", "all"],
         typer.Option(help="Which part is scored; all where the cohort has no splits."),
@@ -40,9 +42,32 @@ def evaluate(
     scheduler: Annotated[
         str | None, typer.Option(help="Slides: address of a Dask scheduler, instead of processes.")
     ] = None,
+    froc: Annotated[
+        bool, typer.Option("--froc", help="Nodules, by the rules of LUNA16: FROC and CPM.")
+    ] = False,
+    annotations: Annotated[
+        Path | None, typer.Option(help="With --froc, instead of --cohort: annotations.csv.")
+    ] = None,
+    excluded: Annotated[
+        Path | None, typer.Option(help="With --annotations: annotations_excluded.csv.")
+    ] = None,
+    series: Annotated[
+        Path | None, typer.Option(help="With --annotations: seriesuids.csv, all scans.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="With --froc: folder for froc.json, .csv.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
 ) -> None:
     """Score predictions against the reference standard, with 95 % intervals over patients."""
+    from inklings.errors import SpecError
+
+    if froc:
+        _froc(predictions, cohort, split, compare, (annotations, excluded, series), out,
+              (resamples, seed), json)  # fmt: skip
+        return
+    if cohort is None:
+        raise SpecError("expected --cohort, the cohort that was predicted")
     from inklings.bags.prediction import is_of_bags
     from inklings.evaluation.bags import evaluate_bags
     from inklings.evaluation.folders import Settings
@@ -71,3 +96,40 @@ def evaluate(
     note(f"wrote {', '.join(path.name for path in paths)} to {predictions}")
     if table.head.get("failed"):
         raise typer.Exit(_FAILED)
+
+
+def _froc(
+    marks: Path,
+    cohort: Path | None,
+    split: str,
+    compare: Path | None,
+    tables: tuple[Path | None, Path | None, Path | None],
+    out: Path | None,
+    bootstrap: tuple[int, int],
+    as_json: bool,
+) -> None:
+    """Score findings or a submission by the rules of LUNA16."""
+    import json as formatter
+
+    from inklings.errors import SpecError
+    from inklings.evaluation.froc_table import froc as score
+    from inklings.evaluation.froc_table import from_cohort, from_tables, read_marks
+    from inklings.evaluation.intervals import Bootstrap
+    from inklings.progress import note
+
+    annotations, excluded, series = tables
+    if (cohort is None) == (annotations is None):
+        raise SpecError("--froc: expected --cohort or --annotations, one of the two")
+    if cohort is not None:
+        reference = from_cohort(cohort, split)
+    else:
+        assert annotations is not None
+        reference = from_tables(annotations, excluded, series)
+    head = {"marks": str(marks), "reference": str(cohort or annotations), "other": str(compare)}
+    other = read_marks(compare) if compare else None
+    table = score(read_marks(marks), reference, Bootstrap(*bootstrap), other, head)
+    typer.echo(formatter.dumps(table.record(), indent=2) if as_json else table.text())
+    folder = out or (marks if marks.is_dir() else None)
+    if folder:
+        paths = table.write(folder)
+        note(f"wrote {', '.join(path.name for path in paths)} to {folder}")

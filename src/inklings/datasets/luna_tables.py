@@ -44,6 +44,8 @@ class Places:
 
     def by_series(self) -> dict[str, NDArray[np.int_]]:
         """Id to the rows of a scan, in their order."""
+        if not len(self):
+            return {}
         order = np.argsort(self.series, kind="stable")
         names, starts = np.unique(self.series[order], return_index=True)
         return dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True))

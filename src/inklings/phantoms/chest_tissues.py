@@ -183,11 +183,11 @@ class Tissues:
 
     def _great_vessels(self) -> list[Tubes]:
         back, deep, top = self.anatomy.back, self.anatomy.half_deep, HEIGHT / 2
-        aorta = [
+        aorta: list[list[float]] = [
             [-top, back - 24, 20], [-10, back - 24, 21], [20, back - 26, 20], [38, back - 38, 15],
             [46, -8, 6], [40, -0.35 * deep, -5], [10, -0.38 * deep, -12], [-20, -0.28 * deep, -5],
         ]  # fmt: skip
-        lung = [[0, -0.3 * deep, 8], [14, -6, 4], [12, 0, -30], [14, 2, 34]]
+        lung: list[list[float]] = [[0, -0.3 * deep, 8], [14, -6, 4], [12, 0, -30], [14, 2, 34]]
         drawn: list[tuple[list[list[float]], list[float]]]
         drawn = [(aorta, [11.5] * 8), ([[top, -12, -14], [-10, -14, -24]], [7.5, 8.0])]
         drawn += [([lung[a], lung[b]], r) for a, b, r in

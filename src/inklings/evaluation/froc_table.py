@@ -1,0 +1,235 @@
+"""A FROC analysis as a table: counts, sensitivities, CPM with intervals, and files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inklings.cases.cohort import Cohort
+from inklings.datasets.luna16 import NODULE
+from inklings.datasets.luna_tables import Places, plain_id, read_ids, read_places
+from inklings.errors import DataError, SpecError
+from inklings.evaluation.froc import RATES, Curve, Matched, Reference, curve, match, resampled
+from inklings.evaluation.intervals import Bootstrap
+from inklings.evaluation.truth import truth
+from inklings.files import write_json, write_text
+from inklings.findings.files import FOLDER, read_all
+from inklings.labels.kinds import IRRELEVANT, BallLabel
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """At one rate of false positives a scan, with its interval."""
+
+    rate: float
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """CPM minus that of another detector on the same scans, with its paired interval."""
+
+    other: str
+    cpm: float
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class FrocTable:
+    """Everything a FROC analysis found.
+
+    Attributes:
+        counts: Scans, nodules, hits, false positives, and marks that were ignored.
+        sensitivities: At the seven rates.
+        cpm: Their mean, with its interval.
+        line: The whole curve.
+        head: What was scored against what.
+        compared: With another detector, if one was given.
+    """
+
+    counts: dict[str, int]
+    sensitivities: tuple[Sensitivity, ...]
+    cpm: Sensitivity
+    line: Curve
+    head: dict[str, Any]
+    compared: Compared | None = None
+
+    def text(self) -> str:
+        """The table for people."""
+        c = self.counts
+        lines = [
+            f"{self.head['marks']} against {self.head['reference']}",
+            f"{c['nodules']} nodules in {c['scans']} scans, {c['hits']} hit "
+            f"({c['nodules'] - c['hits']} never), {c['false positives']} false positives; ignored: "
+            f"{c['doubled']} doubled, {c['irrelevant']} on excluded findings, "
+            f"{c['beyond']} beyond 100 a scan, {c['elsewhere']} in other scans",
+            "",
+            "false positives a scan   sensitivity   95 % interval",
+        ]
+        for one in self.sensitivities:
+            name = f"1/{round(1 / one.rate)}" if one.rate < 1 else f"{one.rate:g}"
+            lines.append(f"{name:>22}   {one.value:>11.4f}   {one.low:.4f} to {one.high:.4f}")
+        cpm = self.cpm
+        lines.append(f"{'CPM':>22}   {cpm.value:>11.4f}   {cpm.low:.4f} to {cpm.high:.4f}")
+        if self.compared:
+            d = self.compared
+            sure = "" if d.low <= 0 <= d.high else " (excludes 0)"
+            lines += [
+                "",
+                f"CPM of {d.other} {d.cpm:.4f}; difference {d.difference:+.4f}, paired interval "
+                f"{d.low:+.4f} to {d.high:+.4f}{sure}",
+            ]
+        return "\n".join(lines)
+
+    def record(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            **self.head,
+            "counts": self.counts,
+            "sensitivities": [asdict(one) for one in self.sensitivities],
+            "cpm": {k: v for k, v in asdict(self.cpm).items() if k != "rate"},
+            "compared": asdict(self.compared) if self.compared else None,
+        }
+
+    def write(self, folder: Path) -> tuple[Path, Path]:
+        """Write ``froc.json`` and ``froc.csv`` (the curve)."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("threshold", "false_positives_per_scan", "sensitivity"))
+        rows = zip(
+            self.line.thresholds.tolist(),
+            self.line.false_positives.tolist(),
+            self.line.sensitivity.tolist(),
+            strict=True,
+        )
+        writer.writerows(rows)
+        paths = folder / "froc.json", folder / "froc.csv"
+        write_json(paths[0], self.record())
+        write_text(paths[1], text.getvalue())
+        return paths
+
+
+def froc(
+    marks: Places,
+    reference: Reference,
+    bootstrap: Bootstrap | None = None,
+    other: Places | None = None,
+    head: dict[str, Any] | None = None,
+) -> FrocTable:
+    """Score the marks of a detector, and compare with those of another on the same scans."""
+    bootstrap = bootstrap or Bootstrap(1000)
+    matched = match(marks, reference)
+    line, drawn = curve(matched), resampled(matched, bootstrap)
+    at = line.at(RATES)
+    each = [
+        Sensitivity(rate, float(value), *bootstrap.interval(drawn[:, k]))
+        for k, (rate, value) in enumerate(zip(RATES, at, strict=True))
+    ]
+    cpm = Sensitivity(float("nan"), line.cpm, *bootstrap.interval(drawn.mean(1)))
+    head = {"marks": "marks", "reference": "annotations", **(head or {})}
+    compared = None
+    if other is not None:
+        theirs = match(other, reference)
+        gap = drawn.mean(1) - resampled(theirs, bootstrap).mean(1)
+        value = curve(theirs).cpm
+        low, high = bootstrap.interval(gap)
+        compared = Compared(head.get("other", "the other"), value, line.cpm - value, low, high)
+    return FrocTable(_counts(matched, reference), tuple(each), cpm, line, head, compared)
+
+
+def _counts(matched: Matched, reference: Reference) -> dict[str, int]:
+    return {
+        "scans": len(reference.scans),
+        "nodules": len(matched.best),
+        "hits": matched.hits,
+        "false positives": len(matched.false),
+        "marks": matched.marks,
+        "doubled": matched.doubled,
+        "irrelevant": matched.irrelevant,
+        "beyond": matched.beyond,
+        "elsewhere": matched.elsewhere,
+    }
+
+
+def read_marks(path: Path) -> Places:
+    """A submission (CSV or TSV), or a folder that holds ``findings/<case>.json``.
+
+    Raises:
+        DataError: If it is neither.
+    """
+    if not path.is_dir():
+        return read_places(path, ("probability",))
+    folder = path.parent if path.name == FOLDER else path
+    every = read_all(folder)
+    rows = [(f.case, *one.centre_mm, one.nodule) for f in every for one in f]
+    series = np.array([plain_id(row[0]) for row in rows], object)
+    numbers = np.array([row[1:] for row in rows], float).reshape(len(rows), 4)
+    return Places(series, numbers[:, :3], {"probability": numbers[:, 3]})
+
+
+def from_tables(annotations: Path, excluded: Path | None, scans: Path | None) -> Reference:
+    """The reference of the official files.
+
+    Args:
+        annotations: Nodules with ``diameter_mm``.
+        excluded: What is ignored.
+        scans: All ids; those of the annotations where it is not given.
+    """
+    nodules = read_places(annotations, ("diameter_mm",))
+    ignored = read_places(excluded, ("diameter_mm",)) if excluded else _empty()
+    ids = read_ids(scans) if scans else tuple(dict.fromkeys(nodules.series.tolist()))
+    known = set(ids)
+    return Reference(ids, _within(nodules, known), _within(ignored, known))
+
+
+def from_cohort(folder: Path, split: str = "all") -> Reference:
+    """The reference of a cohort, with its patients.
+
+    Raises:
+        SpecError: If the cohort has no such split.
+        DataError: If there is no nodule in it.
+    """
+    cohort: Cohort = truth(folder)
+    if split != "all" and not cohort.is_split:
+        split = "all"
+    cases = [case for case in cohort if split in ("all", case.split)]
+    if not cases:
+        raise SpecError(f"expected cases in split {split!r} of {folder}, got none; try another")
+    rows: dict[str, list[tuple[str, float, float, float, float]]] = {NODULE: [], IRRELEVANT: []}
+    for case in cases:
+        for label in case.labels:
+            if isinstance(label, BallLabel):
+                name = IRRELEVANT if label.name == IRRELEVANT else NODULE
+                size = -1.0 if label.diameter_mm is None else label.diameter_mm
+                rows[name].append((plain_id(case.id), *label.centre_mm, size))
+    if not rows[NODULE]:
+        raise DataError(f"expected nodules among the labels of {folder}, got none to be found")
+    ids = tuple(plain_id(case.id) for case in cases)
+    patients = tuple(case.patient for case in cases)
+    return Reference(ids, _places(rows[NODULE]), _places(rows[IRRELEVANT]), patients)
+
+
+def _places(rows: Sequence[tuple[str, float, float, float, float]]) -> Places:
+    numbers = np.array([row[1:] for row in rows], float).reshape(len(rows), 4)
+    series = np.array([row[0] for row in rows], object)
+    return Places(series, numbers[:, :3], {"diameter_mm": numbers[:, 3]})
+
+
+def _empty() -> Places:
+    return _places([])
+
+
+def _within(places: Places, known: set[str]) -> Places:
+    here = np.array([name in known for name in places.series], bool)
+    values = {name: column[here] for name, column in places.values.items()}
+    return Places(places.series[here], places.points[here], values)
