@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from inklings.errors import DataError
+from inklings.geometry import Geometry
 from inklings.predictions import Head, Prediction, Provenance, predicted_cases
 
 HEAD = Head(
@@ -59,3 +60,13 @@ def test_damage_and_absence_are_explained(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(DataError, match=r"is damaged .* delete it and predict again"):
         Prediction.read(tmp_path, "a")
+
+
+def test_a_volume_keeps_its_place_in_the_patient(tmp_path: Path) -> None:
+    turned = ((0.0, 1.0, 0.0), (-1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+    grid = Geometry((2, 5, 7), (3.3, 0.7, 0.71), (1.5, -2.25, 1 / 3), turned, "1.2.3")
+    volume = np.zeros((1, 2, 5, 7), np.uint8)
+    Prediction("v", Path("scan.nii.gz"), volume, geometry=grid).write(tmp_path)
+    assert Prediction.read(tmp_path, "v").geometry == grid
+    Prediction("p", Path("x.png"), dense()).write(tmp_path)
+    assert Prediction.read(tmp_path, "p").geometry is None

@@ -5,7 +5,8 @@ import pytest
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, SpecError
-from inklings.inference.items import gather
+from inklings.inference.items import Item, gather
+from inklings.phantoms.chaos import write_studies
 from inklings.testing.runs import pictures
 
 
@@ -64,3 +65,36 @@ def test_a_split_needs_a_cohort_that_is_split(tmp_path: Path) -> None:
     Cohort("demo", (case,), ("nucleus",)).write(tmp_path / "cohort")
     with pytest.raises(SpecError, match="run 'inklings split' first"):
         gather([tmp_path / "cohort"], "test")
+
+
+def test_volumes_are_found_by_their_double_suffix_and_named_without_it(tmp_path: Path) -> None:
+    for name in ("scan.nii.gz", "other.mha", "notes.gz"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [item.case for item in gather([tmp_path])] == ["other", "scan"]
+
+
+def test_a_folder_of_dicom_is_one_case_and_keeps_the_series_asked_for(tmp_path: Path) -> None:
+    root = write_studies(tmp_path / "chaos", 1, shape=(3, 16, 16))
+    folder = root / "Train_Sets/MR/1/T1DUAL/DICOM_anon"
+    (item,) = gather([folder], series="InPhase")
+    assert item.images == (folder.resolve(),)
+    with item.open() as image:
+        assert image.geometry.shape == (3, 16, 16)
+
+
+def test_the_series_that_a_cohort_names_is_the_one_that_is_opened(tmp_path: Path) -> None:
+    """T1DUAL holds two echoes; opening the folder alone would not know which."""
+    root = write_studies(tmp_path / "chaos", 1, shape=(3, 16, 16))
+    folder = root / "Train_Sets/MR/1/T1DUAL/DICOM_anon"
+    cases = tuple(
+        Case(phase, "p", {"image": folder}, facts={"series": phase})
+        for phase in ("InPhase", "OutPhase")
+    )
+    Cohort("t1", cases, ("liver",)).write(tmp_path / "cohort")
+    arrays = []
+    for item in gather([tmp_path / "cohort"]):
+        with item.open() as image:
+            arrays.append(image.read(image.geometry.full))
+    assert (arrays[0] != arrays[1]).any()
+    with pytest.raises(DataError, match="expected one series, got 2"):
+        Item("x", (folder,)).open()
