@@ -20,7 +20,7 @@ from inklings import __version__, progress
 from inklings.errors import InklingsError
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "Cohorts": ("import", "phantoms", "check", "split", "select", "show"),
+    "Cohorts": ("import", "phantoms", "check", "split", "select", "cache", "show"),
     "Weak labels": ("weaken", "prior", "study"),
     "Slides": ("tile", "embed"),
     "Models": ("train", "crossval", "predict", "nodules"),

@@ -12,6 +12,7 @@ READERS: Registry[Reader] = Registry(
     "reader",
     {
         "array": "inklings.readers.array:ArrayReader",
+        "stored": "inklings.readers.stored:StoredReader",
         "dicom_segments": "inklings.readers.dicom_segments:DicomSegReader",
         "dicom": "inklings.readers.dicom_series:DicomReader",
         "nifti": "inklings.readers.nifti:NiftiReader",
@@ -23,7 +24,8 @@ READERS: Registry[Reader] = Registry(
 )
 # A slide may also look like a picture; what other packages plug in comes first.
 _LAST = (
-    "array", "dicom_segments", "dicom", "nifti", "metaimage", "tiff", "openslide", "picture",
+    "array", "stored", "dicom_segments", "dicom", "nifti", "metaimage", "tiff", "openslide",
+    "picture",
 )  # fmt: skip
 
 

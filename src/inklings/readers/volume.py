@@ -33,6 +33,7 @@ class Volume:
         planes: Decodes a run of planes.
         notes: What the reader has to say: tilted gantry, doubled slices.
         facts: Series description, echo, UIDs: what the file says of itself; no names of people.
+        boxes: Decodes any box by itself, where the format can; else whole planes are decoded.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Volume:
     planes: Planes
     notes: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
+    boxes: Callable[[Region], NDArray[Any]] | None = field(default=None, repr=False, compare=False)
     _kept: NDArray[Any] | None = field(default=None, repr=False, compare=False)
 
     def read(self, region: Region) -> NDArray[Any]:
@@ -51,6 +53,8 @@ class Volume:
         Raises:
             ReaderError: If the file is damaged.
         """
+        if self.boxes is not None:
+            return self.boxes(region)
         z, y, x = region.slices
         if self._kept is None and region.size[0] == self.geometry.shape[0]:
             self._kept = self.planes(0, region.size[0])
