@@ -9,12 +9,14 @@ import typer
 
 
 def export(
-    predictions: Annotated[Path, typer.Argument(help="Folder written by `inklings predict`.")],
+    predictions: Annotated[
+        Path, typer.Argument(help="Folder written by `inklings predict` or `inklings nodules`.")
+    ],
     to: Annotated[
         str,
         typer.Option(
             help="Volumes: dicom-seg, nifti, nrrd, npz. Pictures: png, rle, kaggle (submission), "
-            "npz (probabilities), geojson. Both: montage."
+            "npz (probabilities), geojson. Both: montage. Nodules: dicom-sr."
         ),
     ],
     out: Annotated[
@@ -26,6 +28,13 @@ def export(
     ] = None,
 ) -> None:
     """Write predictions for viewers, archives of images and other programs."""
+    if to == "dicom-sr":
+        from inklings.pipelines.finding_objects import export_findings
+
+        path = out or predictions / "exports" / to
+        count = export_findings(predictions, path, cohort)
+        typer.echo(f"findings of {count} scans exported to {to} -> {path}")
+        return
     from inklings.exports import EXPORTS
     from inklings.exports.source import Source
 

@@ -115,17 +115,26 @@ def made(source: Source, prediction: Prediction) -> Made:
 
 
 def segmentation(
-    planes: Sequence[Plane], masks: NDArray[np.bool_], segments: Sequence[Segment], by: Made
+    planes: Sequence[Plane], masks: NDArray[Any], segments: Sequence[Segment], by: Made
 ) -> pydicom.Dataset:
-    """A DICOM Segmentation of ``masks (K, Z, Y, X)`` on ``planes``, in the order of the planes.
+    """A DICOM Segmentation on ``planes``.
+
+    Args:
+        planes: Of the series, in the order of its grid.
+        masks: ``(K, Z, Y, X)`` bool, or ``(Z, Y, X)`` numbers of segments from 1 up, which takes
+            less room where there are many small ones.
+        segments: What the masks show.
+        by: Who made them, and when.
 
     Raises:
         DataError: If the files of the series lack what an object that refers to them must say.
     """
     files = list(datasets(tuple(planes)))
     for file in files:
-        _complete(file, planes[0])
-    pixels = np.ascontiguousarray(np.moveaxis(masks, 0, -1)).astype(np.uint8)
+        complete(file, planes[0])
+    pixels = masks
+    if masks.ndim == 4:
+        pixels = np.ascontiguousarray(np.moveaxis(masks, 0, -1)).view(np.uint8)
     places: dict[str, Any] = {}
     if planes[0].coding.frames > 1:
         pixels, places = _by_frame(planes, pixels)
@@ -134,7 +143,7 @@ def segmentation(
             f"expected one file a plane, got {len(files)} files of {len(planes)} planes"
         )
     about = planes[0].about
-    digest = hashlib.sha256(np.packbits(masks).tobytes()).hexdigest()
+    digest = hashlib.sha256(np.ascontiguousarray(masks).view(np.uint8).data).hexdigest()
     key = (about.series, by.model, *(s.label for s in segments), digest)
     names = ", ".join(dict.fromkeys(s.label for s in segments))
     with warnings.catch_warnings():
@@ -190,7 +199,7 @@ def save(path: Path, made_object: pydicom.Dataset) -> None:
         made_object.save_as(temporary, enforce_file_format=True)
 
 
-def _complete(file: pydicom.Dataset, plane: Plane) -> None:
+def complete(file: pydicom.Dataset, plane: Plane) -> None:
     """Refuse what cannot be referred to; fill in what the standard wants and may be empty."""
     missing = [word for word in _NEEDED if word not in file]
     if missing:
@@ -203,9 +212,7 @@ def _complete(file: pydicom.Dataset, plane: Plane) -> None:
             setattr(file, word, "")
 
 
-def _by_frame(
-    planes: Sequence[Plane], pixels: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+def _by_frame(planes: Sequence[Plane], pixels: NDArray[Any]) -> tuple[NDArray[Any], dict[str, Any]]:
     """Pixels in the order of the frames of a file, and their places if some are left out."""
     order = np.argsort([plane.frame for plane in planes])
     ordered = [planes[k] for k in order]

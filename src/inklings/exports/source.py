@@ -121,7 +121,7 @@ class Source:
         if prediction.dense.ndim != 3:
             raise GeometryError(
                 f"case {prediction.case}: expected a picture (y, x), got a prediction of shape "
-                f"{prediction.dense.shape[1:]}; volumes are exported to dicom-seg, nifti, nrrd or npz"
+                f"{prediction.dense.shape[1:]}; volumes go to dicom-seg, nifti, nrrd or npz"
             )
         if channel == 0 and prediction.instances is not None:
             return prediction.instances

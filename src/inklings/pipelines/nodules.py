@@ -23,6 +23,7 @@ from inklings.geometry import Geometry
 from inklings.inference.items import Item, gather
 from inklings.nodules.chain import Chain, Found, find
 from inklings.nodules.scans import whole
+from inklings.pipelines.nodule_dicom import write_dicom
 from inklings.reports.nodule_crops import crop_picture
 
 _SHOWN = 0.05
@@ -38,12 +39,14 @@ class Settings:
         out: Where findings go.
         series: Of a DICOM folder with several.
         pictures: Largest number of crops that are drawn a case.
+        dicom: Whether a segmentation and a report are written for scans that are DICOM.
     """
 
     run: Path
     out: Path
     series: str | None = None
     pictures: int = 12
+    dicom: bool = False
 
 
 def find_nodules(
@@ -123,7 +126,15 @@ def _one(
         found = find(chain, values, geometry, case)
     seconds = {"reading": read - started, "finding": time.perf_counter() - read}
     findings = _pictured(found, values, geometry, settings)
-    facts = {**findings.facts, "seconds": {k: round(v, 3) for k, v in seconds.items()}}
+    item = items[case]
+    source = {"image": str(item.images[0]), **({"series": item.series} if item.series else {})}
+    if settings.dicom:
+        problem = write_dicom(found, chain, item.images[0], item.series, geometry, settings.out)
+        if problem:
+            warnings = [*findings.facts.get("warnings", ()), problem]
+            findings = replace(findings, facts={**findings.facts, "warnings": warnings})
+    rounded = {k: round(v, 3) for k, v in seconds.items()}
+    facts = {**findings.facts, **source, "seconds": rounded}
     findings = replace(findings, facts=facts)
     files.write(findings, settings.out)
     if say is not None:

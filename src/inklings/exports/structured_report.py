@@ -1,0 +1,197 @@
+"""Findings as DICOM: outlines as a Segmentation, and a report of measurements that speaks of them.
+
+The report follows template TID 1500 of PS3.16 (Measurement Report), with one group of TID 1411 for
+each finding: diameter, volume, the chance that it is a nodule and that it is malignant, the side,
+the segment that shows it, and in its name the place. Every report says that a machine wrote it and
+nobody verified it. Without findings there is none: the template asks for one group at least.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pydicom
+from highdicom import sr
+from numpy.typing import NDArray
+from pydicom.sr.codedict import codes
+
+from inklings import __version__
+from inklings.errors import DataError
+from inklings.exports.codes import meaning
+from inklings.exports.dicom_seg import (
+    MAKER,
+    Made,
+    Segment,
+    complete,
+    dated,
+    derived_uid,
+    segmentation,
+)  # fmt: skip
+from inklings.exports.scan import datasets
+from inklings.findings.finding import Finding, Findings
+from inklings.geometry import Region
+from inklings.readers.dicom_headers import Plane
+
+_SIDES = {"left": codes.SCT.Left, "right": codes.SCT.Right}
+_PERCENT = codes.UCUM.Percent
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The samples of one finding.
+
+    Attributes:
+        region: Where it lies in the grid of the scan.
+        mask: ``(*region.size)`` bool.
+    """
+
+    region: Region
+    mask: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What goes to the archive of images.
+
+    Attributes:
+        report: The structured report.
+        segmentation: The outlines.
+    """
+
+    report: pydicom.Dataset
+    segmentation: pydicom.Dataset
+
+
+def objects(
+    planes: Sequence[Plane], findings: Findings, outlines: Sequence[Outline], by: Made
+) -> Objects | None:
+    """Report and segmentation of the findings of one scan; None where there are none.
+
+    Args:
+        planes: Of the series, in the order of its grid.
+        findings: What to report; all of them, so choose before.
+        outlines: One for each finding, in the same order. Where two overlap, the sample belongs to
+            the finding that comes first.
+        by: Who found them, and when.
+
+    Raises:
+        DataError: If the findings are of another frame of reference, or do not fit the outlines.
+    """
+    about = planes[0].about
+    if findings.frame and about.frame_of_reference and findings.frame != about.frame_of_reference:
+        raise DataError(
+            f"case {findings.case}: expected findings in the frame of reference of the series "
+            f"({about.frame_of_reference}), got {findings.frame}; give the series that was searched"
+        )
+    if len(findings) != len(outlines):
+        raise DataError(
+            f"case {findings.case}: expected an outline for each of {len(findings)} findings, "
+            f"got {len(outlines)}"
+        )
+    key = (about.series, by.model, _digest(findings))
+    segments = [_segment(number, one, key) for number, one in enumerate(findings, 1)]
+    if not segments:
+        return None
+    shown = segmentation(planes, _numbered(planes, outlines), segments, by)
+    return Objects(_report(planes, findings, segments, shown, key, by), shown)
+
+
+def _numbered(planes: Sequence[Plane], outlines: Sequence[Outline]) -> NDArray[np.uint16]:
+    coding = planes[0].coding
+    numbers = np.zeros((len(planes), coding.rows, coding.columns), np.uint16)
+    for number, outline in reversed(list(enumerate(outlines, 1))):
+        numbers[outline.region.slices][outline.mask] = number
+    return numbers
+
+
+def _segment(number: int, finding: Finding, key: tuple[str, ...]) -> Segment:
+    """TID 1411 has no room for the place of a finding that a segment shows: its name says it."""
+    x, y, z = finding.centre_mm
+    name = f"nodule {number}"
+    place = f"{name} at ({x:.1f}, {y:.1f}, {z:.1f}) mm"
+    return Segment(name, meaning("lung nodule"), (derived_uid("finding", *key, name), place))
+
+
+def _report(
+    planes: Sequence[Plane],
+    findings: Findings,
+    segments: Sequence[Segment],
+    shown: Any,
+    key: tuple[str, ...],
+    by: Made,
+) -> pydicom.Dataset:
+    files = list(datasets(tuple(planes)))
+    for file in files:
+        complete(file, planes[0])
+    groups = [
+        _group(finding, segment, number, shown, by)
+        for number, (finding, segment) in enumerate(zip(findings, segments, strict=True), 1)
+    ]
+    device = sr.DeviceObserverIdentifyingAttributes(
+        uid=derived_uid("device", by.model), name=MAKER, manufacturer_name=MAKER,
+        model_name=f"{MAKER} {__version__}", serial_number=by.model[:16],
+    )  # fmt: skip
+    context = sr.ObservationContext(
+        observer_device_context=sr.ObserverContext(codes.DCM.Device, device)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of source files that say less than the standard asks
+        content = sr.MeasurementReport(
+            observation_context=context,
+            procedure_reported=codes.LN.CTChestReport,
+            imaging_measurements=groups,
+            title=codes.DCM.ImagingMeasurementReport,
+            referenced_images=files,
+        )
+        made = sr.Comprehensive3DSR(
+            evidence=[*files, shown],
+            content=content[0],
+            series_instance_uid=derived_uid("report series", *key),
+            series_number=9100,
+            sop_instance_uid=derived_uid("report", *key),
+            instance_number=1,
+            manufacturer=MAKER,
+            is_complete=True,
+            is_verified=False,
+            series_description=f"{MAKER}: lung nodules, not verified",
+        )
+    made.ManufacturerModelName, made.SoftwareVersions = MAKER, __version__
+    return dated(made, by.when)
+
+
+def _group(
+    finding: Finding, segment: Segment, number: int, shown: Any, by: Made
+) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
+    assert segment.tracking is not None
+    measured = [
+        sr.Measurement(codes.SCT.Diameter, finding.diameter_mm, codes.UCUM.Millimeter),
+        sr.Measurement(codes.DCM.CertaintyOfFinding, 100 * finding.nodule, _PERCENT),
+    ]
+    if finding.volume_mm3 is not None:
+        unit = codes.UCUM.CubicMillimeter
+        measured.append(sr.Measurement(codes.SCT.Volume, finding.volume_mm3, unit))
+    if finding.malignancy is not None:
+        chance = 100 * finding.malignancy
+        measured.append(sr.Measurement(codes.DCM.ProbabilityOfCancer, chance, _PERCENT))
+    side = _SIDES[finding.side] if finding.side else None
+    return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(*segment.tracking),
+        referenced_segment=sr.ReferencedSegment.from_segmentation(shown, number),
+        finding_category=segment.meaning.category,
+        finding_type=segment.meaning.type,
+        finding_sites=[sr.FindingSite(codes.SCT.Lung, laterality=side)],
+        algorithm_id=sr.AlgorithmIdentification(
+            MAKER, __version__, [f"{word}={value}" for word, value in by.words.items()]
+        ),
+        measurements=measured,
+    )
+
+
+def _digest(findings: Findings) -> str:
+    said = repr([(f.centre_mm, f.diameter_mm, f.nodule, f.malignancy) for f in findings])
+    return hashlib.sha256(said.encode()).hexdigest()

@@ -1,0 +1,99 @@
+"""Findings go to the archive of images: a segmentation and a structured report for each scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+
+from inklings.cases.cohort import Cohort
+from inklings.cases.opening import SERIES_FACT
+from inklings.errors import DataError
+from inklings.exports.dicom_seg import Made, save
+from inklings.exports.scan import Scan
+from inklings.exports.structured_report import Outline, objects
+from inklings.findings import files
+from inklings.findings.finding import Findings
+from inklings.nodules.lungs import lungs
+from inklings.nodules.measure import measure
+from inklings.nodules.scans import whole
+from inklings.progress import note, track
+from inklings.readers import open_image
+
+REPORT, SEGMENTATION = "report.dcm", "segmentation.dcm"
+
+
+@dataclass(frozen=True)
+class _Place:
+    path: Path
+    series: str | None
+
+
+def export_findings(folder: Path, out: Path, cohort: Path | None = None) -> int:
+    """Write ``<case>/segmentation.dcm`` and ``<case>/report.dcm``; the number of reports.
+
+    Findings below the threshold of their run are not reported. Outlines are drawn again in the
+    scan, since findings hold places and sizes only.
+
+    Args:
+        folder: Written by ``inklings nodules``.
+        out: New folder.
+        cohort: Where the scans are now; if None, where they were read from.
+
+    Raises:
+        DataError: If there are no findings, or a scan is gone or no DICOM series; nothing has been
+            written then.
+    """
+    every = files.read_all(folder)
+    places = {one.case: _place(one, cohort) for one in every}
+    scans = {}
+    for case, place in places.items():
+        with open_image(place.path, series=place.series) as image:
+            scans[case] = Scan(case, place.path, place.series, image.geometry)
+        scans[case].planes()
+    for findings in track(every, "reports", len(every)):
+        when = datetime.fromtimestamp(
+            int((folder / files.FOLDER / f"{findings.case}.json").stat().st_mtime)
+        )
+        _export(findings, scans[findings.case], out / findings.case, when)
+    return len(every)
+
+
+def _export(findings: Findings, scan: Scan, out: Path, when: datetime) -> None:
+    threshold = float(findings.facts.get("threshold", 0.5))
+    chosen = replace(findings, found=tuple(f for f in findings if f.nodule >= threshold))
+    outlines = []
+    with open_image(scan.path, series=scan.series) as image:
+        values = whole(image)
+        hull = lungs(values, scan.geometry) if len(chosen) else None
+        for finding in chosen:
+            found = measure(values, scan.geometry, finding.centre_mm, finding.diameter_mm, hull)
+            outlines.append(Outline(found.region, found.mask))
+    stages = findings.facts.get("stages", {})
+    words = {name: Path(str(run)).name for name, run in stages.items()}
+    model = sha256(repr(sorted(stages.items())).encode()).hexdigest()
+    by = Made(model, when, {**words, "threshold": f"{threshold:.4g}"})
+    made = objects(scan.planes(), chosen, outlines, by)
+    if made is None:
+        note(f"case {findings.case}: nothing was found, so there is no report to write")
+        for name in (SEGMENTATION, REPORT):
+            (out / name).unlink(missing_ok=True)
+        return
+    save(out / SEGMENTATION, made.segmentation)
+    save(out / REPORT, made.report)
+
+
+def _place(findings: Findings, cohort: Path | None) -> _Place:
+    if cohort is not None:
+        for case in Cohort.read(cohort):
+            if case.id == findings.case:
+                return _Place(next(iter(case.images.values())), case.facts.get(SERIES_FACT))
+        raise DataError(f"expected the case {findings.case} in {cohort}, got no such case")
+    image = findings.facts.get("image")
+    if not image or not Path(image).exists():
+        raise DataError(
+            f"case {findings.case}: expected its scan{f' at {image}' if image else ''}, got none; "
+            "say where it is with --cohort"
+        )
+    return _Place(Path(image), findings.facts.get("series"))
