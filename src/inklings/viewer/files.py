@@ -66,7 +66,7 @@ def _found(paths: Sequence[Path]) -> Iterator[Path]:
                 "give a folder within it"
             )
         kept = [file for file in inside if file.resolve().is_relative_to(root)]
-        if not kept:  # perhaps one DICOM series
+        if not kept and any(file.is_file() for file in path.iterdir()):  # a DICOM series?
             yield path
         yield from kept
 

@@ -134,7 +134,8 @@ class Layers:
             np.minimum(np.arange(a, b) * factor + factor // 2, n - 1)
             for a, b, n in zip(region.start, region.stop, whole.shape, strict=True)
         )
-        return whole[rows][:, columns]
+        picked: NDArray[np.uint8] = whole[rows][:, columns]
+        return picked
 
     def dense(self, case: Case, layer: Layer) -> NDArray[np.uint8]:
         """All numbers of a layer of a picture or volume on the grid of its image, ``(*S)``."""
@@ -143,7 +144,8 @@ class Layers:
         predicted = self._predicted(layer)
         prediction = self._prediction(case, predicted)
         if layer.channel is not None:
-            return prediction.dense[layer.channel]
+            plane: NDArray[np.uint8] = prediction.dense[layer.channel]
+            return plane
         key = ("codes", case.id, layer.source)
         return self._cache.get(key, lambda: _arrayed(codes(prediction, predicted.head)))
 
@@ -226,7 +228,8 @@ class Layers:
             np.clip(((np.arange(a, b) + 0.5) * rest).astype(int) - low, 0, n - 1)
             for a, b, low, n in zip(region.start, region.stop, lows, block.shape, strict=True)
         )
-        return block[rows][:, columns]
+        picked: NDArray[np.uint8] = block[rows][:, columns]
+        return picked
 
     def _levels(self, path: Path) -> int:
         def make() -> tuple[int, int]:

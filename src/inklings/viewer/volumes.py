@@ -115,9 +115,9 @@ def _narrow(samples: NDArray[Any]) -> NDArray[Any]:
     """Whole numbers in as few bytes as hold them: the page reads all of these."""
     if samples.dtype.kind in "iub":
         low, high = int(samples.min(initial=0)), int(samples.max(initial=0))
-        small: tuple[type[np.generic], ...] = (np.uint8, np.int16, np.uint16, np.int32)
-        for kind in small:
-            limits = np.iinfo(kind)  # type: ignore[arg-type]
+        for name in ("uint8", "int16", "uint16", "int32"):
+            kind = np.dtype(name)
+            limits = np.iinfo(kind)
             if limits.min <= low and high <= limits.max:
                 return samples.astype(kind)
     return samples.astype(np.float32)

@@ -4,7 +4,7 @@ import { api } from "./api";
 import { bagStage } from "./bag";
 import { Correcting } from "./correct";
 import { complain, h, percent, slider, swatch } from "./dom";
-import { link as linkSlides, CONTOUR_COLOURS, SlidePane } from "./slide";
+import { contourStyle, link as linkSlides, SlidePane } from "./slide";
 import type { Case, Finding, Layer, Shelf } from "./types";
 import { link as linkVolumes, VolumePane, WINDOWS } from "./volume";
 
@@ -51,7 +51,7 @@ export class CasePage {
       if (layer.kind !== "codes") continue;
       const weak = layer.source === "labels" && this.about.layers.some((l) => l.source === "truth");
       if (this.about.kind === "volume") {
-        if (!weak && layer.source !== "truth") fill.add(layer.id);
+        if (layer.source.startsWith("prediction") || !this.sources().length) fill.add(layer.id);
       } else if (!weak) contour.add(layer.id);
     }
   }
@@ -78,6 +78,7 @@ export class CasePage {
     const slides = this.panes.filter((p): p is SlidePane => p instanceof SlidePane);
     const volumes = this.panes.filter((p): p is VolumePane => p instanceof VolumePane);
     await Promise.all(volumes.map((pane) => pane.open(this.about.images[0]!)));
+    if (volumes[0] && !volumes[0].isCt()) this.panel.querySelector(".windows")?.remove();
     if (two) (slides.length ? linkSlides(slides) : linkVolumes(volumes));
     await this.correcting.load();
     await Promise.all([this.apply(), this.list()]);
@@ -143,11 +144,8 @@ export class CasePage {
     const flat = this.about.kind !== "volume";
     const row = h("fieldset", { class: "layer" }, h("legend", {}, layer.title));
     if (flat) {
-      const colour = CONTOUR_COLOURS[layer.source] ?? "#ffffff";
-      const mark = h("span", {
-        class: layer.source === "labels" ? "stroke dashed" : "stroke",
-        "aria-hidden": "true",
-      });
+      const { colour, dashed } = contourStyle(this.about, layer);
+      const mark = h("span", { class: dashed ? "stroke dashed" : "stroke", "aria-hidden": "true" });
       mark.style.setProperty("--colour", colour);
       row.append(this.toggle(layer, "contour", "Contour", mark));
     }
@@ -221,11 +219,10 @@ export class CasePage {
       row.append(h("button", { type: "button", onclick: act, "aria-label": label }, title));
     if (this.about.kind === "volume") {
       const panes = this.panes as VolumePane[];
-      if (this.about.units === "HU") {
-        for (const name of Object.keys(WINDOWS)) {
-          button(name, () => panes.forEach((pane) => pane.window(name)), `Window ${name}`);
-        }
+      for (const name of Object.keys(WINDOWS)) {
+        button(name, () => panes.forEach((pane) => pane.window(name)), `Window ${name}`);
       }
+      row.classList.add("windows");
       button("auto", () => panes.forEach((pane) => pane.automatic()), "Window from the image");
       const planes = h("select", { "aria-label": "Planes" });
       for (const name of ["all", "axial", "coronal", "sagittal", "3-D"]) {

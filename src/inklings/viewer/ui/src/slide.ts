@@ -28,6 +28,13 @@ export const CONTOUR_COLOURS: Record<string, string> = {
   prediction1: "#e58ac0",
 };
 
+/** Labels are drawn as the truth where there is no other, and dashed where they are weak. */
+export function contourStyle(about: Case, layer: Layer): { colour: string; dashed: boolean } {
+  const weak = layer.source === "labels" && about.layers.some((l) => l.source === "truth");
+  const source = layer.source === "labels" && !weak ? "truth" : layer.source;
+  return { colour: CONTOUR_COLOURS[source] ?? css(layer.colours[0] ?? [255, 255, 255]), dashed: weak };
+}
+
 export class SlidePane {
   readonly element: HTMLElement;
   readonly viewer: OpenSeadragon.Viewer;
@@ -172,8 +179,7 @@ export class SlidePane {
     if (!on) this.contours.delete(layer.id);
     else {
       const outlines = await api.contours(this.about.id, layer.id);
-      const colour = CONTOUR_COLOURS[layer.source] ?? css(layer.colours[0] ?? [255, 255, 255]);
-      this.contours.set(layer.id, { outlines, colour, dashed: layer.source === "labels" });
+      this.contours.set(layer.id, { outlines, ...contourStyle(this.about, layer) });
     }
     this.repaint();
   }
@@ -252,7 +258,7 @@ export class SlidePane {
     for (const times of [5, 2]) if ((length * times) / per <= 140) { length *= times; break; }
     const mm = um !== undefined && length >= 1000;
     const words = um === undefined ? `${length} px` : mm ? `${length / 1000} mm` : `${length} µm`;
-    const power = um === undefined ? `${(step * 100).toPrecision(3)} %` : `${(10 / per).toPrecision(2)}×`;
+    const power = um === undefined ? `${Math.round(step * 100)} %` : `${(10 / per).toPrecision(2)}×`;
     const line = h("span", { class: "scale-line" });
     line.style.width = `${length / per}px`;
     this.bar.replaceChildren(line, `${words} · ${power}`);

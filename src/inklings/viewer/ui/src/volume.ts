@@ -1,6 +1,6 @@
 /** One pane with a volume: three planes and 3-D, windows, masks over it. */
 
-import { Niivue, SHOW_RENDER, SLICE_TYPE } from "@niivue/niivue";
+import { MULTIPLANAR_TYPE, Niivue, SHOW_RENDER, SLICE_TYPE } from "@niivue/niivue";
 import { api } from "./api";
 import { h } from "./dom";
 import { heat } from "./tint";
@@ -52,7 +52,10 @@ export class VolumePane {
       loadingText: "",
       multiplanarShowRender: SHOW_RENDER.ALWAYS,
       show3Dcrosshair: true,
-      textHeight: 0.035,
+      crosshairWidth: 0.6,
+      isRadiologicalConvention: true,
+      multiplanarLayout: MULTIPLANAR_TYPE.GRID,
+      multiplanarEqualSize: true,
     });
     this.nv.onLocationChange = (data: unknown) => this.moved(data);
     this.nv.addColormap(HEAT, ramp());
@@ -61,12 +64,17 @@ export class VolumePane {
   /** Load the image; the pane must be in the page by now. */
   async open(image: string): Promise<void> {
     await this.nv.attachToCanvas(this.canvas);
-    const loud = this.about.units === "HU";
     await this.nv.loadVolumes([
       { url: api.volume(this.about.id, image), name: `${image}.nii.gz`, colormap: "gray" },
     ]);
     this.nv.setSliceType(SLICE_TYPE.MULTIPLANAR);
-    if (loud) this.window("mediastinum");
+    if (this.isCt()) this.window("mediastinum");
+  }
+
+  /** In Hounsfield units: the file says so, or it holds air. */
+  isCt(): boolean {
+    const low = this.nv.volumes[0]?.global_min ?? 0;
+    return this.about.units === "HU" || (low <= -900 && low >= -4096);
   }
 
   window(name: string): void {
@@ -112,6 +120,8 @@ export class VolumePane {
       name: `${layer.id}.nii.gz`,
       colormap: layer.kind === "codes" ? "gray" : HEAT,
       opacity: this.hidden ? 0 : this.opacity,
+      cal_min: layer.kind === "codes" ? 0 : Math.max(1, layer.thresholds[0] ?? 1),
+      cal_max: layer.kind === "codes" ? Math.max(1, layer.classes.length) : 255,
     });
     this.order.push(layer.id);
     const volume = this.nv.volumes[this.nv.volumes.length - 1]!;
@@ -124,9 +134,6 @@ export class VolumePane {
         I: [0, ...layer.colours.map((_, k) => k + 1)],
         labels: ["", ...layer.classes],
       });
-    } else {
-      volume.cal_min = Math.max(1, layer.thresholds[0] ?? 1);
-      volume.cal_max = 255;
     }
     this.nv.updateGLVolume();
   }
@@ -172,8 +179,15 @@ export class VolumePane {
   }
 
   private moved(data: unknown): void {
-    const { string, vox, mm } = data as { string: string; vox?: number[]; mm?: number[] };
-    this.where.textContent = string;
+    const { values, vox, mm } = data as {
+      values?: { value: number }[];
+      vox?: number[];
+      mm?: number[];
+    };
+    const place = mm ? [0, 1, 2].map((k) => mm[k]!.toFixed(1)).join(", ") : "";
+    const value = values?.[0]?.value;
+    const unit = this.isCt() ? " HU" : "";
+    this.where.textContent = `${place} mm${value === undefined ? "" : ` · ${value.toFixed(0)}${unit}`}`;
     const volume = this.nv.volumes[0];
     if (volume && mm) {
       const [i, j, k] = volume.mm2vox([mm[0]!, mm[1]!, mm[2]!], true) as unknown as number[];

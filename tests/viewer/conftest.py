@@ -1,0 +1,130 @@
+"""A viewer that answers on a real port, for tests that ask it as a browser, or an attacker, would."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from inklings.evaluation.folders import evaluate
+from inklings.testing.folders import write_cohort, write_predictions
+from inklings.viewer.app import build, guarded
+from inklings.viewer.assets import Assets
+from inklings.viewer.desk import Desk
+from inklings.viewer.guard import Keys
+from inklings.viewer.shelf import Shelf, open_shelf
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Running:
+    port: int
+    keys: Keys
+    desk: Desk
+    cookie: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self, path: str, method: str = "GET", body: Any = None, /, **headers: str | None
+    ) -> Answer:
+        """One request with the cookie; headers by name with ``_`` for ``-``; None leaves one out."""
+        given: dict[str, str | None] = {"host": f"127.0.0.1:{self.port}", "cookie": self.cookie}
+        if method == "POST":
+            given |= {"origin": self.address, "x-inklings": "1"}
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        data = b"" if body is None else json.dumps(body).encode()
+        for name, value in given.items():
+            if value is not None:
+                connection.putheader(name, value)
+        connection.putheader("content-length", str(len(data)))
+        connection.endheaders(data)
+        answer = connection.getresponse()
+        found = Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        connection.close()
+        return found
+
+    def enter(self) -> None:
+        """Exchange the link for the cookie."""
+        answer = self.ask(f"/open?token={self.keys.link}")
+        self.cookie = answer.headers["set-cookie"].split(";")[0]
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """A function that starts a viewer on a shelf; all stop when the test ends."""
+    servers: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def run(
+        shelf: Shelf, page: Assets | None = None, read_only: bool = False, budget: int = 50_000_000
+    ) -> Running:
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        desk, keys = Desk(shelf, budget, "tester", read_only), Keys()
+        assets = page or Assets(b"<!doctype html><title>page</title>", {})
+        app = guarded(build(desk, assets), keys, ["127.0.0.1", "localhost"], port, read_only)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        servers.append((server, thread))
+        while not server.started:
+            time.sleep(0.01)
+        return Running(port, keys, desk)
+
+    yield run
+    for server, thread in servers:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cohort of discs; three cases predicted one sample too low, and scored."""
+    folder = tmp_path_factory.mktemp("scored")
+    cohort = write_cohort(folder / "cohort")
+    predictions = write_predictions(folder / "predictions", cohort)
+    evaluate(predictions, cohort).write(predictions)
+    return folder
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, scored: Path) -> Shelf:
+    """What `scored` holds, opened from a copy."""
+    for name in ("cohort", "predictions"):
+        shutil.copytree(scored / name, tmp_path / name)
+    return open_shelf([tmp_path / "cohort"], [tmp_path / "predictions"])
+
+
+@pytest.fixture
+def viewer(start: Start, shelf: Shelf) -> Running:
+    """A viewer of `shelf`, entered."""
+    running = start(shelf)
+    running.enter()
+    return running

@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError, LabelError
+from inklings.evaluation.truth import truth
+from inklings.geometry import Geometry
+from inklings.labels.corrections import Correction, Shape, write_corrections
+from inklings.labels.kinds import BagLabel
+from inklings.labels.rasterise import annotate
+from inklings.testing.folders import discs, write_cohort
+from inklings.testing.runs import blobs, write_pyramid
+from inklings.viewer.amended import amend, stencil
+from inklings.weakening.chain import Chain
+from inklings.weakening.weaken import weaken
+
+SQUARE = Shape("polygon", ((30.0, 30.0), (30.0, 39.0), (39.0, 39.0), (39.0, 30.0)))
+
+
+def correct(folder: Path, case: str, *made: tuple[str, Shape]) -> Path:
+    write_corrections(
+        folder,
+        case,
+        [
+            Correction.now(case, action, "nucleus", "ann", image="image", shape=shape)  # type: ignore[arg-type]
+            for action, shape in made
+        ],
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("shape", "area"),
+    [
+        (SQUARE, 100),
+        (Shape("stroke", ((10.0, 10.0), (10.0, 40.0)), (3.0,)), 30 * 7 + 29),
+        (Shape("ball", ((32.0, 40.0),), (5.0, 10.0)), np.pi * 50),
+        (Shape("polygon", ((-50.0, -50.0), (-50.0, -40.0), (-40.0, -40.0))), 0),
+    ],
+)
+def test_shapes_cover_the_samples_they_should(shape: Shape, area: float) -> None:
+    assert stencil(shape, (64, 80)).sum() == pytest.approx(area, rel=0.05)
+    assert stencil(shape, (32, 40), 2.0).sum() == pytest.approx(area / 4, rel=0.15)
+
+
+def test_a_polygon_in_a_volume_stays_in_its_plane() -> None:
+    shape = Shape("polygon", ((1.0, 1.0), (1.0, 3.0), (3.0, 3.0), (3.0, 1.0)), plane=2)
+    inside = stencil(shape, (4, 6, 6))
+    assert inside.any(axis=(1, 2)).tolist() == [False, False, True, False]
+    with pytest.raises(LabelError, match="plane"):
+        stencil(Shape("polygon", shape.points, plane=4), (4, 6, 6))
+
+
+def test_corrections_overrule_both_ways_and_say_nothing_elsewhere(tmp_path: Path) -> None:
+    cohort = write_cohort(tmp_path / "cohort")
+    weaken(cohort, Chain.parse("drop:keep=0.3"), 0, tmp_path / "weak")
+    labels = discs(3)
+    case = next(case for case in Cohort.read(tmp_path / "weak") if case.id == "case3")
+    before = annotate(case, "image", Geometry(labels.shape), ("nucleus",))
+    kept = np.argwhere(before.category > 0)[0]
+    wrong = Shape("ball", (tuple(map(float, kept)),), (2.0, 2.0))
+    made = correct(tmp_path / "made", "case3", ("is", SQUARE), ("is_not", wrong))
+    done = amend(made, tmp_path / "weak", tmp_path / "new")
+    assert (done.cases, done.actions["is"], done.actions["is_not"]) == (1, 1, 1)
+    again = next(case for case in Cohort.read(tmp_path / "new") if case.id == "case3")
+    after = annotate(again, "image", Geometry(labels.shape), ("nucleus",))
+    inside, outside = stencil(SQUARE, labels.shape), stencil(wrong, labels.shape)
+    assert (after.category[inside & ~outside] == 1).all()
+    assert (after.category[outside] == 0).all()
+    assert after.known[inside | outside].all()
+    rest = ~inside & ~outside
+    np.testing.assert_array_equal(after.category[rest], before.category[rest])
+    np.testing.assert_array_equal(after.known[rest], before.known[rest])
+
+
+def test_the_corrected_cohort_stays_and_the_truth_stays_in_reach(tmp_path: Path) -> None:
+    cohort = write_cohort(tmp_path / "cohort")
+    weaken(cohort, Chain.parse("drop:keep=0.3"), 0, tmp_path / "weak")
+    files = {
+        path: path.read_bytes()
+        for folder in ("cohort", "weak")
+        for path in (tmp_path / folder).rglob("*")
+        if path.is_file()
+    }
+    amend(correct(tmp_path / "made", "case3", ("is", SQUARE)), tmp_path / "weak", tmp_path / "new")
+    assert all(path.read_bytes() == data for path, data in files.items())
+    standard = {case.id: case.labels for case in truth(tmp_path / "new")}
+    assert standard == {case.id: case.labels for case in Cohort.read(cohort)}
+
+
+def test_masks_of_objects_stay_masks_of_objects(tmp_path: Path) -> None:
+    cohort = write_cohort(tmp_path / "cohort")
+    amend(correct(tmp_path / "made", "case3", ("is", SQUARE)), cohort, tmp_path / "new")
+    case = next(case for case in Cohort.read(tmp_path / "new") if case.id == "case3")
+    drawn = annotate(case, "image", Geometry(discs(3).shape), ("nucleus",))
+    assert drawn.separated
+    (number,) = np.unique(drawn.objects[stencil(SQUARE, discs(3).shape)])
+    assert (drawn.objects == number).sum() == 100
+
+
+def test_an_answer_for_the_case_replaces_the_one_before(tmp_path: Path) -> None:
+    write_pyramid(tmp_path / "s.tiff", blobs((600, 500)), um=0.5)
+    labels = (BagLabel("cancer", False), BagLabel("other", True))
+    case = Case("s", "p", {"slide": tmp_path / "s.tiff"}, labels)
+    Cohort("slides", (case,), ("cancer", "other")).write(tmp_path / "cohort")
+    made = [Correction.now("s", "bag", "cancer", "ann", present=True)]
+    square = Shape("polygon", ((100.0, 100.0), (100.0, 200.0), (200.0, 200.0)))
+    made.append(Correction.now("s", "is", "other", "ann", image="slide", shape=square))
+    write_corrections(tmp_path / "made", "s", made)
+    amend(tmp_path / "made", tmp_path / "cohort", tmp_path / "new")
+    (new,) = Cohort.read(tmp_path / "new")
+    bags = {label.name: label.present for label in new.labels if isinstance(label, BagLabel)}
+    assert bags == {"cancer": True, "other": True}
+    drawn = annotate(new, "slide", Geometry((600, 500)), ("cancer", "other"))
+    assert drawn.known.mean() == pytest.approx(5000 / 300_000, rel=0.05)
+    assert set(np.unique(drawn.category[drawn.known])) == {2}
+
+
+def test_what_cannot_be_taken_over_is_said(tmp_path: Path) -> None:
+    cohort = write_cohort(tmp_path / "cohort")
+    with pytest.raises(DataError, match="corrections"):
+        amend(tmp_path / "none", cohort, tmp_path / "new")
+    made = correct(tmp_path / "made", "case77", ("is", SQUARE))
+    assert amend(made, cohort, tmp_path / "new").unknown == ("case77",)
+    with pytest.raises(DataError, match="not empty"):
+        amend(made, cohort, tmp_path / "new")
