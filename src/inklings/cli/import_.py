@@ -32,7 +32,8 @@ for _name in ("panda", "tcga", "slides"):
 app.command("corrections")(guarded(import_corrections.corrections))
 for _name in ("chaos", "decathlon", "nifti"):
     app.command(_name)(guarded(getattr(import_volumes, _name)))
-app.command("luna16")(guarded(import_nodules.luna16))
+for _name in ("luna16", "lidc"):
+    app.command(_name)(guarded(getattr(import_nodules, _name)))
 
 
 @app.command("dsb2018")

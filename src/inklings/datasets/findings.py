@@ -31,6 +31,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "strange grey": ("taken as background", "samples of a grey that stands for no organ"),
     "mask disagrees": ("kept", "a mask that shows nothing of what the table reports"),
     "grades disagree": ("kept", "a grade group that is not the one of the Gleason score"),
+    "outline without plane": ("outline skipped", "outlines on planes that the series lacks"),
     "unread outlines": (LEFT_OUT, "annotations that cannot be read"),
     "no label": ("unlabelled", "a slide that no table or annotation names"),
     "mask value": ("taken as 255", "a mask whose one value besides 0 is not 255"),
