@@ -27,6 +27,10 @@ def nodules(
     series: Annotated[
         str | None, typer.Option(help="Of a DICOM folder with several: words, a UID.")
     ] = None,
+    dicom: Annotated[
+        bool,
+        typer.Option("--dicom", help="Also a DICOM segmentation and a structured report."),
+    ] = False,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes that share the cases; 0 for this one.")
     ] = None,
@@ -43,7 +47,7 @@ def nodules(
 
     if validation:
         require_unseen(run, inputs, split)
-    settings = Settings(run.resolve(), out.resolve(), series)
+    settings = Settings(run.resolve(), out.resolve(), series, dicom=dicom)
     summary = find_nodules(
         inputs, settings, split=split, workers=workers, scheduler=scheduler, say=typer.echo
     )

@@ -60,7 +60,9 @@ def candidates_of(case: Case, detector: Stage, experiment: NoduleExperiment) -> 
     """
     with open_image(image_of(case)) as image:
         values, geometry = whole(image), image.geometry
-    found = detect(detector.model, prepare(values, geometry), most=_CANDIDATES).candidates
+    found = detect(
+        detector.model, prepare(values, geometry), lowest=0.0, most=_CANDIDATES
+    ).candidates
     nodules = _balls(case)
     places = [(one.point_mm, one.diameter_mm) for one in found]
     hits = [_hit(point, nodules) for point, _ in places]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from inklings.errors import DataError
@@ -22,7 +22,8 @@ Bools = NDArray[np.bool_]
 _GRID_MM = 3.0
 _AIR_HU = -400
 _CLOSE_MM = 12.0
-_RIM_MM = 3.0
+_RIM_MM = 6.0
+_TIGHT_MM = 1.5
 _LEAST_ML = 200.0
 _OUTSIDE_HU = -1500  # what lies beyond the field of view is coded below any tissue
 
@@ -34,25 +35,29 @@ class Lungs:
     Attributes:
         hull: ``(z, y, x)`` bool on the coarse grid.
         geometry: That grid, in the same patient space as the scan.
-        found: Whether lungs were found; otherwise the hull is all that lies inside the body's box.
+        found: Whether lungs were found; otherwise the hull is the whole scan.
+        tight: The hull with hardly a rim, for outlines that shall not leak into the wall; None
+            where nobody will draw any.
     """
 
     hull: Bools
     geometry: Geometry
     found: bool = True
+    tight: Bools | None = None
 
     @property
     def volume_ml(self) -> float:
         """Of the hull."""
         return float(self.hull.sum()) * math.prod(self.geometry.require_spacing()) / 1000
 
-    def holds(self, points: NDArray[np.float64]) -> Bools:
-        """Whether each of ``(n, 3)`` points in mm lies in the hull."""
+    def holds(self, points: ArrayLike, tight: bool = False) -> Bools:
+        """Whether each of ``(n, 3)`` points in mm lies in the hull, or in the tight one."""
+        hull = self.tight if tight and self.tight is not None else self.hull
         points = np.asarray(points, float).reshape(-1, 3)
         index = np.rint(self.geometry.to_indices(points)).astype(int)
         inside = ((index >= 0) & (index < self.hull.shape)).all(1)
         index = np.clip(index, 0, np.array(self.hull.shape) - 1)
-        kept: Bools = inside & self.hull[tuple(index.T)]
+        kept: Bools = inside & hull[tuple(index.T)]
         return kept
 
     def side(self, point_mm: tuple[float, float, float]) -> Literal["left", "right"]:
@@ -74,7 +79,7 @@ def lungs(values: NDArray[Any], geometry: Geometry) -> Lungs:
 
     Air that is open to the sides of the image is outside of the body; of what remains, the
     largest pieces are the lungs. They are closed by 12 mm, so that vessels and whatever hangs on
-    the pleura lie inside, and widened by 3 mm.
+    the pleura lie inside, and widened by 6 mm.
 
     Args:
         values: ``(z, y, x)`` in Hounsfield units.
@@ -93,7 +98,8 @@ def lungs(values: NDArray[Any], geometry: Geometry) -> Lungs:
     pieces = _lung_pieces(coarse, spacing)
     if pieces is None:
         return Lungs(np.ones(coarse.shape, bool), grid, found=False)
-    return Lungs(_closed(pieces, spacing), grid)
+    hull, tight = _closed(pieces, spacing)
+    return Lungs(hull, grid, True, tight)
 
 
 def _coarse(values: NDArray[Any], geometry: Geometry) -> tuple[NDArray[np.float32], Geometry]:
@@ -137,21 +143,25 @@ def _lung_pieces(values: NDArray[np.float32], spacing: tuple[float, ...]) -> Boo
     return np.isin(labels, kept) if kept else None
 
 
-def _closed(pieces: Bools, spacing: tuple[float, ...]) -> Bools:
-    """Closed by a ball, holes of each plane filled, widened by a rim; same shape."""
+def _closed(pieces: Bools, spacing: tuple[float, ...]) -> tuple[Bools, Bools]:
+    """Closed by a ball, holes of each plane filled; with a wide rim and with a narrow one."""
     margin = [math.ceil((_CLOSE_MM + _RIM_MM) / mm) + 1 for mm in spacing]
     box = ndimage.find_objects(pieces.astype(np.uint8))[0]
     inner = np.pad(pieces[box], [(m, m) for m in margin])
     wide = ndimage.distance_transform_edt(~inner, sampling=spacing) <= _CLOSE_MM
-    hull = ndimage.distance_transform_edt(wide, sampling=spacing) > _CLOSE_MM - _RIM_MM
-    for plane in hull:
-        ndimage.binary_fill_holes(plane, output=plane)
-    out = np.zeros(pieces.shape, bool)
+    depth = ndimage.distance_transform_edt(wide, sampling=spacing)
     starts = [s.start - m for s, m in zip(box, margin, strict=True)]
     there = tuple(
         slice(max(0, a), min(n, a + side))
-        for a, n, side in zip(starts, out.shape, hull.shape, strict=True)
+        for a, n, side in zip(starts, pieces.shape, depth.shape, strict=True)
     )
     here = tuple(slice(t.start - a, t.stop - a) for t, a in zip(there, starts, strict=True))
-    out[there] = hull[here]
-    return out
+    hulls = []
+    for rim in (_RIM_MM, _TIGHT_MM):
+        hull = depth > _CLOSE_MM - rim
+        for plane in hull:
+            ndimage.binary_fill_holes(plane, output=plane)
+        out = np.zeros(pieces.shape, bool)
+        out[there] = hull[here]
+        hulls.append(out)
+    return hulls[0], hulls[1]

@@ -70,7 +70,7 @@ def measure(
     away = np.linalg.norm(points - np.asarray(point_mm), axis=1).reshape(part.shape)
     near = away <= reach
     if lungs is not None:
-        near &= lungs.holds(points).reshape(part.shape)
+        near &= lungs.holds(points, tight=True).reshape(part.shape)
     soft = ndimage.gaussian_filter(part, [0.6 / mm for mm in spacing])
     core = soft[away <= max(0.3 * guess_mm, 0.6 * max(spacing))]
     ball = away <= guess_mm / 2

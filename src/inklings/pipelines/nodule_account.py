@@ -1,0 +1,113 @@
+"""What became of the nodules of a cohort, stage by stage, and the score of the field beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import add
+from pathlib import Path
+
+import numpy as np
+
+from inklings.cases.case import Split
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError
+from inklings.evaluation.froc_table import froc, from_cohort, read_marks
+from inklings.evaluation.malignancy import Verdict, compare
+from inklings.evaluation.nodule_account import Account, Rule
+from inklings.evaluation.nodule_account import account as account_of
+from inklings.files import write_json
+from inklings.findings import files
+from inklings.findings.finding import Finding, Findings
+from inklings.labels.kinds import BallLabel
+from inklings.nodules.chain import Chain
+
+FILE = "account.json"
+RULES: tuple[Rule, ...] = ("reference", "luna16")
+_NODULE = "nodule"
+
+
+def account(
+    out: Path, inputs: Sequence[Path], run: Path, split: Split | None = None
+) -> Iterator[str]:
+    """Score the findings in ``out`` against the cohort; yields the lines of it.
+
+    Writes ``account.json`` (what each stage lost, by the rule of the reference and that of
+    LUNA16), ``froc.json`` and ``froc.csv``.
+
+    Args:
+        out: Folder that `inklings nodules` wrote.
+        inputs: One cohort.
+        run: The stages, whose thresholds count.
+        split: The part that was searched.
+
+    Raises:
+        DataError: If there is no single cohort, or nothing was searched.
+    """
+    folders = [path for path in inputs if (path / "cohort.yaml").is_file()]
+    if len(folders) != 1:
+        raise DataError(f"--validation: expected one cohort, got {len(folders)} of {len(inputs)}")
+    cohort, chain = Cohort.read(folders[0]), Chain.load(run)
+    cases = cohort.cases if split is None else cohort.part(split)
+    balls = {
+        case.id: [b for b in case.labels if isinstance(b, BallLabel) and b.name == _NODULE]
+        for case in cases
+    }
+    found = {one.case: one for one in files.read_all(out) if one.case in balls}
+    if not found:
+        raise DataError(f"{out}: expected findings of cases of {folders[0]}, got none")
+    record: dict[str, object] = {"run": str(run), "cohort": str(folders[0])}
+    for rule in RULES:
+        total: Account = reduce(
+            add,
+            [
+                account_of(one.found, balls[case], chain.threshold, chain.suspicious, rule)
+                for case, one in found.items()
+            ],
+        )
+        record[rule] = total.record()
+        yield ""
+        yield from total.text().splitlines()
+    head = {"marks": str(out / files.TABLE), "reference": str(folders[0])}
+    table = froc(read_marks(out / files.TABLE), from_cohort(folders[0], split or "all"), head=head)
+    table.write(out)
+    yield ""
+    yield from table.text().splitlines()
+    verdict = judged(found, balls, {case.id: case.patient for case in cases})
+    if verdict is not None:
+        record["malignancy"] = verdict.sentence
+        yield ""
+        yield verdict.sentence
+    write_json(out / FILE, record)
+    yield f"account -> {out / FILE}, {out / 'froc.json'}"
+
+
+def judged(
+    found: dict[str, Findings], balls: dict[str, list[BallLabel]], patients: dict[str, str]
+) -> Verdict | None:
+    """The malignancy model beside the diameter, on the rated nodules that were found.
+
+    None where no malignancy was asked, or one of the two kinds was not found.
+    """
+    rows = [
+        (mine.malignancy, float(ball.diameter_mm or 0), ball.malignant, patients[case])
+        for case, one in found.items()
+        for ball in balls[case]
+        if ball.malignant is not None
+        and (mine := _on(ball, one.found)) is not None
+        and mine.malignancy is not None
+    ]
+    kinds = {row[2] for row in rows}
+    if len(kinds) < 2:
+        return None
+    said, size, malignant, who = zip(*rows, strict=True)
+    return compare(np.array(said, float), np.array(size), np.array(malignant, bool), who)
+
+
+def _on(ball: BallLabel, found: Sequence[Finding]) -> Finding | None:
+    """The most probable finding inside a nodule."""
+    reach = (ball.diameter_mm or 0) / 2
+    inside = [
+        one for one in found if np.linalg.norm(np.subtract(one.centre_mm, ball.centre_mm)) < reach
+    ]
+    return max(inside, key=lambda one: one.nodule, default=None)

@@ -1,0 +1,58 @@
+"""Findings of one scan as DICOM: a segmentation and a structured report beside its series."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from inklings.errors import DataError
+from inklings.exports.dicom_seg import Made, save
+from inklings.exports.scan import Scan
+from inklings.exports.structured_report import Outline, objects
+from inklings.geometry import Geometry
+from inklings.nodules.chain import Chain, Found
+
+FOLDER = "dicom"
+
+
+def write_dicom(
+    found: Found, chain: Chain, path: Path, series: str | None, geometry: Geometry, out: Path
+) -> str:
+    """Write ``dicom/<case>_seg.dcm`` and ``<case>_report.dcm``; says why not, where it cannot.
+
+    Args:
+        found: Of the scan; what reaches the threshold of the chain is reported.
+        chain: What found it.
+        path: The DICOM series.
+        series: Words that choose one of several.
+        geometry: Grid of the scan.
+        out: Folder of the findings.
+    """
+    case = found.findings.case
+    pairs = [
+        (finding, Outline(one.region, one.mask))
+        for finding, one in zip(found.findings, found.measured, strict=True)
+        if finding.nodule >= chain.threshold
+    ]
+    said = replace(found.findings, found=tuple(finding for finding, _ in pairs))
+    try:
+        planes = Scan(case, path, series, geometry).planes()
+        made = objects(planes, said, [outline for _, outline in pairs], _made(chain))
+    except DataError as error:
+        return f"no DICOM objects: {error}"
+    if made is None:
+        return "no DICOM objects: nothing was found to report"
+    save(out / FOLDER / f"{case}_report.dcm", made.report)
+    save(out / FOLDER / f"{case}_seg.dcm", made.segmentation)
+    return ""
+
+
+def _made(chain: Chain) -> Made:
+    """Who found it, and when the network was ready: the same run makes the same objects."""
+    folder = chain.detector.folder or Path()
+    weights = folder / "weights.safetensors"
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    words = {"run": folder.name, "weights_sha256": digest[:16], "threshold": f"{chain.threshold:g}"}
+    return Made(digest, datetime.fromtimestamp(int(weights.stat().st_mtime)), words)
