@@ -105,6 +105,16 @@ def test_a_teacher_without_any_negatives_or_positives_is_refused(spec: Spec) -> 
             teach(spec(teacher={}), from_masks(images, [label] * 3), None, ("square",))
 
 
+def test_a_teacher_that_found_nothing_teaches_nothing(spec: Spec) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (12, 3, 96, 96)).astype(np.uint8)
+    inside = np.zeros((96, 96), bool)
+    inside[:48] = True
+    labels = [np.roll(inside, 8 * n, axis=0) if n % 2 else np.zeros_like(inside) for n in range(12)]
+    teacher = {"model": LOCAL, "steps": 3, "false_alarms": 0.05}
+    with pytest.raises(LabelError, match="more of the inside of square than of the outside"):
+        teach(spec(teacher=teacher), from_masks(list(noise), labels), None, ("square",))
+
+
 def test_weak_is_one_word_and_the_kind_of_teacher_follows_from_the_supervision(spec: Spec) -> None:
     record = spec().model_dump(mode="json", exclude={"teacher", "mode"})
     assert Experiment.check({**record, "mode": "strong"}, "t").teacher is None

@@ -93,7 +93,8 @@ def teach(
         out: Folder of the teacher's own run; None writes nothing.
 
     Raises:
-        LabelError: If nothing is inside, or nothing outside, for some class.
+        LabelError: If nothing is inside, or nothing outside, for some class; or if the inside
+            looks no more positive than the outside, so that there is nothing to teach.
     """
     spec = experiment.teacher
     if spec is None:
@@ -120,6 +121,7 @@ def teach(
         cuts = partial(_chance, maps, labels.targets, share=share, thinning=spec.thinning)
         chance = [cuts(k) for k in range(len(classes))]
         targets = _marked(labels, maps, chance, spec)
+        _require_found(labels.targets, targets, share, classes)
     assert trained is not None
     if val is not None:
         whole = spec.model_copy(update={"confident": (0.5, 0.5)})
@@ -129,6 +131,21 @@ def teach(
         for k, name in enumerate(classes)
     ]
     return Taught(labels.with_targets(targets), val, trained, lessons)
+
+
+def _require_found(
+    told: Sequence[Target], marked: Sequence[Target], share: float, classes: Sequence[str]
+) -> None:
+    """Refuse a teacher to whom the inside looks no more positive than the outside."""
+    for k, name in enumerate(classes):
+        found = _shares(told, marked, k)[0]
+        if found <= share:
+            raise LabelError(
+                f"teacher: expected more of the inside of {name} than of the outside to look "
+                f"positive, got {found:.1%} of it at a level that {share:.1%} of the outside "
+                "exceeds; let it learn longer (teacher.steps), faster (teacher.learning_rate), or "
+                "see wider (teacher.model)"
+            )
 
 
 def _maps(experiment: Experiment, trained: Trained, examples: Examples) -> list[NDArray[np.uint8]]:
