@@ -29,7 +29,7 @@ def masks_on(geometry: Geometry) -> np.ndarray:
 def predict(folder: Path, case: str, image: Path, masks: np.ndarray, head: Head = HEAD) -> Path:
     """A folder of predictions that holds ``masks`` of one case; the classes differ in certainty."""
     head.write(folder)
-    certain = np.array([200, 255, 180], np.uint8)[: len(masks)].reshape(-1, 1, 1, 1)
+    certain = np.array([200, 255, 180, 190], np.uint8)[: len(masks)].reshape(-1, 1, 1, 1)
     Prediction(case, image, masks * certain).write(folder)
     return folder
 
