@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 from inklings.cases.duplicates import exact_duplicates, near_duplicates, perceptual_hash
 from inklings.cases.glance import Look, look
 from inklings.geometry import Geometry
+from inklings.phantoms.chest import chest
 from inklings.phantoms.nuclei import Microscope, nuclei_field
 
 Picture = NDArray[np.uint8]
@@ -77,3 +78,12 @@ def test_the_hash_does_not_see_brightness_or_contrast() -> None:
     stack = np.random.default_rng(0).normal(size=(2, 64, 64)).astype(np.float32)
     assert (perceptual_hash(stack) == perceptual_hash(3 * stack + 50)).all()
     assert perceptual_hash(stack).shape == (2, 63)
+
+
+def test_chests_of_two_patients_are_no_duplicates_but_a_noisier_copy_is() -> None:
+    scans = [chest(seed, (3, 96, 96), (40.0, 3.4, 3.4)) for seed in (1, 8, 9)]
+    rng = np.random.default_rng(0)
+    noisy = (scans[0].image + rng.normal(0, 15, scans[0].image.shape)).astype(np.int16)
+    arrays = [*(scan.image for scan in scans), noisy]
+    looks = [look(str(k), "ct", scans[0].geometry, a[None]) for k, a in enumerate(arrays)]
+    assert [pair[:2] for pair in near_duplicates(looks)] == [(0, 3)]
