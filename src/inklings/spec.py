@@ -214,14 +214,13 @@ class Inference(Section):
 # What ``mode: weak`` means where nothing else is said: a short-sighted teacher that learns inside
 # from outside, so that what a place looks like decides and not what lies around it. From labels
 # of slides little is learnt at once, so it thins its own labels and learns again.
-_SHORT_SIGHTED: dict[str, Any] = {"name": "unet", "width": 16, "depth": 1, "prior": 0.1}
+_SHORT_SIGHTED: dict[str, Any] = {
+    "model": {"name": "unet", "width": 16, "depth": 2, "prior": 0.1},
+    "learning_rate": 4e-3,
+}
 _WEAK: dict[str, dict[str, Any]] = {
-    "outlines": {"model": _SHORT_SIGHTED, "false_alarms": 0.01, "confident": (0.4, 0.6)},
-    "bag": {
-        "model": {**_SHORT_SIGHTED, "depth": 2},
-        "false_alarms": (0.05, 0.03, 0.03),
-        "confident": (0.05, 0.5),
-    },
+    "outlines": {**_SHORT_SIGHTED, "false_alarms": 0.01, "confident": (0.4, 0.6)},
+    "bag": {**_SHORT_SIGHTED, "false_alarms": (0.05, 0.03), "confident": (0.05, 0.5)},
 }
 
 
