@@ -29,7 +29,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert read_corrections(tmp_path, "other") == ()
 
 
-def test_an_undone_correction_stays_on_record_and_no_longer_stands(tmp_path: Path) -> None:
+def test_an_undone_correction_stays_on_record_and_no_longer_stands() -> None:
     one, two = made(), made("is_not")
     after = undo((one, two), one.id)
     assert [bool(c.undone) for c in after] == [True, False]

@@ -1,4 +1,4 @@
-"""A viewer that answers on a real port, for tests that ask it as a browser, or an attacker, would."""
+"""A viewer that answers on a real port, for tests that ask as a browser, or an attacker, would."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import uvicorn
 
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
 from inklings.evaluation.folders import evaluate
+from inklings.geometry import Geometry
+from inklings.labels.files import write_mask
+from inklings.labels.kinds import MaskLabel
+from inklings.predictions import Head, Prediction, Provenance
+from inklings.readers.nifti import write_nifti
 from inklings.testing.folders import write_cohort, write_predictions
 from inklings.viewer.app import build, guarded
 from inklings.viewer.assets import Assets
@@ -50,7 +58,7 @@ class Running:
     def ask(
         self, path: str, method: str = "GET", body: Any = None, /, **headers: str | None
     ) -> Answer:
-        """One request with the cookie; headers by name with ``_`` for ``-``; None leaves one out."""
+        """One request with the cookie; headers have ``_`` for ``-``, and None leaves one out."""
         given: dict[str, str | None] = {"host": f"127.0.0.1:{self.port}", "cookie": self.cookie}
         if method == "POST":
             given |= {"origin": self.address, "x-inklings": "1"}
@@ -73,6 +81,10 @@ class Running:
         answer = self.ask(f"/open?token={self.keys.link}")
         self.cookie = answer.headers["set-cookie"].split(";")[0]
 
+
+PLACED = Geometry(
+    (6, 20, 24), (3.0, 0.8, 0.7), (-10.0, 5.0, 40.0), ((-1, 0, 0), (0, 1, 0), (0, 0, 1))
+)
 
 Start = Callable[..., Running]
 
@@ -128,3 +140,23 @@ def viewer(start: Start, shelf: Shelf) -> Running:
     running = start(shelf)
     running.enter()
     return running
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Shelf:
+    """A volume with a bright box, labelled and predicted."""
+    rng = np.random.default_rng(0)
+    samples = rng.normal(-950, 20, PLACED.shape).astype(np.int16)
+    box = np.zeros(PLACED.shape, np.uint8)
+    box[2:5, 6:12, 8:16] = 1
+    samples[box > 0] = 30
+    write_nifti(tmp_path / "ct.nii.gz", samples, PLACED)
+    write_mask(tmp_path / "m.npy", box)
+    label = MaskLabel(tmp_path / "m.npy", "ct", "classes", ("lesion",))
+    Cohort("ct", (Case("a", "p", {"ct": tmp_path / "ct.nii.gz"}, (label,)),), ("lesion",)).write(
+        tmp_path
+    )
+    out = tmp_path / "predictions"
+    Prediction("a", tmp_path / "ct.nii.gz", box[None] * np.uint8(240), None, PLACED).write(out)
+    Head(("lesion",), (0.5,), Provenance("", "", None, "")).write(out)
+    return open_shelf([tmp_path], [out])

@@ -1,44 +1,17 @@
 import gzip
-from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
 from inklings.geometry import Geometry
-from inklings.labels.files import write_mask
-from inklings.labels.kinds import MaskLabel
-from inklings.predictions import Head, Prediction, Provenance
-from inklings.readers.nifti import write_nifti
-from inklings.viewer.shelf import Shelf, open_shelf
-from inklings.viewer.volumes import millimetres, nifti
+from inklings.viewer.shelf import Shelf
+from inklings.viewer.volumes import millimetres, nifti, to_samples
 
 GEOMETRY = Geometry(
     (6, 20, 24), (3.0, 0.8, 0.7), (-10.0, 5.0, 40.0), ((-1, 0, 0), (0, 1, 0), (0, 0, 1))
 )
-
-
-@pytest.fixture
-def scans(tmp_path: Path) -> Shelf:
-    """A volume with a bright box, labelled and predicted."""
-    rng = np.random.default_rng(0)
-    samples = rng.normal(-800, 20, GEOMETRY.shape).astype(np.int16)
-    box = np.zeros(GEOMETRY.shape, np.uint8)
-    box[2:5, 6:12, 8:16] = 1
-    samples[box > 0] = 30
-    write_nifti(tmp_path / "ct.nii.gz", samples, GEOMETRY)
-    write_mask(tmp_path / "m.npy", box)
-    label = MaskLabel(tmp_path / "m.npy", "ct", "classes", ("lesion",))
-    Cohort("ct", (Case("a", "p", {"ct": tmp_path / "ct.nii.gz"}, (label,)),), ("lesion",)).write(
-        tmp_path
-    )
-    out = tmp_path / "predictions"
-    Prediction("a", tmp_path / "ct.nii.gz", box[None] * np.uint8(240), None, GEOMETRY).write(out)
-    Head(("lesion",), (0.5,), Provenance("", "", None, "")).write(out)
-    return open_shelf([tmp_path], [out])
 
 
 def loaded(data: bytes) -> Any:
@@ -79,3 +52,5 @@ def test_samples_and_millimetres_agree_with_the_file_that_is_sent() -> None:
     for index in ((0, 0, 0), (5, 19, 23), (2.5, 3.0, 1.0)):
         there = (image.affine @ [*index[::-1], 1])[:3]
         assert millimetres(GEOMETRY, index) == pytest.approx(there.tolist(), abs=1e-4)
+        back = np.array(to_samples(GEOMETRY)) @ [*there, 1]
+        assert back.tolist() == pytest.approx(index, abs=1e-3)

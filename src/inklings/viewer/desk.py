@@ -32,7 +32,7 @@ from inklings.viewer.finds import Find, finds
 from inklings.viewer.layers import Layers
 from inklings.viewer.pictures import TILE, Pictures
 from inklings.viewer.shelf import Shelf
-from inklings.viewer.volumes import Volumes
+from inklings.viewer.volumes import Volumes, to_samples
 
 THUMBNAIL = 192
 
@@ -120,7 +120,8 @@ class Desk:
         record["layers"] = [dataclasses.asdict(k) for k in self.layers.of(case).values()]
         if len(geometry.shape) == 3:
             hu = image.channels == ("HU",)
-            return {**record, "kind": "volume", "units": "HU" if hu else "grey"}
+            units = {"units": "HU" if hu else "grey", "toSamples": to_samples(geometry)}
+            return {**record, "kind": "volume", **units}
         grid = self.pictures.grid(case)
         kind = "slide" if isinstance(image, Pyramid) else "picture"
         return {**record, "kind": kind, "levels": [grid.first, grid.finest]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from typing import Any
 
 import nibabel
@@ -98,12 +99,21 @@ def nifti(array: NDArray[Any], geometry: Geometry) -> bytes:
     return gzip.compress(image.to_bytes(), _LEVEL, mtime=0)
 
 
-def millimetres(geometry: Geometry, index_zyx: tuple[float, ...]) -> tuple[float, float, float]:
+def millimetres(geometry: Geometry, index_zyx: Sequence[float]) -> tuple[float, float, float]:
     """Where a sample lies for the page, which counts to the right, to the front and upwards."""
     spacing = geometry.spacing or (1.0, 1.0, 1.0)
     placed = Geometry(geometry.shape, spacing, geometry.origin, geometry.direction)
     x, y, z = (_LPS @ placed.to_points(index_zyx)).tolist()
     return x, y, z
+
+
+def to_samples(geometry: Geometry) -> list[list[float]]:
+    """Rows of the matrix that takes ``(x, y, z, 1)`` of the page to an index in array order."""
+    zero = np.array(millimetres(geometry, (0, 0, 0)))
+    steps = np.stack([np.array(millimetres(geometry, row)) - zero for row in np.eye(3)], 1)
+    back = np.linalg.inv(steps)
+    rows: list[list[float]] = np.column_stack([back, -back @ zero]).tolist()
+    return rows
 
 
 def _fitting(image: Image) -> Image:

@@ -54,6 +54,8 @@ export interface Case {
   spacingUm: number[] | null;
   levels: [number, number];
   units?: "HU" | "grey";
+  /** From millimetres of the page to an index in array order. */
+  toSamples?: number[][];
 }
 
 export interface Finding {

@@ -22,7 +22,7 @@ export class VolumePane {
   private readonly canvas: HTMLCanvasElement;
   private readonly where: HTMLElement;
   private readonly order: string[] = [];
-  private voxel: [number, number, number] = [0, 0, 0];
+  private place: [number, number, number] = [0, 0, 0];
   private opacity = 0.5;
   private hidden = false;
 
@@ -168,31 +168,18 @@ export class VolumePane {
   }
 
   /** Where the cross is: index in array order, in samples of the stored image. */
-  cross(): [number, number, number] {
-    const there = this.nv.volumes[0]?.dimsRAS;
-    const dims = there ? [there[3]!, there[2]!, there[1]!] : this.about.shape;
-    return this.voxel.map((v, k) => (v * this.about.shape[k]!) / dims[k]!) as [
-      number,
-      number,
-      number,
-    ];
+  cross(): number[] {
+    const [x, y, z] = this.place;
+    return (this.about.toSamples ?? []).map((row) => row[0]! * x + row[1]! * y + row[2]! * z + row[3]!);
   }
 
   private moved(data: unknown): void {
-    const { values, vox, mm } = data as {
-      values?: { value: number }[];
-      vox?: number[];
-      mm?: number[];
-    };
-    const place = mm ? [0, 1, 2].map((k) => mm[k]!.toFixed(1)).join(", ") : "";
+    const { values, mm } = data as { values?: { value: number }[]; mm?: number[] };
+    const words = mm ? [0, 1, 2].map((k) => mm[k]!.toFixed(1)).join(", ") : "";
     const value = values?.[0]?.value;
     const unit = this.isCt() ? " HU" : "";
-    this.where.textContent = `${place} mm${value === undefined ? "" : ` · ${value.toFixed(0)}${unit}`}`;
-    const volume = this.nv.volumes[0];
-    if (volume && mm) {
-      const [i, j, k] = volume.mm2vox([mm[0]!, mm[1]!, mm[2]!], true) as unknown as number[];
-      this.voxel = [k!, j!, i!];
-    } else if (vox) this.voxel = [vox[2]!, vox[1]!, vox[0]!];
+    this.where.textContent = `${words} mm${value === undefined ? "" : ` · ${value.toFixed(0)}${unit}`}`;
+    if (mm) this.place = [mm[0]!, mm[1]!, mm[2]!];
   }
 }
 

@@ -1,0 +1,290 @@
+"""The page in a headless Chromium: opened, zoomed, overlaid, corrected, reloaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inklings.errors import MissingExtraError
+from inklings.predictions import Prediction
+from inklings.viewer.assets import Assets
+from inklings.viewer.shelf import Shelf
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra 'test')")
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    (
+        path
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (path := shutil.which(name))
+    ),
+    None,
+)
+AXE = Path(__file__).parents[2] / "build/viewer/node_modules/axe-core/axe.min.js"
+ARGUMENTS = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+PATIENCE = 60_000
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium here: install one, or say where it is in CHROMIUM"
+)
+
+
+@pytest.fixture(scope="session")
+def assets() -> Assets:
+    try:
+        return Assets.load()
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield running
+        running.close()
+
+
+def until(page: Any, wanted: Callable[[], bool]) -> None:
+    """Wait for what must come true; the policy of the page forbids Playwright's own way."""
+    for _ in range(PATIENCE // 100):
+        if wanted():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it did not come true in a minute")
+
+
+def said(page: Any) -> str:
+    """Scale bar and magnification, or the place of the cross."""
+    return str(page.locator(".scale").first.inner_text())
+
+
+class Window:
+    """A page, and all that it complained of."""
+
+    def __init__(self, browser: Any, running: Any, **options: Any) -> None:
+        self.running = running
+        self.context = browser.new_context(
+            **{"viewport": {"width": 1200, "height": 800}, **options}
+        )
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.complaints: list[str] = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on(
+            "console",
+            lambda said: self.complaints.append(said.text) if said.type == "error" else None,
+        )
+        self.foreign: list[str] = []
+        self.page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((running.address, "data:", "blob:"))
+                else self.foreign.append(request.url)
+            ),
+        )
+        self.page.goto(f"{running.address}/open?token={running.keys.link}")
+        self.page.wait_for_selector("table.cases")
+
+    def case(self, name: str) -> Any:
+        self.page.goto(f"{self.running.address}/#{name}")
+        self.page.wait_for_selector(f'main[data-ready="{name}"]')
+        return self.page
+
+    def pixels(self, x: float = 0.5, y: float = 0.5) -> tuple[int, int, int]:
+        """Colour in the drawn image, at a share of its width and height."""
+        found = self.page.evaluate(
+            """([x, y]) => {
+              const canvas = document.querySelector('.openseadragon-canvas canvas');
+              const data = canvas.getContext('2d').getImageData(
+                Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data;
+              return [...data.slice(0, 3)];
+            }""",
+            [x, y],
+        )
+        return tuple(found)
+
+    def fine(self) -> None:
+        """Nothing was complained of, and nobody else was asked."""
+        assert self.complaints == []
+        assert self.foreign == []
+        self.context.close()
+
+
+@pytest.fixture
+def window(browser: Any, start: Any, shelf: Shelf, assets: Assets) -> Iterator[Window]:
+    opened = Window(browser, start(shelf, assets))
+    yield opened
+    opened.fine()
+
+
+def violations(page: Any) -> list[str]:
+    """What axe finds serious; the debugger puts it in, past the policy of the page."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is not there: it comes with the build of the viewer's page")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [
+        f"{v['id']}: {v['nodes'][0]['html'][:120]}"
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+def test_the_worst_case_comes_first_and_search_finds_the_others(window: Window) -> None:
+    names = window.page.locator("a.case").all_inner_texts()
+    assert names[:3] == ["case3", "case5", "case4"]
+    window.page.keyboard.press("/")
+    window.page.keyboard.type("patient4")
+    until(window.page, lambda: window.page.locator("a.case").count() == 1)
+    assert window.page.locator("a.case").all_inner_texts() == ["case4"]
+    assert window.page.evaluate("document.activeElement.id") == "search"
+    assert violations(window.page) == []
+
+
+def test_keys_step_through_the_cases_and_zoom(window: Window) -> None:
+    page = window.case("case3")
+    before = said(page)
+    page.keyboard.press("+")
+    until(page, lambda: said(page) != before)
+    page.keyboard.press("j")
+    page.wait_for_selector('main[data-ready="case5"]')
+    page.keyboard.press("k")
+    page.wait_for_selector('main[data-ready="case3"]')
+    page.keyboard.press("?")
+    assert "next and previous case" in page.locator("dialog").inner_text()
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    page.wait_for_selector("table.cases")
+
+
+def test_a_heat_map_is_laid_over_and_its_threshold_acts_at_once(
+    window: Window, shelf: Shelf
+) -> None:
+    folder = shelf.predictions[0].folder
+    sure = Prediction.read(folder, "case4")
+    replace(sure, dense=sure.dense // 5 * 4).write(folder)  # nothing is certain any more
+    page = window.case("case4")
+    page.wait_for_timeout(600)
+    box = page.locator(".findings .finding").first
+    box.click()
+    page.wait_for_timeout(900)
+    plain = window.pixels()
+    page.get_by_label("Heat map").select_option(index=1)
+    until(page, lambda: abs(window.pixels()[2] - plain[2]) > 40)
+    red, _, blue = window.pixels()
+    assert red > blue + 40
+    slider = page.locator("label.slider", has_text="Threshold").locator("input")
+    slider.fill("1")
+    until(page, lambda: abs(window.pixels()[2] - plain[2]) < 12)
+
+
+def test_a_drawn_outline_is_saved_at_once_and_is_there_after_a_reload(
+    window: Window, shelf: Shelf
+) -> None:
+    page = window.case("case3")
+    page.keyboard.press("x")
+    page.keyboard.press("o")
+    box = page.locator("canvas.outlines").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 60, y - 60)
+    page.mouse.down()
+    for dx, dy in ((60, -60), (60, 60), (-60, 60)):
+        page.mouse.move(x + dx, y + dy, steps=4)
+    page.mouse.up()
+    page.wait_for_selector("li[data-correction]")
+    (made,) = window.running.desk.corrections(shelf.cases["case3"])
+    assert made.action == "is_not"
+    assert made.shape is not None
+    points = made.shape.points
+    middle = [sum(axis) / len(axis) for axis in zip(*points, strict=True)]
+    assert middle == pytest.approx([31.5, 39.5], abs=3)
+    page.reload()
+    page.wait_for_selector("li[data-correction]")
+    assert "is not" in page.locator("li[data-correction]").inner_text()
+    page.keyboard.press("u")
+    page.wait_for_selector("li[data-correction]", state="detached")
+    assert window.running.desk.corrections(shelf.cases["case3"])[0].undone
+
+
+def test_a_finding_is_jumped_to_and_rejected_by_key(window: Window, shelf: Shelf) -> None:
+    page = window.case("case5")
+    page.wait_for_selector(".findings li")
+    before = said(page)
+    page.keyboard.press("f")
+    page.wait_for_selector(".findings li.now")
+    until(page, lambda: said(page) != before)
+    page.keyboard.press("r")
+    page.wait_for_selector(".findings li.rejected")
+    (made,) = window.running.desk.corrections(shelf.cases["case5"])
+    assert (made.action, made.finding[:11]) == ("reject", "prediction0")
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(
+    browser: Any, start: Any, shelf: Shelf, assets: Assets, scheme: str
+) -> None:
+    phone = {"width": 375, "height": 720}
+    window = Window(browser, start(shelf, assets), viewport=phone, color_scheme=scheme)
+    for place in ("", "case3"):
+        page = window.case(place) if place else window.page
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 375
+        assert violations(page) == []
+    window.fine()
+
+
+def test_two_runs_side_by_side_move_together(
+    browser: Any, start: Any, shelf: Shelf, assets: Assets
+) -> None:
+    two = replace(shelf, predictions=(*shelf.predictions, replace(shelf.predictions[0], name="b")))
+    window = Window(browser, start(two, assets))
+    page = window.case("case3")
+    page.get_by_label("Side by side").check()
+    until(page, lambda: page.locator(".pane").count() == 2)
+    page.wait_for_timeout(500)
+    page.keyboard.press("f")
+    page.wait_for_timeout(1500)
+    one, other = page.locator(".scale").all_inner_texts()
+    assert one == other
+    window.fine()
+
+
+def test_what_goes_wrong_is_said_in_words(
+    browser: Any, start: Any, shelf: Shelf, assets: Assets
+) -> None:
+    shelf.cases["case4"].images["image"].unlink()
+    window = Window(browser, start(shelf, assets))
+    window.page.goto(f"{window.running.address}/#case4")
+    window.page.wait_for_selector("main [role=alert]")
+    assert "its image is gone" in window.page.locator("main").inner_text()
+    window.complaints = [c for c in window.complaints if "422" not in c]
+    window.fine()
+
+
+def test_a_volume_shows_its_planes_and_jumps_to_a_finding(
+    browser: Any, start: Any, scans: Shelf, assets: Assets
+) -> None:
+    window = Window(browser, start(scans, assets))
+    page = window.case("a")
+    page.wait_for_selector(".findings li")
+    page.get_by_label("Window lung").click()
+    page.locator(".finding").click()
+    until(page, lambda: "HU" in said(page))
+    assert "30 HU" in said(page)
+    page.keyboard.press("m")
+    page.wait_for_selector("li[data-correction]")
+    (made,) = window.running.desk.corrections(scans.cases["a"])
+    assert made.shape is not None
+    assert made.shape.points[0] == pytest.approx([3.0, 8.5, 11.5], abs=0.6)
+    assert made.shape.radii == pytest.approx([5 / 3, 5 / 0.8, 5 / 0.7])
+    assert violations(page) == []
+    window.fine()
