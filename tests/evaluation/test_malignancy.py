@@ -3,7 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
 
+from inklings.cli import app
 from inklings.datasets.luna_tables import read_malignancy
 from inklings.errors import DataError
 from inklings.evaluation.intervals import Bootstrap
@@ -19,6 +21,19 @@ def test_the_diameter_alone_reaches_9190_on_the_1182_real_nodules() -> None:
     assert baseline.area.value == pytest.approx(0.9190, abs=5e-5)
     assert baseline.reference == pytest.approx(0.9184, abs=5e-5)
     assert baseline.area.low < 0.9190 < baseline.area.high
+
+
+def test_the_command_prints_the_baseline_of_a_table(tmp_path: Path) -> None:
+    table = tmp_path / "m.csv"
+    rows = [(k, 4.0 + k, k > 5, [5, 5] if k > 5 else [1, 2]) for k in range(10)]
+    table.write_text(
+        "seriesuid,coordX,coordY,coordZ,diameter_mm,mal_bool,mal_details\n"
+        + "".join(f's{k},0,0,0,{d},{m},"{r}"\n' for k, d, m, r in rows)
+    )
+    result = CliRunner().invoke(app, ["evaluate", str(table), "--diameter", "--resamples", "50"])
+    assert result.exit_code == 0, result.output
+    assert "10 nodules, 4 malignant" in result.stdout
+    assert "AUC of the diameter alone 1.0000" in result.stdout
 
 
 def drawn(n: int, seed: int, shift: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -57,11 +57,20 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="With --froc: folder for froc.json, .csv.")
     ] = None,
+    diameter: Annotated[
+        bool,
+        typer.Option(
+            "--diameter", help="Of annotations_with_malignancy.csv: what the diameter alone tells."
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
 ) -> None:
     """Score predictions against the reference standard, with 95 % intervals over patients."""
     from inklings.errors import SpecError
 
+    if diameter:
+        _diameter(predictions, (resamples, seed), json)
+        return
     if froc:
         _froc(predictions, cohort, split, compare, (annotations, excluded, series), out,
               (resamples, seed), json)  # fmt: skip
@@ -133,3 +142,27 @@ def _froc(
     if folder:
         paths = table.write(folder)
         note(f"wrote {', '.join(path.name for path in paths)} to {folder}")
+
+
+def _diameter(table: Path, bootstrap: tuple[int, int], as_json: bool) -> None:
+    """How well the diameter alone tells malignant nodules from benign ones."""
+    import dataclasses
+    import json as formatter
+
+    from inklings.datasets.luna_tables import read_malignancy
+    from inklings.evaluation.intervals import Bootstrap
+    from inklings.evaluation.malignancy import diameter_baseline
+
+    found = diameter_baseline(read_malignancy(table), Bootstrap(*bootstrap))
+    if as_json:
+        typer.echo(formatter.dumps(dataclasses.asdict(found), indent=2))
+        return
+    area = found.area
+    typer.echo(
+        f"{found.nodules} nodules, {found.malignant} malignant; the label is not that of the rule "
+        f"(two readers say 4 or more) in {found.against_rule} rows"
+    )
+    typer.echo(
+        f"AUC of the diameter alone {area.value:.4f} (95 % interval {area.low:.4f} to "
+        f"{area.high:.4f} over scans); {found.reference:.4f} by the reference's 100 thresholds"
+    )
