@@ -30,7 +30,7 @@ _IN_PLACE = typer.Option(
 for _name in ("panda", "tcga", "slides"):
     app.command(_name)(guarded(getattr(import_slides, _name)))
 app.command("corrections")(guarded(import_corrections.corrections))
-for _name in ("chaos", "decathlon", "nifti"):
+for _name in ("chaos", "decathlon", "dicom", "nifti"):
     app.command(_name)(guarded(getattr(import_volumes, _name)))
 for _name in ("luna16", "lidc"):
     app.command(_name)(guarded(getattr(import_nodules, _name)))

@@ -41,6 +41,28 @@ def chaos(
     _say(import_chaos(root, out, modality, organ or (), workers), out)
 
 
+def dicom(
+    root: Annotated[Path, typer.Argument(help="Folder or zip with DICOM series, in any order.")],
+    out: _Out,
+    series: Annotated[
+        str | None,
+        typer.Option(help="Only series of this description, folder, 'echo 4.6' or UID."),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Labels of segments to keep, in this order: 'liver,spleen'.")
+    ] = None,
+    workers: _Workers = None,
+) -> None:
+    """Any DICOM series; DICOM Segmentations among them are the masks of the series they name.
+
+    A case is a series, and a patient a hash of the patient's id: no name leaves the files.
+    """
+    from inklings.datasets.dicom_studies import import_dicom
+
+    names = [name.strip() for name in (classes or "").split(",") if name.strip()]
+    _say(import_dicom(root, out, series, names, workers), out)
+
+
 def decathlon(
     root: Annotated[Path, typer.Argument(help="Folder or zip with imagesTr and labelsTr.")],
     out: _Out,
