@@ -116,11 +116,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--luna", type=Path, help="Folder with the tables of LUNA16.")
     parser.add_argument("--lungs", type=int, default=20, help="Phantoms for the lung mask.")
+    parser.add_argument("--only", default="phantom,froc,cache,lungs", help="Some of these.")
     said = parser.parse_args()
-    bench_phantom()
-    bench_froc(said.luna)
-    bench_cache()
-    bench_lungs(said.lungs)
+    calls = {
+        "phantom": bench_phantom,
+        "froc": lambda: bench_froc(said.luna),
+        "cache": bench_cache,
+        "lungs": lambda: bench_lungs(said.lungs),
+    }
+    for name in said.only.split(","):
+        calls[name]()
 
 
 if __name__ == "__main__":

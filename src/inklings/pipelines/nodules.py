@@ -15,13 +15,14 @@ from PIL import Image as Pillow
 from inklings import fleet
 from inklings.cases.case import Split
 from inklings.cases.cohort import Cohort
+from inklings.cases.stages import Seen, require_one_split
 from inklings.errors import DataError
 from inklings.files import written
 from inklings.findings import files
 from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Geometry
 from inklings.inference.items import Item, gather
-from inklings.nodules.chain import Chain, Found, find
+from inklings.nodules.chain import STAGES, Chain, Found, find
 from inklings.nodules.scans import whole
 from inklings.pipelines.nodule_dicom import write_dicom
 from inklings.reports.nodule_crops import crop_picture
@@ -100,9 +101,18 @@ def require_unseen(run: Path, inputs: Sequence[Path], split: Split | None) -> No
     """Refuse to account for patients that a stage has learnt from.
 
     Raises:
-        DataError: If there are any: no scan may train one stage and judge another.
+        DataError: If there are any, or the stages were trained on several splits: no scan may
+            train one stage and judge another.
     """
-    seen = Chain.load(run).trained_on
+    chain = Chain.load(run)
+    require_one_split(
+        {
+            name: Seen(frozenset(stage.record.trained_on), stage.record.split_hash)
+            for name in STAGES
+            if (stage := getattr(chain, name)) is not None
+        }
+    )
+    seen = chain.trained_on
     for folder in inputs:
         if (folder / "cohort.yaml").is_file():
             cohort = Cohort.read(folder)
