@@ -18,6 +18,7 @@ _SLAB = 128
 _HALO = 32
 _NEAR_MM = 3.0
 MOST = 60
+_PEAKS = 50_000
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,20 @@ def detect(model: nn.Module, scan: Scan, lowest: float = 0.02, most: int = MOST)
     peak = F.max_pool3d(chance[None, None], 3, 1, 1)[0, 0] == chance
     where = torch.nonzero(peak & (chance > lowest))
     scores = chance[tuple(where.T)]
-    order = scores.argsort(descending=True)[: most * 6]
+    order = scores.argsort(descending=True)[:_PEAKS]
     where, scores = where[order], scores[order]
     rest = maps[1:, where[:, 0], where[:, 1], where[:, 2]].T.double().numpy()
     places = to_input(where.double().numpy() + np.clip(rest[:, :3], -1.5, 1.5))
-    diameters = REFERENCE_MM * np.exp(np.clip(rest[:, 3], -1.2, 1.6))
     points = scan.geometry.to_points(places)
+    inside = np.flatnonzero(scan.lungs.holds(points))[: 6 * most]
     found = [
-        Candidate(_triple(place), _triple(point), float(mm), float(score))
-        for place, point, mm, score, inside in zip(
-            places, points, diameters, scores.tolist(), scan.lungs.holds(points), strict=True
+        Candidate(
+            _triple(places[k]),
+            _triple(points[k]),
+            REFERENCE_MM * float(np.exp(np.clip(rest[k, 3], -1.2, 1.6))),
+            float(scores[k]),
         )
-        if inside
+        for k in inside.tolist()
     ]
     flagged = int((chance > lowest).sum()) * STRIDE**3
     return Detected(tuple(distinct(found, most)), flagged)

@@ -1,0 +1,142 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.cli import app
+from inklings.errors import DataError
+from inklings.findings import files
+from inklings.inference.run import write_model
+from inklings.labels.kinds import BallLabel
+from inklings.nodules.chain import Chain
+from inklings.nodules.fit import fit_stage
+from inklings.nodules.learn import Stage
+from inklings.nodules.spec import NoduleExperiment
+from inklings.phantoms.chest import chest
+from inklings.phantoms.luna import write_mhd
+from inklings.pipelines.nodules import Settings, find_nodules, require_unseen
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A cohort of four small chests and a detector that calls everything a nodule."""
+    folder = tmp_path_factory.mktemp("study")
+    cases = []
+    for seed, split in ((1, "train"), (2, "train"), (3, "test"), (4, "test")):
+        scan = chest(seed, (48, 96, 96), nodules=2)
+        path = folder / "scans" / f"chest-{seed}.mhd"
+        write_mhd(path, scan.image, scan.geometry)
+        labels = tuple(
+            BallLabel("ct", "nodule", n.centre_mm, n.diameter_mm, n.malignant) for n in scan.nodules
+        )
+        cases.append(Case(f"chest-{seed}", f"p{seed}", {"ct": path}, labels, split))
+    Cohort("chests", tuple(cases), ("nodule",)).write(folder / "cohort")
+    record = {
+        "cohort": str(folder / "cohort"),
+        "model": {"name": "centre_point", "width": 4, "blocks": 1},
+        "loss": "centre_point",
+        "training": {"steps": 2, "batch_size": 2, "loggers": [], "precision": "32-true"},
+        "nodules": {"stage": "detector", "side": 32},
+    }
+    fit_stage(NoduleExperiment.check(record, "test"), folder / "run")
+    stage = Stage.load(folder / "run")
+    torch.nn.init.ones_(stage.model.head.bias)
+    write_model(folder / "run", stage.model, stage.blueprint)
+    return folder
+
+
+def test_one_command_writes_findings_table_and_pictures(study, tmp_path) -> None:
+    ct = study / "scans" / "chest-3.mhd"
+    out = tmp_path / "out"
+    result = CliRunner().invoke(
+        app, ["nodules", str(ct), "--run", str(study / "run"), "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.output
+    assert "found nodule candidates" in result.output
+    assert "nodule prob" in result.output
+    assert "center xyz" in result.output
+    assert "voxels -> " in result.output
+    findings = files.read(out / "findings" / "chest-3.json")
+    assert len(findings) > 3
+    rows = list(csv.DictReader((out / "findings.csv").open()))
+    assert len(rows) == len(findings)
+    assert {"seriesuid", "coordX", "coordY", "coordZ", "probability"} <= set(rows[0])
+    first = findings.found[0]
+    with Image.open(out / str(first.picture)) as picture:
+        assert picture.size[0] > 3 * 150
+
+
+def test_finished_cases_are_skipped_and_the_rest_is_done(study, tmp_path) -> None:
+    settings = Settings(study / "run", tmp_path)
+    lines: list[str] = []
+    first = find_nodules([study / "scans" / "chest-3.mhd"], settings, say=lines.append)
+    again = find_nodules([study / "cohort"], settings, split="test", say=lines.append)
+    assert (first.finished, again.finished, again.skipped) == (1, 1, 1)
+    assert len(list((tmp_path / "findings").glob("*.json"))) == 2
+
+
+def test_a_file_that_is_no_ct_fails_alone(study, tmp_path) -> None:
+    picture = tmp_path / "picture.png"
+    Image.new("L", (64, 64)).save(picture)
+    summary = find_nodules(
+        [picture, study / "scans" / "chest-3.mhd"],
+        Settings(study / "run", tmp_path / "out"),
+        say=lambda _: None,
+    )
+    assert summary.finished == 1
+    assert "chest CT" in summary.failed["picture"]
+    assert summary.code == 3
+
+
+def test_validation_accounts_for_every_nodule(study, tmp_path) -> None:
+    words = ["nodules", str(study / "cohort"), "--run", str(study / "run"), "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, [*words, "--split", "test", "--validation"])
+    assert result.exit_code == 0, result.output
+    assert "CPM" in result.output
+    record = json.loads((tmp_path / "account.json").read_text())
+    cases = Cohort.read(study / "cohort").part("test")
+    nodules = sum(len(case.labels) for case in cases)
+    for rule in ("reference", "luna16"):
+        assert record[rule]["losses"]["nodules"] == nodules
+    assert json.loads((tmp_path / "froc.json").read_text())["counts"]["nodules"] == nodules
+
+
+def test_patients_that_trained_a_stage_are_not_accounted_for(study) -> None:
+    with pytest.raises(DataError, match="have trained a stage"):
+        require_unseen(study / "run", [study / "cohort"], "train")
+    require_unseen(study / "run", [study / "cohort"], "test")
+
+
+@pytest.mark.slow
+def test_workers_find_what_one_process_finds(study, tmp_path) -> None:
+    one, many = tmp_path / "one", tmp_path / "many"
+    for out, workers in ((one, None), (many, 2)):
+        find_nodules(
+            [study / "cohort"], Settings(study / "run", out), split="test", workers=workers,
+            say=lambda _: None,
+        )  # fmt: skip
+    for path in sorted((one / "findings").glob("*.json")):
+        mine, theirs = files.read(path), files.read(many / "findings" / path.name)
+        assert mine.found == theirs.found
+        assert mine.funnel == theirs.funnel
+
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "lidc_idri_0001.zip"
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason="the real CT of LIDC-IDRI is not here")
+@pytest.mark.slow
+def test_the_real_scan_leaves_dicom_objects_beside_its_series(study, tmp_path) -> None:
+    settings = Settings(study / "run", tmp_path, dicom=True)
+    find_nodules([REAL], settings, say=lambda _: None)
+    findings = files.read(tmp_path / "findings" / "lidc_idri_0001.json")
+    assert Chain.load(study / "run").threshold == 0.5
+    assert not findings.facts.get("warnings")
+    assert (tmp_path / "dicom" / "lidc_idri_0001_report.dcm").is_file()
+    assert (tmp_path / "dicom" / "lidc_idri_0001_seg.dcm").is_file()
