@@ -15,7 +15,7 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            help="Volumes: dicom-seg, nifti, nrrd, npz. Pictures: png, rle, kaggle (submission), "
+            help="Volumes: dicom-seg, rtstruct, nifti, nrrd, npz. Pictures: png, rle, kaggle (submission), "
             "npz (probabilities), geojson. Both: montage. Nodules: dicom-sr."
         ),
     ],

@@ -17,5 +17,6 @@ EXPORTS: Registry[Exporter] = Registry(
         "nrrd": "inklings.exports.nrrd:Nrrd",
         "png": "inklings.exports.png:Png",
         "rle": "inklings.exports.rle:Rle",
+        "rtstruct": "inklings.exports.rtstruct:RtStruct",
     },
 )

@@ -143,8 +143,7 @@ def segmentation(
             f"expected one file a plane, got {len(files)} files of {len(planes)} planes"
         )
     about = planes[0].about
-    digest = hashlib.sha256(np.ascontiguousarray(masks).view(np.uint8).data).hexdigest()
-    key = (about.series, by.model, *(s.label for s in segments), digest)
+    key = (about.series, by.model, *(s.label for s in segments), digest(masks))
     names = ", ".join(dict.fromkeys(s.label for s in segments))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of source files that say less than the standard asks
@@ -174,6 +173,11 @@ def segmentation(
     for index in made_object.DimensionIndexSequence:
         index.DimensionOrganizationUID = organised
     return dated(made_object, by.when)
+
+
+def digest(masks: NDArray[Any]) -> str:
+    """A hash of all samples."""
+    return hashlib.sha256(np.ascontiguousarray(masks).view(np.uint8).data).hexdigest()
 
 
 def derived_uid(*parts: str) -> UID:
