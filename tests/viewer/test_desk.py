@@ -85,7 +85,7 @@ def test_an_image_that_is_gone_is_said_and_the_others_go_on(viewer: Any, tmp_pat
 
 
 def test_findings_are_sorted_by_how_sure_they_are(viewer: Any) -> None:
-    found = viewer.ask("/api/cases/case4/findings/0").json
+    found = viewer.ask("/api/cases/case4/findings/0").json["findings"]
     assert [f["probability"] for f in found] == sorted(
         (f["probability"] for f in found), reverse=True
     )

@@ -5,8 +5,10 @@ import nibabel
 import numpy as np
 import pytest
 
+from inklings.findings.files import write
+from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Geometry
-from inklings.viewer.shelf import Shelf
+from inklings.viewer.shelf import Shelf, open_shelf
 from inklings.viewer.volumes import millimetres, nifti, to_samples
 
 GEOMETRY = Geometry(
@@ -36,7 +38,7 @@ def test_a_stream_has_the_samples_and_the_place_of_the_file(start: Any, scans: S
 def test_a_finding_says_where_it_is_in_the_patient_and_in_samples(start: Any, scans: Shelf) -> None:
     running = start(scans)
     running.enter()
-    (found,) = running.ask("/api/cases/a/findings/0").json
+    (found,) = running.ask("/api/cases/a/findings/0").json["findings"]
     assert found["centre"] == pytest.approx([3.0, 8.5, 11.5])
     assert found["radii"] == pytest.approx([1.5, 3.0, 4.0])
     volume = 3 * 6 * 8 * 3.0 * 0.8 * 0.7
@@ -54,3 +56,21 @@ def test_samples_and_millimetres_agree_with_the_file_that_is_sent() -> None:
         assert millimetres(GEOMETRY, index) == pytest.approx(there.tolist(), abs=1e-4)
         back = np.array(to_samples(GEOMETRY)) @ [*there, 1]
         assert back.tolist() == pytest.approx(index, abs=1e-3)
+
+
+def test_written_findings_and_their_funnel_are_shown_at_their_places(
+    start: Any, scans: Shelf
+) -> None:
+    centre = GEOMETRY.to_points((3.0, 8.5, 11.5))
+    finding = Finding(tuple(centre.tolist()), 6.0, 0.9, 0.4, side="left", zone="upper")
+    folder = scans.folder.parent / f"{scans.folder.name}-nodules"
+    write(Findings("a", (finding,), funnel={"candidates": 7, "nodules": 1}), folder)
+    running = start(open_shelf([folder], cohort=scans.cohort))
+    running.enter()
+    answer = running.ask("/api/cases/a/findings/0").json
+    assert answer["funnel"] == {"candidates": 7, "nodules": 1}
+    (found,) = answer["findings"]
+    assert found["centre"] == pytest.approx([3.0, 8.5, 11.5])
+    assert found["radii"] == pytest.approx([1.0, 3 / 0.8, 3 / 0.7])
+    assert (found["title"], found["malignancy"]) == ("left upper nodule", 0.4)
+    assert [layer["id"] for layer in running.ask("/api/cases/a").json["layers"]] == ["labels"]

@@ -101,7 +101,7 @@ def _cases(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/api/cases/{case}/findings/{prediction}")
     def findings(case: str, prediction: int) -> Response:
-        return _json([find.record() for find in desk.finds(desk.case(case), prediction)])
+        return _json(desk.finds(desk.case(case), prediction).record())
 
     @app.get("/api/cases/{case}/bag")
     def bag(case: str) -> Response:

@@ -28,7 +28,7 @@ from inklings.readers.pyramid import Pyramid
 from inklings.viewer import bags
 from inklings.viewer.cache import Cache
 from inklings.viewer.contours import contours
-from inklings.viewer.finds import Find, finds
+from inklings.viewer.finds import Found, finds
 from inklings.viewer.layers import Layers
 from inklings.viewer.pictures import TILE, Pictures
 from inklings.viewer.shelf import Shelf
@@ -110,6 +110,7 @@ class Desk:
             "images": list(case.images),
             "answers": {k.name: k.present for k in case.labels if isinstance(k, BagLabel)},
             "layers": [],
+            "predicted": [k for k, p in enumerate(self.shelf.predictions) if case.id in p.cases],
         }
         if is_bag(case):
             return {**record, "kind": "bag"}
@@ -150,15 +151,15 @@ class Desk:
             raise HTTPException(404, "This case has no such image.")
         return self.volumes.image(case, image)
 
-    def finds(self, case: Case, prediction: int) -> list[Find]:
+    def finds(self, case: Case, prediction: int) -> Found:
         """What can be jumped to."""
         if not 0 <= prediction < len(self.shelf.predictions):
             raise HTTPException(404, "There is no such prediction here.")
         predicted = self.shelf.predictions[prediction]
 
-        def make() -> tuple[list[Find], int]:
+        def make() -> tuple[Found, int]:
             found = finds(self.layers, self.pictures, case, prediction, predicted)
-            return found, 500 * len(found)
+            return found, 500 * len(found.places) + 100
 
         return self.cache.get(("finds", case.id, prediction), make)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from inklings.cases.case import Case
+from inklings.findings.files import FOLDER, read
 from inklings.geometry import Region
 from inklings.viewer.layers import Layer, Layers
 from inklings.viewer.pictures import Pictures
@@ -55,19 +56,31 @@ class Find:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Found:
+    """Places of a case, and how many of what the stages before left."""
+
+    places: tuple[Find, ...] = ()
+    funnel: Mapping[str, int] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"findings": [find.record() for find in self.places], "funnel": dict(self.funnel)}
+
+
 def finds(
     layers: Layers, pictures: Pictures, case: Case, number: int, predicted: Predicted
-) -> list[Find]:
+) -> Found:
     """Places of one prediction of a case, the surest first; the largest few hundred."""
-    written = predicted.folder / "findings" / f"{case.id}.json"
+    written = predicted.folder / FOLDER / f"{case.id}.json"
     if written.is_file():
         return _written(written, pictures, case)
     of_case = layers.of(case)
     if f"prediction{number}" not in of_case:
-        return []
+        return Found()
     found = _pieces(layers, pictures, case, of_case[f"prediction{number}"], of_case)
     found.sort(key=lambda find: (-(find.probability or 0), -find.size))
-    return found[:_MOST]
+    return Found(tuple(found[:_MOST]))
 
 
 def _pieces(
@@ -146,27 +159,26 @@ def _measured(
     )
 
 
-def _written(path: Path, pictures: Pictures, case: Case) -> list[Find]:
-    """Findings of `inklings nodules`: places in the patient."""
-    record = json.loads(path.read_text(encoding="utf-8"))
-    rows = record["findings"] if isinstance(record, dict) else record
+def _written(path: Path, pictures: Pictures, case: Case) -> Found:
+    """Findings of `inklings nodules`, which are places in the patient."""
+    there = read(path)
     geometry = pictures.image(case).geometry
-    spacing = np.array(geometry.spacing or (1.0,) * len(geometry.shape))
-    found = []
-    for number, row in enumerate(rows):
-        centre = tuple(float(v) for v in geometry.to_indices(row["centre_mm"]))
-        diameter = float(row["diameter_mm"])
-        found.append(
+    spacing = np.array(geometry.require_spacing())
+    places = []
+    for number, finding in enumerate(there.found, 1):
+        centre = tuple(geometry.to_indices(finding.centre_mm).tolist())
+        words = (finding.side, finding.zone, "nodule")
+        places.append(
             Find(
-                str(row.get("id", f"finding{number + 1}")),
-                str(row.get("kind") or "nodule"),
-                row.get("nodule", row.get("probability")),
-                row.get("malignancy"),
-                diameter,
+                f"finding{number}",
+                " ".join(word for word in words if word),
+                finding.nodule,
+                finding.malignancy,
+                finding.diameter_mm,
                 "mm",
                 centre,
-                tuple(float(v) for v in diameter / 2 / spacing),
+                tuple((finding.diameter_mm / 2 / spacing).tolist()),
                 millimetres(geometry, centre),
             )
         )
-    return found
+    return Found(tuple(places), there.funnel)

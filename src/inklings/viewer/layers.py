@@ -27,6 +27,7 @@ from inklings.labels.rasterise import annotate
 from inklings.labels.region import annotate_region
 from inklings.predictions import Head, Prediction
 from inklings.readers.handles import Handles
+from inklings.readers.pyramid import Pyramid
 from inklings.viewer.cache import Cache
 from inklings.viewer.pictures import Grid, Pictures
 from inklings.viewer.shelf import Predicted, Shelf
@@ -90,7 +91,7 @@ class Layers:
                     Layer(source, title, "codes", source, names, colours(names), (), *sides)
                 )
         for number, predicted in enumerate(self._shelf.predictions):
-            if case.id in predicted.cases and not predicted.bags:
+            if case.id in predicted.cases and not (predicted.bags or predicted.places):
                 found += self._of_prediction(case, number, predicted, sides)
         return {layer.id: layer for layer in found}
 
@@ -151,11 +152,13 @@ class Layers:
 
     def objects(self, case: Case, layer: Layer) -> NDArray[Any] | None:
         """Numbered objects of a picture, ``(h, w)``; None where they were not told apart."""
+        image = self._pictures.image(case)
+        if isinstance(image, Pyramid):
+            return None
         if layer.source in ("truth", "labels"):
             there = self._case(case, layer.source)
-            geometry = self._pictures.image(case).geometry
-            drawn = annotate(there, _image(there), geometry, self._shelf.classes, _BOXES)
-            return drawn.objects
+            names = self._shelf.classes
+            return annotate(there, _image(there), image.geometry, names, _BOXES).objects
         return self._prediction(case, self._predicted(layer)).instances
 
     def _of_prediction(

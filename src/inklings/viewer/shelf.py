@@ -16,8 +16,9 @@ from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, InklingsError
 from inklings.evaluation.table import Row, Table
 from inklings.evaluation.truth import truth
+from inklings.findings.files import FOLDER as FINDINGS
 from inklings.heatmaps.record import SlidePrediction
-from inklings.predictions import Head, predicted_cases, predicted_slides
+from inklings.predictions import Head, Provenance, predicted_cases, predicted_slides
 from inklings.progress import note
 from inklings.reports.material import cohort_of, latest
 from inklings.viewer.files import image_named, loose_cases
@@ -40,6 +41,7 @@ class Predicted:
         higher: Whether a high score is good.
         scores: By case.
         bags: Whether it is about bags.
+        places: Whether it holds findings only, and nothing to lay over an image.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Predicted:
     higher: bool = True
     scores: Mapping[str, float] = field(default_factory=dict)
     bags: bool = False
+    places: bool = False
 
     @classmethod
     def read(cls, folder: Path) -> Predicted:
@@ -59,6 +62,8 @@ class Predicted:
         Raises:
             DataError: If it holds no predictions.
         """
+        if not (folder / "predictions.yaml").is_file() and _has_findings(folder):
+            return cls._of_findings(folder)
         head = Head.read(folder)
         inside = folder.resolve()
         cases = [case for case in predicted_cases(folder) if _within(inside, folder, case)]
@@ -74,6 +79,14 @@ class Predicted:
             scores,
             is_of_bags(head),
         )
+
+    @classmethod
+    def _of_findings(cls, folder: Path) -> Predicted:
+        inside = folder.resolve()
+        files = (folder / FINDINGS).glob("[!.]*.json")
+        cases = [path.stem for path in files if path.resolve().is_relative_to(inside)]
+        head = Head(("nodule",), (0.5,), Provenance("", "", None, ""))
+        return cls(folder.resolve().name, folder, head, frozenset(cases), frozenset(), places=True)
 
 
 @dataclass(frozen=True)
@@ -130,7 +143,7 @@ def open_shelf(
         runs = [path for path in paths if (path / "experiment.yaml").is_file()]
         cohort = cohort or cohort_of(first)
         folders = [folder for run in runs if (folder := latest(run))] + folders
-    elif (first / "predictions.yaml").is_file():
+    elif (first / "predictions.yaml").is_file() or _has_findings(first):
         folders = [*paths, *folders]
     else:
         return _of_files(paths)
@@ -152,7 +165,7 @@ def _with_cohort(opened: Path, cohort: Path | None, found: tuple[Predicted, ...]
     except InklingsError as error:
         note(f"without the reference standard: {error}")
     cases = {case.id: case for case in there}
-    if found and opened != cohort and (opened / "predictions.yaml").is_file():
+    if found and opened == found[0].folder:
         shown = frozenset[str]().union(*(p.cases for p in found))
         cases = {name: case for name, case in cases.items() if name in shown} or cases
     return Shelf(there.name, opened, cases, there.classes, standard, found, home, cohort)
@@ -161,8 +174,10 @@ def _with_cohort(opened: Path, cohort: Path | None, found: tuple[Predicted, ...]
 def _without_cohort(opened: Path, found: tuple[Predicted, ...]) -> Shelf:
     from_head = dict.fromkeys(name for p in found for name in p.head.classes)
     cases: dict[str, Case] = {}
+    if all(p.places for p in found):
+        raise DataError(f"{opened} holds findings without images; give their --cohort")
     for predicted in found:
-        for name, image in predicted_images(predicted):
+        for name, image in () if predicted.places else predicted_images(predicted):
             cases.setdefault(name, Case(name, name, {"image": image}))
     if not cases:
         raise DataError(f"{opened} holds no predicted case yet; run 'inklings predict' first")
@@ -190,6 +205,10 @@ def _image_of(predicted: Predicted, name: str) -> Path:
     if name in predicted.slides:
         return SlidePrediction.read(predicted.folder, name).image
     return image_named(predicted.folder, name)
+
+
+def _has_findings(folder: Path) -> bool:
+    return folder.is_dir() and any((folder / FINDINGS).glob("[!.]*.json"))
 
 
 def _within(folder: Path, asked: Path, case: str) -> bool:

@@ -1,6 +1,6 @@
 /** Questions to the server; whatever goes wrong becomes a sentence. */
 
-import type { Action, Bag, Case, Correction, Finding, Outlines, Row, Shape, Shelf } from "./types";
+import type { Action, Bag, Case, Correction, Findings, Outlines, Row, Shape, Shelf } from "./types";
 
 async function ask<T>(path: string, init?: RequestInit): Promise<T> {
   let answer: Response;
@@ -44,7 +44,7 @@ export const api = {
   shelf: () => ask<Shelf>("/api/shelf"),
   cases: () => ask<Row[]>("/api/cases"),
   case: (id: string) => ask<Case>(of(id)),
-  findings: (id: string, prediction: number) => ask<Finding[]>(`${of(id)}/findings/${prediction}`),
+  findings: (id: string, prediction: number) => ask<Findings>(`${of(id)}/findings/${prediction}`),
   contours: (id: string, layer: string) => ask<Outlines>(`${of(id)}/layers/${layer}/contours`),
   bag: (id: string) => ask<Bag>(`${of(id)}/bag`),
   corrections: (id: string) => ask<Correction[]>(`${of(id)}/corrections`),

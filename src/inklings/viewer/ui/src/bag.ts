@@ -18,13 +18,13 @@ export function bagStage(bag: Bag): HTMLElement {
 
 function one(bag: Bag, predicted: BagPrediction): HTMLElement {
   const verdict = predicted.classes.map(
-    (name, k) => `${name} ${percent(predicted.probability[k] ?? 0)}`,
+    (name, k) => `P(${name}) = ${percent(predicted.probability[k] ?? 0)}`,
   );
   const place = h(
     "section",
     { class: "pad" },
     h("h2", {}, predicted.name),
-    h("p", {}, h("strong", {}, verdict.join(" · ")), ` of ${predicted.count} instances`),
+    h("p", {}, h("strong", {}, verdict.join(" · ")), `, from ${predicted.count} instances`),
     h("p", { class: "quiet" }, predicted.meaning),
   );
   const placed = predicted.instances.filter((i) => i.place !== null);

@@ -77,11 +77,12 @@ export class CasePage {
     );
     const slides = this.panes.filter((p): p is SlidePane => p instanceof SlidePane);
     const volumes = this.panes.filter((p): p is VolumePane => p instanceof VolumePane);
+    await Promise.all(slides.map((pane) => pane.settle()));
     await Promise.all(volumes.map((pane) => pane.open(this.about.images[0]!)));
     if (volumes[0] && !volumes[0].isCt()) this.panel.querySelector(".windows")?.remove();
     if (two) (slides.length ? linkSlides(slides) : linkVolumes(volumes));
     await this.correcting.load();
-    await Promise.all([this.apply(), this.list()]);
+    await Promise.all([this.apply(), this.list().catch(complain)]);
   }
 
   /** Predictions of this case. */
@@ -111,7 +112,7 @@ export class CasePage {
       }
       pane.setOpacity(chosen.opacity);
     });
-    await Promise.all(work);
+    await Promise.all(work.map((step) => step.catch(complain)));
   }
 
   private layers(): HTMLElement {
@@ -223,7 +224,7 @@ export class CasePage {
         button(name, () => panes.forEach((pane) => pane.window(name)), `Window ${name}`);
       }
       row.classList.add("windows");
-      button("auto", () => panes.forEach((pane) => pane.automatic()), "Window from the image");
+      button("auto", () => panes.forEach((pane) => pane.automatic()), "auto window, from the image");
       const planes = h("select", { "aria-label": "Planes" });
       for (const name of ["all", "axial", "coronal", "sagittal", "3-D"]) {
         planes.append(h("option", { value: name }, name === "all" ? "three planes and 3-D" : name));
@@ -257,15 +258,16 @@ export class CasePage {
   private async list(): Promise<void> {
     const place = this.panel.querySelector(".findings");
     if (!place) return;
-    const number = Number(this.sources()[0]?.replace("prediction", "") ?? NaN);
-    if (Number.isNaN(number)) {
+    const number = this.about.predicted[0];
+    if (number === undefined) {
       place.replaceChildren(
         h("h2", {}, "Findings"),
         h("p", { class: "quiet" }, "Nothing was predicted for this case yet."),
       );
       return;
     }
-    this.findings = await api.findings(this.about.id, number);
+    const { findings, funnel } = await api.findings(this.about.id, number);
+    this.findings = findings;
     const list = h("ol", { class: "list" });
     this.findings.forEach((found, k) => list.append(this.finding(found, k)));
     place.replaceChildren(
@@ -273,6 +275,7 @@ export class CasePage {
       this.findings.length
         ? list
         : h("p", { class: "quiet" }, "Nothing reached the threshold in this case."),
+      funnelOf(funnel),
     );
     this.correcting?.mark();
   }
@@ -368,6 +371,17 @@ export class CasePage {
   destroy(): void {
     this.slides().forEach((pane) => pane.destroy());
   }
+}
+
+/** What each stage left of what the one before it had. */
+function funnelOf(funnel: Record<string, number>): HTMLElement | string {
+  const stages = Object.entries(funnel);
+  if (!stages.length) return "";
+  const list = h("dl", { class: "facts", "aria-label": "What each stage left" });
+  for (const [stage, count] of stages) {
+    list.append(h("dt", {}, stage), h("dd", {}, count.toLocaleString()));
+  }
+  return list;
 }
 
 export function check(

@@ -202,6 +202,14 @@ export class SlidePane {
     this.repaint();
   }
 
+  /** Once the pane has its place in the page: the whole image in view. */
+  async settle(): Promise<void> {
+    await this.ready;
+    const { clientWidth, clientHeight } = this.element;
+    this.viewer.viewport.resize(new OpenSeadragon.Point(clientWidth, clientHeight), false);
+    this.viewer.viewport.goHome(true);
+  }
+
   fit(): void {
     this.viewer.viewport.goHome();
   }

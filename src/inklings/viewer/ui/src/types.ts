@@ -50,6 +50,7 @@ export interface Case {
   images: string[];
   answers: Record<string, boolean>;
   layers: Layer[];
+  predicted: number[];
   shape: number[];
   spacingUm: number[] | null;
   levels: [number, number];
@@ -68,6 +69,11 @@ export interface Finding {
   centre: number[];
   radii: number[];
   point: [number, number, number] | null;
+}
+
+export interface Findings {
+  findings: Finding[];
+  funnel: Record<string, number>;
 }
 
 export interface Shape {
