@@ -21,8 +21,6 @@ from inklings.nodules.scans import whole
 from inklings.progress import note, track
 from inklings.readers import open_image
 
-REPORT, SEGMENTATION = "report.dcm", "segmentation.dcm"
-
 
 @dataclass(frozen=True)
 class _Place:
@@ -31,7 +29,7 @@ class _Place:
 
 
 def export_findings(folder: Path, out: Path, cohort: Path | None = None) -> int:
-    """Write ``<case>/segmentation.dcm`` and ``<case>/report.dcm``; the number of reports.
+    """Write ``<case>_seg.dcm`` and ``<case>_report.dcm`` into ``out``; the number of scans.
 
     Findings below the threshold of their run are not reported. Outlines are drawn again in the
     scan, since findings hold places and sizes only.
@@ -56,7 +54,7 @@ def export_findings(folder: Path, out: Path, cohort: Path | None = None) -> int:
         when = datetime.fromtimestamp(
             int((folder / files.FOLDER / f"{findings.case}.json").stat().st_mtime)
         )
-        _export(findings, scans[findings.case], out / findings.case, when)
+        _export(findings, scans[findings.case], out, when)
     return len(every)
 
 
@@ -75,13 +73,14 @@ def _export(findings: Findings, scan: Scan, out: Path, when: datetime) -> None:
     model = sha256(repr(sorted(stages.items())).encode()).hexdigest()
     by = Made(model, when, {**words, "threshold": f"{threshold:.4g}"})
     made = objects(scan.planes(), chosen, outlines, by)
+    report, seg = (out / f"{findings.case}_{what}.dcm" for what in ("report", "seg"))
     if made is None:
         note(f"case {findings.case}: nothing was found, so there is no report to write")
-        for name in (SEGMENTATION, REPORT):
-            (out / name).unlink(missing_ok=True)
+        report.unlink(missing_ok=True)
+        seg.unlink(missing_ok=True)
         return
-    save(out / SEGMENTATION, made.segmentation)
-    save(out / REPORT, made.report)
+    save(seg, made.segmentation)
+    save(report, made.report)
 
 
 def _place(findings: Findings, cohort: Path | None) -> _Place:

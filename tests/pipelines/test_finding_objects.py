@@ -1,0 +1,81 @@
+"""Findings of a phantom chest, exported afterwards as a segmentation and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pytest
+from pydicom.sr.codedict import codes
+from typer.testing import CliRunner
+
+from inklings.cli import app
+from inklings.findings import files
+from inklings.findings.finding import Finding, Findings
+from inklings.phantoms.chest import Chest, chest
+from inklings.phantoms.dicom_files import SeriesText, write_series
+from inklings.readers import open_image
+from inklings.readers.dicom_segments import read_segments
+from inklings.readers.volume import embedded
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Chest:
+    return chest(3, (64, 128, 128), nodules=3)
+
+
+@pytest.fixture(scope="module")
+def found(phantom: Chest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the chain would say if it were always right, but for one doubtful candidate."""
+    folder = tmp_path_factory.mktemp("found")
+    text = SeriesText("chest", "P1", modality="CT", bits=16, slope=1, intercept=0)
+    write_series(folder / "ct", phantom.image, phantom.geometry, text)
+    with open_image(folder / "ct") as image:
+        frame = image.geometry.frame
+    sure = [
+        Finding(n.centre_mm, n.diameter_mm, 0.9 - 0.1 * k, 0.5)
+        for k, n in enumerate(phantom.nodules)
+    ]
+    doubtful = Finding(phantom.nodules[0].centre_mm, 5.0, 0.1)
+    facts = {"image": str(folder / "ct"), "threshold": 0.3, "stages": {"detector": "runs/d"}}
+    files.write(Findings("ct", (*sure, doubtful), frame, {}, facts), folder)
+    return folder
+
+
+def export(folder: Path, out: Path, *more: str) -> str:
+    words = ["export", str(folder), "--to", "dicom-sr", "--out", str(out), *more]
+    ran = CliRunner().invoke(app, words)
+    return f"{ran.exit_code} {ran.stdout}{ran.stderr}"
+
+
+def test_reported_are_the_findings_above_the_threshold_with_an_outline_each(
+    found: Path, phantom: Chest, tmp_path: Path
+) -> None:
+    assert export(found, tmp_path).startswith("0 findings of 1 scans exported to dicom-sr")
+    report = highdicom.sr.srread(tmp_path / "ct_report.dcm")
+    groups = report.content.get_volumetric_roi_measurement_groups()
+    assert len(groups) == len(phantom.nodules)
+    for group, nodule in zip(groups, phantom.nodules, strict=True):
+        (diameter,) = group.get_measurements(name=codes.SCT.Diameter)
+        assert diameter.value == pytest.approx(nodule.diameter_mm)
+    back = read_segments(tmp_path / "ct_seg.dcm")
+    with open_image(found / "ct") as image:
+        grid = image.geometry
+    for number, nodule in enumerate(phantom.nodules, 1):
+        mask = embedded(back.masks[number], back.geometry, grid)
+        centre = grid.to_points(np.argwhere(mask)).mean(0)
+        assert np.linalg.norm(centre - nodule.centre_mm) < nodule.diameter_mm / 2
+
+
+def test_a_lost_scan_and_findings_that_are_not_there_are_one_line(
+    found: Path, tmp_path: Path
+) -> None:
+    lost = files.read_all(found)[0]
+    lost = Findings(lost.case, lost.found, lost.frame, {}, {"image": str(tmp_path / "gone")})
+    files.write(lost, tmp_path)
+    told = export(tmp_path, tmp_path / "out")
+    assert told.startswith("2 ")
+    assert "say where it is with --cohort" in told
+    assert export(tmp_path / "nothing", tmp_path / "out").startswith("2 ")
+    assert not (tmp_path / "out").exists()
