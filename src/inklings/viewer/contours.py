@@ -36,7 +36,7 @@ def contours(layers: Layers, case: Case, layer: Layer) -> dict[str, Any]:
             "properties": {"class": layer.classes[code - 1]},
             "geometry": {"type": "Polygon", "coordinates": [(ring * scale).round(2).tolist()]},
         }
-        for code, ring in _rings(codes, numbered)
+        for code, ring in class_rings(codes, numbered)
     ]
     return {"type": "FeatureCollection", "features": features}
 
@@ -50,7 +50,14 @@ def _numbered(codes: NDArray[np.uint8]) -> NDArray[np.int32]:
     return out
 
 
-def _rings(
+def rings(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
+    """A closed ring ``(n, 2)`` as ``(x, y)`` around each connected piece, and each hole in it."""
+    codes = mask.astype(np.uint8)
+    for _, ring in class_rings(codes, _numbered(codes)):
+        yield ring
+
+
+def class_rings(
     codes: NDArray[np.uint8], numbered: NDArray[Any]
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Code and closed ring ``(n, 2)`` as ``(x, y)`` of each object, in samples of the grid."""
