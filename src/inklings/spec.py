@@ -177,8 +177,8 @@ class Teacher(Section):
         false_alarms: Share of the samples outside all labels that may look positive; the
             teacher's score there becomes one half. Several: the teacher learns as often, each
             time from the labels as it last thinned them.
-        confident: Inside, the student is told no at or below the first, yes at or above the
-            second, and nothing between.
+        doubt: Scores that more than ``false_alarms`` and at most ``doubt`` times as many of the
+            samples outside exceed are neither yes nor no: the student is not told.
         crf: Options of `inklings.inference.crf.CRF` that refines maps along the edges of the
             image; ``{}`` for the usual ones, None for no refinement.
         thinning: Of how many samples one is looked at to find the false alarms.
@@ -191,7 +191,7 @@ class Teacher(Section):
     steps: int | None = Field(default=None, gt=0)
     learning_rate: float | None = Field(default=None, gt=0)
     false_alarms: _FalseAlarms | Annotated[tuple[_FalseAlarms, ...], Field(min_length=1)] = 0.01
-    confident: tuple[float, float] = (0.3, 0.7)
+    doubt: float = Field(default=3.0, ge=1)
     crf: dict[str, float] | None = None
     thinning: int = Field(default=7, gt=0)
 
@@ -219,8 +219,8 @@ _SHORT_SIGHTED: dict[str, Any] = {
     "learning_rate": 4e-3,
 }
 _WEAK: dict[str, dict[str, Any]] = {
-    "outlines": {**_SHORT_SIGHTED, "false_alarms": 0.01, "confident": (0.4, 0.6)},
-    "bag": {**_SHORT_SIGHTED, "false_alarms": (0.05, 0.03), "confident": (0.05, 0.5)},
+    "outlines": {**_SHORT_SIGHTED, "false_alarms": 0.01},
+    "bag": {**_SHORT_SIGHTED, "false_alarms": (0.05, 0.03), "doubt": 10.0},
 }
 
 

@@ -18,11 +18,10 @@ Reference:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +37,15 @@ from inklings.training.examples import Examples
 from inklings.training.learn import Trained, learn
 
 _HALF = 128
+_MORE = 1.2
+"""So much more of the inside than of the outside has to look positive."""
+
+
+class Levels(NamedTuple):
+    """Scores below the first mean no, from the second on yes, and between them nothing."""
+
+    doubtful: float
+    sure: float
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ def teach(
                 f"{'positive' if any(inside) else 'negative'} ones in the training part"
             )
     targets: Sequence[Target] = labels.targets
-    chance: list[float] = []
+    levels: list[Levels] = []
     trained: Trained | None = None
     alarms = spec.false_alarms
     for number, share in enumerate([alarms] if isinstance(alarms, float) else alarms):
@@ -118,16 +126,15 @@ def teach(
             _own(experiment, spec), told, None, classes=classes, out=folder, initial=first
         )
         maps = _maps(experiment, trained, labels)
-        cuts = partial(_chance, maps, labels.targets, share=share, thinning=spec.thinning)
-        chance = [cuts(k) for k in range(len(classes))]
-        targets = _marked(labels, maps, chance, spec)
+        levels = [_levels(maps, labels.targets, k, share, spec) for k in range(len(classes))]
+        targets = _marked(labels, maps, levels, spec.crf)
         _require_found(labels.targets, targets, share, classes)
     assert trained is not None
     if val is not None:
-        whole = spec.model_copy(update={"confident": (0.5, 0.5)})
-        val = val.with_targets(_marked(val, _maps(experiment, trained, val), chance, whole))
+        whole = [Levels(level.sure, level.sure) for level in levels]
+        val = val.with_targets(_marked(val, _maps(experiment, trained, val), whole, spec.crf))
     lessons = [
-        Lesson(name, chance[k], *_shares(labels.targets, targets, k))
+        Lesson(name, levels[k].sure, *_shares(labels.targets, targets, k))
         for k, name in enumerate(classes)
     ]
     return Taught(labels.with_targets(targets), val, trained, lessons)
@@ -139,7 +146,7 @@ def _require_found(
     """Refuse a teacher to whom the inside looks no more positive than the outside."""
     for k, name in enumerate(classes):
         found = _shares(told, marked, k)[0]
-        if found <= share:
+        if found <= _MORE * share:
             raise LabelError(
                 f"teacher: expected more of the inside of {name} than of the outside to look "
                 f"positive, got {found:.1%} of it at a level that {share:.1%} of the outside "
@@ -157,13 +164,13 @@ def _maps(experiment: Experiment, trained: Trained, examples: Examples) -> list[
 def _marked(
     labels: Examples,
     maps: Sequence[NDArray[np.uint8]],
-    chance: Sequence[float],
-    spec: Teacher,
+    levels: Sequence[Levels],
+    crf: Mapping[str, float] | None,
 ) -> list[Target]:
     """What maps make of the labels as they were given, at the levels of chance."""
     images = progress.track(labels.images, "teacher marks")
     return [
-        _target(image, dense, told, chance, spec)
+        _target(image, dense, told, levels, crf)
         for image, dense, told in zip(images, maps, labels.targets, strict=True)
     ]
 
@@ -199,41 +206,53 @@ def _own(experiment: Experiment, spec: Teacher) -> Experiment:
     )
 
 
-def _chance(
+def _levels(
     maps: Sequence[NDArray[np.uint8]],
     targets: Sequence[Target],
     k: int,
     share: float,
-    thinning: int,
-) -> float:
-    """The score that ``share`` of the samples outside exceed."""
-    outside = [
-        dense[k][(target.value[k] < _HALF) & target.known][::thinning]
-        for dense, target in zip(maps, targets, strict=True)
-    ]
-    score = np.quantile(np.concatenate(outside), 1 - share) / 255
-    return float(np.clip(score, 0.02, 0.98))
+    spec: Teacher,
+) -> Levels:
+    """The scores that ``share`` of the samples outside exceed, and ``spec.doubt`` times as many."""
+    outside = np.concatenate(
+        [
+            dense[k][(target.value[k] < _HALF) & target.known][:: spec.thinning]
+            for dense, target in zip(maps, targets, strict=True)
+        ]
+    )
+    shares = np.array([min(share * spec.doubt, 0.9), share])
+    low, high = np.clip(np.quantile(outside, 1 - shares) / 255, 0.02, 0.98)
+    return Levels(float(low), float(high))
 
 
 def _target(
     image: NDArray[Any],
     dense: NDArray[np.uint8],
     told: Target,
-    chance: Sequence[float],
-    spec: Teacher,
+    levels: Sequence[Levels],
+    crf: Mapping[str, float] | None,
 ) -> Target:
     value, known = np.zeros_like(told.value), told.known.copy()
-    low, high = spec.confident
-    for k, cut in enumerate(chance):
+    for k, level in enumerate(levels):
         inside = _inside(told, k)
         if not inside.any():
             continue
-        scaled = _rescaled(dense[k].astype(np.float32) / 255, cut)
-        if spec.crf is not None:
-            scaled = sharpen(_colours(image), scaled, CRF.of(spec.crf))
-        value[k] = ((scaled >= high) & inside) * np.uint8(255)
-        known &= ~inside | (scaled >= high) | (scaled <= low)
+        p = dense[k].astype(np.float32) / 255
+        sure = _exceeds(p, level.sure, image, crf)
+        maybe = sure if level.doubtful == level.sure else _exceeds(p, level.doubtful, image, crf)
+        value[k] = (sure & inside) * np.uint8(255)
+        known &= ~inside | sure | ~maybe
     return Target(value * known.astype(np.uint8), known)
+
+
+def _exceeds(
+    p: NDArray[np.float32], cut: float, image: NDArray[Any], crf: Mapping[str, float] | None
+) -> NDArray[np.bool_]:
+    """Where the map, or the map along the edges of the image, reaches ``cut``."""
+    if crf is None:
+        return p >= cut
+    along: NDArray[np.bool_] = sharpen(_colours(image), _rescaled(p, cut), CRF.of(crf)) >= 0.5
+    return along
 
 
 def _colours(image: NDArray[Any]) -> NDArray[np.float32]:
