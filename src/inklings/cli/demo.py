@@ -26,6 +26,9 @@ def demo(
     volumes: Annotated[
         bool, typer.Option("--volumes", help="Abdominal MR: DICOM folders to livers in mm.")
     ] = False,
+    nodules: Annotated[
+        bool, typer.Option("--nodules", help="Chest CT: lung nodules, their size and malignancy.")
+    ] = False,
 ) -> None:
     """Run everything once on generated tissue: no download, five minutes on two cores."""
     if bags:
@@ -36,6 +39,9 @@ def demo(
         return
     if volumes:
         _volumes(out, seed, steps)
+        return
+    if nodules:
+        _nodules(out, seed, steps)
         return
     from inklings.pipelines.demo import Plan, table
     from inklings.pipelines.demo import demo as run
@@ -77,6 +83,16 @@ def _volumes(out: Path, seed: int, steps: int | None) -> None:
     typer.echo(
         f"\nreports with pictures -> {out / 'runs' / 'full' / 'report.html'}, {out / 'runs'}"
     )
+
+
+def _nodules(out: Path, seed: int, steps: int | None) -> None:
+    from inklings.pipelines.demo_nodules import Plan, demo_nodules, table
+
+    results = demo_nodules(out, Plan(seed=seed, steps=steps or Plan.steps), _command)
+    typer.echo("")
+    for line in table(results):
+        typer.echo(line)
+    typer.echo(f"\nreport with pictures -> {out / 'nodules' / 'report.html'}")
 
 
 def _command(*words: object) -> None:

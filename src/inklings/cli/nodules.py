@@ -41,7 +41,8 @@ def nodules(
     """Find lung nodules, how large they are and how likely malignant; run again to go on.
 
     Writes findings/<case>.json, findings.csv (the columns of a LUNA16 submission first), a picture
-    of each finding in crops/, and where each stage's candidates went.
+    of each finding in crops/, and report.html with the funnel of every scan. --validation adds
+    what each stage lost, FROC and CPM (account.json, froc.json).
     """
     from inklings.pipelines.nodules import Settings, find_nodules, require_unseen
 

@@ -21,6 +21,7 @@ from inklings.findings import files
 from inklings.findings.finding import Finding, Findings
 from inklings.labels.kinds import BallLabel
 from inklings.nodules.chain import Chain
+from inklings.pipelines.nodules import write_report
 
 FILE = "account.json"
 RULES: tuple[Rule, ...] = ("reference", "luna16")
@@ -57,6 +58,7 @@ def account(
     if not found:
         raise DataError(f"{out}: expected findings of cases of {folders[0]}, got none")
     record: dict[str, object] = {"run": str(run), "cohort": str(folders[0])}
+    lines: list[str] = []
     for rule in RULES:
         total: Account = reduce(
             add,
@@ -66,19 +68,18 @@ def account(
             ],
         )
         record[rule] = total.record()
-        yield ""
-        yield from total.text().splitlines()
+        lines += [*total.text().splitlines(), ""]
     head = {"marks": str(out / files.TABLE), "reference": str(folders[0])}
     table = froc(read_marks(out / files.TABLE), from_cohort(folders[0], split or "all"), head=head)
     table.write(out)
-    yield ""
-    yield from table.text().splitlines()
+    lines += table.text().splitlines()
     verdict = judged(found, balls, {case.id: case.patient for case in cases})
     if verdict is not None:
         record["malignancy"] = verdict.sentence
-        yield ""
-        yield verdict.sentence
+        lines += ["", verdict.sentence]
     write_json(out / FILE, record)
+    write_report(out, list(found.values()), run, "\n".join(lines))
+    yield from ("", *lines, "")
     yield f"account -> {out / FILE}, {out / 'froc.json'}"
 
 
