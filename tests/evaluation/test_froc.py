@@ -184,6 +184,7 @@ def test_findings_of_a_folder_are_scored_and_compared_by_the_command(tmp_path: P
     assert record["compared"]["cpm"] == pytest.approx(0.5)
     assert json.loads((tmp_path / "froc.json").read_text()) == record
     assert "sensitivity" in (tmp_path / "froc.csv").read_text()
+    assert (tmp_path / "froc.png").stat().st_size > 5000
 
 
 def test_a_reference_of_neither_kind_is_refused(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def evaluate(
         Path | None, typer.Option(help="With --annotations: seriesuids.csv, all scans.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="With --froc: folder for froc.json, .csv.")
+        Path | None,
+        typer.Option("--out", "-o", help="With --froc: folder for froc.json, .csv, .png."),
     ] = None,
     diameter: Annotated[
         bool,
@@ -140,7 +141,9 @@ def _froc(
     typer.echo(formatter.dumps(table.record(), indent=2) if as_json else table.text())
     folder = out or (marks if marks.is_dir() else None)
     if folder:
-        paths = table.write(folder)
+        from inklings.reports.froc import froc_picture
+
+        paths = (*table.write(folder), froc_picture(table, folder / "froc.png"))
         note(f"wrote {', '.join(path.name for path in paths)} to {folder}")
 
 

@@ -1,0 +1,36 @@
+"""The FROC curve as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from inklings.evaluation.froc import RATES
+from inklings.evaluation.froc_table import FrocTable
+from inklings.reports.figures import PRINTED, drawn_in, figure, save
+
+
+def froc_picture(table: FrocTable, path: Path) -> Path:
+    """Sensitivity over false positives a scan, with intervals at the seven rates of the CPM."""
+    line, ink = table.line, PRINTED
+    shown = np.unique(np.concatenate([np.geomspace(0.05, 16, 400), RATES]))
+    shown = shown[shown <= max(float(line.false_positives[-1]), RATES[0])]
+    with drawn_in(ink):
+        canvas, (axis,) = figure(5.4, 3.8)
+        axis.plot(shown, line.at(shown.tolist()), color=ink.series[0])
+        low = [one.value - one.low for one in table.sensitivities]
+        high = [one.high - one.value for one in table.sensitivities]
+        values = [one.value for one in table.sensitivities]
+        spread = np.maximum(np.nan_to_num([low, high]), 0)
+        axis.errorbar(RATES, values, spread, fmt="o", ms=4, color=ink.series[0], capsize=2)
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(RATES, ["1/8", "1/4", "1/2", "1", "2", "4", "8"])
+        axis.set_xlim(0.09, 11)
+        axis.set_ylim(0, 1)
+        axis.set_xlabel("false positives a scan")
+        axis.set_ylabel("sensitivity")
+        cpm = table.cpm
+        axis.set_title(f"CPM {cpm.value:.3f} ({cpm.low:.3f} to {cpm.high:.3f})")
+    save(canvas, path)
+    return path
