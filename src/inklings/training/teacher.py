@@ -220,9 +220,13 @@ def _levels(
             for dense, target in zip(maps, targets, strict=True)
         ]
     )
-    shares = np.array([min(share * spec.doubt, 0.9), share])
-    low, high = np.clip(np.quantile(outside, 1 - shares) / 255, 0.02, 0.98)
-    return Levels(float(low), float(high))
+    # Of the 8 bits of a map, the lowest value that no larger share reaches: ties are not halved.
+    reached = np.bincount(outside, minlength=257)[::-1].cumsum()[::-1] / max(outside.size, 1)
+    low, high = (
+        (int(np.argmax(reached <= part)) - 0.5) / 255
+        for part in (min(share * spec.doubt, 0.9), share)
+    )
+    return Levels(low, high)
 
 
 def _target(
@@ -267,6 +271,7 @@ def _colours(image: NDArray[Any]) -> NDArray[np.float32]:
 
 def _rescaled(probability: NDArray[np.float32], cut: float) -> NDArray[np.float32]:
     """The probability whose odds are one at ``cut``."""
+    cut = min(max(cut, 0.02), 0.98)
     odds = np.log(np.clip(probability, 1e-4, None) / np.clip(1 - probability, 1e-4, None))
     scaled: NDArray[np.float32] = 1 / (1 + np.exp(np.log(cut / (1 - cut)) - odds))
     return scaled.astype(np.float32)
