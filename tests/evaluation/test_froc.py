@@ -187,6 +187,16 @@ def test_findings_of_a_folder_are_scored_and_compared_by_the_command(tmp_path: P
     assert (tmp_path / "froc.png").stat().st_size > 5000
 
 
+def test_scans_that_were_never_searched_are_told(tmp_path: Path) -> None:
+    table = tmp_path / "annotations.csv"
+    table.write_text("seriesuid,coordX,coordY,coordZ,diameter_mm\na,0,0,0,6\nb,0,0,0,6\n")
+    write(Findings("a", (Finding((0, 0, 1), 6, 0.9),)), tmp_path)
+    words = ["evaluate", str(tmp_path), "--froc", "--annotations", str(table), "--resamples", "9"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert "warning: 1 of 2 scans have no findings (b)" in result.stderr
+
+
 def test_a_reference_of_neither_kind_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--froc"])
     assert result.exit_code == 2

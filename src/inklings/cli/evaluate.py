@@ -123,7 +123,7 @@ def _froc(
 
     from inklings.errors import SpecError
     from inklings.evaluation.froc_table import froc as score
-    from inklings.evaluation.froc_table import from_cohort, from_tables, read_marks
+    from inklings.evaluation.froc_table import from_cohort, from_tables, read_marks, unread
     from inklings.evaluation.intervals import Bootstrap
     from inklings.progress import note
 
@@ -135,6 +135,11 @@ def _froc(
     else:
         assert annotations is not None
         reference = from_tables(annotations, excluded, series)
+    if missing := unread(marks, reference):
+        note(
+            f"warning: {len(missing)} of {len(reference.scans)} scans have no findings "
+            f"({', '.join(missing[:3])}); their nodules count as missed"
+        )
     head = {"marks": str(marks), "reference": str(cohort or annotations), "other": str(compare)}
     other = read_marks(compare) if compare else None
     table = score(read_marks(marks), reference, Bootstrap(*bootstrap), other, head)

@@ -177,6 +177,15 @@ def read_marks(path: Path) -> Places:
     return Places(series, numbers[:, :3], {"probability": numbers[:, 3]})
 
 
+def unread(path: Path, reference: Reference) -> tuple[str, ...]:
+    """Scans of the study for which a folder holds no findings, not even an empty file."""
+    if not path.is_dir():
+        return ()
+    folder = path if path.name == FOLDER else path / FOLDER
+    there = {plain_id(file.stem) for file in folder.glob("*.json")}
+    return tuple(scan for scan in reference.scans if scan not in there)
+
+
 def from_tables(annotations: Path, excluded: Path | None, scans: Path | None) -> Reference:
     """The reference of the official files.
 
