@@ -135,6 +135,16 @@ def test_highdicom_reads_the_report_and_its_references_lead_to_the_segments(
     assert report.StudyInstanceUID == segmentation.StudyInstanceUID
 
 
+def test_a_single_finding_has_its_report_too(tmp_path: Path) -> None:
+    planes = source_planes(write("dicom", tmp_path, GEOMETRY))
+    one = Findings("one", (next(iter(findings(""))),))
+    outline = Outline(PLACES[0], np.ones(PLACES[0].size, bool))
+    result = objects(planes, one, [outline], BY)
+    assert result is not None
+    (group,) = named(walk(result.report), "Measurement Group")
+    assert number(walk(group), "Diameter") == (11.25, "mm")
+
+
 def test_nothing_found_leaves_no_report_and_no_segmentation(tmp_path: Path) -> None:
     planes = source_planes(write("dicom", tmp_path, GEOMETRY))
     assert objects(planes, Findings("one", ()), [], BY) is None

@@ -19,6 +19,8 @@ from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.volume import embedded
 
+LIDC = Path(__file__).parents[2] / ".." / "shared" / "data" / "lidc_idri_0001.zip"
+
 
 @pytest.fixture(scope="module")
 def phantom() -> Chest:
@@ -79,3 +81,20 @@ def test_a_lost_scan_and_findings_that_are_not_there_are_one_line(
     assert "say where it is with --cohort" in told
     assert export(tmp_path / "nothing", tmp_path / "out").startswith("2 ")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not LIDC.exists(), reason="lidc_idri_0001.zip is not beside the repository")
+def test_the_nodule_of_a_real_scan_is_outlined_where_luna16_has_it(tmp_path: Path) -> None:
+    with open_image(LIDC) as image:
+        grid = image.geometry
+    nodule = Finding((56.2, 86.3, -115.9), 23.35, 0.99, 0.8, 6600.0, "left")
+    facts = {"image": str(LIDC), "threshold": 0.5}
+    files.write(Findings("lidc", (nodule,), grid.frame, {}, facts), tmp_path)
+    assert export(tmp_path, tmp_path / "out").startswith("0 ")
+    back = read_segments(tmp_path / "out" / "lidc_seg.dcm")
+    mask = embedded(back.masks[1], back.geometry, grid)
+    indices = np.argwhere(mask)
+    assert np.linalg.norm(grid.to_points(indices).mean(0) - nodule.centre_mm) < 5
+    volume = len(indices) * np.prod(grid.require_spacing())
+    assert (6 * volume / np.pi) ** (1 / 3) == pytest.approx(23.35, rel=0.15)

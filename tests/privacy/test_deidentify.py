@@ -191,6 +191,19 @@ def test_pictures_of_screens_are_named_as_those_to_look_at(tmp_path: Path) -> No
     assert record["removed"]["SeriesDescription"] == 4
 
 
+def test_files_without_a_header_and_compressed_ones_are_copied(tmp_path: Path) -> None:
+    source = series(tmp_path / "in")
+    bare = pydicom.dcmread(source / "0000.dcm")
+    del bare.file_meta
+    pydicom.dcmwrite(source / "0000.dcm", bare, implicit_vr=True, little_endian=True)
+    packed = pydicom.dcmread(source / "0001.dcm")
+    packed.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+    packed.save_as(source / "0001.dcm")
+    assert deidentify(source, tmp_path / "copy", RULES).images == 4
+    with open_image(tmp_path / "copy") as image:
+        np.testing.assert_array_equal(image.read(GRID.full)[0], RAMP)
+
+
 def test_a_copy_appears_whole_or_not_and_never_over_something(tmp_path: Path) -> None:
     source = series(tmp_path / "in")
     for out, words in ((source / "copy", "outside of"), (source, "a new folder")):

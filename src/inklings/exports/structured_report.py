@@ -181,7 +181,14 @@ def _group(
     side = _SIDES[finding.side] if finding.side else None
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(*segment.tracking),
-        referenced_segment=sr.ReferencedSegment.from_segmentation(shown, number),
+        referenced_segment=sr.ReferencedSegment(
+            shown.SOPClassUID,
+            shown.SOPInstanceUID,
+            number,
+            source_series=sr.SourceSeriesForSegmentation(
+                shown.ReferencedSeriesSequence[0].SeriesInstanceUID
+            ),
+        ),
         finding_category=segment.meaning.category,
         finding_type=segment.meaning.type,
         finding_sites=[sr.FindingSite(codes.SCT.Lung, laterality=side)],

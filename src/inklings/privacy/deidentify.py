@@ -16,7 +16,7 @@ from typing import Any
 
 import pydicom
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import UID
+from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from inklings import __version__
 from inklings.errors import DataError
@@ -206,7 +206,8 @@ class Cleaner:
 
     def _meta(self) -> None:
         """A new header of the file: the old one may name who sent it."""
-        syntax = self.said.file_meta.TransferSyntaxUID
+        said_so = getattr(self.said, "file_meta", None) or {}
+        syntax = said_so.get("TransferSyntaxUID", ImplicitVRLittleEndian)  # as files before 1993
         meta = pydicom.dataset.FileMetaDataset()
         meta.MediaStorageSOPClassUID = self.said.SOPClassUID
         meta.MediaStorageSOPInstanceUID = self.said.SOPInstanceUID
