@@ -109,14 +109,12 @@ class Volumes(Section):
     """How volumes are learnt and predicted; ``volumes: patches`` alone gives the first of these.
 
     Attributes:
-        view: ``slices``: planes, each by itself. ``context``: planes with their neighbours as
-            further channels. ``patches``: boxes, for networks of three dimensions.
+        view: ``slices``: single planes. ``context``: planes with neighbours as further channels.
+            ``patches``: boxes, for networks of three dimensions.
         context: Neighbouring planes on either side, for ``context``.
         patch: Samples of a patch, ``(z, y, x)``; None for ``sampling.size`` on every side.
-        spacing_mm: Grid to learn on, ``(z, y, x)`` or one number; None for that of each file.
-            Predictions come back on the grid of the file.
-        organ: Share of the planes of an epoch that show something annotated; None takes all
-            planes alike, 1 no others. All are predicted.
+        spacing_mm: Grid to learn on, ``(z, y, x)`` or one number; None for that of the file.
+        organ: Share of the planes of an epoch that show something annotated; None: all alike.
     """
 
     view: Literal["slices", "context", "patches"] = "slices"
@@ -199,6 +197,7 @@ class Teacher(Section):
 class Inference(Section):
     """How a whole image is predicted and cut into objects.
 
+    ``flips`` averages over all mirror images, ``flips: x`` over those along x only.
     ``threshold: auto`` chooses the threshold on the validation part by Dice, and takes one half
     where its labels are not complete. ``prior`` puts it where the share of positives agrees with
     the class prior estimated on the validation part: right also where labels were left out.
@@ -206,7 +205,7 @@ class Inference(Section):
 
     window: int = Field(default=256, gt=0)
     overlap: float = Field(default=0.25, ge=0, lt=1)
-    flips: bool = False
+    flips: bool | Annotated[str, Field(pattern="^[zyx]+$")] = False
     threshold: Literal["auto", "prior"] | Annotated[float, Field(gt=0, lt=1)] = "auto"
     instances: Component | None = None
 

@@ -114,3 +114,26 @@ def test_runs_of_pictures_and_of_volumes_are_not_confused() -> None:
         predict_any(run(Shows(), Volumes(view="patches"), window=(8, 8, 8)), VOLUME[:, 0])
     with pytest.raises(DataError, match="known grid"):
         predict_grid(run(Shows(), Volumes(spacing_mm=2.0)), VOLUME, None)
+
+
+def test_flips_of_one_axis_leave_the_others_alone() -> None:
+    class Left(nn.Module):
+        """Positive where x is below the middle: mirrored along x it says the opposite."""
+
+        divisor = 1
+
+        def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:  # noqa: ARG002
+            ramp = torch.linspace(-1, 1, inputs.shape[-1]) * 8
+            down = torch.linspace(-1, 1, inputs.shape[-2])[:, None] * 8
+            return Output((ramp + 2 * down).expand_as(inputs[:, :1]))
+
+    plain, along_x, along_y = (
+        predict_grid(run(Left(), Volumes()), VOLUME, GRID, Inference(flips=flips))[0, 0]
+        for flips in (False, "x", "y")
+    )
+    assert np.abs(along_x.astype(int) - along_x[:, ::-1]).max() <= 1
+    assert np.abs(along_y.astype(int) - along_y[::-1]).max() <= 1
+    assert plain[0, 0] == 0
+    assert plain[-1, -1] == 255
+    assert along_x[0].max() < 5
+    assert along_x[-1].min() > 250

@@ -84,3 +84,20 @@ def test_without_monai_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "monai.networks", None)
     with pytest.raises(MissingExtraError, match=r"pip install inklings\[monai\]"):
         MODELS.get("monai")
+
+
+@pytest.mark.parametrize(
+    ("network", "options"),
+    [
+        ("UNet", SMALL),
+        ("DynUNet", {"filters": (4, 8, 8, 8, 8)}),
+        ("SegResNet", {"init_filters": 8}),
+        ("SwinUNETR", {"feature_size": 12}),
+    ],
+)
+def test_networks_of_three_dimensions_give_maps_of_patches(network, options):
+    sizes = {"in_channels": 1, "out_channels": 2, "dimensions": 3}
+    model = MODELS.build("monai", {**sizes, "network": network, **options}).eval()
+    assert model.dimensions == 3
+    with torch.no_grad():
+        assert model(torch.randn(1, 1, 20, 33, 30)).logits.shape == (1, 2, 20, 33, 30)

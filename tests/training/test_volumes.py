@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,28 @@ def test_every_kind_of_weak_label_can_be_made_of_volumes_and_learnt_from(
     run = fit(spec(tmp_path / "weak", volumes="context", steps=2), tmp_path / "run")
     record = json.loads((run / "run.json").read_text())
     assert record["facts"]["steps"] == 2
+
+
+def test_networks_of_monai_learn_from_patches(cohort, tmp_path, spec) -> None:
+    pytest.importorskip("monai", reason="needs the extra inklings[monai]")
+    model = {"name": "monai", "network": "SegResNet", "dimensions": 3, "init_filters": 8}
+    volumes = {"view": "patches", "patch": [8, 16, 16]}
+    run = fit(spec(cohort, volumes=volumes, model=model, steps=2), tmp_path / "run")
+    assert Run.load(run).blueprint.window == (8, 16, 16)
+
+
+def test_cases_with_all_kinds_of_labels_and_with_none_are_learnt_from_together(
+    cohort, tmp_path, spec
+) -> None:
+    """Supervision is mixed case by case: whole masks, a few slices, points."""
+    full = Cohort.read(cohort)
+    sparse = weaken(cohort, Chain.parse("slices", keep=0.3), 0, tmp_path / "slices")
+    points = weaken(cohort, Chain.parse("points"), 0, tmp_path / "points")
+    cases = (full.cases[0], sparse.cases[1], points.cases[2], *full.cases[3:])
+    replace(full, cases=cases).write(tmp_path / "mixed")
+    examples = gather(cases[:3], SUPERVISIONS.build("auto", {"classes": ("ball",)}))
+    shares = [float(target.known.mean()) for target in examples.targets]
+    assert shares[0] == 1
+    assert shares[1] == pytest.approx(2 / 8)
+    assert 0 < shares[2] < 0.1
+    fit(spec(tmp_path / "mixed", volumes="slices", steps=2), tmp_path / "run")

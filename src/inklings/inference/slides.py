@@ -160,7 +160,7 @@ def _network(
 ) -> Network:
     forward = forward_of(run)
     if settings.flips:
-        forward = functools.partial(mirrored, forward)
+        forward = functools.partial(mirrored, forward, flips=settings.flips)
     device = next(run.model.parameters(), torch.empty(0)).device
     down, along = (torch.from_numpy(_weights(axis, step)).to(device) for axis in axes)
     centre, width = (torch.from_numpy(np.asarray(part))[None].to(device) for part in scale)

@@ -136,7 +136,7 @@ def _planes(
     """Plane after plane; the next ones are made ready while the network works on some."""
     forward = forward_of(run)
     if settings.flips:
-        forward = functools.partial(mirrored, forward)
+        forward = functools.partial(mirrored, forward, flips=settings.flips)
     axes = [plan(n, settings.window, settings.overlap, _divisor(run)) for n in volume.shape[2:]]
     area = math.prod(axis.size for axis in axes) * volume.shape[0] * (2 * context + 1)
     count = max(1, min(_MOST, _BATCH // area))
