@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from inklings.cases.cohort import Cohort
-from inklings.reports.examples import labelled, ranked, spread
+from inklings.reports.examples import labelled, mean_over, ranked, spread
 from inklings.testing.folders import write_cohort
 
 
@@ -39,3 +39,10 @@ def test_a_labelled_case_shows_how_many_objects_are_marked(tmp_path: Path) -> No
     assert example is not None
     assert example.notes[0] == "9 marked"
     assert example.picture.count("M") >= 9
+
+
+def test_a_case_of_several_classes_is_ranked_by_their_mean() -> None:
+    line = {"case": "a", "dice:head": 0.8, "dice:tail": 0.6, "iou:head": 0.1}
+    assert mean_over(line, "dice")["dice"] == 0.7
+    assert mean_over({"case": "b", "dice": 0.5}, "dice")["dice"] == 0.5
+    assert "dice" not in mean_over({"case": "c"}, "dice")

@@ -17,6 +17,7 @@ from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.evaluation.folders import read_pair
 from inklings.evaluation.instances import match
+from inklings.evaluation.pairs import Segmentation
 from inklings.evaluation.table import number
 from inklings.labels.kinds import BagLabel
 from inklings.labels.region import annotate_overview, overview_factor
@@ -55,6 +56,14 @@ def ranked(lines: Sequence[Mapping[str, Any]], by: str, each: int) -> dict[str, 
     return dict(zip(("worst", "median", "best"), groups, strict=True))
 
 
+def mean_over(line: Mapping[str, Any], metric: str) -> dict[str, Any]:
+    """The line of a case with the mean of ``metric`` over classes, where each has its own."""
+    if metric in line:
+        return dict(line)
+    each = [v for k, v in line.items() if k.startswith(f"{metric}:") and _is_number(v)]
+    return {**line, metric: sum(each) / len(each)} if each else dict(line)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not math.isnan(value)
 
@@ -69,13 +78,10 @@ def predicted(line: Mapping[str, Any], folder: Path, head: Head, case: Case) -> 
         case: With true labels.
     """
     pair = read_pair(folder, head, case)
-    true, said = (
-        side.mask[0] if side.instances is None else side.instances
-        for side in (pair.reference, pair.predicted)
-    )
+    true, said = (_outlined(side) for side in (pair.reference, pair.predicted))
     layers: dict[str, NDArray[Any]] = {"truth": true, "predicted": said}
     notes = []
-    if pair.reference.instances is not None:
+    if pair.reference.instances is not None and len(head.classes) == 1:
         found = match(said, true)
         notes.append(f"{found.hits[0]} of {found.reference} objects found")
         wrong = found.predicted - int(found.hits[0])
@@ -83,9 +89,21 @@ def predicted(line: Mapping[str, Any], folder: Path, head: Head, case: Case) -> 
             notes.append(f"{wrong} false")
     if _is_number(line.get("ap")):
         notes.append(f"AP {number(line['ap'])}")
+    notes += [
+        f"{name} {number(line[key])}" for name in head.classes if (key := f"dice:{name}") in line
+    ]
     notes += _facts(case)
     picture = _drawn(case, layers, "truth")
     return Example(picture, case.id, f"Dice {number(line.get('dice'))}", tuple(notes))
+
+
+def _outlined(side: Segmentation) -> NDArray[Any]:
+    """Numbered objects of the only class, or the codes of several."""
+    if len(side.mask) == 1:
+        return side.mask[0] if side.instances is None else side.instances
+    codes = np.arange(1, len(side.mask) + 1, dtype=np.uint8)
+    several: NDArray[Any] = (side.mask * codes.reshape(-1, *[1] * (side.mask.ndim - 1))).max(0)
+    return several
 
 
 def labelled(case: Case, classes: Sequence[str], truth: Case | None, score: str) -> Example | None:

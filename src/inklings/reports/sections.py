@@ -17,7 +17,7 @@ from inklings.evaluation.table import Row, Table
 from inklings.labels.kinds import Label, MaskLabel
 from inklings.predictions import predicted_slides
 from inklings.reports import plots
-from inklings.reports.examples import group_of, labelled, predicted, ranked, spread
+from inklings.reports.examples import group_of, labelled, mean_over, predicted, ranked, spread
 from inklings.reports.figures import inline
 from inklings.reports.html import duration
 from inklings.reports.material import Material
@@ -115,7 +115,9 @@ def cases(material: Material, each: int = 3) -> dict[str, Any] | None:
             for line in lines
             if line["case"] in known
         ]
-        for title, lines in ranked(m.table.cases, "dice", each).items()
+        for title, lines in ranked(
+            [mean_over(c, "dice") for c in m.table.cases], "dice", each
+        ).items()
     }
     return {"groups": {title: shown for title, shown in groups.items() if shown}}
 
