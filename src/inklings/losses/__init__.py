@@ -21,6 +21,7 @@ LOSSES: Registry[Loss] = Registry(
         "dice": "inklings.losses.dice:Dice",
         "focal": "inklings.losses.focal:Focal",
         "gce": "inklings.losses.gce:GCE",
+        "luna_dice": "inklings.losses.luna_dice:LunaDice",
         "max_min": "inklings.losses.max_min:MaxMin",
         "nnpu": "inklings.losses.nnpu:NNPU",
         "pnu": "inklings.losses.pnu:PNU",

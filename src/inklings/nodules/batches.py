@@ -35,7 +35,7 @@ class NumberedCrops:
         return Batch(self.inputs.to(device), self.value.to(device), self.known.to(device))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Crops:
     """All batches of a run, by number; see `inklings.training.batches.Source`.
 

@@ -62,7 +62,7 @@ class Chain:
                     f"{folder}: expected a detector, or a folder with the run 'detector' in it, "
                     f"got a {stage.experiment.nodules.stage}"
                 )
-            return cls(stage, **_said(folder))
+            return dataclasses.replace(cls(stage), **_said(folder))  # type: ignore[arg-type]
         stages = {name: Stage.load(folder / name) for name in STAGES if (folder / name).is_dir()}
         return cls(**stages, **_said(folder))  # type: ignore[arg-type]
 

@@ -68,7 +68,8 @@ def cut(grey: NDArray[np.uint8], start: NDArray[np.int_], side: int) -> NDArray[
     taps = [
         np.clip(np.arange(a, a + side), 0, n - 1) for a, n in zip(start, grey.shape, strict=True)
     ]
-    return grey[np.ix_(*taps)].astype(np.float32) / 255
+    cube: NDArray[np.float32] = grey[np.ix_(*taps)].astype(np.float32) / 255
+    return cube
 
 
 def turned(
@@ -80,7 +81,7 @@ def turned(
     flips = rng.random(3) < 0.5
     cube = cube.transpose(order)
     places = [place[order] for place in places]
-    for axis in np.flatnonzero(flips):
+    for axis in np.flatnonzero(flips).tolist():
         cube = np.flip(cube, axis)
         for place in places:
             place[axis] = cube.shape[axis] - 1 - place[axis]

@@ -7,18 +7,23 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.inference.run import Blueprint
+from inklings.labels.kinds import BallLabel
 from inklings.models.weights import read_weights
 from inklings.nodules.crops import DetectorCrops
 from inklings.nodules.examples import BoxCrops, Boxes, collect
-from inklings.nodules.gather import gather
+from inklings.nodules.gather import NODULE, gather, image_of
 from inklings.nodules.judge import probabilities
 from inklings.nodules.learn import Prepared, Stage, learn_stage
 from inklings.nodules.patches import middle_of
+from inklings.nodules.reference import CONTEXT, CROP, Marked, SegmenterCrops, grown_mask
+from inklings.nodules.scans import whole
 from inklings.nodules.spec import NoduleExperiment
 from inklings.nodules.targets import CHANNELS
+from inklings.readers import open_image
 from inklings.spec import Component
 from inklings.training.folder import Begun, require_trainable, require_unseen
 
@@ -52,6 +57,8 @@ def fit_stage(
     begun = Begun(cohort.split_hash, tuple(sorted(used)), str(start or ""))
     if experiment.nodules.stage == "detector":
         return _detector(experiment, cohort, begun, out, resume)
+    if experiment.nodules.stage == "segmenter":
+        return _segmenter(experiment, cohort, begun, out, resume)
     return _judge(experiment, cohort, begun, out, resume, start, allow_seen)
 
 
@@ -69,6 +76,30 @@ def _detector(
         experiment.model, 1, CHANNELS, ("nodule",), intensity=_GREY, window=experiment.sides
     )
     return learn_stage(experiment, blueprint, begun, out, prepare, resume=resume)
+
+
+def _segmenter(
+    experiment: NoduleExperiment, cohort: Cohort, begun: Begun, out: Path, resume: bool
+) -> bool:
+    """The first stage of the reference, on nodules grown from their centres."""
+
+    def prepare() -> Prepared:
+        scans = [_marked(case) for case in cohort.part("train") if case.labels]
+        return SegmenterCrops(scans), len(scans), None
+
+    blueprint = Blueprint(
+        experiment.model, 2 * CONTEXT + 1, ("nodule",), ("nodule",), window=(1, CROP, CROP)
+    )
+    return learn_stage(experiment, blueprint, begun, out, prepare, resume=resume)
+
+
+def _marked(case: Case) -> Marked:
+    with open_image(image_of(case)) as image:
+        values, geometry = whole(image), image.geometry
+    balls = [b for b in case.labels if isinstance(b, BallLabel) and b.name == NODULE]
+    centres = [geometry.to_indices(ball.centre_mm).tolist() for ball in balls]
+    limited = np.clip(values, -1000, 1000).astype(np.int16)
+    return Marked(limited, grown_mask(values, centres))
 
 
 def _judge(

@@ -47,7 +47,7 @@ def probabilities(
     found = []
     for start in range(0, len(cubes), _AT_ONCE):
         batch = [
-            inputs_of(cube.astype(np.float32) / 255, mm)
+            inputs_of((cube / np.float32(255)).astype(np.float32), mm)
             for cube, mm in zip(
                 cubes[start : start + _AT_ONCE],
                 diameters_mm[start : start + _AT_ONCE],

@@ -108,7 +108,7 @@ def learn_stage(
     if frozen is not None:
         frozen(model)
     if getattr(model, "dimensions", 2) == 3:
-        model = model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        model = model.to(memory_format=torch.channels_last_3d)
     loss: Any = LOSSES.build(experiment.loss.name, experiment.loss.options)
     history = History(out / "metrics.csv")
     monitor, keeper = Monitor(history), Keeper(history, judge, None)

@@ -10,7 +10,7 @@ from pydantic import Field
 from inklings.files import read_yaml
 from inklings.spec import Component, Experiment, Section
 
-Stage = Literal["detector", "classifier", "malignancy"]
+Stage = Literal["detector", "classifier", "malignancy", "segmenter"]
 
 
 class Nodules(Section):
@@ -18,7 +18,8 @@ class Nodules(Section):
 
     Attributes:
         stage: ``detector``: where nodules are. ``classifier``: whether a candidate of a detector
-            is one. ``malignancy``: whether a nodule is malignant.
+            is one. ``malignancy``: whether a nodule is malignant. ``segmenter``: which samples
+            are nodule, the first stage of the reference.
         detector: Run folder of the detector whose candidates a classifier learns from.
         side: Of the crops, in samples: of the grid of 1.5 mm for a detector, of ``spacing_mm``
             for the others.

@@ -1,0 +1,58 @@
+"""The chain of the reference on CTs, to be scored beside ours.
+
+    python experiments/luna16/reference.py COHORT_OR_CT --segmenter RUN [--classifier RUN] --out OUT
+    inklings evaluate OURS --froc --compare OUT --cohort COHORT --split test
+
+Writes findings/<case>.json and findings.csv as `inklings nodules` does, and says how long it took
+and how many of its nodules lie outside of the lungs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from inklings.findings import files
+from inklings.inference.items import gather
+from inklings.nodules.learn import Stage
+from inklings.nodules.lungs import lungs
+from inklings.nodules.reference import find_as_reference
+from inklings.nodules.scans import whole
+from inklings.progress import note
+
+
+def main() -> None:
+    """Search every scan that is not done yet."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("inputs", type=Path, nargs="+")
+    parser.add_argument("--segmenter", type=Path, required=True)
+    parser.add_argument("--classifier", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--split", choices=("train", "val", "test"))
+    asked = parser.parse_args()
+    segmenter = Stage.load(asked.segmenter)
+    classifier = Stage.load(asked.classifier) if asked.classifier else None
+    done = []
+    for item in gather(asked.inputs, asked.split):
+        path = asked.out / files.FOLDER / f"{item.case}.json"
+        if not path.is_file():
+            with item.open() as image:
+                values, geometry = whole(image), image.geometry
+                started, used = time.perf_counter(), time.process_time()
+                found = find_as_reference(segmenter, classifier, values, geometry, item.case)
+            seconds = {"finding": round(time.perf_counter() - started, 2)}
+            hull = lungs(values, geometry)
+            called = [one for one in found if one.nodule > 0.5]
+            outside = sum(not hull.holds([one.centre_mm])[0] for one in called)
+            processor = round(time.process_time() - used, 2)
+            facts = {"seconds": seconds, "processor_seconds": processor, "outside": outside}
+            files.write(replace(found, facts={**found.facts, **facts}), asked.out)
+        done.append(files.read(path))
+        note(f"{item.case}: {dict(done[-1].funnel)}, {dict(done[-1].facts)}")
+    files.write_table(done, asked.out / files.TABLE)
+
+
+if __name__ == "__main__":
+    main()
