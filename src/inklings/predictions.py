@@ -90,6 +90,7 @@ class Prediction:
         instances: ``(*S)`` uint16 or uint32 numbers of objects of the first class, 0 is
             background; None where instances were not asked for.
         geometry: The grid, which is that of the image; None where it was not kept (pictures).
+        series: Words that chose one of several DICOM series.
     """
 
     case: str
@@ -97,6 +98,7 @@ class Prediction:
     dense: NDArray[np.uint8]
     instances: NDArray[Any] | None = None
     geometry: Geometry | None = None
+    series: str | None = None
 
     def mask(self, head: Head, channel: int = 0) -> NDArray[np.bool_]:
         """Where ``channel`` reaches its threshold, ``(*S)``."""
@@ -110,6 +112,8 @@ class Prediction:
             arrays["instances"] = self.instances
         if self.geometry is not None:
             arrays["geometry"] = np.array(json.dumps(dataclasses.asdict(self.geometry)))
+        if self.series is not None:
+            arrays["series"] = np.array(self.series)
         with written(folder / "cases" / f"{self.case}.npz") as path, path.open("wb") as file:
             np.savez_compressed(file, image=np.array(str(self.image)), **arrays)
 
@@ -124,9 +128,9 @@ class Prediction:
         try:
             with np.load(path, allow_pickle=False) as file:
                 instances = file.get("instances")
-                return cls(
-                    case, Path(str(file["image"])), file["dense"], instances, _geometry(file)
-                )
+                image = Path(str(file["image"]))
+                series = str(file["series"]) if "series" in file else None
+                return cls(case, image, file["dense"], instances, _geometry(file), series)
         except FileNotFoundError:
             raise DataError(
                 f"expected a prediction of case {case} at {path}, got no file"

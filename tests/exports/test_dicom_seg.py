@@ -28,7 +28,7 @@ from inklings.exports.source import Source
 from inklings.geometry import Geometry
 from inklings.labels.files import mask_geometry, read_mask
 from inklings.phantoms.dicom_files import SeriesText, write_series
-from inklings.predictions import Head, Provenance
+from inklings.predictions import Head, Prediction, Provenance
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
@@ -270,6 +270,26 @@ def test_an_enhanced_file_of_many_frames_in_any_order_is_segmented_frame_by_fram
         for number, mask in enumerate(masks, 1):
             found = embedded(back.masks[number], back.geometry, image.geometry)
             np.testing.assert_array_equal(found, mask)
+
+
+def test_one_of_several_series_in_a_folder_is_the_one_that_was_predicted(tmp_path: Path) -> None:
+    geometry = grid(np.eye(3))
+    for number, name in ((3, "T1"), (4, "FLAIR")):
+        text = SeriesText("t", "P1", description=name, number=number, bits=16)
+        write_series(tmp_path / "scan" / name, ball(geometry), geometry, text)
+    masks, folder = masks_on(geometry), tmp_path / "p"
+    HEAD.write(folder)
+    for case, series in (("one", "flair"), ("two", None)):
+        dense = masks.astype(np.uint8) * 255
+        Prediction(case, tmp_path / "scan", dense, series=series).write(folder)
+    with pytest.raises(
+        ReaderError, match=r"case two: .*expected one series, got 2.*a --cohort says"
+    ):
+        DicomSeg()(Source.open(folder), tmp_path / "out")
+    (folder / "cases" / "two.npz").unlink()
+    said = pydicom.dcmread(DicomSeg()(Source.open(folder), tmp_path / "out") / "one.dcm")
+    planes = source_planes(tmp_path / "scan", "flair")
+    assert said.ReferencedSeriesSequence[0].SeriesInstanceUID == planes[0].about.series
 
 
 def test_head_and_provenance_decide_the_maker(tmp_path: Path) -> None:

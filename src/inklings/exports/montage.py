@@ -90,13 +90,14 @@ def look(source: Source, prediction: Prediction, case: Case | None) -> Shown:
     Raises:
         DataError: If the image is gone, or has another grid by now.
     """
-    path = source.images.get(prediction.case, prediction.image)
+    glance = source.glance(prediction.case)
+    path = glance.image
     if not path.exists():
         raise DataError(
             f"case {prediction.case}: expected its image at {path}, got no such file; say where it "
             "is now with --cohort"
         )
-    opened = open_case(case) if case else open_image(path, series=source.series(prediction.case))
+    opened = open_case(case) if case else open_image(path, series=glance.series)
     with opened as image:
         geometry, channels = image.geometry, image.channels
         if geometry.shape != prediction.dense.shape[1:]:
@@ -188,7 +189,8 @@ def _dice(one: NDArray[np.bool_] | None, other: NDArray[np.bool_]) -> str:
     if one is None or not (one.any() or other.any()):
         return ""
     both = np.count_nonzero(one & other)
-    return f", Dice {2 * both / (np.count_nonzero(one) + np.count_nonzero(other)):.3f}"
+    what = "Dice" if len(one) == 1 else "Dice of all together"
+    return f", {what} {2 * both / (np.count_nonzero(one) + np.count_nonzero(other)):.3f}"
 
 
 def _draw(picture: Picture, masks: NDArray[np.bool_]) -> None:

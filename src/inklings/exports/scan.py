@@ -79,8 +79,8 @@ def scans(source: Source) -> dict[str, Scan]:
 
 
 def _scan(source: Source, case: str) -> Scan:
-    shape, image = source.glance(case)
-    path = source.images.get(case, image)
+    glance = source.glance(case)
+    shape, path, series = glance.shape, glance.image, glance.series
     if len(shape) != 4:
         raise GeometryError(
             f"case {case}: expected a volume (z, y, x), got a picture of shape {shape[1:]}; "
@@ -91,7 +91,6 @@ def _scan(source: Source, case: str) -> Scan:
             f"case {case}: expected its scan at {path}, which says where the samples lie, got no "
             "such file; say where it is now with --cohort"
         )
-    series = source.series(case)
     with _opened(case, path, series) as opened:
         if isinstance(opened, Pyramid):
             raise DataError(f"case {case}: expected a volume, got a slide at {path}")

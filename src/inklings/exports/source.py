@@ -27,6 +27,21 @@ _HEADERS = {
 
 
 @dataclass(frozen=True)
+class Glance:
+    """What a prediction is of.
+
+    Attributes:
+        shape: ``(K, *S)``.
+        image: Where the image lies now, as far as it is known.
+        series: Words that choose one of several DICOM series.
+    """
+
+    shape: tuple[int, ...]
+    image: Path
+    series: str | None
+
+
+@dataclass(frozen=True)
 class Source:
     """Predictions to export.
 
@@ -72,12 +87,8 @@ class Source:
         there = set(predicted_slides(self.folder))
         return tuple(case for case in self.cases if case in there)
 
-    def series(self, case: str) -> str | None:
-        """Words that choose one of several DICOM series, as the cohort has them."""
-        return self.labelled[case].facts.get(SERIES_FACT) if case in self.labelled else None
-
-    def glance(self, case: str) -> tuple[tuple[int, ...], Path]:
-        """Shape ``(K, *S)`` of a prediction and its image, without reading the samples.
+    def glance(self, case: str) -> Glance:
+        """What a prediction is of, without reading its samples.
 
         Raises:
             DataError: If it is damaged.
@@ -88,9 +99,13 @@ class Source:
                 version = np.lib.format.read_magic(file)
                 shape, _, _ = _HEADERS[version](file)
             with np.load(path, allow_pickle=False) as arrays:
-                return shape, Path(str(arrays["image"]))
+                image = Path(str(arrays["image"]))
+                series = str(arrays["series"]) if "series" in arrays else None
         except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
             raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
+        if case in self.labelled:
+            series = self.labelled[case].facts.get(SERIES_FACT)
+        return Glance(shape, self.images.get(case, image), series)
 
     def pictures(self) -> Source:
         """The same without slides."""

@@ -94,7 +94,8 @@ class Pictures:
         if self._how is not None:
             objects = find_objects(dense, self._threshold, self._how, self._run.blueprint.core)
         grid = geometry if dense.ndim == 4 else None
-        Prediction(item.case, item.images[0], dense, objects, grid).write(self._out)
+        image = item.images[0]
+        Prediction(item.case, image, dense, objects, grid, item.series).write(self._out)
 
 
 def find_objects(
