@@ -44,7 +44,7 @@ def learn(cohort: Path, folder: Path) -> Path:
             "loggers": [],
             "precision": "32-true",
         },
-        "inference": {"window": 64},
+        "inference": {"window": 64, "threshold": 0.5},
     }
     folder.mkdir()
     (folder / "experiment.yaml").write_text(json.dumps(experiment))
@@ -55,10 +55,10 @@ def learn(cohort: Path, folder: Path) -> Path:
 
 
 def correct(running: Any, case: str, predicted: np.ndarray, truth: np.ndarray) -> int:
-    """What a person would do: outline what was missed, and what is wrong, as the page does it."""
+    """What a person would do: "is not" around what is wrong, then "is" around what is right."""
     made = 0
-    for action, wrong in (("is", truth & ~predicted), ("is_not", predicted & ~truth)):
-        for ring in rings(wrong):
+    for action, region in (("is_not", predicted), ("is", truth)):
+        for ring in rings(region):
             shape = {"kind": "polygon", "points": (ring - 0.5)[:, ::-1].tolist(), "radii": []}
             record = {"action": action, "name": "nucleus", "image": "image", "shape": shape}
             answer = running.ask(f"/api/cases/{case}/corrections", "POST", record)
@@ -73,7 +73,7 @@ def test_correcting_the_five_worst_cases_raises_the_score_on_held_out_ones(
 ) -> None:
     cohort, weak, new = (tmp_path / name for name in ("cohort", "weak", "new"))
     write_cohort(cohort, SPLITS)
-    run("weaken", cohort, "--kind", "drop", "--keep", "0.2", "--out", weak)
+    run("weaken", cohort, "--kind", "dilate", "--pixels", "3", "--out", weak)
     before = learn(weak, tmp_path / "before")
     truth = {case.id: case.labels[0] for case in Cohort.read(cohort)}
     head = Head.read(before)

@@ -109,8 +109,11 @@ def millimetres(geometry: Geometry, index_zyx: Sequence[float]) -> tuple[float, 
 
 def to_samples(geometry: Geometry) -> list[list[float]]:
     """Rows of the matrix that takes ``(x, y, z, 1)`` of the page to an index in array order."""
-    zero = np.array(millimetres(geometry, (0, 0, 0)))
-    steps = np.stack([np.array(millimetres(geometry, row)) - zero for row in np.eye(3)], 1)
+    zero, *ends = (
+        np.asarray(millimetres(geometry, corner), np.float64)
+        for corner in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
+    )
+    steps = np.stack([end - zero for end in ends], 1)
     back = np.linalg.inv(steps)
     rows: list[list[float]] = np.column_stack([back, -back @ zero]).tolist()
     return rows
