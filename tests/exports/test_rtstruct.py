@@ -72,6 +72,18 @@ def test_filled_contours_are_the_masks_again(name: str, tmp_path: Path) -> None:
         assert said[word].value == source[word].value
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_contour_of_more_than_64_kilobytes_stays_a_list_of_decimals(tmp_path: Path) -> None:
+    geometry = grid(np.eye(3), (2, 96, 96))
+    series, masks = write("dicom", tmp_path, geometry), np.zeros((3, 2, 96, 96), bool)
+    masks[0, 1, ::2, 1:90] = masks[0, 1, :, 0] = True  # a comb
+    path = exported(tmp_path, series, masks)
+    contours = pydicom.dcmread(path).ROIContourSequence[0].ContourSequence
+    assert [c["ContourData"].VR for c in contours] == ["DS"]
+    assert contours[0].NumberOfContourPoints > 8000
+    np.testing.assert_array_equal(filled(path, series), masks)
+
+
 def test_contours_on_an_enhanced_file_name_their_frames(tmp_path: Path) -> None:
     geometry = grid(np.eye(3))
     path = write_enhanced(tmp_path / "many.dcm", ball(geometry), geometry)

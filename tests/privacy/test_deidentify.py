@@ -191,6 +191,19 @@ def test_pictures_of_screens_are_named_as_those_to_look_at(tmp_path: Path) -> No
     assert record["removed"]["SeriesDescription"] == 4
 
 
+def test_a_secret_that_is_short_or_missing_is_one_line(tmp_path: Path) -> None:
+    source, key = series(tmp_path / "in"), tmp_path / "key"
+    for words in ("expected a file with a secret", "at least 16 bytes, got 5"):
+        ran = CliRunner().invoke(
+            app, ["deidentify", str(source), "--out", str(tmp_path / "copy"), "--key", str(key)]
+        )
+        assert ran.exit_code == 2
+        assert words in ran.stderr
+        assert ran.stderr.count("\n") == 1
+        key.write_text("short")
+    assert not (tmp_path / "copy").exists()
+
+
 def test_files_without_a_header_and_compressed_ones_are_copied(tmp_path: Path) -> None:
     source = series(tmp_path / "in")
     bare = pydicom.dcmread(source / "0000.dcm")

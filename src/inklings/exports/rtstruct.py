@@ -14,7 +14,7 @@ import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
+from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage
 
 from inklings import __version__
 from inklings.exports.codes import meaning
@@ -116,7 +116,8 @@ def _head(file: pydicom.Dataset, key: Sequence[str], by: Made) -> pydicom.Datase
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = said.SOPClassUID
     meta.MediaStorageSOPInstanceUID = said.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    # A contour may take more than the 64 kB that a value in decimals has in an explicit syntax.
+    meta.TransferSyntaxUID = ImplicitVRLittleEndian
     said.file_meta = meta
     return said
 
