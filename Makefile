@@ -3,6 +3,7 @@
 #   make demo       the whole pipeline on generated tissue: a table and a report, no download
 #   make test       the whole suite            make test-slow  what takes longer than a suite may
 #   make lint       ruff and mypy --strict     make bench      speed beside its peers
+#   make docs       the documentation as a site, into site/
 #   make clean      remove what these made, except .venv
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -16,10 +17,10 @@ WORKERS ?= 2
 PAGE := hatch_build.py $(wildcard src/inklings/viewer/ui/* src/inklings/viewer/ui/src/*)
 NUCLEI ?= ../shared/data/dsb2018_stage1_train.zip
 
-.PHONY: help demo test test-slow lint bench clean
+.PHONY: help demo test test-slow lint bench docs clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
 
 demo: $(VENV)/.installed
 	$(BIN)/inklings demo --out $(OUT)
@@ -40,8 +41,13 @@ bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/bench_train_step.py
 	test ! -f $(NUCLEI) || $(BIN)/python benchmarks/bench_import.py $(NUCLEI)
 
+docs: $(VENV)/.documented
+	$(BIN)/python -m typer inklings.cli utils docs --name inklings --title Commands \
+		--output docs/commands.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 clean:
-	rm -rf $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf $(OUT) build dist site docs/commands.md .pytest_cache .mypy_cache .ruff_cache .benchmarks
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip is the last thing that venv makes, so an interrupted venv is made again.
@@ -61,4 +67,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(PAGE) | $(BIN)/pip
 $(VENV)/.tested: $(VENV)/.installed
 	@echo "installing the test packages into $(VENV)"
 	$(PIP) --editable '.[test,monai]'
+	@touch $@
+
+$(VENV)/.documented: $(VENV)/.installed
+	@echo "installing the documentation packages into $(VENV)"
+	$(PIP) --editable '.[docs]'
 	@touch $@
