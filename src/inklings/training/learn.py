@@ -199,9 +199,7 @@ def _blueprint(
         intensity=experiment.intensity,
         resize=experiment.sampling.size if experiment.sampling.resize else None,
         volumes=volumes,
-        window=(volumes.patch or (side,) * 3)
-        if volumes and volumes.view == "patches"
-        else None,
+        window=(volumes.patch or (side,) * 3) if volumes and volumes.view == "patches" else None,
     )
 
 
