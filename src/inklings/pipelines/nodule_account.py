@@ -69,6 +69,8 @@ def account(
         )
         record[rule] = total.record()
         lines += [*total.text().splitlines(), ""]
+    if chain.malignancy is None:
+        lines += ["no stage was asked for malignancy: every nodule counts as called benign", ""]
     head = {"marks": str(out / files.TABLE), "reference": str(folders[0])}
     table = froc(read_marks(out / files.TABLE), from_cohort(folders[0], split or "all"), head=head)
     table.write(out)
