@@ -131,15 +131,17 @@ def measure(path: Path) -> dict[str, float]:
         ask(address, cookie, f"{case}/tile/{Grid(*SIZE).first}/0/0")
         first = (time.perf_counter() - start) * 1e3
         paths = [f"{case}/{place}" for place in places()]
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), sum(process.cpu_times()[:2])
         cold = at_once(address, cookie, paths)
         seconds = time.perf_counter() - began
+        busy = sum(process.cpu_times()[:2]) - busy
         warm = at_once(address, cookie, paths)
         return {
             "first picture, ms": first,
             "new tiles, p50 ms": float(np.percentile(cold, 50)),
             "new tiles, p95 ms": float(np.percentile(cold, 95)),
             "new tiles a second": len(paths) / seconds,
+            "processor, ms a tile": busy / len(paths) * 1e3,
             "known tiles, p95 ms": float(np.percentile(warm, 95)),
             "memory, MB": process.memory_info().rss / 1e6,
         }

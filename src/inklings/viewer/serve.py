@@ -77,6 +77,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(where)
+        listening.listen(1024)  # before the link is shown: who is quick waits, and is not refused
     except OSError as error:
         raise SpecError(
             f"cannot listen on {host} port {port} ({error.strerror}); give another --host or --port"

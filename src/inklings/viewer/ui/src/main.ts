@@ -10,6 +10,7 @@ let shelf: Shelf;
 let rows: Row[] = [];
 let page: CasePage | null = null;
 let asked = 0;
+let searching = false; // the table is being opened for a search
 
 const KEYS: [string, string][] = [
   ["j / k", "next and previous case"],
@@ -48,6 +49,8 @@ async function show(): Promise<void> {
     top();
     main.className = "";
     main.replaceChildren(table(rows, shelf));
+    if (searching) document.getElementById("search")?.focus();
+    searching = false;
     return;
   }
   if (!rows.length) rows = await api.cases();
@@ -122,8 +125,9 @@ function keys(event: KeyboardEvent): void {
     c: () => (location.hash = ""),
     "?": () => keysDialog(),
     "/": () => {
+      searching = Boolean(id);
       if (id) location.hash = "";
-      window.setTimeout(() => document.getElementById("search")?.focus(), id ? 300 : 0);
+      else document.getElementById("search")?.focus();
     },
   };
   const act = acts[event.key];
