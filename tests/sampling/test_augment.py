@@ -122,7 +122,7 @@ def test_brightness_and_contrast_have_the_spread_they_are_given() -> None:
     assert np.std(values) == pytest.approx(0.5, rel=0.05)  # 0.3 and 0.4 in quadrature
 
 
-@pytest.mark.parametrize("name", list(AUGMENTS))
+@pytest.mark.parametrize("name", sorted({*AUGMENTS} - {"affine3d"}))
 def test_the_same_generator_gives_the_same_sample_and_the_argument_is_left_alone(name: str) -> None:
     sample = marked([(3, 8), (20, 5)])
     before: list[NDArray] = [a.copy() for a in (sample.inputs, sample.value, sample.known)]

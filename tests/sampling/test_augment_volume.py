@@ -88,3 +88,13 @@ def test_pictures_and_patches_have_an_affine_of_their_own() -> None:
         Affine(probability=1.0)(spot(1, 1, 1), default_rng(0))
     with pytest.raises(SpecError, match="'affine'"):
         Affine3D()(spot(1, 1, shape=SHAPE[1:]), default_rng(0))
+
+
+def test_the_same_generator_gives_the_same_patch_and_the_argument_is_left_alone() -> None:
+    sample = spot(2, 3, 4)
+    before = [part.copy() for part in (sample.inputs, sample.value, sample.known)]
+    one, two = (Affine3D(probability=1.0)(sample, default_rng(9)) for _ in range(2))
+    np.testing.assert_array_equal(one.inputs, two.inputs)
+    np.testing.assert_array_equal(one.value, two.value)
+    for part, old in zip((sample.inputs, sample.value, sample.known), before, strict=True):
+        np.testing.assert_array_equal(part, old)
