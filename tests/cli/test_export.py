@@ -16,7 +16,20 @@ def predictions(tmp_path: Path) -> Path:
     return tmp_path / "predictions"
 
 
-@pytest.mark.parametrize("name", list(EXPORTS))
+OF_VOLUMES = ("dicom-seg", "nifti", "nrrd", "rtstruct")
+
+
+@pytest.mark.parametrize("name", OF_VOLUMES)
+def test_pictures_are_refused_by_formats_of_volumes_in_one_line(
+    name: str, predictions: Path
+) -> None:
+    result = CliRunner().invoke(app, ["export", str(predictions), "--to", name])
+    assert result.exit_code == 2
+    assert "expected a volume (z, y, x), got a picture" in result.stderr
+    assert not (predictions / "exports").exists()
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPORTS) - set(OF_VOLUMES)))
 def test_every_format_is_written_beside_the_predictions(name: str, predictions: Path) -> None:
     result = CliRunner().invoke(app, ["export", str(predictions), "--to", name])
     assert result.exit_code == 0
