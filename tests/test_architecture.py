@@ -18,7 +18,8 @@ ORDER = """
 # A case holds label records, and rasterising reads a case: the records stand above both.
 LOOPS = {("labels/rasterise.py", "cases"), ("labels/region.py", "cases")}
 TORCH = {
-    "tensors", "models", "losses", "inference", "training", "nodules", "pipelines", "testing", "cli",
+    "tensors", "models", "losses", "inference", "training", "nodules", "pipelines", "testing",
+    "cli",
 }  # fmt: skip
 # What these import, directly or through others, they could learn from.
 LEARNERS = {

@@ -15,8 +15,8 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            help="Volumes: dicom-seg, rtstruct, nifti, nrrd, npz. Pictures: png, rle, kaggle (submission), "
-            "npz (probabilities), geojson. Both: montage. Nodules: dicom-sr."
+            help="Volumes: dicom-seg, rtstruct, nifti, nrrd, npz. Pictures: png, rle, kaggle "
+            "(submission), npz (probabilities), geojson. Both: montage. Nodules: dicom-sr."
         ),
     ],
     out: Annotated[
