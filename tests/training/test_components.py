@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from inklings.errors import SpecError
+from inklings.nodules.spec import NoduleExperiment, is_stage
 from inklings.spec import Experiment
 from inklings.training.components import require_known
 
@@ -42,4 +43,4 @@ def test_wrong_name_or_option_is_named_before_data_are_opened(
     "path", sorted(Path(__file__).parents[2].glob("experiments/**/*.yaml")), ids=lambda p: p.name
 )
 def test_experiments_of_the_repository_name_what_exists(path: Path) -> None:
-    require_known(Experiment.load(path))
+    require_known((NoduleExperiment if is_stage(path) else Experiment).load(path))
