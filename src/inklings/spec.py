@@ -213,10 +213,8 @@ class Inference(Section):
 # What ``mode: weak`` means where nothing else is said: a short-sighted teacher that learns inside
 # from outside, so that what a place looks like decides and not what lies around it. From labels
 # of slides little is learnt at once, so it thins its own labels and learns again.
-_SHORT_SIGHTED: dict[str, Any] = {
-    "model": {"name": "unet", "width": 32, "depth": 2, "prior": 0.1},
-    "learning_rate": 2e-3,
-}
+_NEAR = {"name": "unet", "width": 32, "depth": 2, "prior": 0.1}
+_SHORT_SIGHTED: dict[str, Any] = {"model": _NEAR, "learning_rate": 2e-3, "steps": 600}
 _WEAK: dict[str, dict[str, Any]] = {
     "outlines": {**_SHORT_SIGHTED, "false_alarms": 0.02},
     "bag": {**_SHORT_SIGHTED, "false_alarms": (0.05, 0.03), "doubt": 10.0},
