@@ -2,13 +2,12 @@
 
 An outline that holds stroma and benign glands, and the label of a whole slide, are one kind of
 statement: nothing is outside, and of the inside some. The teacher is a dense network that learns
-inside from outside: from outlines by an ordinary loss and with a short sight, so that what a
-sample looks like decides and not what lies around it; from labels of slides by ``alpha_beta``.
+inside from outside, with a short sight, so that what a sample looks like decides and not what lies
+around it. From labels of slides it learns little at once, so it learns again from what it kept.
 
-Its map of each image is put on one scale, refined along the edges of the image by a dense CRF
-where asked for, and cut into confident positives, confident negatives, and what is left out. The
-outside, which is certain, says how high scores go by chance; there the scale is set, for all
-images together or for each case by itself where annotators differ.
+Its map of each image is refined along the edges of the image by a dense CRF where asked for, and
+cut into certain positives, certain negatives, and what is left out. The outside, which is certain,
+says how high scores go by chance: levels are ranks among the scores of all samples outside.
 
 Reference:
     Lerousseau et al., MICCAI 2020 (the teacher of slide labels); Krähenbühl & Koltun, NeurIPS
