@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -85,20 +85,24 @@ class DicomSeg:
         """Write one file a case into ``out``."""
         found = scans(source)
         planes = {case: scan.planes() for case, scan in found.items()}
-        head = source.head
-        for prediction in source:
-            masks = np.stack([prediction.mask(head, k) for k in range(len(head.classes))])
-            path = out / f"{prediction.case}.dcm"
-            if not masks.any():
-                note(f"case {prediction.case}: nothing was found, so there is no object to write")
-                path.unlink(missing_ok=True)
-                continue
-            segments = [Segment.of_class(name) for name in head.classes]
-            save(
-                path,
-                segmentation(planes[prediction.case], masks, segments, made(source, prediction)),
-            )
+        segments = [Segment.of_class(name) for name in source.head.classes]
+        for prediction, masks, path in marked(source, out):
+            by = made(source, prediction)
+            save(path, segmentation(planes[prediction.case], masks, segments, by))
         return out
+
+
+def marked(source: Source, out: Path) -> Iterator[tuple[Prediction, NDArray[np.bool_], Path]]:
+    """Predictions with their masks ``(K, D, H, W)`` and file; without any mask there is no file."""
+    head = source.head
+    for prediction in source:
+        masks = np.stack([prediction.mask(head, k) for k in range(len(head.classes))])
+        path = out / f"{prediction.case}.dcm"
+        if masks.any():
+            yield prediction, masks, path
+            continue
+        note(f"case {prediction.case}: nothing was found, so there is no object to write")
+        path.unlink(missing_ok=True)
 
 
 def made(source: Source, prediction: Prediction) -> Made:

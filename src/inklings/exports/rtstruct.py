@@ -18,11 +18,20 @@ from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage
 
 from inklings import __version__
 from inklings.exports.codes import meaning
-from inklings.exports.dicom_seg import MAKER, Made, complete, dated, derived_uid, digest, made, save
+from inklings.exports.dicom_seg import (
+    MAKER,
+    Made,
+    complete,
+    dated,
+    derived_uid,
+    digest,
+    made,
+    marked,
+    save,
+)
 from inklings.exports.geojson import polygons, signed_area
 from inklings.exports.scan import Scan, datasets, scans
 from inklings.exports.source import Source
-from inklings.progress import note
 from inklings.readers.dicom_headers import Plane
 
 Ring = NDArray[np.float64]
@@ -40,17 +49,9 @@ class RtStruct:
         """Write one file a case into ``out``."""
         found = scans(source)
         planes = {case: scan.planes() for case, scan in found.items()}
-        head = source.head
-        for prediction in source:
-            case = prediction.case
-            masks = np.stack([prediction.mask(head, k) for k in range(len(head.classes))])
-            path = out / f"{case}.dcm"
-            if not masks.any():
-                note(f"case {case}: nothing was found, so there is no object to write")
-                path.unlink(missing_ok=True)
-                continue
-            by = made(source, prediction)
-            save(path, structures(found[case], planes[case], masks, head.classes, by))
+        for prediction, masks, path in marked(source, out):
+            case, by = prediction.case, made(source, prediction)
+            save(path, structures(found[case], planes[case], masks, source.head.classes, by))
         return out
 
 
