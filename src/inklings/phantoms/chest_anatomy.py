@@ -40,7 +40,7 @@ class Anatomy:
         self.fat = float(draw(0.05, 0.14) * self.wide)
         self.raised = float(draw(-3, 3))
         self.waves = Waves(rng, 55.0), Waves(rng, 26.0), Waves(rng, 6.0)
-        self.pleura = Waves(rng, 14.0), float(draw(0.3, 1.6)), float(draw(1.3, 2.2))
+        self.pleura = Waves(rng, 14.0), float(draw(0.7, 3.0)), float(draw(1.3, 2.2))
         self.half_wide = self.wide - self.fat - 17
         self.half_deep = self.deep - self.fat * 0.9 - 13
         self.back = 0.78 * self.half_deep
@@ -118,9 +118,14 @@ class Anatomy:
         return distance
 
     def _pleura(self, axes: tuple[Field, Field, Field]) -> Field:
-        """Bumps of the pleura: fat pads, plaques and scars that are no nodules."""
-        waves, height, rare = self.pleura
-        bumps: Field = np.maximum(waves(*axes) - F(rare), 0) * F(2.5 * height)
+        """Bumps of the pleura: fat pads, plaques and scars that are no nodules.
+
+        Broad and flat, as these are: at least four times as wide as high. Whatever stood out like
+        a knob would be a nodule to any reader, and nothing would tell the two apart.
+        """
+        waves, highest, rare = self.pleura
+        over = np.maximum(waves(*axes) - F(rare), 0) * F(2.5)
+        bumps: Field = F(highest) * (1 - np.exp(-over / F(highest)))
         return bumps
 
     def lung_distance(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
