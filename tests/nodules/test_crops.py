@@ -14,6 +14,14 @@ def test_turned_crops_take_their_nodules_along(rng) -> None:
         assert shown[tuple(int(v) for v in moved[0].place)] == 1
 
 
+def test_slices_stay_slices(rng) -> None:
+    """A scan is coarser along z: lying on its side it is no scan that anybody takes."""
+    ramp = np.broadcast_to(np.arange(8.0)[:, None, None], (8, 8, 8)).astype(np.float32)
+    for _ in range(20):
+        shown, _ = turned(ramp, [], np.zeros(3, int), rng)
+        assert np.ptp(shown, axis=(1, 2)).max() == 0
+
+
 def test_crops_beyond_the_border_repeat_it() -> None:
     grey = np.full((8, 8, 8), 51, np.uint8)
     assert np.allclose(cut(grey, np.array([-4, -4, 6]), 8), 0.2)

@@ -50,7 +50,9 @@ def test_peaks_come_back_as_millimetres_of_the_patient(phantom) -> None:
 def test_what_lies_outside_of_the_lungs_is_no_candidate(phantom) -> None:
     scan = prepare(phantom.image, phantom.geometry)
     assert not scan.lungs.holds(scan.geometry.to_points([[2.0, 2.0, 2.0]]))[0]
-    assert not detect(Oracle([((2.0, 2.0, 2.0), 5.0)]), scan).candidates
+    said = detect(Oracle([((2.0, 2.0, 2.0), 5.0)]), scan)
+    assert not said.candidates
+    assert said.outside == 1
 
 
 def test_neighbours_are_one_candidate_the_best() -> None:

@@ -7,7 +7,7 @@ import torch
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.models.nodule_net import LunaNet, NoduleNet
-from inklings.nodules.examples import BoxCrops, candidates_of, collect, rated_of
+from inklings.nodules.examples import BoxCrops, Boxes, candidates_of, collect, rated_of
 from inklings.nodules.fit import best_threshold, fit_stage, freeze
 from inklings.nodules.learn import Stage
 
@@ -134,7 +134,27 @@ def test_classes_are_drawn_in_the_ratio_that_is_asked_for(
         assert np.mean(drawn) == pytest.approx(share, abs=0.07)
 
 
+def test_false_alarms_that_the_detector_is_sure_of_are_drawn_most(experiment) -> None:
+    spec = experiment("malignancy", nodules={"positives": 0.0, "augment": ()})
+    sure = Boxes(
+        np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 24, 24, 24), np.uint8),
+        np.full(3, 8.0), np.array([False, False, True]), np.zeros(3, int), np.zeros((3, 3)),
+        np.array([0.0, 0.98, 1.0]),
+    )  # fmt: skip
+    draw = BoxCrops(sure, spec)
+    shown = [draw(np.random.default_rng(k))[0][0].mean() * 255 for k in range(400)]
+    # Weights .02 and 1.00: the second comes up 98 times of a hundred.
+    assert np.mean(np.rint(shown) == 1) == pytest.approx(0.98, abs=0.02)
+
+
 def test_threshold_is_where_f1_is_highest() -> None:
     chance = np.array([0.9, 0.8, 0.7, 0.2, 0.1])
     assert best_threshold(chance, np.array([1, 1, 0, 1, 0], bool)) == pytest.approx(0.15)
     assert best_threshold(chance, np.array([1, 1, 0, 0, 0], bool)) == pytest.approx(0.75)
+
+
+def test_nodules_that_were_never_found_lower_the_threshold() -> None:
+    chance, positive = np.array([0.9, 0.8, 0.7, 0.6, 0.5]), np.array([1, 0, 0, 0, 1], bool)
+    # F1 of the best one and of all five: 2/3 and 4/7; with seven missed 2/10 and 4/14.
+    assert best_threshold(chance, positive) == pytest.approx(0.85)
+    assert best_threshold(chance, positive, missed=7) == pytest.approx(0.25)

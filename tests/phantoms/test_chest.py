@@ -7,6 +7,7 @@ from scipy.stats import mannwhitneyu
 
 from inklings.errors import SpecError
 from inklings.phantoms.chest import Chest, Patient, chest
+from inklings.phantoms.chest_anatomy import Anatomy
 from inklings.phantoms.nodules import looks, ratings
 
 SMALL = (48, 96, 96)
@@ -87,6 +88,15 @@ def test_all_kinds_and_places_occur() -> None:
     assert {n.place for n in found} == {"isolated", "juxta-vascular", "juxta-pleural"}
     assert sum(n.spiculation > 0.5 for n in found) > 5
     assert 0.25 < np.mean([n.malignant for n in found]) < 0.55
+
+
+def test_bumps_of_the_pleura_are_no_knobs() -> None:
+    """A knob of 5 mm and more on the pleura is what a reader calls a nodule."""
+    line = np.linspace(-100, 100, 60, dtype=np.float32)
+    axes = line[:, None, None], line[None, :, None], line[None, None, :]
+    heights = [Anatomy(seed)._pleura(axes).max() for seed in range(6)]
+    assert min(heights) > 0.5
+    assert max(heights) <= 3
 
 
 def test_impossible_numbers_are_refused() -> None:

@@ -37,8 +37,10 @@ def test_the_demo_goes_from_scans_to_an_account_by_public_commands(tmp_path) -> 
     said, command = _recorder(tmp_path)
     lines = list(table(demo_nodules(tmp_path, Plan(scans=8, steps=4), command)))
     assert [words[0] for words in said] == [
-        "phantoms", "import", "split", "train", "train", "nodules",
+        "phantoms", "import", "split", "train", "train", "nodules", "nodules",
     ]  # fmt: skip
+    assert "--choose" in said[-2]
+    assert "val" in said[-2]
     assert "--validation" in said[-1]
     assert any("CPM" in line and "0.900" in line for line in lines)
     for name in STAGES:

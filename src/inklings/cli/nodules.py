@@ -21,6 +21,10 @@ def nodules(
         bool,
         typer.Option("--validation", help="Account for what each stage found and lost."),
     ] = False,
+    choose: Annotated[
+        bool,
+        typer.Option("--choose", help="Choose the thresholds on --split val; kept in the run."),
+    ] = False,
     split: Annotated[
         Literal["train", "val", "test"] | None, typer.Option(help="Only this part of a cohort.")
     ] = None,
@@ -42,10 +46,20 @@ def nodules(
 
     Writes findings/<case>.json, findings.csv (the columns of a LUNA16 submission first), a picture
     of each finding in crops/, and report.html with the funnel of every scan. --validation adds
-    what each stage lost, FROC and CPM (account.json, froc.json).
+    what each stage lost, FROC and CPM (account.json, froc.json). --choose sets the thresholds of
+    the run where they do best on validation scans (chain.json).
     """
-    from inklings.pipelines.nodules import Settings, find_nodules, require_unseen
+    from inklings.pipelines.nodules import (
+        Settings,
+        find_nodules,
+        require_unseen,
+        require_validation,
+    )
 
+    if choose:
+        from inklings.pipelines.nodule_choice import require_validation
+
+        require_validation(inputs, split)
     if validation:
         require_unseen(run, inputs, split)
     settings = Settings(run.resolve(), out.resolve(), series, dicom=dicom)
@@ -58,5 +72,9 @@ def nodules(
 
         for line in account(out, inputs, run, split):
             typer.echo(line)
+    if choose:
+        from inklings.pipelines.nodule_choice import choose as chosen
+
+        typer.echo(chosen(out, inputs[0], run))
     if summary.code:
         raise typer.Exit(summary.code)

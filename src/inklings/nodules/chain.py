@@ -66,10 +66,10 @@ class Chain:
         stages = {name: Stage.load(folder / name) for name in STAGES if (folder / name).is_dir()}
         return cls(**stages, **_said(folder))  # type: ignore[arg-type]
 
-    def write(self, folder: Path) -> None:
-        """Keep the thresholds beside the runs."""
+    def write(self, folder: Path, chosen_on: Mapping[str, Any] | None = None) -> None:
+        """Keep the thresholds beside the runs, and what they were chosen on."""
         said = {"threshold": self.threshold, "suspicious": self.suspicious, "weight": self.weight}
-        write_json(folder / _FILE, said)
+        write_json(folder / _FILE, {**said, "chosen_on": dict(chosen_on or {})})
 
     @property
     def trained_on(self) -> frozenset[str]:
@@ -144,7 +144,9 @@ def find(chain: Chain, values: NDArray[Any], geometry: Geometry, case: str) -> F
     }
     if chain.malignancy is not None:
         funnel["suspicious"] = sum((f.malignancy or 0) >= chain.suspicious for f in nodules)
-    facts = dict(chain.facts)
+    held = scan.lungs.holds([f.centre_mm for f in nodules]) if nodules else np.ones(0, bool)
+    outside = {"peaks left out": detected.outside, "nodules called": int((~held).sum())}
+    facts = {**chain.facts, "outside of the lungs": outside}
     if not scan.lungs.found:
         facts["warnings"] = ["no lungs were found, so candidates were looked for everywhere"]
     findings = Findings(case, tuple(found), geometry.frame, funnel, facts)

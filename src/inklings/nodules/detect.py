@@ -45,10 +45,12 @@ class Detected:
     Attributes:
         candidates: Best first.
         flagged: Samples of the scan whose heat is above the lowest score.
+        outside: Peaks that were left out because they lie outside of the lungs.
     """
 
     candidates: tuple[Candidate, ...]
     flagged: int
+    outside: int = 0
 
 
 def detect(model: nn.Module, scan: Scan, lowest: float = 0.02, most: int = MOST) -> Detected:
@@ -70,7 +72,8 @@ def detect(model: nn.Module, scan: Scan, lowest: float = 0.02, most: int = MOST)
     rest = maps[1:, where[:, 0], where[:, 1], where[:, 2]].T.double().numpy()
     places = to_input(where.double().numpy() + np.clip(rest[:, :3], -1.5, 1.5))
     points = scan.geometry.to_points(places)
-    inside = np.flatnonzero(scan.lungs.holds(points))[: 6 * most]
+    held = scan.lungs.holds(points)
+    inside = np.flatnonzero(held)[: 6 * most]
     found = [
         Candidate(
             _triple(places[k]),
@@ -81,7 +84,7 @@ def detect(model: nn.Module, scan: Scan, lowest: float = 0.02, most: int = MOST)
         for k in inside.tolist()
     ]
     flagged = int((chance > lowest).sum()) * STRIDE**3
-    return Detected(tuple(distinct(found, most)), flagged)
+    return Detected(tuple(distinct(found, most)), flagged, int((~held).sum()))
 
 
 def distinct(candidates: list[Candidate], most: int) -> list[Candidate]:

@@ -28,6 +28,7 @@ from inklings.readers import open_image
 
 _MARGIN = 4  # samples on each side, so that shifts and turns need not repeat the border
 _CANDIDATES = 40
+_EASY = 0.02  # how often a candidate of no heat comes up, beside one that is certain
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Boxes:
         positive: ``(n,)`` bool: a nodule; or, for malignancy, a malignant one.
         case: ``(n,)`` index of the case, for tests by patient.
         point_mm: ``(n, 3)``.
+        score: ``(n,)`` heat of the detector; 1 at what is annotated.
     """
 
     cubes: NDArray[np.uint8]
@@ -47,6 +49,7 @@ class Boxes:
     positive: NDArray[np.bool_]
     case: NDArray[np.int64]
     point_mm: NDArray[np.float64]
+    score: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.positive)
@@ -68,7 +71,8 @@ def candidates_of(case: Case, detector: Stage, experiment: NoduleExperiment) -> 
     hits = [_hit(point, nodules) for point, _ in places]
     places += [(ball.centre_mm, float(ball.diameter_mm or 0)) for ball in nodules]
     hits += [True] * len(nodules)
-    return _cut(values, geometry, places, hits, experiment)
+    scores = [one.score for one in found] + [1.0] * len(nodules)
+    return _cut(values, geometry, places, hits, scores, experiment)
 
 
 def rated_of(case: Case, experiment: NoduleExperiment) -> Boxes:
@@ -77,7 +81,8 @@ def rated_of(case: Case, experiment: NoduleExperiment) -> Boxes:
     with open_image(image_of(case)) as image:
         values, geometry = whole(image), image.geometry
     places = [(ball.centre_mm, float(ball.diameter_mm or 0)) for ball in nodules]
-    return _cut(values, geometry, places, [bool(b.malignant) for b in nodules], experiment)
+    malignant = [bool(ball.malignant) for ball in nodules]
+    return _cut(values, geometry, places, malignant, [1.0] * len(nodules), experiment)
 
 
 def collect(
@@ -120,6 +125,9 @@ def collect(
 class BoxCrops:
     """Draws boxes, ``share`` of them positive, and changes them.
 
+    Negative ones come up the more often the surer the detector was: most candidates of a scan are
+    easy, and what is to be learnt is where the detector errs.
+
     Args:
         boxes: What to draw from.
         experiment: Sides, share and augmentation.
@@ -130,11 +138,16 @@ class BoxCrops:
         self.share = experiment.nodules.positives
         self.change = Changes(experiment.nodules.augment)
         self._of = [np.flatnonzero(~boxes.positive), np.flatnonzero(boxes.positive)]
+        weight = boxes.score[self._of[0]] + _EASY
+        self._below = np.cumsum(weight) / weight.sum()
 
     def __call__(self, rng: Generator) -> Crop:
         """Inputs ``(2, *sides)``, value ``(1,)``, known ``(1,)``."""
-        kind = self._of[int(rng.random() < self.share)]
-        index = int(kind[rng.integers(len(kind))])
+        if rng.random() < self.share:
+            index = int(rng.choice(self._of[1]))
+        else:
+            place = int(np.searchsorted(self._below, rng.random()))
+            index = int(self._of[0][min(place, len(self._below) - 1)])
         cube = self.change(self.boxes.cubes[index], self.sides, rng)
         mm = float(self.boxes.diameter_mm[index]) * float(np.exp(rng.normal(0, 0.08)))
         value = np.array([self.boxes.positive[index]], np.float32)
@@ -161,6 +174,7 @@ def _cut(
     geometry: object,
     places: Sequence[tuple[tuple[float, float, float], float]],
     hits: Sequence[bool],
+    scores: Sequence[float],
     experiment: NoduleExperiment,
 ) -> Boxes:
     sides: Triple = tuple(n + 2 * _MARGIN for n in experiment.sides)  # type: ignore[assignment]
@@ -172,4 +186,5 @@ def _cut(
         np.array(hits, bool),
         np.zeros(len(places), np.int64),
         np.array([point for point, _ in places], float).reshape(-1, 3),
+        np.array(scores, float),
     )

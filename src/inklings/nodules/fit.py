@@ -158,13 +158,19 @@ def score(
     return probabilities(stage, cubes, boxes.diameter_mm.tolist()), boxes.positive
 
 
-def best_threshold(chance: np.ndarray, positive: np.ndarray) -> float:
-    """Where F1 is highest; one half where there is nothing to choose by."""
+def best_threshold(chance: np.ndarray, positive: np.ndarray, missed: int = 0) -> float:
+    """Where F1 is highest; one half where there is nothing to choose by.
+
+    Args:
+        chance: ``(n,)``.
+        positive: ``(n,)`` bool.
+        missed: Positive ones that have no probability at all.
+    """
     if not 0 < positive.sum() < len(positive):
         return 0.5
     order = np.argsort(-chance, kind="stable")
     hits = np.cumsum(positive[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + positive.sum())
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + positive.sum() + missed)
     k = int(f1.argmax())
     after = chance[order[k + 1]] if k + 1 < len(order) else 0.0
     return float(np.clip((chance[order[k]] + after) / 2, 1e-4, 1 - 1e-4))

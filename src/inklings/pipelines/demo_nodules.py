@@ -87,6 +87,7 @@ def demo_nodules(out: Path, plan: Plan, command: Command) -> dict[str, Any]:
         write_yaml(out / f"{name}.yaml", record)
         settings = ("--set", f"cohort={cohort}")
         command("train", out / f"{name}.yaml", *settings, "--out", runs / name, "--resume")
+    command("nodules", cohort, "--split", "val", "--run", runs, "--out", out / "val", "--choose")
     command("nodules", cohort, "--split", "test", "--run", runs, "--out", found, "--validation")
     return {
         "froc": json.loads((found / "froc.json").read_text(encoding="utf-8")),

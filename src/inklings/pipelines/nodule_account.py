@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inklings.cases.case import Split
+from inklings.cases.case import Case, Split
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.froc_table import froc, from_cohort, read_marks
-from inklings.evaluation.malignancy import Verdict, compare
+from inklings.evaluation.malignancy import compare
 from inklings.evaluation.nodule_account import Account, Rule
 from inklings.evaluation.nodule_account import account as account_of
 from inklings.files import write_json
@@ -50,10 +52,7 @@ def account(
         raise DataError(f"--validation: expected one cohort, got {len(folders)} of {len(inputs)}")
     cohort, chain = Cohort.read(folders[0]), Chain.load(run)
     cases = cohort.cases if split is None else cohort.part(split)
-    balls = {
-        case.id: [b for b in case.labels if isinstance(b, BallLabel) and b.name == _NODULE]
-        for case in cases
-    }
+    balls = {case.id: balls_of(case) for case in cases}
     found = {one.case: one for one in files.read_all(out) if one.case in balls}
     if not found:
         raise DataError(f"{out}: expected findings of cases of {folders[0]}, got none")
@@ -75,8 +74,8 @@ def account(
     table = froc(read_marks(out / files.TABLE), from_cohort(folders[0], split or "all"), head=head)
     table.write(out)
     lines += table.text().splitlines()
-    verdict = judged(found, balls, {case.id: case.patient for case in cases})
-    if verdict is not None:
+    if (asked := rated(found, cases)) is not None:
+        verdict = compare(asked.said, asked.diameter_mm, asked.malignant, asked.patient)
         record["malignancy"] = verdict.sentence
         lines += ["", verdict.sentence]
     write_json(out / FILE, record)
@@ -85,26 +84,43 @@ def account(
     yield f"account -> {out / FILE}, {out / 'froc.json'}"
 
 
-def judged(
-    found: dict[str, Findings], balls: dict[str, list[BallLabel]], patients: dict[str, str]
-) -> Verdict | None:
-    """The malignancy model beside the diameter, on the rated nodules that were found.
+@dataclass(frozen=True)
+class Rated:
+    """The nodules that were found and that somebody rated.
 
-    None where no malignancy was asked, or one of the two kinds was not found.
+    Attributes:
+        said: ``(n,)`` probability of malignancy.
+        diameter_mm: ``(n,)`` as annotated.
+        malignant: ``(n,)`` bool.
+        patient: Of each.
     """
+
+    said: NDArray[np.float64]
+    diameter_mm: NDArray[np.float64]
+    malignant: NDArray[np.bool_]
+    patient: tuple[str, ...]
+
+
+def rated(found: Mapping[str, Findings], cases: Sequence[Case]) -> Rated | None:
+    """None where no malignancy was asked, or one of the two kinds was not found."""
     rows = [
-        (mine.malignancy, float(ball.diameter_mm or 0), ball.malignant, patients[case])
-        for case, one in found.items()
-        for ball in balls[case]
+        (mine.malignancy, float(ball.diameter_mm or 0), ball.malignant, case.patient)
+        for case in cases
+        if case.id in found
+        for ball in balls_of(case)
         if ball.malignant is not None
-        and (mine := _on(ball, one.found)) is not None
+        and (mine := _on(ball, found[case.id].found)) is not None
         and mine.malignancy is not None
     ]
-    kinds = {row[2] for row in rows}
-    if len(kinds) < 2:
+    if len({row[2] for row in rows}) < 2:
         return None
     said, size, malignant, who = zip(*rows, strict=True)
-    return compare(np.array(said, float), np.array(size), np.array(malignant, bool), who)
+    return Rated(np.array(said, float), np.array(size), np.array(malignant, bool), who)
+
+
+def balls_of(case: Case) -> list[BallLabel]:
+    """The nodules of a case, without what counts neither for nor against anybody."""
+    return [b for b in case.labels if isinstance(b, BallLabel) and b.name == _NODULE]
 
 
 def _on(ball: BallLabel, found: Sequence[Finding]) -> Finding | None:

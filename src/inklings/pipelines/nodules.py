@@ -201,6 +201,9 @@ def told(findings: Findings, threshold: float) -> Iterator[str]:
     funnel = " -> ".join(f"{count:,} {name}" for name, count in findings.funnel.items())
     seconds = findings.facts.get("seconds", {})
     yield f"  {funnel} ({sum(seconds.values()):.1f} s)"
+    if outside := findings.facts.get("outside of the lungs"):
+        told = ", ".join(f"{count:,} {name}" for name, count in outside.items())
+        yield f"  outside of the lungs (table, wall, bowel): {told}"
     for warning in findings.facts.get("warnings", ()):
         yield f"  warning: {warning}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class _Scan:
     case: str
     funnel: tuple[tuple[str, str], ...]
     seconds: float
+    outside: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
     rows: tuple[_Row, ...]
     more: int
@@ -65,12 +66,17 @@ def _scan(number: int, findings: Findings, folder: Path, threshold: float) -> _S
     return _Scan(
         f"scan{number}",
         findings.case,
-        tuple((name, f"{count:,}") for name, count in findings.funnel.items()),
+        _counts(findings.funnel),
         sum(findings.facts.get("seconds", {}).values()),
+        _counts(findings.facts.get("outside of the lungs", {})),
         tuple(findings.facts.get("warnings", ())),
         tuple(_row(one, folder) for one in called),
         len(findings) - len(called),
     )
+
+
+def _counts(counts: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, f"{count:,}") for name, count in counts.items())
 
 
 def _row(finding: Finding, folder: Path) -> _Row:

@@ -1,0 +1,96 @@
+"""Where a chain of stages cuts, and how much its classifier counts: chosen on validation scans."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from inklings.cases.case import Split
+from inklings.cases.cohort import Cohort
+from inklings.datasets.luna_tables import Places, plain_id
+from inklings.errors import DataError
+from inklings.evaluation.froc import Reference, curve, match
+from inklings.evaluation.froc_table import from_cohort
+from inklings.findings import files
+from inklings.findings.finding import Findings
+from inklings.nodules.chain import Chain, combined
+from inklings.nodules.fit import best_threshold
+from inklings.pipelines.nodule_account import rated
+
+WEIGHTS = tuple(round(0.1 * k, 1) for k in range(11))
+_PART: Split = "val"
+
+
+def require_validation(inputs: Sequence[Path], split: Split | None) -> None:
+    """Refuse to choose on anything but the validation part of one cohort.
+
+    Raises:
+        DataError: If this is something else.
+    """
+    if split != _PART or len(inputs) != 1 or not (inputs[0] / "cohort.yaml").is_file():
+        raise DataError(
+            f"--choose: expected one cohort and --split val, got {len(inputs)} inputs and --split "
+            f"{split}; thresholds are chosen on validation scans only"
+        )
+
+
+def choose(out: Path, folder: Path, run: Path) -> str:
+    """Choose thresholds and weight on the findings in ``out``; they are kept in ``chain.json``.
+
+    The weight of the classifier is that of the highest CPM; a candidate is a nodule from where the
+    F1 of all marks against all nodules is highest, and suspicious from where that of the rated
+    nodules that were found is.
+
+    Args:
+        out: Folder that `inklings nodules` wrote.
+        folder: The cohort, whose validation part was searched.
+        run: Folder of the stages.
+
+    Returns:
+        What was chosen, in one line.
+
+    Raises:
+        DataError: If nothing was searched.
+    """
+    cohort, chain = Cohort.read(folder), Chain.load(run)
+    cases = cohort.part(_PART)
+    found = {one.case: one for one in files.read_all(out)}
+    mine = [found[case.id] for case in cases if case.id in found]
+    if not mine:
+        raise DataError(f"{out}: expected findings of the val part of {folder}, got none")
+    reference = from_cohort(folder, _PART)
+    weight = chain.weight if chain.classifier is None else best_weight(mine, reference)
+    matched = match(marks(mine, weight), reference)
+    hits = matched.best[np.isfinite(matched.best)]
+    threshold = best_threshold(
+        np.concatenate([hits, matched.false]),
+        np.arange(len(hits) + len(matched.false)) < len(hits),
+        len(matched.best) - len(hits),
+    )
+    asked = rated(found, cases)
+    suspicious = best_threshold(asked.said, asked.malignant) if asked else chain.suspicious
+    chosen = dataclasses.replace(chain, threshold=threshold, suspicious=suspicious, weight=weight)
+    chosen.write(run, {"split_hash": cohort.split_hash, "scans": len(mine)})
+    return (
+        f"chosen on {len(mine)} validation scans: a nodule from {threshold:.3f} on, suspicious "
+        f"from {suspicious:.3f} on, weight of the classifier {weight:g} -> {run}/chain.json"
+    )
+
+
+def marks(found: Sequence[Findings], weight: float) -> Places:
+    """All candidates, as probable as they are with this weight of the classifier."""
+    rows = [(plain_id(one.case), finding) for one in found for finding in one]
+    first = np.array([f.scores["detector"] for _, f in rows])
+    second = np.array([f.scores.get("classifier", f.scores["detector"]) for _, f in rows])
+    points = np.array([f.centre_mm for _, f in rows], float).reshape(-1, 3)
+    said = {"probability": combined(first, second, weight)}
+    return Places(np.array([name for name, _ in rows], object), points, said)
+
+
+def best_weight(found: Sequence[Findings], reference: Reference) -> float:
+    """The weight of the highest CPM; of equal ones the nearest to one half."""
+    scored = [(curve(match(marks(found, w), reference)).cpm, -abs(w - 0.5), w) for w in WEIGHTS]
+    return max(scored)[2]

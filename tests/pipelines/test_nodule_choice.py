@@ -1,0 +1,59 @@
+import json
+
+import pytest
+
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort
+from inklings.errors import DataError
+from inklings.findings import files
+from inklings.findings.finding import Finding, Findings
+from inklings.labels.kinds import BallLabel
+from inklings.nodules.chain import Chain
+from inklings.pipelines import nodule_choice
+from inklings.pipelines.nodule_choice import choose, require_validation
+
+THERE = ((0.0, 0.0, 0.0), (40.0, 0.0, 0.0))
+AWAY = (0.0, 40.0, 0.0)
+
+
+@pytest.fixture
+def searched(tmp_path, monkeypatch):
+    """Two nodules and one false alarm, which the detector likes best and the classifier least."""
+    (tmp_path / "a.mhd").touch()
+    labels = tuple(
+        BallLabel("ct", "nodule", place, 10.0, malignant)
+        for place, malignant in zip(THERE, (True, False), strict=True)
+    )
+    cases = (Case("a", "p", {"ct": tmp_path / "a.mhd"}, labels, "val"),)
+    Cohort("chests", cases, ("nodule",)).write(tmp_path / "cohort")
+    rows = ((THERE[0], 0.6, 0.9, 0.4), (THERE[1], 0.5, 0.7, 0.2), (AWAY, 0.9, 0.01, 0.3))
+    found = tuple(
+        Finding(place, 10.0, said, malignant, scores={"detector": said, "classifier": again})
+        for place, said, again, malignant in rows
+    )
+    files.write(Findings("a", found), tmp_path / "out")
+    chain = Chain(None, classifier=object())  # type: ignore[arg-type]
+    monkeypatch.setattr(nodule_choice.Chain, "load", lambda _: chain)
+    return tmp_path
+
+
+def test_thresholds_and_weight_are_those_that_do_best_on_validation(searched) -> None:
+    line = choose(searched / "out", searched / "cohort", searched)
+    said = json.loads((searched / "chain.json").read_text())
+    # Any weight of .5 and more ranks both nodules first; of these .5 is the nearest to one half.
+    assert said["weight"] == 0.5
+    # Logits (0.405 + 2.197) / 2 = 1.30, (0 + 0.847) / 2 = 0.424 and (2.197 - 4.595) / 2 = -1.20:
+    # the cut lies halfway between the probabilities .604 and .232.
+    assert said["threshold"] == pytest.approx(0.418, abs=0.001)
+    assert said["suspicious"] == pytest.approx(0.3)
+    assert said["chosen_on"]["scans"] == 1
+    assert "chosen on 1 validation scans" in line
+
+
+def test_nothing_is_chosen_on_test_scans(searched) -> None:
+    require_validation([searched / "cohort"], "val")
+    for inputs, split in (([searched / "cohort"], "test"), ([searched / "cohort"], None)):
+        with pytest.raises(DataError, match="validation scans only"):
+            require_validation(inputs, split)
+    with pytest.raises(DataError, match="expected one cohort"):
+        require_validation([searched / "a.mhd"], "val")
