@@ -49,12 +49,7 @@ def nodules(
     what each stage lost, FROC and CPM (account.json, froc.json). --choose sets the thresholds of
     the run where they do best on validation scans (chain.json).
     """
-    from inklings.pipelines.nodules import (
-        Settings,
-        find_nodules,
-        require_unseen,
-        require_validation,
-    )
+    from inklings.pipelines.nodules import Settings, find_nodules, require_unseen
 
     if choose:
         from inklings.pipelines.nodule_choice import require_validation
