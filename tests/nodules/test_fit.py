@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -8,7 +9,7 @@ from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.models.nodule_net import LunaNet, NoduleNet
 from inklings.nodules.examples import BoxCrops, Boxes, candidates_of, collect, rated_of
-from inklings.nodules.fit import best_threshold, fit_stage, freeze
+from inklings.nodules.fit import fit_stage, freeze
 from inklings.nodules.learn import Stage
 
 
@@ -49,10 +50,16 @@ def test_a_finished_run_is_not_trained_again(experiment, detector) -> None:
 
 
 def test_classifier_learns_from_candidates_of_the_detector(experiment, detector, tmp_path) -> None:
-    spec = experiment("classifier", nodules={"detector": str(detector)})
+    spec = experiment(
+        "classifier", nodules={"detector": str(detector)}, training={"validate_every": 2}
+    )
     assert fit_stage(spec, tmp_path / "run")
     stage = Stage.load(tmp_path / "run")
     assert 0 < stage.record.thresholds[0] < 1
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    seen = {int(row["step"]): float(row["val_f1"]) for row in rows if row["val_f1"]}
+    assert sorted(seen) == [2, 4]
+    assert stage.record.facts["best_step"] == max(seen, key=lambda k: (seen[k], -k))
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["facts"]["cases"] > 6
 
@@ -145,16 +152,3 @@ def test_false_alarms_that_the_detector_is_sure_of_are_drawn_most(experiment) ->
     shown = [draw(np.random.default_rng(k))[0][0].mean() * 255 for k in range(400)]
     # Weights .02 and 1.00: the second comes up 98 times of a hundred.
     assert np.mean(np.rint(shown) == 1) == pytest.approx(0.98, abs=0.02)
-
-
-def test_threshold_is_where_f1_is_highest() -> None:
-    chance = np.array([0.9, 0.8, 0.7, 0.2, 0.1])
-    assert best_threshold(chance, np.array([1, 1, 0, 1, 0], bool)) == pytest.approx(0.15)
-    assert best_threshold(chance, np.array([1, 1, 0, 0, 0], bool)) == pytest.approx(0.75)
-
-
-def test_nodules_that_were_never_found_lower_the_threshold() -> None:
-    chance, positive = np.array([0.9, 0.8, 0.7, 0.6, 0.5]), np.array([1, 0, 0, 0, 1], bool)
-    # F1 of the best one and of all five: 2/3 and 4/7; with seven missed 2/10 and 4/14.
-    assert best_threshold(chance, positive) == pytest.approx(0.85)
-    assert best_threshold(chance, positive, missed=7) == pytest.approx(0.25)

@@ -11,18 +11,18 @@ from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.inference.run import Blueprint
-from inklings.labels.kinds import BallLabel
+from inklings.labels.files import read_mask, unlabelled
+from inklings.labels.kinds import BallLabel, MaskLabel
 from inklings.models.weights import read_weights
 from inklings.nodules.crops import DetectorCrops
-from inklings.nodules.examples import BoxCrops, Boxes, collect
+from inklings.nodules.examples import BoxCrops, collect
 from inklings.nodules.gather import NODULE, gather, image_of
-from inklings.nodules.judge import probabilities
 from inklings.nodules.learn import Prepared, Stage, learn_stage
-from inklings.nodules.patches import middle_of
 from inklings.nodules.reference import CONTEXT, CROP, Marked, SegmenterCrops, grown_mask
 from inklings.nodules.scans import whole
 from inklings.nodules.spec import NoduleExperiment
 from inklings.nodules.targets import CHANNELS
+from inklings.nodules.validation import BoxJudge, best_threshold
 from inklings.readers import open_image
 from inklings.spec import Component
 from inklings.training.folder import Begun, require_trainable, require_unseen
@@ -81,7 +81,7 @@ def _detector(
 def _segmenter(
     experiment: NoduleExperiment, cohort: Cohort, begun: Begun, out: Path, resume: bool
 ) -> bool:
-    """The first stage of the reference, on nodules grown from their centres."""
+    """The first stage of the reference, on outlines of readers or nodules grown from centres."""
 
     def prepare() -> Prepared:
         scans = [_marked(case) for case in cohort.part("train") if case.labels]
@@ -96,9 +96,13 @@ def _segmenter(
 def _marked(case: Case) -> Marked:
     with open_image(image_of(case)) as image:
         values, geometry = whole(image), image.geometry
+    limited = np.clip(values, -1000, 1000).astype(np.int16)
+    drawn = [label for label in case.labels if isinstance(label, MaskLabel)]
+    if drawn:
+        masks = [(label, read_mask(label.path)) for label in drawn]
+        return Marked(limited, np.any([(m > 0) & ~unlabelled(k, m) for k, m in masks], axis=0))
     balls = [b for b in case.labels if isinstance(b, BallLabel) and b.name == NODULE]
     centres = [geometry.to_indices(ball.centre_mm).tolist() for ball in balls]
-    limited = np.clip(values, -1000, 1000).astype(np.int16)
     return Marked(limited, grown_mask(values, centres))
 
 
@@ -127,13 +131,18 @@ def _judge(
 
     def prepare() -> Prepared:
         boxes = collect(cohort.part("train"), experiment, detector, out / "boxes")
-        return BoxCrops(boxes, experiment), len(boxes), None
+        judge = None
+        if cohort.part("val") and experiment.training.validate_every:
+            held = collect(cohort.part("val"), experiment, detector, out / "boxes")
+            judge = BoxJudge(held, experiment, blueprint)
+        return BoxCrops(boxes, experiment), len(boxes), judge
 
     def thresholds(model: nn.Module) -> tuple[float, ...]:
         if not cohort.part("val"):
             return (0.5,)
         boxes = collect(cohort.part("val"), experiment, detector, out / "boxes")
-        return (best_threshold(*score(model, boxes, experiment, blueprint)),)
+        said = BoxJudge(boxes, experiment, blueprint).probabilities(model)
+        return (best_threshold(said, boxes.positive),)
 
     return learn_stage(
         experiment,
@@ -147,33 +156,6 @@ def _judge(
         resume=resume,
         warnings=tuple(line for line in warnings if line),
     )
-
-
-def score(
-    model: nn.Module, boxes: Boxes, experiment: NoduleExperiment, blueprint: Blueprint
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities of boxes, and which are positive."""
-    stage = Stage(model, blueprint, None, experiment)  # type: ignore[arg-type]
-    cubes = [middle_of(cube, experiment.sides) for cube in boxes.cubes]
-    return probabilities(stage, cubes, boxes.diameter_mm.tolist()), boxes.positive
-
-
-def best_threshold(chance: np.ndarray, positive: np.ndarray, missed: int = 0) -> float:
-    """Where F1 is highest; one half where there is nothing to choose by.
-
-    Args:
-        chance: ``(n,)``.
-        positive: ``(n,)`` bool.
-        missed: Positive ones that have no probability at all.
-    """
-    if not 0 < positive.sum() < len(positive):
-        return 0.5
-    order = np.argsort(-chance, kind="stable")
-    hits = np.cumsum(positive[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + positive.sum() + missed)
-    k = int(f1.argmax())
-    after = chance[order[k + 1]] if k + 1 < len(order) else 0.0
-    return float(np.clip((chance[order[k]] + after) / 2, 1e-4, 1 - 1e-4))
 
 
 def freeze(model: nn.Module, depth: int) -> None:

@@ -27,6 +27,10 @@ class Nodules(Section):
             the samples of the scan as they are, as the reference does.
         positives: Share of crops with a nodule (detector) or of the second class.
         augment: Which changes a classifier's crops undergo.
+        keep: What a classifier's best weights on validation boxes go by, if
+            ``training.validate_every`` is given: ``f1``, or ``sensitivity`` at so many
+            ``false_positives`` a scan.
+        false_positives: Of a scan.
         finetune: Layers that learn, counted from the output, when a malignancy model starts from
             a classifier (``--from``): 1 the last, 2 the last and the block before it; None all.
     """
@@ -43,6 +47,8 @@ class Nodules(Section):
         Component(name="rotate"),
         Component(name="noise"),
     )
+    keep: Literal["f1", "sensitivity"] = "f1"
+    false_positives: float = Field(default=1.0, gt=0)
     finetune: int | None = Field(default=None, ge=1, le=2)
 
 

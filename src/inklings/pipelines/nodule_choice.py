@@ -17,7 +17,7 @@ from inklings.evaluation.froc_table import from_cohort
 from inklings.findings import files
 from inklings.findings.finding import Findings
 from inklings.nodules.chain import Chain, combined
-from inklings.nodules.fit import best_threshold
+from inklings.nodules.validation import best_threshold
 from inklings.pipelines.nodule_account import rated
 
 WEIGHTS = tuple(round(0.1 * k, 1) for k in range(11))

@@ -30,6 +30,8 @@ COLUMNS = (
     "val_loss",
     "val_dice",
     "val_auc",
+    "val_f1",
+    "val_sensitivity",
 )
 _SAY_EVERY_S = 10.0
 
