@@ -1,7 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from inklings.nodules.fit import fit_stage
+from inklings.cases.cohort import Cohort
+from inklings.labels.files import write_mask
+from inklings.labels.kinds import MaskLabel
+from inklings.nodules.fit import fit_stage, marked
 from inklings.nodules.learn import Stage
 from inklings.nodules.reference import (
     Marked,
@@ -59,6 +64,19 @@ def test_crops_hold_seven_planes_and_the_mask_of_the_middle_one() -> None:
         assert ((inputs[3] > -0.4) == (value[0] > 0)).mean() > 0.999
         seen += bool(value.any())
     assert seen > 10
+
+
+def test_outlines_of_readers_are_taken_where_there_are_any(cohort, phantom, tmp_path) -> None:
+    """Where readers disagree (65535) nothing is learnt to be nodule."""
+    mask = np.zeros(phantom.image.shape, np.uint16)
+    mask[20:24, 30:36, 40:46], mask[24, 30:36, 40:46] = 1, 65535
+    write_mask(tmp_path / "mask.nii.gz", mask, phantom.geometry)
+    label = MaskLabel(tmp_path / "mask.nii.gz", "ct", "instances", ("nodule",), "partial")
+    case = Cohort.read(cohort).part("val")[0]
+    outlined = marked(dataclasses.replace(case, labels=(label, *case.labels)))
+    assert (outlined.mask == (mask == 1)).all()
+    assert outlined.mask.sum() == 4 * 6 * 6
+    assert marked(case).mask[20:24, 30:36, 40:46].sum() < 4 * 6 * 6
 
 
 def test_chain_of_the_reference_runs_end_to_end(experiment, phantom, tmp_path) -> None:

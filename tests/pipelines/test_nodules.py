@@ -62,6 +62,8 @@ def test_one_command_writes_findings_table_and_pictures(study, tmp_path) -> None
     assert "nodule prob" in result.output
     assert "center xyz" in result.output
     assert "voxels -> " in result.output
+    assert "0 nodules called" in result.output
+    assert "Outside of the lungs (table, wall, bowel)" in (out / "report.html").read_text()
     findings = files.read(out / "findings" / "chest-3.json")
     assert len(findings) > 3
     rows = list(csv.DictReader((out / "findings.csv").open()))

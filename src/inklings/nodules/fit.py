@@ -84,7 +84,7 @@ def _segmenter(
     """The first stage of the reference, on outlines of readers or nodules grown from centres."""
 
     def prepare() -> Prepared:
-        scans = [_marked(case) for case in cohort.part("train") if case.labels]
+        scans = [marked(case) for case in cohort.part("train") if case.labels]
         return SegmenterCrops(scans), len(scans), None
 
     blueprint = Blueprint(
@@ -93,7 +93,8 @@ def _segmenter(
     return learn_stage(experiment, blueprint, begun, out, prepare, resume=resume)
 
 
-def _marked(case: Case) -> Marked:
+def marked(case: Case) -> Marked:
+    """A case for the reference: outlines of readers, or nodules grown from their centres."""
     with open_image(image_of(case)) as image:
         values, geometry = whole(image), image.geometry
     limited = np.clip(values, -1000, 1000).astype(np.int16)
