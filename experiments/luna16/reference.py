@@ -3,6 +3,9 @@
     python experiments/luna16/reference.py COHORT_OR_CT --segmenter RUN [--classifier RUN] --out OUT
     inklings evaluate OURS --froc --compare OUT --cohort COHORT --split test
 
+With --scans fewer are searched: judge both on these by `--annotations annotations.csv --excluded
+annotations_excluded.csv --series OUT/scans.csv` instead of the cohort.
+
 Writes findings/<case>.json and findings.csv as `inklings nodules` does, and says how long it took
 and how many of its nodules lie outside of the lungs.
 """
@@ -14,6 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from inklings.files import write_text
 from inklings.findings import files
 from inklings.inference.items import gather
 from inklings.nodules.learn import Stage
@@ -31,11 +35,12 @@ def main() -> None:
     parser.add_argument("--classifier", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--split", choices=("train", "val", "test"))
+    parser.add_argument("--scans", type=int, help="only so many; their ids go to scans.csv")
     asked = parser.parse_args()
     segmenter = Stage.load(asked.segmenter)
     classifier = Stage.load(asked.classifier) if asked.classifier else None
     done = []
-    for item in gather(asked.inputs, asked.split):
+    for item in gather(asked.inputs, asked.split)[: asked.scans]:
         path = asked.out / files.FOLDER / f"{item.case}.json"
         if not path.is_file():
             with item.open() as image:
@@ -52,6 +57,7 @@ def main() -> None:
         done.append(files.read(path))
         note(f"{item.case}: {dict(done[-1].funnel)}, {dict(done[-1].facts)}")
     files.write_table(done, asked.out / files.TABLE)
+    write_text(asked.out / "scans.csv", "".join(f"{one.case}\n" for one in done))
 
 
 if __name__ == "__main__":

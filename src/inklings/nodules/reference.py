@@ -164,11 +164,13 @@ def find_as_reference(
     chance = segment(segmenter.model, values)
     centres = group(chance, values)
     points = [tuple(point) for point in geometry.to_points(centres).tolist()]
-    said = np.array([float(chance[tuple(np.rint(c).astype(int))]) for c in centres])
+    marked = np.array([float(chance[tuple(np.rint(c).astype(int))]) for c in centres])
+    said = marked
     if classifier is not None and points:
         said = judge(classifier, values, geometry, [(p, 1.0) for p in points])
     found = tuple(
-        Finding((x, y, z), 1.0, float(value)) for (x, y, z), value in zip(points, said, strict=True)
+        Finding((x, y, z), 1.0, float(value), scores={"segmenter": float(first)})
+        for (x, y, z), value, first in zip(points, said, marked, strict=True)
     )
     funnel = {
         "voxels": values.size,
