@@ -201,6 +201,8 @@ class Inference(Section):
     ``threshold: auto`` chooses the threshold on the validation part by Dice, and takes one half
     where its labels are not complete. ``prior`` puts it where the share of positives agrees with
     the class prior estimated on the validation part: right also where labels were left out.
+    ``pieces: largest`` keeps of each class of a volume the largest connected part; ``auto`` does
+    so for classes whose Dice on the validation part does not fall by it.
     """
 
     window: int = Field(default=256, gt=0)
@@ -208,6 +210,7 @@ class Inference(Section):
     flips: bool | Annotated[str, Field(pattern="^[zyx]+$")] = False
     threshold: Literal["auto", "prior"] | Annotated[float, Field(gt=0, lt=1)] = "auto"
     instances: Component | None = None
+    pieces: Literal["all", "largest", "auto"] = "all"
 
 
 # What ``mode: weak`` means where nothing else is said: a short-sighted teacher that learns inside
@@ -225,12 +228,11 @@ class Experiment(Section):
     """One reproducible run.
 
     Attributes:
-        mode: ``strong`` trusts the labels; ``weak`` lets a teacher make finer ones first (see
-            `Teacher`), which kind of teacher following from ``supervision``.
+        mode: ``strong`` trusts the labels; ``weak`` lets a teacher make finer ones first, whose
+            kind follows from ``supervision``.
         cohort: Folder made by `inklings import`; relative paths start at the working folder.
-        tiles: Folder made by `inklings tile`: train on these tiles of the cohort's slides; None to
-            train on whole pictures.
-        volumes: How volumes are seen, where the cohort holds any.
+        tiles: Folder made by `inklings tile`, to train on; None to train on whole pictures.
+        volumes: How volumes are seen.
         correction: What is done to the labels before training; ``none`` trusts them.
         supervision: How labels become targets; ``auto`` goes by the labels of each case.
         intensity: How samples become network inputs.

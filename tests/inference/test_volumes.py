@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -137,3 +138,21 @@ def test_flips_of_one_axis_leave_the_others_alone() -> None:
     assert plain[-1, -1] == 255
     assert along_x[0].max() < 5
     assert along_x[-1].min() > 250
+
+
+@pytest.mark.parametrize("pieces", ["all", "largest", "auto"])
+@pytest.mark.parametrize("spacing", [None, (6.0, 3.0, 3.0)])
+def test_of_an_organ_the_largest_piece_is_kept_at_the_threshold_in_use(pieces, spacing) -> None:
+    points = GRID.to_points(np.stack(np.indices(GRID.shape), -1))
+    organ, stray = (
+        np.linalg.norm(points - GRID.to_points(centre), axis=-1) < radius
+        for centre, radius in (((5, 12, 12), 14), ((8, 33, 30), 6))
+    )
+    volume = np.where(organ | stray, 600, 0).astype(np.int16)[None]
+    trained = run(Shows(), Volumes(spacing_mm=spacing))
+    trained = replace(trained, record=replace(trained.record, largest=("a",)))
+    settings = Inference(pieces=pieces, threshold=0.6)
+    said = predict_grid(trained, volume, GRID, settings)[0] >= 0.6 * 255
+    assert said[5, 12, 12]
+    assert said[8, 33, 30] == (pieces == "all")
+    assert said[stray].any() == (pieces == "all")

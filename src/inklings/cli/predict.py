@@ -33,6 +33,10 @@ def predict(
     instances: Annotated[
         str | None, typer.Option(help="How objects are separated: watershed or components.")
     ] = None,
+    pieces: Annotated[
+        Literal["all", "largest", "auto"] | None,
+        typer.Option(help="Volumes: the largest connected part of each class only, or as trained."),
+    ] = None,
     spacing_um: Annotated[
         float | None,
         typer.Option(help="Slides: micrometres between pixels of level 0, whatever the files say."),
@@ -91,6 +95,7 @@ def predict(
         flips=flips,
         threshold=threshold,
         instances=instances,
+        pieces=pieces,
     )
     for case, reason in summary.failed.items():
         typer.echo(f"failed: {case}: {reason}", err=True)

@@ -16,6 +16,7 @@ METRICS: Registry[tuple[Metric, ...]] = Registry(
         "surface": "inklings.evaluation.surface:metrics",
         "calibration": "inklings.evaluation.calibration:metrics",
         "chaos": "inklings.evaluation.chaos:metrics",
+        "volume": "inklings.evaluation.volume:metrics",
     },
 )
 """Families of metrics; each is called with `Options` and returns its metrics."""

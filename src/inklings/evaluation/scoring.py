@@ -17,7 +17,7 @@ from inklings.evaluation.metric import DEFAULT, Array, Metric, Options
 from inklings.evaluation.pairs import Pair
 from inklings.evaluation.table import Change, Row, Table
 
-_ORDER = ("overlap", "instances", "surface", "calibration", "chaos")
+_ORDER = ("overlap", "instances", "surface", "calibration", "chaos", "volume")
 
 
 @dataclass(frozen=True)

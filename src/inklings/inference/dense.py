@@ -22,6 +22,7 @@ from inklings.sampling.intensity import apply
 from inklings.spec import Inference
 from inklings.tensors import Output
 
+OF_VOLUMES = "expected volumes, got pictures; objects of pictures are told apart by 'instances'"
 _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
@@ -66,6 +67,19 @@ def predict_array(
 def settings_of(run: Run) -> Inference:
     """How the run's experiment wants images to be predicted."""
     return run.experiment.inference if run.experiment is not None else Inference()
+
+
+def thresholds_of(run: Run, settings: Inference) -> tuple[float, ...]:
+    """Probability from which a sample belongs to each class: as asked for, else the run's."""
+    fixed = settings.threshold
+    return run.thresholds if isinstance(fixed, str) else (fixed,) * len(run.classes)
+
+
+def largest_of(run: Run, settings: Inference) -> tuple[str, ...]:
+    """Classes of which the largest connected part of a volume is kept, and no other."""
+    if settings.pieces == "auto":
+        return run.record.largest
+    return run.classes if settings.pieces == "largest" else ()
 
 
 def forward_of(run: Run) -> Forward:

@@ -18,7 +18,13 @@ from inklings.cases.case import Split
 from inklings.errors import InklingsError, SpecError
 from inklings.fleet import over_cases
 from inklings.inference.bags import predict_bags
-from inklings.inference.dense import predict_array, settings_of
+from inklings.inference.dense import (
+    OF_VOLUMES,
+    largest_of,
+    predict_array,
+    settings_of,
+    thresholds_of,
+)
 from inklings.inference.device import best_device
 from inklings.inference.folder import claim, finished, note_output, report_failures
 from inklings.inference.items import Item, gather
@@ -94,6 +100,8 @@ def predict(
         counts = predict_bags(trained, inputs, out, split=split, threshold=changes.get("threshold"))
         return Summary(*counts, time.monotonic() - start)
     settings = _changed(settings_of(trained), changes)
+    if trained.blueprint.volumes is None and settings.pieces != "all":
+        raise SpecError(f"pieces {settings.pieces!r}: {OF_VOLUMES}")
     items = gather(inputs, split, series)
     head = _head(trained, settings, slides)
     pictures = Pictures(trained, settings, head.thresholds[0], out)
@@ -165,11 +173,10 @@ def _changed(settings: Inference, changes: dict[str, Any]) -> Inference:
 
 
 def _head(run: Run, settings: Inference, slides: SlideSettings) -> Head:
-    used = settings.model_dump(mode="json", exclude={"threshold"})
-    fixed = settings.threshold
+    used = settings.model_dump(mode="json", exclude={"threshold", "pieces"})
     return Head(
         classes=run.classes,
-        thresholds=run.thresholds if isinstance(fixed, str) else (fixed,) * len(run.classes),
+        thresholds=thresholds_of(run, settings),
         provenance=Provenance(
             run=str(run.folder),
             weights_sha256=run.weights_sha256,
@@ -181,13 +188,15 @@ def _head(run: Run, settings: Inference, slides: SlideSettings) -> Head:
             **used,
             "resize": run.blueprint.resize,
             "core": run.blueprint.core,
-            **_volumes(run),
+            **_volumes(run, settings),
             "slides": slides.record(),
         },
     )
 
 
-def _volumes(run: Run) -> dict[str, Any]:
+def _volumes(run: Run, settings: Inference) -> dict[str, Any]:
     """How volumes are seen; nothing for runs that learnt from pictures."""
     seen = run.blueprint.volumes
-    return {} if seen is None else {"volumes": seen.model_dump(mode="json")}
+    if seen is None:
+        return {}
+    return {"volumes": seen.model_dump(mode="json"), "largest": list(largest_of(run, settings))}

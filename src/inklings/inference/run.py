@@ -149,6 +149,7 @@ class Record:
         prior: Share of positive samples, estimated or given; None where it was not needed.
         warnings: What a reader of the results should know, a sentence each.
         facts: Whatever else is worth keeping (number of steps, best step, scores).
+        largest: Classes of which the largest connected part of a volume alone counts.
     """
 
     thresholds: tuple[float, ...]
@@ -161,6 +162,7 @@ class Record:
     prior: Any = None
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    largest: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
         """Write ``run.json``; the last file of a training."""
@@ -180,7 +182,8 @@ class Record:
             )
         record = read_yaml(folder / "run.json", "a run made by 'inklings train'")
         try:
-            for key in ("thresholds", "trained_on", "warnings"):
+            record.setdefault("largest", ())  # runs of 0.1.0 do not say it
+            for key in ("thresholds", "trained_on", "warnings", "largest"):
                 record[key] = tuple(record[key])
             return cls(**record)
         except (TypeError, KeyError) as error:

@@ -16,11 +16,19 @@ from torch import Tensor
 
 from inklings.errors import DataError
 from inklings.geometry import Geometry
-from inklings.inference.dense import fit_channels, forward_of, predict_array, settings_of
+from inklings.inference.dense import (
+    fit_channels,
+    forward_of,
+    largest_of,
+    predict_array,
+    settings_of,
+    thresholds_of,
+)
 from inklings.inference.run import Run
 from inklings.inference.sliding_window import Forward, mirrored, quantise, sliding_window
 from inklings.inference.windows import Axis, plan
 from inklings.readers.image import Image
+from inklings.refinement.pieces import keep_largest
 from inklings.sampling import INTENSITIES
 from inklings.sampling.intensity import Scale, apply
 from inklings.sampling.respace import respaced
@@ -36,7 +44,7 @@ def predict_volume(run: Run, image: Image, settings: Inference | None = None) ->
     Args:
         run: Trained on volumes.
         image: A volume; it is read as a whole.
-        settings: Window, overlap and flips; those of the run's experiment if None.
+        settings: Window, overlap, flips and pieces; those of the run's experiment if None.
 
     Returns:
         ``(K, D, H, W)`` quantised, 255 is certainty.
@@ -76,7 +84,8 @@ def predict_grid(
 ) -> NDArray[np.uint8]:
     """Probabilities ``(K, D, H, W)`` of a volume ``(C, D, H, W)`` in memory, quantised.
 
-    The volume is brought to the spacing that the run learnt on, and the probabilities back.
+    The volume is brought to the spacing that the run learnt on, and the probabilities back. Of
+    classes that are one piece, all but the largest piece is then lowered below the threshold.
 
     Args:
         run: Trained on volumes, on whatever device it is; its mode is kept.
@@ -111,9 +120,10 @@ def predict_grid(
             dense = _planes(run, volume, scale, seen.planes // 2, settings)
     finally:
         run.model.train(training)
-    if geometry is None or there is None:
-        return dense
-    return respaced(dense, there, geometry)
+    if geometry is not None and there is not None:
+        dense = respaced(dense, there, geometry)
+    whole = [run.classes.index(name) for name in largest_of(run, settings)]
+    return keep_largest(dense, thresholds_of(run, settings), whole)
 
 
 def _boxes(run: Run, volume: NDArray[Any], scale: Scale, settings: Inference) -> NDArray[np.uint8]:

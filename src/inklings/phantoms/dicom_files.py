@@ -92,17 +92,30 @@ def dataset(
     said.StudyInstanceUID, said.FrameOfReferenceUID = uid(text.key, "study"), uid(text.key, "frame")
     said.SeriesInstanceUID = uid(text.key, "series", text.number)
     said.PatientID, said.PatientName, said.PatientIdentityRemoved = text.patient, "", "YES"
+    said.DeidentificationMethod = "phantom: there is no patient"
     said.PatientBirthDate = said.PatientSex = said.AccessionNumber = ""
     said.ReferringPhysicianName = said.StudyID = said.StudyTime = said.StudyDate = ""
     said.Modality, said.Manufacturer = text.modality, "inklings phantom"
     said.SeriesDescription, said.SeriesNumber = text.description, text.number
-    said.InstanceNumber, said.ImageType = instance, ["ORIGINAL", "PRIMARY"]
-    said.PositionReferenceIndicator = ""
-    if text.echo is not None:
-        said.EchoTime, said.EchoNumbers = text.echo, text.echo_number
+    said.InstanceNumber, said.PatientPosition = instance, "HFS"
+    said.PositionReferenceIndicator = said.Laterality = ""
+    _acquisition(said, text)
     _place(said, geometry, index)
     _pixels(said, plane, text)
     return said
+
+
+def _acquisition(said: pydicom.Dataset, text: SeriesText) -> None:
+    """What the standard asks of a slice of its kind, nothing of which was ever measured."""
+    if text.modality == "CT":
+        said.ImageType, said.KVP, said.AcquisitionNumber = ["ORIGINAL", "PRIMARY", "AXIAL"], "", ""
+        return
+    said.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
+    said.ScanningSequence, said.SequenceVariant, said.ScanOptions = "GR", "NONE", ""
+    said.MRAcquisitionType, said.RepetitionTime, said.EchoTrainLength = "2D", "", ""
+    said.EchoTime = "" if text.echo is None else text.echo
+    if text.echo is not None:
+        said.EchoNumbers = text.echo_number
 
 
 def _place(said: pydicom.Dataset, geometry: Geometry, index: int) -> None:

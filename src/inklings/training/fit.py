@@ -199,6 +199,7 @@ def _record(
         prior=[dataclasses.asdict(prior) for prior in trained.priors]
         or experiment.loss.options.get("prior"),
         warnings=(*notes, *trained.warnings),
+        largest=trained.largest,
         facts={
             "steps": trained.steps,
             "best_step": trained.best_step,

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from inklings.errors import SpecError
+from inklings.inference.dense import OF_VOLUMES
 from inklings.inference.run import Blueprint
 from inklings.losses import LOSSES
 from inklings.models.weights import fit_weights
@@ -47,6 +48,7 @@ class Trained:
         skipped: Micro-batches left out because they were not finite.
         warnings: A sentence each.
         precision: As Lightning names it.
+        largest: Classes of which the largest connected part of a volume alone counts.
     """
 
     model: nn.Module
@@ -60,6 +62,7 @@ class Trained:
     skipped: int
     warnings: tuple[str, ...]
     precision: str
+    largest: tuple[str, ...] = ()
 
 
 def learn(
@@ -89,6 +92,8 @@ def learn(
     _require_possible(experiment, train, len(channels or classes))
     if train.volumes:
         require_volumes_possible(experiment)
+    elif experiment.inference.pieces != "all":
+        raise SpecError(f"inference.pieces {experiment.inference.pieces!r}: {OF_VOLUMES}")
     if experiment.inference.threshold == "prior":
         _require_positives(val, classes)
     loss: Any = LOSSES.build(experiment.loss.name, experiment.loss.options)
@@ -147,6 +152,7 @@ def learn(
         skipped=learner.skipped,
         warnings=tuple(monitor.warnings),
         precision=machine.precision(experiment.training.precision),
+        largest=_largest(experiment, model, validator, blueprint, thresholds),
     )
 
 
@@ -229,3 +235,17 @@ def _thresholds(
     if validator is None or not validator.examples.complete:
         return (0.5,) * count, ()
     return validator.thresholds(model), ()
+
+
+def _largest(
+    experiment: Experiment,
+    model: nn.Module,
+    validator: Validator | None,
+    blueprint: Blueprint,
+    thresholds: Sequence[float],
+) -> tuple[str, ...]:
+    """Classes that are one piece; ``auto`` asks the validation part, where it is outlined fully."""
+    asked = experiment.inference.pieces
+    if asked == "auto" and validator is not None and validator.examples.complete:
+        return tuple(blueprint.classes[k] for k in validator.in_one_piece(model, thresholds))
+    return blueprint.classes if asked == "largest" else ()

@@ -15,7 +15,13 @@ from inklings.inference.device import best_device, native_bf16
 
 
 def precision(asked: str) -> str:
-    """``auto`` resolved: bf16 where the hardware multiplies in it, else fp32."""
+    """What a training computes in, as Lightning names it.
+
+    ``auto`` is bf16 where the hardware multiplies in it, else fp32. Torch trains in fp16 on
+    graphics processors only, so elsewhere ``16-mixed`` is bf16, which needs no scaling.
+    """
+    if asked == "16-mixed" and best_device().type == "cpu":
+        return "bf16-mixed"
     if asked != "auto":
         return asked
     return "bf16-mixed" if native_bf16(best_device()) else "32-true"

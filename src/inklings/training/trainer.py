@@ -80,6 +80,8 @@ def _trainer(
 ) -> pl.Trainer:
     spec = experiment.training
     precision: Any = machine.precision(spec.precision)
+    if precision != spec.precision != "auto" and is_first():
+        progress.note(f"train: no {spec.precision} on this processor, so in {precision} instead")
     return pl.Trainer(
         accelerator="auto",
         devices=spec.devices,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 
 from inklings.inference.run import Blueprint, Record, Run
 from inklings.inference.volumes import predict_any
+from inklings.refinement.masks import at_least
+from inklings.refinement.pieces import largest_piece
 from inklings.spec import Experiment
 from inklings.supervision.base import Target
 from inklings.supervision.prior import Prior, estimate_prior, threshold_at
@@ -57,12 +60,15 @@ class Validator:
 
     def __init__(self, examples: Examples, experiment: Experiment, blueprint: Blueprint) -> None:
         self.examples, self.experiment, self.blueprint = examples, experiment, blueprint
+        # Thresholds are chosen on what the network says, and pieces after them.
+        self._settings = experiment.inference.model_copy(update={"pieces": "all"})
 
     def dense(self, model: nn.Module, index: int) -> NDArray[np.uint8]:
         """``(K, *S)`` quantised probabilities of one image, background left out."""
         record = Record((0.5,) * len(self.blueprint.classes))
         run = Run(model, self.blueprint, record, self.experiment)
-        return predict_any(run, self.examples.images[index], self.examples.geometry(index))
+        grid = self.examples.geometry(index)
+        return predict_any(run, self.examples.images[index], grid, self._settings)
 
     def score(self, model: nn.Module, loss: nn.Module) -> Score:
         """Loss and Dice over all images; unknown samples count for neither."""
@@ -82,6 +88,20 @@ class Validator:
         pairs = ((self.dense(model, i), target) for i, target in enumerate(targets))
         chosen = choose(pairs, pooled=bool(self.examples.groups))
         return chosen[: len(self.blueprint.classes)]
+
+    def in_one_piece(self, model: nn.Module, thresholds: Sequence[float]) -> tuple[int, ...]:
+        """Classes whose mean Dice does not fall where their largest piece alone is kept."""
+        wholes, parts = [], []
+        for i, target in enumerate(self.examples.targets):
+            dense = self.dense(model, i)[: len(thresholds)]
+            whole = [at_least(p, t) for p, t in zip(dense, thresholds, strict=True)]
+            truth = target.value[: len(thresholds)] >= _HALF
+            wholes.append([_dice(m, t, target.known) for m, t in zip(whole, truth, strict=True)])
+            part = map(largest_piece, whole)
+            parts.append([_dice(m, t, target.known) for m, t in zip(part, truth, strict=True)])
+        gain = np.nansum(np.array(parts) - np.array(wholes), 0)
+        shown = ~np.isnan(wholes).all(0)
+        return tuple(np.flatnonzero(shown & (gain >= 0)).tolist())
 
     def priors(self, model: nn.Module, seed: int) -> list[tuple[Prior, float]]:
         """The estimated share of positives of each class, and the threshold that agrees with it."""
@@ -118,6 +138,13 @@ class Validator:
                 return float(loss(Output(logits), Batch(p, value, known)))
         finally:
             loss.train(was)
+
+
+def _dice(mask: NDArray[np.bool_], truth: NDArray[np.bool_], known: NDArray[np.bool_]) -> float:
+    """Dice over the known samples; NaN where there is nothing to find."""
+    size = int((truth & known).sum())
+    both, called = int((mask & truth & known).sum()), int((mask & known).sum())
+    return 2 * both / (called + size) if size else math.nan
 
 
 def _scaled(levels: NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -1,0 +1,72 @@
+"""What is chosen on the validation part."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parent))
+import balls
+
+from inklings.errors import SpecError
+from inklings.inference.run import Blueprint, Run
+from inklings.spec import Component, Experiment, Volumes
+from inklings.supervision.base import Target
+from inklings.training.examples import Examples
+from inklings.training.fit import fit
+from inklings.training.validation import Validator
+
+SPEC = Experiment.check(
+    {"cohort": "c", "model": "unet", "loss": "bce", "training": {"steps": 1}}, "test"
+)
+
+
+class Told(Validator):
+    """A validator whose network says what the test tells it."""
+
+    def __init__(self, said: NDArray[np.bool_], true: NDArray[np.bool_]) -> None:
+        known = np.ones(true.shape[1:], np.bool_)
+        examples = Examples(
+            (np.zeros((1, *known.shape), np.int16),), (Target(true * np.uint8(255), known),), ("v",)
+        )
+        names = ("one", "two", "none")
+        super().__init__(
+            examples, SPEC, Blueprint(Component(name="unet"), 1, names, names, volumes=Volumes())
+        )
+        self.said = said
+
+    def dense(self, model: nn.Module, index: int) -> NDArray[np.uint8]:  # noqa: ARG002
+        return self.said * np.uint8(200)
+
+
+def test_a_class_is_one_piece_where_dice_does_not_fall_by_it() -> None:
+    """A stray beside an organ goes; of a pair both stay; what nothing shows is left alone."""
+    true = np.zeros((3, 6, 20, 20), np.bool_)
+    true[0, 1:5, 2:12, 2:12] = True
+    true[1, 1:5, 2:8, 2:8] = true[1, 1:5, 2:8, 12:18] = True
+    said = true.copy()
+    said[0, 3:5, 15:18, 15:18] = said[2, 2, 2, 2] = True
+    assert Told(said, true).in_one_piece(nn.Identity(), (0.5, 0.5, 0.5)) == (0,)
+
+
+@pytest.mark.parametrize(("pieces", "kept"), [("all", ()), ("largest", ("ball",)), ("auto", None)])
+def test_a_run_says_which_classes_are_one_piece(pieces, kept, tmp_path, spec) -> None:
+    cohort = balls.ball_cohort(tmp_path / "cohort")
+    inference = {"pieces": pieces}
+    run = fit(
+        spec(cohort, volumes="slices", inference=inference, steps=30, learning_rate=1e-2),
+        tmp_path / "run",
+    )
+    record = Run.load(run).record
+    # Balls are one piece, so what is chosen freely cannot be worse than that.
+    assert record.largest == (("ball",) if kept is None else kept)
+
+
+def test_pieces_are_for_volumes(cohort, tmp_path, spec) -> None:
+    with pytest.raises(SpecError, match="pieces 'largest': expected volumes, got pictures"):
+        fit(spec(cohort, inference={"pieces": "largest"}), tmp_path / "run")
