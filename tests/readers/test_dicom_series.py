@@ -6,6 +6,7 @@ import random
 import shutil
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import imagecodecs
@@ -14,12 +15,16 @@ import pydicom
 import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    JPEG2000,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
     JPEGLosslessSV1,
     JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
-)  # fmt: skip
+)
 
 sys.path.insert(0, str(Path(__file__).parent))
 from volume_files import CENTRE, ball, centre_of, grid, oblique
@@ -158,6 +163,34 @@ def test_compressed_pixels_come_back_exactly(syntax: str, kind: type, tmp_path: 
             said["PixelData"].is_undefined_length = True
         said.save_as(tmp_path / f"{index}.dcm", enforce_file_format=True)
     np.testing.assert_array_equal(samples(tmp_path), array)
+
+
+@pytest.mark.parametrize(
+    ("uid", "encode", "bits", "off"),
+    [
+        (JPEGBaseline8Bit, lambda a: imagecodecs.jpeg8_encode(a, level=95), 8, 4),
+        (JPEGExtended12Bit, lambda a: imagecodecs.jpeg8_encode(a, 95, bitspersample=12), 12, 40),
+        (JPEGLSNearLossless, lambda a: imagecodecs.jpegls_encode(a, level=2), 12, 2),
+        (JPEG2000, lambda a: imagecodecs.jpeg2k_encode(a, level=88), 12, 16),
+    ],
+    ids=["baseline", "extended", "near-lossless", "jpeg2000"],
+)
+def test_lossy_pixels_come_back_as_near_as_their_coder_promises(
+    uid: str, encode: Callable[[np.ndarray], bytes], bits: int, off: int, tmp_path: Path
+) -> None:
+    z, y, x = np.indices((3, 40, 48))
+    waves = 0.5 + 0.2 * np.sin(x / 7 + z) + 0.2 * np.cos(y / 5)
+    array = np.rint(waves * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
+    text = SeriesText("t", "P1", bits=bits)
+    for index, plane in enumerate(array):
+        said = dataset(plane, grid(np.eye(3), array.shape), index, index + 1, text)
+        said.PixelData = encapsulate([encode(np.ascontiguousarray(plane))])
+        said.file_meta.TransferSyntaxUID = uid
+        said["PixelData"].is_undefined_length = True
+        said.save_as(tmp_path / f"{index}.dcm", enforce_file_format=True)
+    found = samples(tmp_path)
+    assert found.dtype == array.dtype
+    assert 0 <= np.abs(found.astype(int) - array).max() <= off
 
 
 def test_monochrome1_is_turned_so_that_more_is_brighter(tmp_path: Path) -> None:

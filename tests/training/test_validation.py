@@ -54,6 +54,17 @@ def test_a_class_is_one_piece_where_dice_does_not_fall_by_it() -> None:
     assert Told(said, true).in_one_piece(nn.Identity(), (0.5, 0.5, 0.5)) == (0,)
 
 
+def test_a_few_outlined_slices_say_that_a_pair_is_no_single_piece() -> None:
+    true = np.zeros((3, 6, 20, 20), np.bool_)
+    true[0, 1:5, 2:12, 2:12] = True
+    true[1, 1:5, 2:8, 2:8] = true[1, 1:5, 2:8, 12:18] = True
+    told = Told(true, true)
+    known = np.zeros(true.shape[1:], np.bool_)
+    known[2] = True
+    told.examples = told.examples.with_targets([Target(true * known * np.uint8(255), known)])
+    assert told.in_one_piece(nn.Identity(), (0.5, 0.5, 0.5)) == (0,)
+
+
 @pytest.mark.parametrize(("pieces", "kept"), [("all", ()), ("largest", ("ball",)), ("auto", None)])
 def test_a_run_says_which_classes_are_one_piece(pieces, kept, tmp_path, spec) -> None:
     cohort = balls.ball_cohort(tmp_path / "cohort")

@@ -33,7 +33,7 @@ EXPERIMENT: dict[str, Any] = {
     "model": {"name": "unet", "width": 16, "depth": 4},
     "loss": "bce_dice",
     "training": {"steps": 250, "batch_size": 8, "learning_rate": 4e-3, "loggers": []},
-    "inference": {"threshold": 0.5},
+    "inference": {"threshold": 0.5, "pieces": "auto"},
 }
 COHORTS: Mapping[str, str] = {"full": "every slice outlined", "sparse": "one slice in ten outlined"}
 METRICS = {"dice": "Dice", "ravd": "volume off by", "chaos_assd": "ASSD", "chaos_mssd": "MSSD"}

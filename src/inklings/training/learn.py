@@ -244,8 +244,8 @@ def _largest(
     blueprint: Blueprint,
     thresholds: Sequence[float],
 ) -> tuple[str, ...]:
-    """Classes that are one piece; ``auto`` asks the validation part, where it is outlined fully."""
+    """Classes that are one piece; ``auto`` asks what is known of the validation part."""
     asked = experiment.inference.pieces
-    if asked == "auto" and validator is not None and validator.examples.complete:
+    if asked == "auto" and validator is not None:
         return tuple(blueprint.classes[k] for k in validator.in_one_piece(model, thresholds))
     return blueprint.classes if asked == "largest" else ()

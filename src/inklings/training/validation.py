@@ -90,7 +90,11 @@ class Validator:
         return chosen[: len(self.blueprint.classes)]
 
     def in_one_piece(self, model: nn.Module, thresholds: Sequence[float]) -> tuple[int, ...]:
-        """Classes whose mean Dice does not fall where their largest piece alone is kept."""
+        """Classes whose mean Dice does not fall where their largest piece alone is kept.
+
+        Dice over what is known: where a few slices are outlined, they decide; where only
+        positives are, none of them may be lost.
+        """
         wholes, parts = [], []
         for i, target in enumerate(self.examples.targets):
             dense = self.dense(model, i)[: len(thresholds)]
