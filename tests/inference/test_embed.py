@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "sampling"))
 import slides
 
+from inklings.bags.places import places, slides_of
 from inklings.bags.store import Span, read_coords, spans
 from inklings.cases.cohort import Cohort
 from inklings.errors import SpecError
@@ -46,6 +47,12 @@ def test_features_are_half_precision_placed_and_a_cohort(index: Path, tmp_path: 
         assert coords is not None
         assert (coords == np.stack([own.y, own.x], 1)).all()
         assert sum(map(len, spans(case))) == len(own)
+        lies = places(case, slides_of(cohort, tmp_path / "bags"))
+        assert lies is not None
+        assert [slide.id for slide in lies.slides] == [f"slide+{case.id}"]
+        factor = lies.boxes[0, 2] / 64
+        assert factor == pytest.approx(tiles.head.factor or 1)
+        assert np.allclose(lies.boxes[:, :2], coords * factor)
 
 
 def test_a_second_run_does_what_is_left_and_batches_do_not_matter(

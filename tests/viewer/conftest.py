@@ -17,15 +17,19 @@ import numpy as np
 import pytest
 import uvicorn
 
+from inklings.bags.places import SLIDES
+from inklings.bags.prediction import BagPrediction
+from inklings.bags.store import write as write_bag
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.evaluation.folders import evaluate
 from inklings.geometry import Geometry
 from inklings.labels.files import write_mask
-from inklings.labels.kinds import MaskLabel
+from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.predictions import Head, Prediction, Provenance
 from inklings.readers.nifti import write_nifti
 from inklings.testing.folders import write_cohort, write_predictions
+from inklings.testing.runs import write_pyramid
 from inklings.viewer.app import build, guarded
 from inklings.viewer.assets import Assets
 from inklings.viewer.desk import Desk
@@ -140,6 +144,36 @@ def viewer(start: Start, shelf: Shelf) -> Running:
     running = start(shelf)
     running.enter()
     return running
+
+
+@pytest.fixture
+def placed(tmp_path: Path) -> Shelf:
+    """A slide of 512 x 768 pixels of 1 um in a bag of its 24 tiles of 64 x 64 at 2 um.
+
+    Tile ``(1, 2)`` is dark and the only one with evidence.
+    """
+    picture = np.full((512, 768, 3), (230, 200, 215), np.uint8)
+    picture[128:256, 256:384] = (90, 40, 110)
+    write_pyramid(tmp_path / "s.tif", picture, um=1.0)
+    Cohort("s", (Case("s", "p", {"slide": tmp_path / "s.tif"}),), ("tumour",)).write(
+        tmp_path / "slides"
+    )
+    coords = np.array([(y, x) for y in range(0, 256, 64) for x in range(0, 384, 64)])
+    origin = {"size": 64, "spacing_mm": 0.002, "factor": 0.0}
+    bag = tmp_path / "bags" / "s.h5"
+    bag.parent.mkdir()
+    write_bag(bag, np.zeros((len(coords), 4), np.float16), coords, origin)
+    label = BagLabel("tumour", present=True)
+    Cohort(
+        "bags", (Case("s", "p", {"slide": bag}, (label,)),), ("tumour",), {SLIDES: "../slides"}
+    ).write(tmp_path / "bags")
+    out = tmp_path / "predictions"
+    said = np.where((coords == (64, 128)).all(1), 3.0, -3.0).astype(np.float32)
+    BagPrediction("s", bag, np.array([0.9]), np.array([2.2]), said[:, None], coords=coords).write(
+        out
+    )
+    Head(("tumour",), (0.5,), Provenance("", "", None, ""), (), {"kind": "bags"}).write(out)
+    return open_shelf([out], cohort=tmp_path / "bags")
 
 
 @pytest.fixture

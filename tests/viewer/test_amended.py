@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, LabelError
 from inklings.evaluation.truth import truth
 from inklings.geometry import Geometry
-from inklings.labels.corrections import Correction, Shape, write_corrections
+from inklings.labels.corrections import Correction, Shape, shape_of, write_corrections
 from inklings.labels.kinds import BagLabel
 from inklings.labels.rasterise import annotate
 from inklings.testing.folders import discs, write_cohort
@@ -52,6 +53,16 @@ def test_a_polygon_in_a_volume_stays_in_its_plane() -> None:
     assert inside.any(axis=(1, 2)).tolist() == [False, False, True, False]
     with pytest.raises(LabelError, match="plane"):
         stencil(Shape("polygon", shape.points, plane=4), (4, 6, 6))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_stroke_in_a_volume_lies_in_a_plane_of_any_axis(axis: int) -> None:
+    """Radii of 2 and 1 samples around a point: 5 x 3 less the corners."""
+    shape = Shape("stroke", ((4.0, 5.0),), (2.0, 1.0), plane=3, axis=axis)
+    inside = np.moveaxis(stencil(shape, (9, 10, 11)), axis, 0)
+    assert np.flatnonzero(inside.any((1, 2))).tolist() == [3]
+    assert inside[3].sum(1)[2:7].tolist() == [1, 1, 3, 1, 1]
+    assert shape == shape_of(dataclasses.asdict(shape))
 
 
 def test_corrections_overrule_both_ways_and_say_nothing_elsewhere(tmp_path: Path) -> None:

@@ -85,9 +85,16 @@ def test_an_image_that_is_gone_is_said_and_the_others_go_on(viewer: Any, tmp_pat
 
 
 def test_findings_are_sorted_by_how_sure_they_are(viewer: Any) -> None:
-    found = viewer.ask("/api/cases/case4/findings/0").json["findings"]
+    found = viewer.ask("/api/cases/case4/findings/prediction0").json["findings"]
     assert [f["probability"] for f in found] == sorted(
         (f["probability"] for f in found), reverse=True
     )
     assert len(found) == 9
-    assert viewer.ask("/api/cases/case4/findings/5").status == 404
+    assert viewer.ask("/api/cases/case4/findings/prediction5").status == 404
+
+
+def test_labels_can_be_jumped_to_as_well(viewer: Any) -> None:
+    found = viewer.ask("/api/cases/case0/findings/labels").json["findings"]
+    assert len(found) == 9
+    assert {f["probability"] for f in found} == {None}
+    assert viewer.ask("/api/cases/case0/findings/prediction0").json["findings"] == []

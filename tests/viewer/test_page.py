@@ -258,6 +258,77 @@ def test_two_runs_side_by_side_move_together(
     window.fine()
 
 
+def test_each_run_has_its_own_heat_map_and_threshold_side_by_side(
+    browser: Any, start: Any, shelf: Shelf, assets: Assets
+) -> None:
+    two = replace(shelf, predictions=(*shelf.predictions, replace(shelf.predictions[0], name="b")))
+    window = Window(browser, start(two, assets))
+    page = window.case("case4")
+    page.get_by_label("Side by side").check()
+    until(page, lambda: page.locator(".pane").count() == 2)
+    page.get_by_label("Heat map").select_option("probability of nucleus")
+    until(page, lambda: page.locator("label.slider", has_text="Threshold").count() == 2)
+    page.get_by_label("Findings of").select_option("labels")
+    until(page, lambda: page.locator('li[data-finding^="labels"]').count() == 9)
+    window.fine()
+
+
+def test_a_click_in_the_picture_chooses_the_finding_there(window: Window) -> None:
+    page = window.case("case4")
+    page.wait_for_selector(".findings li")
+    page.locator(".finding").nth(3).click()
+    page.wait_for_timeout(900)
+    page.keyboard.press("f")  # the next one fills the middle of the view
+    page.wait_for_timeout(900)
+    chosen = page.locator(".findings li.now").get_attribute("data-finding")
+    page.locator(".finding").first.click()
+    page.keyboard.press("F")
+    page.wait_for_timeout(900)
+    first = page.locator(".findings li.now").get_attribute("data-finding")
+    assert chosen != first
+    box = page.locator(".pane").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(300)
+    assert page.locator(".findings li.now").get_attribute("data-finding") == first
+
+
+def test_tiles_are_shown_in_place_and_a_click_finds_their_picture(
+    browser: Any, start: Any, placed: Shelf, assets: Assets
+) -> None:
+    window = Window(browser, start(placed, assets))
+    page = window.case("s")
+    assert "called present, as labelled" in page.locator(".verdict").inner_text()
+    place = "document.querySelector('canvas.outlines')"
+
+    def over(y: float, x: float) -> list[int]:
+        """What lies over a point of the slide: red, green, blue, opacity."""
+        box = page.evaluate(f"(() => {{ const c = {place}; return [c.width, c.height]; }})()")
+        scale = min(box[0] / 768, box[1] / 512)
+        at = [(box[0] - 768 * scale) / 2 + x * scale, (box[1] - 512 * scale) / 2 + y * scale]
+        return list(
+            page.evaluate(
+                f"([x, y]) => [...{place}.getContext('2d').getImageData(x, y, 1, 1).data]", at
+            )
+        )
+
+    high, low = over(192, 320), over(448, 64)
+    assert high[0] > 240
+    assert high[1] > 200
+    assert low[0] < 160
+    assert low[1] < 40
+    assert high[3] == pytest.approx(128, abs=3)
+    page.locator("label.slider", has_text="Threshold").locator("input").fill("0.5")
+    until(page, lambda: over(448, 64)[3] == 0)
+    assert over(192, 320)[3] == pytest.approx(128, abs=3)
+    box = page.locator(".pane").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
+    page.wait_for_selector(".instances li.now")
+    page.locator(".instances button").first.click()
+    page.wait_for_selector(".instances li.now")
+    assert violations(page) == []
+    window.fine()
+
+
 def test_what_goes_wrong_is_said_in_words(
     browser: Any, start: Any, shelf: Shelf, assets: Assets
 ) -> None:
@@ -286,5 +357,48 @@ def test_a_volume_shows_its_planes_and_jumps_to_a_finding(
     assert made.shape is not None
     assert made.shape.points[0] == pytest.approx([3.0, 8.5, 11.5], abs=0.6)
     assert made.shape.radii == pytest.approx([5 / 3, 5 / 0.8, 5 / 0.7])
+    assert violations(page) == []
+    window.fine()
+
+
+def test_a_brush_says_is_and_is_not_on_any_plane_of_a_volume(
+    browser: Any, start: Any, scans: Shelf, assets: Assets
+) -> None:
+    window = Window(browser, start(scans, assets))
+    page = window.case("a")
+    page.get_by_label("Findings of").select_option("labels")
+    page.locator(".finding").first.click()
+    until(page, lambda: "30 HU" in said(page))
+    page.keyboard.press("b")
+    for plane, key in (("axial", "i"), ("coronal", "x"), ("sagittal", "i")):
+        page.get_by_label("Planes", exact=True).select_option(plane)
+        page.locator("canvas.outlines").click()
+        page.wait_for_timeout(200)
+        page.keyboard.press("u")  # the click was one, too
+        page.wait_for_selector("li[data-correction]", state="detached")
+        page.keyboard.press(key)
+        box = page.locator("canvas.outlines").bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 30, y, steps=4)
+        page.mouse.up()
+        page.wait_for_selector("li[data-correction]")
+        made = window.running.desk.corrections(scans.cases["a"])[-1]
+        page.keyboard.press("u")
+        page.wait_for_selector("li[data-correction]", state="detached")
+        assert made.shape is not None
+        axis = ("axial", "coronal", "sagittal").index(plane)
+        assert (made.action, made.shape.axis) == ("is_not" if key == "x" else "is", axis)
+        centre = [3.0, 8.5, 11.5]
+        assert made.shape.plane == pytest.approx(centre.pop(axis), abs=0.6)
+        mm = [3.0, 0.8, 0.7]
+        del mm[axis]
+        assert made.shape.radii == pytest.approx([3 / step for step in mm])
+        (first, *_), last = made.shape.points, made.shape.points[-1]
+        middle = [(n - 1) / 2 for k, n in enumerate((6, 20, 24)) if k != axis]
+        assert list(first) == pytest.approx(middle, abs=0.6)
+        assert last[0] == pytest.approx(first[0], abs=0.01)  # straight across
+        assert abs(last[1] - first[1]) > 0.2
     assert violations(page) == []
     window.fine()

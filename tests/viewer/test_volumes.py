@@ -38,7 +38,7 @@ def test_a_stream_has_the_samples_and_the_place_of_the_file(start: Any, scans: S
 def test_a_finding_says_where_it_is_in_the_patient_and_in_samples(start: Any, scans: Shelf) -> None:
     running = start(scans)
     running.enter()
-    (found,) = running.ask("/api/cases/a/findings/0").json["findings"]
+    (found,) = running.ask("/api/cases/a/findings/prediction0").json["findings"]
     assert found["centre"] == pytest.approx([3.0, 8.5, 11.5])
     assert found["radii"] == pytest.approx([1.5, 3.0, 4.0])
     volume = 3 * 6 * 8 * 3.0 * 0.8 * 0.7
@@ -67,7 +67,7 @@ def test_written_findings_and_their_funnel_are_shown_at_their_places(
     write(Findings("a", (finding,), funnel={"candidates": 7, "nodules": 1}), folder)
     running = start(open_shelf([folder], cohort=scans.cohort))
     running.enter()
-    answer = running.ask("/api/cases/a/findings/0").json
+    answer = running.ask("/api/cases/a/findings/prediction0").json
     assert answer["funnel"] == {"candidates": 7, "nodules": 1}
     (found,) = answer["findings"]
     assert found["centre"] == pytest.approx([3.0, 8.5, 11.5])

@@ -8,6 +8,7 @@ A slide is read tile by tile and its features are appended, so memory does not g
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inklings.bags.instance_truth import keep_instance_truth
+from inklings.bags.places import SLIDES
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
@@ -244,7 +246,8 @@ def _write_cohort(tiles: TileIndex, out: Path, task: Task, labels: Labels) -> No
                 raise DataError(f"patient {key}: expected slides of one label, got several")
             bag = dataclasses.replace(bags[key], images={**bags[key].images, **images})
         bags[key] = bag
-    facts = {**source.facts, "task": name, "encoder": task.encoder.name}
+    slides = Path(os.path.relpath(tiles.head.cohort.resolve(), out)).as_posix()
+    facts = {**source.facts, "task": name, "encoder": task.encoder.name, SLIDES: slides}
     cohort = Cohort(source.name, tuple(bags.values()), classes, facts)
     cohort.write(out)
     if not labels.by_patient and classes == tiles.head.classes:

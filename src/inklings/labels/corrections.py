@@ -36,14 +36,16 @@ class Shape:
         kind: ``polygon`` (a closed outline in a plane), ``stroke`` (a line as wide as a brush)
             or ``ball`` (an ellipse or ellipsoid along the axes).
         points: Vertices, points of the line, or the one centre.
-        radii: Of the brush (one), or of the ball (one an axis).
+        radii: Of the brush (one, or one for each axis of its plane), or of the ball (one an axis).
         plane: Which plane of a volume a polygon or stroke lies in; None for pictures.
+        axis: Array axis on which planes are counted; its points have the other two, in order.
     """
 
     kind: Literal["polygon", "stroke", "ball"]
     points: tuple[Point, ...]
     radii: tuple[float, ...] = ()
     plane: int | None = None
+    axis: int = 0
 
     def __post_init__(self) -> None:
         least = {"polygon": 3, "stroke": 1, "ball": 1}
@@ -58,9 +60,11 @@ class Shape:
         axes = {len(point) for point in self.points}
         if len(axes) > 1 or not axes <= {2, 3} or (self.kind != "ball" and axes != {2}):
             raise LabelError(f"expected points of one plane or one volume, got {sorted(axes)} axes")
-        wanted = {"polygon": 0, "stroke": 1, "ball": next(iter(axes))}[self.kind]
-        if len(self.radii) != wanted:
-            raise LabelError(f"expected {wanted} radii of a {self.kind}, got {len(self.radii)}")
+        wanted = {"polygon": (0,), "stroke": (1, 2), "ball": (next(iter(axes)),)}[self.kind]
+        if len(self.radii) not in wanted:
+            raise LabelError(f"expected {wanted[0]} radii of a {self.kind}, got {len(self.radii)}")
+        if self.axis not in (0, 1, 2):
+            raise LabelError(f"expected an axis from 0 to 2, got {self.axis}")
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,7 @@ def shape_of(record: Mapping[str, Any]) -> Shape:
             tuple(tuple(float(v) for v in point) for point in record["points"]),
             tuple(float(v) for v in record.get("radii") or ()),
             None if plane is None else int(plane),
+            int(record.get("axis") or 0),
         )
     except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise LabelError(f"expected a polygon, stroke or ball, got {error}") from None

@@ -179,14 +179,15 @@ def stencil(shape: Shape, grid: tuple[int, ...], factor: float = 1.0) -> NDArray
         return inside
     plane = inside
     if len(grid) == 3:
-        if shape.plane is None or not 0 <= shape.plane < grid[0]:
-            raise LabelError(f"expected a plane from 0 to {grid[0] - 1}, got {shape.plane}")
-        plane = inside[shape.plane]
+        most = grid[shape.axis] - 1
+        if shape.plane is None or not 0 <= shape.plane <= most:
+            raise LabelError(f"expected a plane from 0 to {most}, got {shape.plane}")
+        plane = np.moveaxis(inside, shape.axis, 0)[shape.plane]
     if shape.kind == "polygon":
         plane[polygon(points[:, 0], points[:, 1], plane.shape)] = True  # type: ignore[no-untyped-call]
     else:
         for point in _along(points):
-            _ellipsoid(plane, point, np.repeat(radii, 2))
+            _ellipsoid(plane, point, np.resize(radii, 2))
     return inside
 
 

@@ -99,9 +99,9 @@ def _cases(app: FastAPI, desk: Desk) -> None:
     def case(case: str) -> Response:
         return _json(desk.about(desk.case(case)))
 
-    @app.get("/api/cases/{case}/findings/{prediction}")
-    def findings(case: str, prediction: int) -> Response:
-        return _json(desk.finds(desk.case(case), prediction).record())
+    @app.get("/api/cases/{case}/findings/{source}")
+    def findings(case: str, source: str) -> Response:
+        return _json(desk.finds(desk.case(case), source).record())
 
     @app.get("/api/cases/{case}/bag")
     def bag(case: str) -> Response:

@@ -25,7 +25,7 @@ from inklings.labels.corrections import (
 )
 from inklings.labels.kinds import BagLabel, Label, MaskLabel
 from inklings.readers.pyramid import Pyramid
-from inklings.viewer import bags
+from inklings.viewer.bags import Bags
 from inklings.viewer.cache import Cache
 from inklings.viewer.contours import contours
 from inklings.viewer.finds import Found, finds
@@ -55,11 +55,13 @@ class Desk:
         self.pictures = Pictures(self.cache)
         self.layers = Layers(shelf, self.pictures, self.cache)
         self.volumes = Volumes(self.pictures, self.layers, self.cache)
+        self.bags = Bags(shelf, self.pictures, self.cache)
+        self._slides = {slide.id: slide for slide in shelf.slides.values()}
         self._saving = threading.Lock()
 
     def case(self, name: str) -> Case:
         """The case of an id; ids are looked up, never opened."""
-        found = self.shelf.cases.get(name)
+        found = self.shelf.cases.get(name) or self._slides.get(name)
         if found is None:
             raise HTTPException(404, "There is no such case here.")
         return found
@@ -130,7 +132,7 @@ class Desk:
     def thumbnail(self, case: Case) -> bytes:
         """A small JPEG of any case but bags of features."""
         if is_bag(case):
-            return bags.picture(self.cache, case, 0)
+            return self.bags.thumbnail(case, THUMBNAIL)
         if len(self.pictures.image(case).geometry.shape) == 3:
             return self.volumes.thumbnail(case, THUMBNAIL)
         return self.pictures.thumbnail(case, THUMBNAIL)
@@ -151,27 +153,27 @@ class Desk:
             raise HTTPException(404, "This case has no such image.")
         return self.volumes.image(case, image)
 
-    def finds(self, case: Case, prediction: int) -> Found:
-        """What can be jumped to."""
-        if not 0 <= prediction < len(self.shelf.predictions):
-            raise HTTPException(404, "There is no such prediction here.")
-        predicted = self.shelf.predictions[prediction]
+    def finds(self, case: Case, source: str) -> Found:
+        """What can be jumped to: of ``prediction0``, ``prediction1``, ``labels`` or ``truth``."""
+        folders = {f"prediction{k}": p for k, p in enumerate(self.shelf.predictions)}
+        if source not in {*folders, "labels", "truth"}:
+            raise HTTPException(404, "There are no such findings here.")
 
         def make() -> tuple[Found, int]:
-            found = finds(self.layers, self.pictures, case, prediction, predicted)
+            found = finds(self.layers, self.pictures, case, source, folders.get(source))
             return found, 500 * len(found.places) + 100
 
-        return self.cache.get(("finds", case.id, prediction), make)
+        return self.cache.get(("finds", case.id, source), make)
 
     def bag(self, case: Case) -> dict[str, Any]:
         """Instances of a bag, sorted by evidence."""
         if not is_bag(case):
             raise HTTPException(404, "This case is no bag.")
-        return bags.describe(self.shelf, case)
+        return self.bags.describe(case)
 
     def instance(self, case: Case, index: int) -> bytes:
         """Picture of an instance of a bag."""
-        return bags.picture(self.cache, case, index)
+        return self.bags.picture(case, index)
 
     def corrections(self, case: Case) -> tuple[Correction, ...]:
         """All corrections of a case, those undone too."""

@@ -69,16 +69,25 @@ class Found:
 
 
 def finds(
-    layers: Layers, pictures: Pictures, case: Case, number: int, predicted: Predicted
+    layers: Layers, pictures: Pictures, case: Case, source: str, predicted: Predicted | None
 ) -> Found:
-    """Places of one prediction of a case, the surest first; the largest few hundred."""
-    written = predicted.folder / FOLDER / f"{case.id}.json"
-    if written.is_file():
-        return _written(written, pictures, case)
+    """Places of one prediction of a case, or of its labels; the surest first, then the largest.
+
+    Args:
+        layers: Of the shelf.
+        pictures: Its images.
+        case: Which case.
+        source: Of a layer: ``prediction0``, ``labels``, ``truth``.
+        predicted: The folder, if it is a prediction.
+    """
+    if predicted is not None:
+        written = predicted.folder / FOLDER / f"{case.id}.json"
+        if written.is_file():
+            return _written(written, pictures, case)
     of_case = layers.of(case)
-    if f"prediction{number}" not in of_case:
+    if source not in of_case:
         return Found()
-    found = _pieces(layers, pictures, case, of_case[f"prediction{number}"], of_case)
+    found = _pieces(layers, pictures, case, of_case[source], of_case)
     found.sort(key=lambda find: (-(find.probability or 0), -find.size))
     return Found(tuple(found[:_MOST]))
 
@@ -99,8 +108,10 @@ def _pieces(
     objects = layers.objects(case, whole) if factor == 1 and codes.ndim == 2 else None
     found = []
     for code, name in enumerate(whole.classes, 1):
-        heat_layer = of_case[f"{whole.id}.{code - 1}"]
-        if codes.ndim == 3:
+        heat_layer = of_case.get(f"{whole.id}.{code - 1}")  # labels have none
+        if heat_layer is None:
+            heat = None
+        elif codes.ndim == 3:
             heat = layers.dense(case, heat_layer)
         else:
             heat = layers.read(case, heat_layer, factor, area)
@@ -112,10 +123,9 @@ def _pieces(
         )
         for piece, box in _largest(numbers):
             inside = numbers[box] == piece
+            sure = None if heat is None else round(float(heat[box][inside].mean()) / 255, 4)
             found.append(
-                _measured(
-                    f"{whole.id}.{code}.{piece}", name, inside, heat[box], box, step, geometry
-                )
+                _measured(f"{whole.id}.{code}.{piece}", name, inside, sure, box, step, geometry)
             )
     return found
 
@@ -131,7 +141,7 @@ def _measured(
     name: str,
     title: str,
     inside: NDArray[np.bool_],
-    heat: NDArray[np.uint8],
+    probability: float | None,
     box: tuple[slice, ...],
     step: float,
     geometry: Any,
@@ -149,7 +159,7 @@ def _measured(
     return Find(
         name,
         title,
-        round(float(heat[inside].mean()) / 255, 4),
+        probability,
         None,
         across * (1000 if unit == "um" else 1),
         unit,

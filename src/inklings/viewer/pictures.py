@@ -112,17 +112,18 @@ class Pictures:
             key, lambda: _sized(jpeg(self._shown(case, self._small(case, side))))
         )
 
+    def part(self, case: Case, factor: float, region: Region) -> NDArray[np.uint8]:
+        """A region of the picture made ``factor`` times coarser, ``(h, w, 3)`` as it is shown."""
+        image = self.image(case)
+        return self._shown(case, (image.shrunk(factor) if factor > 1 else image).read(region))
+
     def _small(self, case: Case, side: int) -> NDArray[Any]:
         image = self.image(case)
         view = image.shrunk(max(1.0, max(image.geometry.shape) / side))
         return view.read(view.geometry.full)
 
     def _tile(self, case: Case, level: int, region: Region) -> bytes:
-        factor = self.grid(case).factor(level)
-        image = self.image(case)
-        whole = isinstance(image, Pyramid) or factor > 1
-        samples = (image.shrunk(factor) if whole else image).read(region)
-        return jpeg(self._shown(case, samples))
+        return jpeg(self.part(case, self.grid(case).factor(level), region))
 
     def _shown(self, case: Case, samples: NDArray[Any]) -> NDArray[np.uint8]:
         rgb = samples[:3] if len(samples) >= 3 else np.repeat(samples[:1], 3, axis=0)

@@ -6,10 +6,12 @@ a layer, which are looked up; no request names a file.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inklings.bags.places import slides_of
 from inklings.bags.prediction import is_of_bags
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
@@ -102,6 +104,7 @@ class Shelf:
         predictions: Folders of predictions, at most two.
         corrections: Where corrections are kept.
         cohort: Folder of the cohort; None for loose files.
+        slides: Behind a cohort of bags, by their ids there.
     """
 
     title: str
@@ -112,6 +115,7 @@ class Shelf:
     predictions: tuple[Predicted, ...]
     corrections: Path
     cohort: Path | None = None
+    slides: Mapping[str, Case] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Case]:
         return iter(self.cases.values())
@@ -168,7 +172,8 @@ def _with_cohort(opened: Path, cohort: Path | None, found: tuple[Predicted, ...]
     if found and opened == found[0].folder:
         shown = frozenset[str]().union(*(p.cases for p in found))
         cases = {name: case for name, case in cases.items() if name in shown} or cases
-    return Shelf(there.name, opened, cases, there.classes, standard, found, home, cohort)
+    slides = slides_of(there, cohort)
+    return Shelf(there.name, opened, cases, there.classes, standard, found, home, cohort, slides)
 
 
 def _without_cohort(opened: Path, found: tuple[Predicted, ...]) -> Shelf:
@@ -240,6 +245,8 @@ def _scores(folder: Path) -> tuple[Row | None, dict[str, float]]:
     except DataError as error:
         note(str(error))
         return None, {}
+    if (chances := _of_bags(table)) and "accuracy" in table:
+        return dataclasses.replace(table["accuracy"], title="P(true answer)"), chances
     columns = set().union(*(case.keys() for case in table.cases)) if table.cases else set()
     names = [*_METRICS, *table.names]
     for name in names:
@@ -252,3 +259,19 @@ def _scores(folder: Path) -> tuple[Row | None, dict[str, float]]:
                     scores[str(case["case"])] = float(sum(values) / len(values))
             return table[name], scores
     return None, {}
+
+
+def _of_bags(table: Table) -> dict[str, float]:
+    """The probability that each bag's true answer got; of several questions the least sure."""
+    scores = {}
+    for case in table.cases:
+        said = [float(v) for k, v in case.items() if k[0] == "p" and k[1:].isdigit()]
+        true = str(case.get("truth", "")).split()
+        if said and len(true) == len(said):
+            given = [(p, t) for p, t in zip(said, true, strict=True) if t != "?"]
+            chances = [p if t == "1" else 1 - p for p, t in given]
+        else:
+            chances = [said[int(t)] for t in true if t.isdigit() and int(t) < len(said)]
+        if chances:
+            scores[str(case["case"])] = min(chances)
+    return scores

@@ -2,7 +2,8 @@
 
 import { api, type NewCorrection } from "./api";
 import { complain, h, say, slider } from "./dom";
-import { SlidePane, type Tool } from "./slide";
+import type { Tool } from "./draw";
+import type { SlidePane } from "./slide";
 import type { Case, Correction, Finding, Shape, Shelf } from "./types";
 import { VolumePane } from "./volume";
 
@@ -68,10 +69,6 @@ export class Correcting {
     );
     sides.append(...buttons);
     this.element.append(sides);
-    if (this.about.kind === "volume") {
-      this.balls();
-      return;
-    }
     const row = h("div", { class: "buttons", role: "group", "aria-label": "Tool" });
     const tools: [Tool, string][] = [["move", "Move"], ["polygon", "Outline"], ["brush", "Brush"]];
     for (const [tool, title] of tools) {
@@ -83,16 +80,18 @@ export class Correcting {
       this.tools.set(tool, button);
       row.append(button);
     }
-    this.element.append(
-      row,
-      slider("Brush", 12, (value) => this.slides().forEach((p) => (p.brush = value)), [2, 60, 1], (v) => `${v} px`),
-    );
-    for (const pane of this.slides()) pane.drawn = (shape) => this.region(shape);
+    const volume = this.about.kind === "volume";
+    const [start, most, unit] = volume ? [6, 60, "mm"] : [24, 120, "px"];
+    const width = (value: number): void => this.panes.forEach((p) => (p.brush = value / 2));
+    width(start);
+    this.element.append(row, slider("Brush", start, width, [2, most, 1], (v) => `${v} ${unit}`));
+    for (const pane of this.panes) pane.drawn = (shape) => this.region(shape);
+    if (volume) this.balls();
   }
 
   private balls(): void {
     this.element.append(
-      slider("Diameter", this.ball, (value) => (this.ball = value), [2, 80, 1], (v) => `${v} mm`),
+      slider("Ball", this.ball, (value) => (this.ball = value), [2, 80, 1], (v) => `${v} mm`),
       h(
         "div",
         { class: "buttons" },
@@ -126,18 +125,14 @@ export class Correcting {
     }
   }
 
-  private slides(): SlidePane[] {
-    return this.panes.filter((pane): pane is SlidePane => pane instanceof SlidePane);
-  }
-
   private use(tool: Tool): void {
-    this.slides().forEach((pane) => pane.setTool(tool));
+    this.panes.forEach((pane) => pane.setTool(tool));
     this.tools.forEach((button, name) => button.setAttribute("aria-pressed", String(name === tool)));
   }
 
   private state(positive: boolean): void {
     this.positive = positive;
-    this.slides().forEach((pane) => (pane.positive = positive));
+    this.panes.forEach((pane) => (pane.positive = positive));
     const [is, isNot] = [this.element.querySelector(".is"), this.element.querySelector(".is-not")];
     is?.setAttribute("aria-pressed", String(positive));
     isNot?.setAttribute("aria-pressed", String(!positive));
@@ -177,7 +172,7 @@ export class Correcting {
 
   private show(): void {
     const standing = this.made.filter((c) => !c.undone);
-    for (const pane of this.slides()) {
+    for (const pane of this.panes) {
       pane.corrections = standing;
       pane.repaint();
     }
@@ -233,19 +228,16 @@ export class Correcting {
 
   key(key: string): boolean {
     if (this.shelf.readOnly) return false;
-    const flat = this.slides().length > 0;
+    if (this.about.kind === "bag" && key !== "u") return false;
     const acts: Record<string, () => void> = {
       u: () => this.undo(),
       i: () => this.state(true),
       x: () => this.state(false),
-      ...(flat
-        ? {
-            o: () => this.use("polygon"),
-            b: () => this.use("brush"),
-            v: () => this.use("move"),
-            Escape: () => this.use("move"),
-          }
-        : { m: () => this.mark3d() }),
+      o: () => this.use("polygon"),
+      b: () => this.use("brush"),
+      v: () => this.use("move"),
+      Escape: () => this.use("move"),
+      ...(this.about.kind === "volume" ? { m: () => this.mark3d() } : {}),
     };
     const act = acts[key];
     if (act) act();

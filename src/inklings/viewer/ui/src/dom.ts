@@ -36,6 +36,12 @@ export function complain(error: unknown): void {
 
 export const percent = (value: number): string => `${(value * 100).toFixed(value < 0.1 ? 1 : 0)} %`;
 
+/** A long name with its middle left out. */
+export function short(name: string, length: number): string {
+  const keep = Math.floor((length - 1) / 2);
+  return name.length <= length ? name : `${name.slice(0, length - 1 - keep)}…${name.slice(-keep)}`;
+}
+
 export const css = ([r, g, b]: readonly number[]): string => `rgb(${r}, ${g}, ${b})`;
 
 /** A colour of a class as a small square. Set through the object model, which the policy allows. */
@@ -43,6 +49,19 @@ export function swatch(colour: readonly number[], dashed = false): HTMLElement {
   const square = h("span", { class: dashed ? "swatch dashed" : "swatch", "aria-hidden": "true" });
   square.style.setProperty("--colour", css(colour));
   return square;
+}
+
+export function check(
+  label: string,
+  on: boolean,
+  changed: (on: boolean) => void,
+  spoken?: string,
+  mark?: Node,
+): HTMLElement {
+  const box = h("input", { type: "checkbox", "aria-label": spoken });
+  box.checked = on;
+  box.addEventListener("change", () => changed(box.checked));
+  return h("label", { class: "check" }, box, mark ?? null, label);
 }
 
 export function slider(

@@ -1,7 +1,7 @@
 /** Start: the table of cases, or the page of one; keys that work everywhere. */
 
 import { api } from "./api";
-import { complain, h } from "./dom";
+import { complain, h, short } from "./dom";
 import { CasePage } from "./page";
 import { arranged, table } from "./table";
 import type { Row, Shelf } from "./types";
@@ -23,6 +23,7 @@ const KEYS: [string, string][] = [
   ["o / b / v", "outline, brush, move"],
   ["i / x", "“is” and “is not”"],
   ["m", "volumes: mark a ball at the cross"],
+  ["1 … 5", "volumes: windows lung, mediastinum, liver, bone, auto"],
   ["u", "undo the last correction"],
   ["?", "these keys"],
 ];
@@ -88,7 +89,7 @@ function top(id?: string): void {
     );
   head.replaceChildren(
     home,
-    h("h1", { class: "case-name" }, id),
+    h("h1", { class: "case-name", title: id }, short(id, 44)),
     h("span", { class: "grow" }),
     step(before, "‹", "Previous case"),
     step(after, "›", "Next case"),

@@ -1,5 +1,7 @@
 /** Contours, corrections and what is being drawn: vectors over the image, redrawn as it moves. */
 
+import { css } from "./dom";
+import { heat } from "./tint";
 import type { Correction, Finding, Outlines, Shape } from "./types";
 
 export interface Contour {
@@ -8,20 +10,31 @@ export interface Contour {
   dashed: boolean;
 }
 
+/** Tiles with what a model says of each: first row, first column, height, width; 0 to 1. */
+export interface Evidence {
+  boxes: readonly number[][];
+  values: readonly number[];
+  threshold: number;
+  opacity: number;
+}
+
 /** Image pixels (from the outer corner) to pixels of the page. */
 export type Project = (x: number, y: number) => [number, number];
 
-export const IS = "#0fa37f";
-export const IS_NOT = "#d55e00";
+export interface Scene {
+  evidence: Evidence | null;
+  contours: Iterable<Contour>;
+  corrections: readonly Correction[];
+  draft: { shape: Shape; positive: boolean } | null;
+  chosen: Finding | null;
+}
 
-export function paint(
-  canvas: HTMLCanvasElement,
-  project: Project,
-  contours: Iterable<Contour>,
-  corrections: readonly Correction[],
-  draft: { shape: Shape; positive: boolean } | null,
-  chosen: Finding | null,
-): void {
+const IS = "#0fa37f";
+const IS_NOT = "#d55e00";
+const CORNERS = 48; // of a ball
+
+/** A clean canvas as large as it is shown. */
+export function fit(canvas: HTMLCanvasElement): CanvasRenderingContext2D | null {
   const ratio = window.devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
@@ -29,19 +42,46 @@ export function paint(
     canvas.height = Math.round(height * ratio);
   }
   const pen = canvas.getContext("2d");
-  if (!pen) return;
+  if (!pen) return null;
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
   pen.lineJoin = "round";
   pen.lineCap = "round";
-  for (const contour of contours) drawContour(pen, project, contour, width, height);
-  for (const correction of corrections) {
+  return pen;
+}
+
+export function paint(canvas: HTMLCanvasElement, project: Project, scene: Scene): void {
+  const pen = fit(canvas);
+  if (!pen) return;
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  if (scene.evidence) drawEvidence(pen, project, scene.evidence, width, height);
+  for (const contour of scene.contours) drawContour(pen, project, contour, width, height);
+  for (const correction of scene.corrections) {
     if (!correction.shape) continue;
     const positive = correction.action === "is" || correction.action === "accept";
     drawShape(pen, project, correction.shape, positive);
   }
-  if (draft) drawShape(pen, project, draft.shape, draft.positive);
-  if (chosen) drawChosen(pen, project, chosen);
+  if (scene.draft) drawShape(pen, project, scene.draft.shape, scene.draft.positive);
+  if (scene.chosen) drawChosen(pen, project, scene.chosen);
+}
+
+function drawEvidence(
+  pen: CanvasRenderingContext2D,
+  project: Project,
+  { boxes, values, threshold, opacity }: Evidence,
+  width: number,
+  height: number,
+): void {
+  pen.globalAlpha = opacity;
+  boxes.forEach(([y, x, high, wide], k) => {
+    if (values[k]! < threshold) return;
+    const [left, top] = project(x!, y!);
+    const [right, bottom] = project(x! + wide!, y! + high!);
+    if (right < 0 || bottom < 0 || left > width || top > height) return;
+    pen.fillStyle = css(heat(values[k]!));
+    pen.fillRect(left, top, Math.max(1, right - left - 0.5), Math.max(1, bottom - top - 0.5));
+  });
+  pen.globalAlpha = 1;
 }
 
 function drawContour(
@@ -82,39 +122,41 @@ function outside(points: [number, number][], width: number, height: number): boo
 }
 
 /** Shapes count samples by their centres: half a pixel off the outer corner. */
-function drawShape(
+export function drawShape(
   pen: CanvasRenderingContext2D,
   project: Project,
   shape: Shape,
-  positive: boolean,
+  positive: boolean | null,
 ): void {
-  const points = shape.points.map(([y, x]) => project(x! + 0.5, y! + 0.5));
-  const colour = positive ? IS : IS_NOT;
-  pen.setLineDash(positive ? [] : [7, 4]);
-  pen.strokeStyle = colour;
-  pen.fillStyle = positive ? "rgba(15, 163, 127, 0.28)" : "rgba(213, 94, 0, 0.28)";
+  const points = corners(shape).map(([y, x]) => project(x! + 0.5, y! + 0.5));
+  const tint = positive === null ? null : positive ? "15, 163, 127" : "213, 94, 0";
+  pen.setLineDash(positive === false ? [7, 4] : []);
+  pen.strokeStyle = positive === null ? "#fff" : positive ? IS : IS_NOT;
+  pen.fillStyle = tint ? `rgba(${tint}, 0.28)` : "transparent";
   pen.lineWidth = 2.2;
   pen.beginPath();
+  points.forEach(([x, y], k) => (k ? pen.lineTo(x, y) : pen.moveTo(x, y)));
   if (shape.kind === "stroke") {
-    const radius = scale(project) * shape.radii[0]!;
     pen.setLineDash([]);
-    pen.lineWidth = Math.max(2, 2 * radius);
-    pen.strokeStyle = positive ? "rgba(15, 163, 127, 0.5)" : "rgba(213, 94, 0, 0.5)";
-    points.forEach(([x, y], k) => (k ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+    pen.lineWidth = Math.max(2, 2 * scale(project) * shape.radii[shape.radii.length - 1]!);
+    pen.strokeStyle = `rgba(${tint}, 0.5)`;
     if (points.length === 1) pen.lineTo(points[0]![0] + 0.01, points[0]![1]);
     pen.stroke();
     return;
   }
-  if (shape.kind === "ball") {
-    const [x, y] = points[0]!;
-    const [ry, rx] = shape.radii.slice(-2).map((r) => r * scale(project));
-    pen.ellipse(x, y, rx!, ry!, 0, 0, 2 * Math.PI);
-  } else {
-    points.forEach(([x, y], k) => (k ? pen.lineTo(x, y) : pen.moveTo(x, y)));
-    pen.closePath();
-  }
+  pen.closePath();
   pen.fill();
   pen.stroke();
+}
+
+/** The points of a shape in its plane; of a ball those of its edge. */
+function corners(shape: Shape): number[][] {
+  if (shape.kind !== "ball") return shape.points;
+  const [[y, x], [ry, rx]] = [shape.points[0]!.slice(-2), shape.radii.slice(-2)];
+  return Array.from({ length: CORNERS }, (_, k) => {
+    const turn = (k / CORNERS) * 2 * Math.PI;
+    return [y! + ry! * Math.sin(turn), x! + rx! * Math.cos(turn)];
+  });
 }
 
 function drawChosen(pen: CanvasRenderingContext2D, project: Project, found: Finding): void {

@@ -3,7 +3,9 @@
 import OpenSeadragon from "openseadragon";
 import { api } from "./api";
 import { css, h } from "./dom";
-import { paint, type Contour } from "./outline";
+import { drawOn, type Tool } from "./draw";
+import { paint, type Contour, type Evidence } from "./outline";
+import { measure } from "./scale";
 import { tint } from "./tint";
 import type { Case, Correction, Finding, Layer, Shape } from "./types";
 
@@ -13,26 +15,28 @@ const theirs = document.createElementNS("inklings", "style");
 theirs.setAttribute("data-openseadragon-mobile-css", "true");
 document.head.append(theirs);
 
-export type Tool = "move" | "polygon" | "brush";
-
 interface Shown {
   layer: Layer;
   item: OpenSeadragon.TiledImage;
   threshold: number;
 }
 
-export const CONTOUR_COLOURS: Record<string, string> = {
-  truth: "#56b4e9",
-  labels: "#f0e442",
-  prediction0: "#ff8f1f",
-  prediction1: "#e58ac0",
+const CONTOUR_COLOURS: Record<string, [number, number, number]> = {
+  truth: [86, 180, 233],
+  labels: [240, 228, 66],
+  prediction0: [255, 143, 31],
+  prediction1: [229, 138, 192],
 };
 
 /** Labels are drawn as the truth where there is no other, and dashed where they are weak. */
-export function contourStyle(about: Case, layer: Layer): { colour: string; dashed: boolean } {
+export function contourStyle(
+  about: Case,
+  layer: Layer,
+): { colour: string; rgb: [number, number, number]; dashed: boolean } {
   const weak = layer.source === "labels" && about.layers.some((l) => l.source === "truth");
   const source = layer.source === "labels" && !weak ? "truth" : layer.source;
-  return { colour: CONTOUR_COLOURS[source] ?? css(layer.colours[0] ?? [255, 255, 255]), dashed: weak };
+  const rgb = CONTOUR_COLOURS[source] ?? layer.colours[0] ?? [255, 255, 255];
+  return { colour: css(rgb), rgb, dashed: weak };
 }
 
 export class SlidePane {
@@ -43,7 +47,10 @@ export class SlidePane {
   tool: Tool = "move";
   positive = true;
   brush = 12;
+  evidence: Evidence | null = null;
   drawn: (shape: Shape) => void = () => undefined;
+  /** A click that is no drag, in samples, array order. */
+  picked: (y: number, x: number) => void = () => undefined;
   private readonly canvas: HTMLCanvasElement;
   private readonly bar: HTMLElement;
   private readonly shown = new Map<string, Shown>();
@@ -95,7 +102,15 @@ export class SlidePane {
     });
     this.ready.catch(() => undefined);
     this.listen();
-    this.draw();
+    drawOn(this.canvas, {
+      tool: () => this.tool,
+      spot: (x, y) => this.spot(x, y),
+      draft: (shape) => {
+        this.draft = shape;
+        this.repaint();
+      },
+      done: (shape) => this.drawn(shape),
+    });
   }
 
   private source(tileSize: number): object {
@@ -124,6 +139,12 @@ export class SlidePane {
     viewer.addHandler("canvas-key", (event) => {
       const key = (event.originalEvent as KeyboardEvent).key;
       if (/^[a-z]$/i.test(key)) event.preventDefaultAction = true; // letters are our own
+    });
+    viewer.addHandler("canvas-click", (event) => {
+      const image = viewer.world.getItemAt(0);
+      if (!event.quick || !image) return;
+      const at = image.viewerElementToImageCoordinates(event.position);
+      this.picked(at.y - 0.5, at.x - 0.5);
     });
     viewer.addHandler("tile-invalidated", async (event) => {
       const found = [...this.shown.values()].find((s) => s.item === event.tiledImage);
@@ -235,15 +256,14 @@ export class SlidePane {
     const image = this.viewer.world.getItemAt(0);
     if (!image) return;
     const project = this.project(image);
-    paint(
-      this.canvas,
-      project,
-      this.hidden ? [] : this.contours.values(),
-      this.hidden ? [] : this.corrections,
-      this.draft ? { shape: this.draft, positive: this.positive } : null,
-      this.chosen,
-    );
-    this.measure(project);
+    paint(this.canvas, project, {
+      evidence: this.hidden ? null : this.evidence,
+      contours: this.hidden ? [] : this.contours.values(),
+      corrections: this.hidden ? [] : this.corrections,
+      draft: this.draft ? { shape: this.draft, positive: this.positive } : null,
+      chosen: this.chosen,
+    });
+    measure(this.bar, project(1, 0)[0] - project(0, 0)[0], this.about.spacingUm?.[1]);
   }
 
   private project(image: OpenSeadragon.TiledImage): (x: number, y: number) => [number, number] {
@@ -256,62 +276,11 @@ export class SlidePane {
     return (x, y) => [origin.x + x * step, origin.y + y * step];
   }
 
-  /** Scale bar and magnification, from how many micrometres a pixel of the screen is. */
-  private measure(project: (x: number, y: number) => [number, number]): void {
-    const step = project(1, 0)[0] - project(0, 0)[0];
-    if (!(step > 0)) return;
-    const um = this.about.spacingUm?.[1];
-    const per = (um ?? 1) / step;
-    let length = 10 ** Math.floor(Math.log10(140 * per));
-    for (const times of [5, 2]) if ((length * times) / per <= 140) { length *= times; break; }
-    const mm = um !== undefined && length >= 1000;
-    const words = um === undefined ? `${length} px` : mm ? `${length / 1000} mm` : `${length} µm`;
-    const power = um === undefined ? `${Math.round(step * 100)} %` : `${(10 / per).toPrecision(2)}×`;
-    const line = h("span", { class: "scale-line" });
-    line.style.width = `${length / per}px`;
-    this.bar.replaceChildren(line, `${words} · ${power}`);
-  }
-
-  /** Drawing of polygons and strokes, in image samples by their centres. */
-  private draw(): void {
-    let pointer: number | null = null;
-    const point = (event: PointerEvent): [number, number] | null => {
-      const image = this.viewer.world.getItemAt(0);
-      if (!image) return null;
-      const box = this.canvas.getBoundingClientRect();
-      const at = new OpenSeadragon.Point(event.clientX - box.left, event.clientY - box.top);
-      const place = image.viewerElementToImageCoordinates(at);
-      return [place.y - 0.5, place.x - 0.5];
-    };
-    this.canvas.addEventListener("pointerdown", (event) => {
-      const start = point(event);
-      if (this.tool === "move" || !start || event.button !== 0) return;
-      pointer = event.pointerId;
-      this.canvas.setPointerCapture(pointer);
-      this.draft =
-        this.tool === "brush"
-          ? { kind: "stroke", points: [start], radii: [this.brush / this.step()] }
-          : { kind: "polygon", points: [start], radii: [] };
-      this.repaint();
-    });
-    this.canvas.addEventListener("pointermove", (event) => {
-      const next = point(event);
-      if (event.pointerId !== pointer || !this.draft || !next) return;
-      const last = this.draft.points[this.draft.points.length - 1]!;
-      if (Math.hypot(next[0] - last[0]!, next[1] - last[1]!) * this.step() < 2) return;
-      this.draft.points.push(next);
-      this.repaint();
-    });
-    const end = (event: PointerEvent): void => {
-      if (event.pointerId !== pointer) return;
-      pointer = null;
-      const made = this.draft;
-      this.draft = null;
-      this.repaint();
-      if (made && (made.kind === "stroke" || made.points.length > 2)) this.drawn(made);
-    };
-    this.canvas.addEventListener("pointerup", end);
-    this.canvas.addEventListener("pointercancel", end);
+  private spot(x: number, y: number): { point: [number, number]; radii: number[] } | null {
+    const image = this.viewer.world.getItemAt(0);
+    if (!image) return null;
+    const place = image.viewerElementToImageCoordinates(new OpenSeadragon.Point(x, y));
+    return { point: [place.y - 0.5, place.x - 0.5], radii: [this.brush / this.step()] };
   }
 
   private step(): number {

@@ -1,7 +1,7 @@
 /** The cases as a table: search, filter, sort; worst first. */
 
 import { api } from "./api";
-import { h } from "./dom";
+import { h, short } from "./dom";
 import type { Row, Shelf } from "./types";
 
 export interface Order {
@@ -14,6 +14,7 @@ export interface Order {
 
 export const order: Order = { text: "", split: "", only: "", by: "score", down: false };
 const FIRST = 200;
+const NAME = 28; // letters of a name
 
 /** Rows as the filters and the order have them. */
 export function arranged(rows: readonly Row[], shelf: Shelf): Row[] {
@@ -57,7 +58,8 @@ export function arranged(rows: readonly Row[], shelf: Shelf): Row[] {
 export function table(rows: readonly Row[], shelf: Shelf, most = FIRST): HTMLElement {
   const found = arranged(rows, shelf);
   const body = h("tbody");
-  for (const row of found.slice(0, most)) body.append(line(row, shelf));
+  const patients = rows.some((row) => row.patient !== row.id);
+  for (const row of found.slice(0, most)) body.append(line(row, shelf, patients));
   const place = h("div", { class: "pad" });
   const redraw = (limit = FIRST): void => place.replaceWith(table(rows, shelf, limit));
   place.append(
@@ -70,7 +72,7 @@ export function table(rows: readonly Row[], shelf: Shelf, most = FIRST): HTMLEle
     h(
       "div",
       { class: "scroll", tabindex: "0", role: "region", "aria-label": "Cases" },
-      h("table", { class: "cases" }, head(shelf, redraw), body),
+      h("table", { class: "cases" }, head(shelf, patients, redraw), body),
     ),
   );
   if (found.length > most) {
@@ -125,15 +127,18 @@ function choice(
   return select;
 }
 
-function head(shelf: Shelf, redraw: () => void): HTMLElement {
+function head(shelf: Shelf, patients: boolean, redraw: () => void): HTMLElement {
   const columns: [string, string][] = [
     ["id", "Case"],
-    ["patient", "Patient"],
+    ...(patients ? ([["patient", "Patient"]] as [string, string][]) : []),
     ["split", "Part"],
     ["", "Labels"],
   ];
   shelf.predictions.forEach((p, k) =>
-    columns.push([k ? "second" : "score", shelf.predictions.length > 1 ? p.name : p.metric || "Score"]),
+    columns.push([
+      k ? "second" : "score",
+      shelf.predictions.length > 1 ? `${p.metric || "Score"}: ${p.name}` : p.metric || "Score",
+    ]),
   );
   columns.push(["corrections", "Corrected"]);
   const row = h("tr", {}, h("th", { scope: "col" }, h("span", { class: "unseen" }, "Picture")));
@@ -164,7 +169,7 @@ function head(shelf: Shelf, redraw: () => void): HTMLElement {
   return h("thead", {}, row);
 }
 
-function line(row: Row, shelf: Shelf): HTMLElement {
+function line(row: Row, shelf: Shelf, patients: boolean): HTMLElement {
   const picture = h("img", {
     src: api.thumbnail(row.id),
     alt: "",
@@ -175,13 +180,17 @@ function line(row: Row, shelf: Shelf): HTMLElement {
   picture.addEventListener("error", () => (picture.style.visibility = "hidden"), { once: true });
   const cells = [
     h("td", { class: "thumb" }, picture),
-    h("td", {}, h("a", { href: `#${encodeURIComponent(row.id)}`, class: "case" }, row.id)),
-    h("td", {}, row.patient),
+    h(
+      "td",
+      {},
+      h("a", { href: `#${encodeURIComponent(row.id)}`, class: "case", title: row.id }, short(row.id, NAME)),
+    ),
+    patients && h("td", { title: row.patient }, short(row.patient, NAME)),
     h("td", {}, row.split ?? "–"),
     h("td", { class: "soft" }, row.labels.join(", ") || "none"),
     ...shelf.predictions.map((_, k) => score(row.scores[k] ?? null, row.predicted[k] ?? false)),
     h("td", {}, row.corrections ? String(row.corrections) : ""),
-  ];
+  ].filter((cell) => cell !== false);
   return h(
     "tr",
     {

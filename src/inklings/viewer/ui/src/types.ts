@@ -81,6 +81,7 @@ export interface Shape {
   points: number[][];
   radii: number[];
   plane?: number | null;
+  axis?: number;
 }
 
 export type Action = "is" | "is_not" | "accept" | "reject" | "bag";
@@ -101,14 +102,18 @@ export interface Correction {
 
 export interface Instance {
   index: number;
-  evidence: number;
-  attention: number | null;
+  /** One number a channel, 0 to 1. */
+  evidence: number[];
   place: [number, number] | null;
+  /** Which slide it lies on, and where: first row, first column, height, width. */
+  slide: number;
+  box: [number, number, number, number] | null;
 }
 
 export interface BagPrediction {
   name: string;
   classes: string[];
+  channels: string[];
   probability: number[];
   thresholds: number[];
   meaning: string;
@@ -120,6 +125,8 @@ export interface Bag {
   case: string;
   pictures: boolean;
   labels: Record<string, boolean>;
+  /** Ids of its slides; none where they are not known. */
+  slides: string[];
   predictions: BagPrediction[];
 }
 

@@ -3,8 +3,10 @@
 import { MULTIPLANAR_TYPE, Niivue, SHOW_RENDER, SLICE_TYPE } from "@niivue/niivue";
 import { api } from "./api";
 import { h } from "./dom";
+import { drawOn, type Spot, type Tool } from "./draw";
+import { paintSheets, sheets } from "./sheets";
 import { heat } from "./tint";
-import type { Case, Finding, Layer } from "./types";
+import type { Case, Correction, Finding, Layer, Shape } from "./types";
 
 /** Level and width of Hounsfield units, as radiologists name them. */
 export const WINDOWS: Record<string, [number, number]> = {
@@ -19,7 +21,19 @@ const HEAT = "inklings_heat";
 export class VolumePane {
   readonly element: HTMLElement;
   readonly nv: Niivue;
+  corrections: readonly Correction[] = [];
+  positive = true;
+  /** Radius of the brush, mm. */
+  brush = 3;
+  /** Drawn by a processor: 3-D would make everything wait. */
+  slow = false;
+  drawn: (shape: Shape) => void = () => undefined;
+  private filling: Promise<void> = Promise.resolve();
+  private tool: Tool = "move";
+  private draft: Shape | null = null;
+  private chosen: Finding | null = null;
   private readonly canvas: HTMLCanvasElement;
+  private readonly over = h("canvas", { class: "outlines", "aria-hidden": "true" });
   private readonly where: HTMLElement;
   private readonly order: string[] = [];
   private place: [number, number, number] = [0, 0, 0];
@@ -41,6 +55,7 @@ export class VolumePane {
       "section",
       { class: "pane", "aria-label": title },
       this.canvas,
+      this.over,
       this.where,
       title ? h("p", { class: "pane-title" }, title) : null,
     );
@@ -52,22 +67,67 @@ export class VolumePane {
       loadingText: "",
       multiplanarShowRender: SHOW_RENDER.ALWAYS,
       show3Dcrosshair: true,
-      crosshairWidth: 0.6,
+      crosshairWidth: 0.25,
+      crosshairWidthUnit: "percent",
       isRadiologicalConvention: true,
       multiplanarLayout: MULTIPLANAR_TYPE.GRID,
       multiplanarEqualSize: true,
     });
     this.nv.onLocationChange = (data: unknown) => this.moved(data);
     this.nv.addColormap(HEAT, ramp());
+    const scene = this.nv.drawScene.bind(this.nv);
+    this.nv.drawScene = () => {
+      const said = scene();
+      this.repaint();
+      return said;
+    };
+    drawOn(this.over, {
+      tool: () => this.tool,
+      spot: (x, y) => this.spot(x, y),
+      draft: (shape) => {
+        this.draft = shape;
+        this.repaint();
+      },
+      done: (shape) => this.drawn(shape),
+    });
+    // While drawing, the wheel still moves through the planes.
+    this.over.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      this.canvas.dispatchEvent(new WheelEvent("wheel", event));
+    });
+  }
+
+  private spot(x: number, y: number): Spot | null {
+    const mm = this.about.spacingUm?.map((um) => um / 1000) ?? [1, 1, 1];
+    for (const sheet of sheets(this.nv, this.about.toSamples ?? [])) {
+      const { left, top, width, height } = sheet.box;
+      if (x < left || y < top || x > left + width || y > top + height) continue;
+      const radii = mm.filter((_, axis) => axis !== sheet.axis).map((step) => this.brush / step);
+      return { point: sheet.point(x, y), axis: sheet.axis, plane: sheet.index, radii };
+    }
+    return null;
+  }
+
+  repaint(): void {
+    const shown = sheets(this.nv, this.about.toSamples ?? []);
+    const draft = this.draft ? { shape: this.draft, positive: this.positive } : null;
+    const [made, chosen] = this.hidden ? [[], null] : [this.corrections, this.chosen];
+    paintSheets(this.over, shown, made, draft, chosen);
+  }
+
+  setTool(tool: Tool): void {
+    this.tool = tool;
+    this.over.classList.toggle("drawing", tool !== "move");
   }
 
   /** Load the image; the pane must be in the page by now. */
   async open(image: string): Promise<void> {
     await this.nv.attachToCanvas(this.canvas);
+    this.slow = drawnByProcessor(this.nv.gl);
     await this.nv.loadVolumes([
       { url: api.volume(this.about.id, image), name: `${image}.nii.gz`, colormap: "gray" },
     ]);
-    this.nv.setSliceType(SLICE_TYPE.MULTIPLANAR);
+    this.planes(this.slow ? "three" : "all");
     if (this.isCt()) this.window("mediastinum");
   }
 
@@ -98,15 +158,26 @@ export class VolumePane {
   planes(name: string): void {
     const kinds: Record<string, SLICE_TYPE> = {
       all: SLICE_TYPE.MULTIPLANAR,
+      three: SLICE_TYPE.MULTIPLANAR,
       axial: SLICE_TYPE.AXIAL,
       coronal: SLICE_TYPE.CORONAL,
       sagittal: SLICE_TYPE.SAGITTAL,
       "3-D": SLICE_TYPE.RENDER,
     };
+    const { opts } = this.nv;
+    opts.multiplanarShowRender = name === "all" ? SHOW_RENDER.ALWAYS : SHOW_RENDER.NEVER;
+    opts.multiplanarLayout = name === "all" ? MULTIPLANAR_TYPE.GRID : MULTIPLANAR_TYPE.AUTO;
     this.nv.setSliceType(kinds[name] ?? SLICE_TYPE.MULTIPLANAR);
   }
 
-  async fill(layer: Layer, on: boolean): Promise<void> {
+  /** Lay a layer over the image, or take it away: one after the other, as they were asked. */
+  fill(layer: Layer, on: boolean): Promise<void> {
+    const done = this.filling.then(() => this.lay(layer, on));
+    this.filling = done.catch(() => undefined);
+    return done;
+  }
+
+  private async lay(layer: Layer, on: boolean): Promise<void> {
     const place = this.order.indexOf(layer.id);
     if (!on) {
       if (place < 0) return;
@@ -157,9 +228,11 @@ export class VolumePane {
   hide(hidden: boolean): void {
     this.hidden = hidden;
     this.setOpacity(this.opacity);
+    this.repaint();
   }
 
   goTo(found: Finding): void {
+    this.chosen = found;
     if (!found.point) return;
     const [x, y, z] = found.point;
     this.nv.scene.crosshairPos = this.nv.mm2frac([x, y, z]);
@@ -190,6 +263,14 @@ export function link(panes: VolumePane[]): void {
       { "2d": true, "3d": true },
     );
   }
+}
+
+/** Whether there is no graphics card at work; browsers hide its name in different places. */
+function drawnByProcessor(gl: WebGL2RenderingContext): boolean {
+  let name = String(gl.getParameter(gl.RENDERER));
+  const more = name.includes("WebKit") && gl.getExtension("WEBGL_debug_renderer_info");
+  if (more) name = String(gl.getParameter(more.UNMASKED_RENDERER_WEBGL));
+  return /swiftshader|llvmpipe|softpipe|basic render|software/i.test(name);
 }
 
 function ramp(): { R: number[]; G: number[]; B: number[]; A: number[]; I: number[] } {

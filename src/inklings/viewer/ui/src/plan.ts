@@ -1,0 +1,51 @@
+/** Tiles as bright as their evidence where they lie, if there is no slide to lay them over. */
+
+import { css, h } from "./dom";
+import { heat } from "./tint";
+import type { Instance } from "./types";
+
+export function plan(
+  instances: readonly Instance[],
+  value: (instance: Instance) => number,
+  picked: (instance: Instance) => void,
+): HTMLElement {
+  const places = instances.filter((i) => i.place !== null);
+  const [ys, xs] = [places.map((i) => i.place![0]), places.map((i) => i.place![1])];
+  const step = Math.min(stepOf(ys), stepOf(xs));
+  const [top, left] = [Math.min(...ys), Math.min(...xs)];
+  const cell = (tile: Instance): [number, number] => [
+    Math.round((tile.place![0] - top) / step),
+    Math.round((tile.place![1] - left) / step),
+  ];
+  const rows = Math.round((Math.max(...ys) - top) / step) + 1;
+  const columns = Math.round((Math.max(...xs) - left) / step) + 1;
+  const canvas = h("canvas", {
+    class: "plan",
+    role: "img",
+    "aria-label": `Evidence of ${places.length} tiles at their places on the slide`,
+  });
+  const side = Math.max(2, Math.min(18, Math.floor(900 / Math.max(rows, columns))));
+  canvas.width = columns * side;
+  canvas.height = rows * side;
+  const pen = canvas.getContext("2d");
+  for (const tile of places) {
+    if (!pen) break;
+    const [y, x] = cell(tile);
+    pen.fillStyle = css(heat(value(tile)));
+    pen.fillRect(x * side, y * side, side - 1, side - 1);
+  }
+  canvas.addEventListener("click", (event) => {
+    const box = canvas.getBoundingClientRect();
+    const x = Math.floor(((event.clientX - box.left) / box.width) * columns);
+    const y = Math.floor(((event.clientY - box.top) / box.height) * rows);
+    const hit = places.find((tile) => cell(tile)[0] === y && cell(tile)[1] === x);
+    if (hit) picked(hit);
+  });
+  return h("div", { class: "scroll" }, canvas);
+}
+
+function stepOf(values: number[]): number {
+  const sorted = [...new Set(values)].sort((a, b) => a - b);
+  const gaps = sorted.slice(1).map((v, k) => v - sorted[k]!);
+  return gaps.length ? Math.max(1, Math.min(...gaps)) : 1;
+}

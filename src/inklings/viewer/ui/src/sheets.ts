@@ -1,0 +1,119 @@
+/** The planes of a volume on the screen: where a sample is, and what is under the pointer. */
+
+import type { Niivue } from "@niivue/niivue";
+import { drawShape, fit, type Project } from "./outline";
+import type { Correction, Finding, Shape } from "./types";
+
+/** One plane, as it lies on the canvas; lengths are pixels of the page. */
+export interface Sheet {
+  /** Array axis that stands upright on it. */
+  axis: number;
+  /** Which plane of that axis is shown. */
+  index: number;
+  box: { left: number; top: number; width: number; height: number };
+  /** From the other two coordinates (second, first; from the outer corner) to the canvas. */
+  project: Project;
+  /** From the canvas to the other two coordinates, by the centres of samples. */
+  point(x: number, y: number): [number, number];
+}
+
+type Vector = [number, number, number];
+
+/** The planes that are shown now. `toSamples` takes millimetres of the page to an index. */
+export function sheets(nv: Niivue, toSamples: number[][]): Sheet[] {
+  const ratio = nv.uiData.dpr ?? window.devicePixelRatio ?? 1;
+  const found: Sheet[] = [];
+  nv.screenSlices.forEach((slice, number) => {
+    if (slice.axCorSag > 2 || slice.AxyzMxy.length < 4) return;
+    const [x, y, wide, height] = slice.leftTopWidthHeight as [number, number, number, number];
+    const [left, width] = wide < 0 ? [x + wide, -wide] : [x, wide];
+    const at = (fx: number, fy: number): Vector => {
+      const part = nv.screenXY2TextureFrac(left + fx * width, y + fy * height, number, false);
+      const [mx, my, mz] = nv.frac2mm(part, 0, true) as unknown as Vector;
+      return toSamples.map((row) => row[0]! * mx + row[1]! * my + row[2]! * mz + row[3]!) as Vector;
+    };
+    const box = { left: left / ratio, top: y / ratio, width: width / ratio, height: height / ratio };
+    const sheet = upright(at(0.25, 0.25), at(0.75, 0.25), at(0.25, 0.75), box);
+    if (sheet) found.push(sheet);
+  });
+  return found;
+}
+
+/** From the samples under three corners of the middle half of a plane. */
+function upright(zero: Vector, right: Vector, down: Vector, box: Sheet["box"]): Sheet | null {
+  const [start, across, along] = [
+    { x: box.left + box.width / 4, y: box.top + box.height / 4 },
+    right.map((v, k) => (v - zero[k]!) / (box.width / 2)),
+    down.map((v, k) => (v - zero[k]!) / (box.height / 2)),
+  ];
+  const moves = [0, 1, 2].map((k) => Math.abs(across[k]!) + Math.abs(along[k]!));
+  const axis = moves.indexOf(Math.min(...moves));
+  const [p, q] = [0, 1, 2].filter((k) => k !== axis) as [number, number];
+  const scale = across[p]! * along[q]! - along[p]! * across[q]!;
+  if (!Number.isFinite(scale) || scale === 0) return null;
+  return {
+    axis,
+    index: Math.round(zero[axis]!),
+    box,
+    project: (b, a) => {
+      const [da, db] = [a - 0.5 - zero[p]!, b - 0.5 - zero[q]!];
+      return [
+        start.x + (da * along[q]! - db * along[p]!) / scale,
+        start.y + (db * across[p]! - da * across[q]!) / scale,
+      ];
+    },
+    point: (x, y) => {
+      const [dx, dy] = [x - start.x, y - start.y];
+      return [
+        zero[p]! + dx * across[p]! + dy * along[p]!,
+        zero[q]! + dx * across[q]! + dy * along[q]!,
+      ];
+    },
+  };
+}
+
+/** Corrections and the chosen finding, on each plane what lies in it. */
+export function paintSheets(
+  canvas: HTMLCanvasElement,
+  shown: readonly Sheet[],
+  corrections: readonly Correction[],
+  draft: { shape: Shape; positive: boolean } | null,
+  chosen: Finding | null,
+): void {
+  const pen = fit(canvas);
+  if (!pen) return;
+  for (const sheet of shown) {
+    const { left, top, width, height } = sheet.box;
+    pen.save();
+    pen.beginPath();
+    pen.rect(left, top, width, height);
+    pen.clip();
+    for (const made of corrections) {
+      const cut = made.shape && cutBy(made.shape, sheet);
+      const positive = made.action === "is" || made.action === "accept";
+      if (cut) drawShape(pen, sheet.project, cut, positive);
+    }
+    const drawn = draft && cutBy(draft.shape, sheet);
+    if (drawn) drawShape(pen, sheet.project, drawn, draft.positive);
+    const ball = chosen && cutBy({ kind: "ball", points: [chosen.centre], radii: chosen.radii }, sheet);
+    if (ball) drawShape(pen, sheet.project, ball, null);
+    pen.restore();
+  }
+}
+
+/** What of a shape lies in a plane; null for nothing. */
+function cutBy(shape: Shape, sheet: Sheet): Shape | null {
+  const { axis, index } = sheet;
+  if (shape.kind !== "ball") {
+    return shape.plane === index && (shape.axis ?? 0) === axis ? shape : null;
+  }
+  const [centre, radii] = [shape.points[0]!, shape.radii.map((r) => Math.max(r, 0.5))];
+  const share = 1 - ((index - centre[axis]!) / radii[axis]!) ** 2;
+  if (share <= 0) return null;
+  const rest = [0, 1, 2].filter((k) => k !== axis);
+  return {
+    kind: "ball",
+    points: [rest.map((k) => centre[k]!)],
+    radii: rest.map((k) => radii[k]! * Math.sqrt(share)),
+  };
+}
