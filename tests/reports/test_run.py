@@ -1,4 +1,8 @@
+import base64
+import csv
+import io
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,6 +12,7 @@ from inklings.errors import DataError
 from inklings.evaluation.folders import evaluate
 from inklings.evaluation.table import Table, number
 from inklings.files import write_json
+from inklings.reports.material import latest
 from inklings.reports.run import run_report
 from inklings.testing.folders import write_cohort, write_predictions, write_run
 
@@ -61,9 +66,26 @@ def test_report_is_one_file_that_fetches_nothing(finished: tuple[str, Path, Path
     page = Page(text)
     assert page.open == []
     assert page.fetched
-    assert all(address.startswith("data:image/") for address in page.fetched)
+    assert all(address.startswith(("data:image/", "data:text/csv;")) for address in page.fetched)
     assert "@import" not in text
     assert not re.search(r"url\((?!#)", text)
+
+
+def test_every_figure_has_its_numbers_in_the_page_and_beside_it(tmp_path: Path) -> None:
+    run, predictions, _ = written(tmp_path)
+    text = run_report(run).read_text()
+    linked = {
+        name: base64.b64decode(data).decode()
+        for name, data in re.findall(r'download="(.+?)\.csv" href="data:text/csv.*?,(.*?)"', text)
+    }
+    assert text.count('class="figure"') == len(linked)
+    beside = {path.stem: path.read_text() for path in (run / "report-numbers").iterdir()}
+    assert linked == beside
+    rows = list(csv.DictReader(io.StringIO(linked["cases"])))
+    dice = {row["case"]: float(row["Dice of single cases"]) for row in rows}
+    assert dice == pytest.approx(
+        {line["case"]: line["dice"] for line in Table.read(predictions).cases}, abs=1e-5
+    )
 
 
 def test_headline_is_the_evaluation_with_its_interval(finished: tuple[str, Path, Path]) -> None:
@@ -130,6 +152,18 @@ def test_a_cohort_that_is_gone_is_a_gap_and_no_error(folders: tuple[Path, Path, 
 def test_a_folder_that_is_no_run_is_an_error_that_says_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected a run folder"):
         run_report(tmp_path)
+
+
+def test_predictions_of_the_cohort_go_before_those_of_other_images(
+    folders: tuple[Path, Path, Path],
+) -> None:
+    run, predictions, _ = folders
+    other = run.parent / "other"
+    shutil.copytree(predictions, other)
+    for path in (other / "cases").iterdir():
+        path.rename(path.with_name(f"foreign-{path.name}"))
+    write_json(run / "outputs.json", {"predictions": [str(predictions), str(other)]})
+    assert latest(run) == predictions
 
 
 def test_predictions_made_since_are_evaluated_again(folders: tuple[Path, Path, Path]) -> None:

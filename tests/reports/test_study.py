@@ -1,3 +1,4 @@
+import csv
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,16 @@ def test_report_writes_page_and_figures(study_folder: Path) -> None:
     assert '<span class="gap">87 %</span>' in text
     assert (study_folder / "study.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (study_folder / "study.svg").read_text()
+
+
+def test_the_figure_has_its_numbers_beside_it(study_folder: Path) -> None:
+    study_report(study_folder)
+    with (study_folder / "study-numbers" / "study.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 9  # 8 kinds of runs on weak labels, and the oracle
+    own = next(r for r in rows if (r["labels"], r["learner"]) == ("10 % kept", "inklings"))
+    assert (own["dice"], own["least"], own["most"], own["seeds"]) == ("0.82", "0.8", "0.84", "2")
+    assert float(own["gap_recovered"]) == pytest.approx((0.82 - 0.2) / (0.91 - 0.2), abs=1e-5)
 
 
 def test_a_table_without_oracle_is_drawn_without_gaps(study_folder: Path) -> None:

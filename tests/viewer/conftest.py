@@ -6,6 +6,7 @@ import http.client
 import json
 import shutil
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
+
+sys.path.insert(0, str(Path(__file__).parent))
+from chromium import launched
 
 from inklings.bags.places import SLIDES
 from inklings.bags.prediction import BagPrediction
@@ -118,6 +122,13 @@ def start() -> Iterator[Start]:
     for server, thread in servers:
         server.should_exit = True
         thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    with launched() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import violations
 
 from inklings.errors import MissingExtraError
 from inklings.predictions import Prediction
 from inklings.viewer.assets import Assets
 from inklings.viewer.shelf import Shelf
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra 'test')")
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    (
-        path
-        for name in ("chromium", "chromium-browser", "google-chrome")
-        if (path := shutil.which(name))
-    ),
-    None,
-)
-AXE = Path(__file__).parents[2] / "build/viewer/node_modules/axe-core/axe.min.js"
-ARGUMENTS = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 PATIENCE = 60_000
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium here: install one, or say where it is in CHROMIUM"
-)
 
 
 @pytest.fixture(scope="session")
@@ -40,15 +23,6 @@ def assets() -> Assets:
         return Assets.load()
     except MissingExtraError as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield running
-        running.close()
 
 
 def until(page: Any, wanted: Callable[[], bool]) -> None:
@@ -123,19 +97,6 @@ def window(browser: Any, start: Any, shelf: Shelf, assets: Assets) -> Iterator[W
     opened = Window(browser, start(shelf, assets))
     yield opened
     opened.fine()
-
-
-def violations(page: Any) -> list[str]:
-    """What axe finds serious; the debugger puts it in, past the policy of the page."""
-    if not AXE.is_file():
-        pytest.skip("axe-core is not there: it comes with the build of the viewer's page")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("async () => (await axe.run()).violations")
-    return [
-        f"{v['id']}: {v['nodes'][0]['html'][:120]}"
-        for v in found
-        if v["impact"] in ("serious", "critical")
-    ]
 
 
 def test_the_worst_case_comes_first_and_search_finds_the_others(window: Window) -> None:

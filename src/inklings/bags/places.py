@@ -63,7 +63,9 @@ def places(case: Case, slides: Mapping[str, Case]) -> Places | None:
     Raises:
         InklingsError: If a slide cannot be opened.
     """
-    found, which, boxes = [], [], []
+    found: list[Case] = []
+    which: list[NDArray[np.int64]] = []
+    boxes: list[NDArray[np.float64]] = []
     for (name, _), span in zip(case.images.items(), spans(case), strict=True):
         slide = slides.get(name) or slides.get(case.id)
         coords = read_coords(span)

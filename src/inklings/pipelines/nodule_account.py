@@ -24,6 +24,7 @@ from inklings.findings.finding import Finding, Findings
 from inklings.labels.kinds import BallLabel
 from inklings.nodules.chain import Chain
 from inklings.pipelines.nodules import write_report
+from inklings.reports.nodules import Judged
 
 FILE = "account.json"
 RULES: tuple[Rule, ...] = ("reference", "luna16")
@@ -58,6 +59,7 @@ def account(
         raise DataError(f"{out}: expected findings of cases of {folders[0]}, got none")
     record: dict[str, object] = {"run": str(run), "cohort": str(folders[0])}
     lines: list[str] = []
+    accounts: list[Account] = []
     for rule in RULES:
         total: Account = reduce(
             add,
@@ -66,10 +68,13 @@ def account(
                 for case, one in found.items()
             ],
         )
+        accounts.append(total)
         record[rule] = total.record()
         lines += [*total.text().splitlines(), ""]
+    notes: list[str] = []
     if chain.malignancy is None:
-        lines += ["no stage was asked for malignancy: every nodule counts as called benign", ""]
+        notes.append("no stage was asked for malignancy: every nodule counts as called benign")
+        lines += [*notes, ""]
     head = {"marks": str(out / files.TABLE), "reference": str(folders[0])}
     table = froc(read_marks(out / files.TABLE), from_cohort(folders[0], split or "all"), head=head)
     table.write(out)
@@ -77,9 +82,11 @@ def account(
     if (asked := rated(found, cases)) is not None:
         verdict = compare(asked.said, asked.diameter_mm, asked.malignant, asked.patient)
         record["malignancy"] = verdict.sentence
+        notes.append(verdict.sentence)
         lines += ["", verdict.sentence]
     write_json(out / FILE, record)
-    write_report(out, list(found.values()), run, "\n".join(lines))
+    judgement = Judged(tuple(accounts), table, tuple(notes))
+    write_report(out, list(found.values()), run, judgement)
     yield from ("", *lines, "")
     yield f"account -> {out / FILE}, {out / 'froc.json'}"
 

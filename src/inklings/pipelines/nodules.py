@@ -17,7 +17,7 @@ from inklings.cases.case import Split
 from inklings.cases.cohort import Cohort
 from inklings.cases.stages import Seen, require_one_split
 from inklings.errors import DataError
-from inklings.files import write_text, written
+from inklings.files import written
 from inklings.findings import files
 from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Geometry
@@ -26,7 +26,7 @@ from inklings.nodules.chain import STAGES, Chain, Found, find
 from inklings.nodules.scans import whole
 from inklings.pipelines.nodule_dicom import write_dicom
 from inklings.reports.nodule_crops import crop_picture
-from inklings.reports.nodules import nodule_page
+from inklings.reports.nodules import Judged, nodule_report
 
 _SHOWN = 0.05
 CROPS = "crops"
@@ -95,11 +95,11 @@ def find_nodules(
     return summary
 
 
-def write_report(out: Path, done: Sequence[Findings], run: Path, account: str = "") -> Path:
+def write_report(
+    out: Path, done: Sequence[Findings], run: Path, judged: Judged | None = None
+) -> Path:
     """Write ``report.html``: the funnel of every scan and a picture of every nodule."""
-    page = nodule_page(done, out, Chain.load(run).threshold, account)
-    write_text(out / REPORT, page)
-    return out / REPORT
+    return nodule_report(out / REPORT, done, out, Chain.load(run).threshold, judged)
 
 
 def files_of(out: Path, case: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from inklings.bags.store import is_bag, spans
 from inklings.cases.case import SPLITS
 from inklings.errors import InklingsError
 from inklings.evaluation.table import Table
-from inklings.reports.bag_pictures import bag_figure, shown_bags
+from inklings.reports.bag_pictures import ShownBag, bag_figure, shown_bags
+from inklings.reports.charts import Chart, Numbers
 from inklings.reports.figures import PRINTED
 from inklings.reports.material import Material
 
@@ -85,8 +87,8 @@ def cohort(material: Material) -> dict[str, Any] | None:
     }
 
 
-def pictures(material: Material) -> Markup | None:
-    """Bags with their instances sorted, as an embedded picture."""
+def pictures(material: Material) -> Chart | None:
+    """Bags with their instances sorted, as an embedded picture, and what is said of each."""
     if material.predictions is None or material.cohort is None:
         return None
     try:
@@ -100,7 +102,18 @@ def pictures(material: Material) -> Markup | None:
     data = io.BytesIO()
     bag_figure(shown, legend).savefig(data, dpi=110, facecolor=PRINTED.card, format="png")
     text = base64.b64encode(data.getvalue()).decode("ascii")
-    return Markup(
-        '<img style="max-width:100%" alt="Bags with their instances sorted" '
-        'src="data:image/png;base64,{}">'
+    picture = Markup(
+        '<img alt="Bags with their instances sorted" src="data:image/png;base64,{}">'
     ).format(text)
+    return Chart("bags", picture, _numbers(shown))
+
+
+def _numbers(shown: Sequence[ShownBag]) -> Numbers:
+    """A row for each instance that is shown."""
+    rows = [
+        (bag.title, k + 1, float(score), None if bag.truth is None else int(bag.truth[k]))
+        for bag in shown
+        for k, score in enumerate(bag.score)
+    ]
+    names = ("bag", "rank", "score", "truly_positive")
+    return {name: [row[k] for row in rows] for k, name in enumerate(names)}

@@ -5,15 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from inklings.evaluation.froc import RATES
 from inklings.evaluation.froc_table import FrocTable
-from inklings.reports.figures import PRINTED, drawn_in, figure, save
+from inklings.reports.charts import Chart, Numbers, chart
+from inklings.reports.figures import PRINTED, THEMED, Ink, drawn_in, figure, save
 
 
 def froc_picture(table: FrocTable, path: Path) -> Path:
+    """Write `froc_figure` as a picture of its own."""
+    save(froc_figure(table), path)
+    return path
+
+
+def froc_chart(table: FrocTable) -> Chart:
+    """The same for a page."""
+    rates = (*table.sensitivities, table.cpm)
+    numbers: Numbers = {
+        "false_positives_a_scan": [*(f"{one.rate:g}" for one in table.sensitivities), "CPM"],
+        "sensitivity": [one.value for one in rates],
+        "low": [one.low for one in rates],
+        "high": [one.high for one in rates],
+    }
+    title = "Sensitivity by false positives a scan"
+    return chart(froc_figure(table, THEMED), "froc", title, numbers)
+
+
+def froc_figure(table: FrocTable, ink: Ink = PRINTED) -> Figure:
     """Sensitivity over false positives a scan, with intervals at the seven rates of the CPM."""
-    line, ink = table.line, PRINTED
+    line = table.line
     shown = np.unique(np.concatenate([np.geomspace(0.05, 16, 400), RATES]))
     shown = shown[shown <= max(float(line.false_positives[-1]), RATES[0])]
     with drawn_in(ink):
@@ -32,5 +53,4 @@ def froc_picture(table: FrocTable, path: Path) -> Path:
         axis.set_ylabel("sensitivity")
         cpm = table.cpm
         axis.set_title(f"CPM {cpm.value:.3f} ({cpm.low:.3f} to {cpm.high:.3f})")
-    save(canvas, path)
-    return path
+    return canvas

@@ -1,9 +1,14 @@
-"""Templates to one self-contained page: nothing is fetched, everything is escaped."""
+"""Templates to one self-contained page: nothing is fetched, everything is escaped.
+
+All reports share ``templates/page.html``: one look, light and dark, for screens, phones and paper;
+tables that are sorted by a click; figures with their numbers.
+"""
 
 from __future__ import annotations
 
 import datetime
 import math
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,6 +16,8 @@ from markupsafe import Markup
 
 from inklings import __version__
 from inklings.evaluation.table import chance, number
+from inklings.files import write_text
+from inklings.reports.charts import write_numbers
 
 
 def render(template: str, **values: Any) -> str:
@@ -25,10 +32,19 @@ def render(template: str, **values: Any) -> str:
     pages.filters.update(
         number=number, chance=chance, interval=interval, duration=duration, short=short
     )
-    styles = Markup(pages.get_template("style.css").render())
+    styles, script = (
+        Markup(pages.get_template(name).render()) for name in ("style.css", "sort.js")
+    )
     today = datetime.datetime.now().astimezone().strftime("%d %B %Y, %H:%M").lstrip("0")
-    common = {"styles": styles, "version": __version__, "today": today}
+    common = {"styles": styles, "script": script, "version": __version__, "today": today}
     return pages.get_template(template).render(**common, **values)
+
+
+def write_page(path: Path, template: str, **values: Any) -> Path:
+    """Write a page, and the numbers of its charts into ``<page>-numbers`` beside it."""
+    write_text(path, render(template, **values))
+    write_numbers(path, values)
+    return path
 
 
 def interval(row: Any) -> str:

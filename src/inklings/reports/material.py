@@ -20,7 +20,7 @@ from inklings.evaluation.slides import evaluate_slides, has_slides
 from inklings.evaluation.table import Table
 from inklings.evaluation.truth import truth
 from inklings.files import read_yaml
-from inklings.predictions import SLIDE_RECORD, Head, remembered
+from inklings.predictions import SLIDE_RECORD, Head, predicted_cases, remembered
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,17 @@ def _cohort_folder(run: Path, path: Path) -> Path:
 
 
 def latest(run: Path) -> Path | None:
-    """The predictions that a run remembers having made last; None where they are gone."""
+    """The predictions that a run remembers having made last; None where they are gone.
+
+    Those of cases of its cohort go before those of other images.
+    """
     there = [folder for folder in remembered(run) if (folder / "predictions.yaml").is_file()]
-    return there[-1] if there else None
+    try:
+        known = {case.id for case in Cohort.read(cohort_of(run))}
+    except InklingsError:
+        known = set()
+    own = [folder for folder in there if known & set(predicted_cases(folder))]
+    return next(reversed(own or there), None)
 
 
 def _evaluation(

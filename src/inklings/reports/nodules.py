@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
+from inklings.evaluation.froc_table import FrocTable
+from inklings.evaluation.nodule_account import COLUMNS, ROWS, UNRATED, Account
 from inklings.findings.finding import Finding, Findings
-from inklings.reports.html import render
+from inklings.reports.charts import Chart
+from inklings.reports.froc import froc_chart
+from inklings.reports.html import write_page
 
 MOST_SCANS = 60
 
@@ -37,28 +43,90 @@ class _Scan:
     more: int
 
 
-def nodule_page(
-    every: Sequence[Findings], folder: Path, threshold: float, account: str = ""
-) -> str:
-    """One self-contained page of HTML.
+@dataclass(frozen=True)
+class Judged:
+    """How good the findings are, where the truth is known.
+
+    Attributes:
+        accounts: What each stage lost, by each rule.
+        froc: Their FROC.
+        notes: Sentences about the rest.
+    """
+
+    accounts: tuple[Account, ...]
+    froc: FrocTable
+    notes: tuple[str, ...] = ()
+
+
+def nodule_report(
+    path: Path,
+    every: Sequence[Findings],
+    folder: Path,
+    threshold: float,
+    judged: Judged | None = None,
+) -> Path:
+    """Write one self-contained page of HTML, and the numbers of its figures beside it.
 
     Args:
+        path: The page.
         every: Findings of the scans; the first 60 are shown.
         folder: Where their pictures lie.
         threshold: Probability from which a candidate is called a nodule.
-        account: What became of the nodules, where the truth is known.
+        judged: How good they are, where the truth is known.
     """
     counts = [one.funnel for one in every]
     asked = any("suspicious" in funnel for funnel in counts)
-    return render(
+    return write_page(
+        path,
         "nodules.html",
         title=every[0].case if len(every) == 1 else f"Nodules of {len(every)} scans",
         scans=[_scan(k, one, folder, threshold) for k, one in enumerate(every[:MOST_SCANS])],
         called=sum(finding.nodule >= threshold for one in every for finding in one),
         suspicious=sum(f.get("suspicious", 0) for f in counts) if asked else None,
         threshold=threshold,
-        account=account,
+        judged=judged,
+        accounts=[_account(one) for one in judged.accounts] if judged else [],
+        froc=froc_chart(judged.froc) if judged else None,
+        rates=judged.froc.sensitivities if judged else (),
+        funnel=_funnel(every),
     )
+
+
+def _account(one: Account) -> dict[str, Any]:
+    """One rule's table for the template."""
+    losses = one.losses
+    every = max(1, losses["nodules"])
+    rows = zip((*ROWS, UNRATED), one.table.tolist(), strict=True)
+    return {
+        "columns": COLUMNS,
+        "rows": [(name, counts) for name, counts in rows if name != UNRATED or any(counts)],
+        "losses": [(name, n, n / every) for name, n in list(losses.items())[1:5]],
+        "nodules": losses["nodules"],
+        "reach": "its radius (the rule of LUNA16)"
+        if one.rule == "luna16"
+        else "0.7 of its diameter (the reference chain)",
+    }
+
+
+def _funnel(every: Sequence[Findings]) -> Chart:
+    """How many are left after each stage: a row for each scan."""
+    stages = list(dict.fromkeys(name for one in every for name in one.funnel))
+    total = {name: sum(one.funnel.get(name, 0) for one in every) for name in stages}
+    most = math.log10(max(10, *total.values())) if total else 1.0
+    bars = Markup("").join(
+        Markup(
+            '<tr><td>{name}</td><td class="right value">{count}</td><td class="wide"><svg '
+            'class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+            '<rect class="span" x="0" y="1" width="{width:.1f}" height="8"/></svg></td></tr>'
+        ).format(name=name, count=f"{n:,}", width=100 * math.log10(max(1, n)) / most)
+        for name, n in total.items()
+    )
+    picture = Markup(
+        '<table class="funnel"><thead><tr><th>Stage</th><th class="right">Left</th>'
+        "<th>on a scale of tens</th></tr></thead><tbody>{}</tbody></table>"
+    ).format(bars)
+    columns = {name: [one.funnel.get(name) for one in every] for name in stages}
+    return Chart("funnel", picture, {"case": [one.case for one in every], **columns})
 
 
 def _scan(number: int, findings: Findings, folder: Path, threshold: float) -> _Scan:

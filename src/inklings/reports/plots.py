@@ -97,6 +97,17 @@ def f1_by_iou(table: Table, ink: Ink = THEMED) -> Figure:
     return canvas
 
 
+def f1_numbers(table: Table) -> dict[str, list[float]]:
+    """What `f1_by_iou` draws."""
+    rows = [r for r in table if _is_pooled_f1(r.metric)]
+    return {
+        "iou": [float(r.metric[3:]) for r in rows],
+        "f1": [r.value for r in rows],
+        "low": [r.low for r in rows],
+        "high": [r.high for r in rows],
+    }
+
+
 def _is_pooled_f1(metric: str) -> bool:
     return metric.startswith("f1_0")
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inklings.files import write_text
-from inklings.reports import bag_sections, sections
-from inklings.reports.html import render
+from inklings.reports import bag_sections, label_sections, sections
+from inklings.reports.html import write_page
 from inklings.reports.material import Material, gather
 
 
 def run_report(run: Path, predictions: Path | None = None, out: Path | None = None) -> Path:
-    """Write the report of a run.
+    """Write the report of a run, and the numbers of its figures beside it.
 
     Args:
         run: Folder made by ``inklings train``.
@@ -29,8 +28,7 @@ def run_report(run: Path, predictions: Path | None = None, out: Path | None = No
     path = out or run / "report.html"
     material = gather(run, predictions)
     shown = bag_contents if bag_sections.is_about_bags(material) else contents
-    write_text(path, render("run.html", **shown(material)))
-    return path
+    return write_page(path, "run.html", **shown(material))
 
 
 def contents(material: Material) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def contents(material: Material) -> dict[str, Any]:
         "results": sections.results(material.table) if material.table else None,
         "cases": sections.cases(material),
         "cohort": sections.cohort(material),
-        "labels": sections.labels(material),
+        "labels": label_sections.labels(material),
         "training": sections.training(material),
         "origin": sections.origin(material),
         "bags": None,

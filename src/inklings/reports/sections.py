@@ -7,18 +7,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
 from inklings.cases.case import SPLITS, Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.evaluation.table import Row, Table
-from inklings.labels.kinds import Label, MaskLabel
 from inklings.predictions import predicted_slides
 from inklings.reports import plots
-from inklings.reports.examples import group_of, labelled, mean_over, predicted, ranked, spread
-from inklings.reports.figures import inline
+from inklings.reports.charts import Chart, Numbers, chart
+from inklings.reports.examples import group_of, mean_over, predicted, ranked
 from inklings.reports.html import duration
 from inklings.reports.material import Material
 from inklings.reports.slide_examples import predicted_slide
@@ -63,28 +61,39 @@ def results(table: Table) -> dict[str, Any]:
     groups.append(("Other", [r for r in shown if r.metric.split("_")[0] not in known]))
     figures = []
     if "f1_0.50" in table:
-        figures.append(_svg(plots.f1_by_iou(table), "f1", "F1 of objects by IoU"))
+        drawn = plots.f1_by_iou(table)
+        figures.append(chart(drawn, "f1", "F1 of objects by IoU", plots.f1_numbers(table)))
     for k, (label, curves) in enumerate(table.curves.items()):
-        title = f"Calibration of {label}"
-        figures.append(_svg(plots.reliability(curves["reliability"]), f"calibration{k}", title))
-    scores = {
-        title: [float(line[name]) for line in table.cases if line.get(name) is not None]
-        for name, title in (
-            ("dice", "Dice of single cases"),
-            ("f1_image_0.50", "F1 at IoU 0.5 of single cases"),
-        )
-        if table.cases and name in table.cases[0]
-    }
+        bins = curves["reliability"]
+        name = "calibration" if len(table.curves) == 1 else f"calibration-{k}"
+        figures.append(chart(plots.reliability(bins), name, f"Calibration of {label}", bins))
     return {
         "groups": [(title, rows) for title, rows in groups if rows],
         "several": len(labels) > 1,
         "figures": figures,
-        "cases": _svg(plots.per_case(scores), "cases", "Scores of single cases") if scores else "",
+        "cases": _per_case(table),
         "empty": table.head.get("empty", {}),
         "head": table.head,
         "bar": bar,
         "changes": table.changes,
     }
+
+
+def _per_case(table: Table) -> Chart | str:
+    """How the scores spread over cases; empty where no case has one of its own."""
+    shown = {
+        title: [_number(line.get(name)) for line in table.cases]
+        for name, title in _SPREAD.items()
+        if table.cases and name in table.cases[0]
+    }
+    if not shown:
+        return ""
+    numbers: Numbers = {"case": [line["case"] for line in table.cases], **shown}
+    return chart(plots.per_case(shown), "cases", "Scores of single cases", numbers)
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def bar(row: Row) -> Markup:
@@ -141,7 +150,17 @@ def cohort(material: Material) -> dict[str, Any] | None:
         "patients": len({case.patient for case in there}),
         "facts": {k: v for k, v in there.facts.items() if isinstance(v, str | int | float)},
         "split_hash": there.split_hash,
-        "figure": _svg(plots.sizes(shapes, whole, groups), "sizes", "Sizes of the images"),
+        "figure": chart(
+            plots.sizes(shapes, whole, groups),
+            "sizes",
+            "Sizes of the images",
+            {
+                "case": [case.id for case in there],
+                "group": groups,
+                "samples": [" x ".join(map(str, shape)) for shape in shapes],
+                **({"objects": whole} if whole else {}),
+            },
+        ),
     }
 
 
@@ -165,92 +184,18 @@ def _parts(there: Cohort, groups: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def labels(material: Material, count: int = 6) -> dict[str, Any] | None:
-    """What the annotators left, how good it is, and what the correction made of it."""
-    there = material.cohort
-    if there is None:
-        return None
-    truths = {case.id: case for case in material.standard or ()}
-    quality = material.label_quality
-    shown = [
-        labelled(case, there.classes, truths.get(case.id), _quality(quality.get(case.id)))
-        for case in spread(there, count)
-    ]
-    return {
-        "kinds": Counter(_kind(label) for case in there for label in case.labels),
-        "weakness": there.facts.get("weakness"),
-        "quality": _pooled(quality),
-        "figure": _quality_figure(quality),
-        "examples": [example for example in shown if example],
-        "correction": correction(material.correction),
-        "weak": bool(quality) or "weakness" in there.facts,
-    }
-
-
-def _kind(label: Label) -> str:
-    if isinstance(label, MaskLabel):
-        return f"{label.extent} masks of {label.kind}"
-    return type(label).__name__.removesuffix("Label").lower() + " labels"
-
-
-def _quality(row: Mapping[str, str] | None) -> str:
-    return f"label Dice {float(row['dice']):.3f}" if row and row.get("dice") else ""
-
-
-def _pooled(quality: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Mean and pooled agreement of the weak labels with the truth."""
-    if not quality:
-        return []
-    right, wrong, missed = (
-        sum(float(row[name]) for row in quality.values()) for name in ("right", "wrong", "missed")
-    )
-    pooled = {
-        "dice": 2 * right / max(2 * right + wrong + missed, 1),
-        "iou": right / max(right + wrong + missed, 1),
-        "precision": right / max(right + wrong, 1),
-        "recall": right / max(right + missed, 1),
-    }
-    titles = {"dice": "Dice", "iou": "IoU", "precision": "Precision", "recall": "Recall"}
-    return [
-        {"title": titles[name], "mean": float(np.nanmean(_values(quality, name))), "pooled": value}
-        for name, value in pooled.items()
-    ]
-
-
-def _values(quality: Mapping[str, Mapping[str, str]], name: str) -> list[float]:
-    return [float(row[name]) if row.get(name) else math.nan for row in quality.values()]
-
-
-def _quality_figure(quality: Mapping[str, Mapping[str, str]]) -> Markup | str:
-    if not quality:
-        return ""
-    scores = {
-        f"{word} of the labels, by case": _values(quality, name)
-        for name, word in (("dice", "Dice"), ("precision", "Precision"), ("recall", "Recall"))
-    }
-    return _svg(plots.per_case(scores), "quality", "Agreement of the labels with the truth")
-
-
-def correction(record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the correction found, in its own words, and the numbers around it."""
-    if not record:
-        return None
-    evidence = record.get("evidence") or []
-    rest = {
-        k.replace("_", " "): v
-        for k, v in record.items()
-        if k != "evidence" and isinstance(v, str | int | float) and not isinstance(v, bool)
-    }
-    return {"evidence": evidence, "facts": rest, "before_after": record.get("quality") or {}}
-
-
 def training(material: Material) -> dict[str, Any] | None:
     """Curves and warnings."""
     if not material.history or "step" not in material.history:
         return None
     record = material.record
     return {
-        "figure": _svg(plots.training(material.history), "training", "Curves of the training"),
+        "figure": chart(
+            plots.training(material.history),
+            "training",
+            "Curves of the training",
+            {name: values.tolist() for name, values in material.history.items()},
+        ),
         "warnings": list(record.get("warnings", ())),
         "steps": record.get("facts", {}).get("steps"),
     }
@@ -297,7 +242,3 @@ def _word(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{k} {_word(v)}" for k, v in value.items())
     return str(value)
-
-
-def _svg(canvas: Any, name: str, title: str) -> Markup:
-    return Markup(inline(canvas, name, title))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from inklings.files import write_text
-from inklings.reports.figures import PRINTED, THEMED, Ink, drawn_in, inline, save
-from inklings.reports.html import render
+from inklings.reports.charts import Numbers, chart
+from inklings.reports.figures import PRINTED, THEMED, Ink, drawn_in, save
+from inklings.reports.html import write_page
 from inklings.reports.study_table import NAIVE, SMALLEST_GAP, Cell, Study, words
 
 STUDY = "study.csv"
@@ -111,21 +111,46 @@ def study_report(folder: Path, out: Path | None = None) -> Path:
     path = out or folder / "study.html"
     for suffix in (".png", ".svg"):
         save(draw(study), path.with_suffix(suffix))
-    svg = inline(draw(study, THEMED), "study", "Test Dice by weakness and learner")
+    title = "Test Dice by weakness and learner"
     pooled = Study.read(folder / STUDY, "dice_pooled")
-    page = render(
+    return write_page(
+        path,
         "study.html",
         study=study,
         pooled=pooled,
-        figure=Markup(svg),
+        figure=chart(draw(study, THEMED), "study", title, numbers(study)),
         runs=sum(len(c.values) for c in (*study.cells.values(), study.oracle) if c is not None),
         gaps=_mean_gaps(study),
         best=_best(study),
         words=words,
         smallest=SMALLEST_GAP,
     )
-    write_text(path, page)
-    return path
+
+
+def numbers(study: Study) -> Numbers:
+    """What the curve draws: a row for each kind of labels, learner and budget."""
+    rows: list[dict[str, Any]] = [
+        {
+            "labels": words(weakness),
+            "label_dice": study.weaknesses[weakness],
+            "learner": learner,
+            "budget": budget,
+            "dice": cell.mean,
+            "least": min(cell.values),
+            "most": max(cell.values),
+            "seeds": len(cell.values),
+            "gap_recovered": cell.gap,
+        }
+        for weakness in study.weaknesses
+        for learner in study.learners
+        for budget in study.budgets
+        if (cell := study.cell(weakness, learner, budget)) is not None
+    ]
+    if (full := study.oracle) is not None:
+        known = {"labels": "full masks", "learner": "oracle", "dice": full.mean}
+        spread = {"least": min(full.values), "most": max(full.values), "seeds": len(full.values)}
+        rows.append({**dict.fromkeys(rows[0] if rows else ()), **known, **spread})
+    return {name: [row.get(name) for row in rows] for name in rows[0]} if rows else {}
 
 
 def _mean_gaps(study: Study) -> dict[str, tuple[float, float]]:

@@ -1,0 +1,53 @@
+"""The report of the nodules."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from inklings.datasets.luna_tables import Places
+from inklings.evaluation.froc import Reference
+from inklings.evaluation.froc_table import froc
+from inklings.evaluation.intervals import Bootstrap
+from inklings.evaluation.nodule_account import Account
+from inklings.findings.finding import Finding, Findings
+from inklings.reports.nodules import Judged, nodule_report
+
+
+def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:
+    """Two scans, two nodules: one is hit before any false mark, the other never."""
+    found = [
+        Findings("a", (Finding((0, 0, 0), 8.0, 0.9),), funnel={"voxels": 1000, "nodules": 1}),
+        Findings("b", (Finding((9, 9, 9), 5.0, 0.3),), funnel={"voxels": 3000, "nodules": 0}),
+    ]
+    centres, sizes = np.zeros((2, 3)), {"diameter_mm": np.array([8.0, 6.0])}
+    nodules = Places(np.array(["a", "b"], object), centres, sizes)
+    none = Places(np.array([], object), np.zeros((0, 3)), {"diameter_mm": np.zeros(0)})
+    marks = Places(
+        np.array(["a", "b"], object),
+        np.array([(0.0, 0, 0), (9, 9, 9)]),
+        {"probability": np.array([0.9, 0.3])},
+    )
+    table = froc(marks, Reference(("a", "b"), nodules, none), Bootstrap(20))
+    counts = np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    judged = Judged((Account(counts, "luna16", 0.5, 0.5, 2),), table, ("a note <of> its own",))
+    path = nodule_report(tmp_path / "report.html", found, tmp_path, 0.5, judged)
+    text = path.read_text()
+    assert '<td>voxels</td><td class="right value">4,000</td>' in text
+    assert "missed by segmentation 1 (50.0 %)" in text
+    assert "a note &lt;of&gt; its own" in text
+    assert text.count("No nodule was called.") == 1
+    with (tmp_path / "report-numbers" / "froc.csv").open(newline="") as file:
+        rows = [
+            (r["false_positives_a_scan"], float(r["sensitivity"])) for r in csv.DictReader(file)
+        ]
+    assert rows == [(r, 0.5) for r in ("0.125", "0.25", "0.5", "1", "2", "4", "8", "CPM")]
+    funnel = (tmp_path / "report-numbers" / "funnel.csv").read_text()
+    assert funnel == "case,voxels,nodules\na,1000,1\nb,3000,0\n"
+
+
+def test_without_the_truth_it_has_no_account(tmp_path: Path) -> None:
+    found = [Findings("a", (Finding((0, 0, 0), 8.0, 0.9),), funnel={"nodules": 1})]
+    text = nodule_report(tmp_path / "report.html", found, tmp_path, 0.5).read_text()
+    assert "What became of the nodules" not in text
+    assert not (tmp_path / "report-numbers" / "froc.csv").exists()
