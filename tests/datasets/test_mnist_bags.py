@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from inklings.bags.instances import Instances
 from inklings.bags.store import spans
 from inklings.cases.cohort import Cohort
-from inklings.datasets.digits import pictures
+from inklings.datasets.labelled_pictures import pictures
 from inklings.datasets.mnist_bags import Plan, mnist_bags
 from inklings.errors import DataError, SpecError
 from inklings.evaluation.instance_truth import instance_truth
@@ -103,6 +104,30 @@ def test_mistakes_are_explained(numbered: Path, tmp_path: Path) -> None:
     (numbered / "train-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8b damaged")
     with pytest.raises(DataError, match="whole IDX file"):
         mnist_bags(str(numbered), tmp_path / "c")
+
+
+def test_a_folder_for_each_class_will_do_and_colours_stay(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number, name in enumerate(("tumour", "stroma", "fat")):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(30):
+            image = rng.integers(0, 255, (12, 10, 3), np.uint8)
+            image[..., 1] = number
+            Image.fromarray(image).save(tmp_path / "pictures" / name / f"{i}.png")
+    plan = Plan("tumour", "2-4", (20, 0, 10), draw="again")
+    cohort = mnist_bags(str(tmp_path / "pictures"), tmp_path / "c", plan)
+    assert cohort.classes == ("tumour",)
+    bags = Instances([spans(case) for case in cohort], 10**9)
+    truth = instance_truth(tmp_path / "c")
+    for i, case in enumerate(cohort):
+        instances = bags.take(i)
+        assert instances.shape[1:] == (3, 12, 10)
+        assert (truth[case.id] == (instances[:, 1, 0, 0] == 0)).all()
+    with pytest.raises(SpecError, match="fat, stroma, tumour"):
+        mnist_bags(str(tmp_path / "pictures"), tmp_path / "d", Plan("lymph", "2-4"))
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / "pictures" / "fat" / "0.png")
+    with pytest.raises(DataError, match="of one size"):
+        mnist_bags(str(tmp_path / "pictures"), tmp_path / "d", plan)
 
 
 def test_digits_need_no_file(tmp_path: Path) -> None:

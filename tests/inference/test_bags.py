@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from inklings.bags.prediction import BagPrediction
 from inklings.bags.store import write
 from inklings.cli import app
+from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
 from inklings.inference.run import Run
 from inklings.phantoms.bags import vector_bags
@@ -40,6 +41,18 @@ def test_the_diagnosis_and_the_instance_that_carries_it(trained: Path, tmp_path:
     said = BagPrediction.read(tmp_path / "p", next(predicted_cases(tmp_path / "p")))
     p = 1 / (1 + np.exp(-said.instances[:, 0].astype(float)))
     assert said.probability[0] == pytest.approx(1 - np.prod(1 - p), abs=1e-5)
+
+
+def test_scores_of_instances_become_probabilities_by_held_out_bags(tmp_path: Path) -> None:
+    vector_bags(tmp_path / "c", 400)
+    fit(experiment(tmp_path / "c", 120, model__pooling="gated_attention"), tmp_path / "run")
+    run = Run.load(tmp_path / "run")
+    assert run.record.facts["instance_scale"][0][0] > 0
+    predict(tmp_path / "run", [tmp_path / "c"], tmp_path / "p", split="test")
+    head = Head.read(tmp_path / "p")
+    assert "fitted to the labels of held-out bags" in head.settings["evidence"]
+    table = evaluate_bags(tmp_path / "p", tmp_path / "c")
+    assert table["instance_ece"].value < 0.1
 
 
 def test_predicting_again_does_nothing_and_a_bad_bag_fails_alone(

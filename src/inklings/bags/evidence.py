@@ -7,6 +7,8 @@ MEANINGS = {
     "the bag is derived from them.",
     "score": "The number of an instance is what the model would say of a bag of it alone. It ranks "
     "instances; it is no calibrated probability.",
+    "calibrated": "Numbers of instances are probabilities, fitted to the labels of held-out bags. "
+    "They hold where one positive instance makes a bag positive.",
     "context": "Instances speak to one another in this model, so no number belongs to one of them.",
 }
 """By what a pooling says of itself, see `inklings.models.pooling.base.Pooling`."""

@@ -17,10 +17,16 @@ _OUT = typer.Option("--out", "-o", help="New cohort folder.")
 
 def mnist_bags(
     source: Annotated[
-        str, typer.Argument(help="Folder with MNIST's idx files; 'digits' needs no file.")
+        str,
+        typer.Argument(
+            help="Folder with MNIST's idx files, or with a folder of pictures for each class; "
+            "'digits' needs no file."
+        ),
     ],
     out: Annotated[Path, _OUT],
-    target: Annotated[int, typer.Option(help="The digit that makes a bag positive.")] = 1,
+    target: Annotated[
+        str, typer.Option(help="The digit, or the class, that makes a bag positive.")
+    ] = "1",
     size: Annotated[
         str, typer.Option(help="3-7: evenly from 3 to 7; 10~2: normal, mean 10, spread 2.")
     ] = "3-7",
@@ -50,7 +56,7 @@ def mnist_bags(
         int | None, typer.Option(min=0, help="Of the test bags, to share them between seeds.")
     ] = None,
 ) -> None:
-    """Bags of digits: is there a certain digit among them? No digit is in two parts."""
+    """Bags of labelled pictures: is there a certain digit among them? None is in two parts."""
     from inklings.datasets.mnist_bags import Plan
     from inklings.datasets.mnist_bags import mnist_bags as write
 

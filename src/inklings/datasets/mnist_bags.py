@@ -1,4 +1,4 @@
-"""Bags of digits: positive where one of them is the digit that is looked for.
+"""Bags of labelled pictures, above all digits: positive where one is of the class looked for.
 
 Digits are first dealt to train, val and test; a bag is made of digits of its own part. Both
 loaders that Ilse et al. published beside their paper (2018) are here, draw for draw (the same
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from inklings.bags.writer import MadeBag, write_bags
 from inklings.cases.case import SPLITS, Split
 from inklings.cases.cohort import Cohort
-from inklings.datasets.digits import OFFLINE, Pictures, pictures
+from inklings.datasets.labelled_pictures import OFFLINE, Pictures, pictures
 from inklings.errors import DataError, SpecError
 
 Draw = Literal["once", "again", "loader", "balanced_loader"]
@@ -33,7 +33,7 @@ class Plan:
     """Which bags.
 
     Attributes:
-        target: The digit that makes a bag positive.
+        target: The digit, or the class, that makes a bag positive.
         size: ``3-7``: evenly from 3 to 7. ``10~2``: rounded normal of mean 10 and spread 2.
         bags: Of train, val and test; -1 for as many as the digits give (``draw: once``).
         positives: ``natural`` as they come, or ``balanced`` to one half.
@@ -46,7 +46,7 @@ class Plan:
         positives_a_bag: Exactly so many positive digits in a positive bag; None as they come.
     """
 
-    target: int = 1
+    target: int | str = 1
     size: str = "3-7"
     bags: tuple[int, int, int] = (-1, -1, -1)
     positives: Share = "natural"
@@ -66,8 +66,8 @@ def mnist_bags(source: str, out: Path, plan: Plan | None = None) -> Cohort:
     """
     plan = plan or Plan()
     digits = pictures(source)
-    if not (digits.labels == plan.target).any():
-        raise SpecError(f"expected a digit that occurs, got target {plan.target}")
+    name = str(plan.target)
+    plan = replace(plan, target=digits.label(name))
     bags: list[MadeBag] = []
     for split, rows, count in zip(SPLITS, _parts(digits, plan), plan.bags, strict=True):
         if count:
@@ -75,15 +75,15 @@ def mnist_bags(source: str, out: Path, plan: Plan | None = None) -> Cohort:
             drawn = _drawn(digits.labels[rows], plan, count, seed, split)
             bags += _made(digits, plan, split, (rows[bag] for bag in drawn))
     facts = {
-        "source": "scikit-learn digits (UCI, CC BY 4.0)" if source == OFFLINE else "MNIST digits",
-        "target": plan.target,
+        "source": "scikit-learn digits (UCI, CC BY 4.0)" if source == OFFLINE else "pictures",
+        "target": name,
         "size": plan.size,
         "positives": plan.positives,
         "draw": plan.draw,
         "seed": plan.seed,
         "task": "binary",
     }
-    return write_bags(out, f"bags of {Path(source).name}", (str(plan.target),), bags, facts)
+    return write_bags(out, f"bags of {Path(source).name}", (name,), bags, facts)
 
 
 def _parts(digits: Pictures, plan: Plan) -> tuple[_Rows, _Rows, _Rows]:
@@ -227,7 +227,7 @@ def _made(digits: Pictures, plan: Plan, split: Split, bags: Iterator[_Rows]) -> 
         truth = (digits.labels[rows] == plan.target).astype(np.uint8)
         yield MadeBag(
             id=f"{split}-{number:05d}",
-            instances=digits.images[rows][:, None],
+            instances=digits.images[rows],
             present=(bool(truth.any()),),
             split=split,
             truth=truth,

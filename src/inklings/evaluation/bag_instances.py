@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from inklings.bags.prediction import BagPrediction
 from inklings.errors import DataError
+from inklings.evaluation.bag_metrics import BINS
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.metric import Array, ratio
 from inklings.evaluation.ranking import ap_of_levels, auc, auc_of_levels, auprc, levels
@@ -68,11 +70,33 @@ def instance_rows(
             ways["_attention"] = [_of_class(p.attention, k) for p in chosen]
         truth = [truths[p.case] == k + 1 for p in chosen]
         for way, scores in ways.items():
+            if not way:
+                yield _calibration(scores, truth, weights[:, there], label, bootstrap)
             for name, title, value, drawn in _scores(scores, truth, weights[:, there]):
                 low, high = bootstrap.interval(drawn)
                 said = f"{title}, by attention" if way else title
                 n = len(chosen)
                 yield Row(f"{name}{way}", value, low, high, n, n, "", label, said)
+
+
+def _calibration(
+    logits: Sequence[NDArray[np.float32]],
+    truth: Sequence[NDArray[np.bool_]],
+    weights: Array,
+    label: str,
+    bootstrap: Bootstrap,
+) -> Row:
+    """Expected calibration error of the instances, all bags pooled, in 15 bins (Naeini 2015)."""
+    bags = len(logits)
+    p = expit(np.concatenate(logits).astype(float))
+    sizes = [len(one) for one in logits]
+    key = np.repeat(np.arange(bags), sizes) * BINS + np.minimum((p * BINS).astype(int), BINS - 1)
+    gap = np.bincount(key, p - np.concatenate(truth), bags * BINS).reshape(bags, BINS)
+    value = float(np.abs(gap.sum(0)).sum() / sum(sizes))
+    drawn = ratio(np.abs(weights @ gap).sum(1), weights @ np.array(sizes, float))
+    low, high = bootstrap.interval(drawn)
+    title = "Instance calibration error"
+    return Row("instance_ece", value, low, high, bags, bags, "", label, title, False)
 
 
 def _of_class(attention: NDArray[np.float32] | None, k: int) -> NDArray[np.float32]:

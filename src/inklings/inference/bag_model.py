@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,16 @@ def encode(model: Any, values: NDArray[Any], device: torch.device) -> Tensor:
     blocks = [values[first : first + BLOCK] for first in range(0, len(values), BLOCK)]
     found = [model.encode(torch.from_numpy(np.ascontiguousarray(b)).to(device)) for b in blocks]
     return torch.cat(found) if len(found) > 1 else found[0]
+
+
+def alone(model: Any, output: Output, parts: Sequence[Tensor]) -> list[NDArray[np.float32]]:
+    """Logits ``(n, C)`` of every instance of each bag, were it a bag of its own."""
+    if output.instances is not None:
+        rows = output.instances.float().cpu().numpy()
+        return [rows[i, : len(part)] for i, part in enumerate(parts)]
+    with torch.inference_mode():
+        found = [torch.cat([model.alone(p) for p in torch.split(part, BLOCK)]) for part in parts]
+    return [one.float().cpu().numpy() for one in found]
 
 
 def pooled(model: Any, features: Tensor, valid: Tensor) -> Output:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor
 
 from inklings import __version__
+from inklings.bags.calibration import INSTANCE_SCALE
 from inklings.bags.evidence import MEANINGS, warning
 from inklings.bags.instances import Instances
 from inklings.bags.prediction import KIND, BagPrediction
@@ -22,13 +22,12 @@ from inklings.cases.case import Case, Split
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.files import write_json
-from inklings.inference.bag_model import BLOCK, outputs
+from inklings.inference.bag_model import alone, outputs
 from inklings.inference.device import best_device
 from inklings.inference.folder import claim, note_output
 from inklings.inference.run import Run
 from inklings.predictions import Head, Provenance, predicted_cases
 from inklings.progress import track
-from inklings.tensors import Output
 
 _AT_ONCE = 256  # bags that are read together
 
@@ -71,8 +70,9 @@ def predict_bags(
 def predict_instances(run: Run, instances: Instances) -> Iterator[tuple[int, BagPrediction]]:
     """Number and prediction of every bag, in order; cases have no name yet."""
     task = cast(Task, run.blueprint.task)
+    scale, offset = _scale(run)
     for output, chosen, parts in outputs(run.model, instances):
-        alone = _alone(run.model, output, parts)
+        said = [scale * one + offset for one in alone(run.model, output, parts)]
         logits = output.logits.double().cpu().numpy()
         for row, index in enumerate(chosen):
             count = instances.counts[index]
@@ -84,7 +84,7 @@ def predict_instances(run: Run, instances: Instances) -> Iterator[tuple[int, Bag
                     image=Path(),
                     probability=probabilities(task, raw),
                     logits=logits[row],
-                    instances=alone[row],
+                    instances=said[row],
                     attention=_row(output.attention, row, count),
                     contribution=_row(output.contributions, row, count),
                 ),
@@ -145,6 +145,8 @@ def _cases(inputs: Sequence[Path], split: Split | None) -> list[Case]:
 
 def _head(run: Run, threshold: float | None) -> Head:
     evidence = str(getattr(run.model, "evidence", "score"))
+    if INSTANCE_SCALE in run.record.facts:
+        evidence = "calibrated"
     thresholds = run.thresholds if threshold is None else (threshold,) * len(run.classes)
     return Head(
         classes=run.classes,
@@ -173,14 +175,11 @@ def _activated(run: Run, logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(expit(logits))
 
 
-def _alone(model: Any, output: Output, parts: Sequence[Tensor]) -> list[NDArray[np.float32]]:
-    """Logits of every instance of each bag, were it a bag of its own."""
-    if output.instances is not None:
-        rows = output.instances.float().cpu().numpy()
-        return [rows[i, : len(part)] for i, part in enumerate(parts)]
-    with torch.inference_mode():
-        found = [torch.cat([model.alone(p) for p in torch.split(part, BLOCK)]) for part in parts]
-    return [one.float().cpu().numpy() for one in found]
+def _scale(run: Run) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Slope and offset ``(C,)`` of the numbers of instances; 1 and 0 where none were fitted."""
+    fitted = run.record.facts.get(INSTANCE_SCALE) or [(1.0, 0.0)]
+    slope, offset = np.array(fitted, np.float32).T
+    return slope, offset
 
 
 def _row(values: Tensor | None, row: int, count: int) -> NDArray[np.float32] | None:

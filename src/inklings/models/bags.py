@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from inklings.errors import SpecError
 from inklings.models.instances import INSTANCE_ENCODERS
 from inklings.models.pooling import POOLINGS
+from inklings.models.uneven import alike, pool_groups
 from inklings.spec import Component
 from inklings.tensors import Output
 
@@ -105,10 +106,7 @@ class BagModel(nn.Module):
         if int(valid.sum()) != len(features):
             raise SpecError(f"expected {int(valid.sum())} instances, got {len(features)}")
         with torch.autocast(features.device.type, enabled=False):
-            padded = features.new_zeros((*valid.shape, features.shape[1]), dtype=torch.float32)
-            padded[valid] = features.float()
-            result: Output = self.pooling(padded, valid)
-        return result
+            return pool_groups(self.pooling, features.float(), valid, alike(valid))
 
     def alone(self, features: Tensor) -> Tensor:
         """Logits ``(M, K)`` of bags of one instance each, whatever the pooling."""

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
+from inklings.bags.calibration import instance_scale
 from inklings.bags.task import Task
-from inklings.inference.bag_model import bag_logits
+from inklings.inference.bag_model import alone, bag_logits, outputs
 from inklings.tensors import Batch, Output
 from inklings.training.bag_examples import BagExamples
 
@@ -73,6 +74,19 @@ class BagJudge:
             return (0.5,) * len(logits[0])
         columns = zip(logits.T, self.examples.value.T, self.examples.known.T, strict=True)
         return tuple(cut(x[known], y[known] >= 0.5) for x, y, known in columns)
+
+    def instance_scales(self, model: nn.Module) -> list[tuple[float, float]]:
+        """Slope and offset of each channel that turn numbers of instances into probabilities."""
+        every: list[NDArray[np.float64]] = []
+        for output, _, parts in outputs(model, self.examples.instances):
+            every += [one.astype(np.float64) for one in alone(model, output, parts)]
+        return [
+            instance_scale(
+                [bag[:, k] for bag, there in zip(every, known, strict=True) if there],
+                self.examples.value[known, k] >= 0.5,
+            )
+            for k, known in enumerate(self.examples.known.T)
+        ]
 
 
 def cut(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:

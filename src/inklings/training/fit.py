@@ -209,5 +209,6 @@ def _record(
             "images": images,
             "start": begun.start,
             "rounds": [dataclasses.asdict(record) for record in rounds],
+            **trained.facts,
         },
     )

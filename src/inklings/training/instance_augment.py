@@ -29,12 +29,17 @@ class Affine:
         rotate: Degrees.
         scale: Of each axis by itself: .1 is 10 % smaller or larger.
         shear: Share of the side that the far edge is moved.
+        bend: Share of the side that single places are moved, smoothly between a grid of
+            ``bends`` (elastic distortion, Simard 2003); its standard deviation.
+        bends: Places of that grid, on each side.
     """
 
     shift: float = 1 / 14
     rotate: float = 12.0
     scale: float = 0.1
     shear: float = 0.15
+    bend: float = 0.0
+    bends: int = 5
 
     def __call__(self, pictures: Tensor, dice: Generator) -> Tensor:
         """``(M, C, H, W)``; what comes in from outside repeats the border."""
@@ -50,6 +55,10 @@ class Affine:
         grid = F.affine_grid(
             torch.stack([upper, lower], 1), list(pictures.shape), align_corners=False
         )
+        if self.bend:
+            places = torch.randn((count, 2, self.bends, self.bends), generator=dice)
+            moved = F.interpolate(places, pictures.shape[-2:], mode="bicubic", align_corners=True)
+            grid = grid + 2 * self.bend * moved.permute(0, 2, 3, 1)
         return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Trained:
         warnings: A sentence each.
         precision: As Lightning names it.
         largest: Classes of which the largest connected part of a volume alone counts.
+        facts: Whatever else is worth keeping with the weights.
     """
 
     model: nn.Module
@@ -63,6 +64,7 @@ class Trained:
     warnings: tuple[str, ...]
     precision: str
     largest: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def learn(

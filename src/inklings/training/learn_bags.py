@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
+from inklings.bags.calibration import INSTANCE_SCALE
 from inklings.bags.task import Task, channels
 from inklings.errors import SpecError
 from inklings.inference.run import Blueprint
@@ -101,7 +102,16 @@ def learn_bags(
         skipped=learner.skipped,
         warnings=tuple(monitor.warnings),
         precision=machine.precision(spec.precision),
+        facts=_instance_facts(model, judge, task),
     )
+
+
+def _instance_facts(model: Any, judge: BagJudge | None, task: Task) -> dict[str, Any]:
+    """How numbers of instances become probabilities, where held-out bags can say."""
+    asks = task in ("binary", "multilabel") and getattr(model, "evidence", "") == "score"
+    if judge is None or not asks:
+        return {}
+    return {INSTANCE_SCALE: judge.instance_scales(model)}
 
 
 def _loss(asked: Component, task: Task) -> nn.Module:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from inklings.models.pooling.base import build_head, log_mean_exp
+from inklings.models.pooling.base import build_head, log_mean_exp, lower_bias
 from inklings.tensors import Output
 
 
@@ -19,11 +19,18 @@ class LogSumExp(nn.Module):
     evidence = "score"
 
     def __init__(
-        self, features: int, channels: int, head: Any = "linear", sharpness: float = 4.0
+        self,
+        features: int,
+        channels: int,
+        head: Any = "linear",
+        sharpness: float = 4.0,
+        bias: float | None = None,
     ) -> None:
         super().__init__()
         self.sharpness = sharpness
         self.head = build_head(head, features, channels)
+        if bias is not None:
+            lower_bias(self.head, bias)
 
     def forward(self, features: Tensor, valid: Tensor) -> Output:
         """``(B, N, D)`` and ``(B, N)`` to logits ``(B, K)``."""

@@ -1,0 +1,49 @@
+"""Bags of very different sizes in one batch."""
+
+import pytest
+import torch
+
+from inklings.models.pooling import POOLINGS
+from inklings.models.uneven import alike, pool_groups
+
+SIZES = torch.tensor([3, 400, 1, 90, 2])
+VALID = torch.arange(400) < SIZES[:, None]
+
+
+def test_bags_of_about_one_size_stay_together() -> None:
+    assert alike(torch.arange(7) < torch.tensor([3, 7, 5, 4])[:, None]) == [[0, 1, 2, 3]]
+
+
+def test_a_large_bag_does_not_pad_the_small_ones() -> None:
+    groups = alike(VALID)
+    assert groups == [[1], [3], [0, 4, 2]]
+    padded = sum(len(rows) * int(SIZES[rows].max()) for rows in groups)
+    assert padded == 400 + 90 + 9 < VALID.numel() / 4
+
+
+@pytest.mark.parametrize("name", sorted(POOLINGS))
+def test_in_groups_or_at_once_every_pooling_says_the_same(name: str) -> None:
+    torch.manual_seed(0)
+    pooling = POOLINGS.build(name, {"features": 6, "channels": 2}).eval()  # type: ignore[attr-defined]
+    features = torch.randn((int(SIZES.sum()), 6), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        once = pool_groups(pooling, features, VALID, [list(range(5))])
+        parted = pool_groups(pooling, features, VALID, alike(VALID))
+    for field in ("logits", "attention", "instances", "contributions", "second", "clusters"):
+        one, other = getattr(once, field), getattr(parted, field)
+        assert (one is None) == (other is None)
+        if one is not None:
+            there = slice(None) if field in ("logits", "second") else VALID
+            assert torch.allclose(one[there], other[there], atol=1e-5)
+
+
+def test_gradients_are_those_of_all_bags_at_once() -> None:
+    torch.manual_seed(0)
+    pooling = POOLINGS.build("gated_attention", {"features": 6, "channels": 1})
+    features = torch.randn((int(SIZES.sum()), 6), generator=torch.Generator().manual_seed(1))
+    found = []
+    for groups in ([list(range(5))], alike(VALID)):
+        leaf = features.clone().requires_grad_()
+        pool_groups(pooling, leaf, VALID, groups).logits.square().sum().backward()
+        found.append(leaf.grad)
+    assert torch.allclose(*found, atol=1e-6)  # type: ignore[arg-type]
