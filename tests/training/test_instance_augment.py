@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from inklings.errors import SpecError
-from inklings.training.instance_augment import Affine, Flips, Jitter, Noise
+from inklings.models.views import Affine
+from inklings.training.instance_augment import Flips, Jitter, Noise
 
 
 def dice(seed: int = 0) -> torch.Generator:

@@ -13,6 +13,7 @@ from inklings.errors import SpecError
 from inklings.models.instances import INSTANCE_ENCODERS
 from inklings.models.pooling import POOLINGS
 from inklings.models.uneven import alike, pool_groups
+from inklings.models.views import Affine, views
 from inklings.spec import Component
 from inklings.tensors import Output
 
@@ -32,6 +33,8 @@ class BagModel(nn.Module):
         chunk: Instances that are encoded at once, so that memory does not grow with a bag. The
             activations are made again on the way back: gradients are exact, the time is a third
             more (normalisation over a batch then sees a chunk at a time).
+        views: In use, the mean over so many fixed views of every picture is what is pooled
+            (`models.views`); 1 for the picture itself. Training sees views of its own.
     """
 
     takes_bags = True
@@ -48,10 +51,16 @@ class BagModel(nn.Module):
         pooling: Any = "gated_attention",
         head: Any = None,
         chunk: int | None = None,
+        views: int = 1,
     ) -> None:
         super().__init__()
         shape = tuple(shape) or (in_channels,)
-        self.chunk = chunk
+        self.chunk, self.views = chunk, views
+        if views < 1 or (views > 1 and len(shape) != 3):
+            raise SpecError(
+                f"model.views: expected 1, or more with pictures (C, H, W), got {views} with "
+                f"instances of shape {shape}"
+            )
         wanted = Component.model_validate(encoder)
         built: Any = INSTANCE_ENCODERS.build(wanted.name, {**wanted.options, "shape": shape})
         # Small pictures go through twice as fast with their channels last.
@@ -115,13 +124,14 @@ class BagModel(nn.Module):
 
     def _encoded(self, inputs: Tensor) -> Tensor:
         scaled = (inputs.float() - self.centre) / self.spread
+        if self.training and len(scaled) == 1:  # normalisation over a batch of one is undefined
+            return self._through(torch.cat([scaled, scaled]))[:1]
+        if self.training or self.views == 1:
+            return self._through(scaled)
+        return sum(map(self._through, views(scaled, self.views, Affine()))) / self.views
+
+    def _through(self, scaled: Tensor) -> Tensor:
         if scaled.ndim == 4:
             scaled = scaled.contiguous(memory_format=torch.channels_last)
-        if self.training and len(scaled) == 1:  # normalisation over a batch of one is undefined
-            return self._encoded_twice(scaled)
         result: Tensor = self.encoder(scaled)
         return result
-
-    def _encoded_twice(self, scaled: Tensor) -> Tensor:
-        result: Tensor = self.encoder(torch.cat([scaled, scaled]))
-        return result[:1]

@@ -21,7 +21,7 @@ OPTIMISERS: Registry[Any] = Registry(
 INSTANCE_AUGMENTS: Registry[InstanceAugment] = Registry(
     "augmentation of instances",
     {
-        "affine": "inklings.training.instance_augment:Affine",
+        "affine": "inklings.models.views:Affine",
         "flips": "inklings.training.instance_augment:Flips",
         "jitter": "inklings.training.instance_augment:Jitter",
         "noise": "inklings.training.instance_augment:Noise",

@@ -6,6 +6,7 @@ padded before the pooling. Like those of images, batch ``k`` is a function of th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -112,7 +113,12 @@ class BagBatches:
         )
 
     def from_number(self, first: int, ahead: int = 3) -> Iterator[NumberedBags]:
-        """Batches ``first``, ``first + 1``, ... without end, made ``ahead`` of time in threads."""
+        """Batches ``first``, ``first + 1``, ... without end, made ``ahead`` of time in threads.
+
+        What lies in memory and stays as it is is put together sooner than handed to a thread.
+        """
+        if self.examples.instances.in_memory and not self._augments:
+            return map(self.batch, itertools.count(first))
         return in_threads(self.batch, first, ahead, self.world)
 
     def _bag(self, number: int, place: int) -> int:
