@@ -11,13 +11,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "sampling"))
 import slides
 
 from inklings.bags.places import places, slides_of
-from inklings.bags.store import Span, read_coords, spans
+from inklings.bags.store import Span, read, read_coords, spans
 from inklings.cases.cohort import Cohort
+from inklings.cases.opening import open_case
 from inklings.errors import SpecError
 from inklings.evaluation.instance_truth import instance_truth
-from inklings.inference.embed import Encoder, Labels, embed
-from inklings.sampling.tiles import TileIndex
-from inklings.sampling.tiling import Rule, tile_cohort
+from inklings.inference.embed import PIXELS, Encoder, Labels, embed
+from inklings.sampling.tiles import TileIndex, read_tile
+from inklings.sampling.tiling import Rule, cases_of, tile_cohort
 
 ENCODER = Encoder("resnet10t", None, batch=7)
 
@@ -53,6 +54,22 @@ def test_features_are_half_precision_placed_and_a_cohort(index: Path, tmp_path: 
         factor = lies.boxes[0, 2] / 64
         assert factor == pytest.approx(tiles.head.factor or 1)
         assert np.allclose(lies.boxes[:, :2], coords * factor)
+
+
+def test_pixels_stay_as_they_are_so_that_a_network_learns_end_to_end(
+    index: Path, tmp_path: Path
+) -> None:
+    embed(index, tmp_path / "bags", Encoder(PIXELS, batch=7))
+    case = next(iter(Cohort.read(tmp_path / "bags")))
+    tiles = TileIndex.read(index)
+    with open_case(cases_of(tiles.head.cohort)[case.id], tiles.head.image) as slide:
+        own = tiles.of(case.id)
+        first = read_tile(tiles.head.view(slide), own.region(0))
+    (span,) = spans(case)
+    values = read(span)
+    assert values.dtype == np.uint8
+    assert values.shape == (len(own), 3, 64, 64)
+    assert (values[0] == first).all()
 
 
 def test_a_second_run_does_what_is_left_and_batches_do_not_matter(

@@ -12,7 +12,11 @@ def embed(
     index: Annotated[Path, typer.Argument(help="Folder made by 'inklings tile'.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Cohort of bags; or go on with one.")],
     encoder: Annotated[
-        str, typer.Option(help="Name in timm, or the folder of a run on bags of pictures.")
+        str,
+        typer.Option(
+            help="Name in timm, or the folder of a run on bags of pictures; 'pixels' keeps small "
+            "tiles as they are."
+        ),
     ] = "resnet18",
     weights: Annotated[
         str, typer.Option(help="imagenet, a file of weights, or random (a baseline).")

@@ -2,6 +2,7 @@
 
 The folder that is written is a cohort of bags (`inklings.bags`): ``features/<case>.h5`` holds
 ``features (N, D)`` and ``coords (N, 2)`` (row and column of each tile in the grid of the index).
+Small tiles may stay as they are (``pixels (N, C, H, W)``), for networks that learn end to end.
 A slide is read tile by tile and its features are appended, so memory does not grow with it.
 """
 
@@ -38,6 +39,9 @@ from inklings.models.encoders import normalisation, pooled
 from inklings.sampling.tiles import Head, TileIndex, read_tile
 from inklings.sampling.tiling import cases_of
 
+PIXELS = "pixels"
+"""Name of the encoder that is none."""
+
 _LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -46,7 +50,8 @@ class Encoder:
     """What turns tiles into vectors.
 
     Attributes:
-        name: In timm; or a folder of a run on bags of pictures, whose encoder is taken.
+        name: In timm; or a folder of a run on bags of pictures, whose encoder is taken; or
+            ``pixels``, which leaves tiles as they are.
         weights: ``imagenet``, a file, or None for random ones (a baseline, not a mistake).
         batch: Tiles at once.
     """
@@ -134,14 +139,16 @@ class Task:
         """Write the features of case ``name``."""
         tiles = TileIndex.read(self.index, [name])
         case = cases_of(tiles.head.cohort)[name]
-        encode, width = _loaded(self.encoder)
+        encode = _loaded(self.encoder)
         with written(self.path(name), durable=False) as path, h5py.File(path, "w") as file:
-            store = file.create_dataset("features", (len(tiles), width), np.float16)
             file["coords"] = np.stack([tiles.y, tiles.x], 1).astype(np.int64)
             file.attrs.update(_origin(self.encoder, tiles.head))
-            first = 0
+            store, first = None, 0
             for batch in _batches(case, tiles, self.encoder.batch):
                 found = encode(batch)
+                if store is None:
+                    kind = "features" if found.ndim == 2 else "pixels"
+                    store = file.create_dataset(kind, (len(tiles), *found.shape[1:]), found.dtype)
                 store[first : first + len(found)] = found
                 first += len(found)
 
@@ -165,20 +172,22 @@ def _batches(case: Case, tiles: TileIndex, size: int) -> Iterator[NDArray[Any]]:
 
 
 @lru_cache(maxsize=1)
-def _loaded(encoder: Encoder) -> tuple[Callable[[NDArray[Any]], NDArray[np.float16]], int]:
-    """From tiles to features, and how long they are; loaded once by each process."""
+def _loaded(encoder: Encoder) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """From tiles to what is kept of them; loaded once by each process."""
+    if encoder.name == PIXELS:
+        return lambda tiles: tiles
     device = best_device()
-    forward, width = _of_run(encoder) if encoder.is_run else _of_timm(encoder)
+    forward = _of_run(encoder) if encoder.is_run else _of_timm(encoder)
 
-    def encode(tiles: NDArray[Any]) -> NDArray[np.float16]:
+    def encode(tiles: NDArray[Any]) -> NDArray[Any]:
         with torch.inference_mode():
             found = forward(torch.from_numpy(tiles).to(device)).float()
         return found.clamp(-_LARGEST, _LARGEST).cpu().numpy().astype(np.float16)
 
-    return encode, width
+    return encode
 
 
-def _of_timm(encoder: Encoder) -> tuple[Callable[[Tensor], Tensor], int]:
+def _of_timm(encoder: Encoder) -> Callable[[Tensor], Tensor]:
     torch.manual_seed(0)  # random weights must be the same in every process
     model: Any = pooled(encoder.name, 3, encoder.weights).eval().to(best_device())
     mean, spread = (
@@ -189,10 +198,10 @@ def _of_timm(encoder: Encoder) -> tuple[Callable[[Tensor], Tensor], int]:
         found: Tensor = model((tiles[:, :3].float() / 255 - mean) / spread)
         return found
 
-    return forward, int(model.num_features)
+    return forward
 
 
-def _of_run(encoder: Encoder) -> tuple[Callable[[Tensor], Tensor], int]:
+def _of_run(encoder: Encoder) -> Callable[[Tensor], Tensor]:
     run = Run.load(Path(encoder.name))
     model: Any = run.model.eval().to(best_device())
     if not hasattr(model, "encode"):
@@ -200,13 +209,14 @@ def _of_run(encoder: Encoder) -> tuple[Callable[[Tensor], Tensor], int]:
             f"{encoder.name}: expected a run on bags of pictures, whose encoder can be taken, got "
             f"model {run.blueprint.model.name}; or give the name of an encoder of timm"
         )
-    return model.encode, int(model.encoder.features)
+    encode: Callable[[Tensor], Tensor] = model.encode
+    return encode
 
 
 def _origin(encoder: Encoder, head: Head) -> dict[str, Any]:
     return {
         "encoder": str(Path(encoder.name).resolve()) if encoder.is_run else encoder.name,
-        "weights": encoder.weights or "random",
+        "weights": "none" if encoder.name == PIXELS else encoder.weights or "random",
         "size": head.size,
         "spacing_mm": head.spacing_mm or 0.0,
         "factor": head.factor or 0.0,
