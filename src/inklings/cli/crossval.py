@@ -28,7 +28,8 @@ def crossval(
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
     """Train and test on every fold; patients stay together, classes in proportion."""
-    from inklings.pipelines.cross_validation import Plan, cross_validate, lines
+    from inklings.pipelines.cross_validation import cross_validate, lines
+    from inklings.pipelines.sitting import Plan
     from inklings.spec import Experiment
 
     spec = Experiment.load(experiment, changes or [])

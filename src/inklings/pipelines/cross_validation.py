@@ -11,44 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from inklings import progress
 from inklings.bags.task import Task, decide, presence, target, task_of
 from inklings.cases.cohort import Cohort
-from inklings.cases.folds import Fold, folds
 from inklings.errors import DataError, SpecError
 from inklings.evaluation.bag_metrics import Answers, metrics_of
 from inklings.evaluation.bags import case_weights
 from inklings.evaluation.intervals import BOOTSTRAP
 from inklings.files import read_yaml, write_json, write_yaml
-from inklings.inference.bags import predict_instances
-from inklings.inference.run import Record, Run
+from inklings.pipelines.sitting import Plan, fold_path, sit, sittings
 from inklings.spec import Experiment
-from inklings.training.bag_examples import gather_bags
 from inklings.training.components import require_known
-from inklings.training.learn_bags import learn_bags, takes_bags
+from inklings.training.learn_bags import takes_bags
 
 HEAD = "crossval.yaml"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How often what is divided.
-
-    Attributes:
-        folds: Of a repeat.
-        repeats: Shuffles.
-        seed: Of the shuffles; the training of fold f of repeat r has a seed of its own.
-        val: Share held out of each training part to choose the threshold; 0 keeps one half.
-        members: Trainings a fold, of other seeds, whose probabilities are averaged.
-    """
-
-    folds: int = 10
-    repeats: int = 10
-    seed: int = 0
-    val: float = 0.0
-    members: int = 1
 
 
 @dataclass(frozen=True)
@@ -96,20 +73,15 @@ def cross_validate(
         )
     _claim(experiment, out, plan)
     cohort = Cohort.read(experiment.cohort)
-    todo = [
-        (r, f)
-        for r in range(plan.repeats)
-        for f in range(plan.folds)
-        if not _path(out, r, f).is_file()
-    ]
+    todo = list(sittings(experiment, cohort, out, plan))
     if workers > 1:
         with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-            jobs = [pool.submit(_fold, experiment, out, plan, *where) for where in todo]
+            jobs = [pool.submit(sit, experiment, out, plan, *sitting) for sitting in todo]
             for job in progress.track(as_completed(jobs), "cross-validation", len(jobs)):
                 job.result()
     else:
-        for where in progress.track(todo, "cross-validation"):
-            _fold(experiment, out, plan, *where)
+        for sitting in progress.track(todo, "cross-validation"):
+            sit(experiment, out, plan, *sitting)
     scores = summarise(cohort, experiment, out, plan)
     write_json(out / "scores.json", [asdict(score) for score in scores])
     return scores
@@ -157,7 +129,7 @@ def _read(
     """Answers for every case, and the fold that it was tested in."""
     said: dict[str, tuple[list[float], list[float], int]] = {}
     for number in range(plan.folds):
-        record = json.loads(_path(out, repeat, number).read_text(encoding="utf-8"))
+        record = json.loads(fold_path(out, repeat, number).read_text(encoding="utf-8"))
         for case, p in record["cases"].items():
             said[case] = (p, record["thresholds"], number)
     cases = [case for case in cohort.cases if _labelled(case, cohort, task)]
@@ -171,56 +143,12 @@ def _read(
     return Answers(probability, decided, truth), np.array([said[c.id][2] for c in cases])
 
 
-def _fold(experiment: Experiment, out: Path, plan: Plan, repeat: int, number: int) -> None:
-    """Train on a fold and write what is said of the cases that it leaves out."""
-    torch.set_num_threads(1)
-    progress.silence(True)
-    cohort = Cohort.read(experiment.cohort)
-    task = task_of(cohort, experiment.bags.task)
-    fold = _find(cohort, task, plan, repeat, number)
-    classes = cohort.classes
-    train = gather_bags(fold.cohort.part("train"), classes, task)
-    held = fold.cohort.part("val")
-    val = gather_bags(held, classes, task) if held else None
-    test = gather_bags(fold.cohort.part("test"), classes, task)
-    said, thresholds = [], []
-    for member in range(plan.members):
-        seed = int(np.random.default_rng([plan.seed, repeat, number, member]).integers(2**31))
-        training = experiment.training.model_copy(update={"seed": seed, "loggers": ()})
-        spec = experiment.model_copy(update={"training": training})
-        trained = learn_bags(spec, train, val, classes=classes, task=task)
-        run = Run(trained.model, trained.blueprint, Record(trained.thresholds), spec)
-        said.append([p.probability for _, p in predict_instances(run, test.instances)])
-        thresholds.append(trained.thresholds)
-    mean = np.mean(said, axis=0)
-    write_json(
-        _path(out, repeat, number),
-        {
-            "thresholds": np.mean(thresholds, axis=0).tolist(),
-            "cases": {case: p.tolist() for case, p in zip(test.ids, mean, strict=True)},
-        },
-    )
-
-
-def _find(cohort: Cohort, task: Task, plan: Plan, repeat: int, number: int) -> Fold:
-    stratum = {
-        case.id: "".join(str(int(v)) for v in target(case, cohort.classes, task)[0])
-        for case in cohort
-    }
-    every = folds(cohort, stratum, plan.folds, repeat + 1, plan.seed, plan.val)
-    return next(f for f in every if (f.repeat, f.number) == (repeat, number))
-
-
 def _claim(experiment: Experiment, out: Path, plan: Plan) -> None:
     mine = {"plan": asdict(plan), "experiment": experiment.model_dump(mode="json")}
     path = out / HEAD
     if path.is_file() and read_yaml(path, "a cross-validation") != mine:
         raise DataError(f"{out} holds another cross-validation; choose another --out")
     write_yaml(path, mine)
-
-
-def _path(out: Path, repeat: int, number: int) -> Path:
-    return out / "folds" / f"{repeat:02d}-{number:02d}.json"
 
 
 def lines(scores: Sequence[Score]) -> list[str]:

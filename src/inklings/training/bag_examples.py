@@ -48,6 +48,13 @@ class BagExamples:
     def __len__(self) -> int:
         return len(self.instances)
 
+    def some(self, numbers: Sequence[int]) -> BagExamples:
+        """Only the bags with these numbers, in this order."""
+        rows = list(map(int, numbers))
+        ids = tuple(self.ids[i] for i in rows)
+        found = self.instances.some(rows)
+        return BagExamples(found, self.value[rows], self.known[rows], self.shape, ids)
+
 
 def gather_bags(cases: Sequence[Case], classes: Sequence[str], task: Task) -> BagExamples:
     """The bags of ``cases``; instances beyond the memory budget stay on disk.

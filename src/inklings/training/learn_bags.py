@@ -61,12 +61,9 @@ def learn_bags(
         SpecError: If the experiment asks for something impossible.
     """
     _require_possible(experiment)
-    loss: Any = _loss(experiment.loss, task)
-    blueprint = _blueprint(experiment, train.shape, classes, task)
-    torch.manual_seed(experiment.training.seed)
-    model: Any = blueprint.build()
-    if experiment.bags.standardise and hasattr(model, "standardise"):
-        model.standardise(_some(train))
+    loss: Any = loss_of(experiment.loss, task)
+    blueprint = blueprint_of(experiment, train.shape, classes, task)
+    model = first_model(experiment, blueprint, train)
     if initial is not None:
         fit_weights(model, {**model.state_dict(), **initial}, "the first weights")
     if hasattr(loss, "attach"):
@@ -93,7 +90,7 @@ def learn_bags(
     return Trained(
         model=model,
         blueprint=blueprint,
-        thresholds=_thresholds(experiment, model, judge, task, len(classes)),
+        thresholds=thresholds_of(experiment, model, judge, task, len(classes)),
         priors=(),
         history=tuple(history.rows),
         steps=steps,
@@ -114,7 +111,7 @@ def _instance_facts(model: Any, judge: BagJudge | None, task: Task) -> dict[str,
     return {INSTANCE_SCALE: judge.instance_scales(model)}
 
 
-def _loss(asked: Component, task: Task) -> nn.Module:
+def loss_of(asked: Component, task: Task) -> nn.Module:
     """The loss, whose classes compete if and only if the task says so."""
     wanted = task == "multiclass"
     options = dict(asked.options)
@@ -129,9 +126,19 @@ def _loss(asked: Component, task: Task) -> nn.Module:
     return loss  # type: ignore[no-any-return]
 
 
-def _blueprint(
+def first_model(experiment: Experiment, blueprint: Blueprint, train: BagExamples) -> Any:
+    """The network before its first step: random weights, inputs scaled to the training bags."""
+    torch.manual_seed(experiment.training.seed)
+    model: Any = blueprint.build()
+    if experiment.bags.standardise and hasattr(model, "standardise"):
+        model.standardise(_some(train))
+    return model
+
+
+def blueprint_of(
     experiment: Experiment, shape: tuple[int, ...], classes: Sequence[str], task: Task
 ) -> Blueprint:
+    """What a network for bags of ``shape`` takes and returns."""
     asked = experiment.model
     return Blueprint(
         model=Component(name=asked.name, options={**asked.options, "shape": list(shape)}),
@@ -172,9 +179,10 @@ def _some(train: BagExamples) -> Tensor:
     return torch.from_numpy(np.concatenate(found))
 
 
-def _thresholds(
+def thresholds_of(
     experiment: Experiment, model: nn.Module, judge: BagJudge | None, task: Task, count: int
 ) -> tuple[float, ...]:
+    """Where each class is called: as asked, chosen on held-out bags, or one half."""
     asked = experiment.inference.threshold
     if not isinstance(asked, str):
         return (asked,) * count
