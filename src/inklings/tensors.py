@@ -40,7 +40,8 @@ class Output:
         instances: ``(B, N, K)`` logits of the instances, where the model has any.
         contributions: ``(B, N, K)`` terms whose sum over the instances is the bag's logit, but
             for a constant; where the model is such a sum.
-        second: ``(B, K)`` logits of a second way to the bag, to be trained too (DSMIL).
+        second: ``(B, K)`` logits of a second way to the bag, to be trained too (DSMIL), or
+            ``(B, S, K)`` of several.
         clusters: ``(B, N, K, 2)`` logits of CLAM's instance classifiers.
     """
 

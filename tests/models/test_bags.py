@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from inklings.errors import SpecError
+from inklings.losses.bag import Bag
 from inklings.models.bags import BagModel
+from inklings.tensors import Batch
 
 VALID = torch.arange(5) < torch.tensor([5, 2, 1])[:, None]
 
@@ -51,6 +54,37 @@ def test_logits_are_logits_so_that_softmax_is_taken_once() -> None:
     net = model(pooling="mean")
     big = net(torch.full((3, 4), 1000.0)).logits
     assert big.abs().max() > 1  # the reference feeds probabilities to a loss that wants logits
+
+
+def test_members_learn_each_for_itself_and_answer_as_one() -> None:
+    torch.manual_seed(0)
+    encoder = {"name": "mlp", "hidden": [8]}
+    net = BagModel(4, 1, (4,), encoder=encoder, pooling="lse", members=3)
+    inputs = torch.randn((8, 4), generator=torch.Generator().manual_seed(1))
+    net.standardise(inputs)
+    value = torch.tensor([[1.0], [0.0], [1.0]])
+    batch = Batch(inputs, value, torch.ones(3, 1, dtype=torch.bool), VALID)
+    said = net.train()(inputs, VALID)
+    Bag()(said, batch).backward()
+    mine = net.pooling.head.weight.grad.clone()
+    each = [
+        F.binary_cross_entropy_with_logits(way, value)
+        for way in (said.logits.detach(), *said.second.detach().unbind(1))
+    ]
+    assert float(Bag()(said, batch).detach()) == pytest.approx(float(torch.stack(each).mean()))
+    for other in net.others:
+        for p in other.parameters():
+            p.data.mul_(3)
+    net.zero_grad()
+    Bag()(net(inputs, VALID), batch).backward()
+    assert torch.allclose(net.pooling.head.weight.grad, mine)  # what others say is not felt
+    with torch.no_grad():
+        together = net.eval()(inputs, VALID)
+        apart = [part(inputs, VALID) for part in net.others]
+        net.others = torch.nn.ModuleList()
+        apart.append(net(inputs, VALID))
+    assert torch.allclose(together.logits, sum(o.logits for o in apart) / 3, atol=1e-6)
+    assert torch.allclose(together.instances, sum(o.instances for o in apart) / 3, atol=1e-6)
 
 
 def test_counts_that_do_not_fit_are_refused() -> None:

@@ -59,9 +59,10 @@ class Bag(nn.Module):
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Scalar loss of bags ``(B, K)``."""
-        loss = self._answers(output.logits, batch)
+        ways = [output.logits]
         if output.second is not None:
-            loss = (loss + self._answers(output.second, batch)) / 2
+            ways += output.second.unbind(1) if output.second.ndim == 3 else [output.second]
+        loss = torch.stack([self._answers(way, batch) for way in ways]).mean()
         if output.clusters is not None and batch.valid is not None and self.clustering:
             clusters = _clustering(output, batch, self.attended)
             loss = (1 - self.clustering) * loss + self.clustering * clusters

@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from inklings.errors import SpecError
 from inklings.models.instances import INSTANCE_ENCODERS
+from inklings.models.members import agreed
 from inklings.models.pooling import POOLINGS
 from inklings.models.uneven import alike, pool_groups
 from inklings.models.views import Affine, views
@@ -35,6 +36,8 @@ class BagModel(nn.Module):
             more (normalisation over a batch then sees a chunk at a time).
         views: In use, the mean over so many fixed views of every picture is what is pooled
             (`models.views`); 1 for the picture itself. Training sees views of its own.
+        members: Networks that learn from the same batches, each for itself; in use their mean
+            answers, which few bags gain from most.
     """
 
     takes_bags = True
@@ -52,6 +55,7 @@ class BagModel(nn.Module):
         head: Any = None,
         chunk: int | None = None,
         views: int = 1,
+        members: int = 1,
     ) -> None:
         super().__init__()
         shape = tuple(shape) or (in_channels,)
@@ -74,11 +78,17 @@ class BagModel(nn.Module):
         size = (shape[0], *[1] * (len(shape) - 1))
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("spread", torch.ones(size))
+        if members > 1 and how.name in ("clam_sb", "clam_mb"):
+            raise SpecError(f"model.members: expected 1 with pooling {how.name}, got {members}")
+        same = (in_channels, out_channels, shape, encoder, pooling, head, chunk, views)
+        self.others = nn.ModuleList(BagModel(*same) for _ in range(members - 1))
 
     @property
     def evidence(self) -> str:
         """What the number of an instance means; see `Pooling`."""
-        return str(self.pooling.evidence)
+        said = str(self.pooling.evidence)
+        # A mean of answers follows from no single set of instance probabilities.
+        return "score" if said == "probability" and len(self.others) else said
 
     def standardise(self, instances: Tensor) -> None:
         """Fit the scaling of the inputs to ``(M, *shape)`` training instances."""
@@ -88,6 +98,8 @@ class BagModel(nn.Module):
         spread = values.std(axes, correction=0)
         spread[spread < _LEAST_SPREAD] = 1.0
         self.spread.copy_(spread.view_as(self.spread))
+        for other in self.others:
+            other.standardise(instances)  # type: ignore[operator]
 
     def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:
         """Instances ``(M, *shape)``, one bag after the other, to logits ``(B, K)``.
@@ -101,7 +113,14 @@ class BagModel(nn.Module):
         return self.pool(self.encode(inputs), valid)
 
     def encode(self, inputs: Tensor) -> Tensor:
-        """``(M, *shape)`` to ``(M, F)``, in chunks where asked for."""
+        """``(M, *shape)`` to ``(M, F)``, in chunks where asked for; members side by side."""
+        mine = self._in_chunks(inputs)
+        if not self.others:
+            return mine
+        every = [mine, *(o.encode(inputs) for o in self.others)]  # type: ignore[operator]
+        return torch.cat(every, 1)
+
+    def _in_chunks(self, inputs: Tensor) -> Tensor:
         if self.chunk is None or len(inputs) <= self.chunk:
             return self._encoded(inputs)
         parts = torch.split(inputs, self.chunk)
@@ -114,8 +133,15 @@ class BagModel(nn.Module):
         """``(M, F)`` features to logits, in full precision: sums run over thousands of them."""
         if int(valid.sum()) != len(features):
             raise SpecError(f"expected {int(valid.sum())} instances, got {len(features)}")
+        parts = features.float().split(self.encoder.features, 1)
+        poolings = [self.pooling, *(other.pooling for other in self.others)]
+        groups = alike(valid)
         with torch.autocast(features.device.type, enabled=False):
-            return pool_groups(self.pooling, features.float(), valid, alike(valid))
+            said = [
+                pool_groups(pooling, part, valid, groups)
+                for pooling, part in zip(poolings, parts, strict=True)
+            ]
+        return agreed(said, self.training)
 
     def alone(self, features: Tensor) -> Tensor:
         """Logits ``(M, K)`` of bags of one instance each, whatever the pooling."""

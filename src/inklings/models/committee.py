@@ -69,10 +69,10 @@ class Committee(nn.Module):
 def may_sit(network: nn.Module) -> bool:
     """Whether networks like this one can be members.
 
-    Not those with statistics over a batch, in chunks, with attention between instances (slow in
-    stacks), or with classifiers of instances, which the loss wants to see.
+    Not those that are several themselves, with statistics over a batch, in chunks, with attention
+    between instances (slow in stacks), or with classifiers of instances, which the loss must see.
     """
     over_batch = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
-    alone = getattr(network, "evidence", "") != "context"
+    alone = getattr(network, "evidence", "") != "context" and not getattr(network, "others", ())
     clusters = any(name.endswith("clusters") for name, _ in network.named_modules())
     return alone and not over_batch and not clusters and getattr(network, "chunk", None) is None
