@@ -139,5 +139,5 @@ def test_digits_need_no_file(tmp_path: Path) -> None:
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"no MNIST files at {REAL}")
 def test_real_digits_are_60000() -> None:
     found = pictures(str(REAL))
-    assert found.images.shape == (60_000, 28, 28)
+    assert found.images.shape == (60_000, 1, 28, 28)
     assert np.bincount(found.labels)[9] == 5949

@@ -133,7 +133,7 @@ class BagModel(nn.Module):
         """``(M, F)`` features to logits, in full precision: sums run over thousands of them."""
         if int(valid.sum()) != len(features):
             raise SpecError(f"expected {int(valid.sum())} instances, got {len(features)}")
-        parts = features.float().split(self.encoder.features, 1)
+        parts = torch.split(features.float(), int(self.encoder.features), 1)
         poolings = [self.pooling, *(other.pooling for other in self.others)]
         groups = alike(valid)
         with torch.autocast(features.device.type, enabled=False):
@@ -154,7 +154,8 @@ class BagModel(nn.Module):
             return self._through(torch.cat([scaled, scaled]))[:1]
         if self.training or self.views == 1:
             return self._through(scaled)
-        return sum(map(self._through, views(scaled, self.views, Affine()))) / self.views
+        every = [self._through(view) for view in views(scaled, self.views, Affine())]
+        return torch.stack(every).mean(0)
 
     def _through(self, scaled: Tensor) -> Tensor:
         if scaled.ndim == 4:

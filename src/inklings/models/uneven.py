@@ -47,7 +47,7 @@ def pool_groups(
     """
     if len(groups) == 1:
         return pooling(_padded(features, valid), valid)
-    parts = features.split(valid.sum(1).tolist())
+    parts = torch.split(features, valid.sum(1).tolist())
     said = []
     for rows in groups:
         width = int(valid[rows].any(0).nonzero().max()) + 1
