@@ -25,6 +25,27 @@ def test_zscore_per_channel_removes_the_tint_and_plain_zscore_keeps_it() -> None
     assert np.ptp(ZScore()(tinted).mean((1, 2))) > 1
 
 
+def test_invert_bright_turns_stained_nuclei_on_glass_into_bright_ones_on_dark() -> None:
+    glass = np.full((3, 20, 20), 220, np.uint8)
+    glass[:, 5:9, 5:9] = np.array([90, 40, 120], np.uint8)[:, None, None]
+    scaled = ZScore(invert_bright=True)(glass)
+    np.testing.assert_allclose(scaled, -ZScore()(glass), atol=1e-6)
+    assert scaled[:, 6, 6].min() > 0 > scaled[:, 0, 0].max()
+
+
+def test_invert_bright_leaves_fluorescence_and_empty_images_as_they_are() -> None:
+    fluorescence = np.full((1, 20, 20), 10, np.uint8)
+    fluorescence[:, 5:9, 5:9] = 200
+    np.testing.assert_array_equal(ZScore(invert_bright=True)(fluorescence), ZScore()(fluorescence))
+    assert not ZScore(invert_bright=True)(np.full((3, 8, 8), 7, np.uint8)).any()
+
+
+def test_invert_bright_judges_other_types_by_what_they_reach() -> None:
+    bright = np.full((1, 10, 10), 4000, np.uint16)
+    bright[:, :2] = 500
+    np.testing.assert_allclose(ZScore(invert_bright=True)(bright), -ZScore()(bright), atol=1e-6)
+
+
 def test_half_is_torchvision_to_tensor_and_normalize() -> None:
     np.testing.assert_allclose(Half()(IMAGE), (IMAGE / 255 - 0.5) / 0.5, atol=1e-6)
 

@@ -64,20 +64,31 @@ class ZScore:
     Attributes:
         per_channel: Whether each channel has its own mean and deviation; colour pictures lose
             their tint then.
+        invert_bright: Whether images that are brighter than half of their range become negatives:
+            stained nuclei on glass then look like fluorescent ones on black, and what is learnt
+            from the one serves the other.
     """
 
     per_channel: bool = False
+    invert_bright: bool = False
 
     def scale(self, image: NDArray[Any]) -> Scale:
-        """Mean and deviation plus one."""
+        """Mean and deviation plus one; a negative deviation turns an image into its negative."""
         axes = tuple(range(1 if self.per_channel else 0, image.ndim))
         mean = image.mean(axes, dtype=np.float64, keepdims=True)
-        deviation = image.std(axes, dtype=np.float64, keepdims=True)
-        return mean.astype(np.float32), (deviation + 1).astype(np.float32)
+        deviation = image.std(axes, dtype=np.float64, keepdims=True) + 1
+        if self.invert_bright and image.mean() > _half_range(image):
+            deviation = -deviation
+        return mean.astype(np.float32), deviation.astype(np.float32)
 
     def __call__(self, image: NDArray[Any]) -> NDArray[np.float32]:
         """``(C, *S)`` to float32."""
         return apply(image, self.scale(image))
+
+
+def _half_range(image: NDArray[Any]) -> float:
+    """Half of what 8-bit samples can reach; of what is reached where the type does not say it."""
+    return 127.5 if image.dtype == np.uint8 else float(image.max()) / 2
 
 
 @dataclass(frozen=True)
