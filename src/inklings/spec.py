@@ -88,8 +88,8 @@ class Sampling(Section):
     """Which pixels make a batch.
 
     ``size`` is the side of the crops in samples; with ``resize`` the whole image is scaled to
-    that size instead (the reference recipe). ``positives`` is the share of crops that are centred
-    on an annotated sample.
+    that size instead (the reference recipe). ``positives`` is the share of crops that hold a drawn
+    annotated sample, wherever in them.
 
     Of tiles: ``by_case`` draws every case as often as any other, however many tiles it has;
     ``by_class`` draws tiles of each class, and of none, equally often; ``bag`` is how many tiles

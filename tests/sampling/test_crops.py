@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from inklings.geometry import Region
-from inklings.sampling.crops import anywhere, around, centres, cut, resize_image, resize_mask
+from inklings.sampling.crops import anywhere, centres, cut, holding, resize_image, resize_mask
 from inklings.sampling.intensity import ZScore
 
 IMAGE = np.arange(3 * 30 * 40, dtype=np.float32).reshape(3, 30, 40)
@@ -34,13 +34,21 @@ def test_random_crops_reach_every_place_and_never_leave_the_image() -> None:
     assert np.allclose(starts.mean(0), [7, 12], atol=0.5)
 
 
-@pytest.mark.parametrize("centre", [(0, 0), (29, 39), (15, 20)])
-def test_a_crop_around_a_point_holds_the_point(centre: tuple[int, int]) -> None:
-    region = around(centre, (30, 40), 16)
-    inside = [a <= c < b for a, c, b in zip(region.start, centre, region.stop, strict=True)]
-    assert all(inside)
-    assert region.stop[0] <= 30
-    assert region.stop[1] <= 40
+@pytest.mark.parametrize("index", [(0, 0), (29, 39), (15, 20)])
+def test_a_crop_that_holds_a_sample_shows_it_in_every_place_that_the_image_allows(
+    index: tuple[int, int],
+) -> None:
+    rng = np.random.default_rng(0)
+    regions = [holding(index, (30, 40), 16, rng) for _ in range(2000)]
+    starts = np.array([region.start for region in regions])
+    expected = [
+        set(range(max(0, i - 15), min(i, n - 16) + 1)) for i, n in zip(index, (30, 40), strict=True)
+    ]
+    assert [set(column.tolist()) for column in starts.T] == expected
+
+
+def test_a_crop_larger_than_the_image_starts_with_it() -> None:
+    assert holding((3, 5), (10, 40), 16, np.random.default_rng(0)).start[0] == 0
 
 
 def test_centres_are_the_known_positives() -> None:

@@ -75,7 +75,7 @@ def test_images_smaller_than_the_crop_are_padded_and_marked(discs: Examples) -> 
     assert not (batch.known & ~batch.valid).any()
 
 
-def test_asked_for_positives_stand_in_the_middle_of_their_crops() -> None:
+def test_asked_for_positives_are_held_by_their_crops() -> None:
     mask = np.zeros((256, 256), np.bool_)
     mask[200, 100] = True
     one = from_masks([np.zeros((1, 256, 256), np.uint8)], [mask])

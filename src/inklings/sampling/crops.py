@@ -50,12 +50,19 @@ def anywhere(shape: Sequence[int], size: int | Sequence[int], rng: Generator) ->
     return Region(tuple(start), sides)
 
 
-def around(centre: Sequence[int], shape: Sequence[int], size: int | Sequence[int]) -> Region:
-    """The box of ``size`` around ``centre``, moved so that it stays inside ``shape``."""
+def holding(
+    index: Sequence[int], shape: Sequence[int], size: int | Sequence[int], rng: Generator
+) -> Region:
+    """A box of ``size`` anywhere in an image of ``shape``, so that it holds the sample ``index``.
+
+    The sample is in no special place of the box: a network that sees the border of its crop would
+    learn that the middle is always positive.
+    """
     sides = _sides(size, shape)
-    start = [
-        min(max(c - m // 2, 0), max(n - m, 0)) for c, n, m in zip(centre, shape, sides, strict=True)
-    ]
+    start = []
+    for i, n, m in zip(index, shape, sides, strict=True):
+        low, high = max(0, i - m + 1), max(0, min(i, n - m))
+        start.append(int(rng.integers(min(low, high), high + 1)))
     return Region(tuple(start), sides)
 
 

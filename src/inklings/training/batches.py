@@ -23,7 +23,7 @@ from torch import Tensor
 from inklings.errors import SpecError
 from inklings.sampling import AUGMENTS, INTENSITIES
 from inklings.sampling.augment import Augment
-from inklings.sampling.crops import Sample, anywhere, around, centres, cut
+from inklings.sampling.crops import Sample, anywhere, centres, cut, holding
 from inklings.sampling.intensity import Intensity
 from inklings.spec import Component, Sampling
 from inklings.tensors import Batch
@@ -178,7 +178,8 @@ class Batches:
             chance, pick = rng.random(2)
             if chance < self.sampling.positives:
                 flat = self._centres[index][int(pick * len(self._centres[index]))]
-                region = around([int(i) for i in np.unravel_index(flat, shape)], shape, size)
+                place = [int(i) for i in np.unravel_index(flat, shape)]
+                region = holding(place, shape, size, rng)
         return cut(image, target.value, target.known, region, self._scales[index])
 
 
