@@ -19,17 +19,29 @@ def test_hand_worked_mixture_without_overlap() -> None:
     assert mixture_share(np.ones(1000), np.repeat([1.0, 0.0, 0.0, 0.0], 1000)) == 0.25
 
 
-def test_images_with_few_objects_count_by_their_size() -> None:
-    """A fixed number of samples an image would weigh sparse and crowded images alike."""
+def mixed(share: float, side: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of an image of which a share is positive, and the labelled half of the positives."""
+    truth = rng.random((side, side)) < share
+    scores = np.where(truth, rng.normal(4, 1, truth.shape), rng.normal(0, 1, truth.shape))
+    return scores, truth & (rng.random(truth.shape) < 0.5)
+
+
+def test_images_count_alike_whatever_their_size_and_however_few_objects_they_show() -> None:
     rng = np.random.default_rng(0)
-    scores, labelled = [], []
-    for share in (0.01, 0.02, 0.5, 0.6):
-        truth = rng.random((200, 200)) < share
-        scores.append(np.where(truth, rng.normal(4, 1, truth.shape), rng.normal(0, 1, truth.shape)))
-        labelled.append(truth & (rng.random(truth.shape) < 0.5))
-    prior = estimate_prior(scores, labelled)
-    assert prior.value == pytest.approx(np.mean([0.01, 0.02, 0.5, 0.6]), rel=0.08)
-    assert prior.labelled == pytest.approx(prior.value / 2, rel=0.1)
+    shares = (0.01, 0.02, 0.5, 0.6)
+    images = [mixed(*pair, rng) for pair in zip(shares, (400, 200, 100, 100), strict=True)]
+    prior = estimate_prior(*zip(*images, strict=True))
+    assert prior.value == pytest.approx(np.mean(shares), rel=0.08)
+    assert prior.labelled == pytest.approx(np.mean(shares) / 2, rel=0.1)
+
+
+def test_one_large_image_of_false_alarms_does_not_decide_the_prior_of_forty_small_ones() -> None:
+    rng = np.random.default_rng(0)
+    images = [mixed(0.14, 60, rng) for _ in range(40)]
+    large = rng.normal(4, 1, (600, 600))
+    images.append((large, np.zeros(large.shape, np.bool_)))
+    value = estimate_prior(*zip(*images, strict=True)).value
+    assert value == pytest.approx(40 / 41 * 0.14 + 1 / 41, rel=0.08)
 
 
 @pytest.mark.parametrize("kept", [0.5, 0.25, 0.1])

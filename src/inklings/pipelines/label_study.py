@@ -67,9 +67,11 @@ COLUMNS = (
 
 DEFAULT_EXPERIMENT: dict[str, Any] = {
     "model": {"name": "unet", "width": 16, "depth": 4},
+    "intensity": {"name": "zscore", "invert_bright": True},
     "loss": "bce",
     "sampling": {
         "size": 96,
+        "positives": 0.5,
         "augment": ["flips", "quarter_turns", "brightness_contrast"],
     },
     "training": {"steps": 500, "batch_size": 8, "learning_rate": 4e-3},

@@ -33,7 +33,7 @@ from inklings.labels.rasterise import annotate
 from inklings.readers import open_image
 from inklings.spec import Experiment
 from inklings.supervision.base import Target
-from inklings.supervision.prior import estimate_prior, threshold_at
+from inklings.supervision.prior import average_share, estimate_prior, threshold_at
 from inklings.training.examples import from_masks
 from inklings.training.fit import Trained, learn
 from inklings.training.thresholds import choose
@@ -179,7 +179,7 @@ def run(study: Study, cell: Cell) -> None:
             "prior_estimated": prior.value,
             "prior_low": prior.low,
             "prior_high": prior.high,
-            "prior_true_val": _share(val.truth),
+            "prior_true_val": average_share(val.truth),
             "prior_labelled": prior.labelled,
             "label_dice": _label_dice(_weakened(train, cell.weakness, cell.seed), train.truth),
             "corrected_dice": _label_dice(masks, train.truth),
@@ -195,7 +195,7 @@ def _experiment(study: Study, cell: Cell, learner: Learner) -> Experiment:
     base = study.experiment
     loss = dict(learner.loss)
     if learner.prior == "true":
-        loss["prior"] = _share(study.part("train").truth)
+        loss["prior"] = average_share(study.part("train").truth)
     elif learner.prior == "estimated":
         naive = study.result(dataclasses.replace(cell, learner="naive", budget=1))
         loss["prior"] = float(np.clip(_read(naive)["prior_estimated"], 0.01, 0.99))
@@ -264,10 +264,6 @@ def _decode(cases: Sequence[Case], classes: Sequence[str]) -> Images:
     most = max(len(p) for p in pixels)
     pixels = [np.repeat(p, most, 0) if len(p) < most else p for p in pixels]
     return Images(cases, pixels, objects)
-
-
-def _share(masks: Masks) -> float:
-    return float(sum(m.sum() for m in masks) / sum(m.size for m in masks))
 
 
 def _label_dice(masks: Masks, truth: Masks) -> float:

@@ -65,13 +65,16 @@ def _sorted_part(scores: NDArray[np.float64], rng: np.random.Generator) -> NDArr
 
 @dataclass(frozen=True)
 class Prior:
-    """The estimated share of positives among all samples.
+    """The estimated share of positives in an average image.
+
+    Every image counts alike, whatever its size, as it does where crops are drawn for training and
+    where Dice is averaged. Counted by samples, two large images that a network misreads decide.
 
     Attributes:
         value: Best estimate.
         low: 2.5 % quantile over bootstrap resamples of the images.
         high: 97.5 % quantile.
-        labelled: Share of samples that carry a positive label.
+        labelled: Share of samples of an average image that carry a positive label.
 
     The estimate holds where positives are missing at random. Where position decides what is
     labelled (cores, borders) the prior is not identifiable from scores, and the estimate returns
@@ -101,44 +104,45 @@ def estimate_prior(
         seed: Of everything drawn.
     """
     rng = np.random.default_rng(seed)
-    thin = _thinned(scores, labelled, rng)
-    value = _share(thin, range(len(thin)), seed)
+    drawn = _drawn(scores, labelled, rng)
+    value = _share(drawn, range(len(drawn)), seed)
     draws = [
-        _share(thin, rng.integers(len(thin), size=len(thin)), seed + k) for k in range(resamples)
+        _share(drawn, rng.integers(len(drawn), size=len(drawn)), seed + k) for k in range(resamples)
     ]
     draws = [d for d in draws if np.isfinite(d)]
     low, high = np.quantile(draws, [0.025, 0.975]) if draws else (value, value)
-    share = float(np.sum([k.sum() for k in labelled]) / np.sum([k.size for k in labelled]))
-    return Prior(value, float(low), float(high), share)
+    return Prior(value, float(low), float(high), average_share(labelled))
 
 
-def _thinned(
+def average_share(masks: Sequence[NDArray[np.bool_]]) -> float:
+    """Share of True in an average mask ``(*S)``, every mask counting alike."""
+    return float(np.mean([mask.mean() for mask in masks]))
+
+
+def _drawn(
     scores: Sequence[NDArray[np.floating]],
     labelled: Sequence[NDArray[np.bool_]],
     rng: np.random.Generator,
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Of each image some labelled and some of all scores, the same share in every image."""
-    known = sum(int(mask.sum()) for mask in labelled)
-    total = sum(mask.size for mask in labelled)
-    thin = []
-    for values, mask in zip(scores, labelled, strict=True):
+    """Of each image as many scores as of any other, and of labelled ones by their share of it."""
+    shares = np.array([mask.mean() for mask in labelled])
+    per_share = _MOST / max(float(shares.sum()), 1e-12)
+    drawn = []
+    for values, mask, share in zip(scores, labelled, shares, strict=True):
         flat = np.asarray(values, float).ravel()
-        positive = flat[mask.ravel()]
-        keep = (
-            rng.random(positive.size) * known < _MOST,
-            rng.random(flat.size) * total < 2 * _MOST,
-        )
-        thin.append((positive[keep[0]], flat[keep[1]]))
-    return thin
+        count = round(per_share * share)
+        positive = rng.choice(flat[mask.ravel()], count) if count else flat[:0]
+        drawn.append((positive, rng.choice(flat, -(-2 * _MOST // len(scores)))))
+    return drawn
 
 
 def _share(
-    thin: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    drawn: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
     chosen: Sequence[int] | range | NDArray[np.int64],
     seed: int,
 ) -> float:
-    positive = np.concatenate([thin[i][0] for i in chosen])
-    mixture = np.concatenate([thin[i][1] for i in chosen])
+    positive = np.concatenate([drawn[i][0] for i in chosen])
+    mixture = np.concatenate([drawn[i][1] for i in chosen])
     return mixture_share(positive, mixture, seed=seed) if positive.size else float("nan")
 
 
@@ -148,20 +152,25 @@ def threshold_at(
     """Where to cut scores that were learnt from labels which may be incomplete.
 
     Omission at random lowers every posterior by one factor ``c`` and leaves their order alone.
-    The operating point is put back where the share of positives is right, but not farther than
-    a fifth from ``c / 2``, where Bayes would cut: ``c`` is the score that labelled positives
-    reach (Elkan & Noto, KDD 2008; their 90 % quantile). An estimate of the prior from few or
-    poorly separated images can be wrong; this bound is not, and with complete labels it is 0.5.
+    The operating point is put back where the share of positives in an average image is right, but
+    not farther than a fifth from ``c / 2``, where Bayes would cut: ``c`` is the score that
+    labelled positives reach (Elkan & Noto, KDD 2008; their 90 % quantile). An estimate of the
+    prior from few or poorly separated images can be wrong; this bound is not, and with complete
+    labels it is 0.5.
 
     Args:
         scores: ``(*S)`` of each held-out image, in [0, 1].
         labelled: ``(*S)`` True on known positives.
-        prior: Share of positives, in (0, 1).
+        prior: Share of positives in an average image, in (0, 1), as `estimate_prior` gives it.
     """
-    flat = np.concatenate([np.asarray(s).ravel() for s in scores])
-    known = np.concatenate(
-        [np.asarray(s)[mask].ravel() for s, mask in zip(scores, labelled, strict=True)]
-    )
-    half = float(np.quantile(known, 0.9)) / 2
-    agreed = float(np.quantile(flat, 1 - prior))
+    known = [np.asarray(s)[mask] for s, mask in zip(scores, labelled, strict=True)]
+    sizes = [mask.size for mask in labelled]
+    half = _quantile(known, 0.9, sizes) / 2
+    agreed = _quantile([np.asarray(s).ravel() for s in scores], 1 - prior, sizes)
     return float(np.clip(agreed, half * (1 - _SLACK), half * (1 + _SLACK)))
+
+
+def _quantile(parts: Sequence[NDArray[np.floating]], q: float, sizes: Sequence[int]) -> float:
+    """Quantile over samples of all images, each of which weighs 1 / the size of its image."""
+    weights = np.repeat([1 / size for size in sizes], [part.size for part in parts])
+    return float(np.quantile(np.concatenate(parts), q, weights=weights, method="inverted_cdf"))
