@@ -94,7 +94,9 @@ def structures(
         said.StructureSetROISequence.append(roi)
         said.ROIContourSequence.append(drawn)
         said.RTROIObservationsSequence.append(seen)
-    return dated(said, by.when)
+    dated(said, by.when)
+    del said.ContentDate, said.ContentTime  # the standard gives structure sets a date of their own
+    return said
 
 
 def _head(file: pydicom.Dataset, key: Sequence[str], by: Made) -> pydicom.Dataset:
