@@ -5,6 +5,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from inklings.errors import DataError
 from inklings.findings.files import write
 from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Geometry
@@ -33,6 +34,27 @@ def test_a_stream_has_the_samples_and_the_place_of_the_file(start: Any, scans: S
     assert running.ask("/api/cases/a/images/other/volume.nii.gz").status == 404
     assert running.ask("/api/cases/a/tile/0/0/0").status == 422
     assert running.ask("/api/cases/a/thumbnail").body[:2] == b"\xff\xd8"
+
+
+def test_a_volume_made_coarser_stays_in_its_place_with_its_layers(
+    start: Any, scans: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inklings.viewer.desk.FEW", 6 * 20 * 24 * 4 // 8)
+    running = start(scans)
+    running.enter()
+    parts = ("images/ct", "layers/prediction0")
+    whole, half = (
+        [loaded(running.ask(f"/api/cases/a/{p}/volume.nii.gz?coarse={c}").body) for p in parts]
+        for c in ("false", "true")
+    )
+    assert [part.shape for part in half] == [(12, 10, 3)] * 2
+    for fine, coarse in zip(whole, half, strict=True):
+        outer = [image.affine @ [-0.5, -0.5, -0.5, 1] for image in (fine, coarse)]
+        assert outer[1] == pytest.approx(outer[0], abs=1e-4)
+        assert np.diag(coarse.affine)[:3] == pytest.approx(2 * np.diag(fine.affine)[:3], abs=1e-4)
+    mask = np.asarray(half[1].dataobj)
+    assert mask.sum() == pytest.approx(3 * 6 * 8 / 8, abs=6)
+    assert (np.asarray(half[0].dataobj)[mask > 0] > -700).all()
 
 
 def test_a_finding_says_where_it_is_in_the_patient_and_in_samples(start: Any, scans: Shelf) -> None:
@@ -74,3 +96,15 @@ def test_written_findings_and_their_funnel_are_shown_at_their_places(
     assert found["radii"] == pytest.approx([1.0, 3 / 0.8, 3 / 0.7])
     assert (found["title"], found["malignancy"]) == ("left upper nodule", 0.4)
     assert [layer["id"] for layer in running.ask("/api/cases/a").json["layers"]] == ["labels"]
+
+
+def test_findings_of_a_file_bring_the_image_they_were_found_in(scans: Shelf) -> None:
+    folder = scans.folder.parent / f"{scans.folder.name}-file"
+    image = scans.cases["a"].images["ct"]
+    write(Findings("ct", (), facts={"image": str(image)}), folder)
+    write(Findings("other", ()), folder)
+    found = open_shelf([folder])
+    assert {case.id: case.images for case in found} == {"ct": {"image": image}}
+    (folder / "findings" / "ct.json").unlink()
+    with pytest.raises(DataError, match="--cohort"):
+        open_shelf([folder])

@@ -130,12 +130,12 @@ def _images(app: FastAPI, desk: Desk) -> None:
         return _data(desk.instance(desk.case(case), index), "image/jpeg")
 
     @app.get("/api/cases/{case}/images/{image}/volume.nii.gz")
-    def volume(case: str, image: str) -> Response:
-        return _data(desk.volume(desk.case(case), image), "application/octet-stream")
+    def volume(case: str, image: str, coarse: bool = False) -> Response:
+        return _data(desk.volume(desk.case(case), image, coarse), "application/octet-stream")
 
     @app.get("/api/cases/{case}/layers/{layer}/volume.nii.gz")
-    def layer_volume(case: str, layer: str) -> Response:
-        return _data(desk.volumes.layer(desk.case(case), layer), "application/octet-stream")
+    def layer_volume(case: str, layer: str, coarse: bool = False) -> Response:
+        return _data(desk.layer_volume(desk.case(case), layer, coarse), "application/octet-stream")
 
 
 def _corrections(app: FastAPI, desk: Desk) -> None:

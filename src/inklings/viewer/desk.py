@@ -32,7 +32,7 @@ from inklings.viewer.finds import Found, finds
 from inklings.viewer.layers import Layers
 from inklings.viewer.pictures import TILE, Pictures
 from inklings.viewer.shelf import Shelf
-from inklings.viewer.volumes import Volumes, to_samples
+from inklings.viewer.volumes import FEW, MOST, Volumes, to_samples
 
 THUMBNAIL = 192
 
@@ -147,11 +147,15 @@ class Desk:
 
         return self.cache.get(("contours", case.id, layer), make)
 
-    def volume(self, case: Case, image: str) -> bytes:
+    def volume(self, case: Case, image: str, coarse: bool) -> bytes:
         """One image of a case as NIfTI."""
         if image not in case.images:
             raise HTTPException(404, "This case has no such image.")
-        return self.volumes.image(case, image)
+        return self.volumes.image(case, image, FEW if coarse else MOST)
+
+    def layer_volume(self, case: Case, layer: str, coarse: bool) -> bytes:
+        """A layer of a volume as NIfTI."""
+        return self.volumes.layer(case, layer, FEW if coarse else MOST)
 
     def finds(self, case: Case, source: str) -> Found:
         """What can be jumped to: of ``prediction0``, ``prediction1``, ``labels`` or ``truth``."""

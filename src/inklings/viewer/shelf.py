@@ -19,6 +19,7 @@ from inklings.errors import DataError, InklingsError
 from inklings.evaluation.table import Row, Table
 from inklings.evaluation.truth import truth
 from inklings.findings.files import FOLDER as FINDINGS
+from inklings.findings.files import read as read_findings
 from inklings.heatmaps.record import SlidePrediction
 from inklings.predictions import Head, Provenance, predicted_cases, predicted_slides
 from inklings.progress import note
@@ -179,11 +180,11 @@ def _with_cohort(opened: Path, cohort: Path | None, found: tuple[Predicted, ...]
 def _without_cohort(opened: Path, found: tuple[Predicted, ...]) -> Shelf:
     from_head = dict.fromkeys(name for p in found for name in p.head.classes)
     cases: dict[str, Case] = {}
-    if all(p.places for p in found):
-        raise DataError(f"{opened} holds findings without images; give their --cohort")
     for predicted in found:
-        for name, image in () if predicted.places else predicted_images(predicted):
+        for name, image in predicted_images(predicted):
             cases.setdefault(name, Case(name, name, {"image": image}))
+    if not cases and all(p.places for p in found):
+        raise DataError(f"{opened} holds findings without images; give their --cohort")
     if not cases:
         raise DataError(f"{opened} holds no predicted case yet; run 'inklings predict' first")
     title = opened.resolve().name
@@ -207,6 +208,11 @@ def _of_files(paths: Sequence[Path]) -> Shelf:
 
 
 def _image_of(predicted: Predicted, name: str) -> Path:
+    if predicted.places:
+        facts = read_findings(predicted.folder / FINDINGS / f"{name}.json").facts
+        if "image" not in facts:
+            raise DataError("its findings do not say which image they are of; give the --cohort")
+        return Path(str(facts["image"]))
     if name in predicted.slides:
         return SlidePrediction.read(predicted.folder, name).image
     return image_named(predicted.folder, name)

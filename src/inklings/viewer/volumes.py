@@ -22,6 +22,8 @@ _LPS = np.diag([-1.0, -1.0, 1.0])
 _LEVEL = 1  # of gzip: the page is on the same machine
 MOST = 600_000_000
 """Bytes of a volume that a browser can be expected to hold; larger ones are made coarser."""
+FEW = 24_000_000
+"""The same where no graphics card draws them."""
 
 
 class Volumes:
@@ -30,21 +32,21 @@ class Volumes:
     def __init__(self, pictures: Pictures, layers: Layers, cache: Cache) -> None:
         self._pictures, self._layers, self._cache = pictures, layers, cache
 
-    def image(self, case: Case, name: str) -> bytes:
-        """One of the images of a case as ``.nii.gz``."""
+    def image(self, case: Case, name: str, most: int = MOST) -> bytes:
+        """One of the images of a case as ``.nii.gz``; coarser where it has over ``most`` bytes."""
 
         def make() -> tuple[bytes, int]:
             opened = self._pictures.image(case, name)
             _require_volume(case, opened)
-            view = _fitting(opened)
+            view = _fitting(opened, most)
             samples = view.read(view.geometry.full)[0]
             data = nifti(_narrow(samples), view.geometry)
             return data, len(data)
 
-        return self._cache.get(("nifti", case.id, name), make)
+        return self._cache.get(("nifti", case.id, name, most), make)
 
-    def layer(self, case: Case, name: str) -> bytes:
-        """A layer as ``.nii.gz``, on the grid of its image."""
+    def layer(self, case: Case, name: str, most: int = MOST) -> bytes:
+        """A layer as ``.nii.gz``, on the grid of its image as `image` sends it."""
 
         def make() -> tuple[bytes, int]:
             layer: Layer = self._layers.layer(case, name)
@@ -58,10 +60,11 @@ class Volumes:
                     f"case {case.id}: expected a layer of shape {opened.geometry.shape}, got "
                     f"{numbers.shape}; it was made from another image"
                 )
-            data = nifti(numbers, opened.geometry)
+            grid = _fitting(opened, most).geometry
+            data = nifti(_picked(numbers, grid.shape), grid)
             return data, len(data)
 
-        return self._cache.get(("nifti", case.id, "layer", name), make)
+        return self._cache.get(("nifti", case.id, "layer", name, most), make)
 
     def thumbnail(self, case: Case, side: int) -> bytes:
         """The middle plane as a JPEG, its longer side ``side``."""
@@ -119,9 +122,18 @@ def to_samples(geometry: Geometry) -> list[list[float]]:
     return rows
 
 
-def _fitting(image: Image) -> Image:
+def _fitting(image: Image, most: int) -> Image:
     size = float(np.prod(image.geometry.shape)) * 4
-    return image if size <= MOST else image.shrunk((size / MOST) ** (1 / 3))
+    return image if size <= most else image.shrunk((size / most) ** (1 / 3))
+
+
+def _picked(numbers: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The nearest samples on a coarser grid of the same extent."""
+    places = [
+        ((np.arange(m) + 0.5) * n / m).astype(int)
+        for m, n in zip(shape, numbers.shape, strict=True)
+    ]
+    return numbers[np.ix_(*places)] if shape != numbers.shape else numbers
 
 
 def _narrow(samples: NDArray[Any]) -> NDArray[Any]:

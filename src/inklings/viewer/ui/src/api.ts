@@ -55,7 +55,8 @@ export const api = {
   tile: (id: string, level: number, x: number, y: number) => `${of(id)}/tile/${level}/${x}/${y}`,
   layerTile: (id: string, layer: string, level: number, x: number, y: number) =>
     `${of(id)}/layers/${layer}/tile/${level}/${x}/${y}`,
-  volume: (id: string, image: string) =>
-    `${of(id)}/images/${encodeURIComponent(image)}/volume.nii.gz`,
-  layerVolume: (id: string, layer: string) => `${of(id)}/layers/${layer}/volume.nii.gz`,
+  volume: (id: string, image: string, coarse: boolean) =>
+    `${of(id)}/images/${encodeURIComponent(image)}/volume.nii.gz?coarse=${coarse}`,
+  layerVolume: (id: string, layer: string, coarse: boolean) =>
+    `${of(id)}/layers/${layer}/volume.nii.gz?coarse=${coarse}`,
 };

@@ -101,6 +101,10 @@ export class CasePage {
       check("Masks as outlines", false, (on) => panes.forEach((pane) => pane.outlineOnly(on))),
       h("div", { class: "buttons" }, hide),
     );
+    if (panes[0]?.slow) {
+      const words = "No graphics card draws here: large volumes are shown coarser, 3-D when asked for.";
+      place.append(h("p", { class: "quiet" }, words));
+    }
     return place;
   }
 

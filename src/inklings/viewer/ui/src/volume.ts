@@ -25,7 +25,7 @@ export class VolumePane {
   positive = true;
   /** Radius of the brush, mm. */
   brush = 3;
-  /** Drawn by a processor: 3-D would make everything wait. */
+  /** Drawn by a processor: large volumes and 3-D would make everything wait. */
   slow = false;
   drawn: (shape: Shape) => void = () => undefined;
   private filling: Promise<void> = Promise.resolve();
@@ -125,7 +125,7 @@ export class VolumePane {
     await this.nv.attachToCanvas(this.canvas);
     this.slow = drawnByProcessor(this.nv.gl);
     await this.nv.loadVolumes([
-      { url: api.volume(this.about.id, image), name: `${image}.nii.gz`, colormap: "gray" },
+      { url: api.volume(this.about.id, image, this.slow), name: `${image}.nii.gz`, colormap: "gray" },
     ]);
     this.planes(this.slow ? "three" : "all");
     if (this.isCt()) this.window("mediastinum");
@@ -187,7 +187,7 @@ export class VolumePane {
     }
     if (place >= 0) return;
     await this.nv.addVolumeFromUrl({
-      url: api.layerVolume(this.about.id, layer.id),
+      url: api.layerVolume(this.about.id, layer.id, this.slow),
       name: `${layer.id}.nii.gz`,
       colormap: layer.kind === "codes" ? "gray" : HEAT,
       opacity: this.hidden ? 0 : this.opacity,
