@@ -31,12 +31,13 @@ import torch
 
 from inklings.inference.dense import forward_of
 from inklings.inference.run import Run
-from inklings.inference.slide_cases import EVERYWHERE, finder
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import Job, predict_slide
 from inklings.phantoms.tissue import tissue_field
 from inklings.progress import silence
 from inklings.readers import open_image
+from inklings.sampling.grid import EVERYWHERE
+from inklings.sampling.tissue_finder import finder
 from inklings.spec import Component, Inference
 from inklings.testing.runs import untrained_run
 

@@ -236,6 +236,7 @@ class Experiment(Section):
         correction: What is done to the labels before training; ``none`` trusts them.
         supervision: How labels become targets; ``auto`` goes by the labels of each case.
         intensity: How samples become network inputs.
+        stains: ``macenko`` or ``reinhard`` brings all sections to one stain; None leaves them.
         teacher: For labels that are too wide (outlines with slop, labels of slides): who makes
             finer ones of them.
     """
@@ -244,6 +245,7 @@ class Experiment(Section):
     cohort: Path
     tiles: Path | None = None
     intensity: Component = Component(name="zscore")
+    stains: Component | None = None
     correction: Component = Component(name="none")
     supervision: Component = Component(name="auto")
     sampling: Sampling = Sampling()

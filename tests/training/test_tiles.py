@@ -9,10 +9,13 @@ from inklings.datasets.panda import import_panda
 from inklings.errors import DataError
 from inklings.phantoms.biopsy import Plan
 from inklings.phantoms.slides import write_panda
+from inklings.sampling import INTENSITIES, NORMALISERS
+from inklings.sampling.slide_look import SlideLook
 from inklings.sampling.tiles import Head, TileIndex
 from inklings.sampling.tiling import Rule, tile_cohort
+from inklings.sampling.tissue_finder import finder
 from inklings.supervision import SUPERVISIONS
-from inklings.training.tiles import gather_tiles, require_same_cohort
+from inklings.training.tiles import Looks, gather_tiles, require_same_cohort
 
 FULL = SUPERVISIONS.build("full", {"classes": ("tumour",)})
 
@@ -50,6 +53,28 @@ def test_a_tile_is_what_the_slide_shows_there_and_its_label_what_the_mask_says(
         expected = slide.at(0.002).read(region)
     got = examples.images[order[f"{case.id}:{region.start[0]}:{region.start[1]}"]]
     assert np.array_equal(got, expected)
+
+
+def test_tiles_are_scaled_and_stained_by_their_slide_as_its_prediction_is(slides: Path) -> None:
+    cohort = Cohort.read(slides / "cohort")
+    zscore, reinhard = INTENSITIES.build("zscore", {}), NORMALISERS.build("reinhard", {})
+    plain = gather_tiles(slides / "tiles", cohort.cases, FULL)
+    looks = Looks(zscore, reinhard)
+    examples = gather_tiles(slides / "tiles", cohort.cases, FULL, looks=looks)
+    assert len(examples.scales) == len(examples)
+    for case in cohort.cases:
+        with open_case(case) as slide:
+            look = SlideLook.of(slide, finder("stained")(slide))
+        centre, width = look.restained(reinhard).scale(zscore)
+        mine = [i for i, name in enumerate(examples.groups) if name == case.id]
+        for i in mine:
+            assert np.array_equal(examples.scales[i][0], centre)
+            assert np.array_equal(examples.scales[i][1], width)
+        expected = look.restain(reinhard)(plain.images[mine[0]])
+        assert np.array_equal(examples.images[mine[0]], expected)
+    assert not gather_tiles(
+        slides / "tiles", cohort.cases, FULL, looks=Looks(INTENSITIES.build("half", {}))
+    ).scales
 
 
 def test_what_exceeds_the_memory_budget_is_mapped_from_one_file_a_slide(

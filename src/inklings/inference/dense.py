@@ -16,9 +16,9 @@ from inklings.errors import DataError
 from inklings.inference.device import native_bf16
 from inklings.inference.run import Run
 from inklings.inference.sliding_window import Forward, quantise, sliding_window
-from inklings.sampling import INTENSITIES
+from inklings.sampling import INTENSITIES, NORMALISERS
 from inklings.sampling.crops import resize_image
-from inklings.sampling.intensity import apply
+from inklings.sampling.intensity import Scale, apply
 from inklings.spec import Inference
 from inklings.tensors import Output
 
@@ -27,7 +27,10 @@ _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 def predict_array(
-    run: Run, image: NDArray[Any], settings: Inference | None = None
+    run: Run,
+    image: NDArray[Any],
+    settings: Inference | None = None,
+    scale: Scale | None = None,
 ) -> NDArray[np.uint8]:
     """Probabilities of every sample of an image, at the size of the image.
 
@@ -35,6 +38,8 @@ def predict_array(
         run: A trained model, or one in training, on whatever device it is; its mode is kept.
         image: ``(C, *S)``, as a reader returns it.
         settings: Window, overlap and flips; those of the run's experiment if None.
+        scale: Centre and width of the intensities, where the image is a part of something
+            larger that decides them; None for its own.
 
     Returns:
         ``(K, *S)`` quantised, 255 is certainty: the classes, then ``core`` if the model has it.
@@ -45,8 +50,11 @@ def predict_array(
     settings = settings or settings_of(run)
     blueprint = run.blueprint
     image = fit_channels(image, blueprint.in_channels)
+    if blueprint.stains is not None:
+        image = NORMALISERS.build(blueprint.stains.name, blueprint.stains.options)(image)
     source = image if blueprint.resize is None else resize_image(image, blueprint.resize)
-    scale = INTENSITIES.build(blueprint.intensity.name, blueprint.intensity.options).scale(source)
+    scaling = INTENSITIES.build(blueprint.intensity.name, blueprint.intensity.options)
+    scale = scale or scaling.scale(source)
     training = run.model.training
     run.model.eval()
     try:

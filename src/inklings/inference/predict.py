@@ -32,7 +32,6 @@ from inklings.inference.pictures import Pictures, find_objects
 from inklings.inference.run import Run
 from inklings.inference.slide_cases import (
     CaseTask,
-    finder,
     is_slide,
     opened,
     shared,
@@ -41,6 +40,7 @@ from inklings.inference.slide_cases import (
 )
 from inklings.inference.slide_grid import SlideSettings
 from inklings.predictions import Head, Provenance
+from inklings.sampling.tissue_finder import finder
 from inklings.spec import Inference
 
 __all__ = ["Summary", "find_objects", "predict", "predict_array"]

@@ -46,6 +46,7 @@ class Blueprint:
         classes: What is reported, in this order; each is one of ``channels``.
         activation: From logits to probabilities; ``softmax`` runs over ``channels``.
         intensity: Name and options in the table of intensity scalings.
+        stains: Name and options of the normalisation of stains; None leaves them.
         divisor: Sides of the input must be multiples of it.
         resize: Side to which a whole image is scaled first; None where it never is.
         task: What is asked of a bag; None for models of images.
@@ -70,6 +71,7 @@ class Blueprint:
     factor: float | None = None
     volumes: Volumes | None = None
     window: tuple[int, ...] | None = None
+    stains: Component | None = None
 
     def __post_init__(self) -> None:
         missing = [name for name in self.classes if name not in self.channels]
@@ -102,6 +104,7 @@ class Blueprint:
         record = dataclasses.asdict(self)
         record["model"] = _without_first_weights(self.model).model_dump()
         record["intensity"] = self.intensity.model_dump()
+        record["stains"] = None if self.stains is None else self.stains.model_dump()
         record["volumes"] = None if self.volumes is None else self.volumes.model_dump(mode="json")
         write_json(folder / "model.json", record)
 
@@ -116,6 +119,8 @@ class Blueprint:
         try:
             record["model"] = Component.model_validate(record["model"])
             record["intensity"] = Component.model_validate(record["intensity"])
+            if record.get("stains") is not None:
+                record["stains"] = Component.model_validate(record["stains"])
             if record.get("volumes") is not None:
                 record["volumes"] = Volumes.model_validate(record["volumes"])
             for key in ("channels", "classes", "window"):

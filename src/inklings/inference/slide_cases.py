@@ -8,11 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from inklings.errors import SpecError
 from inklings.files import write_text
 from inklings.heatmaps.record import SlidePrediction, table
 from inklings.inference.device import best_device
@@ -21,16 +18,14 @@ from inklings.inference.pictures import Pictures, read_item
 from inklings.inference.run import Blueprint, Run
 from inklings.inference.slide_folder import slide_written
 from inklings.inference.slide_grid import SlideSettings
-from inklings.inference.slides import FindTissue, Job, everywhere, predict_slide, widened
+from inklings.inference.slides import Job, predict_slide
 from inklings.machine import cores
 from inklings.predictions import predicted_slides
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
-from inklings.sampling import TISSUE
-from inklings.sampling.tissue import find_tissue
+from inklings.sampling.tissue_finder import finder
 from inklings.spec import Inference
 
-EVERYWHERE = "everywhere"
 _LARGE = 64_000_000  # samples from which no single-level file is a plain picture
 
 
@@ -106,27 +101,6 @@ def is_slide(image: Image, item: Item, blueprint: Blueprint) -> bool:
     called = item.images[0].suffix.lower() in SLIDES
     huge = image.geometry.shape[0] * image.geometry.shape[1] > _LARGE
     return learnt or called or huge or len(image.downsamples) > 1
-
-
-def finder(name: str) -> FindTissue:
-    """The way to find tissue called ``name``.
-
-    Raises:
-        SpecError: If there is none of this name.
-    """
-    if name == EVERYWHERE:
-        return everywhere
-    if name not in TISSUE:
-        known = ", ".join([*TISSUE, EVERYWHERE])
-        raise SpecError(f"--tissue: expected one of {known}, got {name!r}")
-    method = TISSUE.build(name, {})
-
-    def find(slide: Image) -> NDArray[np.bool_]:
-        if len(slide.channels) != 3:
-            return everywhere(slide)
-        return widened(find_tissue(slide, method).mask)
-
-    return find
 
 
 def write_listing(out: Path, items: Sequence[Item]) -> Path:

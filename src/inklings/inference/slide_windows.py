@@ -16,6 +16,7 @@ from inklings.heatmaps.sink import Places
 from inklings.inference.dense import fit_channels
 from inklings.inference.windows import Axis
 from inklings.readers.image import Image
+from inklings.sampling.slide_look import Restain
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,18 @@ def read_ahead(
     *,
     batch: int,
     readers: int,
+    prepare: Restain,
 ) -> Iterator[Batch]:
     """Batches in the order of ``places``, some of which are being decoded meanwhile.
+
+    Args:
+        view: The slide on the grid of the network.
+        axes: Windows along y and x.
+        places: Rows and columns of the windows.
+        channels: That the network takes.
+        batch: Windows of a batch.
+        readers: Threads that decode.
+        prepare: What is done to the samples of a window.
 
     Raises:
         ReaderError: If a window cannot be decoded.
@@ -90,7 +101,7 @@ def read_ahead(
     def read(start: int) -> Batch:
         part = slice(start, start + batch)
         own = zip(rows[part], columns[part], strict=True)
-        pixels = np.stack([_window(view, axes, place, channels) for place in own])
+        pixels = np.stack([prepare(_window(view, axes, place, channels)) for place in own])
         return Batch(rows[part], columns[part], pixels)
 
     with ThreadPoolExecutor(readers) as pool:

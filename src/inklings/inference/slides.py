@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -41,14 +40,12 @@ from inklings.inference.windows import Axis, plan
 from inklings.machine import cores
 from inklings.progress import track
 from inklings.readers.image import Image
-from inklings.sampling import INTENSITIES
-from inklings.sampling.intensity import Scale, slide_scale
+from inklings.sampling import INTENSITIES, NORMALISERS
+from inklings.sampling.intensity import Scale
+from inklings.sampling.slide_look import SlideLook
+from inklings.sampling.tissue_finder import FindTissue
 from inklings.spec import Inference
 
-FindTissue = Callable[[Image], NDArray[np.bool_]]
-"""A slide to a mask ``(h, w)`` over its whole extent."""
-
-_THUMBNAIL = 1024
 _AHEAD = 3  # batches blended after the one in the network
 
 
@@ -98,7 +95,9 @@ def predict_slide(
     ]
     places = Places(tissue(slide), grid.shape)
     windows = holding_tissue(places, axes, grid.step)
-    thumbnail = _thumbnail(slide)
+    look = SlideLook.of(slide, places.mask)
+    stains = run.blueprint.stains
+    normaliser = NORMALISERS.build(stains.name, stains.options) if stains else None
     with Sink(
         folder,
         run.classes,
@@ -117,14 +116,17 @@ def predict_slide(
             run.blueprint.in_channels,
             batch=_batch_size(run),
             readers=min(4, cores()),
+            prepare=look.restain(normaliser),
         )
         count = -(-len(windows[0]) // _batch_size(run))
         batches = track(stream, f"predict {job.case}", count) if job.watched else stream
-        scale = _scale(run, thumbnail, places.mask)
+        intensity = run.blueprint.intensity
+        scaling = INTENSITIES.build(intensity.name, intensity.options)
+        scale = look.restained(normaliser).scale(scaling)
         _stream(_network(run, job.window, axes, grid.step, scale), batches, axes, grid.step, sink)
         outlined, too_small = sink.finish()
         codes, samples, peaks = sink.preview, sink.samples, sink.peaks
-    _pictures(folder, thumbnail, codes, run.classes)
+    _pictures(folder, look.thumbnail, codes, run.classes)
     looked_at, areas = _areas(run, grid, places.samples, samples, peaks)
     remarks = grid.remarks
     if not len(windows[0]):
@@ -222,12 +224,6 @@ def _stream(
     sink.take(canvas.take_all())
 
 
-def everywhere(slide: Image) -> NDArray[np.bool_]:
-    """Look at all of a slide."""
-    shape = (max(1, n // 64) for n in slide.geometry.shape)
-    return np.ones(tuple(shape), np.bool_)
-
-
 def _window_side(run: Run, settings: Inference) -> int:
     if run.blueprint.resize is not None:
         raise SpecError(
@@ -246,18 +242,6 @@ def _batch_size(run: Run) -> int:
     """Windows in one call; an accelerator wants more of them than a processor."""
     device = next(run.model.parameters(), torch.empty(0)).device
     return 16 if device.type == "cuda" else 4
-
-
-def _scale(run: Run, thumbnail: NDArray[np.uint8], mask: NDArray[np.bool_]) -> Scale:
-    named = run.blueprint.intensity
-    intensity = INTENSITIES.build(named.name, named.options)
-    there = Places(mask, (thumbnail.shape[1], thumbnail.shape[2]))
-    return slide_scale(intensity, thumbnail, mask[np.ix_(there.rows, there.columns)])
-
-
-def _thumbnail(slide: Image) -> NDArray[np.uint8]:
-    small = slide.shrunk(max(1.0, max(slide.geometry.shape) / _THUMBNAIL))
-    return small.read(small.geometry.full)
 
 
 def _pictures(
@@ -290,9 +274,3 @@ def _areas(
         for name, count, peak in zip(run.classes, samples[1:], peaks, strict=True)
     ]
     return area("tissue", looked_at, 1.0), tuple(classes)
-
-
-def widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tissue and one sample around it, so that its rim is not cut."""
-    wide: NDArray[np.bool_] = ndimage.binary_dilation(mask)
-    return wide

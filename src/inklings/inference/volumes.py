@@ -60,6 +60,7 @@ def predict_any(
     image: NDArray[Any],
     geometry: Geometry | None = None,
     settings: Inference | None = None,
+    scale: Scale | None = None,
 ) -> NDArray[np.uint8]:
     """`predict_array` of a picture ``(C, H, W)``, `predict_grid` of a volume ``(C, D, H, W)``.
 
@@ -73,7 +74,7 @@ def predict_any(
         raise DataError(
             f"expected a volume for a run that learnt from {volumes.view} of volumes, got a picture"
         )
-    return predict_array(run, image, settings)
+    return predict_array(run, image, settings, scale)
 
 
 def predict_grid(

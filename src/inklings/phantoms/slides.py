@@ -39,6 +39,7 @@ MASKS = "train_label_masks"
 COARSE = "coarse_label_masks"
 _PROVIDER_OF: dict[Marks, Provider] = {"fine": "radboud", "coarse": "karolinska"}
 _GROUP_UM = 90.0
+_OWN_SHEETS = 1_000  # beyond the numbers that are given by hand
 Codes = NDArray[np.uint8]
 
 
@@ -112,7 +113,7 @@ def write_slide(
     provider: Provider = "karolinska",
     marks: Marks = "provider",
     name: str | None = None,
-    sheets: int = 0,
+    sheets: int | None = 0,
     slop_um: float | None = None,
     masked: bool = True,
     coarse_too: bool = False,
@@ -130,7 +131,8 @@ def write_slide(
         marks: ``provider``: as the provider annotates. ``fine``: glands, in Radboud's codes and
             under its name. ``coarse``: outlines with slop, in Karolinska's.
         name: Id; by default made from the seed.
-        sheets: Another number draws the tissue from other sheets, which share no gland.
+        sheets: Another number draws the tissue from other sheets, which share no gland; None
+            draws sheets for this slide alone, which takes seconds.
         slop_um: Of coarse marks; by default one of `SLOPS_UM`.
         masked: Whether there is a mask at all.
         coarse_too: Write a coarse mask besides, into `COARSE`.
@@ -138,7 +140,7 @@ def write_slide(
     if marks not in ("provider", "fine", "coarse"):
         raise SpecError(f"expected marks of 'provider', 'fine' or 'coarse', got {marks!r}")
     provider = _PROVIDER_OF.get(marks, provider)
-    biopsy = Biopsy(seed, plan or Plan(), sheets)
+    biopsy = Biopsy(seed, plan or Plan(), _OWN_SHEETS + seed if sheets is None else sheets)
     name = name or np.random.default_rng([seed, 41]).bytes(16).hex()
     rendered = _Rendered(biopsy)
     size = biopsy.plan.size
@@ -159,7 +161,7 @@ def write_panda(
     marks: Marks = "provider",
     unmasked: int = 0,
     seed: int = 0,
-    sheets: int = 0,
+    sheets: int | None = 0,
     varied: bool = True,
     coarse_too: bool = False,
 ) -> list[Written]:
@@ -173,7 +175,8 @@ def write_panda(
         marks: See `write_slide`.
         unmasked: How many, the last ones, have no mask, as some of PANDA's do not.
         seed: Another seed makes other slides.
-        sheets: See `write_slide`: give a cohort that is only tested on a number of its own.
+        sheets: See `write_slide`: slides of one number show the same glands in other places, so
+            what learns and what is tested need different ones, or None.
         varied: Whether sizes differ from slide to slide.
         coarse_too: See `write_slide`; annotators, each with a slop of `SLOPS_UM`, take turns.
     """

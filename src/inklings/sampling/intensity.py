@@ -7,7 +7,7 @@ without the whole image ever being held as floats.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,13 @@ Scale = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class Intensity(Protocol):
-    """``(C, *S)`` of any number type to float32 of order one."""
+    """``(C, *S)`` of any number type to float32 of order one.
+
+    Attributes:
+        fixed: Whether the scale is the same for every image.
+    """
+
+    fixed: ClassVar[bool]
 
     def scale(self, image: NDArray[Any]) -> Scale:
         """Centre and width of ``image`` ``(C, *S)``, each ``(C or 1, 1, ...)`` float32."""
@@ -34,20 +40,6 @@ def apply(image: NDArray[Any], scale: Scale) -> NDArray[np.float32]:
     result -= centre
     result /= width
     return result
-
-
-def slide_scale(intensity: Intensity, thumbnail: NDArray[Any], tissue: NDArray[np.bool_]) -> Scale:
-    """The scale of a slide, from the tissue on its thumbnail: glass would drown the tissue.
-
-    Training from tiles and the prediction of whole slides both use it, so that they agree.
-
-    Args:
-        intensity: How samples are scaled.
-        thumbnail: ``(C, h, w)`` small view of the whole slide.
-        tissue: ``(h, w)``, where there is tissue; where nowhere, all samples count.
-    """
-    where = tissue if tissue.any() else np.ones_like(tissue)
-    return intensity.scale(thumbnail[:, where][..., None])
 
 
 def _constants(image: NDArray[Any], centre: float, width: float) -> Scale:
@@ -68,6 +60,8 @@ class ZScore:
             stained nuclei on glass then look like fluorescent ones on black, and what is learnt
             from the one serves the other.
     """
+
+    fixed: ClassVar[bool] = False
 
     per_channel: bool = False
     invert_bright: bool = False
@@ -95,6 +89,8 @@ def _half_range(image: NDArray[Any]) -> float:
 class Half:
     """``(x / 255 - 0.5) / 0.5``: 8-bit pictures to [-1, 1], as the reference recipe does."""
 
+    fixed: ClassVar[bool] = True
+
     def scale(self, image: NDArray[Any]) -> Scale:
         """The same for every image.
 
@@ -120,6 +116,8 @@ class Window:
         low: Value that becomes -1.
         high: Value that becomes 1; what lies outside the range is not cut.
     """
+
+    fixed: ClassVar[bool] = True
 
     low: float
     high: float
@@ -147,6 +145,8 @@ class Percentiles:
         low: Lower percentile, in percent.
         high: Upper percentile, in percent.
     """
+
+    fixed: ClassVar[bool] = False
 
     low: float = 1.0
     high: float = 99.0

@@ -43,6 +43,9 @@ class Normaliser(Protocol):
     def __call__(self, rgb: Rgb) -> Rgb:
         """The image in the colours of the reference; as it was where there is no tissue."""
 
+    def of_slide(self, tissue: Rgb) -> Normaliser:
+        """The same for the tiles of a slide that was stained as ``tissue`` ``(3, n, 1)`` is."""
+
 
 @dataclass(frozen=True)
 class Stains:
@@ -136,6 +139,10 @@ class Macenko:
         light = np.where(density.max(0) > 0, light, rgb.reshape(3, -1))
         return _eight_bits(light).reshape(rgb.shape)
 
+    def of_slide(self, tissue: Rgb) -> Macenko:
+        """The same with the stains of ``tissue`` ``(3, n, 1)``, where they can be told."""
+        return replace(self, stains=find_stains(tissue, glass=self.glass))
+
 
 @dataclass(frozen=True)
 class Reinhard:
@@ -145,11 +152,13 @@ class Reinhard:
         mean: Of L, a, b in the reference.
         deviation: Of the same.
         glass: Lightness from which a pixel is glass and stays as it is.
+        own: Mean and deviation of the slide, where known; else found in each image by itself.
     """
 
     mean: tuple[float, float, float] = (66.1, 23.8, -16.2)
     deviation: tuple[float, float, float] = (13.4, 9.6, 7.5)
     glass: float = 92.0
+    own: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     @classmethod
     def of(cls, rgb: Rgb) -> Reinhard:
@@ -167,7 +176,7 @@ class Reinhard:
     def __call__(self, rgb: Rgb) -> Rgb:
         """``(3, H, W)`` in the colours of the reference; as it was where there is no tissue."""
         lab = _lab(rgb)
-        own = _moments(lab, self.glass)
+        own = self.own or _moments(lab, self.glass)
         if own is None:
             return rgb
         matched = (lab - own[0]) / np.maximum(own[1], 1e-3) * self.deviation + self.mean
@@ -175,6 +184,10 @@ class Reinhard:
         fade = np.clip((self.glass + 4 - lab[..., :1]) / 8, 0, 1)
         mixed = lab2rgb(lab + fade * (matched - lab)) * 255
         return np.ascontiguousarray(np.moveaxis(_eight_bits(mixed), -1, 0))
+
+    def of_slide(self, tissue: Rgb) -> Reinhard:
+        """The same with mean and deviation of ``tissue`` ``(3, n, 1)``, where there is enough."""
+        return replace(self, own=_moments(_lab(tissue), self.glass))
 
 
 def _lab(rgb: Rgb) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from inklings.models.instances import INSTANCE_ENCODERS
 from inklings.models.pooling import POOLINGS
 from inklings.refinement import REFINEMENTS
 from inklings.registry import Registry
-from inklings.sampling import AUGMENTS, INTENSITIES
+from inklings.sampling import AUGMENTS, INTENSITIES, NORMALISERS
 from inklings.spec import Component, Experiment, Teacher
 from inklings.supervision import SUPERVISIONS
 from inklings.training import INSTANCE_AUGMENTS, OPTIMISERS, SCHEDULES
@@ -26,6 +26,8 @@ def require_known(experiment: Experiment) -> None:
     training, filled = experiment.training, "given by the trainer"
     correction = {k: v for k, v in experiment.correction.options.items() if k != "exact"}
     _require(INTENSITIES, experiment.intensity)
+    if experiment.stains is not None:
+        _require(NORMALISERS, experiment.stains)
     CORRECTIONS.require(experiment.correction.name, correction)
     _require(SUPERVISIONS, experiment.supervision, classes=filled)
     for augment in experiment.sampling.augment:

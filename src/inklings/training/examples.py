@@ -91,6 +91,10 @@ class Examples:
         """Grid of a volume; None of a picture."""
         return self.geometries[index] if self.geometries else None
 
+    def scale(self, index: int) -> Scale | None:
+        """Centre and width of the intensities of an image; None where it says its own."""
+        return self.scales[index] if self.scales else None
+
     @property
     def complete(self) -> bool:
         """Whether everything about every image is known."""
@@ -137,7 +141,7 @@ def resized(examples: Examples, size: int) -> Examples:
         for target in examples.targets
     ]
     images = tuple(resize_image(image, size) for image in examples.images)
-    return Examples(images, tuple(targets), examples.ids, examples.groups)
+    return dataclasses.replace(examples, images=images, targets=tuple(targets))
 
 
 def with_background(examples: Examples) -> Examples:

@@ -15,6 +15,7 @@ from inklings.cases.cohort import Cohort
 from inklings.files import write_json
 from inklings.inference.run import Blueprint, Record, write_model
 from inklings.models.weights import read_weights
+from inklings.sampling import INTENSITIES, NORMALISERS
 from inklings.sampling.tiles import Head
 from inklings.spec import Experiment
 from inklings.supervision import SUPERVISIONS
@@ -34,8 +35,9 @@ from inklings.training.folder import (
 from inklings.training.learn import Trained, learn
 from inklings.training.learn_bags import learn_bags, takes_bags
 from inklings.training.rounds import Round, self_train
+from inklings.training.stains import restained
 from inklings.training.teacher import lesson_facts, teach
-from inklings.training.tiles import gather_tiles, require_same_cohort
+from inklings.training.tiles import Looks, gather_tiles, require_same_cohort
 from inklings.training.trainer import is_first
 
 __all__ = ["Trained", "fit", "learn"]
@@ -85,7 +87,7 @@ def fit(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if is_first():
-        write_model(out, trained.model, _on_grid(trained.blueprint, experiment.tiles))
+        write_model(out, trained.model, _as_used(trained.blueprint, experiment))
         _record(experiment, begun, trained, notes, count, rounds).write(out)
     return out
 
@@ -154,26 +156,35 @@ def _examples(
     asked = experiment.supervision
     supervision = SUPERVISIONS.build(asked.name, {"classes": cohort.classes, **asked.options})
     labelled = [case for case in cohort.part("val") if case.labels]
+    stains = experiment.stains
+    normaliser = NORMALISERS.build(stains.name, stains.options) if stains else None
     read: Callable[..., Examples] = gather
     if experiment.tiles is not None:
         require_same_cohort(experiment.tiles, cohort)
-        read = partial(gather_tiles, experiment.tiles)
+        intensity = INTENSITIES.build(experiment.intensity.name, experiment.intensity.options)
+        read = partial(gather_tiles, experiment.tiles, looks=Looks(intensity, normaliser))
     else:
         # Scores are those of the grid of the files, so only the training part is resampled.
         read = partial(gather, spacing_mm=experiment.volumes.spacing_mm)
     train = read(cohort.part("train"), supervision, scratch / "train", "train")
     read = gather if experiment.tiles is None else read
     val = read(labelled, supervision, scratch / "val", "val") if labelled else None
+    if experiment.tiles is None:
+        train, val = restained(train, normaliser), restained(val, normaliser) if val else None
     return train, val, supervision.channels
 
 
-def _on_grid(blueprint: Blueprint, tiles: Path | None) -> Blueprint:
-    """The blueprint with the grid of the tiles, so that slides are predicted on it."""
-    if tiles is None:
-        return blueprint
-    head = Head.read(tiles)
+def _as_used(blueprint: Blueprint, experiment: Experiment) -> Blueprint:
+    """With the change of stains, and the grid of the tiles, so that slides are read as they were.
+
+    In training the images were changed already, so the blueprint did not speak of it.
+    """
+    used = dataclasses.replace(blueprint, stains=experiment.stains)
+    if experiment.tiles is None:
+        return used
+    head = Head.read(experiment.tiles)
     spacing = None if head.spacing_mm is None else head.spacing_mm * 1000
-    return dataclasses.replace(blueprint, spacing_um=spacing, factor=head.factor)
+    return dataclasses.replace(used, spacing_um=spacing, factor=head.factor)
 
 
 def _first_weights(source: Path) -> dict[str, Tensor]:

@@ -145,7 +145,8 @@ def relabel(
 
 
 def _relabelled(run: Run, examples: Examples, annotated: Target, index: int) -> Target:
-    dense = predict_any(run, examples.images[index], examples.geometry(index))
+    image, grid = examples.images[index], examples.geometry(index)
+    dense = predict_any(run, image, grid, scale=examples.scale(index))
     value = examples.targets[index].value.copy()
     for k, threshold in enumerate(run.record.thresholds):
         positive = dense[k] >= np.float32(threshold * 255)

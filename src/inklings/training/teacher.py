@@ -157,7 +157,10 @@ def _require_found(
 def _maps(experiment: Experiment, trained: Trained, examples: Examples) -> list[NDArray[np.uint8]]:
     run = Run(trained.model, trained.blueprint, Record(trained.thresholds), experiment)
     images = progress.track(examples.images, "teacher predicts")
-    return [predict_any(run, image, examples.geometry(i)) for i, image in enumerate(images)]
+    return [
+        predict_any(run, image, examples.geometry(i), scale=examples.scale(i))
+        for i, image in enumerate(images)
+    ]
 
 
 def _marked(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,39 @@ from inklings.cases.opening import open_case
 from inklings.errors import DataError
 from inklings.geometry import Geometry, Region
 from inklings.readers.image import Image
+from inklings.sampling import TISSUE
+from inklings.sampling.intensity import Intensity, Scale
+from inklings.sampling.slide_look import Restain, SlideLook, unchanged
+from inklings.sampling.stains import Normaliser
 from inklings.sampling.tiles import Head, TileIndex, read_tile, tiled_cases
+from inklings.sampling.tissue_finder import finder
 from inklings.supervision.base import Supervision, Target
 from inklings.training.examples import Examples, Store, budget_bytes
+
+_TISSUE = "stained"  # by which predictions find tissue, where nothing else is said
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What is decided once a slide, as its prediction will decide it.
+
+    Attributes:
+        intensity: How samples are scaled.
+        normaliser: How stains change; None leaves them.
+    """
+
+    intensity: Intensity
+    normaliser: Normaliser | None = None
+
+    def of(self, slide: Image, head: Head) -> tuple[Scale | None, Restain]:
+        """Scale of a slide, None where any slide has the same, and the change of its stains."""
+        if self.intensity.fixed and self.normaliser is None:
+            return None, unchanged
+        method = head.settings.get("method", "")
+        look = SlideLook.of(slide, finder(method if method in TISSUE else _TISSUE)(slide))
+        restained = look.restained(self.normaliser)
+        scale = None if self.intensity.fixed else restained.scale(self.intensity)
+        return scale, look.restain(self.normaliser)
 
 
 def gather_tiles(
@@ -29,12 +60,21 @@ def gather_tiles(
     supervision: Supervision,
     scratch: Path | None = None,
     what: str = "",
+    looks: Looks | None = None,
 ) -> Examples:
     """The tiles of ``cases`` in the index at ``folder``, with their targets.
 
     Every tile is read from its slide once, by several threads. What exceeds the memory budget
     goes to one file a slide under ``scratch``, so that a training on more tiles than memory
     waits for the disk and never for the decoder.
+
+    Args:
+        folder: Of the index.
+        cases: Whose tiles are wanted.
+        supervision: How labels become targets.
+        scratch: Where files may go; None keeps everything in memory.
+        what: The part of the cohort, in words.
+        looks: What is to be decided once a slide; None leaves every tile as it is.
 
     Raises:
         DataError: If a case was not tiled, no tile is left, or a slide cannot be read.
@@ -45,15 +85,16 @@ def gather_tiles(
     targets: list[Target] = []
     ids: list[str] = []
     groups: list[str] = []
+    scales: list[Scale] = []
     with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as pool:
         for case in progress.track(cases, f"read {what} tiles"):
             tiles = index.of(case.id)
             regions = [tiles.region(number) for number in range(len(tiles))]
             if not regions:
                 continue
-            for pixels, value, known in _stacks(
-                store, _read(case, index.head, regions, supervision, pool)
-            ):
+            found, scale = _read(case, index.head, regions, supervision, pool, looks)
+            scales += [scale] * len(regions) if scale is not None else []
+            for pixels, value, known in _stacks(store, found):
                 images.append(pixels)
                 targets.append(Target(value, known))
             ids += [f"{case.id}:{y}:{x}" for y, x in (region.start for region in regions)]
@@ -63,7 +104,7 @@ def gather_tiles(
             f"{folder}: expected tiles of {what or 'the'} cases, got none in {len(cases)} cases; "
             "run 'inklings tile' with a looser rule"
         )
-    return Examples(tuple(images), tuple(targets), tuple(ids), tuple(groups))
+    return Examples(tuple(images), tuple(targets), tuple(ids), tuple(groups), scales=tuple(scales))
 
 
 def require_same_cohort(folder: Path, cohort: Cohort) -> Head:
@@ -102,14 +143,17 @@ def _read(
     regions: Sequence[Region],
     supervision: Supervision,
     pool: ThreadPoolExecutor,
-) -> list[Tile]:
+    looks: Looks | None,
+) -> tuple[list[Tile], Scale | None]:
     with open_case(case, head.image) as slide:
         view = head.view(slide)
+        scale, restain = looks.of(slide, head) if looks else (None, unchanged)
 
         def read(region: Region) -> Tile:
-            return _tile(case, view, region, supervision)
+            pixels, value, known = _tile(case, view, region, supervision)
+            return restain(pixels), value, known
 
-        return list(pool.map(read, regions))
+        return list(pool.map(read, regions)), scale
 
 
 def _tile(case: Case, view: Image, region: Region, supervision: Supervision) -> Tile:

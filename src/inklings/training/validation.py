@@ -67,8 +67,8 @@ class Validator:
         """``(K, *S)`` quantised probabilities of one image, background left out."""
         record = Record((0.5,) * len(self.blueprint.classes))
         run = Run(model, self.blueprint, record, self.experiment)
-        grid = self.examples.geometry(index)
-        return predict_any(run, self.examples.images[index], grid, self._settings)
+        own, how = self.examples, self._settings
+        return predict_any(run, own.images[index], own.geometry(index), how, own.scale(index))
 
     def score(self, model: nn.Module, loss: nn.Module) -> Score:
         """Loss and Dice over all images; unknown samples count for neither."""

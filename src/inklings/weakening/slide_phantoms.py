@@ -19,7 +19,7 @@ def slide_cohorts(
     slides: int = 20,
     plan: Plan | None = None,
     seed: int = 0,
-    sheets: int = 0,
+    sheets: int | None = 0,
     scheme: str = "tumour",
 ) -> tuple[Path, Path]:
     """Write ``out/panda`` and two cohorts of it: ``out/full`` and ``out/coarse``.
@@ -33,7 +33,7 @@ def slide_cohorts(
         slides: How many.
         plan: Size and content of each.
         seed: Another seed makes other slides.
-        sheets: Slides of different numbers share no gland.
+        sheets: Slides of different numbers share no gland; None: no slide does with any other.
         scheme: A key of `inklings.datasets.panda.SCHEMES`.
 
     Returns:
