@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from inklings.errors import SpecError
 from inklings.models.unet import UNet
@@ -15,6 +16,11 @@ class TestBilinear(ModelContract):
 class TestTransposed(ModelContract):
     def build(self, in_channels: int, out_channels: int) -> nn.Module:
         return UNet(in_channels, out_channels, width=8, depth=3, up="transposed")
+
+
+class TestStride(ModelContract):
+    def build(self, in_channels: int, out_channels: int) -> nn.Module:
+        return UNet(in_channels, out_channels, width=8, depth=2, stride=2)
 
 
 def convolutions(model: nn.Module) -> list[tuple[int, int]]:
@@ -72,6 +78,19 @@ def test_any_size(size, up):
     assert model(torch.randn(2, 3, *size)).logits.shape == (2, 2, *size)
 
 
+def products(model: nn.Module) -> int:
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        model.to("meta")(torch.zeros(1, 3, 128, 128))
+    return counter.get_total_flops()
+
+
+def test_a_stride_of_two_costs_a_quarter_of_the_whole_grid_and_gives_the_whole_size():
+    whole, half = UNet(3, 1, width=32, depth=2), UNet(3, 1, width=32, depth=2, stride=2)
+    assert half.divisor == 8
+    assert half.eval()(torch.zeros(1, 3, 33, 50)).logits.shape == (1, 1, 33, 50)
+    assert 3.5 < products(whole) / products(half) < 5
+
+
 def test_prior_is_what_the_untrained_network_predicts():
     torch.manual_seed(0)
     with torch.no_grad():
@@ -83,7 +102,8 @@ def test_prior_is_what_the_untrained_network_predicts():
     ("options", "message"),
     [
         ({"width": 5}, "even width"),
-        ({"depth": 0}, "depth >= 1"),
+        ({"depth": 0}, "depth and stride >= 1"),
+        ({"stride": 0}, "depth and stride >= 1"),
         ({"up": "nearest"}, "bilinear or transposed, got 'nearest'"),
         ({"prior": 1.0}, "prior between 0 and 1, got 1.0"),
     ],

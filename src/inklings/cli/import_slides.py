@@ -53,6 +53,12 @@ def panda(
         str,
         typer.Option(help="tumour, tissue (benign and tumour) or gleason (of radboud only)."),
     ] = "tumour",
+    masks: Annotated[
+        str, typer.Option(help="Folder of the masks under ROOT, where there are others.")
+    ] = "train_label_masks",
+    mask_provider: Annotated[
+        str | None, typer.Option(help="Whose codes those masks hold, if not the slide's provider.")
+    ] = None,
     spacing_um: _Spacing = None,
     workers: _Workers = None,
 ) -> None:
@@ -63,8 +69,8 @@ def panda(
     """
     from inklings.datasets.panda import import_panda
 
-    report = import_panda(root, out, provider, min_isup, limit, classes, spacing_um, workers)
-    _say(report, out)
+    chosen = (provider, min_isup, limit, classes, spacing_um, workers)
+    _say(import_panda(root, out, *chosen, masks=masks, mask_provider=mask_provider), out)
 
 
 def tcga(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from inklings.phantoms.fields import Field, Plane
 from inklings.phantoms.pens import drawn_pens
-from inklings.phantoms.sheets import Library, colours, library
+from inklings.phantoms.sheets import Library, colours, library, side_of
 from inklings.phantoms.stains import STAINS
 
 _CORE_UM = 720.0
@@ -75,12 +75,11 @@ class Biopsy:
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng([self.seed, 31])
-        drawn = library(self.plan.um, self.sheets_seed)
-        self._sheets: Library = drawn.turned(int(rng.integers(8)))
+        turn = int(rng.integers(8))
         stain = STAINS[rng.integers(len(STAINS))].varied(rng)
         self._colours = colours(stain)
         self.glass = tuple(int(v) for v in rng.integers(238, 249, 3))  # type: ignore[assignment]
-        self._shift = rng.integers(0, self._sheets.side, 2)
+        self._shift = rng.integers(0, side_of(self.plan.um), 2)
         self._extent = (self.plan.size[0] * self.plan.um, self.plan.size[1] * self.plan.um)
         self._tall = self._extent[0] >= self._extent[1]
         self._fields = {
@@ -91,6 +90,10 @@ class Biopsy:
         self._levels = self._plan_tumour(rng)
         self._pens = drawn_pens(rng, self._extent, self.plan.pen)
         self._black = self._plan_border(rng)
+        # Drawing takes seconds, so only what grows here is drawn.
+        grades = sorted({0, *(grade for grade, _ in self._levels)})
+        drawn = library(self.plan.um, self.sheets_seed, tuple(grades))
+        self._sheets: Library = drawn.turned(turn)
 
     @property
     def has_tumour(self) -> bool:

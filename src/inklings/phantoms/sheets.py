@@ -7,6 +7,7 @@ millimetre; laying sheets takes hundredths.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,8 @@ from inklings.phantoms.stains import STAINS, Stain
 from inklings.phantoms.world import Look, World
 
 SIDE_UM = 1024.0
+GRADES = (0, 3, 4, 5)
+"""Benign, and the Gleason patterns."""
 _FADE_UM = 40.0
 _RIM_UM = 5.0
 _DENSEST = 2.0
@@ -82,15 +85,15 @@ class Library:
         return replace(self, stroma=_turned(self.stroma, turn % 4 & 2), sheets=sheets)
 
 
-def library(um: float = 0.5, seed: int = 0) -> Library:
-    """The sheets at samples of ``um``: benign and patterns 3, 4 and 5; drawn once."""
-    return _drawn(float(um), seed)
+def library(um: float = 0.5, seed: int = 0, grades: Sequence[int] = GRADES) -> Library:
+    """The sheets of ``grades`` at samples of ``um``; each is drawn once."""
+    um = float(um)
+    return Library(um, _stroma(um, seed), tuple(_sheet(grade, um, seed) for grade in grades))
 
 
-@lru_cache(maxsize=2)
-def _drawn(um: float, seed: int) -> Library:
-    glands = tuple(_sheet(grade, um, seed) for grade in (0, 3, 4, 5))
-    return Library(um, _stroma(um, seed), glands)
+def side_of(um: float) -> int:
+    """Samples along a sheet at samples of ``um``."""
+    return round(SIDE_UM / um)
 
 
 def colours(stain: Stain) -> NDArray[np.uint8]:
@@ -118,10 +121,11 @@ def _world(grade: int, seed: int, side_um: float, tumour: float) -> World:
     return _Unbroken(9100 + 17 * seed + grade, (side_um, side_um), look)
 
 
+@lru_cache(maxsize=2)
 def _stroma(um: float, seed: int) -> Codes:
     """Faded into itself at the far borders, so that it repeats without a seam."""
     fade = round(_FADE_UM / um)
-    n = round(SIDE_UM / um)
+    n = side_of(um)
     world = _world(1, seed, 64.0, 0.0)
     world.glands = ()
     haematoxylin, eosin = _painted(world, n + fade, um)
@@ -132,9 +136,10 @@ def _stroma(um: float, seed: int) -> Codes:
     return _encoded(haematoxylin[:n, :n], eosin[:n, :n])
 
 
+@lru_cache(maxsize=8)
 def _sheet(grade: int, um: float, seed: int) -> Sheet:
     """Glands that would be cut by the border of the sheet are left out."""
-    n = round(SIDE_UM / um)
+    n = side_of(um)
     world = _world(grade, seed, SIDE_UM, 9.0 if grade else -9.0)
     axis = (np.arange(n, dtype=np.float64) + 0.5) * um
     section = trace(world, axis, axis)

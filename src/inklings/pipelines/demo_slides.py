@@ -18,7 +18,7 @@ from inklings.errors import DataError
 from inklings.evaluation.table import Row, Table, number
 from inklings.files import read_yaml, write_yaml
 from inklings.phantoms.biopsy import Plan as SlidePlan
-from inklings.phantoms.slides import Marks, Provider, write_panda
+from inklings.phantoms.slides import COARSE, write_panda
 from inklings.pipelines.demo import Command
 
 _COMMON: dict[str, Any] = {
@@ -40,6 +40,12 @@ LEARNERS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
     "weak": ("coarse", "hurried outlines, thinned", {"mode": "weak"}),
 }
 """Cohort, labels in words, and what the experiment says besides the rest."""
+
+MASKS_OF = {
+    "exact": ("--mask-provider", "radboud"),
+    "coarse": ("--masks", COARSE, "--mask-provider", "karolinska"),
+}
+"""Of the two annotators of the same slides."""
 
 METRICS = ("dice_pooled", "iou", "precision", "recall")
 
@@ -110,13 +116,13 @@ def _claim(out: Path, plan: Plan) -> None:
 
 def _cohort(out: Path, plan: Plan, command: Command, name: str) -> None:
     """The slides with the labels of one annotator: drawn, imported, split and tiled."""
-    root, cohort, tiles = out / f"panda-{name}", out / name, out / f"tiles-{name}"
+    root, cohort, tiles = out / "panda", out / name, out / f"tiles-{name}"
     if not (root / "train.csv").exists():
-        provider: Provider = "radboud" if name == "exact" else "karolinska"
-        marks: Marks = "fine" if name == "exact" else "coarse"
         drawn = SlidePlan(size=plan.size, um=1.0, tissue=0.35)
-        write_panda(root, plan.slides, drawn, (provider,), marks, seed=plan.seed)
-    command("import", "panda", root, "--out", cohort, "--spacing-um", "1")
+        kinds: dict[str, Any] = {"marks": "fine", "coarse_too": True, "sheets": None}
+        write_panda(root, plan.slides, drawn, seed=plan.seed, **kinds)
+    masks = MASKS_OF[name]
+    command("import", "panda", root, "--out", cohort, "--spacing-um", "1", *masks)
     if not Cohort.read(cohort).is_split:
         parts = ("--fractions", "0.6", "0.15", "0.25", "--stratify", "isup")
         command("split", cohort, *parts, "--seed", str(plan.seed))

@@ -120,10 +120,8 @@ def teach(
     for number, share in enumerate([alarms] if isinstance(alarms, float) else alarms):
         folder = out / str(number + 1) if out else None
         first = trained.model.state_dict() if trained else None
-        told = labels.with_targets(targets)
-        trained = learn(
-            _own(experiment, spec), told, None, classes=classes, out=folder, initial=first
-        )
+        told, own = labels.with_targets(targets), _own(experiment, spec, number)
+        trained = learn(own, told, None, classes=classes, out=folder, initial=first)
         maps = _maps(experiment, trained, labels)
         levels = [_levels(maps, labels.targets, k, share, spec) for k in range(len(classes))]
         targets = _marked(labels, maps, levels, spec.crf)
@@ -182,14 +180,18 @@ def _inside(target: Target, k: int) -> NDArray[np.bool_]:
     return inside
 
 
-def _own(experiment: Experiment, spec: Teacher) -> Experiment:
-    """The experiment of the teacher: its own parts, the rest as the student's."""
-    bag = spec.loss.options.get("bag", 1) if spec.loss else 1
+def _own(experiment: Experiment, spec: Teacher, number: int) -> Experiment:
+    """The experiment of a pass of the teacher: its own parts, the rest as the student's.
+
+    Its loss is for the labels as they were given; thinned ones are learnt as the student does.
+    """
+    loss = spec.loss if number == 0 else None
+    bag = loss.options.get("bag", 1) if loss else 1
     sampling = spec.sampling
     if sampling is None and bag > 1:
         alike = {"bag": bag, "by_case": False, "by_class": False, "positives": 0.0}
         sampling = experiment.sampling.model_copy(update=alike)
-    given = {"loss": spec.loss, "model": spec.model, "sampling": sampling}
+    given = {"loss": loss, "model": spec.model, "sampling": sampling}
     training = {
         "batch_size": spec.batch_size,
         "steps": spec.steps,
