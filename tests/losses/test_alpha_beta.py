@@ -59,6 +59,16 @@ def test_instances_between_the_shares_are_left_alone():
     assert signs == [1, 1, 1, 0, 0, 0, 0, 0, -1, -1]
 
 
+def test_what_is_known_to_be_glass_is_no_instance_of_a_positive_bag():
+    output, batch = bags([[9.0, 1.0, 0.0, -2.0]], [1])
+    batch.value[0] = 0
+    loss = AlphaBeta(alpha=1 / 3, beta=1 / 3, bag=4)(output, batch)
+    expected = (math.log1p(math.exp(-1)) + math.log1p(math.exp(-2))) / 2
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    assert output.logits.grad.flatten()[0].item() == 0
+
+
 def test_cells_are_the_instances_of_a_tile():
     logits = torch.zeros(1, 1, 4, 6)
     logits[..., :2, :2] = 4.0

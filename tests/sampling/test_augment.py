@@ -109,6 +109,16 @@ def test_intensity_changes_leave_targets_and_padding_alone(
     assert changed.inputs.dtype == np.float32
 
 
+def test_another_tint_moves_each_channel_by_itself() -> None:
+    grey = marked([(16, 16)])
+    rng = np.random.default_rng(0)
+    one = BrightnessContrast()(grey, rng).inputs
+    assert np.ptp(one, axis=0).max() < 1e-6
+    many = BrightnessContrast(per_channel=True)(grey, rng)
+    assert np.ptp(many.inputs, axis=0)[grey.valid].min() > 0.01
+    assert not many.inputs[:, ~grey.valid].any()
+
+
 def test_brightness_and_contrast_have_the_spread_they_are_given() -> None:
     flat = Sample(
         np.ones((1, 4, 4), np.float32),

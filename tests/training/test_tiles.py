@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
@@ -75,6 +76,20 @@ def test_tiles_are_scaled_and_stained_by_their_slide_as_its_prediction_is(slides
     assert not gather_tiles(
         slides / "tiles", cohort.cases, FULL, looks=Looks(INTENSITIES.build("half", {}))
     ).scales
+
+
+def test_the_label_of_a_slide_is_said_of_its_tissue_and_never_of_glass(slides: Path) -> None:
+    cohort = Cohort.read(slides / "cohort")
+    bag = SUPERVISIONS.build("bag", {"classes": ("tumour",)})
+    examples = gather_tiles(slides / "tiles", cohort.cases, bag)
+    glass = [image.min(0) > 225 for image in examples.images]
+    told = [target.value[0] > 0 for target in examples.targets]
+    tissue = np.concatenate([mask[~g] for mask, g in zip(told, glass, strict=True)])
+    assert tissue.mean() > 0.97
+    lone = [ndimage.binary_erosion(g, iterations=14) for g in glass]
+    assert sum(int(g.sum()) for g in lone) > 1000
+    assert not any((mask & g).any() for mask, g in zip(told, lone, strict=True))
+    assert all(target.known.all() for target in examples.targets)
 
 
 def test_what_exceeds_the_memory_budget_is_mapped_from_one_file_a_slide(

@@ -24,7 +24,8 @@ class AlphaBeta(nn.Module):
     positive, the samples of the ``beta N`` of the lowest negative, and the rest are left out:
     ``L = mean over bags of mean over labelled instances``, ``-log p`` for a positive one and the
     mean of ``-log(1 - p)`` over the samples of a negative one, each channel a question of its
-    own. A bag is positive for a channel where any known value is.
+    own. A bag is positive for a channel where any known value is; its cells of which half is
+    known to be negative (glass) are not among the ``N``.
 
     ``alpha N`` is rounded up and at least one, so a small bag is never empty (published code
     rounds down, and the loss of a bag of nine tiles at alpha 0.1 is then not a number); where
@@ -85,15 +86,14 @@ class AlphaBeta(nn.Module):
         seen = share.clamp(min=1e-9)
         chance = pool(torch.sigmoid(logits) * known) / seen
         cost = pool(F.softplus(logits) * known) / seen
-        positive = (batch.value.float() * known).reshape(*logits.shape[:2], -1).amax(2) >= 0.5
+        open_ = pool(batch.value.float() * known) / seen > 0.5
         losses = []
         for first in range(0, len(logits), self.bag):
             bag = slice(first, first + self.bag)
             there = share[bag].flatten() > 0
             if bool(there.any()):
-                p, c = (x[bag].transpose(0, 1).flatten(1)[:, there] for x in (chance, cost))
-                labels = positive[bag].any(0)
-                losses += [self._of_bag(*k) for k in zip(p, c, labels, strict=True)]
+                cells = (x[bag].transpose(0, 1).flatten(1)[:, there] for x in (chance, cost, open_))
+                losses += [self._of_bag(*k) for k in zip(*cells, strict=True)]
         return torch.stack(losses).mean() if losses else (logits * 0).sum()
 
     def _pool(self, logits: Tensor) -> Callable[[Tensor], Tensor]:
@@ -103,10 +103,17 @@ class AlphaBeta(nn.Module):
         pool = partial(F.avg_pool2d, kernel_size=self.cell, ceil_mode=True)
         return lambda x: pool(x).flatten(2)
 
-    def _of_bag(self, chance: Tensor, cost: Tensor, positive: Tensor) -> Tensor:
-        """The mean over the labelled of the instances ``(N,)`` of one bag."""
-        if not bool(positive):
+    def _of_bag(self, chance: Tensor, cost: Tensor, maybe: Tensor) -> Tensor:
+        """The mean over the labelled of the instances ``(N,)`` of one bag.
+
+        Args:
+            chance: Probabilities.
+            cost: Of calling each negative.
+            maybe: Which are not known to be negative.
+        """
+        if not bool(maybe.any()):
             return cost.mean()
+        chance, cost = chance[maybe], cost[maybe]
         count = len(chance)
         top = max(1, math.ceil(self.alpha * count - 1e-9))
         low = min(math.floor(self.beta * count + 1e-9), count - top)

@@ -97,15 +97,19 @@ class BrightnessContrast:
     Attributes:
         brightness: Standard deviation of ``b``, in units of the normalised inputs.
         contrast: Standard deviation of ``c``.
+        per_channel: Whether each channel draws its own pair: another tint, of glass too, so that
+            a slide cannot be known by its colours.
     """
 
     brightness: float = 0.2
     contrast: float = 0.2
+    per_channel: bool = False
 
     def __call__(self, sample: Sample, rng: Generator) -> Sample:
         """The sample, brighter or darker, harder or softer."""
-        c, b = rng.standard_normal(2)
-        factor, shift = np.float32(1 + self.contrast * c), np.float32(self.brightness * b)
+        shape = (len(sample.inputs) if self.per_channel else 1, *(1,) * sample.known.ndim)
+        c, b = rng.standard_normal((2, *shape)).astype(np.float32)
+        factor, shift = 1 + np.float32(self.contrast) * c, np.float32(self.brightness) * b
         return replace(sample, inputs=(sample.inputs * factor + shift) * _at(sample))
 
 

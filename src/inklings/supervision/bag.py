@@ -16,9 +16,13 @@ from inklings.supervision.base import Target
 class Bag:
     """Every sample carries the label of its case; masks are not looked at.
 
+    Of tiles of slides, every sample of tissue does, and glass is negative, whatever its slide.
+
     For losses that look for the positives themselves (``alpha_beta``): with any other loss the
     network is told that all of a positive case is positive.
     """
+
+    of_tissue = True
 
     def __init__(self, classes: Sequence[str]) -> None:
         self.classes = self.channels = tuple(classes)

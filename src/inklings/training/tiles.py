@@ -47,8 +47,7 @@ class Looks:
         """Scale of a slide, None where any slide has the same, and the change of its stains."""
         if self.intensity.fixed and self.normaliser is None:
             return None, unchanged
-        method = head.settings.get("method", "")
-        look = SlideLook.of(slide, finder(method if method in TISSUE else _TISSUE)(slide))
+        look = SlideLook.of(slide, _tissue(slide, head))
         restained = look.restained(self.normaliser)
         scale = None if self.intensity.fixed else restained.scale(self.intensity)
         return scale, look.restain(self.normaliser)
@@ -148,9 +147,12 @@ def _read(
     with open_case(case, head.image) as slide:
         view = head.view(slide)
         scale, restain = looks.of(slide, head) if looks else (None, unchanged)
+        tissue = _tissue(slide, head) if getattr(supervision, "of_tissue", False) else None
 
         def read(region: Region) -> Tile:
             pixels, value, known = _tile(case, view, region, supervision)
+            if tissue is not None:
+                value = value * _under(tissue, view.geometry.shape, region)
             return restain(pixels), value, known
 
         return list(pool.map(read, regions)), scale
@@ -166,6 +168,21 @@ def _tile(case: Case, view: Image, region: Region, supervision: Supervision) -> 
         np.pad(target.value, ((0, 0), *pad)),
         np.pad(target.known, pad),
     )
+
+
+def _tissue(slide: Image, head: Head) -> NDArray[np.bool_]:
+    """Where tissue is on a slide ``(h, w)``, by the method that chose the tiles."""
+    method = head.settings.get("method", "")
+    return finder(method if method in TISSUE else _TISSUE)(slide)
+
+
+def _under(mask: NDArray[np.bool_], shape: Sequence[int], region: Region) -> NDArray[np.bool_]:
+    """The part of a mask of any size over a view of ``shape`` that lies under ``region``."""
+    rows, columns = (
+        np.minimum((np.arange(a, b) + 0.5) * (m / n), m - 1).astype(np.int64)
+        for a, b, m, n in zip(region.start, region.stop, mask.shape, shape, strict=True)
+    )
+    return mask[np.ix_(rows, columns)]
 
 
 def _clipped(region: Region, geometry: Geometry) -> Region:
