@@ -61,6 +61,23 @@ def test_a_slide_that_is_gone_ends_with_3(cohort: Path, tmp_path: Path) -> None:
     assert call("tile", cohort, "--out", tmp_path / "tiles", "--size", "128").exit_code == 0
 
 
+def test_a_blue_stain_is_taken_for_ink_which_is_said_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PINK", "VIOLET"):
+        monkeypatch.setattr(slides, name, (90, 120, 200))
+    case = slides.write(tmp_path, "blue", slides.blobs((600, 500), 0))
+    cohort = slides.cohort(tmp_path / "cohort", [dataclasses.replace(case, split="train")])
+    stained = ["--size", "128", "--method", "stained"]
+    said = call("tile", cohort, "--out", tmp_path / "tiles", *stained).stdout
+    assert "0 tiles of 128 x 128" in said
+    assert "no tile of blue: 'stained' takes blue for ink" in said
+    options = ["--size", "128", "--method", "density", "--out", tmp_path / "again"]
+    found = call("tile", cohort, *options).stdout
+    assert "no tile" not in found
+    assert int(found.split(" tiles")[0]) >= 3
+
+
 def test_an_unknown_method_is_a_mistake_in_one_line(cohort: Path, tmp_path: Path) -> None:
     result = call("tile", cohort, "--out", tmp_path / "tiles", "--method", "staind")
     assert result.exit_code == 2

@@ -1,8 +1,8 @@
 """What each kind of label costs on whole slides: strong, coarse, corrected, and slide labels only.
 
-All on phantom slides: their exact outlines are known, and no two slides show the same gland, so
-that validation and test see what a patient who is new would show. Each combination of learner and
-seed is one cell with one result file, so a study may be stopped at any time and gone on with.
+All on phantom slides: their exact outlines are known, and the glands of the tested slides come
+from sheets of tissue that no training slide shows. Each combination of learner and seed is one
+cell with one result file, so a study may be stopped at any time and gone on with.
 """
 
 from __future__ import annotations
@@ -102,9 +102,8 @@ def draw(out: Path, seed: int, plan: Plan) -> Path:
     if done.exists():
         return out
     slide = SlidePlan(size=plan.size, um=plan.um, tissue=0.35)
-    own: dict[str, Any] = {"marks": "fine", "sheets": None}
-    write_panda(out / "train", plan.train, slide, coarse_too=True, seed=2 * seed, **own)
-    write_panda(out / "new", plan.test, slide, seed=2 * seed + 1, **own)
+    write_panda(out / "train", plan.train, slide, marks="fine", coarse_too=True, seed=2 * seed)
+    write_panda(out / "new", plan.test, slide, marks="fine", seed=2 * seed + 1, sheets=1)
     common: dict[str, Any] = {"spacing_um": plan.um, "workers": 1}
     import_panda(out / "train", out / "exact", mask_provider="radboud", **common)
     import_panda(out / "train", out / "coarse", masks=COARSE, mask_provider="karolinska", **common)

@@ -50,7 +50,9 @@ class Order:
                     f"sampling.bag {self.bag}: expected tiles of slides, got pictures; give tiles:"
                 )
             self._members = [np.flatnonzero(m) for m in _one_hot(groups)]
-            self._kinds = _kinds([examples.targets[int(m[0])] for m in self._members], 0.0)
+            # Some tiles of a positive slide may say nothing but negative.
+            kinds = _kinds(examples.targets, 0.0)
+            self._kinds = np.array([kinds[m].max() for m in self._members])
 
     def epoch(self, number: int) -> NDArray[np.int64]:
         """Indices of the images of epoch ``number``, in order."""
