@@ -166,7 +166,8 @@ class Teacher(Section):
     """Labels that are too wide: a teacher learns from them, the student from its confident maps.
 
     Attributes:
-        loss: Of the teacher; None for that of the student. ``alpha_beta`` for labels of slides.
+        loss: Of the first pass of the teacher; None for that of the student, which later passes
+            take. ``alpha_beta`` for labels of slides.
         model: Of the teacher; None for that of the student.
         sampling: Of the teacher; None for that of the student.
         batch_size: Of the teacher; None for that of the student.

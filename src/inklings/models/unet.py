@@ -103,10 +103,10 @@ class DoubleConv(nn.Sequential):
 
     def __init__(self, before: int, between: int, after: int, stride: int = 1) -> None:
         # A step of n looks at 2 n + 1 samples, so that none is passed over.
-        size = {"kernel_size": 2 * stride + 1, "stride": stride, "padding": stride}
+        size = 2 * stride + 1
         # The normalisation has its own shift, so a bias before it would be a dead parameter.
         super().__init__(
-            nn.Conv2d(before, between, **size, bias=False),
+            nn.Conv2d(before, between, size, stride=stride, padding=stride, bias=False),
             nn.BatchNorm2d(between),
             nn.ReLU(inplace=True),
             nn.Conv2d(between, after, 3, padding=1, bias=False),
