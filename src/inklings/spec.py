@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from inklings.errors import SpecError
 from inklings.files import read_yaml, write_yaml
+from inklings.modes import WEAK
 
 _Millimetres = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(gt=0)]
@@ -165,14 +166,11 @@ _FalseAlarms = Annotated[float, Field(gt=0, lt=0.5)]
 class Teacher(Section):
     """Labels that are too wide: a teacher learns from them, the student from its confident maps.
 
+    What is None is as the student's.
+
     Attributes:
-        loss: Of the first pass of the teacher; None for that of the student, which later passes
-            take. ``alpha_beta`` for labels of slides.
-        model: Of the teacher; None for that of the student.
-        sampling: Of the teacher; None for that of the student.
-        batch_size: Of the teacher; None for that of the student.
-        steps: Of the teacher; None for as many as the student's.
-        learning_rate: Of the teacher; None for that of the student.
+        loss: Of the first pass, ``alpha_beta`` for labels of slides; later ones take the student's.
+        model, sampling, batch_size, steps, learning_rate: Of the teacher.
         false_alarms: Share of the samples outside all labels that may look positive; the
             teacher's score there becomes one half. Several: the teacher learns as often, each
             time from the labels as it last thinned them.
@@ -212,17 +210,6 @@ class Inference(Section):
     threshold: Literal["auto", "prior"] | Annotated[float, Field(gt=0, lt=1)] = "auto"
     instances: Component | None = None
     pieces: Literal["all", "largest", "auto"] = "all"
-
-
-# What ``mode: weak`` means where nothing else is said: a short-sighted teacher that learns inside
-# from outside, so that what a place looks like decides and not what lies around it. From labels
-# of slides little is learnt at once, so it thins its own labels and learns again.
-_NEAR = {"name": "unet", "width": 32, "depth": 2, "prior": 0.1}
-_SHORT_SIGHTED: dict[str, Any] = {"model": _NEAR, "learning_rate": 2e-3, "steps": 600}
-_WEAK: dict[str, dict[str, Any]] = {
-    "outlines": {**_SHORT_SIGHTED, "false_alarms": 0.02},
-    "bag": {**_SHORT_SIGHTED, "false_alarms": (0.05, 0.03), "doubt": 10.0},
-}
 
 
 class Experiment(Section):
@@ -265,7 +252,7 @@ class Experiment(Section):
         if isinstance(value, dict) and value.get("mode") == "weak" and not value.get("teacher"):
             supervision = value.get("supervision")
             name = supervision.get("name") if isinstance(supervision, dict) else supervision
-            return {**value, "teacher": _WEAK["bag" if name == "bag" else "outlines"]}
+            return {**value, "teacher": WEAK["bag" if name == "bag" else "outlines"]}
         return value
 
     @classmethod

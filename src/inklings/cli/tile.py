@@ -60,10 +60,10 @@ def tile(
     typer.echo(f"{len(index)} tiles of {grid} from {len(index.cases)} slides")
     bare = [name for i, name in enumerate(index.cases) if not (index.case == i).any()]
     if bare:
+        more = f" and {len(bare) - 1} more" if len(bare) > 1 else ""
         typer.echo(
-            f"no tile of {bare[0]}{f' and {len(bare) - 1} more' if len(bare) > 1 else ''}: 'stained' "
-            "takes blue for ink, so other stains than H&E (trichrome) want --method density, and "
-            "another --out"
+            f"no tile of {bare[0]}{more}: 'stained' takes blue for ink, so other stains than H&E "
+            "(trichrome) want --method density, and another --out"
         )
     if write_tiles is not None:
         from inklings.exports.tiles import write_pngs
