@@ -42,7 +42,7 @@ from inklings.progress import track
 from inklings.readers.image import Image
 from inklings.sampling import INTENSITIES, NORMALISERS
 from inklings.sampling.intensity import Scale
-from inklings.sampling.slide_look import SlideLook
+from inklings.sampling.slide_look import Restain, SlideLook
 from inklings.sampling.tissue_finder import FindTissue
 from inklings.spec import Inference
 
@@ -96,8 +96,7 @@ def predict_slide(
     places = Places(tissue(slide), grid.shape)
     windows = holding_tissue(places, axes, grid.step)
     look = SlideLook.of(slide, places.mask)
-    stains = run.blueprint.stains
-    normaliser = NORMALISERS.build(stains.name, stains.options) if stains else None
+    restain, scale = seen_as(run, look)
     with Sink(
         folder,
         run.classes,
@@ -116,13 +115,10 @@ def predict_slide(
             run.blueprint.in_channels,
             batch=_batch_size(run),
             readers=min(4, cores()),
-            prepare=look.restain(normaliser),
+            prepare=restain,
         )
         count = -(-len(windows[0]) // _batch_size(run))
         batches = track(stream, f"predict {job.case}", count) if job.watched else stream
-        intensity = run.blueprint.intensity
-        scaling = INTENSITIES.build(intensity.name, intensity.options)
-        scale = look.restained(normaliser).scale(scaling)
         _stream(_network(run, job.window, axes, grid.step, scale), batches, axes, grid.step, sink)
         outlined, too_small = sink.finish()
         codes, samples, peaks = sink.preview, sink.samples, sink.peaks
@@ -151,6 +147,14 @@ def predict_slide(
     )
     record.write(folder)
     return record
+
+
+def seen_as(run: Run, look: SlideLook) -> tuple[Restain, Scale]:
+    """What a run does to the samples of a slide: how stains change, and how it scales them."""
+    stains, intensity = run.blueprint.stains, run.blueprint.intensity
+    normaliser = NORMALISERS.build(stains.name, stains.options) if stains else None
+    scaling = INTENSITIES.build(intensity.name, intensity.options)
+    return look.restain(normaliser), look.restained(normaliser).scale(scaling)
 
 
 Network = Callable[[Batch], NDArray[np.float32]]

@@ -11,7 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,20 @@ from inklings.errors import SpecError
 from inklings.files import write_json, write_text
 from inklings.inference.dense import predict_array
 from inklings.inference.run import Run
+from inklings.inference.slides import seen_as
 from inklings.labels.region import annotate_region
 from inklings.phantoms.biopsy import Plan as SlidePlan
 from inklings.phantoms.slides import COARSE, write_panda
+from inklings.sampling.slide_look import SlideLook
 from inklings.sampling.tiling import Rule, tile_cohort
+from inklings.sampling.tissue_finder import finder
 from inklings.spec import Experiment
 from inklings.training.fit import fit
 
 LABELS = {"strong": "exact", "naive": "coarse", "weak": "coarse", "slides": "exact"}
 """Which cohort each learner is given; ``slides`` looks at nothing but its slide labels."""
+
+TISSUE = "stained"
 
 COLUMNS = ("learner", "seed", "miou", "iou", "dice", "precision", "recall", "tile_auc", "minutes")
 
@@ -108,7 +113,7 @@ def draw(out: Path, seed: int, plan: Plan) -> Path:
     import_panda(out / "train", out / "exact", mask_provider="radboud", **common)
     import_panda(out / "train", out / "coarse", masks=COARSE, mask_provider="karolinska", **common)
     import_panda(out / "new", out / "test", mask_provider="radboud", **common)
-    rule = Rule(plan.tile, plan.tile, plan.spacing_um, min_tissue=0.1, method="stained")
+    rule = Rule(plan.tile, plan.tile, plan.spacing_um, min_tissue=0.1, method=TISSUE)
     for name in ("exact", "coarse"):
         split_cohort(out / name, SplitOptions((0.8, 0.2, 0.0), seed=seed))
         tile_cohort(out / name, out / f"tiles-{name}", rule)
@@ -184,9 +189,11 @@ def _tiles(
 def _predicted(trained: Run, case: Case) -> Pair:
     um = trained.blueprint.spacing_um
     assert um is not None
+    plain = replace(trained, blueprint=replace(trained.blueprint, stains=None))
     with open_case(case) as slide:
         view = slide.at(um / 1000)
-        dense = predict_array(trained, view.read(view.geometry.full))[0]
+        restain, scale = seen_as(trained, SlideLook.of(slide, finder(TISSUE)(slide)))
+        dense = predict_array(plain, restain(view.read(view.geometry.full)), scale=scale)[0]
         name = next(iter(case.images))
         marked = annotate_region(case, name, view.geometry, view.geometry.full, trained.classes)
     return dense.astype(np.float32) / 255, marked.category > 0
