@@ -110,6 +110,16 @@ def test_the_truth_is_out_of_reach_of_all_that_learns() -> None:
         assert not seen & TRUTH, f"{learner} reaches {seen & TRUTH}"
 
 
+def test_labels_of_instances_have_one_writer_and_one_reader() -> None:
+    naming = {
+        path.relative_to(ROOT).as_posix()
+        for path, _ in modules()
+        if "INSTANCE_TRUTH" in (text := path.read_text(encoding="utf-8"))
+        or "instance_truth.parquet" in text
+    }
+    assert naming == {"bags/instance_truth.py", "evaluation/instance_truth.py"}
+
+
 def test_imports_stand_at_the_top() -> None:
     wrong = []
     for path, here in modules():

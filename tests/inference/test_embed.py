@@ -16,7 +16,8 @@ from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.errors import SpecError
 from inklings.evaluation.instance_truth import instance_truth
-from inklings.inference.embed import PIXELS, Encoder, Labels, embed
+from inklings.inference.embed import Labels, embed
+from inklings.inference.tile_encoder import PIXELS, Encoder
 from inklings.sampling.tiles import TileIndex, read_tile
 from inklings.sampling.tiling import Rule, cases_of, tile_cohort
 

@@ -42,8 +42,9 @@ def embed(
     Ends with exit code 3 if some slide could not be read; the others are done all the same.
     """
     from inklings.cli.finish import finish
-    from inklings.inference.embed import Encoder, Labels
+    from inklings.inference.embed import Labels
     from inklings.inference.embed import embed as encode
+    from inklings.inference.tile_encoder import Encoder
 
     chosen = Encoder(encoder, None if weights == "random" else weights, batch)
     how = Labels(label, ordered, by_patient)

@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from inklings.bags.instance_truth import keep_instance_truth
 from inklings.bags.places import SLIDES
@@ -32,38 +29,10 @@ from inklings.cases.opening import open_case
 from inklings.errors import DataError, SpecError
 from inklings.files import written
 from inklings.fleet import Summary, over_cases
-from inklings.inference.device import best_device
-from inklings.inference.run import Run
+from inklings.inference.tile_encoder import PIXELS, Encoder, loaded
 from inklings.labels.kinds import BagLabel, Label
-from inklings.models.encoders import normalisation, pooled
 from inklings.sampling.tiles import Head, TileIndex, read_tile
 from inklings.sampling.tiling import cases_of
-
-PIXELS = "pixels"
-"""Name of the encoder that is none."""
-
-_LARGEST = float(np.finfo(np.float16).max)
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """What turns tiles into vectors.
-
-    Attributes:
-        name: In timm; or a folder of a run on bags of pictures, whose encoder is taken; or
-            ``pixels``, which leaves tiles as they are.
-        weights: ``imagenet``, a file, or None for random ones (a baseline, not a mistake).
-        batch: Tiles at once.
-    """
-
-    name: str = "resnet18"
-    weights: str | None = "imagenet"
-    batch: int = 64
-
-    @property
-    def is_run(self) -> bool:
-        """Whether ``name`` is a run folder."""
-        return (Path(self.name) / "model.json").is_file()
 
 
 @dataclass(frozen=True)
@@ -139,7 +108,7 @@ class Task:
         """Write the features of case ``name``."""
         tiles = TileIndex.read(self.index, [name])
         case = cases_of(tiles.head.cohort)[name]
-        encode = _loaded(self.encoder)
+        encode = loaded(self.encoder)
         with written(self.path(name), durable=False) as path, h5py.File(path, "w") as file:
             file["coords"] = np.stack([tiles.y, tiles.x], 1).astype(np.int64)
             file.attrs.update(_origin(self.encoder, tiles.head))
@@ -169,48 +138,6 @@ def _batches(case: Case, tiles: TileIndex, size: int) -> Iterator[NDArray[Any]]:
                 coming = reader.submit(read, following) if following else None
                 yield waiting.result()
                 waiting = coming
-
-
-@lru_cache(maxsize=1)
-def _loaded(encoder: Encoder) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    """From tiles to what is kept of them; loaded once by each process."""
-    if encoder.name == PIXELS:
-        return lambda tiles: tiles
-    device = best_device()
-    forward = _of_run(encoder) if encoder.is_run else _of_timm(encoder)
-
-    def encode(tiles: NDArray[Any]) -> NDArray[Any]:
-        with torch.inference_mode():
-            found = forward(torch.from_numpy(tiles).to(device)).float()
-        return found.clamp(-_LARGEST, _LARGEST).cpu().numpy().astype(np.float16)
-
-    return encode
-
-
-def _of_timm(encoder: Encoder) -> Callable[[Tensor], Tensor]:
-    torch.manual_seed(0)  # random weights must be the same in every process
-    model: Any = pooled(encoder.name, 3, encoder.weights).eval().to(best_device())
-    mean, spread = (
-        torch.tensor(v, device=best_device()).view(1, 3, 1, 1) for v in normalisation(encoder.name)
-    )
-
-    def forward(tiles: Tensor) -> Tensor:
-        found: Tensor = model((tiles[:, :3].float() / 255 - mean) / spread)
-        return found
-
-    return forward
-
-
-def _of_run(encoder: Encoder) -> Callable[[Tensor], Tensor]:
-    run = Run.load(Path(encoder.name))
-    model: Any = run.model.eval().to(best_device())
-    if not hasattr(model, "encode"):
-        raise SpecError(
-            f"{encoder.name}: expected a run on bags of pictures, whose encoder can be taken, got "
-            f"model {run.blueprint.model.name}; or give the name of an encoder of timm"
-        )
-    encode: Callable[[Tensor], Tensor] = model.encode
-    return encode
 
 
 def _origin(encoder: Encoder, head: Head) -> dict[str, Any]:
