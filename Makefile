@@ -44,7 +44,7 @@ bench: $(VENV)/.tested
 docs: $(VENV)/.documented
 	$(BIN)/python -m typer inklings.cli utils docs --name inklings --title Commands \
 		--output docs/commands.md
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 clean:
 	rm -rf $(OUT) build dist site docs/commands.md .pytest_cache .mypy_cache .ruff_cache .benchmarks

@@ -12,6 +12,7 @@ from inklings.cli import (
     import_bags,
     import_corrections,
     import_nodules,
+    import_plugged,
     import_slides,
     import_volumes,
 )
@@ -19,7 +20,11 @@ from inklings.cli import (
 if TYPE_CHECKING:
     from inklings.datasets.importing import Dataset
 
-app = typer.Typer(no_args_is_help=True, help="Make a cohort from a dataset or a folder on disk.")
+app = typer.Typer(
+    cls=import_plugged.WithPlugIns,
+    no_args_is_help=True,
+    help="Make a cohort from a dataset or a folder on disk.",
+)
 
 _OUT = typer.Option("--out", "-o", help="New cohort folder; an interrupted import goes on there.")
 _WORKERS = typer.Option("--workers", min=1, help="Processes; by default one a core.")

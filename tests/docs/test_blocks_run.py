@@ -1,0 +1,173 @@
+"""Every block of the site runs, in the order of its page, on what `site_worlds` draws for it.
+
+Commands run in this process, as a user types them but for what makes a training long: two steps of
+two samples, one process, a few folds. Blocks that cannot run here say why in the page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shutil
+import sys
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import site_worlds as worlds
+from site_blocks import PAGES, Block, Command, blocks, commands
+from site_worlds import World, several
+from typer.testing import CliRunner
+
+from inklings.cli import app
+
+SHORT = (
+    "training.steps=2", "training.batch_size=2", "training.epochs=null", "training.minutes=null",
+    "training.loggers=[]",
+)  # fmt: skip
+SERIAL = {"import", "weaken"}  # a pool of processes costs these more than the work
+FOLDERS = partial(worlds.pictures, images="slides", masks="masks")
+QUICK: dict[str, World] = {
+    "docs/concepts/coordinates.md": several(),
+    "docs/datasets/decathlon.md": several(worlds.decathlon, worlds.pairs, worlds.studies),
+    "docs/datasets/dsb2018.md": several(worlds.dsb),
+    "docs/datasets/features.md": several(worlds.features),
+    "docs/datasets/folder.md": several(
+        partial(worlds.pictures, images="pictures", masks="masks", numbered="numbered")
+    ),
+    "docs/datasets/lidc.md": several(worlds.lidc),
+    "docs/datasets/mnist-bags.md": several(worlds.mnist),
+    "docs/datasets/tables.md": several(worlds.musk, worlds.cells),
+    "docs/datasets/tcga.md": several(worlds.gdc),
+    "docs/how-to/coarse-masks.md": several(
+        partial(worlds.pictures, images="pictures", masks="coarse"), worlds.careful
+    ),
+    "docs/how-to/dicom-gaps.md": several(
+        lambda here: worlds.series(here / "study", gap=True, said="t1_vibe"), worlds.studies
+    ),
+    "docs/how-to/send-masks.md": several(
+        worlds.colour_run, worlds.tiff_slide, partial(worlds.grey_run, name="liver"),
+        lambda here: worlds.series(here / "scan"),
+    ),
+    "docs/start.md": several(FOLDERS),
+}  # fmt: skip
+SLOW: dict[str, World] = {
+    "README.md": several(
+        FOLDERS, worlds.panda, worlds.mnist, worlds.chaos, partial(worlds.luna, name="LUNA16"),
+        worlds.chest, lambda here: worlds.series(here / "SCAN"),
+    ),
+    "docs/bags.md": several(worlds.musk),
+    "docs/cohorts.md": several(worlds.dsb, partial(worlds.pictures, images="a", masks="b")),
+    "docs/datasets/chaos.md": several(),
+    "docs/datasets/luna16.md": several(),
+    "docs/datasets/panda.md": several(worlds.panda),
+    "docs/exports.md": several(worlds.chaos_predictions, worlds.segmented),
+    "docs/how-to/luna16-submission.md": several(worlds.marks, worlds.detector),
+    "docs/how-to/slide-labels.md": several(worlds.scans),
+    "docs/nodules.md": several(worlds.chest, worlds.finds),
+    "docs/slides.md": several(worlds.many_slides),
+    "docs/volumes.md": several(
+        worlds.chaos, worlds.segmented, worlds.hippocampus_zip, worlds.pairs, worlds.liver_file
+    ),
+}  # fmt: skip
+ONLY_PARSED = {
+    "docs/viewer.md": "the tests of the viewer open each of these, in a browser",
+    "docs/how-to/own-parts.md": "test_own_parts runs it with the package that it describes",
+    "docs/how-to/slurm.md": "needs a cluster",
+    **{
+        page: "hours of training on real data: what was measured, not what to try"
+        for page in PAGES
+        if page.startswith("experiments/")
+    },
+}
+# Commands whose own tests run them: demos at full size, installations, clusters.
+ELSEWHERE = ("make", "pip", "dask", "torchrun", "srun", "sbatch", "ssh", "cat", "demo", "python")
+
+
+def shortened(words: tuple[str, ...]) -> list[str]:
+    """The same command, quick."""
+    told = [re.sub(r"^@(.+)", lambda m: Path(m[1]).read_text().strip(), w) for w in words[1:]]
+    for option in ("--workers", "--scheduler"):
+        while option in told:
+            del told[told.index(option) : told.index(option) + 2]
+    if told[0] in ("train", "crossval", "study"):
+        told += [word for change in SHORT for word in ("--set", change)]
+    if told[0] == "crossval":
+        told += ["--folds", "2", "--repeats", "1"]
+    if told[0] == "study":
+        told += ["--seeds", "1", "--workers", "1"]
+        told += ["--weakness", "drop:keep=0.5", "--learner", "inklings"]
+    if told[0] == "phantoms":
+        told += ["--count", "6"]
+    if told[0] in SERIAL and told[1] not in ("mnist-bags", "mil-table", "features", "corrections"):
+        told += ["--workers", "1"]
+    if told[:2] == ["import", "folder"] and "--masks" in told and not {
+        "--values", "--instances"
+    } & set(told):  # fmt: skip
+        told.append("--yes")  # a user would be asked
+    return told
+
+
+def run(command: Command) -> None:
+    """Run it, and compare how it ends with what the page shows."""
+    if command.words[0] in ELSEWHERE or command.words[1] in ELSEWHERE:
+        return
+    words = shortened(command.words)
+    if words[0] == "import" and "--out" in words:  # a page may show several ways to one cohort
+        shutil.rmtree(words[words.index("--out") + 1], ignore_errors=True)
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "200", "TERM": "dumb"})
+    if command.error:
+        assert result.exit_code == 2, result.output
+        assert result.stderr.strip() == command.error
+    else:
+        ends = (0, 1) if words[0] == "check" else (0,)
+        assert result.exit_code in ends, f"{command}\n{result.output}\n{result.exception!r}"
+
+
+def execute(block: Block, names: dict[str, Any]) -> None:
+    """Run a block of Python, and compare what it prints with the comments beside the prints."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(block.text, str(block), "exec"), names)
+    shown = re.findall(r"^print\(.*\)\s+# (.+)$", block.text, re.M)
+    if shown:
+        assert said.getvalue().splitlines() == shown
+
+
+def run_page(page: str, here: Path, monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+    monkeypatch.chdir(here)
+    monkeypatch.setattr("inklings.viewer.serve.serve", lambda shelf, *_: shelf)
+    world(here)
+    names = ModuleType("page")
+    monkeypatch.setitem(sys.modules, "page", names)  # dataclasses look their module up
+    for block in blocks(page):
+        if block.skip:
+            continue
+        if block.language == "python":
+            execute(block, vars(names))
+        for command in commands(block):
+            run(command)
+
+
+def test_every_page_with_something_to_run_is_run() -> None:
+    needed = {
+        page
+        for page in PAGES
+        for block in blocks(page)
+        if not block.skip and (block.language == "python" or list(commands(block)))
+    }
+    assert needed - {"docs/examples.md"} == {*QUICK, *SLOW} | (needed & set(ONLY_PARSED))
+
+
+@pytest.mark.parametrize("page", QUICK)
+def test_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_page(page, tmp_path, monkeypatch, QUICK[page])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", SLOW)
+def test_a_long_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_page(page, tmp_path, monkeypatch, SLOW[page])
