@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -286,6 +287,12 @@ def prepare(study: Study, threads: int) -> None:
 
 
 def work(cell: Cell) -> str:
-    """Run a cell in a worker process; returns its name."""
+    """Run a cell in a worker process; returns its name.
+
+    Cells wait in the pipe of a worker, so it looks whether the study is still there to read them.
+    """
+    study = multiprocessing.parent_process()
+    if study is not None and not study.is_alive():
+        raise SystemExit
     run(_here[0], cell)
     return cell.name
