@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from site_blocks import ROOT, blocks
+from sklearn.datasets import load_digits
 
-from inklings.datasets.labelled_pictures import pictures as digits
 from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.source import Source
 from inklings.geometry import Geometry
@@ -216,11 +216,11 @@ def mnist(here: Path) -> None:
     """The digits of scikit-learn in the files of MNIST."""
     import struct
 
-    found = digits("digits")
-    images = np.kron(found.images, np.ones((1, 3, 3), np.uint8))
+    found = load_digits()
+    images = np.kron(found.images, np.full((1, 3, 3), 15))
     images = np.pad(images, ((0, 0), (2, 2), (2, 2))).astype(np.uint8)
     (here / "mnist").mkdir()
-    for name, data in (("images-idx3", images), ("labels-idx1", found.labels.astype(np.uint8))):
+    for name, data in (("images-idx3", images), ("labels-idx1", found.target.astype(np.uint8))):
         head = struct.pack(">HBB", 0, 8, data.ndim) + struct.pack(f">{data.ndim}I", *data.shape)
         (here / "mnist" / f"train-{name}-ubyte").write_bytes(head + data.tobytes())
 
