@@ -2,8 +2,8 @@
 
     python experiments/bags/study.py mnist --data ../shared/data --out results/bags
 
-Tables: reference, mnist, recipe, digits, hard. A row that is in ``OUT/<table>.csv`` is not made
-again. Training digits and test digits are disjoint, and nothing is chosen by test bags.
+Tables: reference, mnist, members, recipe, digits, hard. A row that is in ``OUT/<table>.csv`` is not
+made again. Training digits and test digits are disjoint, and nothing is chosen by test bags.
 """
 
 from __future__ import annotations
@@ -54,14 +54,9 @@ class Cell:
 
 
 def recipe(bags: int) -> tuple[str, ...]:
-    """7,000 presentations of few bags to two networks, 8,000 of more to one."""
-    few = bags <= 100
-    size, presentations = (4, 7000) if few else (16, 8000)
-    return (
-        f"training.batch_size={size}",
-        f"training.steps={presentations // size}",
-        f"model.members={2 if few else 1}",
-    )
+    """Bags a step and steps: 7,000 presentations of few bags, 8,000 of more."""
+    size, presentations = (4, 7000) if bags <= 100 else (16, 8000)
+    return (f"training.batch_size={size}", f"training.steps={presentations // size}")
 
 
 def cells(table: str, data: Path) -> Iterator[Cell]:
@@ -83,6 +78,11 @@ def _mnist(mnist: str, seed: int) -> Iterator[Cell]:
     for count in (50, 100, 200, 500):
         plan = _plan(count, seed, draw="again")
         yield Cell("digit 9, 10 ~ 2", "noisy_or", "mnist", mnist, plan, seed, recipe(count))
+
+
+def _members(mnist: str, seed: int) -> Iterator[Cell]:
+    plan, two = _plan(50, seed, draw="again"), "model.members=2"
+    yield Cell("two networks", "noisy_or", "mnist", mnist, plan, seed, (*recipe(50), two))
 
 
 def _recipe(mnist: str, seed: int) -> Iterator[Cell]:
@@ -121,6 +121,7 @@ def _plan(count: int, seed: int, test: int = 1000, **options: Any) -> Plan:
 TABLES = {
     "reference": (3, _reference),
     "mnist": (5, _mnist),
+    "members": (5, _members),
     "recipe": (3, _recipe),
     "digits": (5, _digits),
     "hard": (2, _hard),

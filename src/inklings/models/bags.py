@@ -37,7 +37,7 @@ class BagModel(nn.Module):
         views: In use, the mean over so many fixed views of every picture is what is pooled
             (`models.views`); 1 for the picture itself. Training sees views of its own.
         members: Networks that learn from the same batches, each for itself; in use their mean
-            answers, which few bags gain from most.
+            answers.
     """
 
     takes_bags = True
