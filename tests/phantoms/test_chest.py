@@ -45,6 +45,13 @@ def test_a_patient_on_two_grids_has_the_same_nodules_and_lungs() -> None:
     assert 2e6 < volumes[1] < 8e6  # cubic millimetres: 2 to 8 litres
 
 
+def test_places_come_back_as_drawn() -> None:
+    patient = Patient(2)
+    point = np.array([[3.0, -20.0, 41.0]])
+    x, y, z = patient.placed(point)[0]
+    assert patient.drawn((x, y, z)) == pytest.approx(point[0])
+
+
 def test_grey_values_are_those_of_a_chest(scan: Chest) -> None:
     assert scan.image.dtype == np.int16
     assert -920 < np.median(scan.image[scan.lungs]) < -780
@@ -92,9 +99,8 @@ def test_all_kinds_and_places_occur() -> None:
 
 def test_bumps_of_the_pleura_are_no_knobs() -> None:
     """A knob of 5 mm and more on the pleura is what a reader calls a nodule."""
-    line = np.linspace(-100, 100, 60, dtype=np.float32)
-    axes = line[:, None, None], line[None, :, None], line[None, None, :]
-    heights = [Anatomy(seed)._pleura(axes).max() for seed in range(6)]
+    points = np.random.default_rng(0).uniform(-100, 100, (3000, 3))
+    heights = [Anatomy(seed).bump(points).max() for seed in range(4)]
     assert min(heights) > 0.5
     assert max(heights) <= 3
 

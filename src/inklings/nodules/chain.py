@@ -145,7 +145,8 @@ def find(chain: Chain, values: NDArray[Any], geometry: Geometry, case: str) -> F
     if chain.malignancy is not None:
         funnel["suspicious"] = sum((f.malignancy or 0) >= chain.suspicious for f in nodules)
     held = scan.lungs.holds([f.centre_mm for f in nodules]) if nodules else np.ones(0, bool)
-    outside = {"peaks left out": detected.outside, "nodules called": int((~held).sum())}
+    left = sum(heat >= chain.threshold for heat in detected.outside)
+    outside = {"peaks from the threshold on left out": left, "nodules called": int((~held).sum())}
     facts = {**chain.facts, "outside of the lungs": outside}
     if not scan.lungs.found:
         facts["warnings"] = ["no lungs were found, so candidates were looked for everywhere"]

@@ -45,12 +45,12 @@ class Detected:
     Attributes:
         candidates: Best first.
         flagged: Samples of the scan whose heat is above the lowest score.
-        outside: Peaks that were left out because they lie outside of the lungs.
+        outside: Heat of the peaks that were left out because they lie outside of the lungs.
     """
 
     candidates: tuple[Candidate, ...]
     flagged: int
-    outside: int = 0
+    outside: tuple[float, ...] = ()
 
 
 def detect(model: nn.Module, scan: Scan, lowest: float = 0.02, most: int = MOST) -> Detected:
@@ -84,7 +84,8 @@ def detect(model: nn.Module, scan: Scan, lowest: float = 0.02, most: int = MOST)
         for k in inside.tolist()
     ]
     flagged = int((chance > lowest).sum()) * STRIDE**3
-    return Detected(tuple(distinct(found, most)), flagged, int((~held).sum()))
+    outside = scores[torch.from_numpy(~held)].tolist()
+    return Detected(tuple(distinct(found, most)), flagged, tuple(outside))
 
 
 def distinct(candidates: list[Candidate], most: int) -> list[Candidate]:

@@ -91,6 +91,11 @@ class Patient:
         """Points ``(N, 3)`` as drawn, ``(z, y, x)``, in mm of the patient, ``(x, y, z)``."""
         return (drawn + self._zero)[:, ::-1]
 
+    def drawn(self, point_mm: tuple[float, float, float]) -> NDArray[np.float64]:
+        """The inverse of `placed`, for one point."""
+        drawn: NDArray[np.float64] = np.asarray(point_mm, float)[::-1] - self._zero
+        return drawn
+
     def geometry(
         self,
         shape: tuple[int, int, int] = SHAPE,

@@ -128,6 +128,12 @@ class Anatomy:
         bumps: Field = F(highest) * (1 - np.exp(-over / F(highest)))
         return bumps
 
+    def bump(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Height of the bumps of the pleura at ``points (N, 3)``, ``(z, y, x)`` mm as drawn."""
+        places = (points + np.array([0.0, self.raised, 0.0])).astype(F)
+        lines = [self._pleura(tuple(p.reshape(3, 1, 1, 1))).item() for p in places]
+        return np.array(lines)
+
     def lung_distance(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Distance to the border of the lung at ``points (N, 3)``, ``(z, y, x)`` mm as drawn."""
         out = np.empty(len(points))
