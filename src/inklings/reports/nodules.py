@@ -122,7 +122,8 @@ def _funnel(every: Sequence[Findings]) -> Chart:
         for name, n in total.items()
     )
     picture = Markup(
-        '<div class="scroll"><table class="funnel"><thead><tr><th>Stage</th><th class="right">Left</th>'
+        '<div class="scroll"><table class="funnel"><thead><tr><th>Stage</th>'
+        '<th class="right">Left</th>'
         "<th>on a scale of tens</th></tr></thead><tbody>{}</tbody></table></div>"
     ).format(bars)
     columns = {name: [one.funnel.get(name) for one in every] for name in stages}

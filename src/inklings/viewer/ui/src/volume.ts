@@ -67,14 +67,13 @@ export class VolumePane {
       loadingText: "",
       multiplanarShowRender: SHOW_RENDER.ALWAYS,
       show3Dcrosshair: true,
-      crosshairWidth: 0.25,
+      crosshairWidth: 0.4,
       crosshairWidthUnit: "percent",
       isRadiologicalConvention: true,
       multiplanarLayout: MULTIPLANAR_TYPE.GRID,
       multiplanarEqualSize: true,
     });
     this.nv.onLocationChange = (data: unknown) => this.moved(data);
-    this.nv.addColormap(HEAT, ramp());
     const scene = this.nv.drawScene.bind(this.nv);
     this.nv.drawScene = () => {
       const said = scene();
@@ -189,9 +188,9 @@ export class VolumePane {
     await this.nv.addVolumeFromUrl({
       url: api.layerVolume(this.about.id, layer.id, this.slow),
       name: `${layer.id}.nii.gz`,
-      colormap: layer.kind === "codes" ? "gray" : HEAT,
+      colormap: layer.kind === "codes" ? "gray" : this.heatFrom(layer.id, layer.thresholds[0] ?? 1),
       opacity: this.hidden ? 0 : this.opacity,
-      cal_min: layer.kind === "codes" ? 0 : Math.max(1, layer.thresholds[0] ?? 1),
+      cal_min: 0,
       cal_max: layer.kind === "codes" ? Math.max(1, layer.classes.length) : 255,
     });
     this.order.push(layer.id);
@@ -217,8 +216,15 @@ export class VolumePane {
   setThreshold(id: string, value: number): void {
     const volume = this.nv.volumes[this.order.indexOf(id) + 1];
     if (!volume || this.order.indexOf(id) < 0) return;
-    volume.cal_min = Math.max(1, value);
+    volume.colormap = this.heatFrom(id, value);
     this.nv.updateGLVolume();
+  }
+
+  /** Colours of a heat map, clear below a threshold; a colour means the same at each of them. */
+  private heatFrom(id: string, threshold: number): string {
+    const name = `${HEAT}_${id}_${Math.round(threshold)}`;
+    this.nv.addColormap(name, ramp(Math.max(1, Math.round(threshold))));
+    return name;
   }
 
   outlineOnly(on: boolean): void {
@@ -273,13 +279,16 @@ function drawnByProcessor(gl: WebGL2RenderingContext): boolean {
   return /swiftshader|llvmpipe|softpipe|basic render|software/i.test(name);
 }
 
-function ramp(): { R: number[]; G: number[]; B: number[]; A: number[]; I: number[] } {
-  const steps = [0, 0.25, 0.5, 0.75, 1].map((p) => heat(p));
+/** Anchors of the colours from `first` of 255 on; what lies below is clear. */
+function ramp(first: number): { R: number[]; G: number[]; B: number[]; A: number[]; I: number[] } {
+  const shown = [first, 64, 128, 192, 255].filter((v, k) => k === 0 || v > first);
+  const places = [0, first - 1, ...shown].filter((v, k, all) => k === 0 || v > all[k - 1]!);
+  const colours = places.map((v) => heat(v / 255));
   return {
-    R: steps.map((c) => c[0]),
-    G: steps.map((c) => c[1]),
-    B: steps.map((c) => c[2]),
-    A: steps.map(() => 255),
-    I: [0, 64, 128, 192, 255],
+    R: colours.map((c) => c[0]),
+    G: colours.map((c) => c[1]),
+    B: colours.map((c) => c[2]),
+    A: places.map((v) => (v < first ? 0 : 255)),
+    I: places,
   };
 }
