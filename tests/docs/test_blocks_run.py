@@ -32,7 +32,6 @@ SERIAL = {"import", "weaken"}  # a pool of processes costs these more than the w
 FOLDERS = partial(worlds.pictures, images="slides", masks="masks")
 QUICK: dict[str, World] = {
     "docs/concepts/coordinates.md": several(),
-    "docs/datasets/decathlon.md": several(worlds.decathlon, worlds.pairs, worlds.studies),
     "docs/datasets/dsb2018.md": several(worlds.dsb),
     "docs/datasets/features.md": several(worlds.features),
     "docs/datasets/folder.md": several(
@@ -42,9 +41,6 @@ QUICK: dict[str, World] = {
     "docs/datasets/mnist-bags.md": several(worlds.mnist),
     "docs/datasets/tables.md": several(worlds.musk, worlds.cells),
     "docs/datasets/tcga.md": several(worlds.gdc),
-    "docs/how-to/coarse-masks.md": several(
-        partial(worlds.pictures, images="pictures", masks="coarse"), worlds.careful
-    ),
     "docs/how-to/dicom-gaps.md": several(
         lambda here: worlds.series(here / "study", gap=True, said="t1_vibe"), worlds.studies
     ),
@@ -62,9 +58,13 @@ SLOW: dict[str, World] = {
     "docs/bags.md": several(worlds.musk),
     "docs/cohorts.md": several(worlds.dsb, partial(worlds.pictures, images="a", masks="b")),
     "docs/datasets/chaos.md": several(),
+    "docs/datasets/decathlon.md": several(worlds.decathlon, worlds.pairs, worlds.studies),
     "docs/datasets/luna16.md": several(),
     "docs/datasets/panda.md": several(worlds.panda),
     "docs/exports.md": several(worlds.chaos_predictions, worlds.segmented),
+    "docs/how-to/coarse-masks.md": several(
+        partial(worlds.pictures, images="pictures", masks="coarse"), worlds.careful
+    ),
     "docs/how-to/luna16-submission.md": several(worlds.marks, worlds.detector),
     "docs/how-to/slide-labels.md": several(worlds.scans),
     "docs/nodules.md": several(worlds.chest, worlds.finds),
