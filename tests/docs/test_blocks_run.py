@@ -28,6 +28,7 @@ SHORT = (
     "training.steps=2", "training.batch_size=2", "training.epochs=null", "training.minutes=null",
     "training.loggers=[]",
 )  # fmt: skip
+ANEW = {"import", "tile", "train", "predict"}
 SERIAL = {"import", "weaken"}  # a pool of processes costs these more than the work
 FOLDERS = partial(worlds.pictures, images="slides", masks="masks")
 QUICK: dict[str, World] = {
@@ -116,7 +117,7 @@ def run(command: Command) -> None:
     if command.words[0] in ELSEWHERE or command.words[1] in ELSEWHERE:
         return
     words = shortened(command.words)
-    if words[0] == "import" and "--out" in words:  # a page may show several ways to one cohort
+    if words[0] in ANEW and "--out" in words:  # a page may show several ways to one folder
         shutil.rmtree(words[words.index("--out") + 1], ignore_errors=True)
     result = CliRunner().invoke(app, words, env={"COLUMNS": "200", "TERM": "dumb"})
     if command.error:
