@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -67,6 +68,25 @@ def test_what_is_known_to_be_glass_is_no_instance_of_a_positive_bag():
     assert loss.item() == pytest.approx(expected, rel=1e-5)
     loss.backward()
     assert output.logits.grad.flatten()[0].item() == 0
+
+
+def test_of_a_negative_bag_the_hard_instances_count():
+    output, batch = bags([[0.5, -0.5, 1.5, 0.0, -2.0]], [0])
+    loss = AlphaBeta(alpha=0.4, bag=5, hard=0.4)(output, batch)
+    expected = (math.log1p(math.exp(1.5)) + math.log1p(math.exp(0.5))) / 2
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("hard", "called"), [(1.0, 0.8), (0.25, 0.5)])
+def test_a_look_that_bags_of_both_kinds_share_is_called_by_what_negatives_count(hard, called):
+    # One cell of four looks alike in a positive and a negative bag; the others are sure negatives.
+    grid = torch.linspace(-3, 3, 601)
+    losses = []
+    for z in grid.tolist():
+        output, batch = bags([[z, -9.0, -9.0, -9.0], [z, -9.0, -9.0, -9.0]], [1, 0])
+        losses.append(AlphaBeta(alpha=0.25, bag=4, hard=hard)(output, batch).item())
+    best = torch.sigmoid(grid[int(np.argmin(losses))]).item()
+    assert best == pytest.approx(called, abs=0.01)
 
 
 def test_cells_are_the_instances_of_a_tile():

@@ -46,7 +46,12 @@ class AlphaBeta(nn.Module):
     reads_unlabelled = False
 
     def __init__(
-        self, alpha: float = 0.1, beta: float = 0.0, bag: int = 1, cell: int | None = None
+        self,
+        alpha: float = 0.1,
+        beta: float = 0.0,
+        bag: int = 1,
+        cell: int | None = None,
+        hard: float = 1.0,
     ) -> None:
         """Set the shares.
 
@@ -55,17 +60,22 @@ class AlphaBeta(nn.Module):
             beta: Least share of a positive bag that is negative.
             bag: Tiles of a bag; as in ``sampling.bag``.
             cell: Side of an instance in samples; None for whole tiles.
+            hard: Share of a negative bag that counts, those of the highest ``p``. With 1, as in
+                the paper, a look that is as rare as ``alpha`` in bags of both kinds may be called
+                positive in all of them at little cost; with ``alpha`` it may not.
 
         Raises:
             SpecError: If the shares are impossible together.
         """
         super().__init__()
-        if not 0 < alpha <= 1 or not 0 <= beta <= 1 - alpha or bag < 1 or (cell or 1) < 1:
+        shares = 0 < alpha <= 1 and 0 <= beta <= 1 - alpha and 0 < hard <= 1
+        if not shares or bag < 1 or (cell or 1) < 1:
             raise SpecError(
-                "loss alpha_beta: expected 0 < alpha, 0 <= beta, alpha + beta <= 1, bag and cell "
-                f"from 1 on, got {alpha}, {beta}, {bag}, {cell}"
+                "loss alpha_beta: expected 0 < alpha, 0 <= beta, alpha + beta <= 1, hard above 0 "
+                "and at most 1, bag and cell from 1 on, got "
+                f"{alpha}, {beta}, {hard}, {bag}, {cell}"
             )
-        self.alpha, self.beta, self.bag, self.cell = alpha, beta, bag, cell
+        self.alpha, self.beta, self.bag, self.cell, self.hard = alpha, beta, bag, cell, hard
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Scalar loss of logits and values ``(B, K, *S)``; ``B`` a multiple of ``bag``.
@@ -112,7 +122,8 @@ class AlphaBeta(nn.Module):
             maybe: Which are not known to be negative.
         """
         if not bool(maybe.any()):
-            return cost.mean()
+            hard = max(1, math.ceil(self.hard * len(cost) - 1e-9))
+            return cost.topk(hard).values.mean()
         chance, cost = chance[maybe], cost[maybe]
         count = len(chance)
         top = max(1, math.ceil(self.alpha * count - 1e-9))
