@@ -125,8 +125,7 @@ def test_weak_is_one_word_and_the_kind_of_teacher_follows_from_the_supervision(s
     assert outlines.false_alarms == 0.02
     bags = Experiment.check({**record, "mode": "weak", "supervision": "bag"}, "t").teacher
     assert bags is not None
-    assert bags.loss is not None
-    assert (bags.loss.name, bags.false_alarms) == ("alpha_beta", 0.01)
+    assert (bags.loss, bags.false_alarms) == (None, (0.05, 0.03))
     own = Experiment.check({**record, "mode": "weak", "teacher": {"steps": 7}}, "t").teacher
     assert own is not None
     assert (own.steps, own.loss) == (7, None)
