@@ -44,7 +44,7 @@ def test_a_place_without_contrast_keeps_the_guess_and_says_so() -> None:
 
 def test_solid_nodules_of_phantoms_are_measured_within_a_quarter() -> None:
     errors = []
-    for seed in range(3):
+    for seed in range(6):
         scan = Patient(seed, 5).render((96, 128, 128))
         found = lungs(scan.image, scan.geometry)
         for nodule in scan.nodules:
@@ -53,5 +53,5 @@ def test_solid_nodules_of_phantoms_are_measured_within_a_quarter() -> None:
                     scan.image, scan.geometry, nodule.centre_mm, nodule.diameter_mm * 0.85, found
                 )
                 errors.append(abs(np.log(one.diameter_mm / nodule.diameter_mm)))
-    assert len(errors) >= 3
+    assert len(errors) >= 4
     assert np.median(errors) < 0.25
