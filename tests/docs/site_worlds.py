@@ -70,8 +70,10 @@ def dsb(here: Path) -> None:
     zipped(here / "dsb", here / "stage1_train.zip")
 
 
-def panda(here: Path, name: str = "PANDA", slides: int = 5) -> None:
-    plan = Plan(size=(640, 512), um=1.0, tissue=0.4, tumour=0.5)
+def panda(
+    here: Path, name: str = "PANDA", slides: int = 5, size: tuple[int, int] = (640, 512)
+) -> None:
+    plan = Plan(size=size, um=1.0, tissue=0.4, tumour=0.5)
     write_panda(here / name, slides, plan, varied=False)
 
 

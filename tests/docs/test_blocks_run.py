@@ -53,7 +53,7 @@ QUICK: dict[str, World] = {
 }  # fmt: skip
 SLOW: dict[str, World] = {
     "README.md": several(
-        FOLDERS, worlds.panda, worlds.mnist, worlds.chaos, partial(worlds.luna, name="LUNA16"),
+        FOLDERS, partial(worlds.panda, size=(1600, 1280)), worlds.mnist, worlds.chaos, partial(worlds.luna, name="LUNA16"),
         worlds.chest, lambda here: worlds.series(here / "SCAN"),
     ),
     "docs/bags.md": several(worlds.musk),
