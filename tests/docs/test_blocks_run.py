@@ -54,7 +54,8 @@ QUICK: dict[str, World] = {
 SLOW: dict[str, World] = {
     "README.md": several(
         FOLDERS, partial(worlds.panda, size=(1600, 1280)), worlds.mnist, worlds.chaos,
-        partial(worlds.luna, name="LUNA16"), worlds.chest, lambda here: worlds.series(here / "SCAN"),
+        partial(worlds.luna, name="LUNA16"), worlds.chest,
+        lambda here: worlds.series(here / "SCAN"),
     ),
     "docs/bags.md": several(worlds.musk),
     "docs/cohorts.md": several(worlds.dsb, partial(worlds.pictures, images="a", masks="b")),
