@@ -17,7 +17,7 @@ def prior(
     seed: Annotated[int, typer.Option(help="Of the images and samples drawn.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
-    """Estimate the class prior, with an interval, and say where it cannot be trusted."""
+    """Estimate the class prior of an average image, with an interval, and its limits."""
     import dataclasses
     import json as notation
 
