@@ -66,7 +66,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(PAGE) | $(BIN)/pip
 
 $(VENV)/.tested: $(VENV)/.installed
 	@echo "installing the test packages into $(VENV)"
-	$(PIP) --editable '.[test,monai]'
+	$(PIP) --editable '.[test,monai,docs]'
 	@touch $@
 
 $(VENV)/.documented: $(VENV)/.installed
