@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +22,8 @@ from inklings.viewer.desk import Desk
 from inklings.viewer.guard import App, Guard, Keys
 
 _THREADS = 6
+_DRAWING = anyio.CapacityLimiter(max(2, (os.cpu_count() or 2) // 2))
+"""Of tiles: many are asked for at once, and more threads than this only wait for each other."""
 _KEPT = "private, max-age=3600"
 _FRESH = "no-store"
 
@@ -114,12 +117,14 @@ def _images(app: FastAPI, desk: Desk) -> None:
         return _data(desk.thumbnail(desk.case(case)), "image/jpeg")
 
     @app.get("/api/cases/{case}/tile/{level}/{x}/{y}")
-    def tile(case: str, level: int, x: int, y: int) -> Response:
-        return _data(desk.pictures.tile(desk.case(case), level, x, y), "image/jpeg")
+    async def tile(case: str, level: int, x: int, y: int) -> Response:
+        at = desk.case(case), level, x, y
+        return _data(await _drawn(desk.pictures.tile, *at), "image/jpeg")
 
     @app.get("/api/cases/{case}/layers/{layer}/tile/{level}/{x}/{y}")
-    def layer_tile(case: str, layer: str, level: int, x: int, y: int) -> Response:
-        return _data(desk.layers.tile(desk.case(case), layer, level, x, y), "image/png")
+    async def layer_tile(case: str, layer: str, level: int, x: int, y: int) -> Response:
+        at = desk.case(case), layer, level, x, y
+        return _data(await _drawn(desk.layers.tile, *at), "image/png")
 
     @app.get("/api/cases/{case}/layers/{layer}/contours")
     def outlines(case: str, layer: str) -> Response:
@@ -136,6 +141,10 @@ def _images(app: FastAPI, desk: Desk) -> None:
     @app.get("/api/cases/{case}/layers/{layer}/volume.nii.gz")
     def layer_volume(case: str, layer: str, coarse: bool = False) -> Response:
         return _data(desk.layer_volume(desk.case(case), layer, coarse), "application/octet-stream")
+
+
+async def _drawn(draw: Callable[..., bytes], *at: Any) -> bytes:
+    return await anyio.to_thread.run_sync(draw, *at, limiter=_DRAWING)
 
 
 def _corrections(app: FastAPI, desk: Desk) -> None:

@@ -13,7 +13,6 @@ import ipaddress
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -150,11 +149,8 @@ class Guard:
         return name in self._hosts or ("*" in self._hosts and _is_address(name))
 
     def _has_token(self, headers: dict[str, str]) -> bool:
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return False
-        token = cookies[self.cookie].value if self.cookie in cookies else ""
+        pairs = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
+        token = next((value for name, _, value in pairs if name == self.cookie), "")
         return secrets.compare_digest(token.encode(), self._keys.session.encode())
 
     async def _open(
