@@ -21,7 +21,7 @@ def _ball(diameter: float, spacing, wall: bool = False, vessel: bool = False):
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.5, 0.7, 0.7)])
-@pytest.mark.parametrize("guess", [0.7, 1.0, 1.4])
+@pytest.mark.parametrize("guess", [0.7, 1.0, 1.35])
 def test_ball_of_14_mm_measures_14_mm_whatever_the_grid_and_the_guess(spacing, guess) -> None:
     values, geometry = _ball(14.0, spacing)
     found = measure(values, geometry, (32.0, 32.0, 32.0), 14.0 * guess)
@@ -33,6 +33,13 @@ def test_a_vessel_through_it_adds_little() -> None:
     values, geometry = _ball(12.0, (1.0, 0.8, 0.8), vessel=True)
     found = measure(values, geometry, (32.0, 32.0, 32.0), 11.0)
     assert found.diameter_mm == pytest.approx(12, rel=0.1)
+
+
+def test_an_outline_that_runs_into_the_wall_is_not_believed() -> None:
+    values, geometry = _ball(8.0, (1.0, 0.7, 0.7), wall=True)
+    found = measure(values, geometry, (32.0, 32.0, 32.0), 8.0)
+    assert not found.grown
+    assert found.diameter_mm == pytest.approx(8, rel=0.1)
 
 
 def test_a_place_without_contrast_keeps_the_guess_and_says_so() -> None:

@@ -29,6 +29,7 @@ from inklings.readers import open_image
 _MARGIN = 4  # samples on each side, so that shifts and turns need not repeat the border
 _CANDIDATES = 40
 _EASY = 0.02  # how often a candidate of no heat comes up, beside one that is certain
+_SIZE_ERROR = 0.14  # of the logarithm: what detector and outline get wrong on scans not seen
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class BoxCrops:
             place = int(np.searchsorted(self._below, rng.random()))
             index = int(self._of[0][min(place, len(self._below) - 1)])
         cube = self.change(self.boxes.cubes[index], self.sides, rng)
-        mm = float(self.boxes.diameter_mm[index]) * float(np.exp(rng.normal(0, 0.08)))
+        mm = float(self.boxes.diameter_mm[index]) * float(np.exp(rng.normal(0, _SIZE_ERROR)))
         value = np.array([self.boxes.positive[index]], np.float32)
         return inputs_of(cube, mm), value, np.ones(1, bool)
 
