@@ -141,3 +141,21 @@ def test_self_training_keeps_each_round_and_what_it_changed(
     assert record["relabelled"] == 2
     assert (out / "rounds" / "1" / "checkpoints").is_dir()
     assert Run.load(out).classes == ("half",)
+
+
+def test_a_scheduler_that_takes_the_time_away_is_told_how_to_go_on(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    # SLURM sends SIGTERM before it kills.
+    words = call(files, tmp_path / "run")
+    words[words.index("training.steps=3")] = "training.steps=9000"
+    start = [sys.executable, "-c", "from inklings.cli import run; run()", *words]
+    running = subprocess.Popen(start, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    said = []
+    for line in running.stderr:
+        said.append(line)
+        if line.startswith("train: step"):
+            running.terminate()
+    assert running.wait() == 143, said
+    assert said[-1].startswith("inklings: interrupted; run the same command again")

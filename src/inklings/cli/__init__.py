@@ -63,8 +63,8 @@ _DEBUG = inspect.Parameter(
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--quiet`` and ``--debug``, and turn its errors into one line and a code.
 
-    Exit codes: 2 for a mistake that the message explains, 130 for Ctrl-C, 1 for what should
-    not have happened.
+    Exit codes: 2 for a mistake that the message explains, 130 for Ctrl-C, 143 for
+    SIGTERM (a scheduler's time is up), 1 for what should not have happened.
     """
     signature = inspect.signature(command, eval_str=True)
 
@@ -90,8 +90,9 @@ def _explain(error: BaseException) -> int:
     """Print one line about ``error`` and return the exit code."""
     if isinstance(error, InklingsError):
         line, code = str(error), 2
-    elif isinstance(error, KeyboardInterrupt):
-        line, code = "interrupted; run the same command again to go on where it stopped", 130
+    elif isinstance(error, KeyboardInterrupt | SystemExit):  # Lightning makes one of SIGTERM
+        line = "interrupted; run the same command again to go on where it stopped"
+        code = 130 if isinstance(error, KeyboardInterrupt) else 143
     elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
         line, code = "the disk is full; what was finished is kept: free space and run again", 2
     elif isinstance(error, BrokenPipeError):  # whoever read us has seen enough

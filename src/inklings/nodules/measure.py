@@ -20,7 +20,7 @@ _LEAST_CONTRAST = 120.0
 _REACH = 1.0  # radius that is looked at, as a share of the guessed diameter
 _MARGIN_MM = 4.0
 _OPEN = 0.45  # what is cut off is thinner than this share of the thickest part
-_RANGE = (0.7, 1.45)  # of the measured over the guessed diameter; beyond, walls or vessels are in it
+_RANGE = (0.7, 1.45)  # of the measured over the guessed diameter; else it holds wall or vessel
 
 
 @dataclass(frozen=True)
