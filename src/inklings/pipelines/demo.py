@@ -29,7 +29,7 @@ _NAIVE: dict[str, Any] = {
     "model": {"name": "unet", "width": 16, "depth": 3, "stride": 2},
     "loss": "bce",
     "sampling": {"size": 128, "augment": ["flips", "quarter_turns", "brightness_contrast"]},
-    "training": {"steps": 260, "batch_size": 8, "learning_rate": 4e-3},
+    "training": {"steps": 200, "batch_size": 8, "learning_rate": 4e-3},
     "inference": {"threshold": 0.5},
 }
 EXPERIMENTS: Mapping[str, dict[str, Any]] = {
