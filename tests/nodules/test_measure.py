@@ -42,6 +42,13 @@ def test_an_outline_that_runs_into_the_wall_is_not_believed() -> None:
     assert found.diameter_mm == pytest.approx(8, rel=0.1)
 
 
+def test_an_outline_of_much_less_than_the_guess_is_not_believed() -> None:
+    values, geometry = _ball(14.0, (1.0, 1.0, 1.0))
+    found = measure(values, geometry, (32.0, 32.0, 32.0), 14.0 * 1.6)
+    assert not found.grown
+    assert found.diameter_mm == pytest.approx(14.0 * 1.6, rel=0.1)
+
+
 def test_a_place_without_contrast_keeps_the_guess_and_says_so() -> None:
     values, geometry = _ball(0.0, (1.0, 1.0, 1.0))
     found = measure(values, geometry, (32.0, 32.0, 32.0), 8.0)
