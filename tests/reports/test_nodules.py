@@ -11,7 +11,7 @@ from inklings.evaluation.froc_table import froc
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.nodule_account import Account
 from inklings.findings.finding import Finding, Findings
-from inklings.reports.nodules import Judged, nodule_report
+from inklings.reports.nodules import MOST_SCANS, Judged, nodule_report
 
 
 def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:
@@ -51,3 +51,10 @@ def test_without_the_truth_it_has_no_account(tmp_path: Path) -> None:
     text = nodule_report(tmp_path / "report.html", found, tmp_path, 0.5).read_text()
     assert "What became of the nodules" not in text
     assert not (tmp_path / "report-numbers" / "froc.csv").exists()
+
+
+def test_scans_that_are_not_shown_are_counted(tmp_path: Path) -> None:
+    found = [Findings(f"s{k}", (Finding((0, 0, 0), 8.0, 0.9),)) for k in range(MOST_SCANS + 3)]
+    text = nodule_report(tmp_path / "report.html", found, tmp_path, 0.5).read_text()
+    assert f"{MOST_SCANS + 3} scans searched, {MOST_SCANS + 3} nodules called" in text
+    assert f"the first {MOST_SCANS} are shown below" in text

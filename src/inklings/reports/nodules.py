@@ -80,6 +80,7 @@ def nodule_report(
         path,
         "nodules.html",
         title=every[0].case if len(every) == 1 else f"Nodules of {len(every)} scans",
+        searched=len(every),
         scans=[_scan(k, one, folder, threshold) for k, one in enumerate(every[:MOST_SCANS])],
         called=sum(finding.nodule >= threshold for one in every for finding in one),
         suspicious=sum(f.get("suspicious", 0) for f in counts) if asked else None,
