@@ -11,8 +11,10 @@ def test_the_reference_has_1152_numbers_before_its_last_layer() -> None:
 
 
 @pytest.mark.parametrize("side", [16, 28, 32])
-def test_boxes_of_other_sides_are_taken(side) -> None:
-    assert NoduleNet(2, 1, width=4)(torch.zeros(2, 2, side, side, side)).logits.shape == (2, 1)
+@pytest.mark.parametrize("fine", [False, True])
+def test_boxes_of_other_sides_are_taken(side, fine) -> None:
+    model = NoduleNet(2, 1, width=4, fine=fine)
+    assert model(torch.zeros(2, 2, side, side, side)).logits.shape == (2, 1)
 
 
 def test_the_diameter_is_seen_though_the_box_is_the_same() -> None:

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -128,6 +129,20 @@ def test_every_annotated_nodule_is_a_positive_box(experiment, cohort, detector) 
     assert len(rated_of(case, spec)) == len(case.labels)
 
 
+def test_malignancy_learns_what_each_reader_said(experiment, cohort) -> None:
+    case = Cohort.read(cohort).part("train")[0]
+    ball = case.labels[0]
+    said = dataclasses.replace(ball, malignant=False, ratings=(3, 3, 4, 1))
+    dumb = dataclasses.replace(ball, malignant=True, ratings=())
+    spec = experiment("malignancy", nodules={"positives": 0.0, "augment": ()})
+    boxes = rated_of(dataclasses.replace(case, labels=(said, dumb)), spec)
+    # (3 + 3 + 4 + 1) / 4 = 2.75, of the way from 1 to 5: 1.75 / 4.
+    assert boxes.value == pytest.approx([0.4375, 1.0])
+    assert boxes.positive.tolist() == [False, True]
+    value = BoxCrops(boxes, spec)(np.random.default_rng(0))[1]
+    assert value.item() == pytest.approx(0.4375)
+
+
 def test_classes_are_drawn_in_the_ratio_that_is_asked_for(
     experiment, cohort, detector, tmp_path
 ) -> None:
@@ -145,8 +160,8 @@ def test_false_alarms_that_the_detector_is_sure_of_are_drawn_most(experiment) ->
     spec = experiment("malignancy", nodules={"positives": 0.0, "augment": ()})
     sure = Boxes(
         np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 24, 24, 24), np.uint8),
-        np.full(3, 8.0), np.array([False, False, True]), np.zeros(3, int), np.zeros((3, 3)),
-        np.array([0.0, 0.98, 1.0]),
+        np.full(3, 8.0), np.array([False, False, True]), np.array([0.0, 0.0, 1.0]),
+        np.zeros(3, int), np.zeros((3, 3)), np.array([0.0, 0.98, 1.0]),
     )  # fmt: skip
     draw = BoxCrops(sure, spec)
     shown = [draw(np.random.default_rng(k))[0][0].mean() * 255 for k in range(400)]

@@ -15,19 +15,30 @@ class NoduleNet(nn.Module):
     over 8 mm) everywhere. Three levels of ``width``, ``2 width`` and ``4 width`` channels; of the
     last, the mean and the value in the middle, and the diameter beside them, pass two linear
     layers. The diameter is the strongest single sign of malignancy, and a box of fixed size shows
-    it badly.
+    it badly. ``fine`` puts a convolution of half the width in front, at full resolution: spicules
+    are one or two samples thick, and a first step of two loses them.
     """
 
     divisor = 1
     dimensions = 3
 
     def __init__(
-        self, in_channels: int, out_channels: int, width: int = 16, dropout: float = 0.2
+        self,
+        in_channels: int,
+        out_channels: int,
+        width: int = 16,
+        dropout: float = 0.2,
+        fine: bool = False,
     ) -> None:
         """Build the network."""
         super().__init__()
         sizes = [in_channels - 1, width, 2 * width, 4 * width]
-        self.stem = _convolution(sizes[0], sizes[1], 2)
+        half = width // 2
+        self.stem = (
+            nn.Sequential(_convolution(sizes[0], half), _convolution(half, sizes[1], 2))
+            if fine
+            else _convolution(sizes[0], sizes[1], 2)
+        )
         self.levels = nn.Sequential(
             _convolution(sizes[1], sizes[1]),
             _convolution(sizes[1], sizes[2], 2),

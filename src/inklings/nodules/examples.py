@@ -40,6 +40,8 @@ class Boxes:
         cubes: ``(n, *sides + margin)`` uint8.
         diameter_mm: ``(n,)`` as the chain would know it.
         positive: ``(n,)`` bool: a nodule; or, for malignancy, a malignant one.
+        value: ``(n,)`` what is learnt, 0 to 1: whether it is positive; for malignancy the mean of
+            the readers' ratings, 0 where all said 1 and 1 where all said 5, if there are ratings.
         case: ``(n,)`` index of the case, for tests by patient.
         point_mm: ``(n, 3)``.
         score: ``(n,)`` heat of the detector; 1 at what is annotated.
@@ -48,6 +50,7 @@ class Boxes:
     cubes: NDArray[np.uint8]
     diameter_mm: NDArray[np.float64]
     positive: NDArray[np.bool_]
+    value: NDArray[np.float64]
     case: NDArray[np.int64]
     point_mm: NDArray[np.float64]
     score: NDArray[np.float64]
@@ -77,13 +80,22 @@ def candidates_of(case: Case, detector: Stage, experiment: NoduleExperiment) -> 
 
 
 def rated_of(case: Case, experiment: NoduleExperiment) -> Boxes:
-    """Boxes at the nodules of one case whose malignancy somebody said."""
+    """Boxes at the nodules of one case whose malignancy somebody said.
+
+    Four readers say more than the yes or no that is made of them: a nodule that got 3, 3, 3, 1 and
+    one that got 1, 1, 1, 1 are both benign.
+    """
     nodules = [ball for ball in _balls(case) if ball.malignant is not None]
     with open_image(image_of(case)) as image:
         values, geometry = whole(image), image.geometry
     places = [(ball.centre_mm, float(ball.diameter_mm or 0)) for ball in nodules]
     malignant = [bool(ball.malignant) for ball in nodules]
-    return _cut(values, geometry, places, malignant, [1.0] * len(nodules), experiment)
+    boxes = _cut(values, geometry, places, malignant, [1.0] * len(nodules), experiment)
+    said = [
+        (np.mean(ball.ratings) - 1) / 4 if ball.ratings else float(yes)
+        for ball, yes in zip(nodules, malignant, strict=True)
+    ]
+    return dataclasses.replace(boxes, value=np.array(said, float))
 
 
 def collect(
@@ -151,7 +163,7 @@ class BoxCrops:
             index = int(self._of[0][min(place, len(self._below) - 1)])
         cube = self.change(self.boxes.cubes[index], self.sides, rng)
         mm = float(self.boxes.diameter_mm[index]) * float(np.exp(rng.normal(0, _SIZE_ERROR)))
-        value = np.array([self.boxes.positive[index]], np.float32)
+        value = np.array([self.boxes.value[index]], np.float32)
         return inputs_of(cube, mm), value, np.ones(1, bool)
 
 
@@ -185,6 +197,7 @@ def _cut(
         np.stack(cubes) if cubes else np.zeros((0, *sides), np.uint8),
         np.array([size for _, size in places], float),
         np.array(hits, bool),
+        np.array(hits, float),
         np.zeros(len(places), np.int64),
         np.array([point for point, _ in places], float).reshape(-1, 3),
         np.array(scores, float),
