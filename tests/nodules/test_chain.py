@@ -40,6 +40,15 @@ def test_funnel_narrows_and_findings_are_complete(runs, phantom) -> None:
         assert one.volume_mm3 == pytest.approx(np.pi / 6 * one.diameter_mm**3, rel=1e-6)
 
 
+def test_a_classifier_without_weight_is_not_asked(runs, phantom) -> None:
+    from dataclasses import replace
+
+    chain = replace(_open(Chain.load(runs)), weight=0.0)
+    found = find(chain, phantom.image, phantom.geometry, "a").findings
+    assert all(set(one.scores) == {"detector"} for one in found)
+    assert all(one.nodule == pytest.approx(one.scores["detector"], rel=1e-6) for one in found)
+
+
 def test_outlines_stand_in_the_order_of_the_findings(runs, phantom) -> None:
     found = find(_open(Chain.load(runs)), phantom.image, phantom.geometry, "a")
     for finding, outline in zip(found.findings, found.measured, strict=True):

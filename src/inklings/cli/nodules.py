@@ -57,7 +57,7 @@ def nodules(
         require_validation(inputs, split)
     if validation:
         require_unseen(run, inputs, split)
-    settings = Settings(run.resolve(), out.resolve(), series, dicom=dicom)
+    settings = Settings(run.resolve(), out.resolve(), series, dicom=dicom, choosing=choose)
     summary = find_nodules(
         inputs, settings, split=split, workers=workers, scheduler=scheduler, say=typer.echo
     )

@@ -36,7 +36,7 @@ class Chain:
         malignancy: Says which nodules are malignant; None if nobody asks.
         threshold: Probability from which a candidate is called a nodule.
         suspicious: Probability from which a nodule is called suspicious.
-        weight: Of the classifier's logit beside the detector's, 0 to 1.
+        weight: Of the classifier's logit beside the detector's, 0 to 1; at 0 it is not asked.
     """
 
     detector: Stage
@@ -166,7 +166,7 @@ def _judged(
     first = np.array([one.score for one in candidates])
     scores = [{"detector": float(value)} for value in first]
     chance = first
-    if chain.classifier is not None and candidates:
+    if chain.classifier is not None and chain.weight > 0 and candidates:
         # The classifier learnt beside the sizes that the detector says, so it is told these.
         places = [(one.point_mm, one.diameter_mm) for one in candidates]
         second = judge(chain.classifier, values, geometry, places)

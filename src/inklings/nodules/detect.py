@@ -105,15 +105,17 @@ def heat(model: nn.Module, grey: NDArray[np.uint8]) -> Tensor:
     device = best_device()
     model = model.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     parts = []
-    for start in range(0, grey.shape[0], _SLAB):
-        low, high = max(0, start - _HALO), min(grey.shape[0], start + _SLAB + _HALO)
+    # What a slab and its halos hold at most is no more than this: one pass, nothing seen twice.
+    slab = _SLAB + 2 * _HALO if grey.shape[0] <= _SLAB + 2 * _HALO else _SLAB
+    for start in range(0, grey.shape[0], slab):
+        low, high = max(0, start - _HALO), min(grey.shape[0], start + slab + _HALO)
         part = torch.from_numpy(grey[low:high]).to(device)
         inputs = _whole_blocks(part.float().div_(255))[None, None]
         inputs = inputs.to(memory_format=torch.channels_last_3d)
         with torch.autocast(device.type, torch.bfloat16, enabled=native_bf16(device)):
             logits = model(inputs).logits[0]
         first = (start - low) // STRIDE
-        last = (min(grey.shape[0], start + _SLAB) - low + STRIDE - 1) // STRIDE
+        last = (min(grey.shape[0], start + slab) - low + STRIDE - 1) // STRIDE
         parts.append(logits[:, first:last].float().cpu())
     sides = [-(-n // STRIDE) for n in grey.shape]
     return torch.cat(parts, 1)[:, :, : sides[1], : sides[2]]

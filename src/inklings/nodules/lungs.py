@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -60,16 +61,19 @@ class Lungs:
         kept: Bools = inside & hull[tuple(index.T)]
         return kept
 
+    @cached_property
+    def _ends(self) -> NDArray[np.float64]:
+        """``(2, 3)``: the corners of the hull's box in mm."""
+        places = np.argwhere(self.hull)
+        return self.geometry.to_points(np.stack([places.min(0), places.max(0)]))
+
     def side(self, point_mm: tuple[float, float, float]) -> Literal["left", "right"]:
         """The lung in which a point lies, by the middle between the outermost walls."""
-        places = np.argwhere(self.hull)
-        low, high = self.geometry.to_points(np.stack([places.min(0), places.max(0)]))
-        return "left" if point_mm[0] > (low[0] + high[0]) / 2 else "right"
+        return "left" if point_mm[0] > self._ends[:, 0].mean() else "right"
 
     def zone(self, point_mm: tuple[float, float, float]) -> Literal["upper", "middle", "lower"]:
         """The third of the height of the lungs in which a point lies."""
-        places = np.argwhere(self.hull)
-        ends = self.geometry.to_points(np.stack([places.min(0), places.max(0)]))[:, 2]
+        ends = self._ends[:, 2]
         share = (point_mm[2] - ends.min()) / max(float(np.ptp(ends)), 1e-6)
         return "lower" if share < 1 / 3 else "middle" if share < 2 / 3 else "upper"
 

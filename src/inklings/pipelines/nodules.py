@@ -43,6 +43,7 @@ class Settings:
         series: Of a DICOM folder with several.
         pictures: Largest number of crops that are drawn a case.
         dicom: Whether a segmentation and a report are written for scans that are DICOM.
+        choosing: Every stage is asked, also one that an earlier choice gave no weight.
     """
 
     run: Path
@@ -50,6 +51,7 @@ class Settings:
     series: str | None = None
     pictures: int = 12
     dicom: bool = False
+    choosing: bool = False
 
 
 def find_nodules(
@@ -139,6 +141,8 @@ def _one(
     items: dict[str, Item], settings: Settings, say: Callable[[str], None] | None, case: str
 ) -> None:
     chain = _loaded(settings.run)
+    if settings.choosing:
+        chain = replace(chain, weight=Chain.weight)
     started = time.perf_counter()
     with items[case].open() as image:
         values, geometry = whole(image), image.geometry
