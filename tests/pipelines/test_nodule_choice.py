@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -48,6 +49,15 @@ def test_thresholds_and_weight_are_those_that_do_best_on_validation(searched) ->
     assert said["suspicious"] == pytest.approx(0.3)
     assert said["chosen_on"]["scans"] == 1
     assert "chosen on 1 validation scans" in line
+
+
+def test_a_classifier_that_was_not_asked_is_not_weighed(searched) -> None:
+    found = files.read(searched / "out" / "findings" / "a.json")
+    unasked = tuple(replace(f, scores={"detector": f.scores["detector"]}) for f in found)
+    files.write(replace(found, found=unasked), searched / "out")
+    with pytest.raises(DataError, match="1 of 1 scans searched without it"):
+        choose(searched / "out", searched / "cohort", searched)
+    assert not (searched / "chain.json").exists()
 
 
 def test_nothing_is_chosen_on_test_scans(searched) -> None:

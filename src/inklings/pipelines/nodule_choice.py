@@ -53,7 +53,7 @@ def choose(out: Path, folder: Path, run: Path) -> str:
         What was chosen, in one line.
 
     Raises:
-        DataError: If nothing was searched.
+        DataError: If nothing was searched, or without asking the classifier that is to be weighed.
     """
     cohort, chain = Cohort.read(folder), Chain.load(run)
     cases = cohort.part(_PART)
@@ -61,6 +61,13 @@ def choose(out: Path, folder: Path, run: Path) -> str:
     mine = [found[case.id] for case in cases if case.id in found]
     if not mine:
         raise DataError(f"{out}: expected findings of the val part of {folder}, got none")
+    if chain.classifier is not None:
+        unasked = sum(any("classifier" not in f.scores for f in one) for one in mine)
+        if unasked:
+            raise DataError(
+                f"{out}: expected what the classifier says of every candidate, got {unasked} of "
+                f"{len(mine)} scans searched without it; run --choose with another --out"
+            )
     reference = from_cohort(folder, _PART)
     weight = chain.weight if chain.classifier is None else best_weight(mine, reference)
     matched = match(marks(mine, weight), reference)
