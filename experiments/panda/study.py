@@ -1,4 +1,4 @@
-"""The table of this folder's README: ``python experiments/panda/study.py --out study --seeds 3``.
+"""The table of this folder's README: ``python experiments/panda/study.py --out study``.
 
 Run it again to go on where it stopped; ``--learners strong naive`` runs some of the rows.
 """
@@ -19,13 +19,16 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("panda-study"))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--learners", nargs="+", default=LEARNERS, choices=LEARNERS)
+    parser.add_argument(
+        "--own-glands", action="store_true", help="Slides share no sheet of tissue."
+    )
     parser.add_argument("--set", nargs="*", default=[], help="Changes for all recipes, key=value.")
     asked = parser.parse_args()
     here = Path(__file__).parent
     recipes = {name: Experiment.load(here / f"{name}.yaml", asked.set) for name in asked.learners}
-    rows = study(asked.out, recipes, range(asked.seeds), Plan())
+    rows = study(asked.out, recipes, asked.seeds, Plan(sheets=None if asked.own_glands else 0))
     print("\n".join(summary(rows)))  # noqa: T201
 
 

@@ -1,8 +1,10 @@
 """What each kind of label costs on whole slides: strong, coarse, corrected, and slide labels only.
 
-All on phantom slides: their exact outlines are known, and the glands of the tested slides come
-from sheets of tissue that no training slide shows. Each combination of learner and seed is one
-cell with one result file, so a study may be stopped at any time and gone on with.
+All on phantom slides: their exact outlines are known, and the held-out ones share no gland with
+the rest. A slide label costs seconds and an outline an hour, so learners from slide labels are
+given more slides, each with glands of its own.
+Each combination of learner and seed is one cell with one result file, so a study may be stopped at
+any time and gone on with.
 """
 
 from __future__ import annotations
@@ -40,8 +42,14 @@ from inklings.sampling.tissue_finder import finder
 from inklings.spec import Experiment
 from inklings.training.fit import fit
 
-LABELS = {"strong": "exact", "naive": "coarse", "weak": "coarse", "slides": "exact"}
-"""Which cohort each learner is given; ``slides`` looks at nothing but its slide labels."""
+LABELS = {"strong": "exact", "naive": "coarse", "weak": "coarse", "slides": "labelled"}
+"""Which cohort each learner is given; masks of ``labelled`` are not looked at."""
+
+MASKS_OF: dict[str, dict[str, Any]] = {
+    "exact": {"mask_provider": "radboud"},
+    "coarse": {"masks": COARSE, "mask_provider": "karolinska"},
+}
+"""Of the two annotators of the same slides."""
 
 TISSUE = "stained"
 
@@ -53,8 +61,11 @@ class Plan:
     """How much is drawn.
 
     Attributes:
-        train: Slides to train and validate on.
+        train: Slides with outlines to train and validate on.
+        labelled: Other slides to train and validate on that have a label and no outline.
         test: Held-out slides.
+        sheets: Slides with outlines are drawn from four sheets of this number, and the held-out
+            ones from four others; None draws every slide from sheets of its own.
         size: Pixels of a slide, at most.
         um: Size of a pixel.
         spacing_um: What networks see.
@@ -62,7 +73,9 @@ class Plan:
     """
 
     train: int = 30
+    labelled: int = 120
     test: int = 8
+    sheets: int | None = 0
     size: tuple[int, int] = (3000, 2000)
     um: float = 1.0
     spacing_um: float = 2.0
@@ -94,30 +107,38 @@ def study(
             path = out / f"s{seed}" / f"{name}.json"
             if not path.exists():
                 progress.note(f"slide study: {name}, seed {seed}")
-                data = draw(out / f"s{seed}", seed, plan)
+                data = draw(out / f"s{seed}", seed, plan, LABELS[name])
                 write_json(path, {"learner": name, "seed": seed, **run(data, name, recipe, seed)})
             rows.append(json.loads(path.read_text(encoding="utf-8")))
             write_text(out / "table.csv", _csv(rows))
     return rows
 
 
-def draw(out: Path, seed: int, plan: Plan) -> Path:
-    """Slides, cohorts (``exact``, ``coarse``, ``test``) and tile indices of one seed."""
-    done = out / "drawn.json"
-    if done.exists():
-        return out
+def draw(out: Path, seed: int, plan: Plan, cohort: str) -> Path:
+    """Draw, import and tile what is missing of one seed: ``cohort`` (see `LABELS`) and ``test``."""
     slide = SlidePlan(size=plan.size, um=plan.um, tissue=0.35)
-    write_panda(out / "train", plan.train, slide, marks="fine", coarse_too=True, seed=2 * seed)
-    write_panda(out / "new", plan.test, slide, marks="fine", seed=2 * seed + 1, sheets=1)
-    common: dict[str, Any] = {"spacing_um": plan.um, "workers": 1}
-    import_panda(out / "train", out / "exact", mask_provider="radboud", **common)
-    import_panda(out / "train", out / "coarse", masks=COARSE, mask_provider="karolinska", **common)
-    import_panda(out / "new", out / "test", mask_provider="radboud", **common)
     rule = Rule(plan.tile, plan.tile, plan.spacing_um, min_tissue=0.1, method=TISSUE)
-    for name in ("exact", "coarse"):
-        split_cohort(out / name, SplitOptions((0.8, 0.2, 0.0), seed=seed))
-        tile_cohort(out / name, out / f"tiles-{name}", rule)
-    write_json(done, {"seed": seed, "slides": plan.train, "test": plan.test})
+    other = None if plan.sheets is None else plan.sheets + 1
+    drawn = {
+        "train": (plan.train, 2 * seed, plan.sheets),
+        "test": (plan.test, 2 * seed + 1, other),
+        "labelled": (plan.labelled, 1000 + seed, None),
+    }
+    for name in ("test", cohort):
+        kind = "train" if name in MASKS_OF else name
+        done, source = out / f"{name}.drawn", out / "panda" / kind
+        if done.exists():
+            continue
+        if not (source / "train.csv").exists():
+            count, number, sheets = drawn[kind]
+            own: dict[str, Any] = {"sheets": sheets, "coarse_too": kind == "train"}
+            write_panda(source, count, slide, marks="fine", seed=number, **own)
+        masks = MASKS_OF.get(name, MASKS_OF["exact"])
+        import_panda(source, out / name, spacing_um=plan.um, workers=1, **masks)
+        if name != "test":
+            split_cohort(out / name, SplitOptions((0.8, 0.2, 0.0), seed=seed))
+            tile_cohort(out / name, out / f"tiles-{name}", rule)
+        write_text(done, "")
     return out
 
 

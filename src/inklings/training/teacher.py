@@ -19,6 +19,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,12 +29,11 @@ from numpy.typing import NDArray
 from inklings import progress
 from inklings.errors import LabelError, SpecError
 from inklings.inference.crf import CRF, sharpen
-from inklings.inference.run import Record, Run
-from inklings.inference.volumes import predict_any
 from inklings.spec import Experiment, Teacher
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
 from inklings.training.learn import Trained, learn
+from inklings.training.teacher_maps import TeacherMaps
 
 _HALF = 128
 _MORE = 1.2
@@ -122,16 +122,20 @@ def teach(
         first = trained.model.state_dict() if trained else None
         told, own = labels.with_targets(targets), _own(experiment, spec, number)
         trained = learn(own, told, None, classes=classes, out=folder, initial=first)
-        maps = _maps(experiment, trained, labels)
-        levels = [_levels(maps, labels.targets, k, share, spec) for k in range(len(classes))]
+        maker = TeacherMaps(experiment, trained, len(classes))
+        measure = partial(_levels, share=share, spec=spec)
+        maker.stretch(labels, measure)
+        maps = maker.of(labels)
+        levels = [measure(maps, labels.targets, k) for k in range(len(classes))]
         targets = _marked(labels, maps, levels, spec.crf)
         _require_found(labels.targets, targets, share, classes)
     assert trained is not None
     if val is not None:
         whole = [Levels(level.sure, level.sure) for level in levels]
-        val = val.with_targets(_marked(val, _maps(experiment, trained, val), whole, spec.crf))
+        val = val.with_targets(_marked(val, maker.of(val), whole, spec.crf))
+    chances = [s.probability(level.sure) for s, level in zip(maker.scales, levels, strict=True)]
     lessons = [
-        Lesson(name, levels[k].sure, *_shares(labels.targets, targets, k))
+        Lesson(name, chances[k], *_shares(labels.targets, targets, k))
         for k, name in enumerate(classes)
     ]
     return Taught(labels.with_targets(targets), val, trained, lessons)
@@ -150,15 +154,6 @@ def _require_found(
                 "exceeds; let it learn longer (teacher.steps), faster (teacher.learning_rate), or "
                 "see wider (teacher.model)"
             )
-
-
-def _maps(experiment: Experiment, trained: Trained, examples: Examples) -> list[NDArray[np.uint8]]:
-    run = Run(trained.model, trained.blueprint, Record(trained.thresholds), experiment)
-    images = progress.track(examples.images, "teacher predicts")
-    return [
-        predict_any(run, image, examples.geometry(i), scale=examples.scale(i))
-        for i, image in enumerate(images)
-    ]
 
 
 def _marked(

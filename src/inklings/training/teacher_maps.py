@@ -1,0 +1,125 @@
+"""A teacher's maps, in 8 bits that tell samples apart where the decision falls.
+
+A teacher of rough labels is unsure: its probabilities of tissue with and without tumour may lie
+within two of 256 steps. Only ranks are asked of it, so its logits are stretched around the score
+that decides before they are rounded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from inklings import progress
+from inklings.inference.run import Record, Run
+from inklings.inference.volumes import predict_any
+from inklings.spec import Experiment
+from inklings.supervision.base import Target
+from inklings.tensors import Output
+from inklings.training.examples import Examples
+from inklings.training.learn import Trained
+
+_PROBED = 48
+_MOST = 16.0
+_SPAN = 2.0
+"""Logits between the two levels, after stretching, where they lay closer than that."""
+
+Maps = list[NDArray[np.uint8]]
+Levels = tuple[float, float]
+Measure = Callable[[Maps, Sequence[Target], int], Levels]
+"""From maps, what was told of their images, and the number of the class to both levels."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How logits of each class are stretched: ``gain * (logit - middle)``.
+
+    Attributes:
+        middle: Logit that becomes a probability of one half.
+        gain: 1 leaves distances as they are.
+    """
+
+    middle: float = 0.0
+    gain: float = 1.0
+
+    def probability(self, stretched: float) -> float:
+        """What the teacher itself said where its stretched map shows this."""
+        return 1 / (1 + math.exp(-(_logit(stretched) / self.gain + self.middle)))
+
+
+class _Stretched(nn.Module):
+    """A model with other logits."""
+
+    middle: Tensor
+    gain: Tensor
+
+    def __init__(self, model: nn.Module, scales: Sequence[Scale]) -> None:
+        super().__init__()
+        self.model = model
+        self.divisor = int(getattr(model, "divisor", 1))
+        self.register_buffer("middle", torch.tensor([s.middle for s in scales]))
+        self.register_buffer("gain", torch.tensor([s.gain for s in scales]))
+
+    def forward(self, inputs: Tensor) -> Output:
+        output: Output = self.model(inputs)
+        shape = (1, -1, *[1] * (output.logits.ndim - 2))
+        middle, gain = self.middle.view(shape), self.gain.view(shape)
+        return replace(output, logits=(output.logits.float() - middle) * gain)
+
+
+class TeacherMaps:
+    """Maps of one trained teacher.
+
+    Networks of exclusive classes (softmax) are not stretched: their probabilities hang together.
+
+    Attributes:
+        scales: Of the classes.
+    """
+
+    def __init__(self, experiment: Experiment, trained: Trained, classes: int) -> None:
+        self._trained = trained
+        self._run = Run(trained.model, trained.blueprint, Record(trained.thresholds), experiment)
+        self.scales = [Scale()] * classes
+
+    def stretch(self, examples: Examples, measure: Measure) -> None:
+        """Find the scales on some of ``examples``, at the levels that ``measure`` finds there."""
+        if self._trained.blueprint.activation == "softmax":
+            return
+        some = sorted({*np.linspace(0, len(examples) - 1, _PROBED).astype(int).tolist()})
+        targets = [examples.targets[i] for i in some]
+        for _ in range(2):  # the second time with steps that are fine enough
+            maps = self.of(examples, some)
+            self.scales = [
+                _around(scale, measure(maps, targets, k)) for k, scale in enumerate(self.scales)
+            ]
+
+    def of(self, examples: Examples, which: Sequence[int] | None = None) -> Maps:
+        """Maps ``(K, *S)`` of all images, or of some; 255 for a probability of one."""
+        channels = len(self._trained.blueprint.channels)
+        scales = [Scale()] * channels
+        for k, at in enumerate(self._trained.blueprint.kept[: len(self.scales)]):
+            scales[at] = self.scales[k]
+        run = replace(self._run, model=_Stretched(self._trained.model, scales).eval())
+        numbers = range(len(examples)) if which is None else which
+        return [
+            predict_any(run, examples.images[i], examples.geometry(i), scale=examples.scale(i))
+            for i in progress.track(numbers, "teacher predicts")
+        ]
+
+
+def _around(scale: Scale, levels: Levels) -> Scale:
+    low, high = (_logit(level) / scale.gain + scale.middle for level in levels)
+    # Levels that fall on one step of the old scale are at least that close.
+    closest = 0.5 / 255 * 4 / scale.gain
+    return Scale(high, float(np.clip(_SPAN / max(high - low, closest), 1.0, _MOST)))
+
+
+def _logit(p: float) -> float:
+    p = min(max(p, 1e-3), 1 - 1e-3)
+    return math.log(p / (1 - p))
