@@ -55,3 +55,18 @@ def test_the_report_of_a_run_evaluates_and_shows_slides(
     assert 'contour predicted"' in page
     table = evaluate_slides(out, cohort, Settings())
     assert table["dice"].n == 1
+
+
+def test_slides_that_were_scored_by_overlap_alone_are_shown_by_it(
+    folders: tuple[Path, Path, Path],
+) -> None:
+    """The demo of slides asked for no Dice of cases, and its reports showed no slide."""
+    run, cohort, out = folders
+    experiment = run / "experiment.yaml"
+    text = experiment.read_text().replace("cohort: cohort", f"cohort: {cohort}")
+    experiment.write_text(text)
+    evaluate_slides(out, cohort, Settings(metrics=("dice_pooled", "iou"))).write(out)
+    page = run_report(run).read_text()
+    assert "Ranked by IoU" in page
+    assert "IoU 0." in page
+    assert 'contour predicted"' in page

@@ -47,7 +47,7 @@ MASKS_OF = {
 }
 """Of the two annotators of the same slides."""
 
-METRICS = ("dice_pooled", "iou", "precision", "recall")
+METRICS = ("dice_pooled", "dice", "iou", "precision", "recall")
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,16 @@ def ranked(lines: Sequence[Mapping[str, Any]], by: str, each: int) -> dict[str, 
     return dict(zip(("worst", "median", "best"), groups, strict=True))
 
 
+RANKED_BY = {"dice": "Dice", "iou": "IoU"}
+"""Metrics of a case and their names; the first that was asked for ranks."""
+
+
+def score_of(line: Mapping[str, Any]) -> str:
+    """What ranks the case, in words."""
+    by = next((metric for metric in RANKED_BY if metric in line), "dice")
+    return f"{RANKED_BY[by]} {number(line.get(by))}"
+
+
 def mean_over(line: Mapping[str, Any], metric: str) -> dict[str, Any]:
     """The line of a case with the mean of ``metric`` over classes, where each has its own."""
     if metric in line:
@@ -94,7 +104,7 @@ def predicted(line: Mapping[str, Any], folder: Path, head: Head, case: Case) -> 
     ]
     notes += _facts(case)
     picture = _drawn(case, layers, "truth")
-    return Example(picture, case.id, f"Dice {number(line.get('dice'))}", tuple(notes))
+    return Example(picture, case.id, score_of(line), tuple(notes))
 
 
 def _outlined(side: Segmentation) -> NDArray[Any]:

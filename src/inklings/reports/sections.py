@@ -16,7 +16,7 @@ from inklings.evaluation.table import Row, Table
 from inklings.predictions import predicted_slides
 from inklings.reports import plots
 from inklings.reports.charts import Chart, Numbers, chart
-from inklings.reports.examples import group_of, mean_over, predicted, ranked
+from inklings.reports.examples import RANKED_BY, group_of, mean_over, predicted, ranked
 from inklings.reports.html import duration
 from inklings.reports.material import Material
 from inklings.reports.slide_examples import predicted_slide
@@ -114,6 +114,10 @@ def cases(material: Material, each: int = 3) -> dict[str, Any] | None:
     m = material
     if not (m.table and m.head and m.predictions and m.standard):
         return None
+    scored = [(by, [mean_over(line, by) for line in m.table.cases]) for by in RANKED_BY]
+    by, lines = next((pair for pair in scored if any(pair[0] in x for x in pair[1])), ("", []))
+    if not by:
+        return None
     slides = set(predicted_slides(m.predictions))
     known = {case.id: case for case in m.standard}
     groups = {
@@ -121,14 +125,12 @@ def cases(material: Material, each: int = 3) -> dict[str, Any] | None:
             predicted_slide(line, m.predictions, known[line["case"]])
             if line["case"] in slides
             else predicted(line, m.predictions, m.head, known[line["case"]])
-            for line in lines
+            for line in chosen
             if line["case"] in known
         ]
-        for title, lines in ranked(
-            [mean_over(c, "dice") for c in m.table.cases], "dice", each
-        ).items()
+        for title, chosen in ranked(lines, by, each).items()
     }
-    return {"groups": {title: shown for title, shown in groups.items() if shown}}
+    return {"by": RANKED_BY[by], "groups": {k: shown for k, shown in groups.items() if shown}}
 
 
 def cohort(material: Material) -> dict[str, Any] | None:

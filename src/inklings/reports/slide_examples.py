@@ -12,13 +12,12 @@ from PIL import Image as Pillow
 from skimage.measure import label
 
 from inklings.cases.case import Case
-from inklings.evaluation.table import number
 from inklings.geometry import Region
 from inklings.heatmaps.record import CLASSES, THUMBNAIL, Area, SlidePrediction, folder_of
 from inklings.heatmaps.tiled import level_near
 from inklings.labels.kinds import BagLabel
 from inklings.labels.region import annotate_overview
-from inklings.reports.examples import Example
+from inklings.reports.examples import Example, score_of
 from inklings.reports.pictures import Plane, overlay
 
 
@@ -44,7 +43,7 @@ def predicted_slide(line: Mapping[str, Any], folder: Path, case: Case) -> Exampl
     return Example(
         overlay(Plane(thumbnail, layers), f"case {case.id}"),
         case.id,
-        f"Dice {number(line.get('dice'))}",
+        score_of(line),
         (*notes, *record.remarks),
     )
 
