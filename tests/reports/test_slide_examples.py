@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,25 @@ def test_slides_that_were_scored_by_overlap_alone_are_shown_by_it(
     assert "Ranked by IoU" in page
     assert "IoU 0." in page
     assert 'contour predicted"' in page
+
+
+def test_the_truth_that_is_shown_is_what_the_slides_were_scored_by(
+    folders: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    """The demo learns from coarse outlines and scores by exact ones; reports drew the coarse."""
+    run, cohort, out = folders
+    experiment = run / "experiment.yaml"
+    experiment.write_text(experiment.read_text().replace("cohort: cohort", f"cohort: {cohort}"))
+    square = np.pad(np.ones((80, 60), np.uint8), ((0, 720), (0, 540)))
+    write_pyramid(tmp_path / "corner.tiff", square)
+    known = Cohort.read(cohort)
+    corner = MaskLabel(tmp_path / "corner.tiff", "slide", "classes", ("nucleus",))
+    exact = tmp_path / "exact"
+    Cohort("slides", (replace(known.cases[0], labels=(corner,)),), ("nucleus",)).write(exact)
+    pages = {}
+    for folder in (cohort, exact):
+        evaluate_slides(out, folder, Settings()).write(out)
+        cases = run_report(run).read_text().split('id="cases"')[1].split("</section>")[0]
+        pages[folder] = re.findall(r'<path class="contour truth"[^>]*>', cases)
+    assert pages[cohort]
+    assert len(pages[exact][0]) < len(pages[cohort][0])

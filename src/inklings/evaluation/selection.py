@@ -38,6 +38,7 @@ class Selection:
     part: str
     split_hash: str | None
     cohort: str
+    folder: Path
     warnings: tuple[str, ...]
 
 
@@ -84,7 +85,7 @@ def select(predictions: Path, cohort: Path, head: Head, settings: Asked) -> Sele
         )
     for line in warnings:
         note(f"warning: {line}")
-    return Selection(cases, part, split.split_hash, standard.name, tuple(warnings))
+    return Selection(cases, part, split.split_hash, standard.name, cohort, tuple(warnings))
 
 
 def _refuse_seen(cases: Iterable[Case], head: Head, settings: Asked) -> None:
@@ -126,6 +127,7 @@ def facts_of(predictions: Path, head: Head, selection: Selection) -> dict[str, A
     """What a table of scores says of its origin."""
     return {
         "cohort": selection.cohort,
+        "cohort_folder": str(selection.folder.resolve()),
         "split": selection.part,
         "split_hash": selection.split_hash,
         "predictions": str(predictions),

@@ -35,7 +35,7 @@ class Material:
         correction: ``correction.json``: what was done to the labels before training.
         cohort_folder: Where the labels that were learnt from are.
         cohort: That cohort.
-        standard: The reference standard; the same cases, with true labels.
+        standard: The reference standard that predictions were scored by: cases with true labels.
         label_quality: Rows of ``label_quality.csv``, by case.
         predictions: Folder of the predictions that are shown.
         head: Of the predictions.
@@ -83,6 +83,12 @@ def gather(run: Path, predictions: Path | None = None) -> Material:
         gaps.append(f"The cohort cannot be shown: {error}.")
     shown = predictions or latest(run)
     head, table = _evaluation(shown, folder, gaps) if shown else (None, None)
+    scored_by = Path(table.head.get("cohort_folder", folder)) if table else folder
+    if scored_by.is_dir() and scored_by.resolve() != folder.resolve():
+        try:
+            standard = truth(scored_by)
+        except InklingsError as error:
+            gaps.append(f"What the predictions were scored by cannot be shown: {error}.")
     if shown is None:
         gaps.append(
             "There are no predictions of this run yet: 'inklings predict' makes them, and then "
