@@ -21,14 +21,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("panda-study"))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--learners", nargs="+", default=LEARNERS, choices=LEARNERS)
-    parser.add_argument(
-        "--own-glands", action="store_true", help="Slides share no sheet of tissue."
-    )
     parser.add_argument("--set", nargs="*", default=[], help="Changes for all recipes, key=value.")
     asked = parser.parse_args()
     here = Path(__file__).parent
     recipes = {name: Experiment.load(here / f"{name}.yaml", asked.set) for name in asked.learners}
-    rows = study(asked.out, recipes, asked.seeds, Plan(sheets=None if asked.own_glands else 0))
+    rows = study(asked.out, recipes, asked.seeds, Plan())
     print("\n".join(summary(rows)))  # noqa: T201
 
 

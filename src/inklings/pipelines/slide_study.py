@@ -1,8 +1,7 @@
 """What each kind of label costs on whole slides: strong, coarse, corrected, and slide labels only.
 
-All on phantom slides: their exact outlines are known, and the held-out ones share no gland with
-the rest. A slide label costs seconds and an outline an hour, so learners from slide labels are
-given more slides, each with glands of its own.
+All on phantom slides: their exact outlines are known, and no two share a gland. A slide label
+costs seconds and an outline an hour, so learners from slide labels are given more slides.
 Each combination of learner and seed is one cell with one result file, so a study may be stopped at
 any time and gone on with.
 """
@@ -64,8 +63,6 @@ class Plan:
         train: Slides with outlines to train and validate on.
         labelled: Other slides to train and validate on that have a label and no outline.
         test: Held-out slides.
-        sheets: Slides with outlines are drawn from four sheets of this number, and the held-out
-            ones from four others; None draws every slide from sheets of its own.
         size: Pixels of a slide, at most.
         um: Size of a pixel.
         spacing_um: What networks see.
@@ -75,7 +72,6 @@ class Plan:
     train: int = 30
     labelled: int = 120
     test: int = 8
-    sheets: int | None = 0
     size: tuple[int, int] = (3000, 2000)
     um: float = 1.0
     spacing_um: float = 2.0
@@ -118,11 +114,10 @@ def draw(out: Path, seed: int, plan: Plan, cohort: str) -> Path:
     """Draw, import and tile what is missing of one seed: ``cohort`` (see `LABELS`) and ``test``."""
     slide = SlidePlan(size=plan.size, um=plan.um, tissue=0.35)
     rule = Rule(plan.tile, plan.tile, plan.spacing_um, min_tissue=0.1, method=TISSUE)
-    other = None if plan.sheets is None else plan.sheets + 1
     drawn = {
-        "train": (plan.train, 2 * seed, plan.sheets),
-        "test": (plan.test, 2 * seed + 1, other),
-        "labelled": (plan.labelled, 1000 + seed, None),
+        "train": (plan.train, 2 * seed),
+        "test": (plan.test, 2 * seed + 1),
+        "labelled": (plan.labelled, 1000 + seed),
     }
     for name in ("test", cohort):
         kind = "train" if name in MASKS_OF else name
@@ -130,8 +125,8 @@ def draw(out: Path, seed: int, plan: Plan, cohort: str) -> Path:
         if done.exists():
             continue
         if not (source / "train.csv").exists():
-            count, number, sheets = drawn[kind]
-            own: dict[str, Any] = {"sheets": sheets, "coarse_too": kind == "train"}
+            count, number = drawn[kind]
+            own: dict[str, Any] = {"sheets": None, "coarse_too": kind == "train"}
             write_panda(source, count, slide, marks="fine", seed=number, **own)
         masks = MASKS_OF.get(name, MASKS_OF["exact"])
         import_panda(source, out / name, spacing_um=plan.um, workers=1, **masks)
