@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--cpu", action="store_true", help="processor seconds, not the clock's")
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--only", choices=["speed", "memory", "huge"])
-    parser.add_argument("--side", type=int, help="of the slide whose memory is measured")
+    parser.add_argument("--side", type=int, help="of the slides, in pixels")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     silence(True)
@@ -179,6 +179,7 @@ def main() -> None:
         return
     clock = "process_time" if arguments.cpu else "perf_counter"
     rounds, side = (2, 5000) if arguments.quick else (3, 10_000)
+    side = arguments.side or side
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         make_run(folder / "m_run", arguments.width)
