@@ -27,6 +27,9 @@ def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
     Cohort("slides", (case,), ("nucleus",)).write(tmp_path / "cohort")
     run = untrained_run(tmp_path / "run", intensity=Component(name="half"), spacing_um=1.0)
     predict(run, [tmp_path / "cohort"], tmp_path / "out", threshold=0.01)
+    experiment = run / "experiment.yaml"
+    text = experiment.read_text().replace("cohort: cohort", f"cohort: {tmp_path / 'cohort'}")
+    experiment.write_text(text)
     return run, tmp_path / "cohort", tmp_path / "out"
 
 
@@ -47,9 +50,6 @@ def test_the_report_of_a_run_evaluates_and_shows_slides(
     folders: tuple[Path, Path, Path],
 ) -> None:
     run, cohort, out = folders
-    experiment = run / "experiment.yaml"
-    text = experiment.read_text().replace("cohort: cohort", f"cohort: {cohort}")
-    experiment.write_text(text)
     page = run_report(run).read_text()
     assert (out / "evaluation.json").exists()
     assert "case one" in page
@@ -63,9 +63,6 @@ def test_slides_that_were_scored_by_overlap_alone_are_shown_by_it(
 ) -> None:
     """The demo of slides asked for no Dice of cases, and its reports showed no slide."""
     run, cohort, out = folders
-    experiment = run / "experiment.yaml"
-    text = experiment.read_text().replace("cohort: cohort", f"cohort: {cohort}")
-    experiment.write_text(text)
     evaluate_slides(out, cohort, Settings(metrics=("dice_pooled", "iou"))).write(out)
     page = run_report(run).read_text()
     assert "Ranked by IoU" in page
@@ -78,8 +75,6 @@ def test_the_truth_that_is_shown_is_what_the_slides_were_scored_by(
 ) -> None:
     """The demo learns from coarse outlines and scores by exact ones; reports drew the coarse."""
     run, cohort, out = folders
-    experiment = run / "experiment.yaml"
-    experiment.write_text(experiment.read_text().replace("cohort: cohort", f"cohort: {cohort}"))
     square = np.pad(np.ones((80, 60), np.uint8), ((0, 720), (0, 540)))
     write_pyramid(tmp_path / "corner.tiff", square)
     known = Cohort.read(cohort)
