@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from inklings.changes import change
 from inklings.errors import SpecError
 from inklings.files import read_yaml, write_yaml
 from inklings.modes import WEAK
@@ -163,13 +163,29 @@ class Rounds(Section):
 _FalseAlarms = Annotated[float, Field(gt=0, lt=0.5)]
 
 
+class Forest(Section):
+    """Boosted trees on filters that thin labels first: ``trees`` a pass, ``samples`` looked at.
+
+    Each of ``folds`` parts of the cases is marked by trees that did not see it; ``false_alarms``,
+    one for each pass, and ``doubt`` are as a `Teacher`'s.
+    """
+
+    false_alarms: Annotated[tuple[_FalseAlarms, ...], Field(min_length=1)] = (0.02, 0.02)
+    doubt: float = Field(default=3.0, ge=1)
+    folds: int = Field(default=3, ge=2)
+    samples: int = Field(default=400_000, gt=0)
+    trees: int = Field(default=150, gt=0)
+
+
 class Teacher(Section):
     """Labels that are too wide: a teacher learns from them, the student from its confident maps.
 
     What is None is as the student's.
 
     Attributes:
-        loss: Of the first pass, ``alpha_beta`` for labels of slides; later ones take the student's.
+        forest: What thins the labels before the teacher learns; None for nothing.
+        loss: Of the first pass, ``alpha_beta`` for labels of slides; later ones, and the first
+            after a forest, take the student's.
         model, sampling, batch_size, steps, learning_rate: Of the teacher.
         false_alarms: Share of the samples outside all labels that may look positive; the
             teacher's score there becomes one half. Several: the teacher learns as often, each
@@ -181,6 +197,7 @@ class Teacher(Section):
         thinning: Of how many samples one is looked at to find the false alarms.
     """
 
+    forest: Forest | None = None
     loss: Component | None = None
     model: Component | None = None
     sampling: Sampling | None = None
@@ -216,8 +233,7 @@ class Experiment(Section):
     """One reproducible run.
 
     Attributes:
-        mode: ``strong`` trusts the labels; ``weak`` lets a teacher make finer ones first, whose
-            kind follows from ``supervision``.
+        mode: ``strong`` trusts the labels; ``weak`` lets a teacher make finer ones first.
         cohort: Folder made by `inklings import`; relative paths start at the working folder.
         tiles: Folder made by `inklings tile`, to train on; None to train on whole pictures.
         volumes: How volumes are seen.
@@ -250,9 +266,7 @@ class Experiment(Section):
     @classmethod
     def _one_word(cls, value: Any) -> Any:
         if isinstance(value, dict) and value.get("mode") == "weak" and not value.get("teacher"):
-            supervision = value.get("supervision")
-            name = supervision.get("name") if isinstance(supervision, dict) else supervision
-            return {**value, "teacher": WEAK["bag" if name == "bag" else "outlines"]}
+            return {**value, "teacher": WEAK}
         return value
 
     @classmethod
@@ -284,27 +298,3 @@ class Experiment(Section):
     def write(self, path: Path) -> None:
         """Write the experiment with every default spelt out."""
         write_yaml(path, self.model_dump(mode="json"))
-
-
-def change(record: dict[str, Any], assignment: str) -> None:
-    """Apply one ``key.key=value`` (the value is YAML) to a record that is not yet checked.
-
-    Raises:
-        SpecError: If it is no assignment, or the key leads nowhere.
-    """
-    key, equals, text = assignment.partition("=")
-    if not equals or not key:
-        raise SpecError(f"--set: expected key=value, got {assignment!r}")
-    *path, last = key.split(".")
-    here = record
-    for part in path:
-        nested = here.setdefault(part, {})
-        if isinstance(nested, str):
-            nested = here[part] = {"name": nested}
-        if not isinstance(nested, dict):
-            raise SpecError(f"--set {key}: {part!r} holds {nested!r}, which has no keys")
-        here = nested
-    try:
-        here[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise SpecError(f"--set {key}: the value {text!r} does not parse as YAML") from None

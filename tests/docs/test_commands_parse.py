@@ -13,9 +13,10 @@ import typer
 import yaml
 from site_blocks import PAGES, ROOT, Block, Command, blocks, commands
 
+from inklings.changes import change
 from inklings.cli import app
 from inklings.nodules.spec import NoduleExperiment
-from inklings.spec import Experiment, change
+from inklings.spec import Experiment
 from inklings.training.components import require_known
 
 PLUGGED = {"mylab"}  # a dataset of the page about own parts, which its own test installs

@@ -9,7 +9,7 @@ from inklings.errors import LabelError, SpecError
 from inklings.spec import Experiment
 from inklings.training.components import require_known
 from inklings.training.examples import Examples, from_masks
-from inklings.training.teacher import teach
+from inklings.training.teacher import lesson_facts, teach
 
 Spec = Callable[..., Experiment]
 LOCAL = {"name": "unet", "width": 8, "depth": 1, "prior": 0.3}
@@ -115,20 +115,40 @@ def test_a_teacher_that_found_nothing_teaches_nothing(spec: Spec) -> None:
         teach(spec(teacher=teacher), from_masks(list(noise), labels), None, ("square",))
 
 
-def test_weak_is_one_word_and_the_kind_of_teacher_follows_from_the_supervision(spec: Spec) -> None:
+def test_a_forest_thins_the_labels_before_the_teacher_learns(spec: Spec) -> None:
+    images, masks = slides()
+    coarse = from_masks(images, [wide(mask) for mask in masks])
+    forest = {"samples": 20_000, "trees": 30}
+    teacher = {"model": LOCAL, "steps": 80, "learning_rate": 0.02, "forest": forest}
+    result = teach(spec(teacher=teacher, intensity="half"), coarse, None, ("square",))
+    assert 0.05 < result.by_forest["square"] < 0.6
+    assert lesson_facts(result)["forest"] == result.by_forest
+    assert dice(result.train, masks) > dice(coarse, masks) + 0.1
+
+
+def test_a_forest_that_found_nothing_leaves_the_labels_as_they_were(spec: Spec) -> None:
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 255, (3, 64, 64)).astype(np.uint8) for _ in range(6)]
+    inside = np.zeros((64, 64), bool)
+    inside[:, :32] = True
+    labels = from_masks(noise, [inside] * 6)
+    found = {"model": LOCAL, "steps": 1, "false_alarms": 0.05, "forest": {"trees": 5}}
+    with pytest.raises(LabelError, match="teacher: expected more of the inside of square"):
+        teach(spec(teacher=found), labels, None, ("square",))
+
+
+def test_weak_is_one_word(spec: Spec) -> None:
     record = spec().model_dump(mode="json", exclude={"teacher", "mode"})
     assert Experiment.check({**record, "mode": "strong"}, "t").teacher is None
-    outlines = Experiment.check({**record, "mode": "weak"}, "t").teacher
-    assert outlines is not None
-    assert outlines.model is not None
-    assert outlines.model.options["depth"] == 2
-    assert outlines.false_alarms == 0.02
-    bags = Experiment.check({**record, "mode": "weak", "supervision": "bag"}, "t").teacher
-    assert bags is not None
-    assert (bags.loss, bags.false_alarms) == (None, (0.05, 0.03))
+    weak = Experiment.check({**record, "mode": "weak"}, "t").teacher
+    assert weak is not None
+    assert weak.model is not None
+    assert weak.model.options["depth"] == 2
+    assert weak.false_alarms == 0.02
+    assert weak.forest is not None
     own = Experiment.check({**record, "mode": "weak", "teacher": {"steps": 7}}, "t").teacher
     assert own is not None
-    assert (own.steps, own.loss) == (7, None)
+    assert (own.steps, own.loss, own.forest) == (7, None, None)
 
 
 def test_the_parts_of_a_teacher_are_checked_before_any_data_are_opened(spec: Spec) -> None:

@@ -31,7 +31,8 @@ def study(
     """Compare learners on weak labels of every kind: one table, one figure, resumable."""
     import os
 
-    from inklings.spec import Experiment, change
+    from inklings.changes import change
+    from inklings.spec import Experiment
 
     record = _default()
     for text in changes or []:

@@ -3,7 +3,8 @@
 An outline that holds stroma and benign glands, and the label of a whole slide, are one kind of
 statement: nothing is outside, and of the inside some. The teacher is a dense network that learns
 inside from outside, with a short sight, so that what a sample looks like decides and not what lies
-around it. From labels of slides it learns little at once, so it learns again from what it kept.
+around it. A forest may thin the labels first (`inklings.training.forest`), for a network that
+starts from nothing finds no texture in labels that are mostly wrong.
 
 Its map of each image is refined along the edges of the image by a dense CRF where asked for, and
 cut into certain positives, certain negatives, and what is left out. The outside, which is certain,
@@ -18,10 +19,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,19 +33,13 @@ from inklings.inference.crf import CRF, sharpen
 from inklings.spec import Experiment, Teacher
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
+from inklings.training.forest import thinned_by_forest
 from inklings.training.learn import Trained, learn
 from inklings.training.teacher_maps import TeacherMaps
+from inklings.training.thinning import HALF, Answer, Levels, inside, shares, thinned
 
-_HALF = 128
 _MORE = 1.2
 """So much more of the inside than of the outside has to look positive."""
-
-
-class Levels(NamedTuple):
-    """Scores below the first mean no, from the second on yes, and between them nothing."""
-
-    doubtful: float
-    sure: float
 
 
 @dataclass(frozen=True)
@@ -75,12 +70,15 @@ class Taught:
             student's threshold is chosen; None where there is none.
         teacher: The last pass.
         lessons: What was done to each class.
+        by_forest: Share of the inside of each class that was left to the teacher by the forest;
+            empty where none thinned it.
     """
 
     train: Examples
     val: Examples | None
     teacher: Trained
     lessons: list[Lesson]
+    by_forest: dict[str, float] = field(default_factory=dict)
 
 
 def teach(
@@ -107,20 +105,26 @@ def teach(
     if spec is None:
         raise SpecError("expected an experiment with a teacher, got none")
     for k, name in enumerate(classes):
-        inside = [bool(_inside(t, k).any()) for t in labels.targets]
-        if not any(inside) or all(_inside(t, k).all() for t in labels.targets):
+        holding = [bool(inside(t, k).any()) for t in labels.targets]
+        if not any(holding) or all(inside(t, k).all() for t in labels.targets):
             raise LabelError(
                 f"teacher: expected cases with and without {name}, got only "
-                f"{'positive' if any(inside) else 'negative'} ones in the training part"
+                f"{'positive' if any(holding) else 'negative'} ones in the training part"
             )
     targets: Sequence[Target] = labels.targets
     levels: list[Levels] = []
     trained: Trained | None = None
     alarms = spec.false_alarms
+    kept = _begin(experiment, labels, classes)
+    if kept is not None:
+        targets = kept
     for number, share in enumerate([alarms] if isinstance(alarms, float) else alarms):
         folder = out / str(number + 1) if out else None
         first = trained.model.state_dict() if trained else None
-        told, own = labels.with_targets(targets), _own(experiment, spec, number)
+        told, own = (
+            labels.with_targets(targets),
+            _own(experiment, spec, number + (kept is not None)),
+        )
         trained = learn(own, told, None, classes=classes, out=folder, initial=first)
         maker = TeacherMaps(experiment, trained, len(classes))
         measure = partial(_levels, share=share, spec=spec)
@@ -135,10 +139,30 @@ def teach(
         val = val.with_targets(_marked(val, maker.of(val), whole, spec.crf))
     chances = [s.probability(level.sure) for s, level in zip(maker.scales, levels, strict=True)]
     lessons = [
-        Lesson(name, chances[k], *_shares(labels.targets, targets, k))
+        Lesson(name, chances[k], *shares(labels.targets, targets, k))
         for k, name in enumerate(classes)
     ]
-    return Taught(labels.with_targets(targets), val, trained, lessons)
+    by_forest = {}
+    if kept is not None:
+        by_forest = {c: shares(labels.targets, kept, k)[0] for k, c in enumerate(classes)}
+    return Taught(labels.with_targets(targets), val, trained, lessons, by_forest)
+
+
+def _begin(experiment: Experiment, labels: Examples, classes: Sequence[str]) -> list[Target] | None:
+    """What the forest keeps of the labels; None where there is none, or it found nothing."""
+    spec = experiment.teacher.forest if experiment.teacher else None
+    if spec is None:
+        return None
+    kept = thinned_by_forest(labels, spec, classes, experiment.training.seed)
+    for k, name in enumerate(classes):
+        found, share = shares(labels.targets, kept, k)[0], spec.false_alarms[-1]
+        if found <= _MORE * share:
+            progress.note(
+                f"forest: {found:.1%} of the inside of {name} looks positive, and {share:.1%} of "
+                "the outside does; the teacher learns from the labels as they are"
+            )
+            return None
+    return kept
 
 
 def _require_found(
@@ -146,7 +170,7 @@ def _require_found(
 ) -> None:
     """Refuse a teacher to whom the inside looks no more positive than the outside."""
     for k, name in enumerate(classes):
-        found = _shares(told, marked, k)[0]
+        found = shares(told, marked, k)[0]
         if found <= _MORE * share:
             raise LabelError(
                 f"teacher: expected more of the inside of {name} than of the outside to look "
@@ -170,15 +194,11 @@ def _marked(
     ]
 
 
-def _inside(target: Target, k: int) -> NDArray[np.bool_]:
-    inside: NDArray[np.bool_] = (target.value[k] >= _HALF) & target.known
-    return inside
-
-
 def _own(experiment: Experiment, spec: Teacher, number: int) -> Experiment:
     """The experiment of a pass of the teacher: its own parts, the rest as the student's.
 
-    Its loss is for the labels as they were given; thinned ones are learnt as the student does.
+    Its loss is for the labels as they were given; thinned ones (``number`` from 1 on) are learnt
+    as the student does.
     """
     loss = spec.loss if number == 0 else None
     bag = loss.options.get("bag", 1) if loss else 1
@@ -215,7 +235,7 @@ def _levels(
     """The scores that ``share`` of the samples outside exceed, and ``spec.doubt`` times as many."""
     outside = np.concatenate(
         [
-            dense[k][(target.value[k] < _HALF) & target.known][:: spec.thinning]
+            dense[k][(target.value[k] < HALF) & target.known][:: spec.thinning]
             for dense, target in zip(maps, targets, strict=True)
         ]
     )
@@ -235,17 +255,16 @@ def _target(
     levels: Sequence[Levels],
     crf: Mapping[str, float] | None,
 ) -> Target:
-    value, known = np.zeros_like(told.value), told.known.copy()
+    answers: list[Answer | None] = []
     for k, level in enumerate(levels):
-        inside = _inside(told, k)
-        if not inside.any():
+        if not inside(told, k).any():
+            answers.append(None)
             continue
         p = dense[k].astype(np.float32) / 255
         sure = _exceeds(p, level.sure, image, crf)
         maybe = sure if level.doubtful == level.sure else _exceeds(p, level.doubtful, image, crf)
-        value[k] = (sure & inside) * np.uint8(255)
-        known &= ~inside | sure | ~maybe
-    return Target(value * known.astype(np.uint8), known)
+        answers.append(Answer(sure, maybe))
+    return thinned(told, answers)
 
 
 def _exceeds(
@@ -276,20 +295,10 @@ def _rescaled(probability: NDArray[np.float32], cut: float) -> NDArray[np.float3
     return scaled.astype(np.float32)
 
 
-def _shares(before: Sequence[Target], after: Sequence[Target], k: int) -> tuple[float, float]:
-    """Shares of the inside that are now positive and negative."""
-    inside = positive = negative = 0
-    for old, new in zip(before, after, strict=True):
-        region = _inside(old, k)
-        inside += int(region.sum())
-        positive += int((region & _inside(new, k)).sum())
-        negative += int((region & new.known & (new.value[k] < _HALF)).sum())
-    return positive / max(inside, 1), negative / max(inside, 1)
-
-
 def lesson_facts(taught: Taught) -> dict[str, Any]:
     """For the record of the run."""
     return {
+        "forest": taught.by_forest,
         "lessons": [dataclasses.asdict(lesson) for lesson in taught.lessons],
         "steps": taught.teacher.steps,
         "seconds": round(taught.teacher.seconds, 3),

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from inklings.errors import DataError
+from inklings.sampling.filter_bank import Middle, filter_bank
+
+
+def section(seed: int = 0) -> np.ndarray:
+    """Dots of a dye on a paler ground, ``(3, 120, 120)``."""
+    rng = np.random.default_rng(seed)
+    density = np.full((3, 120, 120), 0.4) * np.array([0.8, 1.2, 0.6])[:, None, None]
+    for y, x in rng.integers(5, 115, (150, 2)):
+        density[:, y - 2 : y + 3, x - 2 : x + 3] += np.array([0.6, 0.7, 0.4])[:, None, None]
+    return np.clip(240 * np.exp(-density), 0, 255).astype(np.uint8)
+
+
+def test_a_section_stained_twice_as_strongly_has_the_same_features() -> None:
+    pale = section()
+    density = -np.log(pale / 240.0)
+    strong = (240 * np.exp(-1.6 * density)).astype(np.uint8)
+    a, b = (filter_bank(image, Middle.of([image])) for image in (pale, strong))
+    assert a.shape[:2] == (120, 120)
+    same = np.corrcoef(a.reshape(-1), b.reshape(-1))[0, 1]
+    assert same > 0.99
+    assert np.median(np.abs(a - b)) < 0.05 * a.std()
+
+
+def test_glass_does_not_move_the_middle_of_a_case() -> None:
+    tissue, glass = section(), np.full((3, 300, 300), 244, np.uint8)
+    alone, beside = Middle.of([tissue]), Middle.of([tissue, glass])
+    assert np.allclose(alone.centre, beside.centre, atol=0.02)
+    assert np.allclose(alone.width, beside.width, rtol=0.1)
+
+
+def test_a_piece_with_its_surroundings_has_the_features_of_the_whole() -> None:
+    image = np.tile(section(), (1, 3, 3))
+    middle = Middle.of([image])
+    whole = filter_bank(image, middle)
+    piece = filter_bank(image[:, 100:300, 100:300], middle)[60:-60, 60:-60]
+    assert np.abs(whole[160:240, 160:240] - piece).max() < 1e-2 * np.abs(whole).max()
+
+
+def test_grain_is_what_tells_two_textures_of_one_colour_apart() -> None:
+    rng = np.random.default_rng(0)
+    fine = rng.choice([0, 1], (100, 200)) * 80.0 + 100
+    fine[:, 100:] = fine[:, 100:].mean() + 4 * rng.normal(size=(100, 100))
+    found = filter_bank(fine[None], Middle.of([fine[None]]))
+    left, right = found[20:-20, 20:80], found[20:-20, 120:180]
+    apart = np.abs(left.mean((0, 1)) - right.mean((0, 1))) / (found.std((0, 1)) + 1e-9)
+    assert apart.max() > 1.5
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
+def test_a_blank_image_and_any_number_type_have_finite_features(kind: type) -> None:
+    for channels in (1, 3, 4):
+        image = np.full((channels, 20, 30), 7, kind)
+        assert np.isfinite(filter_bank(image, Middle.of([image]))).all()
+
+
+def test_an_image_of_one_row_is_refused() -> None:
+    image = np.zeros((3, 1, 9), np.uint8)
+    with pytest.raises(DataError, match="at least 2 samples along each side"):
+        filter_bank(image, Middle.of([image]))

@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from inklings.errors import LabelError, SpecError
+from inklings.spec import Forest
+from inklings.supervision.base import Target
+from inklings.training.examples import Examples, from_masks
+from inklings.training.forest import thinned_by_forest
+
+QUICK = Forest(samples=20_000, trees=30, false_alarms=(0.01, 0.002))
+
+
+def fields(count: int = 9, side: int = 256) -> tuple[Examples, list[np.ndarray]]:
+    """Smooth noise, and in two of three images a patch of grain; its half is what is outlined."""
+    images, masks, halves = [], [], []
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        mask = np.zeros((side, side), bool)
+        if seed % 3:
+            size = side // 8
+            y, x = rng.integers(4, side // 2 - size - 4, 2)
+            mask[y : y + size, x : x + size] = True
+        smooth = ndimage.gaussian_filter(rng.normal(size=(side, side)), 4) * 8
+        grain = rng.choice([-1.0, 1.0], (side // 2, side // 2)).repeat(2, 0).repeat(2, 1)
+        grey = 120 + 20 * np.where(mask, grain, smooth)
+        images.append(np.clip(np.stack([grey] * 3), 0, 255).astype(np.uint8))
+        masks.append(mask)
+        halves.append((np.arange(side)[None] < side // 2) & np.full_like(mask, mask.any()))
+    return from_masks(images, halves), masks
+
+
+def quality(targets: list[Target], truth: list[np.ndarray]) -> tuple[float, float]:
+    """Share of what is told to be positive that lies within a filter's reach of it; and recall."""
+    told = [(t.value[0] >= 128) & t.known for t in targets]
+    near = [ndimage.binary_dilation(mask, iterations=20) for mask in truth]
+    right, said, found, there = (
+        sum(int(m.sum()) for m in masks)
+        for masks in (
+            [a & b for a, b in zip(told, near, strict=True)],
+            told,
+            [a & b for a, b in zip(told, truth, strict=True)],
+            truth,
+        )
+    )
+    return right / max(said, 1), found / there
+
+
+def test_of_wide_outlines_the_part_that_looks_different_is_kept() -> None:
+    labels, truth = fields()
+    assert quality(list(labels.targets), truth)[0] < 0.15
+    precision, recall = quality(thinned_by_forest(labels, QUICK, ("patch",), 0), truth)
+    assert precision > 0.6
+    assert recall > 0.95
+
+
+def test_labels_of_slides_are_thinned_as_outlines_are() -> None:
+    labels, truth = fields()
+    masks = [np.full_like(mask, mask.any()) for mask in truth]
+    slides = from_masks(labels.images, masks)
+    precision, recall = quality(thinned_by_forest(slides, QUICK, ("patch",), 0), truth)
+    assert precision > 0.5
+    assert recall > 0.95
+
+
+def test_nothing_outside_is_touched_and_what_is_in_doubt_is_left_out() -> None:
+    labels, _ = fields()
+    thinned = thinned_by_forest(labels, QUICK, ("patch",), 0)
+    unsure = 0
+    for told, made in zip(labels.targets, thinned, strict=True):
+        outside = told.value[0] < 128
+        assert made.known[outside].all()
+        assert not made.value[0][outside].any()
+        assert not made.value[0][~made.known].any()
+        unsure += int((~made.known).sum())
+    assert unsure > 0
+    assert thinned[0] is labels.targets[0]  # nothing is inside
+
+
+def test_a_case_is_marked_by_trees_that_did_not_see_it() -> None:
+    """Blocks of noise, half of them inside: only what is known by heart could be kept."""
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 255, (3, 96, 96)).astype(np.uint8) for _ in range(6)]
+    masks = [rng.random((6, 6)).repeat(16, 0).repeat(16, 1) < 0.5 for _ in range(6)]
+    labels = from_masks(images, masks)
+    made = thinned_by_forest(labels, QUICK.model_copy(update={"false_alarms": (0.02,)}), ("x",), 0)
+    kept = sum(int(t.value[0].astype(bool).sum()) for t in made)
+    assert kept < 0.06 * sum(int(mask.sum()) for mask in masks)
+
+
+def test_tiles_of_one_case_are_marked_by_the_same_trees() -> None:
+    labels, _ = fields(6)
+    groups = ("a", "a", "b", "b", "b", "b")
+    grouped = Examples(labels.images, labels.targets, labels.ids, groups)
+    assert len(thinned_by_forest(grouped, QUICK, ("patch",), 0)) == 6
+    alone = Examples(labels.images, labels.targets, labels.ids, ("a",) * 6)
+    with pytest.raises(LabelError, match="at least 2 cases with patch in the training part"):
+        thinned_by_forest(alone, QUICK, ("patch",), 0)
+
+
+def test_an_image_larger_than_a_piece_is_marked_all_over() -> None:
+    labels, truth = fields(4, side=600)
+    precision, recall = quality(thinned_by_forest(labels, QUICK, ("patch",), 0), truth)
+    assert precision > 0.6
+    assert recall > 0.9
+
+
+def test_the_seed_decides() -> None:
+    labels, _ = fields(6, side=128)
+    first, again, other = (thinned_by_forest(labels, QUICK, ("patch",), seed) for seed in (0, 0, 1))
+    assert all((a.value == b.value).all() for a, b in zip(first, again, strict=True))
+    assert any((a.value != b.value).any() for a, b in zip(first, other, strict=True))
+
+
+def test_each_class_is_thinned_by_trees_of_its_own() -> None:
+    labels, truth = fields()
+    both = [np.stack([t.value[0] >= 128, np.roll(t.value[0] >= 128, 1)]) for t in labels.targets]
+    two = from_masks(labels.images, both)
+    thinned = thinned_by_forest(two, QUICK, ("a", "b"), 0)
+    for k in range(2):
+        one = [Target(t.value[k : k + 1], t.known) for t in thinned]
+        assert quality(one, truth)[0] > 0.7
+
+
+def test_volumes_are_refused_in_one_line() -> None:
+    volume = np.zeros((1, 4, 8, 8), np.uint8)
+    labels = Examples((volume,), (Target(volume, np.ones((4, 8, 8), bool)),), ("v",))
+    with pytest.raises(SpecError, match="pictures or tiles, got volumes; leave it out"):
+        thinned_by_forest(labels, QUICK, ("x",), 0)
