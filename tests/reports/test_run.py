@@ -124,6 +124,14 @@ def test_what_the_correction_found_is_shown(folders: tuple[Path, Path, Path]) ->
     assert "area ratio 0.520" in text
 
 
+def test_what_the_teacher_kept_is_shown(folders: tuple[Path, Path, Path]) -> None:
+    lesson = {"name": "tumour", "chance": 0.3, "positive": 0.25, "negative": 0.635}
+    write_json(folders[0] / "teacher.json", {"forest": {"tumour": 0.202}, "lessons": [lesson]})
+    text = run_report(folders[0]).read_text()
+    row = text[text.index("What the teacher made of the labels") :]
+    assert all(share in row for share in ("20.2%", "25.0%", "63.5%", "11.5%"))
+
+
 def test_quality_of_weak_labels_is_pooled_and_shown(folders: tuple[Path, Path, Path]) -> None:
     (folders[2] / "label_quality.csv").write_text(
         "case,split,dice,iou,precision,recall,right,wrong,missed,known\n"

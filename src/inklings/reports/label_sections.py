@@ -34,8 +34,18 @@ def labels(material: Material, count: int = 6) -> dict[str, Any] | None:
         "figure": _quality_figure(quality),
         "examples": [example for example in shown if example],
         "correction": correction(material.correction),
+        "teacher": [_lesson(one, material.teacher) for one in material.teacher.get("lessons", [])],
         "weak": bool(quality) or "weakness" in there.facts,
     }
+
+
+def _lesson(one: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
+    """Shares of the inside of one class: what the trees left positive, and what the teacher."""
+    trees = (record.get("forest") or {}).get(one["name"])
+    rest = 1 - one["positive"] - one["negative"]
+    shares = {"trees": trees, "yes": one["positive"], "no": one["negative"], "doubt": rest}
+    said = {k: "" if share is None else f"{share:.1%}" for k, share in shares.items()}
+    return {"name": one["name"], **said}
 
 
 def _kind(label: Label) -> str:

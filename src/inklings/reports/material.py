@@ -33,6 +33,7 @@ class Material:
         experiment: ``experiment.yaml``, as text and parsed.
         history: Columns of ``metrics.csv``, NaN where a row has no value.
         correction: ``correction.json``: what was done to the labels before training.
+        teacher: ``teacher.json``: what trees and a teacher kept of labels that are too wide.
         cohort_folder: Where the labels that were learnt from are.
         cohort: That cohort.
         standard: The reference standard that predictions were scored by: cases with true labels.
@@ -49,6 +50,7 @@ class Material:
     experiment_text: str
     history: Mapping[str, NDArray[np.float64]]
     correction: Mapping[str, Any]
+    teacher: Mapping[str, Any]
     cohort_folder: Path
     cohort: Cohort | None
     standard: Cohort | None
@@ -101,6 +103,7 @@ def gather(run: Path, predictions: Path | None = None) -> Material:
         experiment_text=(run / "experiment.yaml").read_text(encoding="utf-8"),
         history=_columns(run / "metrics.csv"),
         correction=_record(run / "correction.json"),
+        teacher=_record(run / "teacher.json"),
         cohort_folder=folder,
         cohort=cohort,
         standard=standard,
