@@ -88,6 +88,21 @@ def test_a_case_is_marked_by_trees_that_did_not_see_it() -> None:
     assert kept < 0.06 * sum(int(mask.sum()) for mask in masks)
 
 
+def test_where_everything_looks_alike_nothing_is_kept() -> None:
+    blank = [np.full((3, 64, 64), 200, np.uint8)] * 6
+    half = np.arange(64)[None] < np.full((64, 1), 32)
+    thinned = thinned_by_forest(from_masks(blank, [half] * 6), QUICK, ("x",), 0)
+    assert not any(target.value.any() for target in thinned)
+
+
+def test_trees_that_would_see_one_kind_only_keep_nothing() -> None:
+    """The only negative case is the one that its fold's trees must not see."""
+    labels, _ = fields(4, side=64)
+    masks = [np.full((64, 64), i != 0) for i in range(4)]
+    thinned = thinned_by_forest(from_masks(labels.images, masks), QUICK, ("x",), 0)
+    assert not any(target.value.any() for target in thinned)
+
+
 def test_tiles_of_one_case_are_marked_by_the_same_trees() -> None:
     labels, _ = fields(6)
     groups = ("a", "a", "b", "b", "b", "b")

@@ -83,7 +83,7 @@ class _Lesson:
 
 @dataclass(frozen=True)
 class _Grown:
-    """The trees of each fold, and the levels at which they say yes and not no."""
+    """The trees of each fold, none where there was nothing to learn from, and their levels."""
 
     trees: tuple[HistGradientBoostingClassifier, ...]
     levels: Levels
@@ -206,8 +206,8 @@ def _grow(rows: _Rows, k: int, spec: Forest, seed: int) -> _Grown:
     lesson = _Lesson(within, np.ones_like(within))
     grown = _Grown((), Levels(0.0, 0.0))
     for share in progress.track(spec.false_alarms, "forest grows"):
-        if not all(lesson.positive[rows.fold != fold].any() for fold in range(spec.folds)):
-            break  # it kept nothing to learn from
+        if not all(_tells(rows, lesson, fold) for fold in range(spec.folds)):
+            break
         trees = tuple(_learnt(rows, lesson, fold, spec, seed) for fold in range(spec.folds))
         p = np.empty(len(within))
         for fold, tree in enumerate(trees):
@@ -217,9 +217,15 @@ def _grow(rows: _Rows, k: int, spec: Forest, seed: int) -> _Grown:
         parts = (1 - min(share * spec.doubt, 0.9), 1 - share)
         doubtful, sure = np.quantile(p[~within], parts) if (~within).any() else (0.0, 0.0)
         grown = _Grown(trees, Levels(float(doubtful), float(sure)))
-        positive = within & (p >= sure)
-        lesson = replace(lesson, positive=positive, known=~within | positive | (p < doubtful))
+        positive = within & (p > sure)  # of ties, none
+        lesson = replace(lesson, positive=positive, known=~within | positive | (p <= doubtful))
     return grown
+
+
+def _tells(rows: _Rows, lesson: _Lesson, fold: int) -> bool:
+    """Whether there are positives and negatives to learn from without the cases of ``fold``."""
+    told = lesson.positive[(rows.fold != fold) & lesson.known]
+    return bool(told.any() and not told.all())
 
 
 def _learnt(
@@ -266,9 +272,12 @@ def _target(told: Target, features: Features, fold: int, grown: Sequence[_Grown]
         if not inside(told, k).any():
             answers.append(None)
             continue
+        if not mine.trees:
+            answers.append(Answer(np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)))
+            continue
         asked = mine.trees[fold].predict_proba(coarse.reshape(-1, coarse.shape[-1]))[:, 1]
         p = asked.reshape(coarse.shape[:-1])
         for axis, n in enumerate(shape):
             p = np.take(np.repeat(p, _STRIDE, axis), range(n), axis)
-        answers.append(Answer(p >= mine.levels.sure, p >= mine.levels.doubtful))
+        answers.append(Answer(p > mine.levels.sure, p > mine.levels.doubtful))
     return thinned(told, answers)
