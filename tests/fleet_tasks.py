@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ class Task:
             raise ReaderError(f"{name}: truncated\n file")
         if name.startswith("bug"):
             raise TypeError("five and a half")
+        if name.startswith("slow"):
+            time.sleep(0.5)
         if name.startswith("deadly"):
             os.kill(os.getpid(), signal.SIGKILL)
         if name.startswith("killed") and not (self.out / f"{name}.tried").exists():

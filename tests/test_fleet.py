@@ -78,6 +78,13 @@ def test_a_killed_worker_is_replaced_and_its_case_done_again(tmp_path: Path, tas
     assert (summary.finished, summary.code) == (4, 3)
 
 
+def test_a_case_that_waits_is_not_blamed_for_the_death_of_its_worker(tmp_path: Path, tasks) -> None:
+    names = ["slow1", "slow2", "deadly1", "slow3", "deadly2", "slow4", "slow5", "slow6"]
+    summary = over_cases(tasks.Task(tmp_path), names, out=tmp_path, what="testing", workers=2)
+    assert set(summary.failed) == {"deadly1", "deadly2"}
+    assert summary.finished == 6
+
+
 def test_a_scheduler_at_an_address_does_the_same(tmp_path: Path, tasks) -> None:
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
         summary = over_cases(

@@ -200,9 +200,10 @@ def _distributed(client: Any, task: Task, todo: Sequence[str]) -> Iterator[tuple
     from distributed import KilledWorker, as_completed
 
     run = uuid.uuid4().hex[:8]
-    futures = client.map(
-        attempt, [task] * len(todo), list(todo), key=[f"{name}-{run}" for name in todo], pure=False
-    )
+    # Dask holds back the cases of one group until a worker is free; by names alone each would be a
+    # group of its own, handed out at once and blamed for the death of the worker it waits at.
+    keys = [(f"case-{run}", name) for name in todo]
+    futures = client.map(attempt, [task] * len(todo), list(todo), key=keys, pure=False)
     names = {future.key: name for future, name in zip(futures, todo, strict=True)}
     for future in as_completed(futures, loop=client.loop):
         name = names[future.key]

@@ -38,7 +38,7 @@ def test_tiles_with_a_trace_of_tumour_are_not_ranked() -> None:
 def test_the_recipes_of_the_folder_are_valid(name: str) -> None:
     recipe = Experiment.load(RECIPES / f"{name}.yaml")
     assert (recipe.teacher is not None) == (name in ("weak", "slides"))
-    assert recipe.model.name == ("unet" if name == "slides" else "transunet_small")
+    assert recipe.model.name == "transunet_small"
 
 
 def test_the_summary_says_how_much_of_the_gap_came_back() -> None:
