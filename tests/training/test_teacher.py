@@ -126,15 +126,16 @@ def test_a_forest_thins_the_labels_before_the_teacher_learns(spec: Spec) -> None
     assert dice(result.train, masks) > dice(coarse, masks) + 0.1
 
 
-def test_a_forest_that_found_nothing_leaves_the_labels_as_they_were(spec: Spec) -> None:
-    rng = np.random.default_rng(0)
-    noise = [rng.integers(0, 255, (3, 64, 64)).astype(np.uint8) for _ in range(6)]
+def test_a_forest_that_found_nothing_leaves_the_labels_as_they_were(
+    spec: Spec, capsys: pytest.CaptureFixture[str]
+) -> None:
     inside = np.zeros((64, 64), bool)
     inside[:, :32] = True
-    labels = from_masks(noise, [inside] * 6)
+    labels = from_masks([np.full((3, 64, 64), 200, np.uint8)] * 6, [inside] * 6)
     found = {"model": LOCAL, "steps": 1, "false_alarms": 0.05, "forest": {"trees": 5}}
     with pytest.raises(LabelError, match="teacher: expected more of the inside of square"):
         teach(spec(teacher=found), labels, None, ("square",))
+    assert "the teacher learns from the labels as they are" in capsys.readouterr().err
 
 
 def test_weak_is_one_word(spec: Spec) -> None:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from inklings import progress
 from inklings.errors import LabelError, SpecError
 from inklings.inference.crf import CRF, sharpen
-from inklings.spec import Experiment, Teacher
+from inklings.spec import Experiment, Forest, Teacher
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
 from inklings.training.forest import thinned_by_forest
@@ -104,27 +104,17 @@ def teach(
     spec = experiment.teacher
     if spec is None:
         raise SpecError("expected an experiment with a teacher, got none")
-    for k, name in enumerate(classes):
-        holding = [bool(inside(t, k).any()) for t in labels.targets]
-        if not any(holding) or all(inside(t, k).all() for t in labels.targets):
-            raise LabelError(
-                f"teacher: expected cases with and without {name}, got only "
-                f"{'positive' if any(holding) else 'negative'} ones in the training part"
-            )
-    targets: Sequence[Target] = labels.targets
+    _require_kinds(labels, classes)
+    kept = _by_forest(spec.forest, labels, classes, experiment.training.seed)
+    targets: Sequence[Target] = labels.targets if kept is None else kept
     levels: list[Levels] = []
     trained: Trained | None = None
     alarms = spec.false_alarms
-    kept = _begin(experiment, labels, classes)
-    if kept is not None:
-        targets = kept
     for number, share in enumerate([alarms] if isinstance(alarms, float) else alarms):
         folder = out / str(number + 1) if out else None
         first = trained.model.state_dict() if trained else None
-        told, own = (
-            labels.with_targets(targets),
-            _own(experiment, spec, number + (kept is not None)),
-        )
+        told = labels.with_targets(targets)
+        own = _own(experiment, spec, as_given=number == 0 and kept is None)
         trained = learn(own, told, None, classes=classes, out=folder, initial=first)
         maker = TeacherMaps(experiment, trained, len(classes))
         measure = partial(_levels, share=share, spec=spec)
@@ -142,20 +132,28 @@ def teach(
         Lesson(name, chances[k], *shares(labels.targets, targets, k))
         for k, name in enumerate(classes)
     ]
-    by_forest = {}
-    if kept is not None:
-        by_forest = {c: shares(labels.targets, kept, k)[0] for k, c in enumerate(classes)}
-    return Taught(labels.with_targets(targets), val, trained, lessons, by_forest)
+    left = {} if kept is None else _positive_shares(labels.targets, kept, classes)
+    return Taught(labels.with_targets(targets), val, trained, lessons, left)
 
 
-def _begin(experiment: Experiment, labels: Examples, classes: Sequence[str]) -> list[Target] | None:
+def _require_kinds(labels: Examples, classes: Sequence[str]) -> None:
+    for k, name in enumerate(classes):
+        holding = any(inside(target, k).any() for target in labels.targets)
+        if not holding or all(inside(target, k).all() for target in labels.targets):
+            raise LabelError(
+                f"teacher: expected cases with and without {name}, got only "
+                f"{'positive' if holding else 'negative'} ones in the training part"
+            )
+
+
+def _by_forest(
+    spec: Forest | None, labels: Examples, classes: Sequence[str], seed: int
+) -> list[Target] | None:
     """What the forest keeps of the labels; None where there is none, or it found nothing."""
-    spec = experiment.teacher.forest if experiment.teacher else None
     if spec is None:
         return None
-    kept = thinned_by_forest(labels, spec, classes, experiment.training.seed)
-    for k, name in enumerate(classes):
-        found, share = shares(labels.targets, kept, k)[0], spec.false_alarms[-1]
+    kept, share = thinned_by_forest(labels, spec, classes, seed), spec.false_alarms[-1]
+    for name, found in _positive_shares(labels.targets, kept, classes).items():
         if found <= _MORE * share:
             progress.note(
                 f"forest: {found:.1%} of the inside of {name} looks positive, and {share:.1%} of "
@@ -169,8 +167,7 @@ def _require_found(
     told: Sequence[Target], marked: Sequence[Target], share: float, classes: Sequence[str]
 ) -> None:
     """Refuse a teacher to whom the inside looks no more positive than the outside."""
-    for k, name in enumerate(classes):
-        found = shares(told, marked, k)[0]
+    for name, found in _positive_shares(told, marked, classes).items():
         if found <= _MORE * share:
             raise LabelError(
                 f"teacher: expected more of the inside of {name} than of the outside to look "
@@ -178,6 +175,13 @@ def _require_found(
                 "exceeds; let it learn longer (teacher.steps), faster (teacher.learning_rate), or "
                 "see wider (teacher.model)"
             )
+
+
+def _positive_shares(
+    told: Sequence[Target], marked: Sequence[Target], classes: Sequence[str]
+) -> dict[str, float]:
+    """Share of the inside of each class that is still positive."""
+    return {name: shares(told, marked, k)[0] for k, name in enumerate(classes)}
 
 
 def _marked(
@@ -194,13 +198,12 @@ def _marked(
     ]
 
 
-def _own(experiment: Experiment, spec: Teacher, number: int) -> Experiment:
+def _own(experiment: Experiment, spec: Teacher, as_given: bool) -> Experiment:
     """The experiment of a pass of the teacher: its own parts, the rest as the student's.
 
-    Its loss is for the labels as they were given; thinned ones (``number`` from 1 on) are learnt
-    as the student does.
+    Its loss is for the labels as they were given; thinned ones are learnt as the student does.
     """
-    loss = spec.loss if number == 0 else None
+    loss = spec.loss if as_given else None
     bag = loss.options.get("bag", 1) if loss else 1
     sampling = spec.sampling
     if sampling is None and bag > 1:

@@ -15,7 +15,7 @@ HALF = 128
 
 
 class Levels(NamedTuple):
-    """Scores below the first mean no, from the second on yes, and between them nothing."""
+    """Scores below the first mean no, above the second yes, and between them nothing."""
 
     doubtful: float
     sure: float
