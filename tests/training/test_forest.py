@@ -111,7 +111,7 @@ def test_a_class_in_two_cases_is_thinned_in_one_pass() -> None:
 def test_one_negative_case_is_too_few() -> None:
     labels, _ = fields(4, side=64)
     masks = [np.full((64, 64), i != 0) for i in range(4)]
-    with pytest.raises(LabelError, match="2 with something else in the training part.* 3 and 1;"):
+    with pytest.raises(LabelError, match=r"2 with something else in the training part.* 3 and 1;"):
         thinned_by_forest(from_masks(labels.images, masks), QUICK, ("x",), 0)
 
 
