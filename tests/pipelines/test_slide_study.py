@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.errors import SpecError
-from inklings.pipelines.slide_study import LABELS, Plan, scores, study, summary
+from inklings.errors import LabelError, SpecError
+from inklings.pipelines.slide_study import LABELS, SCORES, Plan, scores, study, summary
 from inklings.spec import Experiment
 
 RECIPES = Path(__file__).parents[2] / "experiments" / "panda"
@@ -50,6 +50,26 @@ def test_the_summary_says_how_much_of_the_gap_came_back() -> None:
     lines = list(summary(rows))
     assert lines[2].startswith("| strong | exact | 3 | 0.800 ± 0.000 |")
     assert lines[-1] == "Of the gap in mean IoU between naive and strong, weak wins back 75%."
+
+
+def test_a_learner_whose_labels_teach_nothing_is_a_row_and_the_others_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(_data: Path, name: str, _recipe: Experiment, seed: int) -> dict[str, float]:
+        if (name, seed) == ("weak", 1):
+            raise LabelError("teacher: expected more of the inside to look positive")
+        return dict.fromkeys((*SCORES, "minutes"), 0.5 if name == "naive" else 0.8)
+
+    monkeypatch.setattr("inklings.pipelines.slide_study.run", run)
+    monkeypatch.setattr("inklings.pipelines.slide_study.draw", lambda out, *_: out)
+    recipes = {n: Experiment.load(RECIPES / f"{n}.yaml") for n in ("strong", "weak", "naive")}
+    rows = study(tmp_path, recipes, [0, 1])
+    assert len(rows) == 6
+    assert "expected more of the inside" in (tmp_path / "table.csv").read_text()
+    lines = list(summary(rows))
+    assert "| weak | coarse | 1 refused | | | | | |" in lines
+    assert "| weak | coarse | 1 | 0.800 |" in "\n".join(lines)
+    assert lines[-1].endswith("weak wins back 100%, runs that were refused left out.")
 
 
 def test_unknown_learners_are_refused(tmp_path: Path) -> None:

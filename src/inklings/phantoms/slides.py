@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -37,6 +37,12 @@ SLOPS_UM = (20.0, 60.0, 120.0, 200.0)
 
 MASKS = "train_label_masks"
 COARSE = "coarse_label_masks"
+ANNOTATORS: Mapping[str, tuple[str, Provider]] = {
+    "exact": (MASKS, "radboud"),
+    "coarse": (COARSE, "karolinska"),
+}
+"""Where the masks of each of two annotators lie who marked the same slides, and in whose codes."""
+
 _PROVIDER_OF: dict[Marks, Provider] = {"fine": "radboud", "coarse": "karolinska"}
 _GROUP_UM = 90.0
 _OWN_SHEETS = 1_000  # beyond the numbers that are given by hand

@@ -18,7 +18,7 @@ from inklings.errors import DataError
 from inklings.evaluation.table import Row, Table, number
 from inklings.files import read_yaml, write_yaml
 from inklings.phantoms.biopsy import Plan as SlidePlan
-from inklings.phantoms.slides import COARSE, write_panda
+from inklings.phantoms.slides import ANNOTATORS, write_panda
 from inklings.pipelines.demo import Command
 
 _COMMON: dict[str, Any] = {
@@ -40,12 +40,6 @@ LEARNERS: Mapping[str, tuple[str, str, dict[str, Any]]] = {
     "weak": ("coarse", "hurried outlines, thinned", {"mode": "weak"}),
 }
 """Cohort, labels in words, and what the experiment says besides the rest."""
-
-MASKS_OF = {
-    "exact": ("--mask-provider", "radboud"),
-    "coarse": ("--masks", COARSE, "--mask-provider", "karolinska"),
-}
-"""Of the two annotators of the same slides."""
 
 METRICS = ("dice_pooled", "dice", "iou", "precision", "recall")
 
@@ -88,7 +82,7 @@ def demo_slides(out: Path, plan: Plan, command: Command) -> list[Result]:
         DataError: If ``out`` holds a demo of another plan.
     """
     _claim(out, plan)
-    for name in ("exact", "coarse"):
+    for name in ANNOTATORS:
         _cohort(out, plan, command, name)
     for name, (_, _, more) in LEARNERS.items():
         write_yaml(out / f"{name}.yaml", {"cohort": "cohort", **_COMMON, **more})
@@ -121,8 +115,9 @@ def _cohort(out: Path, plan: Plan, command: Command, name: str) -> None:
         drawn = SlidePlan(size=plan.size, um=1.0, tissue=0.35)
         kinds: dict[str, Any] = {"marks": "fine", "coarse_too": True, "sheets": None}
         write_panda(root, plan.slides, drawn, seed=plan.seed, **kinds)
-    masks = MASKS_OF[name]
-    command("import", "panda", root, "--out", cohort, "--spacing-um", "1", *masks)
+    masks, provider = ANNOTATORS[name]
+    kind = ("--masks", masks, "--mask-provider", provider)
+    command("import", "panda", root, "--out", cohort, "--spacing-um", "1", *kind)
     if not Cohort.read(cohort).is_split:
         parts = ("--fractions", "0.6", "0.15", "0.25", "--stratify", "isup")
         command("split", cohort, *parts, "--seed", str(plan.seed))
