@@ -56,10 +56,6 @@ def test_set_replaces_one_value_at_any_depth(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            "teacher={forest: {folds: 2}}",
-            r"teacher\.forest: .*expected more folds than passes, got 2 folds and 2 false_alarms",
-        ),
         ("training.stepps=3", r"training\.stepps: extra inputs are not permitted"),
         ("training.steps=-1", r"training\.steps: input should be greater than 0"),
         ("training.epochs=3", "give exactly one of steps and epochs"),

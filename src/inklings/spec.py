@@ -166,25 +166,15 @@ _FalseAlarms = Annotated[float, Field(gt=0, lt=0.5)]
 class Forest(Section):
     """Boosted trees on filters that thin labels first: ``trees`` a pass, ``samples`` looked at.
 
-    Each of ``folds`` parts of the cases is marked by trees that know nothing of it. The
-    ``false_alarms``, one for each pass, and ``doubt`` are as a `Teacher`'s. Each pass sets a part
-    aside, so there are more parts than passes.
+    Each of ``folds`` parts of the cases is marked by trees that did not see it; ``false_alarms``,
+    one for each pass, and ``doubt`` are as a `Teacher`'s.
     """
 
     false_alarms: Annotated[tuple[_FalseAlarms, ...], Field(min_length=1)] = (0.02, 0.02)
     doubt: float = Field(default=3.0, ge=1)
-    folds: int = Field(default=3, ge=2)
+    folds: int = Field(default=6, ge=2)
     samples: int = Field(default=400_000, gt=0)
     trees: int = Field(default=150, gt=0)
-
-    @model_validator(mode="after")
-    def _enough_parts(self) -> Forest:
-        if self.folds <= len(self.false_alarms):
-            raise ValueError(
-                f"expected more folds than passes, got {self.folds} folds and "
-                f"{len(self.false_alarms)} false_alarms"
-            )
-        return self
 
 
 class Teacher(Section):
