@@ -9,7 +9,8 @@ Each case is marked by trees that were not fitted to it (cross-fitting, by case)
 among the samples outside, as those of `inklings.training.teacher`; passes after the first learn
 from what the one before kept, on the sampled rows alone. Those labels were made by trees that saw
 the other parts, so a later pass knows a little by heart: on noise, one pass at .02 keeps 1 to 3 %
-of the inside, as it should, and two keep 6 to 10 %.
+of the inside, as it should, and two keep 5 to 10 %. Passes that set parts of their own aside know
+nothing, but their first trees see too few cases to find much (measured in experiments/panda).
 
 Reference:
     Friedman, Annals of Statistics 2001 (boosted trees); Berg et al., Nature Methods 2019 (pixels
