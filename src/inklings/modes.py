@@ -15,4 +15,8 @@ WEAK: dict[str, Any] = {
     "learning_rate": 2e-3,
     "false_alarms": 0.02,
 }
-"""Options of the teacher, of outlines and of labels of slides alike."""
+"""Options of the teacher of outlines."""
+
+BAG: dict[str, Any] = {**WEAK, "forest": {"reach": 16, "false_alarms": [0.02] * 4}}
+"""Of labels of slides: there is no outline to learn by heart, so trees look further; and what is
+meant is a smaller part of what is told, so they learn more often."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from inklings.changes import change
 from inklings.errors import SpecError
 from inklings.files import read_yaml, write_yaml
-from inklings.modes import WEAK
+from inklings.modes import BAG, WEAK
 
 _Millimetres = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(gt=0)]
@@ -167,14 +167,17 @@ class Forest(Section):
     """Boosted trees on filters that thin labels first: ``trees`` a pass, ``samples`` looked at.
 
     Each of ``folds`` parts of the cases is marked by trees that did not see it; ``false_alarms``,
-    one for each pass, and ``doubt`` are as a `Teacher`'s.
+    one for each pass, and ``doubt`` are as a `Teacher`'s. ``reach`` is the width of the widest
+    filter in samples: what looks further than 4 learns where outlines lie, which labels of whole
+    slides do not have.
     """
 
     false_alarms: Annotated[tuple[_FalseAlarms, ...], Field(min_length=1)] = (0.02, 0.02)
     doubt: float = Field(default=3.0, ge=1)
     folds: int = Field(default=6, ge=2)
     samples: int = Field(default=400_000, gt=0)
-    trees: int = Field(default=150, gt=0)
+    trees: int = Field(default=60, gt=0)
+    reach: float = Field(default=4.0, ge=1, le=64)
 
 
 class Teacher(Section):
@@ -266,7 +269,9 @@ class Experiment(Section):
     @classmethod
     def _one_word(cls, value: Any) -> Any:
         if isinstance(value, dict) and value.get("mode") == "weak" and not value.get("teacher"):
-            return {**value, "teacher": WEAK}
+            said = value.get("supervision")
+            name = said.get("name") if isinstance(said, dict) else said
+            return {**value, "teacher": BAG if name == "bag" else WEAK}
         return value
 
     @classmethod

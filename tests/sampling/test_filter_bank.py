@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from inklings.errors import DataError
-from inklings.sampling.filter_bank import Middle, filter_bank
+from inklings.sampling.filter_bank import Middle, Ranks, filter_bank, is_seen
 
 
 def section(seed: int = 0) -> np.ndarray:
@@ -61,3 +61,26 @@ def test_an_image_of_one_row_is_refused() -> None:
     image = np.zeros((3, 1, 9), np.uint8)
     with pytest.raises(DataError, match="at least 2 samples along each side"):
         filter_bank(image, Middle.of([image]))
+
+
+def test_ranks_are_the_share_of_the_own_case_below() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(5000, 2)).astype(np.float32)
+    ranks = Ranks.of(features)
+    asked = np.float32([[-9, -9], [0, 0.6745], [9, 9]])
+    below = ranks(asked.reshape(3, 1, 2)).reshape(3, 2) / 255
+    assert np.allclose(below, [[0, 0], [0.5, 0.75], [1, 1]], atol=0.03)
+
+
+def test_no_case_is_known_by_its_levels() -> None:
+    """Each feature scaled and moved, as a stain does, has the same ranks."""
+    features = np.random.default_rng(0).gamma(2, size=(999, 3)).astype(np.float32)
+    moved = features * np.float32([2, 0.5, 7]) + 3
+    assert np.abs(Ranks.of(features)(features) - Ranks.of(moved)(moved).astype(int)).max() <= 1
+
+
+def test_glass_is_not_seen_and_grey_numbers_all_are() -> None:
+    beside = np.concatenate([section(), np.full((3, 120, 60), 244, np.uint8)], axis=2)
+    assert is_seen(beside)[:, :120].all()
+    assert not is_seen(beside)[:, 120:].any()
+    assert is_seen(np.zeros((1, 4, 5), np.float32)).all()

@@ -147,6 +147,11 @@ def test_weak_is_one_word(spec: Spec) -> None:
     assert weak.model.options["depth"] == 2
     assert weak.false_alarms == 0.02
     assert weak.forest is not None
+    assert weak.forest.reach == 4
+    slides = Experiment.check({**record, "mode": "weak", "supervision": "bag"}, "t").teacher
+    assert slides is not None
+    assert slides.forest is not None
+    assert slides.forest.reach == 16
     own = Experiment.check({**record, "mode": "weak", "teacher": {"steps": 7}}, "t").teacher
     assert own is not None
     assert (own.steps, own.loss, own.forest) == (7, None, None)

@@ -2,8 +2,9 @@
 
 Brightness, edges and the curvature of both at several widths are what pixel classifiers of
 microscopy work on (ilastik: Berg et al., Nature Methods 2019). Here a case is first brought to its
-own middle and spread, so that stains and exposures agree, and fine detail is pooled over the widest
-window, for tissue is told by its grain.
+own middle and spread, so that stains and exposures agree, and fine detail is pooled over a wide
+window, for tissue is told by its grain. What is left of a slide's own look goes where `Ranks`
+takes each feature among those of the same case: trees must not know a case by its levels.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from inklings.sampling.stains import optical_density
 
 _FAINT = 0.15
 _MOST = 6.0
-_WIDEST = 4.0
-"""Samples: what looks further learns where an outline lies (at 16, a third more of it is wrong)."""
+_POOLED = 4.0
+"""Samples over which grain is pooled."""
 
+_STEPS = 255
 _LOOKED_AT = 200_000
 
 Features = NDArray[np.float32]
@@ -58,12 +60,46 @@ class Middle:
         return cls(np.median(samples, axis=1), np.where(width > 0, width, 1).astype(np.float32))
 
 
-def filter_bank(image: NDArray[Any], middle: Middle, workers: int = 1) -> Features:
+@dataclass(frozen=True)
+class Ranks:
+    """Where a feature lies among those of its own case, in 255 steps.
+
+    Attributes:
+        steps: ``(255, F)``, sorted, of each feature.
+    """
+
+    steps: Features
+
+    @classmethod
+    def of(cls, features: Features) -> Self:
+        """Of some samples ``(n, F)`` of a case, one at least."""
+        return cls(np.quantile(features, np.linspace(0, 1, _STEPS), axis=0).astype(np.float32))
+
+    def __call__(self, features: Features) -> NDArray[np.uint8]:
+        """Steps below each feature, 0 to 255; ``(..., F)`` as given."""
+        ranks = np.empty(features.shape, np.uint8)
+        for k, steps in enumerate(self.steps.T):
+            ranks[..., k] = np.searchsorted(steps, features[..., k])
+        return ranks
+
+
+def is_seen(image: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where an image ``(C, *S)`` shows something, ``(*S)``: of stained pictures, not glass."""
+    if not _is_stained(image):
+        return np.ones(image.shape[1:], np.bool_)
+    seen: NDArray[np.bool_] = _density(image).mean(0) > _FAINT
+    return seen
+
+
+def filter_bank(
+    image: NDArray[Any], middle: Middle, reach: float = 4.0, workers: int = 1
+) -> Features:
     """Features ``(*S, F)`` of an image ``(C, *S)``.
 
     Args:
         image: uint8 pictures with three channels are taken as stained tissue on glass.
         middle: Of the case that the image belongs to.
+        reach: Width of the widest filter in samples, a power of two.
         workers: Threads.
 
     Raises:
@@ -80,14 +116,14 @@ def filter_bank(image: NDArray[Any], middle: Middle, workers: int = 1) -> Featur
     grain = [np.abs(ndimage.gaussian_laplace(plane, 1.0)) for plane in seen]
     grain += [np.maximum(planes[0] - 1, 0), (planes[0] < -1.5).astype(np.float32)]
     near = multiscale_basic_features(  # type: ignore[no-untyped-call]
-        np.moveaxis(planes, 0, -1), sigma_min=1, sigma_max=_WIDEST, channel_axis=-1, workers=workers
+        np.moveaxis(planes, 0, -1), sigma_min=1, sigma_max=reach, channel_axis=-1, workers=workers
     )
     around = multiscale_basic_features(  # type: ignore[no-untyped-call]
         np.stack(grain, axis=-1),
         edges=False,
         texture=False,
-        sigma_min=_WIDEST,
-        sigma_max=_WIDEST,
+        sigma_min=_POOLED,
+        sigma_max=max(_POOLED, reach),
         channel_axis=-1,
         workers=workers,
     )

@@ -5,6 +5,9 @@ that starts from nothing finds no texture in such labels, or finds it on one see
 next. Trees on filters do not wait: what they find is little, and enough for a network to begin
 with.
 
+They are told ranks within a case, not levels, and each split chooses among a few features only:
+otherwise trees know cases by their stain, which is all that labels of whole cases ask for.
+
 Each case is marked by trees that were not fitted to it (cross-fitting, by case). Levels are ranks
 among the samples outside, as those of `inklings.training.teacher`; passes after the first learn
 from what the one before kept, on the sampled rows alone. Those labels were made by trees that saw
@@ -19,9 +22,11 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +35,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from inklings import progress
 from inklings.errors import LabelError, SpecError
-from inklings.sampling.filter_bank import Features, Middle, filter_bank
+from inklings.sampling.filter_bank import Features, Middle, Ranks, filter_bank, is_seen
+from inklings.sampling.pieces import Piece, pieces
 from inklings.spec import Forest
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
@@ -40,25 +46,15 @@ _STRIDE = 2
 """Every other sample along a side is asked; its neighbours are told the same."""
 
 _SIDE = 512
-_AROUND = 32
-"""Margin of a piece: what filters reach, and those that pool what others found."""
+_MARGIN, _LEAST_MARGIN = 4, 32
+"""What is looked at around a piece: times the reach of the filters, and samples."""
 
+_LEAVES = 63
+_LEAST = 200
+"""A leaf holds this part of the rows at least: labels that are mostly wrong are averaged."""
 
-@dataclass(frozen=True)
-class _Piece:
-    """Part of an image.
-
-    Attributes:
-        image: Number of the image.
-        box: Where the piece lies in it.
-        seen: The same with a margin, as far as the image goes.
-        own: Where the piece lies in what is seen.
-    """
-
-    image: int
-    box: tuple[slice, ...]
-    seen: tuple[slice, ...]
-    own: tuple[slice, ...]
+_CHOICE = 0.2
+"""Share of the features among which a split chooses."""
 
 
 @dataclass(frozen=True)
@@ -70,23 +66,32 @@ class _Cases:
         names: Case of each image.
         middles: Of each case.
         folds: Part of each case, whose trees never see it.
+        reach: Of the filters, in samples.
     """
 
     labels: Examples
     names: Sequence[str]
     middles: Mapping[str, Middle]
     folds: Mapping[str, int]
+    reach: float
 
-    def fold(self, piece: _Piece) -> int:
+    def pieces(self, which: Iterable[int]) -> list[Piece]:
+        """Of some images, with what their features depend on around them."""
+        margin = max(_LEAST_MARGIN, math.ceil(_MARGIN * self.reach))
+        shapes = ((i, self.labels.images[i].shape[1:]) for i in which)
+        return [piece for i, shape in shapes for piece in pieces(i, shape, _SIDE, margin)]
+
+    def fold(self, piece: Piece) -> int:
         return self.folds[self.names[piece.image]]
 
-    def told(self, piece: _Piece) -> Target:
+    def told(self, piece: Piece) -> Target:
         target = self.labels.targets[piece.image]
         return Target(target.value[(slice(None), *piece.box)], target.known[piece.box])
 
-    def features(self, piece: _Piece) -> Features:
+    def features(self, piece: Piece) -> Features:
         image = self.labels.images[piece.image][(slice(None), *piece.seen)]
-        return filter_bank(image, self.middles[self.names[piece.image]])[piece.own]
+        middle = self.middles[self.names[piece.image]]
+        return filter_bank(image, middle, self.reach)[piece.own]
 
 
 @dataclass(frozen=True)
@@ -94,12 +99,12 @@ class _Rows:
     """Some samples of all images.
 
     Attributes:
-        features: ``(n, F)``.
+        features: ``(n, F)``, ranks within the case.
         inside: ``(n, K)``, of the labels as they were given.
         fold: ``(n,)``, which part's trees never see the case.
     """
 
-    features: Features
+    features: NDArray[np.uint8]
     inside: NDArray[np.bool_]
     fold: NDArray[np.int64]
 
@@ -139,10 +144,10 @@ def thinned_by_forest(
         raise SpecError("teacher.forest: expected pictures or tiles, got volumes; leave it out")
     names = list(labels.groups or labels.ids)
     folds = _folds(labels, names, spec.folds, classes)
-    cases = _Cases(labels, names, _middles(labels, names), folds)
-    rows = _rows(cases, spec, seed)
+    cases = _Cases(labels, names, _middles(labels, names), folds, spec.reach)
+    rows, ranks = _rows(cases, spec, seed)
     grown = [_grow(rows, k, spec, seed) for k in range(len(classes))]
-    return _marked(cases, grown)
+    return _marked(cases, ranks, grown)
 
 
 def _middles(labels: Examples, names: Sequence[str]) -> dict[str, Middle]:
@@ -175,46 +180,37 @@ def _folds(
     return {name: i % folds for i, name in enumerate(order)}
 
 
-def _pieces(labels: Examples, which: Sequence[int]) -> list[_Piece]:
-    """All of the images, in parts of bounded size, each with what lies around it."""
-    pieces = []
-    for i in which:
-        sides = labels.images[i].shape[1:]
-        for corner in np.ndindex(*(-(-side // _SIDE) for side in sides)):
-            box, seen, own = [], [], []
-            for at, side in zip(corner, sides, strict=True):
-                start, stop = at * _SIDE, min((at + 1) * _SIDE, side)
-                first = max(start - _AROUND, 0)
-                box.append(slice(start, stop))
-                seen.append(slice(first, min(stop + _AROUND, side)))
-                own.append(slice(start - first, stop - first))
-            pieces.append(_Piece(i, tuple(box), tuple(seen), tuple(own)))
-    return pieces
-
-
-def _looked_at(cases: _Cases, pieces: Sequence[_Piece]) -> Iterator[tuple[_Piece, Features]]:
+def _looked_at(cases: _Cases, parts: Sequence[Piece]) -> Iterator[tuple[Piece, Features]]:
     """Features of pieces, in order; a few ahead on other threads."""
     workers = torch.get_num_threads()
     with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(pieces), 2 * workers):
-            some = pieces[start : start + 2 * workers]
+        for start in range(0, len(parts), 2 * workers):
+            some = parts[start : start + 2 * workers]
             yield from zip(some, pool.map(cases.features, some), strict=True)
 
 
-def _rows(cases: _Cases, spec: Forest, seed: int) -> _Rows:
+def _rows(cases: _Cases, spec: Forest, seed: int) -> tuple[_Rows, dict[str, Ranks]]:
+    """Some samples of all pieces, and the ranks of each case, of what is not glass."""
     rng = np.random.default_rng(seed)
-    pieces = _pieces(cases.labels, range(len(cases.labels)))
-    each = max(1, spec.samples // len(pieces))
-    features, within, fold = [], [], []
-    seen = _looked_at(cases, pieces)
-    for piece, found in progress.track(seen, "forest looks", total=len(pieces)):
+    parts = cases.pieces(range(len(cases.labels)))
+    each = max(1, spec.samples // len(parts))
+    of: dict[str, list[tuple[NDArray[Any], ...]]] = {}
+    looked_at = _looked_at(cases, parts)
+    for piece, found in progress.track(looked_at, "forest looks", total=len(parts)):
         target = cases.told(piece)
         told = np.flatnonzero(target.known)
         some = rng.choice(told, min(each, len(told)), replace=False)
-        features.append(found.reshape(-1, found.shape[-1])[some])
-        within.append(_insides(target).reshape(len(target.value), -1)[:, some].T)
-        fold.append(np.full(len(some), cases.fold(piece)))
-    return _Rows(np.concatenate(features), np.concatenate(within), np.concatenate(fold))
+        within = _insides(target).reshape(len(target.value), -1)[:, some].T
+        seen = is_seen(cases.labels.images[piece.image][(slice(None), *piece.box)]).ravel()[some]
+        mine = found.reshape(-1, found.shape[-1])[some]
+        of.setdefault(cases.names[piece.image], []).append((mine, within, seen))
+    rows, ranks = [], {}
+    for name, own in of.items():
+        mine, within, seen = (np.concatenate(part) for part in zip(*own, strict=True))
+        if len(mine):
+            ranks[name] = Ranks.of(mine[seen] if seen.any() else mine)
+            rows.append((ranks[name](mine), within, np.full(len(mine), cases.folds[name])))
+    return _Rows(*(np.concatenate(part) for part in zip(*rows, strict=True))), ranks
 
 
 def _grow(rows: _Rows, k: int, spec: Forest, seed: int) -> _Grown:
@@ -250,29 +246,38 @@ def _learnt(
 ) -> HistGradientBoostingClassifier:
     there = (rows.fold != fold) & lesson.known
     trees = HistGradientBoostingClassifier(
-        max_iter=spec.trees, l2_regularization=1.0, early_stopping=False, random_state=seed
+        max_iter=spec.trees,
+        max_leaf_nodes=_LEAVES,
+        min_samples_leaf=max(20, int(there.sum()) // _LEAST),
+        max_features=_CHOICE,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=seed,
     )
     return trees.fit(rows.features[there], lesson.positive[there])
 
 
-def _marked(cases: _Cases, grown: Sequence[_Grown]) -> list[Target]:
+def _marked(cases: _Cases, ranks: Mapping[str, Ranks], grown: Sequence[_Grown]) -> list[Target]:
     """Targets of all images; those without an inside stay as they are."""
     marked = list(cases.labels.targets)
     which = [i for i, target in enumerate(marked) if _insides(target).any()]
     for i in which:
         marked[i] = Target(marked[i].value.copy(), marked[i].known.copy())
-    pieces = _pieces(cases.labels, which)
-    seen = _looked_at(cases, pieces)
-    for piece, features in progress.track(seen, "forest marks", total=len(pieces)):
-        made = _target(cases.told(piece), features, cases.fold(piece), grown)
+    parts = cases.pieces(which)
+    seen = _looked_at(cases, parts)
+    for piece, features in progress.track(seen, "forest marks", total=len(parts)):
+        mine = ranks[cases.names[piece.image]]
+        made = _target(cases.told(piece), features, mine, cases.fold(piece), grown)
         marked[piece.image].value[(slice(None), *piece.box)] = made.value
         marked[piece.image].known[piece.box] = made.known
     return marked
 
 
-def _target(told: Target, features: Features, fold: int, grown: Sequence[_Grown]) -> Target:
+def _target(
+    told: Target, features: Features, ranks: Ranks, fold: int, grown: Sequence[_Grown]
+) -> Target:
     shape = told.known.shape
-    coarse = features[(slice(None, None, _STRIDE),) * len(shape)]
+    coarse = ranks(features[(slice(None, None, _STRIDE),) * len(shape)])
     answers: list[Answer | None] = []
     for k, mine in enumerate(grown):
         if not inside(told, k).any():
