@@ -81,6 +81,7 @@ def test_no_case_is_known_by_its_levels() -> None:
 
 def test_glass_is_not_seen_and_grey_numbers_all_are() -> None:
     beside = np.concatenate([section(), np.full((3, 120, 60), 244, np.uint8)], axis=2)
+    beside[:, 50:60, 50:60] = 244  # a lumen
     assert is_seen(beside)[:, :120].all()
     assert not is_seen(beside)[:, 120:].any()
     assert is_seen(np.zeros((1, 4, 5), np.float32)).all()

@@ -144,3 +144,27 @@ def test_volumes_are_refused_in_one_line() -> None:
     labels = Examples((volume,), (Target(volume, np.ones((4, 8, 8), bool)),), ("v",))
     with pytest.raises(SpecError, match="pictures or tiles, got volumes; leave it out"):
         thinned_by_forest(labels, QUICK, ("x",), 0)
+
+
+def test_glass_says_nothing_and_is_never_kept() -> None:
+    """Outlines that reach over the rim, and a case of nothing but glass, whose label is wrong."""
+    labels, truth = fields(8)
+    glass = np.full((3, 256, 256), 246, np.uint8)
+    wide = [np.concatenate([image, glass], axis=1) for image in labels.images]
+    told = [np.pad(t.value[0] >= 128, ((0, 256), (0, 0)), mode="edge") for t in labels.targets]
+    empty = np.concatenate([glass, glass], axis=1)
+    both = from_masks([*wide, empty], [*told, np.ones((512, 256), bool)])
+    made = thinned_by_forest(both, QUICK, ("patch",), 0)
+    assert not any(target.value[0, 270:].any() for target in made)
+    assert not made[-1].value.any()
+    tissue = [Target(target.value[:, :256], target.known[:256]) for target in made[:-1]]
+    precision, recall = quality(tissue, truth)
+    assert precision > 0.6
+    assert recall > 0.9
+
+
+def test_a_cohort_of_glass_is_refused_in_one_line() -> None:
+    images = [np.full((3, 64, 64), 246, np.uint8)] * 4
+    labels = from_masks(images, [np.ones((64, 64), bool)] * 2 + [np.zeros((64, 64), bool)] * 2)
+    with pytest.raises(LabelError, match="expected tissue in the training part, got nothing but"):
+        thinned_by_forest(labels, QUICK, ("x",), 0)

@@ -22,6 +22,7 @@ from inklings.errors import DataError
 from inklings.sampling.stains import optical_density
 
 _FAINT = 0.15
+_HOLE = 6  # samples, half the width of the widest hole
 _MOST = 6.0
 _POOLED = 4.0
 """Samples over which grain is pooled."""
@@ -84,10 +85,14 @@ class Ranks:
 
 
 def is_seen(image: NDArray[Any]) -> NDArray[np.bool_]:
-    """Where an image ``(C, *S)`` shows something, ``(*S)``: of stained pictures, not glass."""
+    """Where an image ``(C, *S)`` shows something, ``(*S)``: of stained pictures, not wide glass.
+
+    Narrow holes, such as the lumen of a gland, belong to the tissue around them.
+    """
     if not _is_stained(image):
         return np.ones(image.shape[1:], np.bool_)
-    seen: NDArray[np.bool_] = _density(image).mean(0) > _FAINT
+    wide = ndimage.binary_dilation(_density(image).mean(0) > _FAINT, iterations=_HOLE)
+    seen: NDArray[np.bool_] = ndimage.binary_erosion(wide, iterations=_HOLE, border_value=1)
     return seen
 
 

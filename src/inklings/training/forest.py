@@ -45,6 +45,8 @@ from inklings.training.thinning import Answer, Levels, inside, thinned
 _STRIDE = 2
 """Every other sample along a side is asked; its neighbours are told the same."""
 
+_COARSE = (slice(None, None, _STRIDE),) * 2
+
 _SIDE = 512
 _MARGIN, _LEAST_MARGIN = 4, 32
 """What is looked at around a piece: times the reach of the filters, and samples."""
@@ -87,6 +89,9 @@ class _Cases:
     def told(self, piece: Piece) -> Target:
         target = self.labels.targets[piece.image]
         return Target(target.value[(slice(None), *piece.box)], target.known[piece.box])
+
+    def seen(self, piece: Piece) -> NDArray[np.bool_]:
+        return is_seen(self.labels.images[piece.image][(slice(None), *piece.box)])
 
     def features(self, piece: Piece) -> Features:
         image = self.labels.images[piece.image][(slice(None), *piece.seen)]
@@ -198,18 +203,22 @@ def _rows(cases: _Cases, spec: Forest, seed: int) -> tuple[_Rows, dict[str, Rank
     looked_at = _looked_at(cases, parts)
     for piece, found in progress.track(looked_at, "forest looks", total=len(parts)):
         target = cases.told(piece)
-        told = np.flatnonzero(target.known)
+        told = np.flatnonzero(target.known & cases.seen(piece))
         some = rng.choice(told, min(each, len(told)), replace=False)
         within = _insides(target).reshape(len(target.value), -1)[:, some].T
-        seen = is_seen(cases.labels.images[piece.image][(slice(None), *piece.box)]).ravel()[some]
-        mine = found.reshape(-1, found.shape[-1])[some]
-        of.setdefault(cases.names[piece.image], []).append((mine, within, seen))
+        of.setdefault(cases.names[piece.image], []).append(
+            (found.reshape(-1, found.shape[-1])[some], within)
+        )
     rows, ranks = [], {}
     for name, own in of.items():
-        mine, within, seen = (np.concatenate(part) for part in zip(*own, strict=True))
+        mine, within = (np.concatenate(part) for part in zip(*own, strict=True))
         if len(mine):
-            ranks[name] = Ranks.of(mine[seen] if seen.any() else mine)
+            ranks[name] = Ranks.of(mine)
             rows.append((ranks[name](mine), within, np.full(len(mine), cases.folds[name])))
+    if not rows:
+        raise LabelError(
+            "teacher.forest: expected tissue in the training part, got nothing but glass"
+        )
     return _Rows(*(np.concatenate(part) for part in zip(*rows, strict=True))), ranks
 
 
@@ -262,33 +271,34 @@ def _marked(cases: _Cases, ranks: Mapping[str, Ranks], grown: Sequence[_Grown]) 
     marked = list(cases.labels.targets)
     which = [i for i, target in enumerate(marked) if _insides(target).any()]
     for i in which:
-        marked[i] = Target(marked[i].value.copy(), marked[i].known.copy())
-    parts = cases.pieces(which)
+        marked[i] = Target(np.zeros_like(marked[i].value), marked[i].known.copy())
+    parts = cases.pieces(i for i in which if cases.names[i] in ranks)  # the rest is glass
     seen = _looked_at(cases, parts)
     for piece, features in progress.track(seen, "forest marks", total=len(parts)):
         mine = ranks[cases.names[piece.image]]
-        made = _target(cases.told(piece), features, mine, cases.fold(piece), grown)
+        answers = _answers(cases, piece, mine(features[_COARSE]), grown)
+        made = thinned(cases.told(piece), answers)
         marked[piece.image].value[(slice(None), *piece.box)] = made.value
         marked[piece.image].known[piece.box] = made.known
     return marked
 
 
-def _target(
-    told: Target, features: Features, ranks: Ranks, fold: int, grown: Sequence[_Grown]
-) -> Target:
-    shape = told.known.shape
-    coarse = ranks(features[(slice(None, None, _STRIDE),) * len(shape)])
+def _answers(
+    cases: _Cases, piece: Piece, coarse: NDArray[np.uint8], grown: Sequence[_Grown]
+) -> list[Answer | None]:
+    """Of each class, where trees that did not see the case say yes and may say yes."""
+    told, seen, fold = cases.told(piece), cases.seen(piece), cases.fold(piece)
     answers: list[Answer | None] = []
     for k, mine in enumerate(grown):
         if not inside(told, k).any():
             answers.append(None)
             continue
         if not mine.trees:
-            answers.append(Answer(np.zeros(shape, np.bool_), np.zeros(shape, np.bool_)))
+            answers.append(Answer(np.zeros_like(seen), np.zeros_like(seen)))
             continue
         asked = mine.trees[fold].predict_proba(coarse.reshape(-1, coarse.shape[-1]))[:, 1]
         p = asked.reshape(coarse.shape[:-1])
-        for axis, n in enumerate(shape):
+        for axis, n in enumerate(seen.shape):
             p = np.take(np.repeat(p, _STRIDE, axis), range(n), axis)
-        answers.append(Answer(p > mine.levels.sure, p > mine.levels.doubtful))
-    return thinned(told, answers)
+        answers.append(Answer(seen & (p > mine.levels.sure), seen & (p > mine.levels.doubtful)))
+    return answers
