@@ -55,9 +55,7 @@ def test_of_wide_outlines_the_part_that_looks_different_is_kept() -> None:
 
 
 def test_labels_of_slides_are_thinned_as_outlines_are() -> None:
-    labels, truth = fields(
-        part=4
-    )  # what is rarer than a level is in each feature by itself is not seen
+    labels, truth = fields(part=4)  # ranks hide what is rare and stands out by one feature
     masks = [np.full_like(mask, mask.any()) for mask in truth]
     slides = from_masks(labels.images, masks)
     precision, recall = quality(thinned_by_forest(slides, QUICK, ("patch",), 0), truth)
