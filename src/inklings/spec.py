@@ -192,7 +192,8 @@ class Teacher(Section):
         model, sampling, batch_size, steps, learning_rate: Of the teacher.
         false_alarms: Share of the samples outside all labels that may look positive; the
             teacher's score there becomes one half. Several: the teacher learns as often, each
-            time from the labels as it last thinned them.
+            time from the labels as it last thinned them. None at all, ``[]``: the student learns
+            from what the forest kept, and there is no network before it.
         doubt: Scores that more than ``false_alarms`` and at most ``doubt`` times as many of the
             samples outside exceed are neither yes nor no: the student is not told.
         crf: Options of `inklings.inference.crf.CRF` that refines maps along the edges of the
@@ -207,10 +208,22 @@ class Teacher(Section):
     batch_size: int | None = Field(default=None, gt=0)
     steps: int | None = Field(default=None, gt=0)
     learning_rate: float | None = Field(default=None, gt=0)
-    false_alarms: _FalseAlarms | Annotated[tuple[_FalseAlarms, ...], Field(min_length=1)] = 0.01
+    false_alarms: _FalseAlarms | tuple[_FalseAlarms, ...] = 0.01
     doubt: float = Field(default=3.0, ge=1)
     crf: dict[str, float] | None = None
     thinning: int = Field(default=7, gt=0)
+
+    @property
+    def passes(self) -> tuple[float, ...]:
+        """False alarms of each pass of the network."""
+        alarms = self.false_alarms
+        return alarms if isinstance(alarms, tuple) else (alarms,)
+
+    @model_validator(mode="after")
+    def _someone_teaches(self) -> Teacher:
+        if not self.passes and self.forest is None:
+            raise ValueError("without passes (false_alarms: []) expected a forest, got none")
+        return self
 
 
 class Inference(Section):

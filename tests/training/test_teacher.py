@@ -161,3 +161,34 @@ def test_the_parts_of_a_teacher_are_checked_before_any_data_are_opened(spec: Spe
     for teacher in ({"loss": "nothing"}, {"model": "nothing"}, {"crf": {"colour_sigma": 0}}):
         with pytest.raises(SpecError):
             require_known(spec(teacher=teacher))
+
+
+def test_trees_alone_may_teach(spec: Spec) -> None:
+    images, masks = slides()
+    coarse = from_masks(images, [wide(mask) for mask in masks])
+    more, truth = slides(18)
+    val = from_masks(more[12:], [wide(mask) for mask in truth[12:]])
+    teacher = {"false_alarms": [], "forest": {"samples": 20_000, "trees": 30}}
+    result = teach(spec(teacher=teacher), coarse, val, ("square",))
+    assert result.teacher is None
+    assert result.val is not None
+    assert result.val.complete
+    assert dice(result.train, masks) > dice(coarse, masks) + 0.1
+    assert dice(result.val, truth[12:]) > dice(val, truth[12:]) + 0.1
+    facts = lesson_facts(result)
+    assert facts["steps"] == 0
+    assert facts["forest"] == {"square": result.lessons[0].positive}
+
+
+def test_trees_alone_that_found_nothing_teach_nothing(spec: Spec) -> None:
+    inside = np.zeros((64, 64), bool)
+    inside[:, :32] = True
+    labels = from_masks([np.full((3, 64, 64), 200, np.uint8)] * 6, [inside] * 6)
+    teacher = {"false_alarms": [], "forest": {"trees": 5}}
+    with pytest.raises(LabelError, match=r"teacher\.forest: expected more of the inside of square"):
+        teach(spec(teacher=teacher), labels, None, ("square",))
+
+
+def test_someone_has_to_teach(spec: Spec) -> None:
+    with pytest.raises(SpecError, match="expected a forest"):
+        spec(teacher={"false_alarms": []})

@@ -110,10 +110,8 @@ def _learn_images(
         train, val = taught.train, taught.val
         if is_first():
             write_json(out / "teacher.json", lesson_facts(taught))
-        if first is None and experiment.teacher.model is None:
-            first = (
-                taught.teacher.model.state_dict()
-            )  # the student goes on where the teacher stands
+        if first is None and experiment.teacher.model is None and taught.teacher is not None:
+            first = taught.teacher.model.state_dict()  # the student goes on where it stands
     cleaned = correct(train, val, experiment.correction, channels)
     if cleaned.evidence and is_first():
         write_json(out / "correction.json", {"evidence": cleaned.evidence})

@@ -23,24 +23,21 @@ Reference:
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from inklings import progress
 from inklings.errors import LabelError, SpecError
-from inklings.sampling.filter_bank import Features, Middle, Ranks, filter_bank, is_seen
-from inklings.sampling.pieces import Piece, pieces
+from inklings.sampling.filter_bank import Ranks
+from inklings.sampling.pieces import Piece
 from inklings.spec import Forest
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
+from inklings.training.filtered import Cases, Rows, case_names, insides, rows_and_ranks
 from inklings.training.thinning import Answer, Levels, inside, thinned
 
 _STRIDE = 2
@@ -48,71 +45,12 @@ _STRIDE = 2
 
 _COARSE = (slice(None, None, _STRIDE),) * 2
 
-_SIDE = 512
-_MARGIN, _LEAST_MARGIN = 4, 32
-"""What is looked at around a piece: times the reach of the filters, and samples."""
-
 _LEAVES = 63
 _LEAST = 200
 """A leaf holds this part of the rows at least: labels that are mostly wrong are averaged."""
 
 _CHOICE = 0.2
 """Share of the features among which a split chooses."""
-
-
-@dataclass(frozen=True)
-class _Cases:
-    """The images, and what is decided once for the case of each.
-
-    Attributes:
-        labels: Images with labels that are too wide.
-        names: Case of each image.
-        middles: Of each case.
-        folds: Part of each case, whose trees never see it.
-        reach: Of the filters, in samples.
-    """
-
-    labels: Examples
-    names: Sequence[str]
-    middles: Mapping[str, Middle]
-    folds: Mapping[str, int]
-    reach: float
-
-    def pieces(self, which: Iterable[int]) -> list[Piece]:
-        """Of some images, with what their features depend on around them."""
-        margin = max(_LEAST_MARGIN, math.ceil(_MARGIN * self.reach))
-        shapes = ((i, self.labels.images[i].shape[1:]) for i in which)
-        return [piece for i, shape in shapes for piece in pieces(i, shape, _SIDE, margin)]
-
-    def fold(self, piece: Piece) -> int:
-        return self.folds[self.names[piece.image]]
-
-    def told(self, piece: Piece) -> Target:
-        target = self.labels.targets[piece.image]
-        return Target(target.value[(slice(None), *piece.box)], target.known[piece.box])
-
-    def seen(self, piece: Piece) -> NDArray[np.bool_]:
-        return is_seen(self.labels.images[piece.image][(slice(None), *piece.box)])
-
-    def features(self, piece: Piece) -> Features:
-        image = self.labels.images[piece.image][(slice(None), *piece.seen)]
-        middle = self.middles[self.names[piece.image]]
-        return filter_bank(image, middle, self.reach)[piece.own]
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Some samples of all images.
-
-    Attributes:
-        features: ``(n, F)``, ranks within the case.
-        inside: ``(n, K)``, of the labels as they were given.
-        fold: ``(n,)``, which part's trees never see the case.
-    """
-
-    features: NDArray[np.uint8]
-    inside: NDArray[np.bool_]
-    fold: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -131,10 +69,45 @@ class _Grown:
     levels: Levels
 
 
-def thinned_by_forest(
-    labels: Examples, spec: Forest, classes: Sequence[str], seed: int
-) -> list[Target]:
-    """Labels with less of the inside positive, and what is in doubt left out.
+@dataclass(frozen=True)
+class Thinned:
+    """What a forest leaves behind.
+
+    Attributes:
+        cases: What it was fitted to.
+        ranks: Of each case that is not all glass.
+        grown: Trees and levels of each class.
+        spec: Of the forest.
+        seed: Of the samples that were looked at.
+    """
+
+    cases: Cases
+    ranks: Mapping[str, Ranks]
+    grown: Sequence[_Grown]
+    spec: Forest
+    seed: int
+
+    @property
+    def levels(self) -> list[Levels]:
+        """Of each class."""
+        return [mine.levels for mine in self.grown]
+
+    def targets(self) -> list[Target]:
+        """Labels of the images it was fitted to, each by trees that did not see its case."""
+        return _marked(self.cases, self.ranks, self.grown)
+
+    def targets_of(self, others: Examples) -> list[Target]:
+        """Labels of other cases, none in doubt: each has trees of its own, as those above."""
+        order = sorted(set(case_names(others)))
+        folds = {name: i % self.spec.folds for i, name in enumerate(order)}
+        cases = Cases.of(others, folds, self.spec.reach)
+        _, ranks = rows_and_ranks(cases, self.spec.samples, self.seed)
+        whole = [replace(g, levels=Levels(g.levels.sure, g.levels.sure)) for g in self.grown]
+        return _marked(cases, ranks, whole)
+
+
+def thin_by_forest(labels: Examples, spec: Forest, classes: Sequence[str], seed: int) -> Thinned:
+    """Trees that tell the part of the inside that looks unlike the outside.
 
     Args:
         labels: Images with labels that are too wide.
@@ -148,23 +121,15 @@ def thinned_by_forest(
     """
     if labels.volumes:
         raise SpecError("teacher.forest: expected pictures or tiles, got volumes; leave it out")
-    names = list(labels.groups or labels.ids)
-    folds = _folds(labels, names, spec.folds, classes)
-    cases = _Cases(labels, names, _middles(labels, names), folds, spec.reach)
-    rows, ranks = _rows(cases, spec, seed)
+    folds = _folds(labels, case_names(labels), spec.folds, classes)
+    cases = Cases.of(labels, folds, spec.reach)
+    rows, ranks = rows_and_ranks(cases, spec.samples, seed)
+    if rows is None:
+        raise LabelError(
+            "teacher.forest: expected tissue in the training part, got nothing but glass"
+        )
     grown = [_grow(rows, k, spec, seed) for k in range(len(classes))]
-    return _marked(cases, ranks, grown)
-
-
-def _middles(labels: Examples, names: Sequence[str]) -> dict[str, Middle]:
-    of: dict[str, list[int]] = {}
-    for i, name in enumerate(names):
-        of.setdefault(name, []).append(i)
-    return {name: Middle.of([labels.images[i] for i in mine]) for name, mine in of.items()}
-
-
-def _insides(target: Target) -> NDArray[np.bool_]:
-    return np.stack([inside(target, k) for k in range(len(target.value))])
+    return Thinned(cases, ranks, grown, spec, seed)
 
 
 def _folds(
@@ -173,7 +138,7 @@ def _folds(
     """A part for each case, so that the cases of each class are dealt evenly."""
     shares: dict[str, NDArray[np.float64]] = {}
     for name, target in zip(names, labels.targets, strict=True):
-        within = _insides(target)
+        within = insides(target)
         shares[name] = shares.get(name, 0) + within.reshape(len(within), -1).sum(1)
     for k, label in enumerate(classes):
         holding = sum(share[k] > 0 for share in shares.values())
@@ -186,44 +151,7 @@ def _folds(
     return {name: i % folds for i, name in enumerate(order)}
 
 
-def _looked_at(cases: _Cases, parts: Sequence[Piece]) -> Iterator[tuple[Piece, Features]]:
-    """Features of pieces, in order; a few ahead on other threads."""
-    workers = torch.get_num_threads()
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(parts), 2 * workers):
-            some = parts[start : start + 2 * workers]
-            yield from zip(some, pool.map(cases.features, some), strict=True)
-
-
-def _rows(cases: _Cases, spec: Forest, seed: int) -> tuple[_Rows, dict[str, Ranks]]:
-    """Some samples of all pieces, and the ranks of each case, of what is not glass."""
-    rng = np.random.default_rng(seed)
-    parts = cases.pieces(range(len(cases.labels)))
-    each = max(1, spec.samples // len(parts))
-    of: dict[str, list[tuple[NDArray[Any], ...]]] = {}
-    looked_at = _looked_at(cases, parts)
-    for piece, found in progress.track(looked_at, "forest looks", total=len(parts)):
-        target = cases.told(piece)
-        told = np.flatnonzero(target.known & cases.seen(piece))
-        some = rng.choice(told, min(each, len(told)), replace=False)
-        within = _insides(target).reshape(len(target.value), -1)[:, some].T
-        of.setdefault(cases.names[piece.image], []).append(
-            (found.reshape(-1, found.shape[-1])[some], within)
-        )
-    rows, ranks = [], {}
-    for name, own in of.items():
-        mine, within = (np.concatenate(part) for part in zip(*own, strict=True))
-        if len(mine):
-            ranks[name] = Ranks.of(mine)
-            rows.append((ranks[name](mine), within, np.full(len(mine), cases.folds[name])))
-    if not rows:
-        raise LabelError(
-            "teacher.forest: expected tissue in the training part, got nothing but glass"
-        )
-    return _Rows(*(np.concatenate(part) for part in zip(*rows, strict=True))), ranks
-
-
-def _grow(rows: _Rows, k: int, spec: Forest, seed: int) -> _Grown:
+def _grow(rows: Rows, k: int, spec: Forest, seed: int) -> _Grown:
     """Trees that learn again from what they kept, once for each of the false alarms."""
     within = rows.inside[:, k]
     lesson = _Lesson(within, np.ones_like(within))
@@ -245,14 +173,14 @@ def _grow(rows: _Rows, k: int, spec: Forest, seed: int) -> _Grown:
     return grown
 
 
-def _tells(rows: _Rows, lesson: _Lesson, fold: int) -> bool:
+def _tells(rows: Rows, lesson: _Lesson, fold: int) -> bool:
     """Whether there are positives and negatives to learn from without the cases of ``fold``."""
     told = lesson.positive[(rows.fold != fold) & lesson.known]
     return bool(told.any() and not told.all())
 
 
 def _learnt(
-    rows: _Rows, lesson: _Lesson, fold: int, spec: Forest, seed: int
+    rows: Rows, lesson: _Lesson, fold: int, spec: Forest, seed: int
 ) -> HistGradientBoostingClassifier:
     there = (rows.fold != fold) & lesson.known
     trees = HistGradientBoostingClassifier(
@@ -267,14 +195,14 @@ def _learnt(
     return trees.fit(rows.features[there], lesson.positive[there])
 
 
-def _marked(cases: _Cases, ranks: Mapping[str, Ranks], grown: Sequence[_Grown]) -> list[Target]:
+def _marked(cases: Cases, ranks: Mapping[str, Ranks], grown: Sequence[_Grown]) -> list[Target]:
     """Targets of all images; those without an inside stay as they are."""
     marked = list(cases.labels.targets)
-    which = [i for i, target in enumerate(marked) if _insides(target).any()]
+    which = [i for i, target in enumerate(marked) if insides(target).any()]
     for i in which:
         marked[i] = Target(np.zeros_like(marked[i].value), marked[i].known.copy())
     parts = cases.pieces(i for i in which if cases.names[i] in ranks)  # the rest is glass
-    seen = _looked_at(cases, parts)
+    seen = cases.looked_at(parts)
     for piece, features in progress.track(seen, "forest marks", total=len(parts)):
         mine = ranks[cases.names[piece.image]]
         answers = _answers(cases, piece, mine(features[_COARSE]), grown)
@@ -285,7 +213,7 @@ def _marked(cases: _Cases, ranks: Mapping[str, Ranks], grown: Sequence[_Grown]) 
 
 
 def _answers(
-    cases: _Cases, piece: Piece, coarse: NDArray[np.uint8], grown: Sequence[_Grown]
+    cases: Cases, piece: Piece, coarse: NDArray[np.uint8], grown: Sequence[_Grown]
 ) -> list[Answer | None]:
     """Of each class, where trees that did not see the case say yes and may say yes."""
     told, seen, fold = cases.told(piece), cases.seen(piece), cases.fold(piece)

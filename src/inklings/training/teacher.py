@@ -18,28 +18,31 @@ Reference:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from inklings import progress
 from inklings.errors import LabelError, SpecError
-from inklings.inference.crf import CRF, sharpen
-from inklings.spec import Experiment, Forest, Teacher
+from inklings.spec import Experiment, Teacher
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
-from inklings.training.forest import thinned_by_forest
+from inklings.training.forest import Thinned, thin_by_forest
 from inklings.training.learn import Trained, learn
+from inklings.training.marking import levels_of, marked
 from inklings.training.teacher_maps import TeacherMaps
-from inklings.training.thinning import HALF, Answer, Levels, inside, shares, thinned
+from inklings.training.thinning import Levels, inside, shares
 
 _MORE = 1.2
 """So much more of the inside than of the outside has to look positive."""
+
+_LONGER = (
+    "let it learn longer (teacher.steps), faster (teacher.learning_rate), or see wider "
+    "(teacher.model)"
+)
+_NETWORK = "give it more cases, or let a network find it (teacher.false_alarms: 0.02)"
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ class Lesson:
 
     Attributes:
         name: The class.
-        chance: Probability that the teacher gives to ``Teacher.false_alarms`` of the samples
-            outside; what lies below it says nothing.
+        chance: Probability that the teacher, or the last trees where no network follows them,
+            gives to ``false_alarms`` of the samples outside; what lies below it says nothing.
         positive: Share of the inside that the student is told is positive.
         negative: Share of the inside that the student is told is negative.
     """
@@ -68,7 +71,7 @@ class Taught:
         train: The images with labels for the student.
         val: The validation part with labels of the same kind, nothing left out, on which the
             student's threshold is chosen; None where there is none.
-        teacher: The last pass.
+        teacher: The last pass of the network; None where trees alone thinned the labels.
         lessons: What was done to each class.
         by_forest: Share of the inside of each class that was left to the teacher by the forest;
             empty where none thinned it.
@@ -76,7 +79,7 @@ class Taught:
 
     train: Examples
     val: Examples | None
-    teacher: Trained
+    teacher: Trained | None
     lessons: list[Lesson]
     by_forest: dict[str, float] = field(default_factory=dict)
 
@@ -105,35 +108,54 @@ def teach(
     if spec is None:
         raise SpecError("expected an experiment with a teacher, got none")
     _require_kinds(labels, classes)
-    kept = _by_forest(spec.forest, labels, classes, experiment.training.seed)
-    targets: Sequence[Target] = labels.targets if kept is None else kept
+    forest, kept = _by_forest(spec, labels, classes, experiment.training.seed)
+    if forest is not None and not spec.passes:
+        return _by_trees(forest, labels.with_targets(kept), val, classes)
+    targets = kept
     levels: list[Levels] = []
     trained: Trained | None = None
-    alarms = spec.false_alarms
-    for number, share in enumerate([alarms] if isinstance(alarms, float) else alarms):
+    for number, share in enumerate(spec.passes):
         folder = out / str(number + 1) if out else None
         first = trained.model.state_dict() if trained else None
         told = labels.with_targets(targets)
-        own = _own(experiment, spec, as_given=number == 0 and kept is None)
+        own = _own(experiment, spec, as_given=number == 0 and forest is None)
         trained = learn(own, told, None, classes=classes, out=folder, initial=first)
         maker = TeacherMaps(experiment, trained, len(classes))
-        measure = partial(_levels, share=share, spec=spec)
+        measure = partial(levels_of, share=share, spec=spec)
         maker.stretch(labels, measure)
         maps = maker.of(labels)
         levels = [measure(maps, labels.targets, k) for k in range(len(classes))]
-        targets = _marked(labels, maps, levels, spec.crf)
-        _require_found(labels.targets, targets, share, classes)
+        targets = marked(labels, maps, levels, spec.crf)
+        _require_found("teacher", labels.targets, targets, share, classes)
     assert trained is not None
     if val is not None:
         whole = [Levels(level.sure, level.sure) for level in levels]
-        val = val.with_targets(_marked(val, maker.of(val), whole, spec.crf))
+        val = val.with_targets(marked(val, maker.of(val), whole, spec.crf))
     chances = [s.probability(level.sure) for s, level in zip(maker.scales, levels, strict=True)]
-    lessons = [
-        Lesson(name, chances[k], *shares(labels.targets, targets, k))
-        for k, name in enumerate(classes)
-    ]
-    left = {} if kept is None else _positive_shares(labels.targets, kept, classes)
+    lessons = _lessons(labels.targets, targets, chances, classes)
+    left = {} if forest is None else _positive_shares(labels.targets, kept, classes)
     return Taught(labels.with_targets(targets), val, trained, lessons, left)
+
+
+def _by_trees(
+    forest: Thinned, thinned: Examples, val: Examples | None, classes: Sequence[str]
+) -> Taught:
+    """What trees kept, for a student that learns from it at once."""
+    told = forest.cases.labels.targets
+    if val is not None:
+        val = val.with_targets(forest.targets_of(val))
+    lessons = _lessons(told, thinned.targets, [level.sure for level in forest.levels], classes)
+    left = _positive_shares(told, thinned.targets, classes)
+    return Taught(thinned, val, None, lessons, left)
+
+
+def _lessons(
+    told: Sequence[Target],
+    made: Sequence[Target],
+    chances: Sequence[float],
+    classes: Sequence[str],
+) -> list[Lesson]:
+    return [Lesson(name, chances[k], *shares(told, made, k)) for k, name in enumerate(classes)]
 
 
 def _require_kinds(labels: Examples, classes: Sequence[str]) -> None:
@@ -147,33 +169,41 @@ def _require_kinds(labels: Examples, classes: Sequence[str]) -> None:
 
 
 def _by_forest(
-    spec: Forest | None, labels: Examples, classes: Sequence[str], seed: int
-) -> list[Target] | None:
-    """What the forest keeps of the labels; None where there is none, or it found nothing."""
-    if spec is None:
-        return None
-    kept, share = thinned_by_forest(labels, spec, classes, seed), spec.false_alarms[-1]
+    spec: Teacher, labels: Examples, classes: Sequence[str], seed: int
+) -> tuple[Thinned | None, Sequence[Target]]:
+    """A forest and what it keeps of the labels; none, and all, where it found nothing."""
+    if spec.forest is None:
+        return None, labels.targets
+    forest = thin_by_forest(labels, spec.forest, classes, seed)
+    kept, share = forest.targets(), spec.forest.false_alarms[-1]
+    if not spec.passes:
+        _require_found("teacher.forest", labels.targets, kept, share, classes)
+        return forest, kept
     for name, found in _positive_shares(labels.targets, kept, classes).items():
         if found <= _MORE * share:
             progress.note(
                 f"forest: {found:.1%} of the inside of {name} looks positive, and {share:.1%} of "
                 "the outside does; the teacher learns from the labels as they are"
             )
-            return None
-    return kept
+            return None, labels.targets
+    return forest, kept
 
 
 def _require_found(
-    told: Sequence[Target], marked: Sequence[Target], share: float, classes: Sequence[str]
+    who: str,
+    told: Sequence[Target],
+    marked: Sequence[Target],
+    share: float,
+    classes: Sequence[str],
 ) -> None:
     """Refuse a teacher to whom the inside looks no more positive than the outside."""
+    advice = _LONGER if who == "teacher" else _NETWORK
     for name, found in _positive_shares(told, marked, classes).items():
         if found <= _MORE * share:
             raise LabelError(
-                f"teacher: expected more of the inside of {name} than of the outside to look "
+                f"{who}: expected more of the inside of {name} than of the outside to look "
                 f"positive, got {found:.1%} of it at a level that {share:.1%} of the outside "
-                "exceeds; let it learn longer (teacher.steps), faster (teacher.learning_rate), or "
-                "see wider (teacher.model)"
+                f"exceeds; {advice}"
             )
 
 
@@ -182,20 +212,6 @@ def _positive_shares(
 ) -> dict[str, float]:
     """Share of the inside of each class that is still positive."""
     return {name: shares(told, marked, k)[0] for k, name in enumerate(classes)}
-
-
-def _marked(
-    labels: Examples,
-    maps: Sequence[NDArray[np.uint8]],
-    levels: Sequence[Levels],
-    crf: Mapping[str, float] | None,
-) -> list[Target]:
-    """What maps make of the labels as they were given, at the levels of chance."""
-    images = progress.track(labels.images, "teacher marks")
-    return [
-        _target(image, dense, told, levels, crf)
-        for image, dense, told in zip(images, maps, labels.targets, strict=True)
-    ]
 
 
 def _own(experiment: Experiment, spec: Teacher, as_given: bool) -> Experiment:
@@ -228,81 +244,12 @@ def _own(experiment: Experiment, spec: Teacher, as_given: bool) -> Experiment:
     )
 
 
-def _levels(
-    maps: Sequence[NDArray[np.uint8]],
-    targets: Sequence[Target],
-    k: int,
-    share: float,
-    spec: Teacher,
-) -> Levels:
-    """The scores that ``share`` of the samples outside exceed, and ``spec.doubt`` times as many."""
-    outside = np.concatenate(
-        [
-            dense[k][(target.value[k] < HALF) & target.known][:: spec.thinning]
-            for dense, target in zip(maps, targets, strict=True)
-        ]
-    )
-    # Of the 8 bits of a map, the lowest value that no larger share reaches: ties are not halved.
-    reached = np.bincount(outside, minlength=257)[::-1].cumsum()[::-1] / max(outside.size, 1)
-    low, high = (
-        (int(np.argmax(reached <= part)) - 0.5) / 255
-        for part in (min(share * spec.doubt, 0.9), share)
-    )
-    return Levels(low, high)
-
-
-def _target(
-    image: NDArray[Any],
-    dense: NDArray[np.uint8],
-    told: Target,
-    levels: Sequence[Levels],
-    crf: Mapping[str, float] | None,
-) -> Target:
-    answers: list[Answer | None] = []
-    for k, level in enumerate(levels):
-        if not inside(told, k).any():
-            answers.append(None)
-            continue
-        p = dense[k].astype(np.float32) / 255
-        sure = _exceeds(p, level.sure, image, crf)
-        maybe = sure if level.doubtful == level.sure else _exceeds(p, level.doubtful, image, crf)
-        answers.append(Answer(sure, maybe))
-    return thinned(told, answers)
-
-
-def _exceeds(
-    p: NDArray[np.float32], cut: float, image: NDArray[Any], crf: Mapping[str, float] | None
-) -> NDArray[np.bool_]:
-    """Where the map, or the map along the edges of the image, reaches ``cut``."""
-    if crf is None:
-        return p >= cut
-    along: NDArray[np.bool_] = sharpen(_colours(image), _rescaled(p, cut), CRF.of(crf)) >= 0.5
-    return along
-
-
-def _colours(image: NDArray[Any]) -> NDArray[np.float32]:
-    """What the CRF takes as colours, 0 to 255."""
-    colours = image[:3].astype(np.float32)
-    if image.dtype == np.uint8:
-        return colours
-    span = max(float(colours.max() - colours.min()), 1e-9)
-    spread: NDArray[np.float32] = (colours - colours.min()) * (255 / span)
-    return spread
-
-
-def _rescaled(probability: NDArray[np.float32], cut: float) -> NDArray[np.float32]:
-    """The probability whose odds are one at ``cut``."""
-    cut = min(max(cut, 0.02), 0.98)
-    odds = np.log(np.clip(probability, 1e-4, None) / np.clip(1 - probability, 1e-4, None))
-    scaled: NDArray[np.float32] = 1 / (1 + np.exp(np.log(cut / (1 - cut)) - odds))
-    return scaled.astype(np.float32)
-
-
 def lesson_facts(taught: Taught) -> dict[str, Any]:
     """For the record of the run."""
+    network = taught.teacher
     return {
         "forest": taught.by_forest,
         "lessons": [dataclasses.asdict(lesson) for lesson in taught.lessons],
-        "steps": taught.teacher.steps,
-        "seconds": round(taught.teacher.seconds, 3),
+        "steps": network.steps if network else 0,
+        "seconds": round(network.seconds, 3) if network else 0.0,
     }

@@ -1,0 +1,140 @@
+"""Cases as trees see them: filters around each sample, and ranks within a case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inklings import progress
+from inklings.sampling.filter_bank import Features, Middle, Ranks, filter_bank, is_seen
+from inklings.sampling.pieces import Piece, Surroundings, pieces
+from inklings.supervision.base import Target
+from inklings.training.examples import Examples
+from inklings.training.thinning import inside
+
+_SIDE = 512
+_MARGIN, _LEAST_MARGIN = 4, 32
+"""What is looked at around a piece: times the reach of the filters, and samples."""
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The images, and what is decided once for the case of each.
+
+    Attributes:
+        labels: Images with labels that are too wide.
+        names: Case of each image.
+        folds: Part of each case, whose trees never see it.
+        reach: Of the filters, in samples.
+        middles: Of each case.
+        around: What lies beyond a tile.
+    """
+
+    labels: Examples
+    names: Sequence[str]
+    folds: Mapping[str, int]
+    reach: float
+    middles: Mapping[str, Middle]
+    around: Surroundings
+
+    @classmethod
+    def of(cls, labels: Examples, folds: Mapping[str, int], reach: float) -> Self:
+        """Of images whose cases are dealt already."""
+        names = case_names(labels)
+        around = Surroundings.of(labels.images, names, labels.corners)
+        return cls(labels, names, folds, reach, _middles(labels, names), around)
+
+    def pieces(self, which: Iterable[int]) -> list[Piece]:
+        """Of some images."""
+        shapes = ((i, self.labels.images[i].shape[1:]) for i in which)
+        return [piece for i, shape in shapes for piece in pieces(i, shape, _SIDE)]
+
+    def fold(self, piece: Piece) -> int:
+        """Part of the case that a piece belongs to."""
+        return self.folds[self.names[piece.image]]
+
+    def told(self, piece: Piece) -> Target:
+        """The labels of a piece."""
+        target = self.labels.targets[piece.image]
+        return Target(target.value[(slice(None), *piece.box)], target.known[piece.box])
+
+    def seen(self, piece: Piece) -> NDArray[np.bool_]:
+        """Where a piece is not glass, ``(*S)``."""
+        return is_seen(self.labels.images[piece.image][(slice(None), *piece.box)])
+
+    def looked_at(self, parts: Sequence[Piece]) -> Iterator[tuple[Piece, Features]]:
+        """Features of pieces, in order; a few ahead on other threads."""
+        workers = torch.get_num_threads()
+        with ThreadPoolExecutor(workers) as pool:
+            for start in range(0, len(parts), 2 * workers):
+                some = parts[start : start + 2 * workers]
+                yield from zip(some, pool.map(self._features, some), strict=True)
+
+    def _features(self, piece: Piece) -> Features:
+        seen, own = self.around.cut(piece, max(_LEAST_MARGIN, math.ceil(_MARGIN * self.reach)))
+        return filter_bank(seen, self.middles[self.names[piece.image]], self.reach)[own]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some samples of all images that are not glass.
+
+    Attributes:
+        features: ``(n, F)``, ranks within the case.
+        inside: ``(n, K)``, of the labels as they were given.
+        fold: ``(n,)``, which part's trees never see the case.
+    """
+
+    features: NDArray[np.uint8]
+    inside: NDArray[np.bool_]
+    fold: NDArray[np.int64]
+
+
+def case_names(labels: Examples) -> list[str]:
+    """Case of each image."""
+    return list(labels.groups or labels.ids)
+
+
+def insides(target: Target) -> NDArray[np.bool_]:
+    """Where the label of each class says yes, ``(K, *S)``."""
+    return np.stack([inside(target, k) for k in range(len(target.value))])
+
+
+def rows_and_ranks(cases: Cases, samples: int, seed: int) -> tuple[Rows | None, dict[str, Ranks]]:
+    """Some samples of all cases, and the ranks of each; None where there is nothing but glass."""
+    rng = np.random.default_rng(seed)
+    parts = cases.pieces(range(len(cases.labels)))
+    each = max(1, samples // len(parts))
+    of: dict[str, list[tuple[NDArray[Any], ...]]] = {}
+    looked_at = cases.looked_at(parts)
+    for piece, found in progress.track(looked_at, "forest looks", total=len(parts)):
+        target = cases.told(piece)
+        told = np.flatnonzero(target.known & cases.seen(piece))
+        some = rng.choice(told, min(each, len(told)), replace=False)
+        within = insides(target).reshape(len(target.value), -1)[:, some].T
+        of.setdefault(cases.names[piece.image], []).append(
+            (found.reshape(-1, found.shape[-1])[some], within)
+        )
+    rows, ranks = [], {}
+    for name, own in of.items():
+        mine, within = (np.concatenate(part) for part in zip(*own, strict=True))
+        if len(mine):
+            ranks[name] = Ranks.of(mine)
+            rows.append((ranks[name](mine), within, np.full(len(mine), cases.folds[name])))
+    if not rows:
+        return None, ranks
+    return Rows(*(np.concatenate(part) for part in zip(*rows, strict=True))), ranks
+
+
+def _middles(labels: Examples, names: Sequence[str]) -> dict[str, Middle]:
+    of: dict[str, list[int]] = {}
+    for i, name in enumerate(names):
+        of.setdefault(name, []).append(i)
+    return {name: Middle.of([labels.images[i] for i in mine]) for name, mine in of.items()}
