@@ -85,3 +85,18 @@ def test_glass_is_not_seen_and_grey_numbers_all_are() -> None:
     assert is_seen(beside)[:, :120].all()
     assert not is_seen(beside)[:, 120:].any()
     assert is_seen(np.zeros((1, 4, 5), np.float32)).all()
+
+
+def test_the_far_end_of_a_filter_has_no_rank_of_its_own() -> None:
+    """One dark spot: filters end in squares around it, where features are all but nothing."""
+    rng = np.random.default_rng(0)
+    grey = np.clip(150 + rng.normal(0, 2, (1, 400, 400)), 0, 255).repeat(3, 0).astype(np.uint8)
+    grey[:, 195:205, 195:205] = 10
+    features = filter_bank(grey, Middle.of([grey]), 16)
+    ranks = Ranks.of(features.reshape(-1, features.shape[-1]))(features)
+    ring = np.zeros((400, 400), bool)  # 3.4 to 3.9 widths of the widest filter away
+    ring[196:204, 258:264] = True
+    beyond = np.zeros((400, 400), bool)
+    beyond[196:204, 275:350] = True
+    apart = np.abs(ranks[ring].astype(float).mean(0) - ranks[beyond].astype(float).mean(0))
+    assert apart.max() < 150  # 236 where the end of a Gaussian is looked at

@@ -6,7 +6,6 @@ from inklings.errors import LabelError, SpecError
 from inklings.spec import Forest
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples, from_masks
-from inklings.training.filtered import Cases
 from inklings.training.forest import thin_by_forest
 
 QUICK = Forest(samples=20_000, trees=30, false_alarms=(0.01, 0.002))
@@ -184,26 +183,3 @@ def test_cases_that_no_tree_saw_are_marked_as_those_that_were_held_out() -> None
     precision, recall = quality(marked, truth[9:])
     assert precision > 0.6
     assert recall > 0.9
-
-
-def test_what_lies_beyond_a_tile_is_seen() -> None:
-    """A slide and its tiles say the same, but near the rim of the slide, which is mirrored."""
-    labels, _ = fields(6)
-    cut = [(y, x) for y in (0, 128) for x in (0, 128)]
-    boxes = [(slice(y, y + 128), slice(x, x + 128)) for y, x in cut]
-    tiles = Examples(
-        tuple(image[:, *box] for image in labels.images for box in boxes),
-        tuple(Target(t.value[:, *box], t.known[box]) for t in labels.targets for box in boxes),
-        tuple(f"{name}:{y}:{x}" for name in labels.ids for y, x in cut),
-        groups=tuple(name for name in labels.ids for _ in cut),
-        corners=tuple(cut) * len(labels),
-    )
-    whole = Cases.of(labels, dict.fromkeys(labels.ids, 0), 4)
-    parts = Cases.of(tiles, dict.fromkeys(labels.ids, 0), 4)
-    seen = [features for _, features in whole.looked_at(whole.pieces(range(len(labels))))]
-    where = np.zeros((256, 256), bool)
-    where[40:-40, 40:-40] = True
-    for piece, features in parts.looked_at(parts.pieces(range(len(tiles)))):
-        box = boxes[piece.image % 4]
-        there = seen[piece.image // 4][box]
-        np.testing.assert_allclose(features[where[box]], there[where[box]], atol=1e-3)

@@ -27,6 +27,10 @@ _MOST = 6.0
 _POOLED = 4.0
 """Samples over which grain is pooled."""
 
+_TELLING = 256.0
+"""Steps of a spread that tell: where there is no grain nearby, ranks must not see the far end of a
+Gaussian, which ends in a square."""
+
 _STEPS = 255
 _LOOKED_AT = 200_000
 
@@ -132,6 +136,7 @@ def filter_bank(
         channel_axis=-1,
         workers=workers,
     )
+    around = np.rint(around * _TELLING) / _TELLING
     features: Features = np.concatenate([near, around], axis=-1).astype(np.float32, copy=False)
     return features
 

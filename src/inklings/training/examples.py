@@ -38,8 +38,6 @@ class Examples:
         ids: Names, for messages and pictures.
         groups: Case of each, where several images are of one case (tiles, planes); empty where
             each is a case of its own.
-        corners: First sample of each image on the grid of its case, where images of one case are
-            tiles of one grid; else empty.
         geometries: Grid of each volume; empty for pictures.
         scales: Centre and width of the intensities of each; empty where each image says its own.
         weights: How often each is seen, as a share of an epoch; empty where all are alike.
@@ -49,7 +47,6 @@ class Examples:
     targets: Sequence[Target]
     ids: Sequence[str]
     groups: Sequence[str] = ()
-    corners: Sequence[tuple[int, ...]] = ()
     geometries: Sequence[Geometry] = ()
     scales: Sequence[Scale] = ()
     weights: Sequence[float] = ()
@@ -144,7 +141,7 @@ def resized(examples: Examples, size: int) -> Examples:
         for target in examples.targets
     ]
     images = tuple(resize_image(image, size) for image in examples.images)
-    return dataclasses.replace(examples, images=images, targets=tuple(targets), corners=())
+    return dataclasses.replace(examples, images=images, targets=tuple(targets))
 
 
 def with_background(examples: Examples) -> Examples:

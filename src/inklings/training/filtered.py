@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from inklings import progress
 from inklings.sampling.filter_bank import Features, Middle, Ranks, filter_bank, is_seen
-from inklings.sampling.pieces import Piece, Surroundings, pieces
+from inklings.sampling.pieces import Piece, pieces
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
 from inklings.training.thinning import inside
@@ -34,7 +34,6 @@ class Cases:
         folds: Part of each case, whose trees never see it.
         reach: Of the filters, in samples.
         middles: Of each case.
-        around: What lies beyond a tile.
     """
 
     labels: Examples
@@ -42,19 +41,18 @@ class Cases:
     folds: Mapping[str, int]
     reach: float
     middles: Mapping[str, Middle]
-    around: Surroundings
 
     @classmethod
     def of(cls, labels: Examples, folds: Mapping[str, int], reach: float) -> Self:
         """Of images whose cases are dealt already."""
         names = case_names(labels)
-        around = Surroundings.of(labels.images, names, labels.corners)
-        return cls(labels, names, folds, reach, _middles(labels, names), around)
+        return cls(labels, names, folds, reach, _middles(labels, names))
 
     def pieces(self, which: Iterable[int]) -> list[Piece]:
-        """Of some images."""
+        """Of some images, with what their features depend on around them."""
+        margin = max(_LEAST_MARGIN, math.ceil(_MARGIN * self.reach))
         shapes = ((i, self.labels.images[i].shape[1:]) for i in which)
-        return [piece for i, shape in shapes for piece in pieces(i, shape, _SIDE)]
+        return [piece for i, shape in shapes for piece in pieces(i, shape, _SIDE, margin)]
 
     def fold(self, piece: Piece) -> int:
         """Part of the case that a piece belongs to."""
@@ -78,8 +76,8 @@ class Cases:
                 yield from zip(some, pool.map(self._features, some), strict=True)
 
     def _features(self, piece: Piece) -> Features:
-        seen, own = self.around.cut(piece, max(_LEAST_MARGIN, math.ceil(_MARGIN * self.reach)))
-        return filter_bank(seen, self.middles[self.names[piece.image]], self.reach)[own]
+        image = self.labels.images[piece.image][(slice(None), *piece.seen)]
+        return filter_bank(image, self.middles[self.names[piece.image]], self.reach)[piece.own]
 
 
 @dataclass(frozen=True)

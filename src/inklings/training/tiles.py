@@ -84,7 +84,6 @@ def gather_tiles(
     targets: list[Target] = []
     ids: list[str] = []
     groups: list[str] = []
-    corners: list[tuple[int, ...]] = []
     scales: list[Scale] = []
     with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as pool:
         for case in progress.track(cases, f"read {what} tiles"):
@@ -99,20 +98,12 @@ def gather_tiles(
                 targets.append(Target(value, known))
             ids += [f"{case.id}:{y}:{x}" for y, x in (region.start for region in regions)]
             groups += [case.id] * len(regions)
-            corners += [region.start for region in regions]
     if not images:
         raise DataError(
             f"{folder}: expected tiles of {what or 'the'} cases, got none in {len(cases)} cases; "
             "run 'inklings tile' with a looser rule"
         )
-    return Examples(
-        tuple(images),
-        tuple(targets),
-        tuple(ids),
-        tuple(groups),
-        tuple(corners),
-        scales=tuple(scales),
-    )
+    return Examples(tuple(images), tuple(targets), tuple(ids), tuple(groups), scales=tuple(scales))
 
 
 def require_same_cohort(folder: Path, cohort: Cohort) -> Head:
