@@ -1,14 +1,15 @@
 """What ``mode: weak`` in an experiment means where it says nothing else of its teacher.
 
-Trees on filters thin the labels, and the student learns from what they kept. A network between
-them, short-sighted as it was, kept less of what is meant (measured in experiments/panda).
+Trees on filters thin the labels, the student learns from what they kept, marks its images again,
+and goes on from there. A short-sighted network between them kept less of what is meant (measured
+in experiments/panda).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-WEAK: dict[str, Any] = {"forest": {}, "false_alarms": []}
+WEAK: dict[str, Any] = {"forest": {}, "false_alarms": 0.005}
 """Options of the teacher of outlines."""
 
 BAG: dict[str, Any] = {**WEAK, "forest": {"reach": 16, "false_alarms": [0.02] * 4}}

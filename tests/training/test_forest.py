@@ -65,8 +65,8 @@ def test_labels_of_slides_are_thinned_as_outlines_are() -> None:
     masks = [np.full_like(mask, mask.any()) for mask in truth]
     slides = from_masks(labels.images, masks)
     precision, recall = quality(thinned_by_forest(slides, QUICK, ("patch",), 0), truth)
-    assert precision > 0.5
-    assert recall > 0.85
+    assert precision > 0.7
+    assert recall > 0.75
 
 
 def test_nothing_outside_is_touched_and_what_is_in_doubt_is_left_out() -> None:

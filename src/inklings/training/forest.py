@@ -2,8 +2,8 @@
 
 Of an outline with slop, or of a whole positive slide, a tenth may be what was meant. A network
 that starts from nothing finds no texture in such labels, or finds it on one seed and not on the
-next. Trees on filters do not wait: what they find is little, and enough for a network to begin
-with.
+next. Trees on filters do not wait: what they find is little, and enough for a network to learn
+from.
 
 They are told ranks within a case, not levels, and each split chooses among a few features only:
 otherwise trees know cases by their stain, which is all that labels of whole cases ask for.

@@ -1,14 +1,16 @@
-"""From labels that are too wide to labels of pixels: a teacher's confident maps, for a student.
+"""From labels that are too wide to labels of pixels, for a student.
 
 An outline that holds stroma and benign glands, and the label of a whole slide, are one kind of
-statement: nothing is outside, and of the inside some. The teacher is a dense network that learns
-inside from outside, with a short sight, so that what a sample looks like decides and not what lies
-around it. A forest may thin the labels first (`inklings.training.forest`), for a network that
-starts from nothing finds no texture in labels that are mostly wrong.
+statement: nothing is outside, and of the inside some. A forest thins such labels
+(`inklings.training.forest`), and a student may learn from that at once. Or a teacher comes between
+them, a dense network that learns inside from outside, with a short sight, so that what a sample
+looks like decides and not what lies around it; without a forest it learns from the labels as they
+are.
 
-Its map of each image is refined along the edges of the image by a dense CRF where asked for, and
-cut into certain positives, certain negatives, and what is left out. The outside, which is certain,
-says how high scores go by chance: levels are ranks among the scores of all samples outside.
+The teacher's map of each image is refined along the edges of the image by a dense CRF where asked
+for, and cut into certain positives, certain negatives, and what is left out. The outside, which is
+certain, says how high scores go by chance: levels are ranks among the scores of all samples
+outside.
 
 Reference:
     Lerousseau et al., MICCAI 2020 (the teacher of slide labels); Krähenbühl & Koltun, NeurIPS
