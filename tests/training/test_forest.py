@@ -6,7 +6,8 @@ from inklings.errors import LabelError, SpecError
 from inklings.spec import Forest
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples, from_masks
-from inklings.training.forest import thin_by_forest
+from inklings.training.filtered import Cases, rows_and_ranks
+from inklings.training.forest import ThinningForest
 
 QUICK = Forest(samples=20_000, trees=30, false_alarms=(0.01, 0.002))
 
@@ -14,7 +15,7 @@ QUICK = Forest(samples=20_000, trees=30, false_alarms=(0.01, 0.002))
 def thinned_by_forest(
     labels: Examples, spec: Forest, classes: tuple[str, ...], seed: int
 ) -> list[Target]:
-    return thin_by_forest(labels, spec, classes, seed).targets()
+    return ThinningForest(labels, spec, classes, seed).targets()
 
 
 def fields(count: int = 9, side: int = 256, part: int = 8) -> tuple[Examples, list[np.ndarray]]:
@@ -178,8 +179,29 @@ def test_cases_that_no_tree_saw_are_marked_as_those_that_were_held_out() -> None
     labels, _ = fields()
     more, truth = fields(18)
     others = Examples(more.images[9:], more.targets[9:], more.ids[9:])
-    marked = thin_by_forest(labels, QUICK, ("patch",), 0).targets_of(others)
+    marked = ThinningForest(labels, QUICK, ("patch",), 0).targets_of(others)
     assert all(target.known.all() for target in marked)
     precision, recall = quality(marked, truth[9:])
     assert precision > 0.6
     assert recall > 0.9
+
+
+def test_of_very_many_pieces_some_of_each_case_are_looked_at() -> None:
+    labels, _ = fields(2)
+    boxes = [
+        (slice(y, y + 32), slice(x, x + 32)) for y in range(0, 256, 32) for x in range(0, 256, 32)
+    ]
+    tiles = Examples(
+        tuple(image[:, *box] for image in labels.images for box in boxes),
+        tuple(Target(t.value[:, *box], t.known[box]) for t in labels.targets for box in boxes),
+        tuple(f"{name}:{n}" for name in labels.ids for n in range(len(boxes))),
+        groups=tuple(name for name in labels.ids for _ in boxes),
+    )
+    cases = Cases.of(tiles, dict.fromkeys(labels.ids, 0), 4)
+    some, ranks = rows_and_ranks(cases, 128 * 20, seed=0)
+    assert some is not None
+    assert set(ranks) == set(labels.ids)
+    assert 1000 < len(some.features) <= 128 * 20  # of 20 pieces of 128
+    every, _ = rows_and_ranks(cases, 128 * 1000, seed=0)
+    assert every is not None
+    assert len(every.features) > 5 * len(some.features)

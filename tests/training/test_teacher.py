@@ -9,7 +9,7 @@ from inklings.errors import LabelError, SpecError
 from inklings.spec import Experiment
 from inklings.training.components import require_known
 from inklings.training.examples import Examples, from_masks
-from inklings.training.teacher import lesson_facts, teach
+from inklings.training.teacher import KEPT, lesson_facts, teach
 
 Spec = Callable[..., Experiment]
 LOCAL = {"name": "unet", "width": 8, "depth": 1, "prior": 0.3}
@@ -70,7 +70,7 @@ def test_every_share_of_false_alarms_is_a_pass_that_learns_from_the_thinned_labe
     coarse = from_masks(images, [wide(mask) for mask in masks])
     teacher = {"model": LOCAL, "steps": 40, "learning_rate": 0.02, "false_alarms": [0.2, 0.01]}
     told = teach(spec(teacher=teacher, intensity="half"), coarse, None, ("square",), tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "2"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "2", KEPT]
     assert dice(told.train, masks) > dice(coarse, masks) + 0.15
     again = (tmp_path / "2" / "metrics.csv").read_text()
     assert again != (tmp_path / "1" / "metrics.csv").read_text()
@@ -191,3 +191,29 @@ def test_trees_alone_that_found_nothing_teach_nothing(spec: Spec) -> None:
 def test_someone_has_to_teach(spec: Spec) -> None:
     with pytest.raises(SpecError, match="expected a forest"):
         spec(teacher={"false_alarms": []})
+
+
+def test_what_was_finished_before_an_interruption_is_not_done_again(
+    spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, masks = slides()
+    coarse = from_masks(images, [wide(mask) for mask in masks])
+    val = from_masks(images[:3], [wide(mask) for mask in masks[:3]])
+    forest = {"samples": 20_000, "trees": 10}
+    teacher = {"model": LOCAL, "steps": 40, "learning_rate": 0.02, "forest": forest}
+    experiment = spec(teacher=teacher, intensity="half")
+    first = teach(experiment, coarse, val, ("square",), tmp_path)
+    assert isinstance(first.train.targets[1].value, np.memmap)
+    grown: list[int] = []
+    looked: list[int] = []
+    monkeypatch.setattr("inklings.training.forest._grow", lambda *_: grown.append(1))
+    monkeypatch.setattr("inklings.training.teacher_maps._map", lambda _, __, i: looked.append(i))
+    monkeypatch.setattr("inklings.training.teacher.TeacherMaps.stretch", lambda *_: None)
+    again = teach(experiment, coarse, val, ("square",), tmp_path)
+    assert (grown, looked) == ([], [])
+    assert first.val is not None
+    assert again.val is not None
+    for one, other in ((first.train, again.train), (first.val, again.val)):
+        for a, b in zip(one.targets, other.targets, strict=True):
+            np.testing.assert_array_equal(a.value, b.value)
+            np.testing.assert_array_equal(a.known, b.known)

@@ -57,10 +57,10 @@ def upper_tenth(maps: list[np.ndarray], *_: object) -> tuple[float, float]:
 def test_scores_within_two_steps_of_eight_bits_are_told_apart(spec: Spec) -> None:
     """Without stretching, .502 to .524 is 7 values; the upper half of the ranks gets far more."""
     examples, maps = ramps(), teacher(spec, Ramp(0.01, 0.09))
-    plain = maps.of(examples)[0][0, 0]
+    plain = maps.of(examples, [0])[0][0, 0]
     assert len(np.unique(plain)) <= 7
     maps.stretch(examples, upper_tenth)
-    stretched = maps.of(examples)[0][0, 0]
+    stretched = maps.of(examples, [0])[0][0, 0]
     assert (np.diff(stretched.astype(int)) >= 0).all()
     assert len(np.unique(stretched[128:])) >= 4 * len(np.unique(plain[128:]))
     # The level is one half of the new map, and the probability of the old one at grey 230.

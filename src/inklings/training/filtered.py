@@ -17,9 +17,13 @@ from inklings.sampling.filter_bank import Features, Middle, Ranks, filter_bank, 
 from inklings.sampling.pieces import Piece, pieces
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
+from inklings.training.shelf import by_case, case_names
 from inklings.training.thinning import inside
 
 _SIDE = 512
+_FEWEST = 128
+"""Samples of a piece at least: of very many pieces not all are looked at for the rows."""
+
 _MARGIN, _LEAST_MARGIN = 4, 32
 """What is looked at around a piece: times the reach of the filters, and samples."""
 
@@ -95,11 +99,6 @@ class Rows:
     fold: NDArray[np.int64]
 
 
-def case_names(labels: Examples) -> list[str]:
-    """Case of each image."""
-    return list(labels.groups or labels.ids)
-
-
 def insides(target: Target) -> NDArray[np.bool_]:
     """Where the label of each class says yes, ``(K, *S)``."""
     return np.stack([inside(target, k) for k in range(len(target.value))])
@@ -108,7 +107,7 @@ def insides(target: Target) -> NDArray[np.bool_]:
 def rows_and_ranks(cases: Cases, samples: int, seed: int) -> tuple[Rows | None, dict[str, Ranks]]:
     """Some samples of all cases, and the ranks of each; None where there is nothing but glass."""
     rng = np.random.default_rng(seed)
-    parts = cases.pieces(range(len(cases.labels)))
+    parts = _some(cases, max(1, samples // _FEWEST), rng)
     each = max(1, samples // len(parts))
     of: dict[str, list[tuple[NDArray[Any], ...]]] = {}
     looked_at = cases.looked_at(parts)
@@ -131,8 +130,21 @@ def rows_and_ranks(cases: Cases, samples: int, seed: int) -> tuple[Rows | None, 
     return Rows(*(np.concatenate(part) for part in zip(*rows, strict=True))), ranks
 
 
+def _some(cases: Cases, count: int, rng: np.random.Generator) -> list[Piece]:
+    """Pieces of all cases, all there are or about ``count``, of each case as many as of others."""
+    parts = cases.pieces(range(len(cases.labels)))
+    if len(parts) <= count:
+        return parts
+    found: dict[str, list[Piece]] = {}
+    for piece in parts:
+        found.setdefault(cases.names[piece.image], []).append(piece)
+    each = max(1, count // len(found))
+    chosen = (rng.permutation(len(mine))[:each] for mine in found.values())
+    return [
+        mine[i] for mine, drawn in zip(found.values(), chosen, strict=True) for i in sorted(drawn)
+    ]
+
+
 def _middles(labels: Examples, names: Sequence[str]) -> dict[str, Middle]:
-    of: dict[str, list[int]] = {}
-    for i, name in enumerate(names):
-        of.setdefault(name, []).append(i)
-    return {name: Middle.of([labels.images[i] for i in mine]) for name, mine in of.items()}
+    own = by_case(labels)
+    return {names[mine[0]]: Middle.of([labels.images[i] for i in mine]) for mine in own}

@@ -36,7 +36,7 @@ from inklings.training.learn import Trained, learn
 from inklings.training.learn_bags import learn_bags, takes_bags
 from inklings.training.rounds import Round, self_train
 from inklings.training.stains import restained
-from inklings.training.teacher import lesson_facts, teach
+from inklings.training.teacher import KEPT, lesson_facts, teach
 from inklings.training.tiles import Looks, gather_tiles, require_same_cohort
 from inklings.training.trainer import is_first
 
@@ -89,6 +89,7 @@ def fit(
     if is_first():
         write_model(out, trained.model, _as_used(trained.blueprint, experiment))
         _record(experiment, begun, trained, notes, count, rounds).write(out)
+        shutil.rmtree(out / "teacher" / KEPT, ignore_errors=True)
     return out
 
 

@@ -23,6 +23,7 @@ Reference:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,8 +38,9 @@ from inklings.sampling.pieces import Piece
 from inklings.spec import Forest
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
-from inklings.training.filtered import Cases, Rows, case_names, insides, rows_and_ranks
-from inklings.training.thinning import Answer, Levels, inside, thinned
+from inklings.training.filtered import Cases, Rows, insides, rows_and_ranks
+from inklings.training.shelf import Shelf, case_names, fingerprint
+from inklings.training.thinning import Answer, Levels, inside, thinned, thinned_cases
 
 _STRIDE = 2
 """Every other sample along a side is asked; its neighbours are told the same."""
@@ -69,67 +71,82 @@ class _Grown:
     levels: Levels
 
 
-@dataclass(frozen=True)
-class Thinned:
-    """What a forest leaves behind.
-
-    Attributes:
-        cases: What it was fitted to.
-        ranks: Of each case that is not all glass.
-        grown: Trees and levels of each class.
-        spec: Of the forest.
-        seed: Of the samples that were looked at.
-    """
-
-    cases: Cases
-    ranks: Mapping[str, Ranks]
-    grown: Sequence[_Grown]
-    spec: Forest
-    seed: int
-
-    @property
-    def levels(self) -> list[Levels]:
-        """Of each class."""
-        return [mine.levels for mine in self.grown]
-
-    def targets(self) -> list[Target]:
-        """Labels of the images it was fitted to, each by trees that did not see its case."""
-        return _marked(self.cases, self.ranks, self.grown)
-
-    def targets_of(self, others: Examples) -> list[Target]:
-        """Labels of other cases, none in doubt: each has trees of its own, as those above."""
-        order = sorted(set(case_names(others)))
-        folds = {name: i % self.spec.folds for i, name in enumerate(order)}
-        cases = Cases.of(others, folds, self.spec.reach)
-        _, ranks = rows_and_ranks(cases, self.spec.samples, self.seed)
-        whole = [replace(g, levels=Levels(g.levels.sure, g.levels.sure)) for g in self.grown]
-        return _marked(cases, ranks, whole)
-
-
-def thin_by_forest(labels: Examples, spec: Forest, classes: Sequence[str], seed: int) -> Thinned:
+class ThinningForest:
     """Trees that tell the part of the inside that looks unlike the outside.
+
+    They grow when they are asked for the first time; of cases that were marked before an
+    interruption the marks are read, and where all were, no tree grows.
 
     Args:
         labels: Images with labels that are too wide.
         spec: Folds, samples and levels.
         classes: Names of the classes.
         seed: Of the samples that are looked at and of the trees.
+        shelf: Where the marks of each case are kept.
 
     Raises:
-        LabelError: If a class is in fewer cases than two, or there is nothing but glass.
+        LabelError: If a class is in fewer cases than two, or, when they grow, there is nothing
+            but glass.
         SpecError: If the images are volumes.
     """
-    if labels.volumes:
-        raise SpecError("teacher.forest: expected pictures or tiles, got volumes; leave it out")
-    folds = _folds(labels, case_names(labels), spec.folds, classes)
-    cases = Cases.of(labels, folds, spec.reach)
-    rows, ranks = rows_and_ranks(cases, spec.samples, seed)
-    if rows is None:
-        raise LabelError(
-            "teacher.forest: expected tissue in the training part, got nothing but glass"
-        )
-    grown = [_grow(rows, k, spec, seed) for k in range(len(classes))]
-    return Thinned(cases, ranks, grown, spec, seed)
+
+    def __init__(
+        self,
+        labels: Examples,
+        spec: Forest,
+        classes: Sequence[str],
+        seed: int,
+        shelf: Shelf | None = None,
+    ) -> None:
+        if labels.volumes:
+            raise SpecError("teacher.forest: expected pictures or tiles, got volumes; leave it out")
+        folds = _folds(labels, case_names(labels), spec.folds, classes)
+        self.cases = Cases.of(labels, folds, spec.reach)
+        self._spec, self._classes, self._seed = spec, len(classes), seed
+        self._shelf = (shelf or Shelf()).part(spec, seed, fingerprint(labels))
+
+    @functools.cached_property
+    def _grown(self) -> tuple[dict[str, Ranks], list[_Grown]]:
+        """Ranks of each case that is not all glass, and the trees of each class."""
+        rows, ranks = rows_and_ranks(self.cases, self._spec.samples, self._seed)
+        if rows is None:
+            raise LabelError(
+                "teacher.forest: expected tissue in the training part, got nothing but glass"
+            )
+        return ranks, [_grow(rows, k, self._spec, self._seed) for k in range(self._classes)]
+
+    @property
+    def levels(self) -> list[Levels]:
+        """Of each class."""
+        kept = self._shelf.keep("levels", lambda: np.array([g.levels for g in self._grown[1]]))
+        return [Levels(float(low), float(high)) for low, high in kept]
+
+    def targets(self) -> list[Target]:
+        """Labels of the images it was fitted to, each by trees that did not see its case."""
+
+        def mark(mine: Sequence[int]) -> list[Target]:
+            ranks, grown = self._grown
+            return _mark(self.cases, mine, ranks, grown)
+
+        return thinned_cases(self.cases.labels, self._shelf, mark, "forest marks")
+
+    def targets_of(self, others: Examples) -> list[Target]:
+        """Labels of other cases, none in doubt: each has trees of its own, as those above."""
+        order = sorted(set(case_names(others)))
+        folds = {name: i % self._spec.folds for i, name in enumerate(order)}
+        cases = Cases.of(others, folds, self._spec.reach)
+        whole = [Levels(level.sure, level.sure) for level in self.levels]
+
+        @functools.cache
+        def ranks() -> dict[str, Ranks]:
+            return rows_and_ranks(cases, self._spec.samples, self._seed)[1]
+
+        def mark(mine: Sequence[int]) -> list[Target]:
+            grown = zip(self._grown[1], whole, strict=True)
+            return _mark(cases, mine, ranks(), [replace(g, levels=level) for g, level in grown])
+
+        shelf = self._shelf.part(fingerprint(others))
+        return thinned_cases(others, shelf, mark, "forest marks")
 
 
 def _folds(
@@ -195,21 +212,21 @@ def _learnt(
     return trees.fit(rows.features[there], lesson.positive[there])
 
 
-def _marked(cases: Cases, ranks: Mapping[str, Ranks], grown: Sequence[_Grown]) -> list[Target]:
-    """Targets of all images; those without an inside stay as they are."""
-    marked = list(cases.labels.targets)
-    which = [i for i, target in enumerate(marked) if insides(target).any()]
-    for i in which:
-        marked[i] = Target(np.zeros_like(marked[i].value), marked[i].known.copy())
-    parts = cases.pieces(i for i in which if cases.names[i] in ranks)  # the rest is glass
-    seen = cases.looked_at(parts)
-    for piece, features in progress.track(seen, "forest marks", total=len(parts)):
-        mine = ranks[cases.names[piece.image]]
-        answers = _answers(cases, piece, mine(features[_COARSE]), grown)
-        made = thinned(cases.told(piece), answers)
-        marked[piece.image].value[(slice(None), *piece.box)] = made.value
-        marked[piece.image].known[piece.box] = made.known
-    return marked
+def _mark(
+    cases: Cases, images: Sequence[int], ranks: Mapping[str, Ranks], grown: Sequence[_Grown]
+) -> list[Target]:
+    """What is kept of the labels of images of one case."""
+    told = {i: cases.labels.targets[i] for i in images}
+    made = {i: Target(np.zeros_like(t.value), t.known.copy()) for i, t in told.items()}
+    own = ranks.get(cases.names[images[0]])
+    parts = cases.pieces(images) if own is not None else []  # else it is glass
+    for piece, features in cases.looked_at(parts):
+        assert own is not None
+        answers = _answers(cases, piece, own(features[_COARSE]), grown)
+        part = thinned(cases.told(piece), answers)
+        made[piece.image].value[(slice(None), *piece.box)] = part.value
+        made[piece.image].known[piece.box] = part.known
+    return list(made.values())
 
 
 def _answers(

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings import progress
 from inklings.inference.crf import CRF, sharpen
 from inklings.spec import Teacher
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
-from inklings.training.thinning import HALF, Answer, Levels, inside, thinned
+from inklings.training.shelf import Shelf
+from inklings.training.thinning import HALF, Answer, Levels, inside, thinned, thinned_cases
 
 
 def marked(
@@ -21,13 +21,15 @@ def marked(
     maps: Sequence[NDArray[np.uint8]],
     levels: Sequence[Levels],
     crf: Mapping[str, float] | None,
+    shelf: Shelf,
 ) -> list[Target]:
     """What maps make of the labels as they were given, at the levels of chance."""
-    images = progress.track(labels.images, "teacher marks")
-    return [
-        _target(image, dense, told, levels, crf)
-        for image, dense, told in zip(images, maps, labels.targets, strict=True)
-    ]
+
+    def mark(mine: Sequence[int]) -> list[Target]:
+        own = ((labels.images[i], maps[i], labels.targets[i]) for i in mine)
+        return [_target(image, dense, told, levels, crf) for image, dense, told in own]
+
+    return thinned_cases(labels, shelf, mark, "teacher marks")
 
 
 def levels_of(
@@ -38,14 +40,12 @@ def levels_of(
     spec: Teacher,
 ) -> Levels:
     """The scores that ``share`` of the samples outside exceed, and ``spec.doubt`` times as many."""
-    outside = np.concatenate(
-        [
-            dense[k][(target.value[k] < HALF) & target.known][:: spec.thinning]
-            for dense, target in zip(maps, targets, strict=True)
-        ]
-    )
+    count = np.zeros(257, np.int64)
+    for dense, target in zip(maps, targets, strict=True):
+        outside = dense[k][(target.value[k] < HALF) & target.known][:: spec.thinning]
+        count += np.bincount(outside, minlength=257)
     # Of the 8 bits of a map, the lowest value that no larger share reaches: ties are not halved.
-    reached = np.bincount(outside, minlength=257)[::-1].cumsum()[::-1] / max(outside.size, 1)
+    reached = count[::-1].cumsum()[::-1] / max(int(count.sum()), 1)
     low, high = (
         (int(np.argmax(reached <= part)) - 0.5) / 255
         for part in (min(share * spec.doubt, 0.9), share)

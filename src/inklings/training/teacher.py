@@ -31,11 +31,15 @@ from inklings.errors import LabelError, SpecError
 from inklings.spec import Experiment, Teacher
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
-from inklings.training.forest import Thinned, thin_by_forest
+from inklings.training.forest import ThinningForest
 from inklings.training.learn import Trained, learn
 from inklings.training.marking import levels_of, marked
+from inklings.training.shelf import Shelf, fingerprint
 from inklings.training.teacher_maps import TeacherMaps
 from inklings.training.thinning import Levels, inside, shares
+
+KEPT = "kept"
+"""Folder in that of the teacher of what need not be made again after an interruption."""
 
 _MORE = 1.2
 """So much more of the inside than of the outside has to look positive."""
@@ -100,7 +104,8 @@ def teach(
         labels: Images with labels that are too wide: outlines, or whole tiles of positive slides.
         val: The same of the validation part; the teacher marks it without having seen it.
         classes: Names of the classes.
-        out: Folder of the teacher's own run; None writes nothing.
+        out: Folder of the teacher's own run; None writes nothing. What was finished there before
+            an interruption is not done again; targets are mapped from its files.
 
     Raises:
         LabelError: If nothing is inside, or nothing outside, for some class; or if the inside
@@ -110,7 +115,8 @@ def teach(
     if spec is None:
         raise SpecError("expected an experiment with a teacher, got none")
     _require_kinds(labels, classes)
-    forest, kept = _by_forest(spec, labels, classes, experiment.training.seed)
+    shelf = Shelf(out / KEPT if out else None)
+    forest, kept = _by_forest(spec, labels, classes, experiment.training.seed, shelf)
     if forest is not None and not spec.passes:
         return _by_trees(forest, labels.with_targets(kept), val, classes)
     targets = kept
@@ -125,14 +131,16 @@ def teach(
         maker = TeacherMaps(experiment, trained, len(classes))
         measure = partial(levels_of, share=share, spec=spec)
         maker.stretch(labels, measure)
-        maps = maker.of(labels)
+        own_shelf = shelf.part(number, experiment.training.seed, fingerprint(told))
+        maps = maker.of_all(labels, own_shelf)
         levels = [measure(maps, labels.targets, k) for k in range(len(classes))]
-        targets = marked(labels, maps, levels, spec.crf)
+        targets = marked(labels, maps, levels, spec.crf, own_shelf.part("marks"))
         _require_found("teacher", labels.targets, targets, share, classes)
     assert trained is not None
     if val is not None:
         whole = [Levels(level.sure, level.sure) for level in levels]
-        val = val.with_targets(marked(val, maker.of(val), whole, spec.crf))
+        seen = maker.of_all(val, own_shelf.part("val"))
+        val = val.with_targets(marked(val, seen, whole, spec.crf, own_shelf.part("val marks")))
     chances = [s.probability(level.sure) for s, level in zip(maker.scales, levels, strict=True)]
     lessons = _lessons(labels.targets, targets, chances, classes)
     left = {} if forest is None else _positive_shares(labels.targets, kept, classes)
@@ -140,7 +148,7 @@ def teach(
 
 
 def _by_trees(
-    forest: Thinned, thinned: Examples, val: Examples | None, classes: Sequence[str]
+    forest: ThinningForest, thinned: Examples, val: Examples | None, classes: Sequence[str]
 ) -> Taught:
     """What trees kept, for a student that learns from it at once."""
     told = forest.cases.labels.targets
@@ -171,12 +179,12 @@ def _require_kinds(labels: Examples, classes: Sequence[str]) -> None:
 
 
 def _by_forest(
-    spec: Teacher, labels: Examples, classes: Sequence[str], seed: int
-) -> tuple[Thinned | None, Sequence[Target]]:
+    spec: Teacher, labels: Examples, classes: Sequence[str], seed: int, shelf: Shelf
+) -> tuple[ThinningForest | None, Sequence[Target]]:
     """A forest and what it keeps of the labels; none, and all, where it found nothing."""
     if spec.forest is None:
         return None, labels.targets
-    forest = thin_by_forest(labels, spec.forest, classes, seed)
+    forest = ThinningForest(labels, spec.forest, classes, seed, shelf)
     kept, share = forest.targets(), spec.forest.false_alarms[-1]
     if not spec.passes:
         _require_found("teacher.forest", labels.targets, kept, share, classes)

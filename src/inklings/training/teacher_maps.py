@@ -24,6 +24,7 @@ from inklings.supervision.base import Target
 from inklings.tensors import Output
 from inklings.training.examples import Examples
 from inklings.training.learn import Trained
+from inklings.training.shelf import Shelf, arrays_of_cases
 
 _PROBED = 48
 _MOST = 16.0
@@ -99,18 +100,32 @@ class TeacherMaps:
                 _around(scale, measure(maps, targets, k)) for k, scale in enumerate(self.scales)
             ]
 
-    def of(self, examples: Examples, which: Sequence[int] | None = None) -> Maps:
-        """Maps ``(K, *S)`` of all images, or of some; 255 for a probability of one."""
+    def of(self, examples: Examples, which: Sequence[int]) -> Maps:
+        """Maps ``(K, *S)`` of some images; 255 for a probability of one."""
+        run = self._stretched()
+        numbers = progress.track(which, "teacher tries")
+        return [_map(run, examples, i) for i in numbers]
+
+    def of_all(self, examples: Examples, shelf: Shelf) -> Maps:
+        """Maps of all images, mapped from the files of the shelf."""
+        run = self._stretched()
+
+        def make(mine: Sequence[int]) -> NDArray[np.uint8]:
+            return np.stack([_map(run, examples, i) for i in mine])
+
+        pairs = arrays_of_cases(examples, shelf, make, "teacher predicts")
+        return [dense for _, dense in sorted(pairs, key=lambda pair: pair[0])]
+
+    def _stretched(self) -> Run:
         channels = len(self._trained.blueprint.channels)
         scales = [Scale()] * channels
         for k, at in enumerate(self._trained.blueprint.kept[: len(self.scales)]):
             scales[at] = self.scales[k]
-        run = replace(self._run, model=_Stretched(self._trained.model, scales).eval())
-        numbers = range(len(examples)) if which is None else which
-        return [
-            predict_any(run, examples.images[i], examples.geometry(i), scale=examples.scale(i))
-            for i in progress.track(numbers, "teacher predicts")
-        ]
+        return replace(self._run, model=_Stretched(self._trained.model, scales).eval())
+
+
+def _map(run: Run, examples: Examples, i: int) -> NDArray[np.uint8]:
+    return predict_any(run, examples.images[i], examples.geometry(i), scale=examples.scale(i))
 
 
 def _around(scale: Scale, levels: Levels) -> Scale:

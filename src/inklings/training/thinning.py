@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.supervision.base import Target
+from inklings.training.examples import Examples
+from inklings.training.shelf import Shelf, arrays_of_cases
 
 HALF = 128
 
@@ -33,6 +35,31 @@ def inside(target: Target, k: int) -> NDArray[np.bool_]:
     """Where the label of class ``k`` says yes."""
     there: NDArray[np.bool_] = (target.value[k] >= HALF) & target.known
     return there
+
+
+def thinned_cases(
+    labels: Examples,
+    shelf: Shelf,
+    make: Callable[[Sequence[int]], Sequence[Target]],
+    what: str,
+) -> list[Target]:
+    """What ``make`` makes of the images of each case; those with nothing inside stay as they are.
+
+    Args:
+        labels: Images with labels that are too wide.
+        shelf: Of what is made of them.
+        make: From the numbers of images of one case to their targets.
+        what: In words, for the progress.
+    """
+
+    def channels(mine: Sequence[int]) -> NDArray[np.uint8]:
+        return np.stack([np.concatenate([t.value, t.known[None]]) for t in make(mine)])
+
+    targets = list(labels.targets)
+    within = [any(inside(t, k).any() for k in range(len(t.value))) for t in targets]
+    for i, made in arrays_of_cases(labels, shelf, channels, what, within):
+        targets[i] = Target(made[:-1], made[-1].view(np.bool_))
+    return targets
 
 
 def thinned(told: Target, answers: Sequence[Answer | None]) -> Target:
