@@ -58,7 +58,6 @@ def test_arrays_are_made_case_by_case(tmp_path: Path) -> None:
 
 def test_other_labels_have_another_fingerprint() -> None:
     labels = tiles()
+    other = labels.with_targets([*labels.targets[1:], labels.targets[0]])
     assert fingerprint(labels) == fingerprint(tiles())
-    assert fingerprint(labels) != fingerprint(
-        labels.with_targets([*labels.targets[1:], labels.targets[0]])
-    )
+    assert fingerprint(labels) != fingerprint(other)
