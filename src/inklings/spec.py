@@ -189,7 +189,8 @@ class Teacher(Section):
         forest: What thins the labels before the teacher learns; None for nothing.
         loss: Of the first pass, ``alpha_beta`` for labels of slides; later ones, and the first
             after a forest, take the student's.
-        model, sampling, batch_size, steps, learning_rate: Of the teacher.
+        model, sampling, batch_size, steps, learning_rate: Of the teacher. Without a model of its
+            own it is the student, who goes on from its weights.
         false_alarms: Share of the samples outside all labels that may look positive; the
             teacher's score there becomes one half. Several: the teacher learns as often, each
             time from the labels as it last thinned them. None at all, ``[]``: the student learns

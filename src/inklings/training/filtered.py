@@ -18,7 +18,7 @@ from inklings.sampling.pieces import Piece, pieces
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
 from inklings.training.shelf import by_case, case_names
-from inklings.training.thinning import inside
+from inklings.training.thinning import insides
 
 _SIDE = 512
 _FEWEST = 128
@@ -99,11 +99,6 @@ class Rows:
     fold: NDArray[np.int64]
 
 
-def insides(target: Target) -> NDArray[np.bool_]:
-    """Where the label of each class says yes, ``(K, *S)``."""
-    return np.stack([inside(target, k) for k in range(len(target.value))])
-
-
 def rows_and_ranks(cases: Cases, samples: int, seed: int) -> tuple[Rows | None, dict[str, Ranks]]:
     """Some samples of all cases, and the ranks of each; None where there is nothing but glass."""
     rng = np.random.default_rng(seed)
@@ -132,17 +127,11 @@ def rows_and_ranks(cases: Cases, samples: int, seed: int) -> tuple[Rows | None, 
 
 def _some(cases: Cases, count: int, rng: np.random.Generator) -> list[Piece]:
     """Pieces of all cases, all there are or about ``count``, of each case as many as of others."""
-    parts = cases.pieces(range(len(cases.labels)))
-    if len(parts) <= count:
-        return parts
-    found: dict[str, list[Piece]] = {}
-    for piece in parts:
-        found.setdefault(cases.names[piece.image], []).append(piece)
-    each = max(1, count // len(found))
-    chosen = (rng.permutation(len(mine))[:each] for mine in found.values())
-    return [
-        mine[i] for mine, drawn in zip(found.values(), chosen, strict=True) for i in sorted(drawn)
-    ]
+    of = [cases.pieces(mine) for mine in by_case(cases.labels)]
+    if sum(map(len, of)) > count:
+        each = max(1, count // len(of))
+        of = [[mine[i] for i in sorted(rng.permutation(len(mine))[:each])] for mine in of]
+    return [piece for mine in of for piece in mine]
 
 
 def _middles(labels: Examples, names: Sequence[str]) -> dict[str, Middle]:

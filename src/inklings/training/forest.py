@@ -38,9 +38,9 @@ from inklings.sampling.pieces import Piece
 from inklings.spec import Forest
 from inklings.supervision.base import Target
 from inklings.training.examples import Examples
-from inklings.training.filtered import Cases, Rows, insides, rows_and_ranks
+from inklings.training.filtered import Cases, Rows, rows_and_ranks
 from inklings.training.shelf import Shelf, case_names, fingerprint
-from inklings.training.thinning import Answer, Levels, inside, thinned, thinned_cases
+from inklings.training.thinning import Answer, Levels, inside, insides, thinned, thinned_cases
 
 _STRIDE = 2
 """Every other sample along a side is asked; its neighbours are told the same."""

@@ -44,11 +44,12 @@ KEPT = "kept"
 _MORE = 1.2
 """So much more of the inside than of the outside has to look positive."""
 
-_LONGER = (
-    "let it learn longer (teacher.steps), faster (teacher.learning_rate), or see wider "
-    "(teacher.model)"
-)
-_NETWORK = "give it more cases, or let a network find it (teacher.false_alarms: 0.02)"
+_ADVICE = {
+    "teacher": "let it learn longer (teacher.steps), faster (teacher.learning_rate), or see wider "
+    "(teacher.model)",
+    "teacher.forest": "give it more cases, or let a network find it (teacher.false_alarms: 0.02)",
+}
+"""What to do where one found nothing."""
 
 
 @dataclass(frozen=True)
@@ -207,13 +208,12 @@ def _require_found(
     classes: Sequence[str],
 ) -> None:
     """Refuse a teacher to whom the inside looks no more positive than the outside."""
-    advice = _LONGER if who == "teacher" else _NETWORK
     for name, found in _positive_shares(told, marked, classes).items():
         if found <= _MORE * share:
             raise LabelError(
                 f"{who}: expected more of the inside of {name} than of the outside to look "
                 f"positive, got {found:.1%} of it at a level that {share:.1%} of the outside "
-                f"exceeds; {advice}"
+                f"exceeds; {_ADVICE[who]}"
             )
 
 

@@ -37,6 +37,11 @@ def inside(target: Target, k: int) -> NDArray[np.bool_]:
     return there
 
 
+def insides(target: Target) -> NDArray[np.bool_]:
+    """Where the label of each class says yes, ``(K, *S)``."""
+    return np.stack([inside(target, k) for k in range(len(target.value))])
+
+
 def thinned_cases(
     labels: Examples,
     shelf: Shelf,
@@ -56,7 +61,7 @@ def thinned_cases(
         return np.stack([np.concatenate([t.value, t.known[None]]) for t in make(mine)])
 
     targets = list(labels.targets)
-    within = [any(inside(t, k).any() for k in range(len(t.value))) for t in targets]
+    within = [bool(insides(target).any()) for target in targets]
     for i, made in arrays_of_cases(labels, shelf, channels, what, within):
         targets[i] = Target(made[:-1], made[-1].view(np.bool_))
     return targets
