@@ -1,8 +1,6 @@
 import dataclasses
-import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+from processes import Killed, rows, same_weights
 
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, InklingsError, LabelError, SpecError
@@ -174,50 +175,6 @@ def test_images_beyond_the_memory_budget_are_mapped_and_give_the_same_weights(
     mapped = fit(spec(cohort), tmp_path / "mapped")
     assert same_weights(plain, mapped)
     assert not (mapped / "scratch").exists()
-
-
-def same_weights(a: Path, b: Path) -> bool:
-    return (a / "weights.safetensors").read_bytes() == (b / "weights.safetensors").read_bytes()
-
-
-def rows(run: Path) -> list[list[str]]:
-    """Rows of metrics.csv without what depends on the clock."""
-    lines = [line.split(",") for line in (run / "metrics.csv").read_text().splitlines()]
-    timed = [lines[0].index(name) for name in ("seconds", "images_per_second")]
-    return [[v for i, v in enumerate(line) if i not in timed] for line in lines]
-
-
-class Killed:
-    """Trains in a process of its own, which is killed without warning."""
-
-    def __init__(self, experiment: Experiment, out: Path) -> None:
-        self.file = out.parent / f"{out.name}.yaml"
-        experiment.write(self.file)
-        self.out = out
-
-    def start(self) -> subprocess.Popen[bytes]:
-        call = [sys.executable, "-c", "from inklings.cli import run; run()"]
-        settings = ["train", str(self.file), "--out", str(self.out), "--resume", "--quiet"]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-        return subprocess.Popen([*call, *settings], env=environment)
-
-    def kill_when(self, ready: Callable[[], bool]) -> bool:
-        """Whether it was still running when it was killed."""
-        process = self.start()
-        while process.poll() is None and not ready():
-            time.sleep(0.002)
-        running = process.poll() is None
-        if running:
-            process.send_signal(signal.SIGKILL)
-        process.wait()
-        return running
-
-    def step(self) -> int:
-        try:
-            state = json.loads((self.out / "checkpoints/last/state.json").read_text())
-        except (FileNotFoundError, ValueError):
-            return -1
-        return int(state["state"]["global_step"])
 
 
 def long_run(spec: Spec, cohort: Path) -> Experiment:
