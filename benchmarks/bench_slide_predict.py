@@ -1,7 +1,8 @@
 """What streaming a slide costs: ``python benchmarks/bench_slide_predict.py [--quick] [--cpu]``.
 
 1. Speed: windows per second of the whole (read, decode, network, blend, write) against those of
-   the bare network on windows that lie ready in memory, the same network in the same precision.
+   the bare network on windows that lie ready in memory, the same network in the same precision, as
+   it was trained and (``folded``) as runs use it, its normalisations merged into convolutions.
    Times of a shared machine wander, so both alternate and the median of the rounds counts. Where
    others use the machine as well, ``--cpu`` compares processor seconds of one thread instead
    (give it OMP_NUM_THREADS=1): what the whole costs besides the network, nothing hidden behind it.
@@ -130,25 +131,36 @@ def bare(run: Run, seconds: float, clock: str) -> float:
 
 
 def speed(folder: Path, rounds: int, side: int, width: int, factor: float, clock: str) -> dict:
-    run = Run.load(make_run(folder / f"run{width}", width))
+    made = make_run(folder / f"run{width}", width)
+    trained, run = Run.load(made), Run.load(made).folded()
     slide = write_slide(folder / f"{side}.tiff", (side, side))
     streamed(run, slide, factor, folder / f"warm{width}{factor}")
-    alone, whole = [], []
+    alone, folded, whole = [], [], []
     for i in range(rounds):
-        alone.append(bare(run, 3.0, clock))
+        alone.append(bare(trained, 3.0, clock))
+        folded.append(bare(run, 3.0, clock))
         start = getattr(time, clock)()
         count = streamed(run, slide, factor, folder / f"out{width}{factor}{i}")
         whole.append(count / (getattr(time, clock)() - start))
-        alone.append(bare(run, 3.0, clock))
-    pairs = [w / statistics.mean(alone[2 * i : 2 * i + 2]) for i, w in enumerate(whole)]
+        folded.append(bare(run, 3.0, clock))
+        alone.append(bare(trained, 3.0, clock))
     return {
         "network": f"U-Net of width {width}, windows of {WINDOW}",
         "grid": f"level 0 / {factor:g}",
         "windows": count,
         "bare_per_s": round(statistics.median(alone), 2),
         "streamed_per_s": round(statistics.median(whole), 2),
-        "ratio": round(statistics.median(pairs), 3),
+        "ratio": _ratio(whole, alone),
+        "folded_per_s": round(statistics.median(folded), 2),
+        "ratio_to_folded": _ratio(whole, folded),
     }
+
+
+def _ratio(whole: list[float], before_and_after: list[float]) -> float:
+    pairs = [
+        rate / statistics.mean(before_and_after[2 * i : 2 * i + 2]) for i, rate in enumerate(whole)
+    ]
+    return round(statistics.median(pairs), 3)
 
 
 def peak(folder: Path, side: int, factor: float, share: float = 1.0) -> float:
@@ -174,7 +186,9 @@ def main() -> None:
     if arguments.child:
         slide, run, factor, tissue = arguments.child
         with tempfile.TemporaryDirectory() as out:
-            streamed(Run.load(Path(run)), Path(slide), float(factor), Path(out) / "case", tissue)
+            streamed(
+                Run.load(Path(run)).folded(), Path(slide), float(factor), Path(out) / "case", tissue
+            )
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB)
         return
     clock = "process_time" if arguments.cpu else "perf_counter"

@@ -95,7 +95,7 @@ def predict(
     start = time.monotonic()
     slides = slides or SlideSettings()
     finder(slides.tissue)
-    trained = Run.load(run)
+    trained = Run.load(run).folded()
     if trained.blueprint.task is not None:
         counts = predict_bags(trained, inputs, out, split=split, threshold=changes.get("threshold"))
         return Summary(*counts, time.monotonic() - start)

@@ -29,6 +29,7 @@ from torch import nn
 from inklings.errors import DataError, SpecError
 from inklings.files import read_yaml, write_json, written
 from inklings.models import MODELS
+from inklings.models.folding import folded
 from inklings.spec import Component, Experiment, Volumes
 
 Activation = Literal["sigmoid", "softmax"]
@@ -248,6 +249,10 @@ class Run:
             folder=folder,
             weights_sha256=_sha256(folder / "weights.safetensors"),
         )
+
+    def folded(self) -> Self:
+        """The same for predictions alone, which it makes faster: its model is `folded`."""
+        return dataclasses.replace(self, model=folded(self.model))
 
 
 def write_model(folder: Path, model: nn.Module, blueprint: Blueprint) -> None:

@@ -122,7 +122,7 @@ def write_areas(out: Path) -> None:
 def _loaded(run: Path, threads: int | None) -> Run:
     if threads is not None:
         torch.set_num_threads(threads)
-    loaded = Run.load(run)
+    loaded = Run.load(run).folded()
     loaded.model.to(best_device())
     return loaded
 

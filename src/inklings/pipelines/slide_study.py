@@ -154,7 +154,7 @@ def run(data: Path, name: str, recipe: Experiment, seed: int) -> dict[str, Any]:
         }
     )
     folder = fit(experiment, data / "runs" / name, resume=True)
-    trained = Run.load(folder)
+    trained = Run.load(folder).folded()
     cases = Cohort.read(data / "test").cases
     slides = [_predicted(trained, case) for case in progress.track(cases, "predict held-out")]
     return {
