@@ -65,8 +65,8 @@ class Plan:
     """
 
     train: int = 30
-    labelled: int = 120
-    test: int = 8
+    labelled: int = 240
+    test: int = 32
     size: tuple[int, int] = (3000, 2000)
     um: float = 1.0
     spacing_um: float = 2.0
