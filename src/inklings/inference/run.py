@@ -251,7 +251,10 @@ class Run:
         )
 
     def folded(self) -> Self:
-        """The same for predictions alone, which it makes faster: its model is `folded`."""
+        """The same for predictions alone, which it makes faster: its model is `folded`, in place.
+
+        The model of this run is changed with it: load the folder again for the one as trained.
+        """
         return dataclasses.replace(self, model=folded(self.model))
 
 
