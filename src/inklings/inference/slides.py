@@ -18,10 +18,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -252,9 +252,15 @@ def _pictures(
     folder: Path, thumbnail: NDArray[np.uint8], codes: NDArray[np.uint8], classes: Sequence[str]
 ) -> None:
     picture = colour_picture(thumbnail)
-    over = laid_over(picture, codes, colours(classes))
-    for array, name in ((picture, THUMBNAIL), (over, OVERLAY)):
-        Pillow.fromarray(array).save(folder / name, compress_level=1)  # six times as fast as 6
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(_save, folder / THUMBNAIL, picture)
+        _save(folder / OVERLAY, laid_over(picture, codes, colours(classes)))
+        first.result()
+
+
+def _save(path: Path, picture: NDArray[np.uint8]) -> None:
+    """As PNG, with the settings that imagecodecs names for speed: the network waits meanwhile."""
+    path.write_bytes(imagecodecs.png_encode(picture, level=1, strategy=3, filter=16))
 
 
 def _areas(
