@@ -23,6 +23,7 @@ from inklings.sampling.intensity import Scale
 from inklings.sampling.planes import Planes
 from inklings.sampling.respace import respaced
 from inklings.supervision.base import Supervision, Target
+from inklings.training.packed import Packed
 
 MEMORY_VARIABLE = "INKLINGS_MEMORY_GB"
 
@@ -244,7 +245,7 @@ class Store:
     budget: int
     scratch: Path | None
     used: int = 0
-    files: int = 0
+    _packed: Packed | None = None
 
     def keep(self, array: NDArray[Any]) -> NDArray[Any]:
         """``array``, or the same samples mapped from a file."""
@@ -256,14 +257,10 @@ class Store:
                 f"the images need more than the memory budget of {self.budget / 2**30:.1f} GB; "
                 f"set {MEMORY_VARIABLE} higher, or train from a cohort with --out"
             )
-        if self.files == 0:
+        if self._packed is None:
             progress.note(
                 f"memory budget of {self.budget / 2**30:.1f} GB reached ({MEMORY_VARIABLE}): "
                 f"the rest is mapped from {self.scratch}"
             )
-            self.scratch.mkdir(parents=True, exist_ok=True)
-        path = self.scratch / f"{self.files}.npy"
-        self.files += 1
-        np.save(path, array, allow_pickle=False)
-        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return mapped
+            self._packed = Packed(self.scratch)
+        return self._packed.view(self._packed.add(array))

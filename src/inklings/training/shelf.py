@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings import progress
-from inklings.files import written
 from inklings.training.examples import Examples
+from inklings.training.packed import Named
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,17 @@ class Shelf:
 
     folder: Path | None = None
 
+    @functools.cached_property
+    def _named(self) -> Named:
+        assert self.folder is not None
+        return Named(self.folder)
+
     def keep(self, name: str, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """What ``make`` returned, now or before."""
         if self.folder is None:
             return make()
-        path = self.folder / f"{name}.npy"
-        if not path.exists():
-            with written(path, durable=False) as new, new.open("wb") as file:
-                np.save(file, make(), allow_pickle=False)
-        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return mapped
+        found = self._named.get(name)
+        return self._named.put(name, make()) if found is None else found
 
     def part(self, *told: object) -> Shelf:
         """A shelf of its own for what depends on ``told`` alone; other things have another."""

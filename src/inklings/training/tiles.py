@@ -64,7 +64,7 @@ def gather_tiles(
     """The tiles of ``cases`` in the index at ``folder``, with their targets.
 
     Every tile is read from its slide once, by several threads. What exceeds the memory budget
-    goes to one file a slide under ``scratch``, so that a training on more tiles than memory
+    goes to files under ``scratch``, so that a training on more tiles than memory
     waits for the disk and never for the decoder.
 
     Args:
