@@ -65,10 +65,10 @@ class Packed:
         path = self._path(self._file)
         if start == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
-            path.touch()
             self._maps.pop(self._file, None)
+            with path.open("wb") as file:
+                file.truncate(max(SEGMENT, data.nbytes))  # sparse, and never longer afterwards
         with path.open("r+b") as file:
-            file.truncate(max(SEGMENT, data.nbytes))  # sparse; as long as it was, after the first
             file.seek(start)
             file.write(raw.data)
         self._end = start + data.nbytes
