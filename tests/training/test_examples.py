@@ -18,7 +18,7 @@ def test_masks_become_quantised_targets() -> None:
     assert set(np.unique(soft.targets[0].value)) == {128}
     hard = from_masks([IMAGE], [~MASK], known=[MASK])
     assert (hard.targets[0].value == 255).all()
-    assert not hard.complete
+    assert not hard.judges
 
 
 def test_images_and_targets_must_lie_on_one_grid() -> None:
@@ -54,7 +54,7 @@ def test_a_cohort_is_decoded_with_its_targets(cohort: Path) -> None:
     train = gather(Cohort.read(cohort).part("train"), Full(("disc",)))
     assert train.ids == tuple(f"case{i}" for i in range(6))
     assert train.channels == 3
-    assert train.complete
+    assert train.judges
     for image, target in zip(train.images, train.targets, strict=True):
         bright = image.mean(0) > 105
         assert ((target.value[0] > 0) == bright).mean() > 0.98

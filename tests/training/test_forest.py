@@ -180,7 +180,9 @@ def test_cases_that_no_tree_saw_are_marked_as_those_that_were_held_out() -> None
     more, truth = fields(18)
     others = Examples(more.images[9:], more.targets[9:], more.ids[9:])
     marked = ThinningForest(labels, QUICK, ("patch",), 0).targets_of(others)
-    assert all(target.known.all() for target in marked)
+    for target, told in zip(marked, others.targets, strict=True):
+        assert target.known[told.value[0] < 128].all()
+    assert 0.001 < 1 - np.mean([target.known.mean() for target in marked]) < 0.3
     precision, recall = quality(marked, truth[9:])
     assert precision > 0.6
     assert recall > 0.9

@@ -36,6 +36,15 @@ def dice(examples: Examples, truth: list[np.ndarray]) -> float:
     return 2 * both / sum(int(a.sum() + b.sum()) for a, b in zip(marked, truth, strict=True))
 
 
+def assert_in_doubt_within(made: Examples, told: Examples) -> None:
+    """Of what was told to be inside some is in doubt, nothing outside; the rest judges."""
+    assert made.judges
+    doubtful = [~t.known for t in made.targets]
+    inside = [t.value[0] >= 128 for t in told.targets]
+    assert sum(int(d.sum()) for d in doubtful) > 0.01 * sum(int(i.sum()) for i in inside)
+    assert not any((d & ~i).any() for d, i in zip(doubtful, inside, strict=True))
+
+
 def wide(mask: np.ndarray) -> np.ndarray:
     """What lies within 20 samples, as an annotator in a hurry draws it."""
     grown: np.ndarray = ndimage.binary_dilation(mask, iterations=20)
@@ -52,7 +61,7 @@ def test_outlines_that_hold_other_tissue_are_thinned_to_what_differs(spec: Spec)
     result = teach(experiment, coarse, val, ("square",))
     taught, trained, lessons = result.train, result.teacher, result.lessons
     assert result.val is not None
-    assert result.val.complete
+    assert_in_doubt_within(result.val, val)
     assert dice(result.val, truth) > dice(val, truth) + 0.15
     before = dice(coarse, masks)
     assert before < 0.3
@@ -171,7 +180,7 @@ def test_trees_alone_may_teach(spec: Spec) -> None:
     result = teach(spec(teacher=teacher), coarse, val, ("square",))
     assert result.teacher is None
     assert result.val is not None
-    assert result.val.complete
+    assert_in_doubt_within(result.val, val)
     assert dice(result.train, masks) > dice(coarse, masks) + 0.1
     assert dice(result.val, truth[12:]) > dice(val, truth[12:]) + 0.1
     facts = lesson_facts(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -63,6 +64,20 @@ def test_a_few_outlined_slices_say_that_a_pair_is_no_single_piece() -> None:
     known[2] = True
     told.examples = told.examples.with_targets([Target(true * known * np.uint8(255), known)])
     assert told.in_one_piece(nn.Identity(), (0.5, 0.5, 0.5)) == (0,)
+
+
+def test_what_was_left_in_doubt_lets_the_rest_judge_and_what_was_not_labelled_does_not() -> None:
+    true = np.zeros((3, 6, 20, 20), np.bool_)
+    true[:, 1:5, 2:12, 2:12] = True
+    told = Told(true, true)
+    known = np.ones(true.shape[1:], np.bool_)
+    known[2] = False
+    told.examples = told.examples.with_targets([Target(true * known * np.uint8(255), known)])
+    loss = nn.Identity()
+    told._loss = lambda *_: 0.0
+    assert np.isnan(told.score(nn.Identity(), loss).dice)
+    told.examples = dataclasses.replace(told.examples, in_doubt=True)
+    assert told.score(nn.Identity(), loss).dice == 1
 
 
 @pytest.mark.parametrize(("pieces", "kept"), [("all", ()), ("largest", ("ball",)), ("auto", None)])

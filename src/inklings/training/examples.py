@@ -42,6 +42,7 @@ class Examples:
         geometries: Grid of each volume; empty for pictures.
         scales: Centre and width of the intensities of each; empty where each image says its own.
         weights: How often each is seen, as a share of an epoch; empty where all are alike.
+        in_doubt: What is not known was looked at and left in doubt; otherwise it may hide anything.
     """
 
     images: Sequence[NDArray[Any]]
@@ -51,6 +52,7 @@ class Examples:
     geometries: Sequence[Geometry] = ()
     scales: Sequence[Scale] = ()
     weights: Sequence[float] = ()
+    in_doubt: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.targets) == len(self.ids):
@@ -97,9 +99,9 @@ class Examples:
         return self.scales[index] if self.scales else None
 
     @property
-    def complete(self) -> bool:
-        """Whether everything about every image is known."""
-        return all(target.known.all() for target in self.targets)
+    def judges(self) -> bool:
+        """Whether the Dice over what is known says how good a prediction is."""
+        return self.in_doubt or all(target.known.all() for target in self.targets)
 
     def with_targets(self, targets: Sequence[Target]) -> Examples:
         """The same images with other labels."""

@@ -131,19 +131,17 @@ class ThinningForest:
         return thinned_cases(self.cases.labels, self._shelf, mark, "forest marks")
 
     def targets_of(self, others: Examples) -> list[Target]:
-        """Labels of other cases, none in doubt: each has trees of its own, as those above."""
+        """Labels of other cases: each has trees of its own, as those above."""
         order = sorted(set(case_names(others)))
         folds = {name: i % self._spec.folds for i, name in enumerate(order)}
         cases = Cases.of(others, folds, self._spec.reach)
-        whole = [Levels(level.sure, level.sure) for level in self.levels]
 
         @functools.cache
         def ranks() -> dict[str, Ranks]:
             return rows_and_ranks(cases, self._spec.samples, self._seed)[1]
 
         def mark(mine: Sequence[int]) -> list[Target]:
-            grown = zip(self._grown[1], whole, strict=True)
-            return _mark(cases, mine, ranks(), [replace(g, levels=level) for g, level in grown])
+            return _mark(cases, mine, ranks(), self._grown[1])
 
         shelf = self._shelf.part(fingerprint(others))
         return thinned_cases(others, shelf, mark, "forest marks")

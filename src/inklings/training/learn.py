@@ -234,7 +234,7 @@ def _thresholds(
     if asked == "prior" and validator is not None:
         priors = validator.priors(model, experiment.training.seed)
         return tuple(threshold for _, threshold in priors), tuple(prior for prior, _ in priors)
-    if validator is None or not validator.examples.complete:
+    if validator is None or not validator.examples.judges:
         return (0.5,) * count, ()
     return validator.thresholds(model), ()
 

@@ -76,8 +76,8 @@ class Taught:
 
     Attributes:
         train: The images with labels for the student.
-        val: The validation part with labels of the same kind, nothing left out, on which the
-            student's threshold is chosen; None where there is none.
+        val: The validation part with labels of the same kind, what is in doubt left out, on which
+            the student's threshold is chosen; None where there is none.
         teacher: The last pass of the network; None where trees alone thinned the labels.
         lessons: What was done to each class.
         by_forest: Share of the inside of each class that was left to the teacher by the forest;
@@ -139,9 +139,8 @@ def teach(
         _require_found("teacher", labels.targets, targets, share, classes)
     assert trained is not None
     if val is not None:
-        whole = [Levels(level.sure, level.sure) for level in levels]
         seen = maker.of_all(val, own_shelf.part("val"))
-        val = val.with_targets(marked(val, seen, whole, spec.crf, own_shelf.part("val marks")))
+        val = _judging(val, marked(val, seen, levels, spec.crf, own_shelf.part("val marks")))
     chances = [s.probability(level.sure) for s, level in zip(maker.scales, levels, strict=True)]
     lessons = _lessons(labels.targets, targets, chances, classes)
     left = {} if forest is None else _positive_shares(labels.targets, kept, classes)
@@ -154,10 +153,15 @@ def _by_trees(
     """What trees kept, for a student that learns from it at once."""
     told = forest.cases.labels.targets
     if val is not None:
-        val = val.with_targets(forest.targets_of(val))
+        val = _judging(val, forest.targets_of(val))
     lessons = _lessons(told, thinned.targets, [level.sure for level in forest.levels], classes)
     left = _positive_shares(told, thinned.targets, classes)
     return Taught(thinned, val, None, lessons, left)
+
+
+def _judging(val: Examples, targets: Sequence[Target]) -> Examples:
+    """Labels to choose a threshold on: were doubt told to be negative, it would come out high."""
+    return dataclasses.replace(val, targets=tuple(targets), in_doubt=val.judges)
 
 
 def _lessons(

@@ -79,8 +79,8 @@ class Validator:
             counted.append(counts(dense, target))
         table = dice(self._together(np.array(counted)))[..., _HALF]
         found = table[~np.isnan(table)]
-        complete = self.examples.complete and len(found)
-        return Score(float(np.mean(losses)), float(found.mean()) if complete else math.nan)
+        judged = self.examples.judges and len(found)
+        return Score(float(np.mean(losses)), float(found.mean()) if judged else math.nan)
 
     def thresholds(self, model: nn.Module) -> tuple[float, ...]:
         """The best threshold of each class by mean Dice."""
