@@ -34,6 +34,15 @@ def test_a_log_gets_a_line_every_ten_seconds_with_the_time_left(
     assert err.splitlines() == ["cases: 2 of 4, 12 s left", "cases: 4 of 4, 0 s left"]
 
 
+def test_what_went_by_in_no_time_after_an_interruption_is_not_what_an_estimate_is_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, *[0.0] * 60, *range(10, 410, 10)])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
+    list(progress.track(range(100), "cases"))
+    assert "cases: 80 of 100, 200 s left" in capsys.readouterr().err.splitlines()
+
+
 def test_quiet_says_nothing_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     progress.silence(True)
     progress.note("hidden")

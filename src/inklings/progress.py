@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_EVERY = 10.0
+_RECENT = 12
+"""Seconds between two lines, and how many of them an estimate looks back."""
 
 _quiet = False
 _live: Any = None
@@ -34,7 +39,8 @@ def note(text: str) -> None:
 def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
     """Yield ``items`` and show how many are done and how long the rest will take.
 
-    On a terminal this is a bar; in a log file it is a line every ten seconds.
+    On a terminal this is a bar; in a log file it is a line every ten seconds. Estimates are of the
+    last two minutes: what was finished before an interruption goes by faster than what comes.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
@@ -67,11 +73,13 @@ def _bar(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:
 
 
 def _lines(items: Iterable[T], what: str, total: int | None) -> Iterator[T]:
-    start = said = time.monotonic()
+    said = deque([(time.monotonic(), 0)], maxlen=_RECENT)
     for done, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
-        if now - said >= 10:
-            said = now
-            left = f", {(now - start) / done * (total - done):.0f} s left" if total else ""
+        if now - said[-1][0] >= _EVERY:
+            then, before = said[0]
+            said.append((now, done))
+            each = (now - then) / (done - before)
+            left = f", {each * (total - done):.0f} s left" if total else ""
             note(f"{what}: {done}{f' of {total}' if total else ''}{left}")

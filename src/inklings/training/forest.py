@@ -29,11 +29,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.measure import block_reduce
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from inklings import progress
 from inklings.errors import LabelError, SpecError
-from inklings.sampling.filter_bank import Ranks
+from inklings.sampling.filter_bank import Features, Ranks
 from inklings.sampling.pieces import Piece
 from inklings.spec import Forest
 from inklings.supervision.base import Target
@@ -220,7 +221,7 @@ def _mark(
     parts = cases.pieces(images) if own is not None else []  # else it is glass
     for piece, features in cases.looked_at(parts):
         assert own is not None
-        answers = _answers(cases, piece, own(features[_COARSE]), grown)
+        answers = _answers(cases, piece, features[_COARSE], own, grown)
         part = thinned(cases.told(piece), answers)
         made[piece.image].value[(slice(None), *piece.box)] = part.value
         made[piece.image].known[piece.box] = part.known
@@ -228,20 +229,20 @@ def _mark(
 
 
 def _answers(
-    cases: Cases, piece: Piece, coarse: NDArray[np.uint8], grown: Sequence[_Grown]
+    cases: Cases, piece: Piece, coarse: Features, ranks: Ranks, grown: Sequence[_Grown]
 ) -> list[Answer | None]:
     """Of each class, where trees that did not see the case say yes and may say yes."""
     told, seen, fold = cases.told(piece), cases.seen(piece), cases.fold(piece)
     answers: list[Answer | None] = []
     for k, mine in enumerate(grown):
-        if not inside(told, k).any():
+        within = inside(told, k)
+        if not within.any():
             answers.append(None)
             continue
-        if not mine.trees:
-            answers.append(Answer(np.zeros_like(seen), np.zeros_like(seen)))
-            continue
-        asked = mine.trees[fold].predict_proba(coarse.reshape(-1, coarse.shape[-1]))[:, 1]
-        p = asked.reshape(coarse.shape[:-1])
+        asked = block_reduce(within & seen, _STRIDE, np.any)  # type: ignore[no-untyped-call]
+        p = np.zeros(asked.shape)
+        if mine.trees and asked.any():
+            p[asked] = mine.trees[fold].predict_proba(ranks(coarse[asked]))[:, 1]
         for axis, n in enumerate(seen.shape):
             p = np.take(np.repeat(p, _STRIDE, axis), range(n), axis)
         answers.append(Answer(seen & (p > mine.levels.sure), seen & (p > mine.levels.doubtful)))
