@@ -67,7 +67,7 @@ def _target(
             continue
         p = dense[k].astype(np.float32) / 255
         sure = _exceeds(p, level.sure, image, crf)
-        maybe = sure if level.doubtful == level.sure else _exceeds(p, level.doubtful, image, crf)
+        maybe = _exceeds(p, level.doubtful, image, crf)
         answers.append(Answer(sure, maybe))
     return thinned(told, answers)
 
