@@ -89,12 +89,12 @@ def test_series_are_told_apart_in_nested_folders_and_in_a_zip(tmp_path: Path) ->
     for path in (tmp_path / "study", Path(archive)):
         assert [one.planes[0].about.description for one in series_in(path)] == ["T1post", "FLAIR"]
         np.testing.assert_array_equal(samples(path, "flair"), RAMP + 4)
-        with open_image(path, series="T1POST") as image:
+        with open_image(path, choice="T1POST") as image:
             np.testing.assert_array_equal(image.read(image.geometry.full)[0], RAMP + 3)
         with pytest.raises(ReaderError, match=r"got 2; say which .*T1post .*FLAIR"):
             open_image(path)
         with pytest.raises(ReaderError, match=r"a series 'T2', got: T1post \(MR, 8 slices"):
-            open_image(path, series="T2")
+            open_image(path, choice="T2")
 
 
 def test_echoes_that_share_a_series_uid_become_two_volumes(tmp_path: Path) -> None:
@@ -214,8 +214,8 @@ def test_a_slice_that_is_there_twice_is_used_once_and_told(tmp_path: Path) -> No
     copy = dataset(RAMP[2], GRID, 2, 99, TEXT)
     copy.save_as(tmp_path / "again.dcm", enforce_file_format=True)
     image = volume(tmp_path)
-    assert "1 slice is there twice" in image.notes[0]
-    assert "again.dcm" in image.notes[0]
+    assert "1 slice is there twice" in image.notes[0].text
+    assert "again.dcm" in image.notes[0].text
     np.testing.assert_array_equal(image.read(image.geometry.full)[0], RAMP)
 
 
@@ -226,8 +226,8 @@ def test_a_tilted_gantry_keeps_its_millimetres_and_is_told(tmp_path: Path) -> No
     geometry = grid(axes)
     write_series(tmp_path, ball(geometry), geometry, TEXT)
     image = volume(tmp_path)
-    assert "tilted" in image.notes[0]
-    assert "15.0 degrees" in image.notes[0]
+    assert "tilted" in image.notes[0].text
+    assert "15.0 degrees" in image.notes[0].text
     assert np.linalg.norm(centre_of(image) - CENTRE) < 0.08
 
 

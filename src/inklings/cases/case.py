@@ -29,6 +29,8 @@ class Case:
         labels: Everything known, strong or weak; empty for unlabelled cases.
         split: None until assigned.
         facts: What else was known, for stratification, titles and tables.
+        choices: Name of an image to what of its file is meant, where the file holds several
+            (`inklings.readers.choice.Choice`).
     """
 
     id: str
@@ -37,6 +39,7 @@ class Case:
     labels: tuple[Label, ...] = ()
     split: Split | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*", self.id):

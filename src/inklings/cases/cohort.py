@@ -100,7 +100,7 @@ class Cohort:
 
         folder = folder.resolve()
         rows = [_row(case, folder) for case in sorted(self.cases, key=lambda c: c.id)]
-        columns = ("id", "patient", "split", "images", "labels", "facts")
+        columns = ("id", "patient", "split", "images", "labels", "facts", "choices")
         table = pa.table(
             {name: pa.array([row[name] for row in rows], pa.string()) for name in columns}
         )
@@ -145,6 +145,7 @@ def _row(case: Case, folder: Path) -> dict[str, str | None]:
         "images": json.dumps({k: _relative(p, folder) for k, p in case.images.items()}),
         "labels": json.dumps([_label_to_json(label, folder) for label in case.labels]),
         "facts": json.dumps(dict(case.facts)),
+        "choices": json.dumps(dict(case.choices)),
     }
 
 
@@ -152,13 +153,19 @@ def _case(row: Mapping[str, str], folder: Path) -> Case:
     split = row["split"]
     if split is not None and split not in SPLITS:
         raise DataError(f"case {row['id']}: expected a split of {SPLITS}, got {split!r}")
+    images = {k: _absolute(p, folder) for k, p in json.loads(row["images"]).items()}
+    facts = json.loads(row["facts"])
+    choices = json.loads(row.get("choices") or "{}")
+    if not choices and "series" in facts:  # cohorts of version 0.1
+        choices = dict.fromkeys(images, facts.pop("series"))
     return Case(
         id=row["id"],
         patient=row["patient"],
-        images={k: _absolute(p, folder) for k, p in json.loads(row["images"]).items()},
+        images=images,
         labels=tuple(_label_from_json(value, folder) for value in json.loads(row["labels"])),
         split=split,
-        facts=json.loads(row["facts"]),
+        facts=facts,
+        choices=choices,
     )
 
 

@@ -23,8 +23,8 @@ from inklings.cases.opening import open_case
 from inklings.errors import DataError, LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.readers.notes import Note
 from inklings.readers.pyramid import Pyramid
-from inklings.readers.volume import Volume
 
 Severity = Literal["error", "warning", "note"]
 
@@ -120,7 +120,7 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
         say("no image", "error", "expected at least one image, got none", "exclude", Path())
     looks: list[Look] = []
     geometries: dict[str, Geometry] = {}
-    notes: dict[str, tuple[str, ...]] = {}
+    notes: dict[str, tuple[Note, ...]] = {}
     for name, path in case.images.items():
         try:
             geometries[name], kept = _open(case, name, path, notes)
@@ -129,7 +129,7 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
             say(kind, "error", str(error), repair, path)
             continue
         for remark in notes.pop(name, ()):
-            say("geometry", "warning", f"{path.name}: {remark}", "exclude", path)
+            say(remark.kind, "warning", f"{path.name}: {remark}", "exclude", path)
         looks += [kept] if kept else []
         if kept and kept.blank:
             say("blank image", "warning", f"{path.name}: every sample is the same", "exclude", path)
@@ -153,12 +153,11 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
 
 
 def _open(
-    case: Case, name: str, path: Path, notes: dict[str, tuple[str, ...]]
+    case: Case, name: str, path: Path, notes: dict[str, tuple[Note, ...]]
 ) -> tuple[Geometry, Look | None]:
     with open_case(case, name) as image:
         geometry = image.geometry
-        if isinstance(image, Volume):
-            notes[name] = image.notes
+        notes[name] = image.notes
         if isinstance(image, Pyramid):
             return geometry, _sampled(case.id, name, image)
         if int(np.prod(geometry.shape)) > MAX_SAMPLES:

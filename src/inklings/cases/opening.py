@@ -16,10 +16,6 @@ SPACING_FACT = "spacing_um"
 """Fact of a case: micrometres between the finest samples, stated by whoever imported it."""
 
 
-SERIES_FACT = "series"
-"""Fact of a case: words that choose one of several DICOM series (`inklings.readers`)."""
-
-
 def open_case(case: Case, image: str | None = None) -> Image:
     """Open one of the images of ``case``, by default the first.
 
@@ -27,7 +23,8 @@ def open_case(case: Case, image: str | None = None) -> Image:
         DataError: If the case has no such image, or the spacing in its facts is no number.
         ReaderError: If the file cannot be opened.
     """
-    return open_image(image_path(case, image), stated_spacing(case), case.facts.get(SERIES_FACT))
+    name = image if image is not None else next(iter(case.images), "")
+    return open_image(image_path(case, name), stated_spacing(case), case.choices.get(name))
 
 
 def image_path(case: Case, image: str | None = None) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inklings.files import write_json, write_text
+from inklings.readers.notes import NOTES
 
 LEFT_OUT = "left out"
 
@@ -27,7 +28,6 @@ KINDS: dict[str, tuple[str, str]] = {
     "slice count": (LEFT_OUT, "another number of mask slices than of image slices"),
     "slice direction": (LEFT_OUT, "nothing says whether mask slices count up or down"),
     "slice order": ("position taken", "names of slices in another order than their positions"),
-    "geometry": ("kept", "a volume whose geometry should be known: tilted, doubled slices"),
     "strange grey": ("taken as background", "samples of a grey that stands for no organ"),
     "mask disagrees": ("kept", "a mask that shows nothing of what the table reports"),
     "grades disagree": ("kept", "a grade group that is not the one of the Gleason score"),
@@ -35,12 +35,12 @@ KINDS: dict[str, tuple[str, str]] = {
     "unread outlines": (LEFT_OUT, "annotations that cannot be read"),
     "no label": ("unlabelled", "a slide that no table or annotation names"),
     "mask value": ("taken as 255", "a mask whose one value besides 0 is not 255"),
-    "alpha": ("alpha dropped", "an alpha plane that is not 255 everywhere"),
     "empty mask": ("mask skipped", "a mask without a single sample"),
     "overlap": ("smaller wins", "samples that belong to several masks"),
     "hidden mask": ("mask skipped", "a mask that smaller ones cover completely"),
     "labels disagree": ("masks taken", "samples where the table of run lengths says otherwise"),
     "no mask": ("unlabelled", "an image without a mask"),
+    **NOTES,
 }
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
-from inklings.cases.opening import SERIES_FACT, open_case
+from inklings.cases.opening import open_case
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.files import read_yaml, write_yaml
 from inklings.fleet import Summary, over_cases
@@ -170,10 +170,9 @@ class _Store:
             k: self.path(case, k) if _stamp_of(self.path(case, k)) == _stamp(case, k) else there
             for k, there in case.images.items()
         }
-        facts = dict(case.facts)
-        if images != dict(case.images):
-            facts.pop(SERIES_FACT, None)  # the file holds one series
-        return dataclasses.replace(case, images=images, facts=facts)
+        # What lies in the store is one image.
+        choices = {k: word for k, word in case.choices.items() if images[k] == case.images[k]}
+        return dataclasses.replace(case, images=images, choices=choices)
 
     def _write(self, case: Case, image: str, path: Path) -> None:
         with open_case(case, image) as opened:
@@ -186,13 +185,13 @@ class _Store:
             if self.spacing_mm:
                 view = opened.at(self.spacing_mm)  # type: ignore[arg-type]
             samples = view.read(view.geometry.full)
-            notes, facts = (opened.notes, opened.facts) if isinstance(opened, Volume) else ((), {})
+            facts = opened.facts if isinstance(opened, Volume) else {}
             said = {
                 "stamp": _stamp(case, image),
                 "bytes": int(samples.nbytes),
                 "geometry": _plain(view.geometry),
                 "channels": list(opened.channels),
-                "notes": list(notes),
+                "notes": [[note.kind, note.text] for note in opened.notes],
                 "facts": dict(facts),
             }
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -268,7 +267,7 @@ def _stamp(case: Case, image: str) -> str:
     raw = path.with_suffix(".raw")
     if path.suffix == ".mhd" and raw.is_file():
         files.append(raw)
-    text = case.facts.get(SERIES_FACT, "")
+    text = case.choices.get(image, "")
     for file in files:
         stat = file.stat() if file.exists() else None
         text += f"\n{file.name} {stat and (stat.st_size, stat.st_mtime_ns)}"

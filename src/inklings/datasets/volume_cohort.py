@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.label_checks import difference
-from inklings.cases.opening import SERIES_FACT
 from inklings.datasets import archive
 from inklings.datasets import findings as reports
 from inklings.datasets.findings import Finding
@@ -180,19 +179,19 @@ class _Look:
     def __call__(self, found: Found) -> tuple[Case | None, list[Finding]]:
         problems: list[Finding] = []
         try:
-            with open_image(found.image, series=found.series) as image:
+            with open_image(found.image, choice=found.series) as image:
                 facts = {**found.facts, **_facts(image)}
-                if isinstance(image, Volume):
-                    problems += [Finding(found.id, "geometry", note) for note in image.notes]
+                problems += [Finding(found.id, note.kind, note.text) for note in image.notes]
                 label, remarks = self._label(found, image)
         except DataError as error:
             return None, [*problems, Finding(found.id, "unreadable image", str(error))]
         problems += remarks
         if any(problem.is_fatal for problem in problems):
             return None, problems
-        facts |= {SERIES_FACT: found.series} if found.series else {}
+        choices = {IMAGE: found.series} if found.series else {}
         labels = (label,) if label else ()
-        case = Case(found.id, found.patient, {IMAGE: found.image}, labels, facts=facts)
+        images = {IMAGE: found.image}
+        case = Case(found.id, found.patient, images, labels, facts=facts, choices=choices)
         return case, problems
 
     def _label(self, found: Found, image: Image) -> tuple[MaskLabel | None, list[Finding]]:

@@ -97,7 +97,7 @@ def look(source: Source, prediction: Prediction, case: Case | None) -> Shown:
             f"case {prediction.case}: expected its image at {path}, got no such file; say where it "
             "is now with --cohort"
         )
-    opened = open_case(case) if case else open_image(path, series=glance.series)
+    opened = open_case(case) if case else open_image(path, choice=glance.series)
     with opened as image:
         geometry, channels = image.geometry, image.channels
         if geometry.shape != prediction.dense.shape[1:]:

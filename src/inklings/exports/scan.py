@@ -105,7 +105,7 @@ def _scan(source: Source, case: str) -> Scan:
 
 def _opened(case: str, path: Path, series: str | None) -> Image:
     try:
-        return open_image(path, series=series)
+        return open_image(path, choice=series)
     except ReaderError as error:
         hint = "" if series else "; a --cohort says which of several series"
         raise ReaderError(f"case {case}: {error}{hint}") from None

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
-from inklings.cases.opening import SERIES_FACT
 from inklings.errors import DataError, GeometryError
 from inklings.predictions import Head, Prediction, predicted_cases, predicted_slides
 from inklings.progress import track
@@ -104,7 +103,7 @@ class Source:
         except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
             raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
         if case in self.labelled:
-            series = self.labelled[case].facts.get(SERIES_FACT)
+            series = next(iter(self.labelled[case].choices.values()), None)
         return Glance(shape, self.images.get(case, image), series)
 
     def pictures(self) -> Source:

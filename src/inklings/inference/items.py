@@ -10,7 +10,7 @@ from pathlib import Path
 
 from inklings.cases.case import Split
 from inklings.cases.cohort import Cohort
-from inklings.cases.opening import SERIES_FACT, stated_spacing
+from inklings.cases.opening import stated_spacing
 from inklings.errors import DataError, SpecError
 from inklings.readers import READERS, open_image
 from inklings.readers.image import Image
@@ -95,7 +95,7 @@ def _from_cohort(folder: Path, split: Split | None) -> list[Item]:
             case.id,
             tuple(path.resolve() for path in case.images.values()),
             stated_spacing(case),
-            case.facts.get(SERIES_FACT),
+            next(iter(case.choices.values()), None),
         )
         for case in cases
     ]

@@ -8,7 +8,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from inklings.cases.cohort import Cohort
-from inklings.cases.opening import SERIES_FACT
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
 from inklings.exports.scan import Scan
@@ -47,7 +46,7 @@ def export_findings(folder: Path, out: Path, cohort: Path | None = None) -> int:
     places = {one.case: _place(one, cohort) for one in every}
     scans = {}
     for case, place in places.items():
-        with open_image(place.path, series=place.series) as image:
+        with open_image(place.path, choice=place.series) as image:
             scans[case] = Scan(case, place.path, place.series, image.geometry)
         scans[case].planes()
     for findings in track(every, "reports", len(every)):
@@ -62,7 +61,7 @@ def _export(findings: Findings, scan: Scan, out: Path, when: datetime) -> None:
     threshold = float(findings.facts.get("threshold", 0.5))
     chosen = replace(findings, found=tuple(f for f in findings if f.nodule >= threshold))
     outlines = []
-    with open_image(scan.path, series=scan.series) as image:
+    with open_image(scan.path, choice=scan.series) as image:
         values = whole(image)
         hull = lungs(values, scan.geometry) if len(chosen) else None
         for finding in chosen:
@@ -87,7 +86,8 @@ def _place(findings: Findings, cohort: Path | None) -> _Place:
     if cohort is not None:
         for case in Cohort.read(cohort):
             if case.id == findings.case:
-                return _Place(next(iter(case.images.values())), case.facts.get(SERIES_FACT))
+                name, path = next(iter(case.images.items()))
+                return _Place(path, case.choices.get(name))
         raise DataError(f"expected the case {findings.case} in {cohort}, got no such case")
     image = findings.facts.get("image")
     if not image or not Path(image).exists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from inklings.errors import ReaderError
+from inklings.readers.choice import Choice
 from inklings.readers.image import Image, Reader
 from inklings.registry import Registry
 
@@ -29,17 +30,18 @@ _LAST = (
 )  # fmt: skip
 
 
-def open_image(path: Path, spacing: float | None = None, series: str | None = None) -> Image:
+def open_image(path: Path, spacing: float | None = None, choice: str | None = None) -> Image:
     """Open ``path`` with the first reader that recognises it.
 
     Args:
         path: The file; for DICOM also a folder or a zip archive.
         spacing: Distance between the finest samples in mm, whatever the file says of it.
-        series: Words that choose one of several DICOM series: a part of its description, its
-            folder, ``echo 4.6``, its UID.
+        choice: Which image of a file that holds several, as `Choice` writes it: words of a DICOM
+            series (a part of its description, its folder, ``echo 4.6``, its UID), ``page=2``.
 
     Raises:
         ReaderError: If it is missing, empty, damaged, or of no known format.
+        SpecError: If ``choice`` does not parse, or says what the file does not have.
     """
     try:
         head = b"" if path.is_dir() else _head(path)
@@ -48,9 +50,9 @@ def open_image(path: Path, spacing: float | None = None, series: str | None = No
     if not head and path.is_file():
         raise ReaderError(f"{path} is empty (0 bytes); copy it again from its source")
     for name in sorted(READERS, key=lambda n: (n in _LAST and _LAST.index(n) + 1, n)):
-        reader = READERS.build(name, {"series": series} if series and name == "dicom" else {})
+        reader = READERS.build(name, {})
         if reader.recognises(path, head):
-            image = reader.open(path)
+            image = reader.open(path, Choice.parse(choice))
             return image if spacing is None else image.spaced(spacing)
     if path.is_dir():
         raise ReaderError(f"expected a DICOM image in the folder {path}, got none")

@@ -14,6 +14,8 @@ from scipy import ndimage
 
 from inklings.errors import GeometryError, ReaderError
 from inklings.geometry import Geometry, Region
+from inklings.readers.choice import ANY, Choice
+from inklings.readers.notes import Note
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class ArrayImage:
     array: NDArray[Any]
     geometry: Geometry
     channels: tuple[str, ...]
+    notes: tuple[Note, ...] = ()
 
     def at(self, spacing: float) -> ArrayImage:
         """Resampled linearly to ``spacing`` mm (anti-aliased when it gets coarser)."""
@@ -84,8 +87,9 @@ class ArrayReader:
         """By the magic string of NumPy's format."""
         return head.startswith(b"\x93NUMPY")
 
-    def open(self, path: Path) -> ArrayImage:
+    def open(self, path: Path, choice: Choice = ANY) -> ArrayImage:
         """Open as an image without spacing."""
+        choice.only(path)
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:

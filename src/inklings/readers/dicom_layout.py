@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inklings.errors import ReaderError
 from inklings.geometry import Geometry
 from inklings.readers.dicom_headers import Plane
+from inklings.readers.notes import Note
 
 IRREGULAR = 0.05
 """Share of the distance between slices by which single distances may differ from it."""
@@ -23,7 +24,7 @@ class Layout:
 
     planes: tuple[Plane, ...]
     geometry: Geometry
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def laid_out(planes: Sequence[Plane], name: str) -> Layout:
@@ -59,7 +60,11 @@ def laid_out(planes: Sequence[Plane], name: str) -> Layout:
         tuple(positions[kept[0]].tolist()),
         tuple(tuple(row) for row in axes.tolist()),
     )
-    return Layout(tuple(planes[i] for i in kept), geometry, (*notes, *remarks))
+    return Layout(
+        tuple(planes[i] for i in kept),
+        geometry,
+        tuple(Note("geometry", text) for text in (*notes, *remarks)),
+    )
 
 
 def _without_doubles(
@@ -143,4 +148,4 @@ def _without_places(planes: Sequence[Plane], name: str) -> Layout:
         f"{name}: the files do not say where their slices lie, so they are in the order of their "
         "instance numbers and nothing is known in mm"
     )
-    return Layout(ordered, Geometry(shape), (note,))
+    return Layout(ordered, Geometry(shape), (Note("geometry", note),))

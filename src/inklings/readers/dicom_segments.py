@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from inklings.errors import ReaderError
 from inklings.geometry import Geometry
+from inklings.readers.choice import ANY, Choice
 from inklings.readers.dicom_headers import MAGIC, MAGIC_AT, SEGMENTATIONS
 from inklings.readers.dicom_pixels import DECODE_ERRORS
+from inklings.readers.notes import Note
 from inklings.readers.volume import Volume
 
 
@@ -159,8 +161,9 @@ class DicomSegReader:
         classes = (b"UI" + len(uid).to_bytes(2, "little") + uid.encode() for uid in SEGMENTATIONS)
         return head[MAGIC_AT : MAGIC_AT + 4] == MAGIC and any(one in head for one in classes)
 
-    def open(self, path: Path) -> Volume:
+    def open(self, path: Path, choice: Choice = ANY) -> Volume:
         """Decode it; segments are bits, so that is quick."""
+        choice.only(path)
         found = read_segments(path)
         codes = found.codes()[None]
         facts = {str(number): name for number, name in found.names.items()}
@@ -170,6 +173,6 @@ class DicomSegReader:
             found.geometry,
             ("segment",),
             lambda start, stop: codes[:, start:stop],
-            (f"segments: {told}",),
+            (Note("segments", f"segments: {told}"),),
             {**facts, "modality": "SEG", "segments_of": found.series},
         )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from inklings.errors import ReaderError
 from inklings.geometry import Geometry
 from inklings.readers.array import ArrayImage
+from inklings.readers.choice import ANY, Choice
 from inklings.readers.dicom_headers import ZIP, Plane, files, is_dicom, planes
 from inklings.readers.dicom_layout import laid_out
 from inklings.readers.dicom_pixels import values
@@ -203,14 +204,7 @@ def _channels(plane: Plane) -> tuple[str, ...]:
 
 
 class DicomReader:
-    """A DICOM file, a folder of them, or a zip archive.
-
-    Attributes:
-        series: Words that choose one of several series.
-    """
-
-    def __init__(self, series: str | None = None) -> None:
-        self.series = series
+    """A DICOM file, a folder of them, or a zip archive."""
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """By the magic word of the file, or of one within the folder or archive."""
@@ -223,9 +217,9 @@ class DicomReader:
             return any(file.name.lower().endswith((".dcm", ".ima")) for file in files(path))
         return is_dicom(path.name, head)
 
-    def open(self, path: Path) -> Volume | ArrayImage:
+    def open(self, path: Path, choice: Choice = ANY) -> Volume | ArrayImage:
         """Read the headers of all files."""
-        return open_series(path, self.series)
+        return open_series(path, choice.only(path, "series").series)
 
 
 def _head(path: Path) -> bytes:

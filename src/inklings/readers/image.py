@@ -9,6 +9,8 @@ from typing import Any, Protocol, Self
 from numpy.typing import NDArray
 
 from inklings.geometry import Geometry, Region
+from inklings.readers.choice import ANY, Choice
+from inklings.readers.notes import Note
 
 
 class Image(Protocol):
@@ -21,6 +23,10 @@ class Image(Protocol):
     @property
     def channels(self) -> tuple[str, ...]:
         """Names of the planes: ``("R", "G", "B")``, ``("grey",)``, ``("HU",)``."""
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What its reader dropped, guessed or overruled."""
 
     def at(self, spacing: float) -> Image:
         """A view of this image on a grid of the given spacing in mm."""
@@ -50,9 +56,15 @@ class Reader(Protocol):
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether this reader can open ``path``, judged by its first 512 bytes."""
 
-    def open(self, path: Path) -> Image:
+    def open(self, path: Path, choice: Choice = ANY) -> Image:
         """Open without reading pixels.
 
+        Args:
+            path: The file or folder.
+            choice: Which image is meant, where it holds several.
+
         Raises:
-            ReaderError: If the file is truncated or not what it claims to be.
+            ReaderError: If the file is truncated or not what it claims to be, or holds several
+                images and ``choice`` does not say which.
+            SpecError: If ``choice`` says what a file of this format does not have.
         """

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inklings.errors import ReaderError
 from inklings.geometry import Geometry
+from inklings.readers.choice import ANY, Choice
 from inklings.readers.volume import Volume
 
 _SUFFIXES = (".mhd", ".mha", ".nrrd", ".nhdr")
@@ -24,12 +25,13 @@ class MetaImageReader:
             return True
         return path.suffix.lower() in _SUFFIXES and b"NDims" in head
 
-    def open(self, path: Path) -> Volume:
+    def open(self, path: Path, choice: Choice = ANY) -> Volume:
         """Read the header.
 
         Raises:
             ReaderError: If it is damaged or no volume.
         """
+        choice.only(path)
         import SimpleITK
 
         reader = SimpleITK.ImageFileReader()

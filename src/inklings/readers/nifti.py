@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from inklings.errors import ReaderError
 from inklings.files import written
 from inklings.geometry import Geometry
+from inklings.readers.choice import ANY, Choice
+from inklings.readers.notes import Note
 from inklings.readers.volume import Volume
 
 _LPS = np.diag([-1.0, -1.0, 1.0])
@@ -30,12 +32,13 @@ class NiftiReader:
             return True
         return head[344:348] in (b"n+1\0", b"ni1\0")
 
-    def open(self, path: Path) -> Volume:
+    def open(self, path: Path, choice: Choice = ANY) -> Volume:
         """Read the header.
 
         Raises:
             ReaderError: If it is damaged, or of more axes than three and channels.
         """
+        choice.only(path)
         import nibabel
         from nibabel.filebasedimages import ImageFileError
 
@@ -79,10 +82,11 @@ def _geometry(path: Path, shape: tuple[int, ...], affine: NDArray[Any], unit: fl
     )
 
 
-def _notes(image: Any) -> tuple[str, ...]:
+def _notes(image: Any) -> tuple[Note, ...]:
     header = image.header
     if "sform_code" in header and int(header["sform_code"]) == int(header["qform_code"]) == 0:
-        return ("the file says its spacing, but not where it lies in the patient",)
+        text = "the file says its spacing, but not where it lies in the patient"
+        return (Note("geometry", text),)
     return ()
 
 

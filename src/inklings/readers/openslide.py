@@ -14,6 +14,7 @@ import openslide
 from numpy.typing import NDArray
 
 from inklings.errors import ReaderError
+from inklings.readers.choice import ANY, Choice
 from inklings.readers.handles import Handles
 from inklings.readers.pyramid import Pyramid
 from inklings.readers.resample import Whole
@@ -70,12 +71,13 @@ class OpenSlideReader:
         except openslide.OpenSlideError:
             return False
 
-    def open(self, path: Path) -> Pyramid:
+    def open(self, path: Path, choice: Choice = ANY) -> Pyramid:
         """Read the directory of the levels.
 
         Raises:
             ReaderError: If OpenSlide cannot open it.
         """
+        choice.only(path)
         stat = path.stat()
         key = (str(path.absolute()), stat.st_mtime_ns, stat.st_size)
         try:

@@ -19,6 +19,8 @@ from PIL import UnidentifiedImageError
 
 from inklings.errors import GeometryError, ReaderError
 from inklings.geometry import Geometry, Region
+from inklings.readers.choice import ANY, Choice
+from inklings.readers.notes import Note
 from inklings.readers.pyramid import Pyramid
 from inklings.readers.resample import Whole
 from inklings.readers.resolution import Resolution
@@ -53,6 +55,7 @@ class PictureImage:
     path: Path
     geometry: Geometry
     channels: tuple[str, ...]
+    notes: tuple[Note, ...] = ()
 
     def at(self, spacing: float) -> Pyramid:
         """A view in samples of ``spacing`` mm, where the spacing was given (`spaced`).
@@ -76,7 +79,7 @@ class PictureImage:
         geometry = replace(
             self.geometry, spacing=(spacing, spacing), origin=(spacing / 2, spacing / 2)
         )
-        return PictureImage(self.path, geometry, self.channels)
+        return PictureImage(self.path, geometry, self.channels, self.notes)
 
     def _as_pyramid(self) -> Pyramid:
         mm = self.geometry.spacing
@@ -152,8 +155,9 @@ class PictureReader:
         """By the magic number."""
         return head.startswith(_MAGIC)
 
-    def open(self, path: Path) -> PictureImage:
+    def open(self, path: Path, choice: Choice = ANY) -> PictureImage:
         """Read the header only."""
+        choice.only(path)
         try:
             with Pillow.open(path) as picture:
                 width, height = picture.size

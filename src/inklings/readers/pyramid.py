@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from inklings.errors import GeometryError
 from inklings.geometry import Geometry, Region
+from inklings.readers.notes import Note
 from inklings.readers.resample import Pair, Whole, averaged, needed, picked
 from inklings.readers.resolution import HOW, Resolution
 
@@ -70,6 +71,7 @@ class Pyramid:
         resolution: How the spacing of level 0 came to be known, or why it is not.
         factor: Pixels of level 0 to a sample of this view, ``(y, x)``.
         codes: Whether samples are numbers of classes, which are picked and never averaged.
+        notes: What the reader has to say.
     """
 
     levels: Levels
@@ -77,6 +79,7 @@ class Pyramid:
     resolution: Resolution
     factor: Pair = (1.0, 1.0)
     codes: bool = False
+    notes: tuple[Note, ...] = ()
 
     @classmethod
     def of(cls, levels: Levels, resolution: Resolution) -> Pyramid:

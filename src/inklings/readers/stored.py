@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from inklings.errors import ReaderError
 from inklings.geometry import Geometry, Region
+from inklings.readers.choice import ANY, Choice
+from inklings.readers.notes import Note
 from inklings.readers.volume import Volume
 
 META = "inklings"
@@ -29,12 +31,13 @@ class StoredReader:
         """By the magic word and the name."""
         return path.suffix == SUFFIX and _MAGIC in head[:16]
 
-    def open(self, path: Path) -> Volume:
+    def open(self, path: Path, choice: Choice = ANY) -> Volume:
         """Map the file; its description is read, no sample is.
 
         Raises:
             ReaderError: If it is damaged, or of another program.
         """
+        choice.only(path)
         array, said = _mapped(path)
         record = said["geometry"]
         geometry = Geometry(
@@ -54,8 +57,9 @@ class StoredReader:
             samples: NDArray[Any] = np.asarray(array[:, z, y, x])
             return samples
 
+        notes = tuple(Note(*note) for note in said["notes"])
         return Volume(
-            path, geometry, tuple(said["channels"]), planes, tuple(said["notes"]),
+            path, geometry, tuple(said["channels"]), planes, notes,
             dict(said["facts"]), boxes,
         )  # fmt: skip
 

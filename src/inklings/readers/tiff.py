@@ -18,6 +18,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from inklings.errors import ReaderError
+from inklings.readers.choice import ANY, Choice
 from inklings.readers.pyramid import Pyramid
 from inklings.readers.resample import Whole
 from inklings.readers.resolution import judged
@@ -91,12 +92,13 @@ class TiffReader:
         except DECODE_ERRORS:
             return False
 
-    def open(self, path: Path) -> Pyramid:
+    def open(self, path: Path, choice: Choice = ANY) -> Pyramid:
         """Read the directory of the levels.
 
         Raises:
             ReaderError: If it is truncated, or its pixels are stored in a way nobody here knows.
         """
+        choice.only(path)
         stat = path.stat()
         key = (str(path.absolute()), stat.st_mtime_ns, stat.st_size)
         try:

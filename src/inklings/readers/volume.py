@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from inklings.errors import GeometryError
 from inklings.geometry import Geometry, Region
+from inklings.readers.notes import Note
 
 Planes = Callable[[int, int], NDArray[Any]]
 """First plane and one past the last to their samples, ``(C, n, Y, X)``."""
@@ -40,7 +41,7 @@ class Volume:
     geometry: Geometry
     channels: tuple[str, ...]
     planes: Planes
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
     boxes: Callable[[Region], NDArray[Any]] | None = field(default=None, repr=False, compare=False)
     _kept: NDArray[Any] | None = field(default=None, repr=False, compare=False)
@@ -129,6 +130,11 @@ class View:
     def channels(self) -> tuple[str, ...]:
         """As the volume's."""
         return self.volume.channels
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """As the volume's."""
+        return self.volume.notes
 
     def at(self, spacing: float | Sequence[float]) -> View:
         """Another view of the volume itself."""

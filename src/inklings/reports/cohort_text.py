@@ -58,12 +58,12 @@ def file_text(path: Path, series: str | None = None) -> str:
     Raises:
         ReaderError: If it cannot be read.
     """
-    with open_image(path, series=series) as image:
+    with open_image(path, choice=series) as image:
         if isinstance(image, Pyramid):
             return "\n".join(_slide_lines(path, image))
         geometry, channels = image.geometry, image.channels
         array = image.read(geometry.full)
-        told = [f"note: {note}" for note in image.notes] if isinstance(image, Volume) else []
+        told = [f"note: {note}" for note in image.notes]
         said = image.facts.get("description", "") if isinstance(image, Volume) else ""
     size = f"{path.stat().st_size:,} bytes" if path.is_file() else "a folder"
     lines = [

@@ -211,7 +211,7 @@ def save_picture(source: Path, path: Path, series: str | None = None) -> None:
     Raises:
         DataError: If it cannot be read, or the suffix of ``path`` is unknown.
     """
-    with open_image(source, series=series) as image:
+    with open_image(source, choice=series) as image:
         geometry = image.geometry
         if isinstance(image, Pyramid):
             shown = picture(image.thumbnail(_WHOLE))

@@ -1,0 +1,32 @@
+"""What readers dropped, guessed or overruled: told by `import`, by `check` and by `show`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NOTES: dict[str, tuple[str, str]] = {
+    "geometry": ("kept", "a volume whose geometry should be known: tilted, doubled slices"),
+    "segments": ("kept", "what the segments of a segmentation are called"),
+    "alpha": ("alpha dropped", "an alpha plane that is not 255 everywhere"),
+}
+"""Kind of a note to what follows from it, and what it means; a reader that notes adds a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing about a file that was read, and that its user should know.
+
+    Attributes:
+        kind: A key of `NOTES`.
+        text: What was found and what was done, with numbers; no full stop.
+    """
+
+    kind: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in NOTES:
+            raise ValueError(f"no kind of note is called {self.kind!r}")
+
+    def __str__(self) -> str:
+        return self.text
