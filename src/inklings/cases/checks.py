@@ -23,6 +23,8 @@ from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.duplicates import exact_duplicates, near_duplicates
 from inklings.cases.glance import Finding, Glance, Look, glance
+from inklings.cases.imported import FILE as IMPORTED
+from inklings.cases.imported import imported
 from inklings.cases.label_checks import Repair
 from inklings.cases.mosaics import mosaics
 from inklings.files import write_json
@@ -115,6 +117,7 @@ def examine(cohort: Cohort, folder: Path) -> Examination:
         *_doubles(groups, repairs),
         *_leaks(cohort, groups, repairs),
     ]
+    findings += imported(folder, {(finding.case, finding.kind) for finding in findings})
     order = ("error", "warning", "note")
     return Examination(
         findings=tuple(sorted(findings, key=lambda f: (order.index(f.severity), f.kind, f.case))),
@@ -141,7 +144,7 @@ def examined(cohort: Cohort, folder: Path) -> Examination:
 
 def fingerprint(cohort: Cohort, folder: Path) -> str:
     """Changes when a case, a patient, or a file (path, size, time of change) does."""
-    lines = []
+    lines = [_state(folder.resolve() / IMPORTED, folder)]
     for case in sorted(cohort, key=lambda c: c.id):
         masks = [label.path for label in case.labels if isinstance(label, MaskLabel)]
         lines.append(f"{case.id}\t{case.patient}\t{len(case.labels)}")

@@ -1,0 +1,30 @@
+"""What an import found is told by the check too, once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from inklings.cases.imported import FILE, imported
+
+
+def write(folder: Path, *rows: dict[str, object]) -> None:
+    (folder / FILE).write_text(json.dumps({"findings": rows}), encoding="utf-8")
+
+
+def test_findings_of_the_import_are_told_with_count_and_consequence(tmp_path: Path) -> None:
+    row = {"kind": "overlap", "consequence": "smaller wins", "detail": "a and b", "count": 149}
+    write(tmp_path, {"case": "p", **row}, {"case": "q", **row, "consequence": "left out"})
+    kept, lost = imported(tmp_path)
+    assert (kept.case, kept.kind, kept.severity) == ("p", "overlap", "note")
+    assert kept.reason == "a and b (149 in all); by the import: smaller wins"
+    assert (lost.case, lost.severity) == ("q", "warning")
+    assert [one.case for one in imported(tmp_path, {("p", "overlap")})] == ["q"]
+
+
+def test_a_cohort_without_an_import_or_with_a_damaged_report_has_none(tmp_path: Path) -> None:
+    assert imported(tmp_path) == []
+    (tmp_path / FILE).write_text("{", encoding="utf-8")
+    assert imported(tmp_path) == []
+    (tmp_path / FILE).write_text('{"findings": [3]}', encoding="utf-8")
+    assert imported(tmp_path) == []
