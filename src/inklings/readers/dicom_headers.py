@@ -144,6 +144,11 @@ def is_dicom(name: str, head: bytes) -> bool:
     return name.lower().endswith(_SUFFIXES) and head[:2] in (b"\x08\x00", b"\x02\x00")
 
 
+def is_slide(head: bytes) -> bool:
+    """Whether the file that begins with ``head`` (512 bytes) is a part of a whole slide."""
+    return SLIDE_CLASS.encode() in head
+
+
 _known: OrderedDict[Any, tuple[Plane, ...]] = OrderedDict()
 
 

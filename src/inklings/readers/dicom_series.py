@@ -21,7 +21,7 @@ from inklings.errors import ReaderError
 from inklings.geometry import Geometry
 from inklings.readers.array import ArrayImage
 from inklings.readers.choice import ANY, Choice
-from inklings.readers.dicom_headers import ZIP, Plane, files, is_dicom, planes
+from inklings.readers.dicom_headers import ZIP, Plane, files, is_dicom, is_slide, planes
 from inklings.readers.dicom_layout import laid_out
 from inklings.readers.dicom_pixels import values
 from inklings.readers.volume import Volume
@@ -207,15 +207,16 @@ class DicomReader:
     """A DICOM file, a folder of them, or a zip archive."""
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """By the magic word of the file, or of one within the folder or archive."""
+        """By the magic word of the file, or of one within the folder or archive.
+
+        Whole slides are left to the reader of slides.
+        """
         if path.is_dir():
-            return any(
-                is_dicom(file.name, _head(file.container / file.name))
-                for file in files(path)[:_PROBED]
-            )
+            heads = ((f.name, _head(f.container / f.name)) for f in files(path)[:_PROBED])
+            return any(is_dicom(name, head) and not is_slide(head) for name, head in heads)
         if head.startswith(ZIP):
             return any(file.name.lower().endswith((".dcm", ".ima")) for file in files(path))
-        return is_dicom(path.name, head)
+        return is_dicom(path.name, head) and not is_slide(head)
 
     def open(self, path: Path, choice: Choice = ANY) -> Volume | ArrayImage:
         """Read the headers of all files."""
@@ -224,4 +225,4 @@ class DicomReader:
 
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(132)
+        return file.read(512)
