@@ -13,6 +13,7 @@ from inklings.cases.cohort import Cohort
 from inklings.cases.opening import stated_spacing
 from inklings.errors import DataError, SpecError
 from inklings.readers import READERS, open_image
+from inklings.readers.dicom_slides import slide_files, slides_of
 from inklings.readers.image import Image
 
 SLIDES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide"})
@@ -71,7 +72,7 @@ def gather(
         elif split is not None:
             raise SpecError(f"--split {split}: expected a cohort, got {path}, which has no parts")
         elif path.is_dir():
-            files += [path.resolve()] if _is_series(path) else _pictures(path)
+            files += _dicom(path) or _pictures(path)
         elif path.is_file():
             files.append(path.resolve())
         else:
@@ -101,12 +102,14 @@ def _from_cohort(folder: Path, split: Split | None) -> list[Item]:
     ]
 
 
-def _is_series(folder: Path) -> bool:
-    """Whether a folder holds DICOM files rather than pictures."""
+def _dicom(folder: Path) -> list[Path]:
+    """A folder of a DICOM series, or the slides in it; none where it holds pictures."""
     inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
     if any(_is_picture(path) for path in inside):
-        return False
-    return READERS.build("dicom", {}).recognises(folder, b"")
+        return []
+    if slides := slides_of(slide_files(folder)):
+        return [s.levels[0].resolve() for s in slides] if len(slides) > 1 else [folder.resolve()]
+    return [folder.resolve()] if READERS.build("dicom", {}).recognises(folder, b"") else []
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -14,18 +14,19 @@ READERS: Registry[Reader] = Registry(
     {
         "array": "inklings.readers.array:ArrayReader",
         "stored": "inklings.readers.stored:StoredReader",
+        "openslide": "inklings.readers.openslide:OpenSlideReader",
         "dicom_segments": "inklings.readers.dicom_segments:DicomSegReader",
         "dicom": "inklings.readers.dicom_series:DicomReader",
         "nifti": "inklings.readers.nifti:NiftiReader",
         "metaimage": "inklings.readers.metaimage:MetaImageReader",
         "tiff": "inklings.readers.tiff:TiffReader",
-        "openslide": "inklings.readers.openslide:OpenSlideReader",
         "picture": "inklings.readers.picture:PictureReader",
     },
 )
-# A slide may also look like a picture; what other packages plug in comes first.
+# A slide may also look like a picture, a TIFF or a DICOM series; what other packages plug in comes
+# first.
 _LAST = (
-    "array", "stored", "dicom_segments", "dicom", "nifti", "metaimage", "tiff", "openslide",
+    "array", "stored", "openslide", "dicom_segments", "dicom", "nifti", "metaimage", "tiff",
     "picture",
 )  # fmt: skip
 

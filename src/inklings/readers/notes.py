@@ -7,6 +7,8 @@ from dataclasses import dataclass
 NOTES: dict[str, tuple[str, str]] = {
     "geometry": ("kept", "a volume whose geometry should be known: tilted, doubled slices"),
     "segments": ("kept", "what the segments of a segmentation are called"),
+    "bounds": ("kept", "a slide of which only a part was scanned, from which QuPath counts"),
+    "levels": ("kept", "a slide whose finest level is not there, or was made from a finer one"),
     "alpha": ("alpha dropped", "an alpha plane that is not 255 everywhere"),
 }
 """Kind of a note to what follows from it, and what it means; a reader that notes adds a line."""

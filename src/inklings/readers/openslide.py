@@ -1,7 +1,12 @@
-"""Slides in the formats of the scanners, through OpenSlide: mrxs, ndpi, scn, bif, vms, dcm, svs."""
+"""Slides in the formats of the scanners, through OpenSlide: mrxs, ndpi, scn, bif, vms, DICOM.
+
+Also TIFF of Philips, Leica, Ventana, Hamamatsu and Trestle, whatever it is called: their tiles may
+be missing or overlap, which only OpenSlide knows how to lay out.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Iterator, Mapping
@@ -11,17 +16,23 @@ from typing import Any
 
 import numpy as np
 import openslide
+import tifffile
 from numpy.typing import NDArray
 
 from inklings.errors import ReaderError
+from inklings.readers import dicom_slides
 from inklings.readers.choice import ANY, Choice
 from inklings.readers.handles import Handles
+from inklings.readers.notes import Note
 from inklings.readers.pyramid import Pyramid
 from inklings.readers.resample import Whole
 from inklings.readers.resolution import Claim, by_magnification, judged
 from inklings.readers.tiff import MAGIC, on_white
 
-_SUFFIXES = {".mrxs", ".vms", ".vmu", ".ndpi", ".svs", ".scn", ".bif", ".dcm", ".czi", ".svslide"}
+_SUFFIXES = {".mrxs", ".vms", ".vmu", ".ndpi", ".svs", ".scn", ".bif", ".czi", ".svslide"}
+_INDEXED = {".mrxs", ".vms", ".vmu"}
+"""Files that only say where the picture lies: without it, no other reader may guess."""
+_APERIO_YCBCR = 33003
 _OPEN_FILES = 16
 _CACHE_BYTES = 96 * 2**20
 Key = tuple[str, int, int]
@@ -60,24 +71,32 @@ class OpenSlideLevels:
 
 
 class OpenSlideReader:
-    """Formats that OpenSlide recognises, but for TIFF pyramids of no vendor."""
+    """Formats that OpenSlide knows as a vendor's own, but for Aperio's plain ones."""
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """By what OpenSlide finds in the file."""
-        if not (head.startswith(MAGIC) or path.suffix.lower() in _SUFFIXES):
+        """By what OpenSlide finds in the file; a folder by the first files in it."""
+        if path.is_dir():
+            return bool(dicom_slides.slide_files(path))
+        if dicom_slides.is_slide(head):
+            return True
+        suffix = path.suffix.lower()
+        if suffix in _INDEXED:
+            return True
+        if not (head.startswith(MAGIC) or suffix in _SUFFIXES):
             return False
-        try:
-            return openslide.OpenSlide.detect_format(path) is not None
-        except openslide.OpenSlideError:
-            return False
+        vendor = _vendor(path)
+        if vendor == "aperio":
+            return _is_ycbcr(path)
+        return vendor not in (None, "generic-tiff")
 
     def open(self, path: Path, choice: Choice = ANY) -> Pyramid:
         """Read the directory of the levels.
 
         Raises:
-            ReaderError: If OpenSlide cannot open it.
+            ReaderError: If OpenSlide cannot open it, or a folder holds several slides.
         """
-        choice.only(path)
+        choice.only(path, *(("series",) if path.is_dir() else ()))
+        path = dicom_slides.chosen(path, choice.series)
         stat = path.stat()
         key = (str(path.absolute()), stat.st_mtime_ns, stat.st_size)
         try:
@@ -85,9 +104,72 @@ class OpenSlideReader:
                 shapes = tuple((h, w) for w, h in slide.level_dimensions)
                 levels = OpenSlideLevels(path, shapes, tuple(slide.level_downsamples), key)
                 resolution = judged(_claims(slide.properties))
+                corner = _corner(slide.properties)
         except (openslide.OpenSlideError, OSError, ValueError) as error:
-            raise ReaderError(f"{path}: cannot open this slide ({error})") from None
-        return Pyramid.of(levels, resolution)
+            raise ReaderError(f"{path}: cannot open this slide ({_why(path, error)})") from None
+        return dataclasses.replace(
+            Pyramid.of(levels, resolution), corner=corner, notes=_notes(path, shapes[0], corner)
+        )
+
+
+def _vendor(path: Path) -> str | None:
+    try:
+        return openslide.OpenSlide.detect_format(path)
+    except openslide.OpenSlideError:
+        return None
+
+
+def _is_ycbcr(path: Path) -> bool:
+    """Whether a file of Aperio holds JPEG 2000 whose colours only OpenSlide turns."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            return bool(file.pages[0].aspage().tags.valueof(259) == _APERIO_YCBCR)
+    except (OSError, ValueError, RuntimeError, KeyError, IndexError, TypeError, AttributeError):
+        return False
+
+
+def _why(path: Path, error: Exception) -> str:
+    """What OpenSlide said, and what it usually means."""
+    said = " ".join(str(error).split())
+    if path.suffix.lower() in _INDEXED and isinstance(
+        error, openslide.OpenSlideUnsupportedFormatError
+    ):
+        return (
+            f"{path.name} is only the index of a slide: the files it names, in the folder "
+            f"{path.stem} beside it, have to be there too"
+        )
+    return said
+
+
+def _corner(properties: Mapping[str, str]) -> Whole:
+    """``(y, x)`` of the first pixel that was scanned; QuPath counts from there."""
+    try:
+        y, x = (int(float(properties[f"openslide.bounds-{axis}"])) for axis in "yx")
+    except (KeyError, ValueError):
+        return (0, 0)
+    return (y, x)
+
+
+def _notes(path: Path, shape: Whole, corner: Whole) -> tuple[Note, ...]:
+    found = []
+    if corner != (0, 0):
+        text = (
+            f"scanned from pixel ({corner[1]}, {corner[0]}) of level 0 on (x, y): QuPath counts "
+            "from there, most other programs from the corner of the slide"
+        )
+        found.append(Note("bounds", text))
+    if _is_dicom(path) and dicom_slides.is_resampled(path, shape[1]):
+        text = (
+            f"{path.name} is the finest level here, and says it was made from a finer one: "
+            "places counted in pixels of that one do not fit"
+        )
+        found.append(Note("levels", text))
+    return tuple(found)
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return dicom_slides.is_slide(file.read(512))
 
 
 def _claims(properties: Mapping[str, str]) -> Iterator[Claim]:

@@ -72,6 +72,8 @@ class Pyramid:
         factor: Pixels of level 0 to a sample of this view, ``(y, x)``.
         codes: Whether samples are numbers of classes, which are picked and never averaged.
         notes: What the reader has to say.
+        corner: Pixel of level 0 ``(y, x)`` from which programs count that show only what was
+            scanned, as QuPath does; the first pixel where all of the slide was.
     """
 
     levels: Levels
@@ -80,6 +82,7 @@ class Pyramid:
     factor: Pair = (1.0, 1.0)
     codes: bool = False
     notes: tuple[Note, ...] = ()
+    corner: Whole = (0, 0)
 
     @classmethod
     def of(cls, levels: Levels, resolution: Resolution) -> Pyramid:
