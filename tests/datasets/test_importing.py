@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from inklings.cases.cohort import Cohort
-from inklings.datasets import importing
+from inklings.datasets import importing, masks
 from inklings.datasets.dsb2018 import Dsb2018
 from inklings.datasets.importing import run
 from inklings.datasets.journal import NAME
@@ -140,6 +140,7 @@ def test_a_full_disk_loses_nothing_and_leaves_nothing_half_written(
         write(path, data, durable)
 
     monkeypatch.setattr(importing, "write_bytes", full)
+    monkeypatch.setattr(masks, "write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
         run(Dsb2018(source), tmp_path / "out", workers=1)
     monkeypatch.undo()

@@ -13,7 +13,8 @@ import slides
 
 from inklings.cases.cohort import Cohort
 from inklings.datasets.importing import run
-from inklings.datasets.tiles import Tiles, meaning_of, take_over_splits
+from inklings.datasets.tiles import Tiles
+from inklings.datasets.values import parse
 from inklings.errors import DataError, LabelError
 from inklings.exports.tiles import Greys, write_pngs
 from inklings.labels.files import read_mask
@@ -81,14 +82,13 @@ def test_values_are_spread_and_the_right_and_bottom_strips_are_there(folder: Pat
 
 def test_masks_of_0_127_255_are_never_taken_for_class_numbers(folder: Path) -> None:
     with pytest.raises(LabelError, match=r"0, 127, 255 mean.*0=background,127=benign,255=cancer"):
-        meaning_of(folder / "pngs", None)
+        Tiles(folder / "pngs").settled(print, lambda _: False)
 
 
 def test_import_gives_back_classes_patients_and_splits(folder: Path, tmp_path: Path) -> None:
     text = (folder / "pngs" / "values.txt").read_text()
-    meaning = meaning_of(folder / "pngs", text.strip())
-    run(Tiles(folder / "pngs", meaning), tmp_path / "out", workers=1)
-    assert "no patient" in take_over_splits(tmp_path / "out")
+    report = run(Tiles(folder / "pngs", parse(text.strip())), tmp_path / "out", workers=1)
+    assert "no patient" in report.words[0]
     cohort = Cohort.read(tmp_path / "out")
     assert cohort.classes == ("benign", "cancer")
     assert len(cohort) == len(TileIndex.read(folder / "tiles"))
@@ -110,9 +110,8 @@ def test_a_split_that_parts_a_slide_is_not_taken_over(folder: Path, tmp_path: Pa
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
     meaning = {0: "background", 127: "benign", 255: "cancer"}
-    run(Tiles(tmp_path / "torn", meaning), tmp_path / "out", workers=1)
-    said = take_over_splits(tmp_path / "out")
-    assert "not taken over: tiles of 1 patients (a)" in said
+    report = run(Tiles(tmp_path / "torn", meaning), tmp_path / "out", workers=1)
+    assert "not taken over: tiles of 1 patients (a)" in report.words[0]
     assert not Cohort.read(tmp_path / "out").is_split
 
 

@@ -99,7 +99,7 @@ class Cohort:
         import pyarrow.parquet as pq
 
         folder = folder.resolve()
-        rows = [_row(case, folder) for case in sorted(self.cases, key=lambda c: c.id)]
+        rows = [to_row(case, folder) for case in sorted(self.cases, key=lambda c: c.id)]
         columns = ("id", "patient", "split", "images", "labels", "facts", "choices")
         table = pa.table(
             {name: pa.array([row[name] for row in rows], pa.string()) for name in columns}
@@ -128,7 +128,7 @@ class Cohort:
         head = read_yaml(folder / "cohort.yaml", "a cohort description")
         try:
             rows = pq.read_table(folder / "cases.parquet").to_pylist()
-            cases = tuple(_case(row, folder.resolve()) for row in rows)
+            cases = tuple(from_row(row, folder.resolve()) for row in rows)
             return cls(head["name"], cases, tuple(head["classes"]), head.get("facts") or {})
         except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
             raise DataError(
@@ -137,7 +137,8 @@ class Cohort:
             ) from None
 
 
-def _row(case: Case, folder: Path) -> dict[str, str | None]:
+def to_row(case: Case, folder: Path) -> dict[str, str | None]:
+    """A case as a row of ``cases.parquet``; paths become relative to ``folder``."""
     return {
         "id": case.id,
         "patient": case.patient,
@@ -149,7 +150,12 @@ def _row(case: Case, folder: Path) -> dict[str, str | None]:
     }
 
 
-def _case(row: Mapping[str, str], folder: Path) -> Case:
+def from_row(row: Mapping[str, Any], folder: Path) -> Case:
+    """The case of a row that `to_row` made.
+
+    Raises:
+        DataError: If its split is unknown, or its id names no files.
+    """
     split = row["split"]
     if split is not None and split not in SPLITS:
         raise DataError(f"case {row['id']}: expected a split of {SPLITS}, got {split!r}")

@@ -1,12 +1,12 @@
 """Public datasets and folders of pictures: what lies on disk becomes a cohort.
 
-One file per dataset, one line here. Each is a `Dataset`: it lists its items and converts one of
-them; `importing.run` does the rest (both cores, bounded memory, resuming, the report of findings).
+One file per dataset, one line here, which is the name of its command, ``inklings import NAME``.
+Each is a `Dataset`: it lists its items and converts one of them; `importing.run` does the rest.
 """
 
 from __future__ import annotations
 
-from inklings.datasets.importing import Dataset
+from inklings.datasets.dataset import Dataset
 from inklings.registry import Registry
 
 DATASETS: Registry[Dataset] = Registry(

@@ -3,75 +3,63 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cases.cohort import Cohort, from_row
 from inklings.datasets import findings as reports
+from inklings.datasets.dataset import Dataset
 from inklings.datasets.findings import Finding
 from inklings.datasets.journal import Journal
 from inklings.errors import DataError
-from inklings.labels.kinds import MaskLabel
 
 
 def assembled(
-    name: str,
-    classes: tuple[str, ...],
-    facts: Mapping[str, Any],
-    journal: Journal,
-    out: Path,
-    rewrite: bool,
-) -> Cohort:
-    """The cohort on disk; made from the journal where it is outdated, missing or damaged.
+    dataset: Dataset, journal: Journal, out: Path, rewrite: bool
+) -> tuple[Cohort, tuple[str, ...]]:
+    """The cohort of all cases that are whole, written to ``out``, and what its dataset tells.
 
-    Splits, patients and facts that were added to an earlier state of the cohort are kept.
+    Splits, patients and facts that were added to an earlier state of the cohort are kept. With
+    ``rewrite`` False, what lies on disk is taken if it can be read.
     """
-    try:
-        old = Cohort.read(out)
-        if not rewrite:
-            return old
-        known = {case.id: case for case in old}
-    except DataError:
-        known = {}
-    cases = [_case(record, out) for record in journal.records.values() if "image" in record]
-    kept = [
-        dataclasses.replace(
-            case,
-            split=known[case.id].split,
-            patient=known[case.id].patient,
-            facts={**known[case.id].facts, **case.facts},
-        )
-        if case.id in known
-        else case
-        for case in cases
-    ]
-    ordered = tuple(sorted(kept, key=lambda case: case.id))
-    cohort = Cohort(name, ordered, classes, facts)
+    known: dict[str, Case] = {}
+    if (out / "cohort.yaml").exists():
+        try:
+            old = Cohort.read(out)
+        except DataError:
+            old = None
+        if old is not None and not rewrite:
+            return old, journal.words
+        known = {case.id: case for case in old or ()}
+    home = out.resolve()
+    rows = [record["case"] for record in journal.records.values() if "case" in record]
+    cases = [_kept(from_row(row, home), known) for row in rows]
+    ordered = tuple(sorted(cases, key=lambda case: case.id))
+    facts = {**dataset.facts, **({"source": dataset.source.name} if dataset.source else {})}
+    plain = Cohort(dataset.name or out.name, ordered, dataset.classes, facts)
+    cohort, words = dataset.finish(plain, out)
     reports.write(found_in(journal), out)
     cohort.write(out)
-    return cohort
+    return cohort, tuple(words)
 
 
-def _case(record: Mapping[str, Any], out: Path) -> Case:
-    labels: tuple[MaskLabel, ...] = ()
-    if "mask" in record:
-        path, kind, classes, extent = record["mask"]
-        labels = (MaskLabel(out / path, "image", kind, tuple(classes), extent),)
-    return Case(
-        id=record["id"],
-        patient=record["patient"],
-        images={"image": out / record["image"]},
-        labels=labels,
-        facts=record["facts"],
+def _kept(case: Case, known: dict[str, Case]) -> Case:
+    """A case with what was decided about it before."""
+    old = known.get(case.id)
+    if old is None:
+        return case
+    return dataclasses.replace(
+        case,
+        split=old.split or case.split,
+        patient=old.patient,
+        facts={**old.facts, **case.facts},
     )
 
 
 def found_in(journal: Journal) -> list[Finding]:
     """The findings of all cases, by id."""
     return [
-        Finding(name, *finding)
-        for name, record in sorted(journal.records.items())
-        for finding in record["findings"]
+        Finding(case, kind, detail, count)
+        for _, record in sorted(journal.records.items())
+        for kind, detail, count, case in record["findings"]
     ]

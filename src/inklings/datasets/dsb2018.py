@@ -19,22 +19,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inklings.datasets import archive, runlengths
 from inklings.datasets.archive import Entry
-from inklings.datasets.findings import Finding
-from inklings.datasets.importing import Converted, Mask
-from inklings.datasets.instances import (
-    Piece,
-    areas,
-    fatal,
-    numbered,
-    piece_of,
-)
+from inklings.datasets.dataset import IN_PLACE, Argument, Converted, Mask, Option, Plain, Stored
+from inklings.datasets.findings import Finding, fatal
+from inklings.datasets.instances import Piece, areas, numbered, piece_of
 from inklings.datasets.modality import modality
 from inklings.datasets.pairing import clean_id
 from inklings.datasets.pictures import SUFFIXES, decoded
@@ -69,18 +63,14 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Dsb2018:
-    """The dataset at ``source``: a zip, the extracted folder, or a folder of the zips.
+class Dsb2018(Plain):
+    """Data Science Bowl 2018: nuclei, one mask each (stage1_train, stage1_test, stage2)."""
 
-    Attributes:
-        source: What was downloaded.
-        labels: The table of run-length labels to use, instead of those within ``source``.
-        in_place: Point at the images of an extracted folder instead of copying them.
-    """
-
-    source: Path
-    labels: Path | None = None
-    in_place: bool = False
+    source: Annotated[Path, Argument("The zip, the extracted folder, or all the zips.")]
+    labels: Annotated[
+        Path | None, Option("Run-length table (CSV) that does not lie within SOURCE.")
+    ] = None
+    in_place: Annotated[bool, IN_PLACE] = False
     name: str = "dsb2018"
     classes: tuple[str, ...] = (CLASS,)
     facts: Mapping[str, Any] = field(
@@ -90,11 +80,6 @@ class Dsb2018:
             "homepage": "https://bbbc.broadinstitute.org/BBBC038",
         }
     )
-
-    def options(self) -> dict[str, Any]:
-        """Labels from elsewhere, and whether images stay where they are."""
-        labels = str(self.labels.resolve()) if self.labels else None
-        return {"labels": labels, "in_place": self.in_place}
 
     def items(self, scratch: Path) -> Sequence[Field]:
         """Fields of view in order of id.
@@ -125,20 +110,17 @@ class Dsb2018:
             for name in sorted({*images, *masks} | described)
         ]
 
-    def prepare(self, items: Sequence[Any]) -> None:
-        """Nothing: every field stands for itself."""
-
     def convert(self, item: Field) -> Converted:
         """Decode one field, check what the reference only asserted, and number its nuclei."""
         findings: list[Finding] = []
         data, array = _image(item, findings)
         if data is None or array is None:
-            return Converted(None, findings=tuple(findings))
+            return Converted({}, findings=tuple(findings))
         if item.annotated and not item.masks and not item.rows:
             findings.append(Finding(item.id, "no mask", str(item.images[0])))
         mask = _mask(item, array.shape[:2], findings)
         if fatal(findings):
-            return Converted(None, findings=tuple(findings))
+            return Converted({}, findings=tuple(findings))
         facts = {
             "modality": modality(array),
             "height": str(array.shape[0]),
@@ -148,10 +130,12 @@ class Dsb2018:
         }
         entry = item.images[0]
         stays = self.in_place and entry.offset is None
+        image = Stored(
+            entry.container / entry.name if stays else data, Path(entry.name).suffix.lower()
+        )
         return Converted(
-            image=entry.container / entry.name if stays else data,
-            suffix=Path(entry.name).suffix.lower(),
-            mask=None if mask is None else Mask(mask, "instances", self.classes),
+            {"image": image},
+            () if mask is None else (Mask(mask, "instances", self.classes),),
             facts=facts,
             findings=tuple(findings),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,10 @@ KINDS: dict[str, tuple[str, str]] = {
     "no image": (LEFT_OUT, "masks or label rows without an image"),
     "several images": (LEFT_OUT, "more than one image under one id"),
     "unreadable image": (LEFT_OUT, "the image does not decode"),
+    "unreadable case": (LEFT_OUT, "a case of which a file cannot be read or used"),
+    "missing image": (LEFT_OUT, "a case without one of the images that others have"),
+    "no common grid": (LEFT_OUT, "images of one case that cannot be brought to one grid"),
+    "grids differ": ("resampled onto the first", "images of one case on grids of their own"),
     "incomplete download": (LEFT_OUT, "a scan whose samples are missing or cut off"),
     "unreadable mask": (LEFT_OUT, "a mask does not decode"),
     "unreadable labels": (LEFT_OUT, "a label row does not decode"),
@@ -73,6 +77,11 @@ class Finding:
     def to_json(self) -> dict[str, Any]:
         """As a record of plain values."""
         return {**asdict(self), "consequence": self.consequence}
+
+
+def fatal(findings: Iterable[Finding]) -> bool:
+    """Whether one of the findings keeps the case out."""
+    return any(finding.is_fatal for finding in findings)
 
 
 def write(findings: Sequence[Finding], folder: Path) -> None:

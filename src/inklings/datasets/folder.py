@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inklings.datasets import pairing, values
-from inklings.datasets.findings import Finding
-from inklings.datasets.importing import Converted, Mask
-from inklings.datasets.instances import areas, fatal
+from inklings.datasets.dataset import (
+    IN_PLACE,
+    Converted,
+    Mask,
+    Option,
+    Plain,
+    Stored,
+)
+from inklings.datasets.findings import Finding, fatal
+from inklings.datasets.instances import areas
 from inklings.datasets.modality import modality
 from inklings.datasets.pairing import Pair
 from inklings.datasets.pictures import decoded
@@ -25,30 +32,37 @@ from inklings.progress import track
 
 
 @dataclass(frozen=True)
-class Folder:
-    """Pictures that match ``images``, with masks that match ``masks``.
+class Folder(Plain):
+    """Any pictures with masks: paired by name, values mapped to classes as you say.
 
-    Attributes:
-        images: Pattern, or a folder.
-        masks: Pattern or folder; None if there are no masks at all.
-        meaning: Value in the masks (`inklings.datasets.values`) to class.
-        instances: The masks hold numbers (or colours) of objects instead, all of ``class_name``.
-        class_name: What the objects are, with ``instances``.
-        spacing_mm: Distance between samples, where the user knows it.
-        patient: Regular expression with one group, searched in the path of each image.
-        in_place: Point at the images instead of copying them.
+    A mask belongs to the image of the same name; endings like _mask do not count. Images without
+    a mask become unlabelled cases.
     """
 
-    images: str
-    masks: str | None
-    meaning: Mapping[int, str] = field(default_factory=dict)
-    instances: bool = False
-    class_name: str = "object"
-    spacing_mm: float | None = None
-    patient: str | None = None
-    in_place: bool = False
-    name: str = "folder"
+    images: Annotated[str, Option("Pattern of the images, in quotes, or a folder.")]
+    masks: Annotated[str | None, Option("Pattern of the masks, in quotes, or a folder.")] = None
+    meaning: Annotated[
+        Mapping[int, str],
+        Option(
+            "What the masks mean: '0=background,255=nucleus', '#ff0000=tumour'.",
+            flag="--values",
+            parse=values.parse,
+        ),
+    ] = field(default_factory=dict)
+    instances: Annotated[bool, Option("Masks hold numbers or colours of objects.")] = False
+    class_name: Annotated[
+        str, Option("Name of the class where there is only one.", flag="--class")
+    ] = "object"
+    spacing_mm: Annotated[
+        float | None, Option("Distance between samples, if you know it.", least=1e-6)
+    ] = None
+    patient: Annotated[
+        str | None, Option("Regular expression with one group: the patient in a path.")
+    ] = None
+    in_place: Annotated[bool, IN_PLACE] = False
+    name: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    yes: Annotated[bool, Option("Take the reading that was proposed.", decides=False)] = False
 
     @property
     def source(self) -> Path:
@@ -64,15 +78,37 @@ class Folder:
         """Everything that was given."""
         meaning = {values.name_of(code): name for code, name in sorted(self.meaning.items())}
         return {
+            **super().options(),
             "images": str(Path(self.images).absolute()),
             "masks": str(Path(self.masks).absolute()) if self.masks else None,
-            "values": meaning,
-            "instances": self.instances,
-            "classes": list(self.classes),
-            "spacing_mm": self.spacing_mm,
-            "patient": self.patient,
-            "in_place": self.in_place,
+            "meaning": meaning,
         }
+
+    def settled(self, say: Callable[[str], None], agree: Callable[[str], bool]) -> Folder:
+        """Show what the masks hold, and take the one obvious reading only if the user agrees.
+
+        Raises:
+            SpecError: If it is for the user to say what the values mean.
+        """
+        if self.instances and self.meaning:
+            raise SpecError("--instances and --values exclude each other: numbers or classes")
+        if self.instances or self.meaning or self.masks is None:
+            return self
+        found = survey([p.mask for p in pairing.pairs(self.images, self.masks) if p.mask])
+        for line in found.lines():
+            say(line)
+        proposal = found.proposal(self.class_name)
+        if not proposal:
+            raise SpecError(
+                f"say what the values mean: {values.example(found)}; or --instances if they "
+                "number objects"
+            )
+        told = ", ".join(f"{value} = {name}" for value, name in proposal.items())
+        if not self.yes and not agree(f"Take {told}?"):
+            example = values.example(found, [self.class_name])
+            raise SpecError(f"say what the values mean: {example}, or --yes for {told}")
+        say(f"taken: {told}")
+        return replace(self, meaning=proposal)
 
     def items(self, scratch: Path) -> Sequence[Pair]:  # noqa: ARG002
         """Images with their masks, in order of id.
@@ -102,10 +138,10 @@ class Folder:
             data = item.image.read_bytes()
         except OSError as error:
             findings.append(Finding(item.id, "unreadable image", f"{item.place}: {error.strerror}"))
-            return Converted(None, findings=tuple(findings))
+            return Converted({}, findings=tuple(findings))
         array = decoded(item.id, item.place, data, findings)
         if array is None:
-            return Converted(None, findings=tuple(findings))
+            return Converted({}, findings=tuple(findings))
         facts = {
             "modality": modality(array),
             "height": str(array.shape[0]),
@@ -117,14 +153,13 @@ class Folder:
             findings.append(Finding(item.id, "no mask", item.place))
         mask = None if item.mask is None else self._mask(item, array.shape[:2], findings)
         if fatal(findings):
-            return Converted(None, findings=tuple(findings))
+            return Converted({}, findings=tuple(findings))
         if mask is not None and self.instances:
             facts["objects"] = str(len(areas(mask.samples.astype(np.uint16))))
         return Converted(
-            image=item.image if self.in_place else data,
-            suffix=item.image.suffix.lower(),
+            {"image": Stored(item.image if self.in_place else data, item.image.suffix.lower())},
+            () if mask is None else (mask,),
             patient=self._patient(item),
-            mask=mask,
             facts=facts,
             findings=tuple(findings),
         )

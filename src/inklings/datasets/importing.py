@@ -1,116 +1,43 @@
 """Any dataset into a cohort folder: both cores, bounded memory, and safe to kill at any moment.
 
-A case is converted by a worker, its files are put in place atomically, and then one line is
-appended to the journal (`inklings.datasets.journal`). An import that is run again converts only
-what the journal does not have, or what changed in the source since. At the end ``cases.parquet``,
-``cohort.yaml`` and the report of findings are written; splits and patients that were assigned to
-an earlier state of the cohort are kept.
+The one engine of all imports. A dataset (`inklings.datasets.dataset`, which says how one is
+written) lists its items; a worker converts one at a time to images and labels of any kind, puts
+the files in place atomically, and then one line is appended to the journal
+(`inklings.datasets.journal`). An import that is run again converts only what the journal does not
+have, or what changed in the source since. A case that cannot be read is set aside with the name of
+its file. At the end ``cases.parquet``, ``cohort.yaml`` and the report of findings are written;
+splits and patients that were assigned to an earlier state of the cohort are kept.
 
-Images are copied byte by byte, so that the cohort can be moved on its own; with ``in_place`` the
-cohort points at the files where they lie (for data too large to have twice).
+Images given as bytes are copied, so that the cohort can be moved on its own; images given as paths
+stay where they lie.
 """
 
 from __future__ import annotations
 
+import errno
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from inklings.cases.cohort import Cohort
+from inklings.cases.case import Case
+from inklings.cases.cohort import Cohort, to_row
 from inklings.datasets.assembly import assembled, found_in
-from inklings.datasets.findings import Finding
-from inklings.datasets.instances import encode
+from inklings.datasets.dataset import Converted, Dataset, Item, Mask, Stored
+from inklings.datasets.findings import Finding, fatal
 from inklings.datasets.journal import Journal
+from inklings.datasets.masks import write_numbers
 from inklings.datasets.workers import converted
-from inklings.errors import DataError
+from inklings.errors import DataError, LabelError
 from inklings.files import write_bytes
-from inklings.labels.kinds import Extent
+from inklings.labels.kinds import BagLabel, Label, MaskLabel
 from inklings.progress import note, track
 
-
-class Item(Protocol):
-    """What one case will be made of; small, and picklable."""
-
-    @property
-    def id(self) -> str:
-        """Id of the case."""
-
-    @property
-    def stamp(self) -> str:
-        """Changes when one of the files of the case does."""
-
-
-@dataclass(frozen=True)
-class Mask:
-    """The numbers that go into a label file, and what they mean (see `MaskLabel`)."""
-
-    samples: NDArray[np.uint8] | NDArray[np.uint16]
-    kind: Literal["classes", "instances"]
-    classes: tuple[str, ...]
-    extent: Extent = "complete"
-
-
-@dataclass(frozen=True)
-class Converted:
-    """One case, ready to be written.
-
-    Attributes:
-        image: The encoded picture, or where it lies if it is to stay there; None if the
-            findings keep the case out.
-        suffix: Of the copied picture, with its dot.
-    """
-
-    image: bytes | Path | None
-    suffix: str = ".png"
-    patient: str | None = None
-    mask: Mask | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
-
-
-class Dataset(Protocol):
-    """Something on disk that can become a cohort; small, and picklable."""
-
-    @property
-    def name(self) -> str:
-        """Short name, also of the cohort."""
-
-    @property
-    def source(self) -> Path:
-        """What lies on disk."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """What the labels distinguish; background is never named."""
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """Licence, citation, home page."""
-
-    def options(self) -> Mapping[str, Any]:
-        """What, besides the source, decides the outcome: two imports that differ do not mix."""
-
-    def items(self, scratch: Path) -> Sequence[Item]:
-        """What there is to convert; ``scratch`` may hold unpacked archives until the end.
-
-        Raises:
-            DataError: If there is nothing of the expected layout.
-        """
-
-    def prepare(self, items: Sequence[Any]) -> None:
-        """Look at all that is going to be converted, before the first of it is.
-
-        Raises:
-            DataError: If something is wrong that concerns more than one case.
-        """
-
-    def convert(self, item: Any) -> Converted:
-        """Make one case; what is wrong with it is a finding, never an exception."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
+"""Errors that say nothing of the case: the import stops, and goes on when run again."""
 
 
 @dataclass(frozen=True)
@@ -118,15 +45,20 @@ class Report:
     """What an import did.
 
     Attributes:
+        folder: Of the cohort.
         cohort: As it now is on disk.
         now: How many cases this call converted.
-        left_out: Ids of the cases that are broken.
+        findings: What is odd about cases, and what was done.
+        words: What else the dataset has to tell, a line each.
+        noun: What its cases are called.
     """
 
     folder: Path
     cohort: Cohort
     now: int
     findings: tuple[Finding, ...]
+    words: tuple[str, ...] = ()
+    noun: str = "cases"
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -146,26 +78,29 @@ def run(dataset: Dataset, out: Path, workers: int | None = None) -> Report:
         DataError: If the source is not what it should be, or ``out`` holds something else.
     """
     out = out.absolute()
-    if not dataset.source.exists():
+    if dataset.source is not None and not dataset.source.exists():
         raise DataError(f"expected data at {dataset.source}, but there is no such file or folder")
-    state = _state(dataset.source)
+    state = _state(dataset)
     with Journal(out, head_of(dataset)) as journal:
         if state is not None and journal.complete == state and not _missing(journal, out):
             return _report(dataset, journal, out, 0, rewrite=False)
         scratch = out / ".unpacked"
         items = dataset.items(scratch)
+        _require_one_each(items)
         todo = _todo(items, journal, out)
         if journal.records and todo:
             note(f"going on: {len(items) - len(todo)} of {len(items)} cases are done")
         dataset.prepare(todo)
         _sweep(out)
-        for record in track(_records(dataset, todo, out, workers), "importing", len(todo)):
+        done = converted(_Store(dataset, out), todo, workers)
+        for record in track(done, "importing", len(todo)):
             journal.append(record)
-        journal.forget_broken(without={item.id for item in items})
+        here = {item.id for item in items}
+        journal.forget({*journal.broken, *_missing(journal, out)} - here)
         outdated = bool(todo) or journal.complete is None
         report = _report(dataset, journal, out, len(todo), rewrite=outdated)
         if outdated:
-            journal.close_books(state or "listed")
+            journal.close_books(state or "listed", report.words)
         shutil.rmtree(scratch, ignore_errors=True)
         return report
 
@@ -174,23 +109,27 @@ def head_of(dataset: Dataset) -> dict[str, Any]:
     """What makes this import another than one with a different head."""
     return {
         "dataset": type(dataset).__name__.lower(),
-        "source": str(dataset.source.resolve()),
+        "source": str(dataset.source.resolve()) if dataset.source else None,
         "options": dict(dataset.options()),
     }
 
 
-def _state(source: Path) -> str | None:
-    """Size and time of an archive; None for a folder, which has to be listed to know."""
-    if source.is_dir():
+def _state(dataset: Dataset) -> str | None:
+    """Sizes and times of an archive or a file; None for a folder, which is listed to know."""
+    source = dataset.source
+    if source is None or source.is_dir():
         return None
-    stat = source.stat()
-    return f"{stat.st_size} bytes of {stat.st_mtime_ns}"
+    beside = [value for value in vars(dataset).values() if isinstance(value, Path)]
+    stats = [path.stat() for path in (source, *sorted(beside)) if path.is_file()]
+    return "; ".join(f"{stat.st_size} bytes of {stat.st_mtime_ns}" for stat in stats)
 
 
-def _records(
-    dataset: Dataset, todo: Sequence[Item], out: Path, workers: int | None
-) -> Iterator[dict[str, Any]]:
-    return converted(_Store(dataset, out), todo, workers)
+def _require_one_each(items: Sequence[Item]) -> None:
+    if not items:
+        raise DataError("expected cases to import, got none")
+    name, times = Counter(item.id for item in items).most_common(1)[0]
+    if times > 1:
+        raise DataError(f"expected a name for each case, got {name!r} for {times}; rename them")
 
 
 @dataclass(frozen=True)
@@ -201,31 +140,85 @@ class _Store:
     out: Path
 
     def __call__(self, item: Item) -> dict[str, Any]:
-        case = self.dataset.convert(item)
+        """The line of the journal: ``id``, ``stamp``, ``findings``; ``case`` and its ``files``."""
+        files: dict[str, int] = {}
+        made = self._made(item)
+        case = None
+        if made.images and not fatal(made.findings):
+            try:
+                case = self._case(item, made, files)
+            except DataError as error:
+                made = replace(made, findings=(*made.findings, _set_aside(item, error)))
         record: dict[str, Any] = {
             "id": item.id,
             "stamp": item.stamp,
-            "findings": [[f.kind, f.detail, f.count] for f in case.findings],
+            "findings": [[f.kind, f.detail, f.count, f.case] for f in made.findings],
         }
-        if case.image is None:
+        if case is None:
             return record
-        if isinstance(case.image, bytes):
-            image = f"images/{item.id}{case.suffix}"
-            size = self._put(image, case.image)
-        else:
-            image, size = str(case.image.resolve()), case.image.stat().st_size
-        record |= {"image": image, "files": {image: size}}
-        record |= {"patient": case.patient or item.id, "facts": dict(case.facts)}
-        if case.mask is not None:
-            mask = f"labels/{item.id}.png"
-            record["files"][mask] = self._put(mask, encode(case.mask.samples))
-            record["mask"] = [mask, case.mask.kind, list(case.mask.classes), case.mask.extent]
-        return record
+        return {**record, "case": to_row(case, self.out.resolve()), "files": files}
 
-    def _put(self, name: str, data: bytes) -> int:
+    def _made(self, item: Item) -> Converted:
+        try:
+            return self.dataset.convert(item)
+        except DataError as error:
+            return Converted({}, findings=(_set_aside(item, error),))
+        except OSError as error:
+            if error.errno in _FULL:
+                raise
+            return Converted({}, findings=(_set_aside(item, error),))
+        except MemoryError:
+            return Converted({}, findings=(_set_aside(item, MemoryError("out of memory")),))
+
+    def _case(self, item: Item, made: Converted, files: dict[str, int]) -> Case:
+        images = {name: self._image(item, made, name, files) for name in made.images}
+        case = Case(
+            id=item.id,
+            patient=made.patient or item.id,
+            images=images,
+            split=made.split,
+            facts=dict(made.facts),
+            choices={name: one.choice for name, one in made.images.items() if one.choice},
+        )
+        labels = [self._label(label, case, k, files) for k, label in enumerate(made.labels)]
+        return replace(case, labels=tuple(labels))
+
+    def _image(self, item: Item, made: Converted, name: str, files: dict[str, int]) -> Path:
+        if not re.fullmatch(r"[A-Za-z0-9_][\w.+ -]*", name):
+            raise DataError(f"expected a name of letters and digits for an image, got {name!r}")
+        one: Stored = made.images[name]
+        if isinstance(one.content, Path):
+            path = one.content.absolute()
+            if path.is_file():
+                files[str(path)] = path.stat().st_size
+            return path
+        only = len(made.images) == 1
+        place = f"images/{item.id}{'' if only else f'~{name}'}{one.suffix}"
+        write_bytes(self.out / place, one.content, durable=False)
         # The journal knows the size, so a file that a power cut emptied is made again.
-        write_bytes(self.out / name, data, durable=False)
-        return len(data)
+        files[place] = len(one.content)
+        return self.out / place
+
+    def _label(self, label: Label | Mask, case: Case, number: int, files: dict[str, int]) -> Label:
+        on = None if isinstance(label, BagLabel) else label.image or next(iter(case.images))
+        if on is not None and on not in case.images:
+            had = ", ".join(case.images)
+            raise LabelError(f"a label lies on image {on!r}, the case has {had}")
+        if not isinstance(label, Mask):
+            return label
+        assert on is not None
+        stem = case.id + (f"~{number + 1}" if number else "")
+        path = write_numbers(self.out / "labels", stem, label, case, on)
+        files[f"labels/{path.name}"] = path.stat().st_size
+        return MaskLabel(path, on, label.kind, label.classes, label.extent)
+
+
+def _set_aside(item: Item, error: BaseException) -> Finding:
+    if isinstance(error, OSError):
+        detail = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    else:
+        detail = " ".join(str(error).split())
+    return Finding(item.id, "unreadable case", detail)
 
 
 def _todo(items: Sequence[Item], journal: Journal, out: Path) -> list[Item]:
@@ -263,6 +256,5 @@ def _sweep(out: Path) -> None:
 
 
 def _report(dataset: Dataset, journal: Journal, out: Path, now: int, rewrite: bool) -> Report:
-    facts = {**dataset.facts, "source": dataset.source.name}
-    cohort = assembled(dataset.name, dataset.classes, facts, journal, out, rewrite)
-    return Report(out, cohort, now, tuple(found_in(journal)))
+    cohort, words = assembled(dataset, journal, out, rewrite)
+    return Report(out, cohort, now, tuple(found_in(journal)), words, dataset.noun)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,16 +130,11 @@ def areas(labels: NDArray[np.uint16]) -> NDArray[np.int64]:
     return counts[counts > 0]
 
 
-def encode(labels: NDArray[np.uint16] | NDArray[np.uint8]) -> bytes:
+def encode(labels: NDArray[np.unsignedinteger[Any]]) -> bytes:
     """As PNG, 8 or 16 bits."""
     stream = io.BytesIO()
     Pillow.fromarray(labels).save(stream, "PNG", compress_level=3)
     return stream.getvalue()
-
-
-def fatal(findings: Iterable[Finding]) -> bool:
-    """Whether one of the findings keeps the case out."""
-    return any(finding.is_fatal for finding in findings)
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -6,17 +6,22 @@ A line that was cut short by a killed process is dropped, and its case converted
 
 from __future__ import annotations
 
-import fcntl
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from inklings.errors import DataError
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 NAME = "import.jsonl"
-FORMAT = 2
+FORMAT = 3
 
 
 class Journal:
@@ -30,10 +35,11 @@ class Journal:
         self.path = folder / NAME
         self.records: dict[str, dict[str, Any]] = {}
         self.complete: str | None = None
+        self.words: tuple[str, ...] = ()
         if folder.exists() and not self.path.exists() and any(folder.iterdir()):
             raise DataError(
-                f"{folder} is not empty and was not made by 'inklings import'; "
-                "give --out a new folder"
+                f"{folder} is not empty and was not made by 'inklings import' (or by one of "
+                "before version 0.2); give --out a new folder"
             )
         folder.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("a+b")
@@ -50,14 +56,19 @@ class Journal:
         self.complete = None
         self._write(record)
 
-    def close_books(self, source: str) -> None:
-        """Note that everything in the source of this description is done."""
-        self.complete = source
-        self._write({"complete": source})
+    def close_books(self, source: str, words: Iterable[str] = ()) -> None:
+        """Note that everything in the source of this description is done, and what it told."""
+        self.complete, self.words = source, tuple(words)
+        self._write({"complete": source, "words": list(self.words)})
 
-    def forget_broken(self, without: set[str]) -> None:
-        """Drop cases that were left out and are no longer in the source."""
-        for name in [n for n, r in self.records.items() if "image" not in r and n not in without]:
+    @property
+    def broken(self) -> set[str]:
+        """Cases that were left out."""
+        return {name for name, record in self.records.items() if "case" not in record}
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop cases that are no longer in the source."""
+        for name in sorted(names):
             del self.records[name]
             self.complete = None
             self._write({"gone": name})
@@ -86,8 +97,8 @@ class Journal:
 
     def _lock(self) -> None:
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            _lock(self._file)
+        except OSError:
             raise DataError(
                 f"another import is writing into {self.path.parent}; wait for it to end"
             ) from None
@@ -109,6 +120,11 @@ class Journal:
             self._file.truncate(0)
             self._write(head)
             return
+        if first.get("format") != FORMAT:
+            raise DataError(
+                f"{self.path.parent} was begun by another version of inklings; give --out a new "
+                "folder, or delete that one"
+            )
         for key, mine in head.items():
             if first.get(key) != mine:
                 raise DataError(
@@ -118,9 +134,19 @@ class Journal:
         for record in others:
             if "complete" in record:
                 self.complete = record["complete"]
+                self.words = tuple(record.get("words", ()))
                 continue
             self.complete = None
             if "gone" in record:
                 self.records.pop(record["gone"], None)
             else:
                 self.records[record["id"]] = record
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Hold a file for this process alone, until it is closed or the process ends."""
+    if sys.platform == "win32":
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,16 +10,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from inklings.cases.case import SPLITS, Split
 from inklings.cases.cohort import Cohort
 from inklings.datasets import values
+from inklings.datasets.dataset import IN_PLACE, Argument, Converted, Option, Plain
 from inklings.datasets.folder import Folder, survey
-from inklings.datasets.importing import Converted
 from inklings.datasets.pairing import Pair, matching
 from inklings.errors import DataError, LabelError
 
@@ -27,25 +27,24 @@ _NAME = re.compile(r"^(?P<slide>.+)_(?P<x>\d+)_(?P<y>\d+)(?:_img|_image)?$")
 
 
 @dataclass(frozen=True)
-class Tiles:
-    """Tiles under ``root/img_dir`` with masks under ``root/ann_dir``.
+class Tiles(Plain):
+    """Tiles of slides as PNG files: img_dir/{train,val} with ann_dir/{train,val}.
 
-    Attributes:
-        root: The folder that holds both.
-        meaning: Grey value in the masks to class (`inklings.datasets.values`).
-        in_place: Point at the pictures instead of copying them.
+    The folders' split is taken over unless it parts the tiles of a patient.
     """
 
-    root: Path
-    meaning: Mapping[int, str]
-    in_place: bool = False
+    source: Annotated[Path, Argument("Folder that holds img_dir and ann_dir.")]
+    meaning: Annotated[
+        Mapping[int, str],
+        Option(
+            "What the masks mean: '0=background,127=benign,255=cancer'.",
+            flag="--values",
+            parse=values.parse,
+        ),
+    ] = field(default_factory=dict)
+    in_place: Annotated[bool, IN_PLACE] = False
     name: str = "tiles"
     facts: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def source(self) -> Path:
-        """The folder that holds both."""
-        return self.root
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -56,15 +55,25 @@ class Tiles:
         """Everything that was given."""
         return self._folder.options()
 
+    def settled(self, say: Callable[[str], None], agree: Callable[[str], bool]) -> Tiles:  # noqa: ARG002
+        """With the value map, which has to be given.
+
+        Raises:
+            LabelError: If it is not; the message says which values the masks hold.
+        """
+        if self.meaning or not (self.source / "ann_dir").is_dir():
+            return self
+        raise LabelError(_unsaid(self.source))
+
     def items(self, scratch: Path) -> Sequence[Pair]:
         """Images with their masks, in order of id.
 
         Raises:
             DataError: If there are none, or names do not pair up.
         """
-        if not (self.root / "img_dir").is_dir():
+        if not (self.source / "img_dir").is_dir():
             raise DataError(
-                f"expected folders img_dir and ann_dir in {self.root}, got no img_dir; for other "
+                f"expected folders img_dir and ann_dir in {self.source}, got no img_dir; for other "
                 "layouts use 'inklings import folder'"
             )
         return self._folder.items(scratch)
@@ -80,7 +89,7 @@ class Tiles:
     def convert(self, item: Pair) -> Converted:
         """A tile with its slide, its place there and the folder it lay in."""
         found = self._folder.convert(item)
-        if found.image is None:
+        if not found.images:
             return found
         facts = dict(found.facts)
         parent = Path(item.place).parts[0]
@@ -94,16 +103,20 @@ class Tiles:
         facts["slide"] = slide
         return dataclasses.replace(found, patient=self._patients.get(slide, slide), facts=facts)
 
+    def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:  # noqa: ARG002
+        """With the split of the folders, unless it parts the tiles of a patient."""
+        return _split_of_folders(cohort)
+
     @property
     def _folder(self) -> Folder:
-        masks = f"{self.root}/ann_dir/**/*" if (self.root / "ann_dir").is_dir() else None
-        images = f"{self.root}/img_dir/**/*"
+        masks = f"{self.source}/ann_dir/**/*" if (self.source / "ann_dir").is_dir() else None
+        images = f"{self.source}/img_dir/**/*"
         return Folder(images, masks, self.meaning, in_place=self.in_place, name=self.name)
 
     @property
     def _patients(self) -> dict[str, str]:
         """Slide to patient, where the folder says so."""
-        path = self.root / "patients.json"
+        path = self.source / "patients.json"
         if not path.is_file():
             return {}
         try:
@@ -113,45 +126,34 @@ class Tiles:
             raise DataError(f"{path}: expected slides and patients as JSON: {error}") from None
 
 
-def meaning_of(root: Path, text: str | None) -> dict[int, str]:
-    """The value map, which has to be given.
-
-    Raises:
-        LabelError: If it is not; the message says which values the masks hold.
-    """
-    if text is not None:
-        return values.parse(text)
+def _unsaid(root: Path) -> str:
+    """What the masks hold, and how to say what it means."""
     found = survey(matching(f"{root}/ann_dir/**/*", "masks"), workers=1)
     held = ", ".join(values.name_of(code) for code in sorted(found.files)[:8])
     kept = root / "values.txt"
     example = values.example(found)
     if kept.is_file():
         example = f"--values '{kept.read_text(encoding='utf-8').strip()}' (from {kept.name})"
-    raise LabelError(f"say what the mask values {held} mean, they are no class numbers: {example}")
+    return f"say what the mask values {held} mean, they are no class numbers: {example}"
 
 
-def take_over_splits(out: Path) -> str:
-    """Give the cases of an import the split of their folder, unless it parts a patient's tiles.
+def _split_of_folders(cohort: Cohort) -> tuple[Cohort, Sequence[str]]:
+    """Give cases the split of their folder, unless it parts a patient's tiles.
 
-    Returns:
-        What was done, in words; empty where splits were there before, no folder says one, or
-        there is no cohort.
+    Nothing is done where splits were there before, or no folder says one.
     """
-    if not (out / "cohort.yaml").is_file():
-        return ""
-    cohort = Cohort.read(out)
     folders: dict[str, set[str]] = {}
     for case in cohort:
         folders.setdefault(case.patient, set()).add(case.facts.get("folder", ""))
     if any(case.split for case in cohort) or any("" in said for said in folders.values()):
-        return ""
+        return cohort, ()
     torn = sorted(patient for patient, said in folders.items() if len(said) > 1)
     if torn:
-        return (
+        return cohort, (
             f"the folders' split is not taken over: tiles of {len(torn)} patients "
-            f"({', '.join(torn[:3])}) lie in more than one; run 'inklings split'"
+            f"({', '.join(torn[:3])}) lie in more than one; run 'inklings split'",
         )
     splits: dict[str, Split] = {name: name for name in SPLITS}
     cases = tuple(dataclasses.replace(case, split=splits[case.facts["folder"]]) for case in cohort)
-    dataclasses.replace(cohort, cases=cases).write(out)
-    return "split as the folders say: no patient's tiles lie in two"
+    said = "split as the folders say: no patient's tiles lie in two"
+    return dataclasses.replace(cohort, cases=cases), (said,)

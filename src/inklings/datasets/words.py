@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from inklings.cases.cohort import Cohort
 from inklings.datasets import findings as reports
 from inklings.datasets.findings import Finding
 from inklings.datasets.importing import Report
@@ -22,17 +23,32 @@ def lines(report: Report, out: Path) -> list[str]:
         out: The cohort folder as the user called it.
     """
     said = [] if report.now else [f"already complete, nothing to do: {out}"]
-    cases = report.cohort.cases
-    labelled = [case for case in cases if case.labels]
-    kinds = Counter(case.facts["modality"] for case in cases if "modality" in case.facts)
-    what = [f"{len(labelled)} labelled", f"{len(cases) - len(labelled)} unlabelled"]
-    objects = sum(int(case.facts.get("nuclei", case.facts.get("objects", 0))) for case in cases)
-    if objects:
-        noun = "nuclei" if "nucleus" in report.cohort.classes else "objects"
-        what.append(f"{objects} {noun}")
-    what.extend(f"{count} {kind}" for kind, count in kinds.most_common())
-    said.append(f"{len(cases)} cases ({', '.join(what)})")
+    said += report.words
+    cohort = report.cohort
+    what = [*_labelled(cohort), *_counted(cohort)]
+    patients = len({case.patient for case in cohort})
+    of = f" of {patients} patients" if patients < len(cohort) else ""
+    said.append(f"{len(cohort)} {report.noun}{of} ({', '.join(what)})")
     return [*said, *_findings(report.findings, report.left_out, out)]
+
+
+def _labelled(cohort: Cohort) -> list[str]:
+    """How many cases have labels; labels of the whole case are told apart."""
+    some = [case for case in cohort if case.labels]
+    whole = sum(all(isinstance(label, BagLabel) for label in case.labels) for case in some)
+    if 0 < whole < len(some):
+        labelled = [f"{len(some) - whole} with marks in the image", f"{whole} labelled as a whole"]
+    else:
+        labelled = [f"{len(some)} labelled"]
+    return [*labelled, f"{len(cohort) - len(some)} unlabelled"]
+
+
+def _counted(cohort: Cohort) -> list[str]:
+    kinds = Counter(case.facts["modality"] for case in cohort if "modality" in case.facts)
+    objects = sum(int(case.facts.get("nuclei", case.facts.get("objects", 0))) for case in cohort)
+    noun = "nuclei" if "nucleus" in cohort.classes else "objects"
+    told = [f"{count} {kind}" for kind, count in kinds.most_common()]
+    return [f"{objects} {noun}", *told] if objects else told
 
 
 def slide_lines(report: SlideReport, out: Path) -> list[str]:

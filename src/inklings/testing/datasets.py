@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from inklings.cases.cohort import Cohort
-from inklings.datasets.importing import Converted, Dataset, Item, run
+from inklings.cases.label_checks import inspect
+from inklings.cases.opening import open_case
+from inklings.datasets.dataset import Converted, Dataset, Item
+from inklings.datasets.importing import run
 from inklings.datasets.instances import encode
 from inklings.errors import DataError
 from inklings.files import write_bytes
 from inklings.labels.kinds import MaskLabel
-from inklings.readers import open_image
-from inklings.readers.picture import decode
 
 
 class DatasetContract(ABC):
@@ -41,12 +42,12 @@ class DatasetContract(ABC):
         assert len(ids) >= 3
         assert ids == sorted(set(ids))
         for case in cohort:
-            with open_image(case.images["image"]) as image:
-                shape = image.geometry.shape
+            grids = {}
+            for name in case.images:
+                with open_case(case, name) as image:
+                    grids[name] = image.geometry
             for label in case.labels:
-                if isinstance(label, MaskLabel):
-                    assert decode(label.path).shape == shape
-                    assert set(label.classes) <= set(cohort.classes)
+                inspect(label, case, grids, cohort.classes)
 
     def test_a_dataset_and_its_items_travel_to_other_processes(self, tmp_path: Path) -> None:
         """Both survive pickling, and say the same afterwards."""
@@ -119,15 +120,21 @@ def contents(cohort: Path) -> dict[str, tuple[object, ...]]:
         case.id: (
             case.patient,
             dict(case.facts),
-            tuple((name, path.read_bytes()) for name, path in case.images.items()),
+            tuple((name, _bytes(path)) for name, path in case.images.items()),
             tuple(
                 (label.kind, label.classes, label.extent, label.path.read_bytes())
-                for label in case.labels
                 if isinstance(label, MaskLabel)
+                else label
+                for label in case.labels
             ),
         )
         for case in Cohort.read(cohort)
     }
+
+
+def _bytes(path: Path) -> bytes:
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return b"".join(file.read_bytes() for file in files if file.is_file())
 
 
 def discs(shape: tuple[int, int], count: int, seed: int) -> NDArray[np.uint16]:

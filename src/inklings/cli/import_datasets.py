@@ -1,0 +1,143 @@
+"""``inklings import NAME`` for every dataset: its command is made from the fields of its class."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+
+import typer
+from typer.core import TyperGroup
+
+from inklings.cli import guarded
+
+if TYPE_CHECKING:
+    from inklings.datasets.dataset import Argument, Option
+
+_OUT = typer.Option("--out", "-o", help="New cohort folder; an interrupted import goes on there.")
+_WORKERS = typer.Option("--workers", min=1, help="Processes; by default one a core.")
+
+
+class Datasets(TyperGroup):
+    """Its own commands, and one for each dataset, also of other packages."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Datasets first."""
+        from inklings.datasets import DATASETS
+
+        mine = super().list_commands(ctx)
+        return [*(name for name in DATASETS if name not in mine), *mine]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name; None if there is none."""
+        from inklings.datasets import DATASETS
+
+        found = super().get_command(ctx, cmd_name)
+        return command_of(cmd_name) if found is None and cmd_name in DATASETS else found
+
+
+def command_of(name: str) -> Any:
+    """The command that imports the dataset of that name."""
+    from inklings.datasets import DATASETS
+    from inklings.datasets.dataset import options_of
+
+    dataset: Any = DATASETS.get(name)
+    options = options_of(dataset)
+
+    def run(out: Path, workers: int | None = None, **given: Any) -> None:
+        _import(dataset(**_values(options, given)), out, workers)
+
+    hints = get_type_hints(dataset)
+    fields = {field.name: field for field in dataclasses.fields(dataset)}
+    known = [_parameter(fields[key], hints[key], said) for key, said in options.items()]
+    known += [
+        inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Path, _OUT]),
+        inspect.Parameter(
+            "workers",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[int | None, _WORKERS],
+        ),
+    ]
+    run.__signature__ = inspect.Signature(known)  # type: ignore[attr-defined]
+    run.__doc__ = _help(dataset)
+    small = typer.Typer(add_completion=False)
+    small.command(name)(guarded(run))
+    return typer.main.get_command(small)
+
+
+def _help(dataset: type[Any]) -> str:
+    """The docstring without what is for readers of the code."""
+    text = inspect.cleandoc(dataset.__doc__ or "")
+    return re.split(r"\n\s*(?:Attributes|Raises):\n", text)[0].replace("``", "")
+
+
+def _parameter(
+    field: dataclasses.Field[Any], hint: Any, said: Argument | Option
+) -> inspect.Parameter:
+    """One option of the command line, as Typer reads it."""
+    from inklings.datasets.dataset import Argument
+
+    required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    default = inspect.Parameter.empty if required else field.default
+    if isinstance(said, Argument):
+        kind = Annotated[_bare(hint), typer.Argument(help=said.help)]
+        return inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
+        )
+    flag = said.flag or f"--{field.name.strip('_').replace('_', '-')}"
+    option = typer.Option(flag, help=said.help, min=said.least, max=said.most)
+    if said.parse is not None or _is_list(hint):
+        what: Any = list[str] if said.repeat or said.parse is None else str
+        hint, default = (what, default) if required else (what | None, None)
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[hint, option],
+    )
+
+
+def _bare(hint: Any) -> Any:
+    """``Path`` for ``Path | None``."""
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    return kinds[0] if NoneType in get_args(hint) and len(kinds) == 1 else hint
+
+
+def _is_list(hint: Any) -> bool:
+    """Whether it is ``tuple[str, ...]``: given once for each."""
+    return get_origin(hint) is tuple and Ellipsis in get_args(hint)
+
+
+def _values(options: Mapping[str, Argument | Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the command line gave, as the dataset keeps it; what was not given is left to it."""
+    found = {}
+    for name, value in given.items():
+        parse: Callable[[Any], Any] | None = getattr(options[name], "parse", None)
+        if value is None or value == []:
+            continue
+        if parse is not None:
+            value = parse(value)
+        found[name] = tuple(value) if isinstance(value, list) else value
+    return found
+
+
+def _import(dataset: Any, out: Path, workers: int | None) -> None:
+    """Run the import, say what came of it, and exit with 3 if cases were left out."""
+    from inklings.datasets.importing import run
+    from inklings.datasets.words import lines
+
+    report = run(dataset.settled(typer.echo, _agrees), out, workers)
+    for line in lines(report, out):
+        typer.echo(line)
+    if report.left_out:
+        raise typer.Exit(3)
+
+
+def _agrees(question: str) -> bool:
+    return sys.stdin.isatty() and typer.confirm(question)
