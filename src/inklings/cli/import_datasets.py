@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
@@ -74,7 +72,7 @@ def command_of(name: str) -> Any:
 def _help(dataset: type[Any]) -> str:
     """The docstring without what is for readers of the code."""
     text = inspect.cleandoc(dataset.__doc__ or "")
-    return re.split(r"\n\s*(?:Attributes|Raises):\n", text)[0].replace("``", "")
+    return text.split("\n\nAttributes:\n")[0].replace("``", "")
 
 
 def _parameter(
@@ -86,7 +84,7 @@ def _parameter(
     required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     default = inspect.Parameter.empty if required else field.default
     if isinstance(said, Argument):
-        kind = Annotated[_bare(hint), typer.Argument(help=said.help)]
+        kind: Any = Annotated[_bare(hint), typer.Argument(help=said.help)]
         return inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
         )
@@ -105,8 +103,8 @@ def _parameter(
 
 def _bare(hint: Any) -> Any:
     """``Path`` for ``Path | None``."""
-    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
-    return kinds[0] if NoneType in get_args(hint) and len(kinds) == 1 else hint
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+    return kinds[0] if type(None) in get_args(hint) and len(kinds) == 1 else hint
 
 
 def _is_list(hint: Any) -> bool:
