@@ -16,6 +16,8 @@ READERS: Registry[Reader] = Registry(
         "stored": "inklings.readers.stored:StoredReader",
         "openslide": "inklings.readers.openslide:OpenSlideReader",
         "dicom_segments": "inklings.readers.dicom_segments:DicomSegReader",
+        "dicom_structures": "inklings.readers.dicom_structures:StructureSetReader",
+        "slicer": "inklings.readers.slicer_seg:SlicerSegReader",
         "dicom": "inklings.readers.dicom_series:DicomReader",
         "nifti": "inklings.readers.nifti:NiftiReader",
         "metaimage": "inklings.readers.metaimage:MetaImageReader",
@@ -26,8 +28,8 @@ READERS: Registry[Reader] = Registry(
 # A slide may also look like a picture, a TIFF or a DICOM series; what other packages plug in comes
 # first.
 _LAST = (
-    "array", "stored", "openslide", "dicom_segments", "dicom", "nifti", "metaimage", "tiff",
-    "picture",
+    "array", "stored", "openslide", "dicom_segments", "dicom_structures", "slicer", "dicom",
+    "nifti", "metaimage", "tiff", "picture",
 )  # fmt: skip
 
 

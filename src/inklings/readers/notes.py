@@ -9,6 +9,8 @@ NOTES: dict[str, tuple[str, str]] = {
     "segments": ("kept", "what the segments of a segmentation are called"),
     "bounds": ("kept", "a slide of which only a part was scanned, from which QuPath counts"),
     "levels": ("kept", "a slide whose finest level is not there, or was made from a finer one"),
+    "fractional": ("taken from half up", "a segmentation that keeps shares instead of samples"),
+    "overlap": ("smaller wins", "samples that belong to several masks"),
     "alpha": ("alpha dropped", "an alpha plane that is not 255 everywhere"),
 }
 """Kind of a note to what follows from it, and what it means; a reader that notes adds a line."""

@@ -1,0 +1,179 @@
+"""Segmentations and structure sets beside the series that they were drawn on, and which that is.
+
+A drawing belongs to the volume whose instances it names; where it names none, to the series that
+it names, or to the only volume in its frame of reference. Where that leaves several volumes, or
+none, the drawing is set aside: a guess would put one patient's lesion on another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from inklings.readers.dicom_headers import SEGMENTATIONS, files, is_dicom
+from inklings.readers.dicom_pixels import DECODE_ERRORS
+from inklings.readers.dicom_segments import segment_names
+from inklings.readers.dicom_series import Series
+from inklings.readers.dicom_structures import STRUCTURES, roi_names
+
+Kind = Literal["SEG", "RTSTRUCT"]
+_HEAD = 4096
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a segmentation or a structure set says of itself, without its samples.
+
+    Attributes:
+        path: The file.
+        kind: What it is.
+        names: Of its structures, in order.
+        reader: Who drew it, or what else tells it from others: the words of the file.
+        instances: UIDs of the images that its frames or outlines lie on, else of all it names.
+        by_part: Whether frames or outlines say that each for itself, so that one drawing may hold
+            several time points.
+        series: UIDs of the series that it names.
+        frames: UIDs of the frames of reference that it lies in.
+    """
+
+    path: Path
+    kind: Kind
+    names: tuple[str, ...]
+    reader: str
+    instances: frozenset[str]
+    by_part: bool
+    series: frozenset[str]
+    frames: frozenset[str]
+
+    def words(self) -> str:
+        """For people: the file, and who drew it."""
+        return f"{self.path.name} ({self.reader})" if self.reader else self.path.name
+
+    def matches(self, wanted: str) -> bool:
+        """Whether ``wanted`` is part of its path or of what it says of its reader."""
+        text = f"{self.path.as_posix()} {self.reader} {self.kind}".lower()
+        return all(term.strip().lower() in text for term in wanted.split(","))
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A file that is a drawing and cannot be read: which, and why."""
+
+    path: Path
+    words: str
+
+
+def drawings(root: Path) -> Iterator[Drawing | Broken]:
+    """Every segmentation and structure set under a folder."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    classes = [uid.encode() for uid in (*SEGMENTATIONS, STRUCTURES)]
+    for file in files(root):
+        path = file.container / file.name
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD)
+        if not is_dicom(file.name, head) or not any(uid in head for uid in classes):
+            continue
+        try:
+            said = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+            if str(said.get("SOPClassUID")) in (*SEGMENTATIONS, STRUCTURES):
+                yield _drawing(path, said)
+        except (InvalidDicomError, NotImplementedError, *DECODE_ERRORS) as error:
+            words = " ".join(str(error).split()) or type(error).__name__
+            yield Broken(path, f"a damaged segmentation or structure set ({words}); copy it again")
+
+
+def owners(drawing: Drawing, volumes: Sequence[Series]) -> tuple[list[Series], str]:
+    """The volumes that a drawing lies on, by the surest thing that it says, and what that was."""
+    counts = [len({p.sop for p in one.planes} & drawing.instances) for one in volumes]
+    if any(counts):
+        least = 1 if drawing.by_part else max(counts)
+        return [one for one, n in zip(volumes, counts, strict=True) if n >= least], "images"
+    named = [one for one in volumes if one.planes[0].about.series in drawing.series]
+    if named or drawing.series or drawing.instances:
+        return named, "series"
+    framed = [
+        one for one in volumes if one.planes[0].about.frame_of_reference in drawing.frames - {""}
+    ]
+    return framed, "frame of reference"
+
+
+def _drawing(path: Path, said: Any) -> Drawing:
+    structures = str(said.SOPClassUID) == STRUCTURES
+    if structures:
+        instances, all_of, series, frames = _of_structures(said)
+        names = tuple(roi_names(said).values())
+    else:
+        instances, all_of, series, frames = _of_segments(said)
+        names = tuple(name for number, name in segment_names(said).items() if number)
+    return Drawing(
+        path,
+        "RTSTRUCT" if structures else "SEG",
+        tuple(dict.fromkeys(names)),
+        _reader(said),
+        frozenset(instances or all_of),
+        bool(instances),
+        frozenset(series),
+        frozenset(frames),
+    )
+
+
+def _reader(said: Any) -> str:
+    words = [
+        said.get(word)
+        for word in (
+            "ContentCreatorName", "OperatorsName", "SeriesDescription", "StructureSetLabel",
+        )
+    ]  # fmt: skip
+    shown = [str(word).strip("^ ").replace("^", " ") for word in words if word]
+    return ", ".join(dict.fromkeys(word for word in shown if word))
+
+
+Names = tuple[set[str], set[str], set[str], set[str]]
+"""Instances by frame or outline, all instances, series, frames of reference."""
+
+
+def _of_segments(said: Any) -> Names:
+    by_frame, every, series = set[str](), set[str](), set[str]()
+    groups = [
+        *(said.get("PerFrameFunctionalGroupsSequence") or ()),
+        *(said.get("SharedFunctionalGroupsSequence") or ()),
+    ]
+    for group in groups:
+        for one in group.get("DerivationImageSequence") or ():
+            by_frame |= _instances(one.get("SourceImageSequence"))
+    for one in said.get("ReferencedSeriesSequence") or ():
+        series.add(str(one.get("SeriesInstanceUID") or ""))
+        every |= _instances(one.get("ReferencedInstanceSequence"))
+        every |= _instances(one.get("ReferencedImageSequence"))
+    every |= _instances(said.get("SourceImageSequence"))
+    every |= _instances(said.get("ReferencedImageSequence"))
+    return by_frame, every, series - {""}, {str(said.get("FrameOfReferenceUID") or "")}
+
+
+def _of_structures(said: Any) -> Names:
+    by_outline, every, series = set[str](), set[str](), set[str]()
+    frames = {str(said.get("FrameOfReferenceUID") or "")}
+    for frame in said.get("ReferencedFrameOfReferenceSequence") or ():
+        frames.add(str(frame.get("FrameOfReferenceUID") or ""))
+        for study in frame.get("RTReferencedStudySequence") or ():
+            for one in study.get("RTReferencedSeriesSequence") or ():
+                series.add(str(one.get("SeriesInstanceUID") or ""))
+                every |= _instances(one.get("ContourImageSequence"))
+    for roi in said.get("StructureSetROISequence") or ():
+        frames.add(str(roi.get("ReferencedFrameOfReferenceUID") or ""))
+    for roi in said.get("ROIContourSequence") or ():
+        for contour in roi.get("ContourSequence") or ():
+            by_outline |= _instances(contour.get("ContourImageSequence"))
+    return by_outline, every, series - {""}, frames
+
+
+def _instances(sequence: Any) -> set[str]:
+    return {
+        str(one.ReferencedSOPInstanceUID)
+        for one in sequence or ()
+        if one.get("ReferencedSOPInstanceUID")
+    }
