@@ -102,9 +102,9 @@ def _order(steps: NDArray[np.int_], own: Geometry, target: Geometry) -> list[int
     # A single plane lies across what is left; of several such axes the nearest is as good.
     for axis in range(3):
         if order[axis] is None:
-            order[axis] = axis if axis in free else free[0]
-            free.remove(order[axis])
-            steps[axis, order[axis]] = 1
+            across = axis if axis in free else free[0]
+            free.remove(across)
+            order[axis], steps[axis, across] = across, 1
     found = [t for t in order if t is not None]
     if sorted(found) != [0, 1, 2]:
         raise GeometryError("the two grids are turned against each other")

@@ -85,13 +85,13 @@ def _described(path: Path, facts: Mapping[str, str], layers: int) -> list[_Segme
         name = one.get("Name") or one.get("ID") or f"segment {number + 1}"
         # Before version 4.11 each segment had a layer of its own and no number.
         layer = _whole(path, one.get("Layer"), number if layers > 1 else 0)
-        value = _whole(path, one.get("LabelValue"), 1 if layers > 1 or len(said) == 1 else 0)
-        if value < 1 or layer >= layers:
+        code = _whole(path, one.get("LabelValue"), 1 if layers > 1 or len(said) == 1 else 0)
+        if code < 1 or layer >= layers:
             raise ReaderError(
                 f"{path}: expected a label value and a layer (of {layers}) for segment {name!r}, "
                 f"got value {one.get('LabelValue')} in layer {layer}; save it again with 3D Slicer"
             )
-        found.append(_Segment(name, layer, value))
+        found.append(_Segment(name, layer, code))
     if not found:
         raise ReaderError(f"{path}: expected named segments in the header, got none")
     return found
