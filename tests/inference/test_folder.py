@@ -50,7 +50,7 @@ def test_a_damaged_prediction_is_made_again(run: Path, tmp_path: Path) -> None:
 
 
 def test_failures_are_kept_until_the_case_succeeds(tmp_path: Path) -> None:
-    one, two = Item("one", (Path("1.png"),)), Item("two", (Path("2.png"),))
+    one, two = Item("one", {"image": Path("1.png")}), Item("two", {"image": Path("2.png")})
     report_failures(tmp_path, [one], {"one": "torn"})
     report_failures(tmp_path, [two], {"two": "lost"})
     record = json.loads((tmp_path / "failed.json").read_text())

@@ -31,7 +31,7 @@ def test_a_folder_gives_its_pictures_and_leaves_other_files(tmp_path: Path) -> N
     (folder / "notes.txt").write_text("x")
     (folder / ".hidden.png").write_text("x")
     items = gather([folder])
-    assert [(item.case, item.images[0].name) for item in items] == [
+    assert [(item.case, item.path.name) for item in items] == [
         ("p000", "p000.png"),
         ("p001", "p001.png"),
     ]
@@ -76,8 +76,8 @@ def test_volumes_are_found_by_their_double_suffix_and_named_without_it(tmp_path:
 def test_a_folder_of_dicom_is_one_case_and_keeps_the_series_asked_for(tmp_path: Path) -> None:
     root = write_studies(tmp_path / "chaos", 1, shape=(3, 16, 16))
     folder = root / "Train_Sets/MR/1/T1DUAL/DICOM_anon"
-    (item,) = gather([folder], series="InPhase")
-    assert item.images == (folder.resolve(),)
+    (item,) = gather([folder], choice="InPhase")
+    assert item.images == {"image": folder.resolve()}
     with item.open() as image:
         assert image.geometry.shape == (3, 16, 16)
 
@@ -97,4 +97,4 @@ def test_the_series_that_a_cohort_names_is_the_one_that_is_opened(tmp_path: Path
             arrays.append(image.read(image.geometry.full))
     assert (arrays[0] != arrays[1]).any()
     with pytest.raises(DataError, match="expected one series, got 2"):
-        Item("x", (folder,)).open()
+        Item("x", {"image": folder}).open()

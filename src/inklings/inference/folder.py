@@ -60,10 +60,10 @@ def finished(items: Sequence[Item], out: Path) -> set[str]:
         image = slide_image(out, item.case) if slide else _image_of(case_file(out, item.case))
         if image is None:
             note(f"case {item.case}: the file is damaged, predicting again")
-        elif image.name != item.images[0].name:
+        elif image.name != item.path.name:
             raise SpecError(
                 f"{out} holds a prediction of {image} as case {item.case!r}, "
-                f"not of {item.images[0]}; choose another --out"
+                f"not of {item.path}; choose another --out"
             )
         else:
             done.add(item.case)
@@ -100,7 +100,7 @@ def report_failures(out: Path, items: Sequence[Item], failed: dict[str, str]) ->
         failed: Reason of each that failed.
     """
     path = out / "failed.json"
-    images = {item.case: str(item.images[0]) for item in items}
+    images = {item.case: str(item.path) for item in items}
     record = read_yaml(path, "failed cases") if path.exists() else {}
     record = {case: entry for case, entry in record.items() if case not in images}
     record |= {c: {"image": images[c], "reason": reason} for c, reason in failed.items()}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from inklings.cases.case import Split
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import stated_spacing
+from inklings.cases.stacked import in_order
 from inklings.errors import DataError, SpecError
 from inklings.readers import READERS, open_image
 from inklings.readers.dicom_slides import slide_files, slides_of
@@ -22,6 +23,8 @@ SLIDES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".npy"})
 VOLUMES = frozenset({".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr"})
 SUFFIXES = PICTURES | SLIDES | VOLUMES
+IMAGE = "image"
+"""Name of the image where a file says none."""
 
 
 @dataclass(frozen=True)
@@ -30,35 +33,56 @@ class Item:
 
     Attributes:
         case: Identifier; names the prediction.
-        images: The files, as absolute paths, whose channels are stacked in this order.
+        images: Name to the file, as an absolute path; their channels are stacked in this order.
         spacing_mm: Between the finest samples, where the cohort says so and the file may not.
-        series: Words that choose one of several DICOM series.
+        choices: Name to what of its file is meant (`inklings.readers.choice`), where it holds
+            several images.
     """
 
     case: str
-    images: tuple[Path, ...]
+    images: Mapping[str, Path]
     spacing_mm: float | None = None
-    series: str | None = None
+    choices: Mapping[str, str] = field(default_factory=dict)
 
-    def open(self, number: int = 0, spacing_mm: float | None = None) -> Image:
-        """One of the images; a spacing that is given goes before that of the cohort.
+    @property
+    def path(self) -> Path:
+        """The file of the first image."""
+        return next(iter(self.images.values()))
+
+    @property
+    def choice(self) -> str | None:
+        """What of the first file is meant."""
+        return self.choices.get(next(iter(self.images)))
+
+    def open(self, name: str | None = None, spacing_mm: float | None = None) -> Image:
+        """One of the images, by default the first; a spacing goes before that of the cohort.
 
         Raises:
             ReaderError: If it cannot be opened.
         """
         stated = self.spacing_mm if spacing_mm is None else spacing_mm
-        return open_image(self.images[number], stated, self.series)
+        name = next(iter(self.images)) if name is None else name
+        return open_image(self.images[name], stated, self.choices.get(name))
+
+    def ordered(self, inputs: Sequence[str]) -> Item:
+        """With the images that a run takes, in the order in which it learnt them.
+
+        Raises:
+            DataError: If one is missing.
+        """
+        names = in_order(self.case, self.images, inputs)
+        return replace(self, images={name: self.images[name] for name in names})
 
 
 def gather(
-    inputs: Sequence[Path], split: Split | None = None, series: str | None = None
+    inputs: Sequence[Path], split: Split | None = None, choice: str | None = None
 ) -> tuple[Item, ...]:
     """The items that ``inputs`` name, each a cohort, a folder of pictures, or a file.
 
     Args:
         inputs: What the user gave.
         split: Only the cases of this part; for cohorts only.
-        series: Which DICOM series of folders and archives; cohorts say it themselves.
+        choice: What is meant of files that hold several images; cohorts say it themselves.
 
     Raises:
         DataError: If an input does not exist or holds no image.
@@ -77,7 +101,8 @@ def gather(
             files.append(path.resolve())
         else:
             raise DataError(f"expected a cohort, a folder of pictures or a file at {path}")
-    found += [replace(item, series=series) for item in _named(list(dict.fromkeys(files)))]
+    chosen = {IMAGE: choice} if choice else {}
+    found += [replace(item, choices=chosen) for item in _named(list(dict.fromkeys(files)))]
     twice = [case for case, count in Counter(item.case for item in found).items() if count > 1]
     if twice:
         raise SpecError(f"two images would be case {twice[0]!r}; predict them into two folders")
@@ -94,9 +119,9 @@ def _from_cohort(folder: Path, split: Split | None) -> list[Item]:
     return [
         Item(
             case.id,
-            tuple(path.resolve() for path in case.images.values()),
+            {name: path.resolve() for name, path in case.images.items()},
             stated_spacing(case),
-            next(iter(case.choices.values()), None),
+            case.choices,
         )
         for case in cases
     ]
@@ -141,7 +166,7 @@ def _named(files: Sequence[Path]) -> list[Item]:
     for way in ways[1:]:
         counts = Counter(names.values())
         names = {p: _clean(way(p)) if counts[name] > 1 else name for p, name in names.items()}
-    return [Item(name, (path,)) for path, name in names.items()]
+    return [Item(name, {IMAGE: path}) for path, name in names.items()]
 
 
 def _clean(name: str) -> str:

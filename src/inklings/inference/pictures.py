@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.cases.stacked import stacked
 from inklings.errors import GeometryError, InklingsError
 from inklings.geometry import Geometry
 from inklings.inference.items import Item
 from inklings.inference.run import Run
 from inklings.inference.volumes import predict_any
 from inklings.predictions import Prediction
-from inklings.progress import track
+from inklings.progress import note, track
 from inklings.refinement import REFINEMENTS
 from inklings.refinement.base import Refinement
 from inklings.spec import Component, Inference
@@ -70,7 +71,9 @@ class Pictures:
             writing: deque[Future[None]] = deque()
             # A volume is large: one in the network, one before it and one behind are enough.
             ahead = _AHEAD if self._run.blueprint.volumes is None else 1
-            for item, content in track(_read_ahead(items, reader, ahead), "predict", len(items)):
+            inputs = self._run.blueprint.inputs
+            reading = _read_ahead(items, reader, ahead, inputs)
+            for item, content in track(reading, "predict", len(items)):
                 try:
                     image = content.result()
                     dense = self.predict(image)
@@ -94,8 +97,7 @@ class Pictures:
         if self._how is not None:
             objects = find_objects(dense, self._threshold, self._how, self._run.blueprint.core)
         grid = geometry if dense.ndim == 4 else None
-        image = item.images[0]
-        Prediction(item.case, image, dense, objects, grid, item.series).write(self._out)
+        Prediction(item.case, item.path, dense, objects, grid, item.choice).write(self._out)
 
 
 def find_objects(
@@ -113,31 +115,32 @@ def find_objects(
     return objects.astype(np.uint16 if objects.max(initial=0) < 2**16 else np.uint32)
 
 
-def read_item(item: Item) -> Content:
-    """The channels of all images of a case.
+def read_item(item: Item, inputs: Sequence[str] = ()) -> Content:
+    """The channels of the images of a case that a run takes, on the grid of the first of them.
 
     Raises:
         ReaderError: If one cannot be read.
-        GeometryError: If they differ in size.
+        DataError: If one is missing.
+        GeometryError: If they do not lie on each other.
     """
-    planes = []
-    for number in range(len(item.images)):
-        with item.open(number) as image:
-            geometry = image.geometry
-            planes.append(image.read(geometry.full))
-    if len({plane.shape[1:] for plane in planes}) > 1:
-        sizes = [plane.shape[1:] for plane in planes]
-        raise GeometryError(f"case {item.case}: expected images of one size, got {sizes}")
-    return Content(planes[0] if len(planes) == 1 else np.concatenate(planes), geometry)
+    ordered = item.ordered(inputs)
+    try:
+        read = stacked(tuple(ordered.images), ordered.open)
+    except GeometryError as error:
+        raise GeometryError(f"case {item.case}: {error}") from None
+    for remark in read.notes:
+        if remark.kind == "resampled":
+            note(f"case {item.case}: {remark}")
+    return Content(read.samples, read.geometry)
 
 
 def _read_ahead(
-    items: Sequence[Item], reader: ThreadPoolExecutor, ahead: int
+    items: Sequence[Item], reader: ThreadPoolExecutor, ahead: int, inputs: Sequence[str]
 ) -> Iterator[tuple[Item, Future[Content]]]:
     """Items with their image, a few of which are being decoded meanwhile."""
     pending: deque[tuple[Item, Future[Content]]] = deque()
     for item in items:
-        pending.append((item, reader.submit(read_item, item)))
+        pending.append((item, reader.submit(read_item, item, inputs)))
         if len(pending) > ahead:
             yield pending.popleft()
     yield from pending

@@ -57,6 +57,8 @@ class Blueprint:
             only that is known; None otherwise.
         volumes: How the network sees volumes; None for one that learnt from pictures.
         window: Sides of the windows of a volume, ``(z, y, x)``, for networks of three dimensions.
+        inputs: Names of the images of a case whose channels are stacked, in this order; one name
+            stands for any single image.
     """
 
     model: Component
@@ -73,6 +75,7 @@ class Blueprint:
     volumes: Volumes | None = None
     window: tuple[int, ...] | None = None
     stains: Component | None = None
+    inputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         missing = [name for name in self.classes if name not in self.channels]
@@ -126,6 +129,7 @@ class Blueprint:
                 record["volumes"] = Volumes.model_validate(record["volumes"])
             for key in ("channels", "classes", "window"):
                 record[key] = tuple(record[key]) if record.get(key) is not None else None
+            record["inputs"] = tuple(record.get("inputs") or ())
             return cls(**record)
         except (TypeError, KeyError, ValueError) as error:
             reason = " ".join(str(error).split())

@@ -64,12 +64,12 @@ class CaseTask:
         with opened(item, self.slides) as image:
             if not is_slide(image, item, run.blueprint):
                 pictures = Pictures(run, self.settings, self.thresholds[0], self.out)
-                content = read_item(item)
+                content = read_item(item, run.blueprint.inputs)
                 pictures.write(item, pictures.predict(content), content.geometry)
                 return
             job = Job(
                 item.case,
-                item.images[0],
+                item.path,
                 self.settings,
                 self.slides,
                 self.thresholds,
@@ -98,7 +98,7 @@ def is_slide(image: Image, item: Item, blueprint: Blueprint) -> bool:
     if not isinstance(image, Pyramid) or len(item.images) > 1:
         return False
     learnt = blueprint.spacing_um is not None or blueprint.factor is not None
-    called = item.images[0].suffix.lower() in SLIDES
+    called = item.path.suffix.lower() in SLIDES
     huge = image.geometry.shape[0] * image.geometry.shape[1] > _LARGE
     return learnt or called or huge or len(image.downsamples) > 1
 
@@ -106,7 +106,10 @@ def is_slide(image: Image, item: Item, blueprint: Blueprint) -> bool:
 def write_listing(out: Path, items: Sequence[Item]) -> Path:
     """Say in a file what each case is, for processes elsewhere."""
     path = (out / ".inputs.json").resolve()
-    record = {i.case: [[str(p) for p in i.images], i.spacing_mm, i.series] for i in items}
+    record = {
+        i.case: [{k: str(p) for k, p in i.images.items()}, i.spacing_mm, dict(i.choices)]
+        for i in items
+    }
     write_text(path, json.dumps(record))
     return path
 
@@ -131,8 +134,8 @@ def _loaded(run: Path, threads: int | None) -> Run:
 def _listed(path: Path) -> dict[str, Item]:
     record = json.loads(path.read_text(encoding="utf-8"))
     return {
-        case: Item(case, tuple(map(Path, images)), spacing, series)
-        for case, (images, spacing, series) in record.items()
+        case: Item(case, {k: Path(p) for k, p in images.items()}, spacing, choices)
+        for case, (images, spacing, choices) in record.items()
     }
 
 

@@ -151,9 +151,9 @@ def _one(
     seconds = {"reading": read - started, "finding": time.perf_counter() - read}
     findings = _pictured(found, values, geometry, settings)
     item = items[case]
-    source = {"image": str(item.images[0]), **({"series": item.series} if item.series else {})}
+    source = {"image": str(item.path), **({"series": item.choice} if item.choice else {})}
     if settings.dicom:
-        problem = write_dicom(found, chain, item.images[0], item.series, geometry, settings.out)
+        problem = write_dicom(found, chain, item.path, item.choice, geometry, settings.out)
         if problem:
             warnings = [*findings.facts.get("warnings", ()), problem]
             findings = replace(findings, facts={**findings.facts, "warnings": warnings})

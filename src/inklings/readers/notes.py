@@ -11,6 +11,7 @@ NOTES: dict[str, tuple[str, str]] = {
     "levels": ("kept", "a slide whose finest level is not there, or was made from a finer one"),
     "fractional": ("taken from half up", "a segmentation that keeps shares instead of samples"),
     "overlap": ("smaller wins", "samples that belong to several masks"),
+    "resampled": ("resampled", "an image on another grid than the first of its case"),
     "alpha": ("alpha dropped", "an alpha plane that is not 255 everywhere"),
 }
 """Kind of a note to what follows from it, and what it means; a reader that notes adds a line."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inklings import progress
 from inklings.cases.case import Case
-from inklings.cases.opening import open_case
+from inklings.cases.stacked import in_order, inputs_of, stacked_case
 from inklings.errors import DataError, GeometryError, SpecError
 from inklings.geometry import Geometry
 from inklings.sampling.crops import resize_image, resize_mask
@@ -43,6 +43,7 @@ class Examples:
         scales: Centre and width of the intensities of each; empty where each image says its own.
         weights: How often each is seen, as a share of an epoch; empty where all are alike.
         in_doubt: What is not known was looked at and left in doubt; otherwise it may hide anything.
+        inputs: Names of the images of a case whose channels are stacked in each.
     """
 
     images: Sequence[NDArray[Any]]
@@ -53,6 +54,7 @@ class Examples:
     scales: Sequence[Scale] = ()
     weights: Sequence[float] = ()
     in_doubt: bool = False
+    inputs: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.targets) == len(self.ids):
@@ -177,8 +179,10 @@ def gather(
     """
     store = Store(budget_bytes(), scratch)
     images, targets, grids = [], [], []
+    inputs = inputs_of(cases)
     for case in progress.track(cases, f"read {what}".strip()):
-        image, target, grid = _example(case, supervision)
+        ordered = {name: case.images[name] for name in in_order(case.id, case.images, inputs)}
+        image, target, grid = _example(dataclasses.replace(case, images=ordered), supervision)
         if image.ndim == 4 and spacing_mm is not None:
             image, target, grid = _respaced(image, target, grid, spacing_mm)
         images.append(store.keep(image))
@@ -186,10 +190,11 @@ def gather(
         grids.append(grid)
     flat = all(image.ndim == 3 for image in images)
     return Examples(
-        _same_channels(images),
+        _same_channels(images) if len(inputs) < 2 else tuple(images),
         tuple(targets),
         tuple(case.id for case in cases),
         geometries=() if flat else tuple(grids),
+        inputs=inputs,
     )
 
 
@@ -203,21 +208,9 @@ def budget_bytes() -> int:
 
 
 def _example(case: Case, supervision: Supervision) -> tuple[NDArray[Any], Target, Geometry]:
-    planes = []
-    for name, path in case.images.items():
-        with open_case(case, name) as image:
-            geometry = image.geometry
-            if len(geometry.shape) not in (2, 3):
-                raise GeometryError(
-                    f"case {case.id}: expected a picture (y, x) or a volume (z, y, x), got "
-                    f"{geometry.shape} in {path}"
-                )
-            planes.append(image.read(geometry.full))
-    if len({plane.shape[1:] for plane in planes}) != 1:
-        sizes = {name: plane.shape[1:] for name, plane in zip(case.images, planes, strict=True)}
-        raise GeometryError(f"case {case.id}: expected images of one size, got {sizes}")
-    stacked = np.ascontiguousarray(np.concatenate(planes))
-    return stacked, supervision.target(case, geometry), geometry
+    read = stacked_case(case)
+    samples = np.ascontiguousarray(read.samples)
+    return samples, supervision.target(case, read.geometry), read.geometry
 
 
 def _respaced(

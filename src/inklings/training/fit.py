@@ -12,12 +12,13 @@ from torch import Tensor
 
 from inklings.bags.task import task_of
 from inklings.cases.cohort import Cohort
+from inklings.cases.stacked import inputs_of
 from inklings.files import write_json
 from inklings.inference.run import Blueprint, Record, write_model
 from inklings.models.weights import read_weights
 from inklings.sampling import INTENSITIES, NORMALISERS
 from inklings.sampling.tiles import Head
-from inklings.spec import Experiment
+from inklings.spec import Component, Experiment
 from inklings.supervision import SUPERVISIONS
 from inklings.training import machine
 from inklings.training.bag_examples import gather_bags
@@ -70,6 +71,7 @@ def fit(
     require_known(experiment)
     cohort = Cohort.read(experiment.cohort)
     require_trainable(cohort, experiment.cohort)
+    experiment = _each_by_itself(experiment, cohort)
     if is_first() and not may_start(out, experiment, resume):
         return out
     notes = _unseen(cohort, out, start, allow_seen_test_patients) + _warned(cohort, start)
@@ -91,6 +93,16 @@ def fit(
         _record(experiment, begun, trained, notes, count, rounds).write(out)
         shutil.rmtree(out / "teacher" / KEPT, ignore_errors=True)
     return out
+
+
+def _each_by_itself(experiment: Experiment, cohort: Cohort) -> Experiment:
+    """T1 and CT have no common scale: channels of several images get a mean of their own each."""
+    asked = experiment.intensity
+    several = not takes_bags(experiment) and len(inputs_of(cohort.part("train"))) > 1
+    if not several or asked.name != "zscore" or "per_channel" in asked.options:
+        return experiment
+    options = {**asked.options, "per_channel": True}
+    return experiment.model_copy(update={"intensity": Component(name="zscore", options=options)})
 
 
 def _warned(cohort: Cohort, start: Path | None) -> list[str]:

@@ -208,6 +208,7 @@ def _blueprint(
         resize=experiment.sampling.size if experiment.sampling.resize else None,
         volumes=volumes,
         window=(volumes.patch or (side,) * 3) if volumes and volumes.view == "patches" else None,
+        inputs=tuple(train.inputs),
     )
 
 

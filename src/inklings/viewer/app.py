@@ -117,8 +117,8 @@ def _images(app: FastAPI, desk: Desk) -> None:
         return _data(desk.thumbnail(desk.case(case)), "image/jpeg")
 
     @app.get("/api/cases/{case}/tile/{level}/{x}/{y}")
-    async def tile(case: str, level: int, x: int, y: int) -> Response:
-        at = desk.case(case), level, x, y
+    async def tile(case: str, level: int, x: int, y: int, image: str | None = None) -> Response:
+        at = desk.case(case), level, x, y, image
         return _data(await _drawn(desk.pictures.tile, *at), "image/jpeg")
 
     @app.get("/api/cases/{case}/layers/{layer}/tile/{level}/{x}/{y}")

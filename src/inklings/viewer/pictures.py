@@ -99,11 +99,22 @@ class Pictures:
             raise GeometryError(f"case {case.id}: expected a picture or slide, got shape {shape}")
         return Grid(*shape)
 
-    def tile(self, case: Case, level: int, x: int, y: int) -> bytes:
-        """One JPEG tile."""
+    def tile(self, case: Case, level: int, x: int, y: int, name: str | None = None) -> bytes:
+        """One JPEG tile of an image, by default the first.
+
+        Raises:
+            DataError: If the case has no such image.
+            GeometryError: If it is not of the size of the first.
+        """
         region = self.grid(case).region(level, x, y)
-        key = ("tile", case.id, level, x, y)
-        return self._cache.get(key, lambda: _sized(self._tile(case, level, region)))
+        size, first = (self.image(case, n).geometry.shape for n in (name, None))
+        if size != first:
+            raise GeometryError(
+                f"case {case.id}: image {name!r} has {size} pixels and the first {first}, so the "
+                "two cannot be shown in one frame"
+            )
+        key = ("tile", case.id, name, level, x, y)
+        return self._cache.get(key, lambda: _sized(self._tile(case, level, region, name)))
 
     def thumbnail(self, case: Case, side: int) -> bytes:
         """The whole picture as a JPEG, its longer side ``side`` at most."""
@@ -112,30 +123,35 @@ class Pictures:
             key, lambda: _sized(jpeg(self._shown(case, self._small(case, side))))
         )
 
-    def part(self, case: Case, factor: float, region: Region) -> NDArray[np.uint8]:
+    def part(
+        self, case: Case, factor: float, region: Region, name: str | None = None
+    ) -> NDArray[np.uint8]:
         """A region of the picture made ``factor`` times coarser, ``(h, w, 3)`` as it is shown."""
-        image = self.image(case)
-        return self._shown(case, (image.shrunk(factor) if factor > 1 else image).read(region))
+        image = self.image(case, name)
+        samples = (image.shrunk(factor) if factor > 1 else image).read(region)
+        return self._shown(case, samples, name)
 
-    def _small(self, case: Case, side: int) -> NDArray[Any]:
-        image = self.image(case)
+    def _small(self, case: Case, side: int, name: str | None = None) -> NDArray[Any]:
+        image = self.image(case, name)
         view = image.shrunk(max(1.0, max(image.geometry.shape) / side))
         return view.read(view.geometry.full)
 
-    def _tile(self, case: Case, level: int, region: Region) -> bytes:
-        return jpeg(self.part(case, self.grid(case).factor(level), region))
+    def _tile(self, case: Case, level: int, region: Region, name: str | None) -> bytes:
+        return jpeg(self.part(case, self.grid(case).factor(level), region, name))
 
-    def _shown(self, case: Case, samples: NDArray[Any]) -> NDArray[np.uint8]:
+    def _shown(
+        self, case: Case, samples: NDArray[Any], name: str | None = None
+    ) -> NDArray[np.uint8]:
         rgb = samples[:3] if len(samples) >= 3 else np.repeat(samples[:1], 3, axis=0)
-        window = self._cache.get(("window", case.id), lambda: (self._window(case), 64))
+        window = self._cache.get(("window", case.id, name), lambda: (self._window(case, name), 64))
         if window is not None:
             low, high = window
             rgb = np.clip((rgb.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
         return np.ascontiguousarray(np.moveaxis(rgb, 0, -1).astype(np.uint8))
 
-    def _window(self, case: Case) -> tuple[float, float] | None:
+    def _window(self, case: Case, name: str | None) -> tuple[float, float] | None:
         """What becomes black and white; None for pictures that are bright as they are."""
-        return window_of(self._small(case, _LOOK))
+        return window_of(self._small(case, _LOOK, name))
 
 
 def window_of(samples: NDArray[Any]) -> tuple[float, float] | None:

@@ -52,7 +52,8 @@ export const api = {
   undo: (id: string, number: string) => send<unknown>(`${of(id)}/corrections/${number}/undo`, {}),
   thumbnail: (id: string) => `${of(id)}/thumbnail`,
   instance: (id: string, index: number) => `${of(id)}/instances/${index}`,
-  tile: (id: string, level: number, x: number, y: number) => `${of(id)}/tile/${level}/${x}/${y}`,
+  tile: (id: string, image: string, level: number, x: number, y: number) =>
+    `${of(id)}/tile/${level}/${x}/${y}?image=${encodeURIComponent(image)}`,
   layerTile: (id: string, layer: string, level: number, x: number, y: number) =>
     `${of(id)}/layers/${layer}/tile/${level}/${x}/${y}`,
   volume: (id: string, image: string, coarse: boolean) =>

@@ -59,7 +59,8 @@ export class BagView {
     if (id === undefined) return;
     this.pane?.destroy();
     this.pane?.element.remove();
-    this.pane = new SlidePane(await api.case(id), this.shelf.tile, "");
+    const about = await api.case(id);
+    this.pane = new SlidePane(about, this.shelf.tile, "", about.images[0] ?? "");
     this.element.prepend(this.pane.element);
     this.pane.picked = (y, x) => this.pick(y, x);
     await this.pane.settle();

@@ -20,12 +20,14 @@ export class CasePage {
   private findings: FindingList | null = null;
   private correcting: Correcting | null = null;
   private hidden = false;
+  private image: string;
 
   constructor(
     about: Case,
     private readonly shelf: Shelf,
   ) {
     this.about = coloured(about);
+    this.image = this.about.images[0] ?? "";
     this.element = h("div", { class: `case-page ${about.kind}` }, this.stage, this.panel);
   }
 
@@ -50,13 +52,13 @@ export class CasePage {
     this.panes = titles.map((title) =>
       this.about.kind === "volume"
         ? new VolumePane(this.about, title)
-        : new SlidePane(this.about, this.shelf.tile, title),
+        : new SlidePane(this.about, this.shelf.tile, title, this.image),
     );
     this.stage.classList.toggle("two", two);
     this.stage.replaceChildren(...this.panes.map((pane) => pane.element));
     const [slides, volumes] = [this.slides(), this.volumes()];
     await Promise.all(slides.map((pane) => pane.settle()));
-    await Promise.all(volumes.map((pane) => pane.open(this.about.images[0]!)));
+    await Promise.all(volumes.map((pane) => pane.open(this.image)));
     if (two) (slides.length ? linkSlides(slides) : linkVolumes(volumes));
     const layers = new LayerPanel(this.about, this.shelf, this.panes, () => {
       this.arrange().catch(complain);
@@ -82,11 +84,24 @@ export class CasePage {
     button("−", () => this.slides().forEach((p) => p.zoom(0.5)), "Zoom out");
     button("Whole image", () => this.slides().forEach((p) => p.fit()));
     button("Hide overlays", () => this.hide());
-    return h("section", {}, h("h2", {}, "View"), row);
+    return h("section", {}, h("h2", {}, "View"), this.images(), row);
+  }
+
+  /** Which image of the case is shown; nothing where there is one. */
+  private images(): HTMLElement | null {
+    if (this.about.images.length < 2) return null;
+    const select = h("select", { "aria-label": "Image" });
+    for (const name of this.about.images) select.append(h("option", { value: name }, name));
+    select.value = this.image;
+    select.addEventListener("change", () => {
+      this.image = select.value;
+      this.arrange().catch(complain);
+    });
+    return h("label", { class: "line" }, h("span", {}, "Image"), select);
   }
 
   private planes(panes: VolumePane[]): HTMLElement {
-    const place = h("section", {}, h("h2", {}, "View"));
+    const place = h("section", {}, h("h2", {}, "View"), this.images());
     if (panes[0]?.isCt()) place.append(this.windows(panes));
     const select = h("select", { "aria-label": "Planes" });
     const titles = { all: "three planes and 3-D", three: "three planes" };

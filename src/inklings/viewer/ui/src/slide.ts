@@ -64,6 +64,7 @@ export class SlidePane {
     private readonly about: Case,
     tileSize: number,
     title: string,
+    private readonly image: string,
   ) {
     this.canvas = h("canvas", { class: "outlines", "aria-hidden": "true" });
     this.bar = h("div", { class: "scale" });
@@ -116,7 +117,7 @@ export class SlidePane {
   private source(tileSize: number): object {
     const [height, width] = this.about.shape as [number, number];
     return this.pyramid(width, height, tileSize, this.about.levels[0], (l, x, y) =>
-      api.tile(this.about.id, l, x, y),
+      api.tile(this.about.id, this.image, l, x, y),
     );
   }
 
