@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from inklings.datasets.findings import Finding
 from inklings.datasets.volume_cohort import Found, VolumeReport, gather, laid_out
 from inklings.errors import DataError, GeometryError, ReaderError
-from inklings.readers.dicom_headers import SEGMENTATIONS, files, is_dicom
+from inklings.readers.dicom_files import SEGMENTATIONS, files, is_dicom
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import Series, series_in
 from inklings.readers.image import Image

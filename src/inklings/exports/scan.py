@@ -17,7 +17,8 @@ from inklings.exports.source import Source
 from inklings.geometry import Geometry
 from inklings.predictions import Prediction
 from inklings.readers import open_image
-from inklings.readers.dicom_headers import File, Plane
+from inklings.readers.dicom_files import File
+from inklings.readers.dicom_headers import Plane
 from inklings.readers.dicom_series import source_planes
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid

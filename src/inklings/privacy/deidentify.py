@@ -23,7 +23,7 @@ from inklings.errors import DataError
 from inklings.files import write_bytes, write_json
 from inklings.privacy.profile import DESCRIPTIONS, action_of
 from inklings.progress import track
-from inklings.readers.dicom_headers import File, files, is_dicom
+from inklings.readers.dicom_files import File, files, is_dicom
 
 REPORT = "deidentified.json"
 _REGISTERED = "1.2.840.10008."

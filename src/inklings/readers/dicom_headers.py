@@ -1,82 +1,71 @@
 """What DICOM files say of their planes, read without their pixels.
 
-A file is one plane, or many (enhanced multi-frame). Files may lie in a folder, in folders within
-it, or in a zip archive. Names of patients are never read.
+A file is one plane, or many (enhanced multi-frame, doses, mosaics). Names of patients are never
+read. What is damaged is kept as a fault of its series, so that no other series suffers from it.
 """
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+import warnings
+import zlib
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from inklings.errors import ReaderError
+from inklings.readers import dicom_marks, dicom_places, dicom_spacing
+from inklings.readers.dicom_coding import (
+    CODING,
+    Coding,
+    coding_of,
+    cut_short,
+    inflatable,
+    syntax_of,
+)
+from inklings.readers.dicom_files import (
+    HEAD,
+    SEGMENTATIONS,
+    SLIDE_CLASS,
+    SUFFIXES,
+    Bytes,
+    File,
+    files,
+    is_dicom,
+)
+from inklings.readers.dicom_places import mosaic_of, orientation_of, positions_of
+from inklings.readers.dicom_lookup import Look, Vector, first, spoken, whole
+from inklings.readers.dicom_marks import Mark, marks_of
+from inklings.readers.dicom_spacing import spacing_of, thickness_of
+from inklings.readers.dicom_values import VALUES, keeps_numbers, notes_of, scale_of
+from inklings.readers.notes import Note
 
-MAGIC, MAGIC_AT = b"DICM", 128
-ZIP = b"PK\x03\x04"
-SLIDE_CLASS = "1.2.840.10008.5.1.4.1.1.77.1.6"
-SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
-"""Classes of objects that hold masks (`inklings.readers.dicom_segments`), and no image."""
-_RAW = (
-    "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2",
-)  # fmt: skip
-_BIG_ENDIAN = "1.2.840.10008.1.2.2"
-_IMPLICIT = "1.2.840.10008.1.2"
-_SUFFIXES = (".dcm", ".ima", ".dicom")
 _REMEMBERED = 64
-_TAGS = [
+_TAGS: list[str | int] = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID",
     "SeriesDescription", "ProtocolName", "SequenceName", "SeriesNumber", "Modality", "ImageType",
-    "EchoTime", "EchoNumbers", "TemporalPositionIdentifier", "AcquisitionNumber", "InstanceNumber",
-    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImagerPixelSpacing",
-    "SliceThickness", "SpacingBetweenSlices", "Rows", "Columns", "NumberOfFrames",
-    "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
-    "PixelRepresentation", "RescaleSlope", "RescaleIntercept", "PlanarConfiguration",
-    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "SpecificCharacterSet",
+    "InstanceNumber", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "SpecificCharacterSet", "VolumeFrameOfReferenceUID",
+    *CODING, *VALUES, *dicom_marks.WORDS, *dicom_marks.PRIVATE, *dicom_places.WORDS,
+    *dicom_places.PRIVATE, *dicom_spacing.WORDS,
 ]  # fmt: skip
-
-Vector = tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file in a folder or an archive; ``name`` is relative to ``container``."""
-
-    container: Path
-    name: str
-
-    @property
-    def folder(self) -> str:
-        """The innermost folder that it lies in."""
-        return (self.container / self.name).parent.name
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Coding:
-    """How the pixels of a file are stored.
-
-    Attributes:
-        offset: Where they begin, if they are stored raw.
-    """
-
-    rows: int
-    columns: int
-    frames: int
-    samples: int
-    allocated: int
-    stored: int
-    signed: bool
-    photometric: str
-    syntax: str
-    big_endian: bool
-    offset: int | None
+_NEEDED: set[object] = {
+    "Rows",
+    "SeriesInstanceUID",
+    *CODING,
+    *VALUES,
+    *dicom_places.WORDS,
+    "PixelSpacing",
+}
+_LABELS = (*SEGMENTATIONS, "1.2.840.10008.5.1.4.1.1.481.3")  # and structure sets: read as masks
+_SPECTRA = "1.2.840.10008.5.1.4.1.1.4.2"
+_DAMAGED = (
+    EOFError, ValueError, KeyError, IndexError, AttributeError, OSError, TypeError, zlib.error,
+    NotImplementedError, RecursionError, MemoryError, ArithmeticError,
+)  # fmt: skip
+"""What damaged headers make pydicom raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +91,10 @@ class Plane:
         orientation: Unit vectors along a row and along a column.
         spacing: Between rows, and between columns, in mm.
         thickness: Distance to the next plane as the file says, or the thickness; mm.
+        unit: Of slope times the stored number plus intercept: ``HU``, ``Gy``; empty if not said.
+        kind: ``ImageType``, its values between slashes.
+        marks: What may tell it from planes of other volumes at the same place.
+        notes: What should be known of its file.
     """
 
     file: File
@@ -115,56 +108,64 @@ class Plane:
     thickness: float | None
     slope: float
     intercept: float
+    unit: str
     instance: int
-    echo: float | None
-    moment: int | None
-    acquisition: int | None
     kind: str
+    marks: dict[str, Mark] = field(hash=False)
+    notes: tuple[Note, ...] = ()
 
 
-def files(path: Path) -> list[File]:
-    """All files under a folder, in an archive, or the one at ``path``."""
-    if path.is_dir():
-        found = (p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-        return sorted((File(path, p.relative_to(path).as_posix()) for p in found), key=str)
-    with path.open("rb") as file:
-        if file.read(4) != ZIP:
-            return [File(path.parent, path.name)]
-    with zipfile.ZipFile(path) as archive:
-        names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    return sorted((File(path, name) for name in names), key=str)
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A file that cannot be used, and why.
+
+    Attributes:
+        series: UID of its series; empty where the file ends before it.
+    """
+
+    file: File
+    series: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.words}"
 
 
-def is_dicom(name: str, head: bytes) -> bool:
-    """By the magic word, or in files older than it by the suffix and the first tag."""
-    if name.rpartition("/")[2].upper() == "DICOMDIR":
-        return False
-    if head[MAGIC_AT : MAGIC_AT + 4] == MAGIC:
-        return True
-    return name.lower().endswith(_SUFFIXES) and head[:2] in (b"\x08\x00", b"\x02\x00")
+@dataclass
+class Contents:
+    """What lies under a path.
+
+    Attributes:
+        strangers: Names of files that are no DICOM.
+        objects: Kinds of DICOM objects that are no images, and how many there are.
+    """
+
+    planes: list[Plane] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    objects: Counter[str] = field(default_factory=Counter)
 
 
-def is_slide(head: bytes) -> bool:
-    """Whether the file that begins with ``head`` (512 bytes) is a part of a whole slide."""
-    return SLIDE_CLASS.encode() in head
+_known: OrderedDict[Any, Contents] = OrderedDict()
 
 
-_known: OrderedDict[Any, tuple[Plane, ...]] = OrderedDict()
-
-
-def planes(path: Path) -> tuple[Plane, ...]:
-    """The planes of all DICOM files under ``path``; other files are passed over.
+def contents(path: Path) -> Contents:
+    """The planes of all DICOM files under ``path``, and what else lies there.
 
     Remembered for the last folders, as long as none of their files changes.
 
     Raises:
-        ReaderError: If a file is cut short before its pixels.
+        ReaderError: If it is an archive that cannot be read.
     """
     listed = files(path)
     key = (str(path.absolute()), *map(_stamp, listed))
     found = _known.get(key)
     if found is None:
-        found = tuple(_read(path, listed))
+        found = Contents()
+        with Bytes() as source, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pydicom, on values that are odd but not needed
+            for file in listed:
+                _add(file, source, found)
         _known[key] = found
         while len(_known) > _REMEMBERED:
             _known.popitem(last=False)
@@ -177,142 +178,140 @@ def _stamp(file: File) -> tuple[str, int, int]:
     return file.name, stat.st_size, stat.st_mtime_ns
 
 
-def _read(path: Path, listed: list[File]) -> Iterator[Plane]:
-    if path.is_file() and len(listed) != 1:
-        with zipfile.ZipFile(path) as archive:
-            for file in listed:
-                yield from _of(file, io.BytesIO(archive.read(file.name)))
-        return
-    for file in listed:
-        with (file.container / file.name).open("rb") as stream:
-            yield from _of(file, stream)
+def _add(file: File, source: Bytes, found: Contents) -> None:
+    stream, size = source.open(file)
+    with stream:
+        try:
+            head = stream.read(HEAD)
+            if not is_dicom(file.name, head):
+                words = _lost(file, head)
+                if words:
+                    found.faults.append(Fault(file, "", words))
+                else:
+                    found.strangers.append(file.name)
+                return
+            stream.seek(0)
+            _read(file, stream, size, found)
+        except (zlib.error, EOFError, OSError) as error:
+            words = " ".join(str(error).split()) or type(error).__name__
+            found.faults.append(Fault(file, "", f"cannot be read ({words}); copy it again"))
 
 
-def _of(file: File, stream: BinaryIO) -> Iterator[Plane]:
-    """The planes of one file; none if it is no image of a patient."""
+def _lost(file: File, head: bytes) -> str | None:
+    """Why a file that should be DICOM is none; None for one that never was."""
+    base = file.name.rpartition("/")[2]
+    if base.upper() == "DICOMDIR":
+        return None
+    named = base.lower().endswith(SUFFIXES)
+    if not head and (named or "." not in base):
+        return "is empty (0 bytes); copy it again from its source"
+    if named or (head and not any(head) and "." not in base):
+        return f"expected a DICOM file, got one that begins with {head[:8]!r}; copy it again"
+    return None
+
+
+def _read(file: File, stream: BinaryIO, size: int, found: Contents) -> None:
+    """Add the planes of one file, or why there are none."""
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
-    head = stream.read(MAGIC_AT + 4)
-    stream.seek(0)
-    if not is_dicom(file.name, head):
-        return
+    said: dict[Any, Any] = {}
     try:
-        said = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=_TAGS)
-        if "Rows" not in said or str(said.get("SOPClassUID", "")) in (SLIDE_CLASS, *SEGMENTATIONS):
+        inflatable(stream)
+        read = pydicom.dcmread(stream, stop_before_pixels=True, force=True, specific_tags=_tags())
+        said = spoken(read, _NEEDED)
+        name = _class(read, said)
+        if str(said.get("SOPClassUID", "")) in (SLIDE_CLASS, _SPECTRA, *_LABELS):
+            if said["SOPClassUID"] not in _LABELS:
+                found.objects[name] += 1
             return
-        yield from _planes(file, said, stream)
-    except (InvalidDicomError, EOFError, ValueError, KeyError, AttributeError, OSError) as error:
-        raise ReaderError(
-            f"{file}: damaged DICOM file ({' '.join(str(error).split())}); export the series again"
-        ) from None
+        coding = coding_of(said, syntax_of(read), stream) if "Rows" in said else None
+        if coding is None:
+            if "Image Storage" in name:
+                raise ReaderError("the file is cut short: it ends within its header; copy it again")
+            found.objects[name] += 1
+            return
+        cut_short(coding, stream, size)
+        found.planes += _planes(file, said, coding)
+    except (ReaderError, *_DAMAGED) as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        if not isinstance(error, ReaderError):
+            words = f"damaged DICOM file ({words}); copy or export it again"
+        found.faults.append(Fault(file, str(said.get("SeriesInstanceUID", "")), words))
 
 
-def _planes(file: File, said: Any, stream: BinaryIO) -> Iterator[Plane]:
+@cache
+def _tags() -> list[Any]:
+    from pydicom.tag import Tag
+
+    return [Tag(word) for word in _TAGS]
+
+
+def _class(read: Any, said: Mapping[Any, Any]) -> str:
+    from pydicom.uid import UID
+
+    meta = getattr(read, "file_meta", None) or {}
+    named = said.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or ""
+    return str(UID(str(named)).name) or "unknown"
+
+
+def _planes(file: File, said: dict[Any, Any], coding: Coding) -> Iterator[Plane]:
+    kind = "/".join(map(str, said.get("ImageType") or ()))
+    number = str(said.get("SeriesNumber", "") or "")
     about = About(
-        str(said.get("SeriesInstanceUID", "")),
-        str(said.get("StudyInstanceUID", "")),
-        str(said.get("FrameOfReferenceUID", "") or ""),
+        str(said.get("SeriesInstanceUID", "") or "") or f"no-uid-{number or 0}",
+        str(said.get("StudyInstanceUID", "") or ""),
+        str(said.get("FrameOfReferenceUID") or said.get("VolumeFrameOfReferenceUID") or ""),
         str(said.get("SeriesDescription", "") or "").strip(),
         str(said.get("ProtocolName", "") or "").strip(),
         str(said.get("SequenceName", "") or "").strip(),
-        str(said.get("SeriesNumber", "") or ""),
+        number,
         str(said.get("Modality", "") or ""),
     )
-    coding = _coding(said, stream)
-    shared = _first(said, "SharedFunctionalGroupsSequence")
-    frames = said.get("PerFrameFunctionalGroupsSequence") or [None] * coding.frames
-    for number, own in enumerate(frames):
-        look = _Look(said, shared, own)
+    shared = first(said, "SharedFunctionalGroupsSequence")
+    groups = list(said.get("PerFrameFunctionalGroupsSequence") or ())
+    if groups and len(groups) != coding.frames:
+        raise ReaderError(
+            f"it has {coding.frames} frames and describes {len(groups)}: the file is damaged"
+        )
+    frames: list[Any] = groups or [None] * coding.frames
+    look = Look(said, shared, frames[0])
+    spacing, notes = spacing_of(look, about.modality)
+    orientation = orientation_of(look)
+    mosaic = mosaic_of(look, kind, (coding.rows, coding.columns), orientation, spacing)
+    if mosaic:
+        coding, positions = coding.tiled(mosaic[0]), list[Vector | None](mosaic[1])
+        frames = [None] * len(positions)
+    elif not groups:
+        positions = positions_of(look, coding.frames, orientation, kind)
+    notes += notes_of(look, coding, about.modality)
+    if keeps_numbers(look, about.modality):
+        coding = coding.upright()
+    sop, instance = str(said.get("SOPInstanceUID", "")), whole(said.get("InstanceNumber")) or 0
+    for place, own in enumerate(frames):
+        look = Look(said, shared, own) if own is not None or place == 0 else look
+        if groups:
+            spacing, orientation = spacing_of(look, about.modality)[0], orientation_of(look)
+        scale = scale_of(look)
         yield Plane(
             file=file,
-            frame=number,
-            sop=str(said.get("SOPInstanceUID", "")),
+            frame=place,
+            sop=sop,
             about=about,
             coding=coding,
-            position=look.vector("PlanePositionSequence", "ImagePositionPatient", 3),
-            orientation=look.vector("PlaneOrientationSequence", "ImageOrientationPatient", 6),
-            spacing=look.vector("PixelMeasuresSequence", "PixelSpacing", 2)
-            or look.vector("", "ImagerPixelSpacing", 2),
-            thickness=look.number("PixelMeasuresSequence", "SpacingBetweenSlices")
-            or look.number("PixelMeasuresSequence", "SliceThickness"),
-            slope=_or(look.number("PixelValueTransformationSequence", "RescaleSlope"), 1.0),
-            intercept=_or(look.number("PixelValueTransformationSequence", "RescaleIntercept"), 0.0),
-            instance=_whole(said.get("InstanceNumber")) or 0,
-            echo=look.number("MREchoSequence", "EffectiveEchoTime")
-            or look.number("", "EchoTime")
-            or look.number("", "EchoNumbers"),
-            moment=_whole(
-                look.get("FrameContentSequence", "TemporalPositionIndex")
-                or said.get("TemporalPositionIdentifier")
-            ),
-            acquisition=_whole(said.get("AcquisitionNumber")),
-            kind="/".join(map(str, said.get("ImageType") or ())),
+            position=_position(look) if groups else positions[place],
+            orientation=orientation,
+            spacing=spacing,
+            thickness=thickness_of(look),
+            slope=scale.slope,
+            intercept=scale.intercept,
+            unit=scale.unit,
+            instance=instance,
+            kind=kind,
+            marks=marks_of(look, place, kind, about.modality),
+            notes=(*notes, *scale.notes),
         )
 
 
-@dataclass(frozen=True)
-class _Look:
-    """Where a value may stand: with the frame, with all frames, or in the file itself."""
-
-    said: Any
-    shared: Any
-    own: Any
-
-    def get(self, group: str, word: str) -> Any:
-        for place in (self.own, self.shared):
-            inner = _first(place, group) if place is not None and group else None
-            value = inner.get(word) if inner is not None else None
-            if value not in (None, ""):
-                return value
-        return self.said.get(word)
-
-    def number(self, group: str, word: str) -> float | None:
-        value = self.get(group, word)
-        if isinstance(value, (list, tuple)) or hasattr(value, "__iter__"):
-            value = next(iter(value), None) if not isinstance(value, str) else value
-        return float(value) if value not in (None, "") else None
-
-    def vector(self, group: str, word: str, length: int) -> Vector | None:
-        value = self.get(group, word)
-        if value is None or isinstance(value, str) or len(value) != length:
-            return None
-        return tuple(float(v) for v in value)
-
-
-def _coding(said: Any, stream: BinaryIO) -> Coding:
-    syntax = str(said.file_meta.get("TransferSyntaxUID", _IMPLICIT))
-    offset = None
-    if syntax in _RAW:
-        tag = stream.read(12)
-        order = "big" if syntax == _BIG_ENDIAN else "little"
-        pair = int.from_bytes(tag[:2], order), int.from_bytes(tag[2:4], order)  # type: ignore[arg-type]
-        if pair == (0x7FE0, 0x0010):
-            offset = stream.tell() - (4 if syntax == _IMPLICIT else 0)
-    allocated = int(said.get("BitsAllocated", 16))
-    return Coding(
-        rows=int(said.Rows),
-        columns=int(said.Columns),
-        frames=max(1, _whole(said.get("NumberOfFrames")) or 1),
-        samples=int(said.get("SamplesPerPixel", 1)),
-        allocated=allocated,
-        stored=int(said.get("BitsStored", allocated)),
-        signed=bool(said.get("PixelRepresentation", 0)),
-        photometric=str(said.get("PhotometricInterpretation", "MONOCHROME2")),
-        syntax=syntax,
-        big_endian=syntax == _BIG_ENDIAN,
-        offset=offset if said.get("SamplesPerPixel", 1) == 1 else None,
-    )
-
-
-def _first(place: Any, word: str) -> Any:
-    sequence = place.get(word) if place is not None else None
-    return sequence[0] if sequence else None
-
-
-def _whole(value: Any) -> int | None:
-    return int(value) if value not in (None, "") else None
-
-
-def _or(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
+def _position(look: Look) -> Vector | None:
+    found = look.vector("PlanePositionSequence", "ImagePositionPatient", 3)
+    return found or look.vector("PlanePositionVolumeSequence", "ImagePositionVolume", 3)

@@ -15,7 +15,11 @@ from inklings.readers.notes import Note
 
 IRREGULAR = 0.05
 """Share of the distance between slices by which single distances may differ from it."""
+SAME_SPACING = 1e-3
+"""Share by which distances between pixels may differ within a series."""
 _STRAIGHT_MM = 0.01
+_NOISE = 1e-4
+_UPRIGHT = 5e-4  # 0.03 degrees: what noise of the axes makes of a gantry that was not tilted
 
 
 @dataclass(frozen=True)
@@ -40,19 +44,20 @@ def laid_out(planes: Sequence[Plane], name: str) -> Layout:
     Raises:
         ReaderError: If slices are missing or lie at uneven distances.
     """
+    _require_one_kind(planes, name)
     if any(p.position is None or p.orientation is None or p.spacing is None for p in planes):
-        return _without_places(planes, name)
-    across, down = np.array(planes[0].orientation, float).reshape(2, 3)
+        return _without_places(planes)
+    (across, down), noise = _axes(planes)
     normal = np.cross(across, down)
     positions = np.array([plane.position for plane in planes], float)
     along = positions @ normal
     numbers = np.array([(plane.instance, plane.frame) for plane in planes])
     order = np.lexsort((numbers[:, 1], numbers[:, 0], np.round(along, 3)))
-    kept, notes = _without_doubles(order, along, planes)
+    kept, notes = _without_doubles(order, along, planes, name)
     step, remarks = _step(positions[kept], normal, [planes[i] for i in kept], name)
     length = float(np.linalg.norm(step))
     shape = (len(kept), planes[0].coding.rows, planes[0].coding.columns)
-    y_mm, x_mm = planes[0].spacing or (1.0, 1.0)
+    y_mm, x_mm = np.median([plane.spacing for plane in planes], axis=0)
     axes = np.stack([across, down, step / length], axis=1)
     geometry = Geometry(
         shape,
@@ -63,12 +68,51 @@ def laid_out(planes: Sequence[Plane], name: str) -> Layout:
     return Layout(
         tuple(planes[i] for i in kept),
         geometry,
-        tuple(Note("geometry", text) for text in (*notes, *remarks)),
+        tuple(Note("geometry", text) for text in (*noise, *notes, *remarks)),
     )
 
 
+def _require_one_kind(planes: Sequence[Plane], name: str) -> None:
+    """What nobody can put right: some without a place, or samples of several sizes."""
+    lost = [plane for plane in planes if plane.position is None]
+    if lost and len(lost) < len(planes):
+        raise ReaderError(
+            f"{name}: {len(lost)} of {len(planes)} images do not say where they lie (first: "
+            f"{lost[0].file}); move them into a folder of their own, or export the series again"
+        )
+    said = [plane for plane in planes if plane.spacing is not None]
+    if said and len(said) < len(planes):
+        bare = next(plane for plane in planes if plane.spacing is None)
+        raise ReaderError(
+            f"{name}: {len(planes) - len(said)} of {len(planes)} images do not say their "
+            f"PixelSpacing (first: {bare.file}); export the series again"
+        )
+    usual = np.median([plane.spacing for plane in said], axis=0) if said else np.ones(2)
+    for plane in said:
+        if np.abs(np.array(plane.spacing) / usual - 1).max() > SAME_SPACING:
+            y_mm, x_mm = plane.spacing or (0.0, 0.0)
+            raise ReaderError(
+                f"{name}: PixelSpacing changes within the series: {y_mm:g} x {x_mm:g} mm in "
+                f"{plane.file}, {usual[0]:g} x {usual[1]:g} mm in most; move what differs into a "
+                "folder of its own, or export the series again"
+            )
+
+
+def _axes(planes: Sequence[Plane]) -> tuple[NDArray[np.float64], list[str]]:
+    """Unit vectors along a row and along a column, and how far single planes are off."""
+    told = np.array([plane.orientation for plane in planes], float)
+    across, down = told.mean(0).reshape(2, 3)
+    across /= np.linalg.norm(across)
+    down -= (down @ across) * across
+    axes = np.stack([across, down / np.linalg.norm(down)])
+    off = float(np.abs(told - axes.ravel()).max())
+    if off < _NOISE:
+        return axes, []
+    return axes, [f"axes of the slices differ by up to {off:.1g}; their mean is used"]
+
+
 def _without_doubles(
-    order: NDArray[np.intp], along: NDArray[np.float64], planes: Sequence[Plane]
+    order: NDArray[np.intp], along: NDArray[np.float64], planes: Sequence[Plane], name: str
 ) -> tuple[list[int], list[str]]:
     kept = [int(order[0])]
     twice = []
@@ -79,6 +123,12 @@ def _without_doubles(
             kept.append(index)
     if not twice:
         return kept, []
+    if len(kept) == 1 or len({round(float(along[i]), 2) for i in twice}) > len(kept) / 2:
+        raise ReaderError(
+            f"{name}: {len(planes)} images lie at {len(kept)} places, and nothing that the files "
+            "say tells apart what lies at one place; move what is one volume into a folder of its "
+            "own"
+        )
     some = ", ".join(f"{planes[i].file} at {along[i]:.1f} mm" for i in twice[:3])
     more = f" and {len(twice) - 3} more" if len(twice) > 3 else ""
     count = "1 slice is" if len(twice) == 1 else f"{len(twice)} slices are"
@@ -97,7 +147,7 @@ def _step(
     _require_even(distances, usual, planes, name)
     step = (positions[-1] - positions[0]) / (len(positions) - 1)
     aside = step - (step @ normal) * normal
-    if np.linalg.norm(aside) * (len(positions) - 1) < _STRAIGHT_MM:
+    if np.linalg.norm(aside) < max(_STRAIGHT_MM / (len(positions) - 1), _UPRIGHT * usual):
         return (step @ normal) * normal, []
     degrees = float(np.degrees(np.arctan2(np.linalg.norm(aside), step @ normal)))
     line = positions[0] + np.arange(len(positions))[:, None] * step
@@ -141,11 +191,21 @@ def _thickness(plane: Plane) -> float:
     return plane.thickness
 
 
-def _without_places(planes: Sequence[Plane], name: str) -> Layout:
+def _without_places(planes: Sequence[Plane]) -> Layout:
     ordered = tuple(sorted(planes, key=lambda p: (p.instance, str(p.file), p.frame)))
     shape = (len(planes), planes[0].coding.rows, planes[0].coding.columns)
+    first = planes[0]
+    lacking = [
+        word
+        for word, value in (
+            ("ImagePositionPatient", first.position),
+            ("ImageOrientationPatient", first.orientation),
+            ("PixelSpacing", first.spacing),
+        )
+        if value is None
+    ]
     note = (
-        f"{name}: the files do not say where their slices lie, so they are in the order of their "
-        "instance numbers and nothing is known in mm"
+        f"the files do not say where their slices lie ({', '.join(lacking)}), so they are in the "
+        "order of their instance numbers and nothing is known in mm"
     )
     return Layout(ordered, Geometry(shape), (Note("geometry", note),))

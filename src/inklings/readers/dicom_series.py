@@ -8,32 +8,29 @@ that is there twice) is told in the notes of the volume.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from inklings.errors import ReaderError
+from inklings.errors import ReaderError, SpecError
 from inklings.geometry import Geometry
 from inklings.readers.array import ArrayImage
 from inklings.readers.choice import ANY, Choice
-from inklings.readers.dicom_headers import ZIP, Plane, files, is_dicom, is_slide, planes
+from inklings.readers.dicom_files import HEAD, ZIP, Bytes, files, is_dicom, is_slide
+from inklings.readers.dicom_groups import parts_of
+from inklings.readers.dicom_headers import Contents, Fault, Plane, contents
 from inklings.readers.dicom_layout import laid_out
+from inklings.readers.dicom_marks import label
 from inklings.readers.dicom_pixels import values
+from inklings.readers.notes import Note
 from inklings.readers.volume import Volume
 
-_PROBED = 200
-_SPLITS: tuple[tuple[str, Callable[[Plane], Hashable]], ...] = (
-    ("echo", lambda plane: plane.echo),
-    ("folder", lambda plane: plane.file.folder),
-    ("moment", lambda plane: plane.moment),
-    ("acquisition", lambda plane: plane.acquisition),
-    ("kind", lambda plane: plane.kind),
-)
+_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -42,10 +39,14 @@ class Series:
 
     Attributes:
         part: What tells it from others of the same UID: ``echo 4.6``; empty where it is alone.
+        faults: Files of it that cannot be used.
+        notes: What else lies there, and is no part of it.
     """
 
     planes: tuple[Plane, ...]
     part: str = ""
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def name(self) -> str:
@@ -63,125 +64,193 @@ class Series:
         named = about.description or about.protocol or about.sequence or about.series
         return f"{named} ({', '.join(filter(None, said))})"
 
-    def matches(self, wanted: str) -> bool:
+    def matches(self, wanted: str, exactly: bool = False) -> bool:
         """Whether all words of ``wanted``, between commas, are said of it, in upper or lower case.
 
         A word is a whole UID, or part of the description, the protocol, the sequence or the
-        folder, or ``echo 4.6``.
+        folder, or a mark as it is listed: ``echo 4.6``, ``b 500``, ``magnitude``.
+
+        Args:
+            wanted: The words.
+            exactly: A part of a description does not count.
         """
         about = self.planes[0].about
         folders = {plane.file.folder for plane in self.planes}
-        whole = {about.series.lower(), self.part.lower(), f"series {about.number}".lower()}
-        whole |= {f"echo {p.echo:g}" for p in self.planes if p.echo is not None}
+        whole = {about.series, f"series {about.number}", *self.part.split(",")}
+        whole |= {label(name, v) for p in self.planes for name, v in p.marks.items()}
         loose = (about.description, about.protocol, about.sequence, *folders)
-        terms = [term.strip().lower() for term in wanted.split(",") if term.strip()]
-        return all(t in whole or any(t in text.lower() for text in loose) for t in terms)
+        whole, loose = {_plain(w) for w in (*whole, *loose)}, tuple(map(_plain, loose))
+        terms = [_plain(term) for term in wanted.split(",") if term.strip()]
+        return all(t in whole or (not exactly and any(t in text for text in loose)) for t in terms)
 
     def is_scout(self) -> bool:
         """Whether it is the picture on which the scan was planned."""
         return all("LOCALIZER" in plane.kind.upper() for plane in self.planes)
 
 
+def _plain(words: str) -> str:
+    """Without what people write in several ways: ``b=500``, ``b value 500``, ``b500``."""
+    found = re.sub(r"\s*=\s*", " ", words.strip().lower())
+    found = re.sub(r"^(b[ -]?value|b-value)\b", "b", found)
+    return re.sub(r"^(b|echo|trigger|moment|time)(\d)", r"\1 \2", found)
+
+
 def series_in(path: Path) -> list[Series]:
     """Everything under a folder, in a zip or in a file that can be shown as one volume each.
 
     Raises:
-        ReaderError: If there is no DICOM image.
+        ReaderError: If there is no DICOM image, or none that can be used.
     """
-    groups: dict[Hashable, list[Plane]] = defaultdict(list)
-    for plane in planes(path):
-        turned = tuple(np.round(plane.orientation, 3)) if plane.orientation else None
-        coding = plane.coding
-        size = (coding.rows, coding.columns, coding.samples)
-        groups[plane.about.series, turned, size].append(plane)
-    found = [one for group in groups.values() for one in _parts(tuple(group), _SPLITS)]
-    if not found:
-        raise ReaderError(f"expected DICOM images at {path}, got none")
-    return sorted(found, key=lambda s: (s.planes[0].about.number.zfill(9), s.name))
+    there = contents(path)
+    groups: dict[str, list[Plane]] = defaultdict(list)
+    for plane in there.planes:
+        groups[plane.about.series].append(plane)
+    if not groups:
+        raise ReaderError(_nothing(path, there))
+    notes = _beside(there)
+    found = []
+    for uid, planes in groups.items():
+        faults = tuple(f for f in there.faults if _concerns(f, uid, there))
+        for part in parts_of(planes):
+            own = notes
+            if part.copies:
+                text = f"{part.copies} files are exact copies of others and are left out"
+                own = (*notes, Note("series", text))
+            found.append(Series(part.planes, ",".join(part.said), faults, own))
+    return sorted(found, key=lambda s: s.planes[0].about.number.zfill(9))
 
 
-def _parts(group: tuple[Plane, ...], splits: Sequence[Any], said: str = "") -> Iterable[Series]:
-    """Several volumes under one UID become several series, as echoes and time points do."""
-    if not _doubles(group):
-        return [Series(group, said)]
-    for place, (name, key) in enumerate(splits):
-        parts: dict[Hashable, list[Plane]] = defaultdict(list)
-        for plane in group:
-            parts[key(plane)].append(plane)
-        sizes = [len(part) for part in parts.values()]
-        fewer = sum(_doubles(part) for part in parts.values()) < _doubles(group)
-        if len(parts) > 1 and fewer and 2 * min(sizes) >= max(sizes):
-            out: list[Series] = []
-            for value, part in parts.items():
-                shown = f"{value:g}" if isinstance(value, float) else str(value)
-                word = shown if name == "folder" else f"{name} {shown}"
-                inner = f"{said},{word}" if said else word
-                out += _parts(tuple(part), splits[place + 1 :], inner)
-            return out
-    return [Series(group, said)]
+def _nothing(path: Path, there: Contents) -> str:
+    if there.faults:
+        return f"{path}: {_said(there.faults, path)}"
+    kinds = ", ".join(f"{count} {name}" for name, count in there.objects.items())
+    return f"expected DICOM images at {path}, got {kinds or 'none'}"
 
 
-def _doubles(group: Iterable[Plane]) -> int:
-    places = [np.round(p.position, 2).tolist() for p in group if p.position is not None]
-    return len(places) - len({tuple(place) for place in places})
+def _concerns(fault: Fault, uid: str, there: Contents) -> bool:
+    """Whether a file that cannot be used may be a slice of the series ``uid``.
+
+    One that does not say of which series it is may be of any in its folder.
+    """
+    if fault.series:
+        return fault.series == uid
+    beside = {p.about.series for p in there.planes if _where(p) == _where(fault)}
+    return uid in beside if beside else True
+
+
+def _where(one: Plane | Fault) -> str:
+    return one.file.name.rpartition("/")[0]
+
+
+def _beside(there: Contents) -> tuple[Note, ...]:
+    notes = []
+    if there.strangers:
+        names = ", ".join(there.strangers[:3]) + (", ..." if len(there.strangers) > 3 else "")
+        count = len(there.strangers)
+        text = f"{count} {'file is' if count == 1 else 'files are'} no DICOM ({names})"
+        notes.append(Note("passed over", text))
+    if there.objects:
+        kinds = ", ".join(f"{count} {name}" for name, count in there.objects.items())
+        notes.append(Note("passed over", f"DICOM objects that are no images: {kinds}"))
+    known = {plane.about.series for plane in there.planes}
+    lost = [fault for fault in there.faults if fault.series and fault.series not in known]
+    notes += [Note("passed over", f"of another series: {fault}") for fault in lost[:3]]
+    return tuple(notes)
 
 
 def chosen(path: Path, wanted: str | None) -> Series:
     """The one series under ``path`` that fits ``wanted``, or the only one there is.
 
     Raises:
-        ReaderError: If none fits or several do; the message lists them.
+        ReaderError: If none fits or several do (the message lists them), or a file of it is
+            damaged.
     """
     found = series_in(path)
     fitting = [one for one in found if wanted is None or one.matches(wanted)]
+    if len(fitting) > 1 and wanted is not None:
+        fitting = [one for one in fitting if one.name == wanted] or [
+            one for one in fitting if one.matches(wanted, exactly=True)
+        ] or fitting  # fmt: skip
     if len(fitting) > 1:
-        exact = [one for one in fitting if one.name == wanted]
-        fitting = exact or [one for one in fitting if not one.is_scout()] or fitting
+        fitting = [one for one in fitting if not one.is_scout()] or fitting
     if len(fitting) == 1:
-        return fitting[0]
-    listed = "; ".join(one.words() for one in fitting or found)
+        return _whole(path, fitting[0])
+    listed = _listed(fitting or found)
     if not fitting:
         raise ReaderError(f"{path}: expected a series {wanted!r}, got: {listed}")
     asked = "" if wanted is None else f" that fit {wanted!r}"
     raise ReaderError(
         f"{path}: expected one series, got {len(fitting)}{asked}; say which by its description, "
-        f"its folder, 'echo 4.6' or its UID: {listed}"
+        f"its folder, a mark as 'echo 4.6' or 'b 500', or its UID (--series): {listed}"
     )
 
 
-def open_series(path: Path, wanted: str | None = None) -> Volume | ArrayImage:
+def _listed(series: list[Series]) -> str:
+    more = len(series) - _LISTED
+    words = [one.words() for one in series[:_LISTED]] + ([f"and {more} more"] if more > 0 else [])
+    return "; ".join(words)
+
+
+def _whole(path: Path, series: Series) -> Series:
+    if series.faults:
+        raise ReaderError(f"{path}: {series.words()}: {_said(series.faults, path)}")
+    return series
+
+
+def _said(faults: Sequence[Fault], path: Path) -> str:
+    """The first of them, and how many more there are."""
+    first = faults[0].words if faults[0].file.container == path.parent else str(faults[0])
+    return f"{first} (and {len(faults) - 1} more)" if len(faults) > 1 else first
+
+
+def open_series(
+    path: Path, wanted: str | None = None, page: str | None = None
+) -> Volume | ArrayImage:
     """One series as a volume; a single picture without a place in the patient as a picture.
 
     Args:
         path: File, folder, nested folders, or zip archive.
         wanted: Words that choose the series (`Series.matches`).
+        page: Number (from 0) of a frame, where frames have no place in the patient.
+
+    Returns:
+        A `Volume`, or an `ArrayImage` for a picture.
 
     Raises:
         ReaderError: If it cannot be chosen, or is no regular grid.
+        SpecError: If there is no such page.
     """
     series = chosen(path, wanted)
     first = series.planes[0]
-    if len(series.planes) == 1 and first.position is None:
-        return _picture(path, first)
+    if first.position is None and (len(series.planes) == 1 or first.coding.frames > 1):
+        return _picture(path, series, page)
+    if page is not None:
+        raise SpecError(f"--page {page}: {path.name} is a volume and has no pages; leave it out")
     layout = laid_out(series.planes, series.words())
     ordered = layout.planes
 
     def decode(start: int, stop: int) -> NDArray[Any]:
-        return values(ordered[start:stop])
+        return values(ordered[start:stop], ordered)
 
     about = first.about
     facts = {
         "series": about.series, "study": about.study, "description": about.description,
-        "modality": about.modality, "part": series.part,
+        "modality": about.modality, "part": series.part, "unit": first.unit,
     }  # fmt: skip
     return Volume(
         path,
         replace(layout.geometry, frame=about.frame_of_reference or about.series),
         _channels(first),
         decode,
-        layout.notes,
+        (*layout.notes, *_told(series)),
         {key: value for key, value in facts.items() if value},
     )
+
+
+def _told(series: Series) -> tuple[Note, ...]:
+    """Notes of the files, each once."""
+    of_files = dict.fromkeys(note for plane in series.planes for note in plane.notes)
+    return (*of_files, *series.notes)
 
 
 def source_planes(path: Path, wanted: str | None = None) -> tuple[Plane, ...]:
@@ -190,39 +259,49 @@ def source_planes(path: Path, wanted: str | None = None) -> tuple[Plane, ...]:
     return laid_out(series.planes, series.words()).planes
 
 
-def _picture(path: Path, plane: Plane) -> ArrayImage:
+def _picture(path: Path, series: Series, page: str | None) -> ArrayImage:
+    planes = sorted(series.planes, key=lambda p: p.frame)
+    count = len(planes)
+    if page is None and count > 1:
+        raise ReaderError(
+            f"{path}: {series.words()}: expected a picture or a volume, got {count} frames that "
+            f"have no place in the patient; choose one with --page 0 to {count - 1}"
+        )
+    if page is not None and not (page.isdecimal() and int(page) < count):
+        raise SpecError(f"--page {page}: {path.name} has pages 0 to {count - 1}")
+    plane = planes[int(page or 0)]
     array = values((plane,))[:, 0]
     spacing = plane.spacing and (plane.spacing[0], plane.spacing[1])
     geometry = Geometry(array.shape[1:], spacing, frame=plane.about.frame_of_reference or path.name)
-    return ArrayImage(array, geometry, _channels(plane))
+    return ArrayImage(array, geometry, _channels(plane), _told(series))
 
 
 def _channels(plane: Plane) -> tuple[str, ...]:
-    if plane.coding.samples == 3:
+    if plane.coding.samples == 3 or plane.coding.photometric == "PALETTE COLOR":
         return ("R", "G", "B")
-    return ("HU",) if plane.about.modality == "CT" else (plane.about.modality or "grey",)
+    if plane.about.modality in ("CT", "RTDOSE"):
+        return (plane.unit,)
+    return (plane.about.modality or "grey",)
 
 
 class DicomReader:
     """A DICOM file, a folder of them, or a zip archive."""
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """By the magic word of the file, or of one within the folder or archive.
+        """By how the file begins, or one within the folder or archive, whatever they are called.
 
         Whole slides are left to the reader of slides.
         """
-        if path.is_dir():
-            heads = ((f.name, _head(f.container / f.name)) for f in files(path)[:_PROBED])
-            return any(is_dicom(name, head) and not is_slide(head) for name, head in heads)
-        if head.startswith(ZIP):
-            return any(file.name.lower().endswith((".dcm", ".ima")) for file in files(path))
-        return is_dicom(path.name, head) and not is_slide(head)
+        if path.is_file() and not head.startswith(ZIP):
+            return is_dicom(path.name, head) and not is_slide(head)
+        with Bytes() as source:
+            for file in files(path):
+                begins = source.head(file, HEAD)
+                if is_dicom(file.name, begins) and not is_slide(begins):
+                    return True
+        return False
 
     def open(self, path: Path, choice: Choice = ANY) -> Volume | ArrayImage:
         """Read the headers of all files."""
-        return open_series(path, choice.only(path, "series").series)
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(512)
+        only = choice.only(path, "series", "page")
+        return open_series(path, only.series, only.page)

@@ -12,6 +12,13 @@ NOTES: dict[str, tuple[str, str]] = {
     "fractional": ("taken from half up", "a segmentation that keeps shares instead of samples"),
     "overlap": ("smaller wins", "samples that belong to several masks"),
     "resampled": ("resampled", "an image on another grid than the first of its case"),
+    "spacing": ("kept", "a distance between samples that is not said, not believed, or guessed"),
+    "rescale": ("kept", "numbers that are rescaled otherwise than their file says"),
+    "inversion": ("kept", "small numbers are shown bright: samples are turned, or kept for units"),
+    "padding": ("kept", "a number that fills what was not measured"),
+    "overlay": ("drawing dropped", "a drawing over the pixels that is left out"),
+    "series": ("kept", "images of one DICOM series that differ in what should be the same"),
+    "passed over": ("files skipped", "files beside a DICOM series that are no images of it"),
     "alpha": ("alpha dropped", "an alpha plane that is not 255 everywhere"),
 }
 """Kind of a note to what follows from it, and what it means; a reader that notes adds a line."""
