@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from inklings.readers.dicom_files import SEGMENTATIONS, files, is_dicom
 from inklings.readers.dicom_codecs import DECODE_ERRORS
+from inklings.readers.dicom_files import SEGMENTATIONS, files, is_dicom
 from inklings.readers.dicom_segments import segment_names
 from inklings.readers.dicom_series import Series
 from inklings.readers.dicom_structures import STRUCTURES, roi_names

@@ -35,9 +35,9 @@ from inklings.readers.dicom_files import (
     files,
     is_dicom,
 )
-from inklings.readers.dicom_places import mosaic_of, orientation_of, positions_of
 from inklings.readers.dicom_lookup import Look, Vector, first, spoken, whole
 from inklings.readers.dicom_marks import Mark, marks_of
+from inklings.readers.dicom_places import mosaic_of, orientation_of, positions_of
 from inklings.readers.dicom_spacing import spacing_of, thickness_of
 from inklings.readers.dicom_values import VALUES, keeps_numbers, notes_of, scale_of
 from inklings.readers.notes import Note

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from inklings.errors import ReaderError
 from inklings.geometry import Geometry
 from inklings.readers.choice import ANY, Choice
-from inklings.readers.dicom_frames import Frames, frame_grid
-from inklings.readers.dicom_files import MAGIC, MAGIC_AT, SEGMENTATIONS
 from inklings.readers.dicom_codecs import DECODE_ERRORS
+from inklings.readers.dicom_files import MAGIC, MAGIC_AT, SEGMENTATIONS
+from inklings.readers.dicom_frames import Frames, frame_grid
 from inklings.readers.notes import Note
 from inklings.readers.segments import Segments
 from inklings.readers.volume import Volume

@@ -20,8 +20,8 @@ from inklings.errors import ReaderError
 from inklings.geometry import Geometry
 from inklings.readers.choice import ANY, Choice
 from inklings.readers.contours import Ring, cross, filled, same
-from inklings.readers.dicom_files import MAGIC, MAGIC_AT
 from inklings.readers.dicom_codecs import DECODE_ERRORS
+from inklings.readers.dicom_files import MAGIC, MAGIC_AT
 from inklings.readers.layers import Remark
 from inklings.readers.segments import Shape
 from inklings.readers.volume import Volume
