@@ -8,13 +8,14 @@ from PIL import Image as Pillow
 
 from inklings.errors import GeometryError, ReaderError
 from inklings.geometry import Region
+from inklings.readers import open_image
 from inklings.readers.picture import PictureReader, decode
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 13, 3)).astype(np.uint8)
 
 
 def read(path: Path) -> tuple[tuple[str, ...], NDArray[Any]]:
-    with PictureReader().open(path) as image:
+    with open_image(path) as image:
         return image.channels, image.read(image.geometry.full)
 
 

@@ -9,11 +9,12 @@ import tifffile
 
 from inklings.errors import ReaderError
 from inklings.geometry import Region
-from inklings.readers import open_image, tiff_file
+from inklings.readers import open_image, tiff_levels
 from inklings.readers.openslide import OpenSlideReader
 from inklings.readers.picture import PictureImage
 from inklings.readers.pyramid import Pyramid
-from inklings.readers.tiff import TiffReader, on_white
+from inklings.readers.tiff import TiffReader
+from inklings.readers.tiff_colours import on_white
 from inklings.testing.slides import write_levels
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "slides"
@@ -145,7 +146,7 @@ def test_a_truncated_slide_is_one_clear_line(tmp_path: Path, keep: int) -> None:
 def test_files_stay_open_only_up_to_a_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiff_file.FILES, "most", 5)
+    monkeypatch.setattr(tiff_levels.FILES, "most", 5)
     images = [
         open_image(write_levels(tmp_path / f"{k}.tif", [noise(k, (70, 70, 3))])) for k in range(12)
     ]
@@ -153,13 +154,13 @@ def test_files_stay_open_only_up_to_a_number(
         np.testing.assert_array_equal(
             np.moveaxis(image.read(image.geometry.full), 0, -1), noise(k, (70, 70, 3))
         )
-        assert len(tiff_file.FILES) <= 5
+        assert len(tiff_levels.FILES) <= 5
 
 
 def test_many_threads_read_many_slides_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiff_file.FILES, "most", 2)
+    monkeypatch.setattr(tiff_levels.FILES, "most", 2)
     images = [open_image(write_levels(tmp_path / f"{k}.tif", [noise(k)])) for k in range(6)]
 
     def task(number: int) -> bool:

@@ -20,6 +20,10 @@ NOTES: dict[str, tuple[str, str]] = {
     "series": ("kept", "images of one DICOM series that differ in what should be the same"),
     "passed over": ("files skipped", "files beside a DICOM series that are no images of it"),
     "alpha": ("alpha dropped", "an alpha plane that is not 255 everywhere"),
+    "orientation": ("turned upright", "a picture stored lying, mirrored or upside down"),
+    "white is zero": ("inverted", "a picture stored with white as zero"),
+    "palette": ("colours taken", "numbers that a look-up table shows in colours"),
+    "further pages": ("not read", "pages taken as label, macro or thumbnail"),
 }
 """Kind of a note to what follows from it, and what it means; a reader that notes adds a line."""
 

@@ -27,7 +27,8 @@ from inklings.readers.notes import Note
 from inklings.readers.pyramid import Pyramid
 from inklings.readers.resample import Whole
 from inklings.readers.resolution import Claim, by_magnification, judged
-from inklings.readers.tiff import MAGIC, on_white
+from inklings.readers.tiff import MAGIC
+from inklings.readers.tiff_colours import on_white
 
 _SUFFIXES = {".mrxs", ".vms", ".vmu", ".ndpi", ".svs", ".scn", ".bif", ".czi", ".svslide"}
 _INDEXED = {".mrxs", ".vms", ".vmu"}

@@ -1,12 +1,13 @@
-"""Plain pictures: PNG, JPEG, BMP, small TIFF, decoded by Pillow.
+"""Plain pictures: PNG, JPEG, BMP, GIF and WebP, decoded by Pillow; PNG of 16 bits by libpng.
 
-Palettes become RGB, a constant alpha plane is dropped, and a picture never claims a physical
+Palettes become RGB, an alpha plane is dropped and told, and a picture never claims a physical
 size: 72 or 96 dpi in a header is a printer's default and not a measurement.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -15,53 +16,67 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
 
 from inklings.errors import GeometryError, ReaderError
 from inklings.geometry import Geometry, Region
+from inklings.readers.axes import channels_kept
 from inklings.readers.choice import ANY, Choice
 from inklings.readers.notes import Note
-from inklings.readers.pyramid import Pyramid
+from inklings.readers.orientation import upright_pair
+from inklings.readers.pyramid import Levels, Pyramid
+from inklings.readers.raster import (
+    BROKEN,
+    FORMATS,
+    GREY,
+    decode,
+    is_picture,
+    of_file,
+    orientation_of,
+    require_plain,
+)
 from inklings.readers.resample import Whole
 from inklings.readers.resolution import Resolution
 
-_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*", b"GIF8", b"RIFF")
-Pillow.MAX_IMAGE_PIXELS = 400_000_000
+__all__ = ["PictureImage", "PictureLevels", "PictureReader", "decode"]
 
-
-def decode(path: Path) -> NDArray[Any]:
-    """The whole picture as ``(H, W)`` or ``(H, W, C)``, palette indices kept as they are.
-
-    Raises:
-        ReaderError: If the file is missing, truncated or not a picture.
-    """
-    try:
-        with Pillow.open(path) as picture:
-            return np.asarray(picture.convert("L") if picture.mode == "1" else picture)
-    except FileNotFoundError:
-        raise ReaderError(f"expected a picture at {path}, but there is no such file") from None
-    except UnidentifiedImageError:
-        raise ReaderError(f"{path}: expected a picture (PNG, JPEG, TIFF, BMP), got none") from None
-    except Pillow.DecompressionBombError:
-        raise ReaderError(f"{path}: too large for a plain picture; use a tiled format") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ReaderError(f"{path}: truncated or damaged picture ({error})") from None
+Decode = Callable[[], tuple[NDArray[Any], tuple[Note, ...]]]
+"""All samples ``(h, w, C)``, and what there is to say of them."""
 
 
 @dataclass
 class PictureImage:
-    """A picture file; decoded at the first `read` and kept until closed."""
+    """A picture file; decoded at the first `read` and kept until closed.
+
+    Attributes:
+        decode: All its samples, and what there is to say of them.
+        remark: How its spacing came to be known, or why it is not.
+    """
 
     path: Path
     geometry: Geometry
     channels: tuple[str, ...]
-    notes: tuple[Note, ...] = ()
+    decode: Decode
+    remark: str = "a plain picture does not say"
+
+    @classmethod
+    def of(cls, levels: Levels, resolution: Resolution, decode: Decode) -> PictureImage:
+        """A picture whose one level fits into memory."""
+        path, mm = levels.path, resolution.spacing_mm
+        geometry = Geometry(levels.shapes[0], frame=path.name)
+        if mm is not None:
+            geometry = replace(geometry, spacing=mm, origin=(mm[1] / 2, mm[0] / 2))
+        return cls(path, geometry, levels.channels, decode, resolution.remark)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was dropped or overruled; decodes the picture, of which it may depend."""
+        return self._decoded[1]
 
     def at(self, spacing: float) -> Pyramid:
-        """A view in samples of ``spacing`` mm, where the spacing was given (`spaced`).
+        """A view in samples of ``spacing`` mm, where the spacing is known.
 
         Raises:
-            GeometryError: If not: a plain picture does not say.
+            GeometryError: If not: few plain pictures say.
         """
         if self.geometry.spacing is None:
             raise GeometryError(
@@ -79,29 +94,26 @@ class PictureImage:
         geometry = replace(
             self.geometry, spacing=(spacing, spacing), origin=(spacing / 2, spacing / 2)
         )
-        return PictureImage(self.path, geometry, self.channels, self.notes)
+        return replace(self, geometry=geometry, remark="as given")
 
     def _as_pyramid(self) -> Pyramid:
         mm = self.geometry.spacing
-        resolution = Resolution((mm[0], mm[1]) if mm else None, "a plain picture does not say")
+        resolution = Resolution((mm[0], mm[1]) if mm else None, self.remark)
         return Pyramid.of(PictureLevels(self), resolution)
 
     @functools.cached_property
-    def _array(self) -> NDArray[Any]:
-        try:
-            with Pillow.open(self.path) as picture:
-                array = np.asarray(
-                    picture.convert("RGB" if len(self.channels) == 3 else "L")
-                    if picture.mode not in ("I;16", "I", "F")
-                    else picture
-                )
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise ReaderError(f"{self.path}: truncated or damaged picture ({error})") from None
-        return array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    def _decoded(self) -> tuple[NDArray[Any], tuple[Note, ...]]:
+        pixels, notes = self.decode()
+        return np.moveaxis(pixels, -1, 0), notes
+
+    @property
+    def samples(self) -> NDArray[Any]:
+        """All of it, ``(C, h, w)``."""
+        return self._decoded[0]
 
     def read(self, region: Region) -> NDArray[Any]:
         """Samples of one region, ``(C, h, w)``."""
-        return self._array[(slice(None), *region.slices)]
+        return self.samples[(slice(None), *region.slices)]
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +124,7 @@ class PictureImage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.__dict__.pop("_array", None)
+        self.__dict__.pop("_decoded", None)
 
 
 @dataclass(frozen=True)
@@ -141,7 +153,7 @@ class PictureLevels:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the samples."""
-        return self.picture._array.dtype
+        return self.picture.samples.dtype
 
     def read(self, level: int, start: Whole, size: Whole) -> NDArray[Any]:  # noqa: ARG002
         """Pixels ``(h, w, C)`` of a box."""
@@ -149,20 +161,35 @@ class PictureLevels:
 
 
 class PictureReader:
-    """PNG, JPEG, BMP, GIF, WebP and plain TIFF."""
+    """PNG, JPEG, BMP, GIF and WebP."""
 
     def recognises(self, path: Path, head: bytes) -> bool:  # noqa: ARG002
         """By the magic number."""
-        return head.startswith(_MAGIC)
+        return is_picture(head)
 
     def open(self, path: Path, choice: Choice = ANY) -> PictureImage:
         """Read the header only."""
-        choice.only(path)
+        choice.only(path, "channel")
         try:
-            with Pillow.open(path) as picture:
-                width, height = picture.size
-                grey = picture.mode in ("1", "L", "LA", "I;16", "I", "F")
-        except (OSError, SyntaxError, UnidentifiedImageError) as error:
-            raise ReaderError(f"{path}: truncated or damaged picture ({error})") from None
-        channels = ("grey",) if grey else ("R", "G", "B")
-        return PictureImage(path, Geometry((height, width), frame=path.name), channels)
+            with Pillow.open(path, formats=FORMATS) as picture:
+                require_plain(picture)
+                sides = upright_pair(picture.size[::-1], orientation_of(picture))
+                grey = picture.mode in GREY
+        except ReaderError as error:
+            raise ReaderError(f"{path}: {error}") from None
+        except (*BROKEN, Pillow.DecompressionBombError) as error:
+            reason = " ".join(str(error).split())
+            raise ReaderError(f"{path}: truncated or damaged picture ({reason})") from None
+        names = ("grey",) if grey else ("R", "G", "B")
+        keep = channels_kept(path, names, choice.channel)
+        return PictureImage(
+            path,
+            Geometry(sides, frame=path.name),
+            tuple(names[k] for k in keep),
+            functools.partial(_seen, path, keep),
+        )
+
+
+def _seen(path: Path, keep: tuple[int, ...]) -> tuple[NDArray[Any], tuple[Note, ...]]:
+    found = of_file(path)
+    return found.seen()[..., list(keep)], found.notes()

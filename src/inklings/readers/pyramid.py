@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,14 @@ class Levels(Protocol):
         Raises:
             ReaderError: If they cannot be decoded.
         """
+
+
+@runtime_checkable
+class Coloured(Protocol):
+    """Levels whose numbers are turned into colours where they are looked at."""
+
+    def stored(self) -> Levels:
+        """The numbers as they lie in the file."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,8 @@ class Pyramid:
 
     def as_codes(self) -> Pyramid:
         """The same grid with samples picked instead of averaged: for masks of classes."""
-        return replace(self, codes=True)
+        levels = self.levels.stored() if isinstance(self.levels, Coloured) else self.levels
+        return replace(self, levels=levels, codes=True)
 
     def over(self, geometry: Geometry) -> Pyramid:
         """This file on the grid of another of the same extent: a mask on a view of its slide."""
@@ -164,7 +173,7 @@ class Pyramid:
 
     def _blank(self) -> int:
         """White where there are colours, nothing elsewhere."""
-        colour = len(self.channels) == 3 and self.levels.dtype == np.uint8
+        colour = self.channels == ("R", "G", "B") and self.levels.dtype == np.uint8
         return 255 if colour and not self.codes else 0
 
     def _inside(self, start: Whole, size: Whole) -> NDArray[Any]:

@@ -8,16 +8,39 @@ from dataclasses import dataclass
 PLAUSIBLE_UM = (0.05, 20.0)
 """From beyond any objective (200x) to below any (0.5x); 72 and 96 dpi are 353 and 265 um."""
 
+POSSIBLE_UM = (1e-4, 1e5)
+"""What is believed of a program that was told the size of a pixel: from an atom to a hand."""
+
+_PRINTED = (72, 96, 100, 120, 150, 200, 300, 600, 1200)
+"""Dots per inch of screens and printers, which converters pass on as if they were measured."""
+
 HOW = "give it: --spacing-um when importing or to the command that asks (0.5 for a 20x scan)"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """Micrometres between pixels that some entry of a file states."""
+    """Micrometres between pixels that some entry of a file states.
+
+    Attributes:
+        told: Whether the entry exists for nothing but the size of pixels; a tag of dots per inch
+            is also what a printer would like.
+    """
 
     entry: str
     y_um: float
     x_um: float
+    told: bool = False
+
+    @property
+    def is_believable(self) -> bool:
+        """Whether a microscope or another instrument could have pixels like these."""
+        low, high = PLAUSIBLE_UM
+        sides = (self.y_um, self.x_um)
+        if all(low <= um <= high for um in sides):
+            return True
+        low, high = POSSIBLE_UM
+        printed = any(abs(um * dpi / 25_400 - 1) < 1e-3 for um in sides for dpi in _PRINTED)
+        return self.told and not printed and all(low <= um <= high for um in sides)
 
 
 @dataclass(frozen=True)
@@ -38,8 +61,7 @@ def judged(claims: Iterable[Claim]) -> Resolution:
     """The first believable claim; others are told, so that nobody wonders where they went."""
     doubted = []
     for claim in claims:
-        low, high = PLAUSIBLE_UM
-        if all(low <= um <= high for um in (claim.y_um, claim.x_um)):
+        if claim.is_believable:
             spacing = (claim.y_um / 1000, claim.x_um / 1000)
             return Resolution(spacing, f"{_um(claim)} a pixel by {claim.entry}")
         doubted.append(claim)

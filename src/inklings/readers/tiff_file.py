@@ -1,10 +1,11 @@
-"""The inside of a TIFF: which pages are levels, and their tiles, decoded once for all who ask."""
+"""The inside of a TIFF: planes and their tiles, decoded once for all who ask."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,68 +13,37 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from inklings.readers.handles import Handles
 from inklings.readers.resample import Whole
 
-_OPEN_FILES = 24
+_AT_ONCE = 2**20
+"""Bytes that are read together where nothing is compressed."""
+
 _CACHE_BYTES = 96 * 2**20
 Key = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level: its pages (one, or one a channel) and how they are cut into tiles."""
+    """One level: its planes and how they are cut into tiles.
+
+    Attributes:
+        pages: One a plane; one alone where planes follow one another without pages.
+        shape: Rows and columns.
+        tile: Rows and columns that are decoded together.
+        samples: Of each pixel of a plane.
+        separate: Whether samples lie in planes of their own within a page.
+        starts: First byte of each plane, where samples lie in the file as they are.
+    """
 
     pages: tuple[Any, ...]
     shape: Whole
     tile: Whole
     samples: int
     separate: bool
+    starts: tuple[int, ...] = ()
 
 
-@dataclass
-class File:
-    """A TIFF that is open, and its levels."""
-
-    tiff: tifffile.TiffFile
-    levels: tuple[Level, ...]
-
-
-def _open(key: Key) -> File:
-    file = tifffile.TiffFile(key[0])
-    try:
-        return File(file, levels_of(file))
-    except BaseException:
-        file.close()
-        raise
-
-
-def _close(file: File) -> None:
-    file.tiff.close()
-
-
-FILES: Handles[Key, File] = Handles(_open, _close, _OPEN_FILES)
-
-
-def levels_of(file: tifffile.TiffFile) -> tuple[Level, ...]:
-    """The pages that are one picture at several sizes: not labels, not macros, not thumbnails."""
-    first = _known(file.pages[0])
-    if file.is_ome and len(file.series[0].levels[0].pages) > 1:
-        return tuple(_stacked(series) for series in file.series[0].levels)
-    pages = [*list(file.pages)[1:], *(first.pages or ())]
-    height, width = first.shape[:2] if not _planar(first) else first.shape[1:3]
-    found = [_level((first,), (height, width))]
-    for page in pages:
-        page = page.aspage()
-        shape = (page.imagelength, page.imagewidth)
-        if page.is_tiled == first.is_tiled and _smaller(shape, found[-1].shape, found[0].shape):
-            same = page.samplesperpixel == first.samplesperpixel and page.dtype == first.dtype
-            if same:
-                found.append(_level((page,), shape))
-    return tuple(found)
-
-
-def _smaller(shape: Whole, last: Whole, first: Whole) -> bool:
+def smaller(shape: Whole, last: Whole, first: Whole) -> bool:
     """Whether ``shape`` is a coarser version of ``first`` that comes after ``last``."""
     if not all(0 < n < m for n, m in zip(shape, last, strict=True)):
         return False
@@ -81,58 +51,83 @@ def _smaller(shape: Whole, last: Whole, first: Whole) -> bool:
     return abs(y - x) <= 0.02 * x + 1.5 * max(y / shape[0], x / shape[1])
 
 
-def _stacked(series: Any) -> Level:
-    if series.axes not in ("CYX", "SYX", "YXS", "YX"):
-        raise ValueError(f"expected a plane of channels, got axes {series.axes}")
-    pages = tuple(page for page in series.pages)
-    key = _known(pages[0].keyframe)
-    return _level(pages, (key.imagelength, key.imagewidth))
+def level_of(
+    pages: tuple[Any, ...], shape: Whole, planes: int = 1, offset: int | None = None
+) -> Level:
+    """The planes of one size; where one page stands for several they follow one another.
 
-
-def _level(pages: tuple[Any, ...], shape: Whole) -> Level:
+    Raises:
+        ValueError: If nobody here knows how they are compressed.
+    """
     page = pages[0].keyframe
-    tile = (
-        (page.tilelength, page.tilewidth)
-        if page.is_tiled
-        else (min(page.rowsperstrip, shape[0]), shape[1])
-    )
-    return Level(pages, shape, tile, page.samplesperpixel, _planar(page))
-
-
-def _planar(page: Any) -> bool:
-    return bool(page.planarconfig == 2 and page.samplesperpixel > 1)
-
-
-def _known(page: Any) -> Any:
     if page.compression not in tifffile.TIFF.DECOMPRESSORS:
         raise ValueError(f"unknown compression {int(page.compression)}")
-    return page
+    separate = bool(page.planarconfig == 2 and page.samplesperpixel > 1)
+    if offset is not None:
+        step = shape[0] * shape[1] * page.samplesperpixel * np.dtype(page.dtype).itemsize
+        starts = tuple(offset + k * step for k in range(planes))
+    else:
+        starts = tuple(int(p.dataoffsets[0]) for p in pages) if _as_they_are(pages) else ()
+    if starts:
+        row = shape[1] * page.samplesperpixel * np.dtype(page.dtype).itemsize
+        tile = (min(shape[0], max(1, _AT_ONCE // max(1, row))), shape[1])
+    elif page.is_tiled:
+        tile = (page.tilelength, page.tilewidth)
+    else:
+        tile = (min(page.rowsperstrip, shape[0]), shape[1])
+    return Level(pages, shape, tile, page.samplesperpixel, separate, starts)
+
+
+def _as_they_are(pages: tuple[Any, ...]) -> bool:
+    """Whether the samples of each page can be taken from the file without decoding."""
+    page = pages[0].keyframe
+    plain = page.predictor == 1 and page.fillorder == 1 and not page.is_tiled and page.dtype
+    if not (plain and page.compression == 1 and page.bitspersample in (8, 16, 32, 64)):
+        return False
+    for one in pages:
+        offsets, counts = one.dataoffsets, one.databytecounts
+        ends = [a + n for a, n in zip(offsets, counts, strict=True)]
+        if ends[:-1] != list(offsets[1:]) or sum(counts) < page.nbytes or 0 in counts:
+            return False
+    return True
 
 
 def gathered(
-    level: Level, key: Key, number: int, file: File, start: Whole, size: Whole
+    level: Level,
+    key: Key,
+    name: tuple[int, int],
+    planes: Sequence[int],
+    start: Whole,
+    size: Whole,
 ) -> NDArray[Any]:
-    """Put the tiles that a box touches together."""
-    planes = len(level.pages) * (level.samples if level.separate else 1)
-    samples = 1 if level.separate else level.samples
-    page = level.pages[0].keyframe
-    out = np.empty((*size, planes * samples), page.dtype)
+    """Put the tiles together that a box touches.
+
+    Args:
+        level: Of a file that is open.
+        key: Of the file.
+        name: Scene and number of the level.
+        planes: Which of its planes, each with all its samples.
+        start: First row and column.
+        size: Rows and columns.
+
+    Returns:
+        ``(h, w, planes * samples)``.
+    """
+    samples = level.samples
+    out = np.empty((*size, len(planes) * samples), level.pages[0].keyframe.dtype)
     (y0, x0), (th, tw) = start, level.tile
-    across = -(-level.shape[1] // tw)
-    down = -(-level.shape[0] // th)
+    step = 1 if level.separate else samples
     for ty in range(y0 // th, -(-(y0 + size[0]) // th)):
         for tx in range(x0 // tw, -(-(x0 + size[1]) // tw)):
-            for plane in range(planes):
-                if level.separate:
-                    index, of = plane * down * across + ty * across + tx, 0
-                else:
-                    index, of = ty * across + tx, plane
-                tile = _tile(level, key, number, file, of, index)
-                a, b = max(y0, ty * th), min(y0 + size[0], (ty + 1) * th)
-                c, d = max(x0, tx * tw), min(x0 + size[1], (tx + 1) * tw)
-                out[a - y0 : b - y0, c - x0 : d - x0, plane * samples : (plane + 1) * samples] = (
-                    tile[a - ty * th : b - ty * th, c - tx * tw : d - tx * tw]
-                )
+            a, b = max(y0, ty * th), min(y0 + size[0], (ty + 1) * th)
+            c, d = max(x0, tx * tw), min(x0 + size[1], (tx + 1) * tw)
+            for k, plane in enumerate(planes):
+                for part in range(samples if level.separate else 1):
+                    tile = _tile(level, (key, *name, plane, part, ty, tx))
+                    at = k * samples + part
+                    out[a - y0 : b - y0, c - x0 : d - x0, at : at + step] = tile[
+                        a - ty * th : b - ty * th, c - tx * tw : d - tx * tw
+                    ]
     return out
 
 
@@ -168,29 +163,38 @@ class _Tiles:
 _TILES = _Tiles()
 
 
-def _tile(
-    level: Level, key: Key, number: int, file: File, page_number: int, index: int
-) -> NDArray[Any]:
-    name = (key, number, page_number, index)
+def _tile(level: Level, name: tuple[Any, ...]) -> NDArray[Any]:
     tile = _TILES.get(name)
     if tile is None:
-        tile = _decoded(level, file, page_number, index)
+        tile = (_cut if level.starts else _decoded)(level, *name[-4:])
         _TILES.put(name, tile)
     return tile
 
 
-def _decoded(level: Level, file: File, page_number: int, index: int) -> NDArray[Any]:
-    page = level.pages[page_number]
+def _cut(level: Level, plane: int, part: int, ty: int, tx: int) -> NDArray[Any]:  # noqa: ARG001
+    """Rows of samples that lie in the file as they are."""
+    page = level.pages[0].keyframe
+    order = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
+    samples = 1 if level.separate else level.samples
+    rows = min(level.tile[0], level.shape[0] - ty * level.tile[0])
+    line = level.shape[1] * samples * order.itemsize
+    offset = level.starts[plane] + (part * level.shape[0] + ty * level.tile[0]) * line
+    data = _bytes(page, offset, rows * line, f"rows from {ty * level.tile[0]}")
+    return np.frombuffer(data, order).reshape(rows, level.shape[1], samples)
+
+
+def _decoded(level: Level, plane: int, part: int, ty: int, tx: int) -> NDArray[Any]:
+    page = level.pages[plane]
     frame = page.keyframe
+    (th, tw), (height, width) = level.tile, level.shape
+    down, across = -(-height // th), -(-width // tw)
+    index = (part * down + ty) * across + tx
     count = page.databytecounts[index]
     samples = 1 if level.separate else level.samples
     if count == 0:  # writers leave blank tiles out
         white = 255 if frame.dtype == np.uint8 and level.samples >= 3 else 0
         return np.full((*level.tile, samples), white, frame.dtype)
-    descriptor = file.tiff.filehandle.fileno()
-    data = os.pread(descriptor, count, page.dataoffsets[index])
-    if len(data) < count:
-        raise ValueError(f"expected {count} bytes of tile {index}, got {len(data)}")
+    data = _bytes(page, page.dataoffsets[index], count, f"tile {index}")
     decoded, _, _ = frame.decode(data, index, jpegtables=frame.jpegtables)
     tile: NDArray[Any] = decoded[0]
     if tile.shape[0] < level.tile[0] or tile.shape[1] < level.tile[1]:
@@ -198,3 +202,10 @@ def _decoded(level: Level, file: File, page_number: int, index: int) -> NDArray[
         full[: tile.shape[0], : tile.shape[1]] = tile
         tile = full
     return tile
+
+
+def _bytes(page: Any, offset: int, count: int, what: str) -> bytes:
+    data = os.pread(page.parent.filehandle.fileno(), count, offset)
+    if len(data) < count:
+        raise ValueError(f"expected {count} bytes of {what}, got {len(data)}")
+    return data
