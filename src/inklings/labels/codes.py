@@ -82,7 +82,8 @@ def read_codes(source: Path | bytes, threshold: float | None = None) -> Codes:
             f"{_clusters(found)}; save masks as PNG, or import it with "
             f"--threshold {best_threshold(found.numbers[0]):g}"
         )
-    numbers, remarks = found.numbers, ()
+    numbers = found.numbers
+    remarks: tuple[tuple[str, str], ...] = ()
     if found.alpha is not None and int(found.alpha.min()) != int(found.alpha.max()):
         numbers, remarks = _opaque(found, found.alpha)
     return Codes(_coded(numbers), found.table, remarks, found.orientation)
@@ -242,4 +243,5 @@ def _parted(found: Raster, threshold: float) -> NDArray[np.int64]:
 
 def _grey(pixels: NDArray[Any]) -> NDArray[np.float64]:
     """``(h, w)``: the one number, or the mean of colours."""
-    return pixels.astype(np.float64).mean(-1)
+    grey: NDArray[np.float64] = pixels.astype(np.float64).mean(-1)
+    return grey

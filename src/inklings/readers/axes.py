@@ -54,12 +54,13 @@ def planned(path: Path, axes: str, sizes: Sequence[int], spaced: bool, choice: C
         ReaderError: If there are planes that nothing says what to do with.
         SpecError: If the choice names what is not there.
     """
-    grid = np.arange(int(np.prod(sizes, dtype=int))).reshape(tuple(sizes) or ())
+    grid: NDArray[np.intp] = np.arange(int(np.prod(sizes, dtype=int)), dtype=np.intp)
+    grid = grid.reshape(tuple(sizes))
     letters = list(axes)
     keep = "CZ" if spaced else "C"
     chosen = _pages(path, axes, sizes, spaced, choice)
     for letter, number in chosen.items():
-        grid = grid.take(number, letters.index(letter))
+        grid = np.take(grid, [number], letters.index(letter)).squeeze(letters.index(letter))
         letters.remove(letter)
     left = [letter for letter in letters if letter not in keep]
     if choice.project and not left and "Z" in letters:

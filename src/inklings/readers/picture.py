@@ -27,8 +27,8 @@ from inklings.readers.pyramid import Levels, Pyramid
 from inklings.readers.raster import (
     BROKEN,
     FORMATS,
-    GREY,
     decode,
+    is_grey,
     is_picture,
     of_file,
     orientation_of,
@@ -173,8 +173,8 @@ class PictureReader:
         try:
             with Pillow.open(path, formats=FORMATS) as picture:
                 require_plain(picture)
+                grey = is_grey(picture)
                 sides = upright_pair(picture.size[::-1], orientation_of(picture))
-                grey = picture.mode in GREY
         except ReaderError as error:
             raise ReaderError(f"{path}: {error}") from None
         except (*BROKEN, Pillow.DecompressionBombError) as error:

@@ -60,8 +60,10 @@ class Raster:
         """Grey or colours of the first page, ``(h, w, C)``; opacity is left out."""
         pixels: NDArray[Any] = self.numbers[0]
         if pixels.dtype == np.bool_:
-            return pixels.astype(np.uint8) * np.uint8(255)
-        return pixels if self.table is None else self.table[pixels[..., 0]]
+            pixels = np.where(pixels, np.uint8(255), np.uint8(0))
+        if self.table is not None:
+            pixels = self.table[pixels[..., 0]]
+        return pixels
 
     def notes(self) -> tuple[Note, ...]:
         """What to say of it as an image."""
@@ -161,7 +163,7 @@ def orientation_of(picture: Pillow.Image) -> int:
 
 def _png_says(picture: Pillow.Image) -> bool:
     """Whether a PNG holds EXIF or XMP, also behind its samples; none of them is decoded."""
-    stream: Any = picture.fp
+    stream: Any = vars(picture)["fp"]
     at, place = len(_PNG), stream.tell()
     try:
         while True:
@@ -174,6 +176,18 @@ def _png_says(picture: Pillow.Image) -> bool:
             at += 12 + int.from_bytes(head[:4], "big")
     finally:
         stream.seek(place)
+
+
+def is_grey(picture: Pillow.Image) -> bool:
+    """Whether it has one plane; grey PNG of 16 bits with opacity is colour to Pillow."""
+    if picture.format == "PNG":
+        stream: Any = vars(picture)["fp"]
+        place = stream.tell()
+        stream.seek(25)
+        kind = stream.read(1)
+        stream.seek(place)
+        return kind in (b"\0", b"\4")
+    return picture.mode in GREY
 
 
 def _lossy(picture: Pillow.Image, data: bytes) -> str:

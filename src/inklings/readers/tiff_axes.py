@@ -71,7 +71,7 @@ def layout_of(file: tifffile.TiffFile) -> Layout:
         return Layout(tuple(_scene(k, one) for k, one in chosen))
     first = _scene(0, series[0])
     if first.sizes:
-        others = [one for one in series[1:] if not _is_reduced(one.pages[0].keyframe)]
+        others = [one for one in series[1:] if not _is_reduced(one.keyframe)]
         return Layout((first, *(_scene(k, one) for k, one in enumerate(others, 1))))
     return _paged(file, first)
 

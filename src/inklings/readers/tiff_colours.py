@@ -51,12 +51,13 @@ class Colours:
     def seen(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Stored samples ``(h, w, S)`` as grey or colours ``(h, w, C)``."""
         if self.kind == "bilevel":
-            light = np.not_equal(pixels, bool(self.top))
-            return light.astype(np.uint8) * np.uint8(255)
+            light: NDArray[Any] = np.where(pixels != bool(self.top), np.uint8(255), np.uint8(0))
+            return light
         if self.kind == "palette":
-            return np.array(self.table, self.dtype)[pixels[..., 0].astype(np.intp)]
+            colours: NDArray[Any] = np.array(self.table, self.dtype)[pixels[..., 0].astype(np.intp)]
+            return colours
         if self.kind == "inverted":
-            pixels = pixels.dtype.type(self.top) - pixels
+            pixels = np.subtract(self.top, pixels, dtype=pixels.dtype)
         if self.kind == "ycbcr":
             pixels = _from_ycbcr(pixels)
         return on_white(pixels, self.alpha == "premultiplied") if self.alpha else pixels
@@ -163,8 +164,11 @@ def on_white(samples: NDArray[Any], premultiplied: bool = False) -> NDArray[Any]
     wide: type[Any] = np.uint64 if small else np.float64
     opaque, light = alpha.astype(wide), colours.astype(wide)
     if premultiplied:
-        return np.minimum(light + (top - opaque), top).astype(samples.dtype)
-    mixed = light * opaque + top * (top - opaque)
-    if not small:
-        return (np.rint(mixed / top) if whole else mixed).astype(samples.dtype)
-    return ((mixed + top // 2) // top).astype(samples.dtype)
+        laid = np.minimum(light + (top - opaque), top)
+    elif small:
+        laid = (light * opaque + top * (top - opaque) + top // 2) // top
+    else:
+        laid = (light * opaque + top * (top - opaque)) / top
+        laid = np.rint(laid) if whole else laid
+    same: NDArray[Any] = laid.astype(samples.dtype)
+    return same

@@ -123,8 +123,12 @@ def _projected(stacks: Sequence[NDArray[Any]], how: str | None) -> NDArray[Any]:
     if len(stacks) == 1:
         return stacks[0]
     if how == "max":
-        return np.maximum.reduce(stacks)
-    mean = np.add.reduce(stacks, dtype=np.float64) / len(stacks)
+        largest: NDArray[Any] = np.maximum.reduce(stacks)
+        return largest
+    mean = np.zeros(stacks[0].shape, np.float64)
+    for one in stacks:
+        mean += one
+    mean /= len(stacks)
     return np.rint(mean) if stacks[0].dtype.kind in "bui" else mean
 
 

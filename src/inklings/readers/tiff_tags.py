@@ -75,7 +75,8 @@ def channel_names(file: tifffile.TiffFile, scene: int, count: int, planes: int) 
         colours = (file.lsm_metadata or {}).get("ChannelColors") or {}
         found = [str(name) for name in colours.get("ColorNames") or []]
     elif file.is_qpi:
-        found = [_biomarker(page.description) for page in file.series[0].pages]
+        pages: list[Any] = list(file.series[0].pages)
+        found = [_biomarker(page.description) for page in pages]
     else:
         said = _told(file)
         labels = said.get("Labels")
