@@ -20,7 +20,8 @@ from inklings.labels.kinds import (
     PointLabel,
     PolygonLabel,
 )
-from inklings.labels.rasterise import Annotation, annotate
+from inklings.labels.marks import Annotation
+from inklings.labels.rasterise import annotate
 
 CLASSES = ("nucleus", "lumen")
 

@@ -6,7 +6,7 @@ import pytest
 
 from inklings.cases.cohort import Cohort
 from inklings.labels.kinds import BagLabel
-from inklings.labels.rasterise import Annotation
+from inklings.labels.marks import Annotation
 from inklings.phantoms.cohort import nuclei_cohort
 from inklings.reports.gallery import CLASS_COLOURS, choose, gallery, overlay, panel, picture
 

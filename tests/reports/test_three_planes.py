@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inklings.geometry import Geometry
-from inklings.labels.rasterise import Annotation
+from inklings.labels.marks import Annotation
 from inklings.reports.three_planes import crossing, flat, three_planes
 
 SIZE = {"x": 12, "y": 10, "z": 8}

@@ -14,7 +14,7 @@ from inklings.geometry import Geometry
 from inklings.labels.files import Mask, is_volume, mask_geometry, read_mask
 from inklings.labels.kinds import (
     BACKGROUND,
-    IRRELEVANT,
+    NO_CLASS,
     BagLabel,
     BallLabel,
     BoxLabel,
@@ -54,7 +54,7 @@ def inspect(
         DataError: If it cannot be read.
     """
     names = label.classes if isinstance(label, MaskLabel) else (label.name,)
-    known = (*classes, BACKGROUND, *((IRRELEVANT,) if isinstance(label, BallLabel) else ()))
+    known = (*classes, BACKGROUND, *(() if isinstance(label, MaskLabel) else NO_CLASS))
     strange = [name for name in names if name not in known]
     if strange:
         reason = f"expected a class of {', '.join(classes)}, got {strange[0]!r}"
@@ -69,7 +69,7 @@ def inspect(
         return _inspect_mask(label, geometry)
     if geometry is not None:
         _require_inside(label, geometry)
-    return ((), 0) if label.name == IRRELEVANT else ((label.name,), 1)
+    return ((), 0) if label.name in NO_CLASS else ((label.name,), 1)
 
 
 def _inspect_mask(

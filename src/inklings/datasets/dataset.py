@@ -50,7 +50,7 @@ from inklings.cases.case import Split
 from inklings.cases.cohort import Cohort
 from inklings.datasets.findings import Finding
 from inklings.geometry import Geometry
-from inklings.labels.kinds import BACKGROUND, IRRELEVANT, Extent, Label, MaskLabel
+from inklings.labels.kinds import BACKGROUND, NO_CLASS, Extent, Label, MaskLabel
 
 
 class Item(Protocol):
@@ -285,7 +285,7 @@ def named_in(cohort: Cohort) -> tuple[str, ...]:
         for label in case.labels:
             said = label.classes if isinstance(label, MaskLabel) else (label.name,)
             found.update(dict.fromkeys(said))
-    return tuple(name for name in found if name not in (BACKGROUND, IRRELEVANT))
+    return tuple(name for name in found if name not in (BACKGROUND, *NO_CLASS))
 
 
 def stamp_of(*paths: Path | None) -> str:

@@ -15,7 +15,7 @@ from inklings.datasets.findings import Finding
 from inklings.datasets.slide_cohort import Found, SlideReport, gather
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.labels.annotations import read_outlines
-from inklings.labels.kinds import BACKGROUND, BagLabel, Label
+from inklings.labels.kinds import BACKGROUND, NO_CLASS, BagLabel, Label
 from inklings.labels.outlines import HOLE, labels_of
 
 SUFFIXES = (
@@ -180,7 +180,11 @@ def _annotated(
         labels: Sequence[Label] = ()
         if slide.id in files:
             try:
-                labels = labels_of(read_outlines(files[slide.id]), SLIDE, source.names)
+                drawing = read_outlines(files[slide.id])
+                labels = labels_of(drawing.outlines, SLIDE, source.names)
+                if drawing.odd:
+                    said = f"{files[slide.id].name}: {'; '.join(drawing.odd[:5])}"
+                    findings.append(Finding(slide.id, "odd outlines", said, len(drawing.odd)))
             except LabelError as error:
                 findings.append(Finding(slide.id, "unread outlines", str(error)))
             count += len(labels)
@@ -280,4 +284,4 @@ def _bags(column: str, value: str, values: Sequence[str]) -> tuple[Label, ...]:
 
 
 def _names(slide: Found) -> list[str]:
-    return [name for label in slide.labels if (name := getattr(label, "name", HOLE)) != HOLE]
+    return [n for k in slide.labels if (n := getattr(k, "name", HOLE)) not in (HOLE, *NO_CLASS)]

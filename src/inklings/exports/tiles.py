@@ -26,7 +26,7 @@ from inklings.files import write_json, write_text, written
 from inklings.fleet import Summary, over_cases
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BagLabel, MaskLabel
-from inklings.labels.rasterise import Annotation
+from inklings.labels.marks import Annotation
 from inklings.labels.region import annotate_region
 from inklings.sampling.tiles import Head, TileIndex, read_tile, tiled_cases
 from inklings.sampling.tiling import cases_of

@@ -1,53 +1,70 @@
-"""Aperio ImageScope's XML: layers (``Annotation``) of regions, each a list of vertices.
+"""XML of Aperio ImageScope, and of HALO: layers (``Annotation``) of regions with vertices.
 
-Region types: 0 freehand and 1 rectangle are outlines, 2 is an ellipse given by its box, 5 a
-point; 3 (arrows) and 4 (rulers) have no inside. A region with ``NegativeROA="1"`` is a hole in the
-others of its layer.
+ImageScope numbers its regions: 0 freehand and 1 rectangle are outlines, 2 is an ellipse given by
+its box, 5 a point; 3 (arrows) and 4 (rulers) have no inside. HALO names them: Polygon, Rectangle
+and Ellipse by two corners, Pin, Ruler. A region with ``NegativeROA="1"`` is a hole in the others of
+its layer. Both count from the corner of the slide.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from inklings.labels.outlines import Outline, Ring, around, ellipse, ring
+from inklings.errors import LabelError
+from inklings.labels.outlines import Drawing, Outline, Ring, around, ellipse, ring
 from inklings.labels.qupath import UNNAMED
 
-_OUTLINES, _ELLIPSE, _POINT = ("0", "1"), "2", "5"
+_OUTLINES, _ELLIPSES = ("0", "1", "polygon", "rectangle", "freehand"), ("2", "ellipse")
+_POINTS, _LINES = ("5", "pin"), {"3": "an arrow", "4": "a ruler", "ruler": "a ruler"}
 
 
-def aperio(root: Any) -> list[Outline]:
+def aperio(root: Any) -> Drawing:
     """Outlines of a parsed document.
 
     The class is the name of the layer, or where that is empty its first attribute, or the text of
     the region.
     """
-    found = []
+    found: list[Outline] = []
+    odd: list[str] = []
     for layer in root.iter("Annotation"):
         shapes: list[tuple[str, Ring]] = []
         holes: list[Ring] = []
-        for region in layer.iter("Region"):
-            corners = _corners(region)
-            if corners and region.get("NegativeROA") == "1":
-                holes.append(corners)
-            elif corners:
-                shapes.append((_name(layer, region), corners))
+        for number, region in enumerate(layer.iter("Region"), 1):
+            name = _name(layer, region)
+            try:
+                corners = _corners(region)
+            except LabelError as error:
+                odd.append(f"region {number} of layer {name}: {error}")
+            except (ValueError, TypeError):
+                odd.append(f"region {number} of layer {name}: coordinates are no numbers")
+            else:
+                if region.get("NegativeROA") == "1":
+                    holes.append(corners)
+                else:
+                    shapes.append((name, corners))
         for name, outer in shapes:
             inside = tuple(h for h in holes if len(outer) > 2 and around(outer, h))
             found.append(Outline(name, (outer, *inside)))
-    return found
+    return Drawing(tuple(found), tuple(odd), "slide")
 
 
 def _corners(region: Any) -> Ring:
-    points = [(v.get("X"), v.get("Y")) for v in region.iter("Vertex")]
-    kind = region.get("Type", "0")
+    points = [(v.get("X"), v.get("Y")) for v in region.iter() if v.tag in ("Vertex", "V")]
+    kind = str(region.get("Type", "0")).strip().lower()
+    if kind in _LINES:
+        raise LabelError(f"{_LINES[kind]}, which has no inside")
+    if kind in _POINTS and points:
+        return ring(points[:1])
+    if kind in _ELLIPSES and len(points) > 1:
+        return ring(ellipse(points))
     if kind in _OUTLINES and len(points) == 2:  # a rectangle by its diagonal
         (x0, y0), (x1, y1) = points
         points = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
     if kind in _OUTLINES and len(points) > 2:
         return ring(points)
-    if kind == _ELLIPSE and len(points) > 1:
-        return ring(ellipse(points))
-    return ring(points[:1]) if kind == _POINT and points else ()
+    if kind in (*_OUTLINES, *_ELLIPSES, *_POINTS):
+        raise LabelError(f"an outline of {len(points)} corners")
+    raise LabelError(f"a region of type {kind!r}, which nobody here knows")
 
 
 def _name(layer: Any, region: Any) -> str:

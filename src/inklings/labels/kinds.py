@@ -16,6 +16,10 @@ BACKGROUND = "background"
 """Name of the codes of a mask that are statements, but of none of the classes."""
 IRRELEVANT = "irrelevant"
 """Name of marks on what was seen but shall count neither for nor against anybody."""
+EXAMINED = "examined"
+"""Name of outlines of what was looked at: outside of them nothing is known but what was drawn."""
+NO_CLASS = (IRRELEVANT, EXAMINED)
+"""Names of marks that say what is known, and not what is there."""
 
 
 @dataclass(frozen=True, slots=True)

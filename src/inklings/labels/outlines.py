@@ -9,14 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from inklings.errors import LabelError
-from inklings.labels.kinds import BACKGROUND, Label, PointLabel, PolygonLabel
+from inklings.labels.kinds import BACKGROUND, EXAMINED, IRRELEVANT, Label, PointLabel, PolygonLabel
 
 HOLE = "hole"
 """Name to give to outlines that are cut out of all others."""
 
+MEANINGS = {
+    "ignore*": IRRELEVANT,  # QuPath's words, where nobody says otherwise
+    "region*": EXAMINED,
+}
+UNKNOWN = ("unlabelled", "unlabeled", "ignore", IRRELEVANT)
+"""Names to give to outlines within which nothing is known."""
+
 Ring = tuple[tuple[float, float], ...]
+Origin = Literal["bounds", "slide"]
 
 
 @dataclass(frozen=True)
@@ -32,16 +41,40 @@ class Outline:
     rings: tuple[Ring, ...]
 
 
-def labels_of(outlines: Sequence[Outline], image: str, names: Mapping[str, str]) -> list[Label]:
+@dataclass(frozen=True)
+class Drawing:
+    """What a file of annotations holds.
+
+    Attributes:
+        outlines: In the order of the file.
+        odd: What is no outline, each with its number in the file and the reason.
+        origin: Where its program counts from: the first pixel that was scanned (``bounds``), or
+            the corner of the slide.
+    """
+
+    outlines: tuple[Outline, ...]
+    odd: tuple[str, ...] = ()
+    origin: Origin = "slide"
+
+
+def labels_of(
+    outlines: Sequence[Outline],
+    image: str,
+    names: Mapping[str, str],
+    corner: tuple[float, float] = (0, 0),
+) -> list[Label]:
     """Records of outlines, renamed.
 
     Args:
         outlines: What was drawn.
         image: Which image of the case they lie on.
-        names: What the annotator's names mean: a class, `BACKGROUND` to leave them out, or `HOLE`
-            to cut them out of the others. Names that are not in it stay as they are.
+        names: What the annotator's names mean: a class, `BACKGROUND` to leave them out, `HOLE` to
+            cut them out of the others, a word of `UNKNOWN` where nothing is known inside them,
+            `EXAMINED` where nothing is known outside. Names that are not in it mean what
+            `MEANINGS` says, or stay as they are.
+        corner: Pixel ``(y, x)`` of level 0 from which they count.
     """
-    renamed = [replace(one, name=names.get(one.name, one.name)) for one in outlines]
+    renamed = [_placed(replace(one, name=_meaning(one.name, names)), corner) for one in outlines]
     holes = [one.rings[0] for one in renamed if one.name == HOLE and len(one.rings[0]) > 2]
     labels: list[Label] = []
     for one in renamed:
@@ -54,6 +87,19 @@ def labels_of(outlines: Sequence[Outline], image: str, names: Mapping[str, str])
             inside = tuple(hole for hole in holes if around(outer, hole))
             labels.append(PolygonLabel(image, one.name, outer, (*one.rings[1:], *inside)))
     return labels
+
+
+def _meaning(name: str, names: Mapping[str, str]) -> str:
+    meant = names.get(name, MEANINGS.get(name.strip().lower(), name))
+    return IRRELEVANT if meant in UNKNOWN else meant
+
+
+def _placed(outline: Outline, corner: tuple[float, float]) -> Outline:
+    if corner == (0, 0):
+        return outline
+    y, x = corner
+    rings = tuple(tuple((a + y, b + x) for a, b in one) for one in outline.rings)
+    return replace(outline, rings=rings)
 
 
 def ring(points: Sequence[Sequence[float]]) -> Ring:

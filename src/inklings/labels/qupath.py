@@ -1,7 +1,8 @@
-"""QuPath's GeoJSON: a collection of features, each a geometry with a classification.
+"""GeoJSON (RFC 7946) as QuPath and others export it: features with a geometry and a class.
 
 Polygons may have holes, several polygons may be one object; the class is
 ``properties.classification.name``. See https://qupath.readthedocs.io (Exporting annotations).
+QuPath counts from the first pixel that was scanned, where a slide says which that is.
 """
 
 from __future__ import annotations
@@ -10,53 +11,110 @@ from collections.abc import Iterator
 from typing import Any
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import Outline, ring
+from inklings.labels.outlines import Drawing, Outline, Ring, ring
 
 UNNAMED = "annotation"
 """What an outline without a class is called."""
 
+ORIGIN = "inklings:origin"
+"""Member of a collection that says where its coordinates count from: bounds or slide."""
 
-def qupath(document: Any) -> list[Outline]:
-    """Outlines of a parsed document; lines have no inside and are left out.
+_SHAPES = (
+    "Polygon", "MultiPolygon", "Point", "MultiPoint", "LineString", "MultiLineString",
+    "GeometryCollection",
+)  # fmt: skip
+_NO_MARK = ("tmaCore", "root")
+
+
+def geojson(document: Any) -> Drawing:
+    """Outlines of a parsed document: a collection, a list, a feature, or a bare geometry.
 
     Raises:
-        LabelError: If it is no GeoJSON of features.
+        LabelError: If it is none of these.
     """
-    if isinstance(document, dict) and document.get("type") == "FeatureCollection":
-        features = document["features"]
-    elif isinstance(document, dict) and document.get("type") == "Feature":
-        features = [document]
-    elif isinstance(document, list):
-        features = document
-    else:
-        raise LabelError("expected GeoJSON with features, as QuPath exports it")
-    return [one for feature in features for one in _outlines(feature)]
+    outlines: list[Outline] = []
+    odd: list[str] = []
+    for number, feature in enumerate(_features(document), 1):
+        name = UNNAMED
+        try:
+            if not isinstance(feature, dict):
+                raise LabelError(f"a {type(feature).__name__}, not an object")
+            name = _name(feature)
+            found = list(_outlines(feature, name))
+        except LabelError as error:
+            odd.append(f"feature {number} ({name}): {error}")
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            odd.append(f"feature {number} ({name}): coordinates are no numbers ({error})")
+        else:
+            outlines += [outline for outline in found if isinstance(outline, Outline)]
+            odd += [f"feature {number} ({name}): {said}" for said in found if isinstance(said, str)]
+    said = document.get(ORIGIN) if isinstance(document, dict) else None
+    return Drawing(tuple(outlines), tuple(odd), "slide" if said == "slide" else "bounds")
 
 
-def _outlines(feature: Any) -> Iterator[Outline]:
-    if not isinstance(feature, dict) or not isinstance(feature.get("geometry"), dict):
-        raise LabelError("expected features with a geometry, as QuPath exports them")
-    name = _name(feature.get("properties") or {})
-    kind, places = feature["geometry"].get("type"), feature["geometry"].get("coordinates")
-    if kind == "Polygon":
-        yield Outline(name, tuple(ring(part) for part in places))
+def _features(document: Any) -> list[Any]:
+    if isinstance(document, list):
+        return document
+    kind = document.get("type") if isinstance(document, dict) else None
+    if kind == "FeatureCollection" and isinstance(document.get("features"), list | None):
+        return document.get("features") or []
+    if kind == "Feature":
+        return [document]
+    if kind in _SHAPES:
+        return [{"geometry": document}]
+    raise LabelError(f"expected GeoJSON with features, as QuPath exports it, got type {kind!r}")
+
+
+def _outlines(feature: dict[str, Any], name: str) -> Iterator[Outline | str]:
+    """What a feature outlines, and in words what of it is no outline."""
+    kind = _properties(feature).get("objectType")
+    if kind in _NO_MARK:
+        raise LabelError(f"a {kind}, which marks nothing")
+    geometry = feature.get("geometry")
+    if geometry is None:
+        raise LabelError("no geometry")
+    yield from _shapes(geometry, name)
+
+
+def _shapes(geometry: Any, name: str) -> Iterator[Outline | str]:
+    kind, places = geometry.get("type"), geometry.get("coordinates")
+    if kind == "GeometryCollection":
+        for part in geometry.get("geometries") or ():
+            yield from _shapes(part, name)
+    elif kind not in _SHAPES:
+        raise LabelError(f"expected polygons or points, got a geometry of type {kind!r}")
+    elif not places:
+        raise LabelError(f"a {kind} without coordinates")
+    elif kind in ("LineString", "MultiLineString"):
+        yield "a line, which has no inside"
+    elif kind == "Polygon":
+        yield _polygon(places, name)
     elif kind == "MultiPolygon":
         for polygon in places:
-            yield Outline(name, tuple(ring(part) for part in polygon))
-    elif kind == "Point":
-        yield Outline(name, (ring([places]),))
-    elif kind == "MultiPoint":
-        for place in places:
+            yield _polygon(polygon, name)
+    else:
+        for place in [places] if kind == "Point" else places:
             yield Outline(name, (ring([place]),))
-    elif kind not in ("LineString", "MultiLineString"):
-        raise LabelError(f"expected polygons or points, got a geometry of type {kind!r}")
 
 
-def _name(properties: dict[str, Any]) -> str:
+def _polygon(places: Any, name: str) -> Outline | str:
+    rings: list[Ring] = [ring(part) for part in places]
+    if not rings or len(rings[0]) < 3:
+        return f"an outline of {len(rings[0]) if rings else 0} corners"
+    return Outline(name, (rings[0], *(hole for hole in rings[1:] if len(hole) > 2)))
+
+
+def _properties(feature: dict[str, Any]) -> dict[str, Any]:
+    found = feature.get("properties")
+    return found if isinstance(found, dict) else {}
+
+
+def _name(feature: dict[str, Any]) -> str:
+    properties = _properties(feature)
     classification = properties.get("classification")
     if isinstance(classification, dict):
         names = classification.get("names")
-        named = classification.get("name") or (": ".join(names) if names else None)
+        named = classification.get("name") or (": ".join(map(str, names)) if names else None)
         if named:
             return str(named)
     if isinstance(classification, str) and classification:

@@ -7,13 +7,10 @@ polygons, then masks. Where a mask makes a statement, also "nothing here", it st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.draw import polygon
 
 from inklings.cases.case import Case
 from inklings.errors import LabelError
@@ -24,51 +21,18 @@ from inklings.labels.kinds import (
     IRRELEVANT,
     BagLabel,
     BallLabel,
-    BoxLabel,
     Label,
     MaskLabel,
-    PointLabel,
-    PolygonLabel,
 )
-
-POINT_DIAMETER = 5.0
-"""Samples across the disc that stands for a point whose diameter was not measured."""
-
-BoxRule = Literal["filled", "ellipse"]
-Window = tuple[slice, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Oval:
-    """A ball of the patient on a grid: ``point`` and ``radii`` in samples, in array order."""
-
-    name: str
-    point: tuple[float, ...]
-    radii: tuple[float, ...]
-
-
-Mark = Label | Oval
-_STRENGTH: tuple[type[Mark], ...] = (Oval, PointLabel, BoxLabel, PolygonLabel)
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """All that is known of one image, as arrays.
-
-    Attributes:
-        objects: ``(*S)`` int32 number of the object, 0 where there is none.
-        category: ``(*S)`` uint8 index of the class plus one, 0 is background.
-        known: ``(*S)``, True where an annotator said something, also that nothing is there.
-        exhaustive: Whether every object is claimed to be marked.
-        separated: Whether touching objects have numbers of their own; where not, ``objects``
-            are connected components.
-    """
-
-    objects: NDArray[np.int32]
-    category: NDArray[np.uint8]
-    known: NDArray[np.bool_]
-    exhaustive: bool
-    separated: bool
+from inklings.labels.marks import (
+    POINT_DIAMETER,
+    Annotation,
+    BoxRule,
+    Mark,
+    Oval,
+    code_of,
+    draw_marks,
+)
 
 
 def annotate(
@@ -188,7 +152,7 @@ def combined(
 
 def _codes(label: MaskLabel, mask: Mask, classes: Sequence[str]) -> NDArray[np.uint8]:
     """``(*S)`` index into ``classes`` plus one, from the file's own codes."""
-    own = [0 if name == BACKGROUND else _code(name, classes) for name in label.classes]
+    own = [0 if name == BACKGROUND else code_of(name, classes) for name in label.classes]
     if label.kind == "instances":
         return np.where(mask > 0, np.uint8(own[0]), np.uint8(0))
     if mask.max(initial=0) > len(own):
@@ -209,100 +173,3 @@ def _components(codes: NDArray[np.uint8]) -> NDArray[np.int32]:
         found, _ = ndimage.label(codes == code, around)
         numbers += np.where(found > 0, found + numbers.max(initial=0), 0).astype(np.int32)
     return numbers
-
-
-def draw_marks(
-    labels: Sequence[Mark], shape: tuple[int, ...], classes: Sequence[str], boxes: BoxRule
-) -> Annotation:
-    """Points, boxes and polygons, each an object; large boxes first, so small ones show."""
-    objects = np.zeros(shape, np.int32)
-    category = np.zeros(shape, np.uint8)
-    boxed = np.zeros(shape, np.bool_)
-    for number, label in enumerate(sorted(labels, key=_order), 1):
-        where, inside = _stencil(label, shape)
-        if isinstance(label, BoxLabel):
-            boxed[where] = True
-            inside = _ellipse(label, where) if boxes == "ellipse" else inside
-        objects[where][inside] = number
-        category[where][inside] = _code(getattr(label, "name", ""), classes)
-    marked = category > 0
-    exhaustive = any(isinstance(label, BoxLabel | PolygonLabel) for label in labels)
-    known = marked | ~boxed if exhaustive else marked
-    return Annotation(objects, category, known, exhaustive, separated=True)
-
-
-def _order(label: Mark) -> tuple[int, float]:
-    extent = 0.0
-    if isinstance(label, Oval):
-        extent = float(np.prod(label.radii))
-    if isinstance(label, BoxLabel):
-        extent = float(np.prod(np.subtract(label.stop, label.start)))
-    return _STRENGTH.index(type(label)), -extent
-
-
-def _stencil(label: Mark, shape: tuple[int, ...]) -> tuple[Window, NDArray[np.bool_]]:
-    """A window of the grid and where in it the mark lies."""
-    if isinstance(label, BoxLabel):
-        where = _window(label.start, label.stop, shape, "box")
-        return where, np.ones(_size(where), np.bool_)
-    if isinstance(label, Oval):
-        point, radii = np.asarray(label.point), np.asarray(label.radii)
-        where = _window(point - radii, point + radii + 1, shape, "ball")
-        return where, _squares(where, point, radii) <= 1
-    if isinstance(label, PointLabel):
-        radius = (label.diameter or POINT_DIAMETER) / 2
-        point = np.asarray(label.point, float)
-        where = _window(point - radius, point + radius + 1, shape, "point")
-        return where, _squares(where, point, [radius] * len(point)) <= 1
-    if isinstance(label, PolygonLabel):
-        corners = np.asarray(label.vertices, float)
-        where = _window(corners.min(0), corners.max(0) + 1, shape, "polygon")
-        inside = np.zeros(_size(where), np.bool_)
-        rows, columns = (corners - [s.start for s in where]).T
-        inside[polygon(rows, columns, inside.shape)] = True  # type: ignore[no-untyped-call]
-        for hole in label.holes:
-            rows, columns = (np.asarray(hole, float) - [s.start for s in where]).T
-            inside[polygon(rows, columns, inside.shape)] = False  # type: ignore[no-untyped-call]
-        return where, inside
-    raise LabelError(f"cannot draw a {type(label).__name__}")
-
-
-def _window(low: Any, high: Any, shape: tuple[int, ...], what: str) -> Window:
-    """Samples whose centres lie in ``low <= i < high``, cut to the grid."""
-    if len(low) != len(shape):
-        raise LabelError(
-            f"expected a {what} of {len(shape)} coordinates for an image of shape {shape}, "
-            f"got {len(low)}"
-        )
-    starts = [int(np.clip(np.ceil(a), 0, n)) for a, n in zip(low, shape, strict=True)]
-    stops = [int(np.clip(np.ceil(b), 0, n)) for b, n in zip(high, shape, strict=True)]
-    return tuple(slice(a, max(a, b)) for a, b in zip(starts, stops, strict=True))
-
-
-def _ellipse(box: BoxLabel, where: Window) -> NDArray[np.bool_]:
-    """Inside the ellipse of half the box's size about its centre; never empty."""
-    low, high = np.asarray(box.start, float), np.asarray(box.stop, float)
-    centre = (low + high - 1) / 2
-    return _squares(where, centre, np.maximum((high - low) / 4, 0.75)) <= 1
-
-
-def _squares(where: Window, centre: Any, radii: Any) -> NDArray[np.float64]:
-    """Squared distance to ``centre`` in units of ``radii``, on the samples of a window."""
-    axes = [
-        ((np.arange(s.start, s.stop) - c) / r) ** 2
-        for s, c, r in zip(where, centre, radii, strict=True)
-    ]
-    total: NDArray[np.float64] = np.zeros(_size(where))
-    for axis in np.meshgrid(*axes, indexing="ij", sparse=True):
-        total = total + axis
-    return total
-
-
-def _size(where: Window) -> tuple[int, ...]:
-    return tuple(s.stop - s.start for s in where)
-
-
-def _code(name: str, classes: Sequence[str]) -> int:
-    if name not in classes:
-        raise LabelError(f"expected one of the classes {', '.join(classes)}, got {name!r}")
-    return list(classes).index(name) + 1

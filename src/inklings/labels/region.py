@@ -16,27 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from inklings.cases.case import Case
-from inklings.cases.opening import open_case
+from inklings.cases.opening import image_path, open_case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.files import Mask, read_mask
-from inklings.labels.kinds import (
-    BagLabel,
-    BallLabel,
-    BoxLabel,
-    Label,
-    MaskLabel,
-    PointLabel,
-    PolygonLabel,
-)
-from inklings.labels.rasterise import (
-    Annotation,
-    BoxRule,
-    annotate,
-    combined,
-    draw_marks,
-    overlaid,
-)
+from inklings.labels.index import marks_of
+from inklings.labels.marks import Annotation, BoxRule, draw_marks
+from inklings.labels.rasterise import annotate, combined, overlaid
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid, factor_between
 
@@ -71,18 +57,19 @@ def annotate_region(
     Raises:
         LabelError: If nothing is annotated, or a label does not fit the image or the classes.
     """
-    labels = [k for k in case.labels if not isinstance(k, BagLabel) and k.image == image]
-    if not labels:
+    marks = marks_of(case.labels, image)
+    if not marks.some:
         raise LabelError(
             f"case {case.id}: expected a mask, polygon, box or point on image {image!r}, got none; "
             "annotate it, or leave it out with a cohort that holds only labelled cases"
         )
-    masks = [label for label in labels if isinstance(label, MaskLabel)]
-    marks = [label for label in labels if not isinstance(label, MaskLabel | BallLabel)]
+    masks = marks.masks
     try:
         drawn = None
         if marks or not masks:
-            drawn = _marks(case, image, marks, geometry, region, classes, boxes)
+            factor = _factor(case, image, geometry)
+            near = marks.near(region.start, region.size, factor)
+            drawn = draw_marks(near, region.size, classes, boxes, marks.claims)
         if masks:
             numbers = [mask_region(label.path, geometry, region) for label in masks]
             read = combined(masks, numbers, region.size, classes)
@@ -172,52 +159,20 @@ def _require_same_extent(path: Path, shape: tuple[int, ...], geometry: Geometry)
         )
 
 
-def _marks(
-    case: Case,
-    image: str,
-    labels: Sequence[Label],
-    geometry: Geometry,
-    region: Region,
-    classes: Sequence[str],
-    boxes: BoxRule,
-) -> Annotation:
-    with open_case(case, image) as opened:
-        finest = opened.geometry.shape
-    factor = factor_between((finest[0], finest[1]), (geometry.shape[0], geometry.shape[1]))
-    here = [moved for label in labels if (moved := _moved(label, factor, region)) is not None]
-    drawn = draw_marks(here, region.size, classes, boxes)
-    if any(isinstance(label, BoxLabel | PolygonLabel) for label in labels):
-        known = drawn.known if drawn.exhaustive else np.ones_like(drawn.known)
-        return replace(drawn, known=known, exhaustive=True)
-    return drawn
+def _factor(case: Case, image: str, geometry: Geometry) -> Pair:
+    """Samples of level 0 to one of a grid, ``(y, x)``."""
+    path = image_path(case, image)
+    stat = path.stat() if path.exists() else None
+    state = (stat.st_mtime_ns, stat.st_size) if stat else None
+    finest = _finest(path, case.choices.get(image), state)
+    return factor_between(finest, (geometry.shape[0], geometry.shape[1]))
 
 
-def _moved(label: Label, factor: Pair, region: Region) -> Label | None:
-    """A mark in the samples of the region; None where it does not reach it."""
-
-    def centres(points: Sequence[Sequence[float]]) -> tuple[Pair, ...]:
-        moved = (np.asarray(points, float) + 0.5) / factor - 0.5 - region.start
-        return tuple((float(y), float(x)) for y, x in moved)
-
-    if isinstance(label, PolygonLabel):
-        corners = (np.asarray(label.vertices, float) + 0.5) / factor - 0.5 - region.start
-        if (corners.max(0) < 0).any() or (corners.min(0) > np.array(region.size) - 1).any():
-            return None
-        holes = tuple(centres(hole) for hole in label.holes)
-        return replace(label, vertices=centres(label.vertices), holes=holes)
-    if isinstance(label, BoxLabel):
-        start, stop = (
-            np.asarray(side, float) / factor - 0.5 - region.start
-            for side in (label.start, label.stop)
-        )
-        if (stop <= 0).any() or (start > np.array(region.size) - 1).any():
-            return None
-        return replace(label, start=tuple(start.tolist()), stop=tuple(stop.tolist()))
-    if isinstance(label, PointLabel):
-        point = centres([label.point])[0]
-        diameter = label.diameter and label.diameter / float(np.sqrt(factor[0] * factor[1]))
-        return replace(label, point=point, diameter=diameter)
-    return None
+@functools.lru_cache(maxsize=256)
+def _finest(path: Path, choice: str | None, state: tuple[int, int] | None) -> tuple[int, int]:  # noqa: ARG001
+    """Samples of level 0; read once for many regions."""
+    with open_image(path, choice=choice) as opened:
+        return opened.geometry.shape[0], opened.geometry.shape[1]
 
 
 def _within(drawn: Annotation, geometry: Geometry, region: Region) -> Annotation:

@@ -24,7 +24,8 @@ from inklings.errors import DataError
 from inklings.files import written
 from inklings.geometry import Geometry
 from inklings.labels.kinds import BagLabel, MaskLabel
-from inklings.labels.rasterise import Annotation, annotate
+from inklings.labels.marks import Annotation
+from inklings.labels.rasterise import annotate
 from inklings.labels.region import annotate_region
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid

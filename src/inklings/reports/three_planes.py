@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.geometry import Geometry
-from inklings.labels.rasterise import Annotation
+from inklings.labels.marks import Annotation
 
 _GAP = 3
 

@@ -12,7 +12,8 @@ from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.depth import relative_depth
 from inklings.labels.kinds import BagLabel
-from inklings.labels.rasterise import Annotation, BoxRule, annotate
+from inklings.labels.marks import Annotation, BoxRule
+from inklings.labels.rasterise import annotate
 from inklings.labels.region import annotate_region
 from inklings.supervision.base import Target
 

@@ -23,7 +23,7 @@ from inklings.errors import DataError, LabelError
 from inklings.files import read_yaml, write_yaml
 from inklings.labels.files import as_stored, mask_suffix, write_mask
 from inklings.labels.kinds import BACKGROUND, BagLabel, Extent, Label, MaskLabel, PointLabel
-from inklings.labels.rasterise import Annotation
+from inklings.labels.marks import Annotation
 from inklings.labels.region import annotate_overview
 from inklings.progress import note, track
 from inklings.weakening.base import Objects
