@@ -1,14 +1,18 @@
 """Features of other tools."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from inklings.bags.store import spans, write
 from inklings.bags.task import class_of, presence
-from inklings.datasets.feature_bags import Names, feature_bags
+from inklings.cases.bags import spans
+from inklings.cases.cohort import Cohort
+from inklings.datasets.feature_bags import FeatureBags
+from inklings.datasets.importing import run
 from inklings.errors import DataError
+from inklings.readers.bag_files import write
 
 
 @pytest.fixture
@@ -23,13 +27,16 @@ def table(path: Path, *lines: str) -> Path:
     return path
 
 
+def imported(features: Path, table: Path, out: Path, **options: Any) -> Cohort:
+    return run(FeatureBags(features, table, **options), out, workers=1).cohort
+
+
 def test_slides_of_a_patient_make_one_bag_and_share_a_split(features: Path, tmp_path: Path) -> None:
     path = table(
         tmp_path / "t.csv", "slide,patient,label,part", "s1.svs,p,isup 3,train",
         "s2.svs,p,isup 3,train", "s3,q,isup 0,test",
     )  # fmt: skip
-    names = Names(patient="patient", split="part")
-    cohort = feature_bags(features, path, tmp_path / "c", names, ordered=True)
+    cohort = imported(features, path, tmp_path / "c", patient="patient", split="part", ordered=True)
     assert cohort.classes == ("isup 0", "isup 3")
     assert [sum(map(len, spans(case))) for case in cohort] == [5, 4]
     assert [case.split for case in cohort] == ["train", "test"]
@@ -40,8 +47,7 @@ def test_columns_of_zeros_and_ones_are_questions_of_their_own(
     features: Path, tmp_path: Path
 ) -> None:
     path = table(tmp_path / "t.csv", "slide,tumour,necrosis", "s1,1,0", "s2,0,", "s3,1,1")
-    names = Names(label=("tumour", "necrosis"))
-    cohort = feature_bags(features, path, tmp_path / "c", names)
+    cohort = imported(features, path, tmp_path / "c", label=("tumour", "necrosis"))
     assert cohort.facts["task"] == "multilabel"
     assert np.isnan(presence(cohort.cases[1], cohort.classes)[1])
 
@@ -49,13 +55,13 @@ def test_columns_of_zeros_and_ones_are_questions_of_their_own(
 def test_what_does_not_fit_together_is_refused(features: Path, tmp_path: Path) -> None:
     path = table(tmp_path / "t.csv", "slide,label", "other,1")
     with pytest.raises(DataError, match="none of the 1 slides"):
-        feature_bags(features, path, tmp_path / "c")
+        imported(features, path, tmp_path / "c")
     path = table(tmp_path / "t.csv", "slide,patient,label", "s1,p,1", "s2,p,0")
     with pytest.raises(DataError, match="one label and one split"):
-        feature_bags(features, path, tmp_path / "c", Names(patient="patient"))
+        imported(features, path, tmp_path / "c", patient="patient")
     write(features / "s2.h5", np.zeros((2, 9), np.float16))
     path = table(tmp_path / "t.csv", "slide,label", "s1,1", "s2,0")
     with pytest.raises(DataError, match="one encoder for all"):
-        feature_bags(features, path, tmp_path / "c")
+        imported(features, path, tmp_path / "c")
     with pytest.raises(DataError, match="expected columns"):
-        feature_bags(features, path, tmp_path / "c", Names(label=("grade",)))
+        imported(features, path, tmp_path / "c", label=("grade",))

@@ -1,16 +1,23 @@
 """Rows of a table as instances."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from inklings.bags.task import class_of, presence
-from inklings.datasets.mil_table import Columns, mil_table
+from inklings.cases.cohort import Cohort
+from inklings.datasets.importing import run
+from inklings.datasets.mil_table import MilTable
 from inklings.errors import DataError, LabelError
 from inklings.evaluation.instance_truth import instance_truth
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "data" / "mil_classic"
+
+
+def mil_table(path: Path, out: Path, **options: Any) -> Cohort:
+    return run(MilTable(path, **options), out, workers=1).cohort
 
 
 def test_npz_with_names(tmp_path: Path) -> None:
@@ -35,8 +42,8 @@ def test_csv_with_patients_instances_and_grades(tmp_path: Path) -> None:
         "bag,who,label,hit,f1,f2,note",
         "a,p,grade 2,0,1,2,x", "a,p,grade 2,1,3,4,y", "b,p,grade 10,0,5,6,z", "c,q,grade 2,0,7,8,",
     )  # fmt: skip
-    columns = Columns(instance="hit", patient="who", ignore=("note",))
-    cohort = mil_table(path, tmp_path / "c", columns, ordered=True)
+    options = {"instance": "hit", "patient": "who", "ignore": ("note",)}
+    cohort = mil_table(path, tmp_path / "c", **options, ordered=True)
     assert cohort.classes == ("grade 2", "grade 10")
     assert cohort.facts["task"] == "ordinal"
     assert [case.patient for case in cohort] == ["p", "p", "q"]

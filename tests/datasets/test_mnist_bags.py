@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from inklings.bags.instances import Instances
-from inklings.bags.store import spans
+from inklings.cases.bags import spans
 from inklings.cases.cohort import Cohort
 from inklings.datasets.labelled_pictures import pictures
 from inklings.datasets.mnist_bags import Plan, mnist_bags

@@ -7,13 +7,13 @@ import pytest
 from typer.testing import CliRunner
 
 from inklings.bags.prediction import BagPrediction
-from inklings.bags.store import write
 from inklings.cli import app
 from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
 from inklings.inference.run import Run
 from inklings.phantoms.bags import vector_bags
 from inklings.predictions import Head, predicted_cases
+from inklings.readers.bag_files import write
 from inklings.testing.bags import bag_experiment as experiment
 from inklings.training.fit import fit
 

@@ -11,13 +11,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "sampling"))
 import slides
 
 from inklings.bags.places import places, slides_of
-from inklings.bags.store import Span, read, read_coords, spans
+from inklings.cases.bags import spans
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.errors import SpecError
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.inference.embed import Labels, embed
 from inklings.inference.tile_encoder import PIXELS, Encoder
+from inklings.readers.bag_files import Span, read, read_coords
 from inklings.sampling.tiles import TileIndex, read_tile
 from inklings.sampling.tiling import Rule, cases_of, tile_cohort
 

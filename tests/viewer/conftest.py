@@ -23,7 +23,6 @@ from chromium import launched
 
 from inklings.bags.places import SLIDES
 from inklings.bags.prediction import BagPrediction
-from inklings.bags.store import write as write_bag
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.evaluation.folders import evaluate
@@ -31,6 +30,7 @@ from inklings.geometry import Geometry
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.predictions import Head, Prediction, Provenance
+from inklings.readers.bag_files import write as write_bag
 from inklings.readers.nifti import write_nifti
 from inklings.testing.folders import write_cohort, write_predictions
 from inklings.testing.runs import write_pyramid

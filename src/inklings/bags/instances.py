@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.bags.store import Span, head, read
+from inklings.readers.bag_files import Span, head, read
 
 _RUN_BYTES = 64 * 2**20
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.bags.store import Span, head, read_coords, spans
+from inklings.cases.bags import spans
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.errors import InklingsError
 from inklings.progress import note
+from inklings.readers.bag_files import Span, head, read_coords
 
 SLIDES = "slides"
 """Fact of a cohort of bags: the folder of the cohort of its slides, from its own folder on."""

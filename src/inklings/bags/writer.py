@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.bags.instance_truth import keep_instance_truth
-from inklings.bags.store import ROWS, write
+from inklings.cases.bags import ROWS
 from inklings.cases.case import Case, Split
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError
 from inklings.labels.kinds import BagLabel
+from inklings.readers.bag_files import write
 
 STORE = "instances.h5"
 
@@ -42,6 +43,17 @@ class MadeBag:
     truth: NDArray[np.uint8] | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
+    def labels(self, classes: Sequence[str]) -> tuple[BagLabel, ...]:
+        """What is known of it, as its case holds it."""
+        pairs = zip(classes, self.present, strict=True)
+        return tuple(BagLabel(name, bool(there)) for name, there in pairs if there is not None)
+
+
+def ranges(bags: Sequence[MadeBag]) -> list[str]:
+    """The fact ``rows`` of each bag, where all lie one after the other."""
+    stops = np.cumsum([len(bag.instances) for bag in bags]).tolist()
+    return [f"{start}:{stop}" for start, stop in zip([0, *stops], stops, strict=False)]
+
 
 def write_bags(
     out: Path, name: str, classes: Sequence[str], bags: Sequence[MadeBag], facts: Mapping[str, Any]
@@ -58,10 +70,16 @@ def write_bags(
     out.mkdir(parents=True, exist_ok=True)
     (out / "cohort.yaml").unlink(missing_ok=True)  # what is half written is no cohort
     write(out / STORE, np.concatenate([bag.instances for bag in bags]))
-    stops = np.cumsum([len(bag.instances) for bag in bags]).tolist()
     cases = tuple(
-        _case(bag, out / STORE, start, stop, classes)
-        for bag, start, stop in zip(bags, [0, *stops], stops, strict=False)
+        Case(
+            id=bag.id,
+            patient=bag.patient or bag.id,
+            images={"instances": out / STORE},
+            labels=bag.labels(classes),
+            split=bag.split,
+            facts={**bag.facts, ROWS: rows},
+        )
+        for bag, rows in zip(bags, ranges(bags), strict=True)
     )
     known = {bag.id: bag.truth for bag in bags if bag.truth is not None}
     if known:
@@ -69,19 +87,3 @@ def write_bags(
     cohort = Cohort(name, cases, tuple(classes), facts)
     cohort.write(out)
     return cohort
-
-
-def _case(bag: MadeBag, store: Path, start: int, stop: int, classes: Sequence[str]) -> Case:
-    labels = tuple(
-        BagLabel(name, bool(there))
-        for name, there in zip(classes, bag.present, strict=True)
-        if there is not None
-    )
-    return Case(
-        id=bag.id,
-        patient=bag.patient or bag.id,
-        images={"instances": store},
-        labels=labels,
-        split=bag.split,
-        facts={**bag.facts, ROWS: f"{start}:{stop}"},
-    )

@@ -13,7 +13,10 @@ DATASETS: Registry[Dataset] = Registry(
     "dataset",
     {
         "dsb2018": "inklings.datasets.dsb2018:Dsb2018",
+        "features": "inklings.datasets.feature_bags:FeatureBags",
         "folder": "inklings.datasets.folder:Folder",
+        "mil-table": "inklings.datasets.mil_table:MilTable",
+        "mnist-bags": "inklings.datasets.mnist_bags:MnistBags",
         "tiles": "inklings.datasets.tiles:Tiles",
     },
 )

@@ -55,6 +55,13 @@ KINDS: dict[str, tuple[str, str]] = {
     "hidden mask": ("mask skipped", "a mask that smaller ones cover completely"),
     "labels disagree": ("masks taken", "samples where the table of run lengths says otherwise"),
     "no mask": ("unlabelled", "an image without a mask"),
+    "unreadable features": (LEFT_OUT, "a file of features that is damaged or none"),
+    "no instances": (LEFT_OUT, "a file of features without a single instance"),
+    "not finite": (LEFT_OUT, "features that are NaN or infinite"),
+    "empty slide": ("slide skipped", "a slide of several without a single instance"),
+    "one vector": ("one instance", "one vector for a whole slide"),
+    "repeated row": ("counted once", "rows of a table that say the same twice"),
+    "table": ("told", "what was guessed or passed over in a table"),
     **NOTES,
 }
 

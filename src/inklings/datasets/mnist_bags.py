@@ -11,15 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.bags.writer import MadeBag, write_bags
+from inklings.bags.writer import MadeBag
 from inklings.cases.case import SPLITS, Split
 from inklings.cases.cohort import Cohort
+from inklings.datasets.bag_cohort import Bags, MadeBags
+from inklings.datasets.dataset import Argument, Option, stamp_of
+from inklings.datasets.importing import run
 from inklings.datasets.labelled_pictures import OFFLINE, Pictures, pictures
 from inklings.errors import DataError, SpecError
 
@@ -57,6 +61,78 @@ class Plan:
     positives_a_bag: int | None = None
 
 
+@dataclass(frozen=True)
+class MnistBags(Bags):
+    """Bags of labelled pictures: is there a certain digit among them? None is in two parts."""
+
+    digits: Annotated[
+        str,
+        Argument(
+            "Folder with MNIST's idx files, or with a folder of pictures for each class; 'digits' "
+            "needs no file."
+        ),
+    ]
+    target: Annotated[str, Option("The digit, or the class, that makes a bag positive.")] = "1"
+    size: Annotated[str, Option("3-7: evenly from 3 to 7; 10~2: normal, mean 10, spread 2.")] = (
+        "3-7"
+    )
+    bags: Annotated[
+        tuple[int, int, int],
+        Option("Of train, val and test; -1 for as many as there are digits for."),
+    ] = (-1, -1, -1)
+    positives: Annotated[Share, Option("Share of positive bags.")] = "natural"
+    positives_a_bag: Annotated[
+        int | None, Option("Exactly so many digits in a positive bag.", least=1)
+    ] = None
+    draw: Annotated[
+        Draw,
+        Option(
+            "Each digit in one bag, or drawn with replacement; or as the public loaders of Ilse "
+            "2018 do."
+        ),
+    ] = "once"
+    parts: Annotated[
+        tuple[float, float, float],
+        Option("Digits for train, val and test: shares, or numbers above one."),
+    ] = (0.7, 0.1, 0.2)
+    seed: Annotated[int, Option("Decides all chance.", least=0)] = 0
+    test_seed: Annotated[
+        int | None, Option("Of the test bags, to share them between seeds.", least=0)
+    ] = None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """After the digits."""
+        return f"bags of {Path(self.digits).name}"
+
+    @property
+    def source(self) -> Path | None:
+        """Where the digits lie; None for those that need no file."""
+        return None if self.digits == OFFLINE else Path(self.digits)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Nothing; `made` notes how they were drawn."""
+        return {}
+
+    def options(self) -> dict[str, Any]:
+        """The digits too, which may be no file."""
+        return {"digits": self.digits, **super().options()}
+
+    def made(self) -> MadeBags:
+        """All bags; their one class is the digit that is looked for."""
+        return _all_bags(self.digits, self.plan, stamp_of(self.source))
+
+    @property
+    def plan(self) -> Plan:
+        """Which bags."""
+        return Plan(
+            self.target, self.size, self.bags, self.positives, self.draw, self.parts, self.seed,
+            self.test_seed, self.positives_a_bag,
+        )  # fmt: skip
+
+
 def mnist_bags(source: str, out: Path, plan: Plan | None = None) -> Cohort:
     """Write the cohort of bags; its classes are the one digit that is looked for.
 
@@ -65,6 +141,11 @@ def mnist_bags(source: str, out: Path, plan: Plan | None = None) -> Cohort:
         SpecError: If the plan cannot be.
     """
     plan = plan or Plan()
+    return run(MnistBags(source, **{**vars(plan), "target": str(plan.target)}), out, 1).cohort
+
+
+@lru_cache(maxsize=1)
+def _all_bags(source: str, plan: Plan, stamp: str) -> MadeBags:  # noqa: ARG001
     digits = pictures(source)
     name = str(plan.target)
     plan = replace(plan, target=digits.label(name))
@@ -83,7 +164,7 @@ def mnist_bags(source: str, out: Path, plan: Plan | None = None) -> Cohort:
         "seed": plan.seed,
         "task": "binary",
     }
-    return write_bags(out, f"bags of {Path(source).name}", (name,), bags, facts)
+    return MadeBags(bags, (name,), facts)
 
 
 def _parts(digits: Pictures, plan: Plan) -> tuple[_Rows, _Rows, _Rows]:

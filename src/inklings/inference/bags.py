@@ -16,8 +16,8 @@ from inklings.bags.calibration import INSTANCE_SCALE
 from inklings.bags.evidence import MEANINGS, warning
 from inklings.bags.instances import Instances
 from inklings.bags.prediction import KIND, BagPrediction
-from inklings.bags.store import Span, head, read_coords, spans
 from inklings.bags.task import Task, probabilities
+from inklings.cases.bags import spans
 from inklings.cases.case import Case, Split
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, InklingsError, SpecError
@@ -28,6 +28,7 @@ from inklings.inference.folder import claim, note_output
 from inklings.inference.run import Run
 from inklings.predictions import Head, Provenance, predicted_cases
 from inklings.progress import track
+from inklings.readers.bag_files import Span, head, read_coords
 
 _AT_ONCE = 256  # bags that are read together
 

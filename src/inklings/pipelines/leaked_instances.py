@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from inklings.bags.instances import Instances
-from inklings.bags.store import spans
 from inklings.bags.writer import MadeBag, write_bags
+from inklings.cases.bags import spans
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.instance_truth import instance_truth

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from inklings.bags.instances import Instances
 from inklings.bags.prediction import BagPrediction
-from inklings.bags.store import common_shape, spans
 from inklings.bags.task import presence
+from inklings.cases.bags import common_shape, spans
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.evaluation.instance_truth import instance_truth

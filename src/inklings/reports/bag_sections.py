@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from inklings.bags.prediction import is_of_bags
-from inklings.bags.store import is_bag, spans
+from inklings.cases.bags import is_bag, spans
 from inklings.cases.case import SPLITS
 from inklings.errors import InklingsError
 from inklings.evaluation.table import Table

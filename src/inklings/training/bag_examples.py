@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.bags.instances import Instances
-from inklings.bags.store import common_shape, spans
 from inklings.bags.task import Task, target
+from inklings.cases.bags import common_shape, spans
 from inklings.cases.case import Case
 from inklings.errors import LabelError, SpecError
 from inklings.training.examples import budget_bytes

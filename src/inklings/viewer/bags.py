@@ -11,12 +11,13 @@ from inklings.bags.evidence import MEANINGS
 from inklings.bags.instances import Instances
 from inklings.bags.places import Places, places
 from inklings.bags.prediction import BagPrediction
-from inklings.bags.store import head, is_bag, spans
 from inklings.bags.task import channels
+from inklings.cases.bags import is_bag, spans
 from inklings.cases.case import Case
 from inklings.errors import DataError
 from inklings.geometry import Region
 from inklings.labels.kinds import BagLabel
+from inklings.readers.bag_files import head
 from inklings.reports.pictures import displayed
 from inklings.viewer.cache import Cache
 from inklings.viewer.pictures import Pictures, jpeg

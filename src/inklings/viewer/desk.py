@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from inklings.bags.store import is_bag
+from inklings.cases.bags import is_bag
 from inklings.cases.case import Case
 from inklings.errors import DataError, InklingsError
 from inklings.labels.corrections import (

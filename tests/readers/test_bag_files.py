@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from inklings.bags.instances import Instances
-from inklings.bags.store import Span, common_shape, head, read, read_coords, spans, write
+from inklings.cases.bags import common_shape, spans
 from inklings.cases.case import Case
 from inklings.errors import DataError
+from inklings.readers.bag_files import Span, head, read, read_coords, write
 
 
 def test_what_is_written_is_read_back_with_its_places(tmp_path: Path) -> None:

@@ -1,0 +1,261 @@
+"""Instances as rows: of a table of text or parquet, or of the arrays X, y and bag."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.errors import DataError, LabelError
+from inklings.tables import Table, parts, read_table, told
+from inklings.tables.cells import truth, whole
+
+_HINT = (
+    "say what they are called with --bag, --label, --instance, --patient; fill or remove rows "
+    "without a number; leave columns out with --ignore"
+)
+_ENOUGH = 10  # rows from which on a column that counts them cannot be chance
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns of a table are called; all others are features.
+
+    Attributes:
+        bag: Name of the bag, the same in all its rows.
+        label: Label of the bag: 0 or 1, or names of classes.
+        instance: Label of the instance, 0 or 1, for evaluation only; None where there is none.
+        patient: Bags of one patient share a split; None where each bag is one.
+        split: train, val or test; None to split later.
+        ignore: Neither features nor anything else.
+    """
+
+    bag: str = "bag"
+    label: str = "label"
+    instance: str | None = None
+    patient: str | None = None
+    split: str | None = None
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The columns that are no features."""
+        some = (self.instance, self.patient, self.split)
+        return (self.bag, self.label, *(name for name in some if name))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All instances, bag after bag.
+
+    Attributes:
+        features: ``(N, D)`` float32, finite.
+        names: Of the ``B`` bags.
+        index: ``(N,)`` which bag each instance is of.
+        label: ``B`` cells of labels.
+        at: ``B`` words for the place of the label.
+        truth: ``(N,)`` labels of instances, 255 where there is none; None where no column has them.
+        patient: ``B`` patients; None where no column has them.
+        split: ``B`` parts; None where no column has them.
+        notes: What was guessed or passed over.
+    """
+
+    features: NDArray[np.float32]
+    names: Sequence[str]
+    index: NDArray[np.intp]
+    label: Sequence[str]
+    at: Sequence[str]
+    truth: NDArray[np.uint8] | None = None
+    patient: Sequence[str] | None = None
+    split: Sequence[Any] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def from_table(path: Path, columns: Columns) -> Rows:
+    """Read a table.
+
+    Raises:
+        DataError: If it is not what it should be; the message names row and column.
+        LabelError: If the rows of a bag disagree.
+    """
+    table = read_table(path, keep=columns.named)
+    table.require(columns.named, _HINT)
+    features = [n for n in table.names if n not in {*columns.named, *columns.ignore}]
+    if not features:
+        raise DataError(f"{path}: expected columns of features besides {', '.join(columns.named)}")
+    bag = table.stated(columns.bag)
+    values = table.numbers(features, "leave columns that are no features out with --ignore")
+    _require_no_counter(table, features, values, bag)
+    names, index = _grouped(bag)
+    split = parts(table, columns.split) if columns.split else None
+    patient = table.stated(columns.patient) if columns.patient else None
+    notes = [*table.notes, *(told(table, columns.split) if columns.split else ())]
+    if table.decimal(features) == ",":
+        notes.append("numbers have decimal commas")
+    notes += _repeated(table, bag, columns)
+    label = [whole(cell) for cell in table.said(columns.label)]
+    label, where = _one_each(table, columns.label, label, index, names)
+    return Rows(
+        features=_narrow(path, values),
+        names=names,
+        index=index,
+        label=label,
+        at=[table.at(i, columns.label) for i in where],
+        truth=_truth(table, columns.instance) if columns.instance else None,
+        patient=_one_each(table, columns.patient, patient, index, names)[0]
+        if columns.patient and patient else None,
+        split=_one_each(table, columns.split, split, index, names)[0]
+        if columns.split and split else None,
+        notes=tuple(notes),
+    )  # fmt: skip
+
+
+def from_npz(path: Path) -> Rows:
+    """Read ``X (N, D)``, ``y (N,)`` and ``bag (N,)``, and ``bag_name`` if there is one.
+
+    Raises:
+        DataError: If they are not there, or a feature is no finite number.
+        LabelError: If the rows of a bag disagree.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            features, label, bag = file["X"], file["y"], file["bag"]
+            names = file.get("bag_name")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: expected arrays X, y and bag, got: {reason}") from None
+    shapes = features.ndim == 2 and label.shape == bag.shape == features.shape[:1]
+    if not shapes or features.dtype.kind not in "fiu" or not len(features):
+        raise DataError(
+            f"{path}: expected numbers X (N, D), y (N,) and bag (N,), got {features.dtype} "
+            f"{features.shape}, {label.shape}, {bag.shape}"
+        )
+    wrong = np.flatnonzero(~np.isfinite(features).all(1))
+    if len(wrong):
+        raise DataError(
+            f"{path}: expected finite features, got {len(wrong)} rows with others (first: row "
+            f"{wrong[0] + 1}); fill or remove them"
+        )
+    said = [whole(str(one)) for one in bag.tolist()]
+    if names is not None:
+        said = _called(path, names, bag, said)
+    table = Table(path, {}, range(1, len(features) + 1))
+    names_, index = _grouped(said)
+    cells = ["" if cell in ("nan", "None") else whole(cell) for cell in map(str, label.tolist())]
+    label_, where = _one_each(table, "y", cells, index, names_)
+    return Rows(
+        _narrow(path, features), names_, index, label_, [table.at(i, "y") for i in where]
+    )  # fmt: skip
+
+
+def _called(path: Path, names: NDArray[Any], bag: NDArray[Any], said: list[str]) -> list[str]:
+    """Names of bags from the list of all names; bags of one name keep their number."""
+    if bag.dtype.kind not in "iu" or not 0 <= int(bag.min()) <= int(bag.max()) < len(names):
+        raise DataError(f"{path}: expected bag to count the {len(names)} names in bag_name")
+    told = [str(names[i]).strip() for i in bag.tolist()]
+    if len(set(told)) < len(set(said)):
+        return [f"{name}_{number}" for name, number in zip(told, said, strict=True)]
+    return told
+
+
+def _grouped(bag: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
+    names, index = np.unique(np.array(bag), return_inverse=True)
+    return names.tolist(), index
+
+
+def _one_each(
+    table: Table, column: str, cells: Sequence[Any], index: NDArray[np.intp], names: Sequence[str]
+) -> tuple[list[Any], list[int]]:
+    """One cell a bag, and the row it stands in; rows that say nothing agree with all others."""
+    found: list[Any] = [None] * len(names)
+    where = [-1] * len(names)
+    for i, (k, cell) in enumerate(zip(index.tolist(), cells, strict=True)):
+        if where[k] < 0 or (cell and not found[k]):
+            found[k], where[k] = cell, i
+        elif cell and cell != found[k]:
+            hint = "" if column not in ("label", "y") else (
+                "; labels of instances go into a column of their own (--instance)"
+            )  # fmt: skip
+            raise LabelError(
+                f"{table.path}, rows {table.rows[where[k]]} and {table.rows[i]}: expected one "
+                f"{column} a bag, got {found[k]!r} and {cell!r} in bag {names[k]!r}{hint}"
+            )
+    return found, where
+
+
+def _truth(table: Table, column: str) -> NDArray[np.uint8]:
+    """Labels of instances: 1, 0, and 255 where nothing is said."""
+    said = table.said(column)
+    found = np.full(len(said), 255, np.uint8)
+    for i, cell in enumerate(said):
+        there = truth(whole(cell)) if cell else None
+        if cell and there is None:
+            raise LabelError(
+                f"{table.at(i, column)}: expected 0 or 1 (or yes and no), got {cell!r}; "
+                "instances are positive or not"
+            )
+        if there is not None:
+            found[i] = there
+    return found
+
+
+def _require_no_counter(
+    table: Table, names: Sequence[str], values: NDArray[np.float64], bag: Sequence[str]
+) -> None:
+    """A column that counts rows is an index: in a sorted table it gives the label away."""
+    count = len(values)
+    if count < _ENOUGH:
+        return
+    seen: Counter[str] = Counter()
+    within = np.empty(count)
+    for i, name in enumerate(bag):
+        within[i] = seen[name]
+        seen[name] += 1
+    several = max(seen.values()) > 2
+    for k, name in enumerate(names):
+        ordered = np.sort(values[:, k]) - values[:, k].min()
+        counts = values[:, k].min() in (0, 1) and (ordered == np.arange(count)).all()
+        inside = several and any((values[:, k] == within + start).all() for start in (0, 1))
+        if counts or inside:
+            what = "the rows" if counts else "the rows of each bag"
+            raise DataError(
+                f"{table.path}: expected features, got column {name!r}, which counts {what}; take "
+                f"it out with --ignore {name}"
+            )
+
+
+def _repeated(table: Table, bag: Sequence[str], columns: Columns) -> list[str]:
+    """Rows that stand there twice word for word."""
+    kept = [table.columns[n] for n in table.names if n not in columns.ignore]
+    first: dict[tuple[str, ...], int] = {}
+    twice: list[tuple[int, int]] = []
+    for i, row in enumerate(zip(*kept, strict=True)):
+        before = first.setdefault(row, i)
+        if before != i:
+            twice.append((before, i))
+    if not twice:
+        return []
+    one, other = twice[0]
+    where = f"rows {table.rows[one]} and {table.rows[other]} of bag {bag[one]!r}"
+    more = f" and {len(twice) - 1} more" if len(twice) > 1 else ""
+    return [f"the same instance twice: {where}{more}; kept"]
+
+
+def _narrow(path: Path, values: NDArray[Any]) -> NDArray[np.float32]:
+    """Single precision, which has to hold them."""
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    wrong = np.flatnonzero(~np.isfinite(found).all(1))
+    if len(wrong):
+        raise DataError(
+            f"{path}: expected features below 3e38, got {values[wrong[0]].max():.3g} in instance "
+            f"{wrong[0] + 1}"
+        )
+    return found
