@@ -38,7 +38,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "outline without plane": ("outline skipped", "outlines on planes that the series lacks"),
     "unread outlines": (LEFT_OUT, "annotations that cannot be read"),
     "odd outlines": ("outline skipped", "drawn things that have no inside, or no corners"),
-    "outside": ("outline skipped", "outlines that lie beyond the border of their slide"),
+    "outlines outside": ("outline skipped", "outlines that lie beyond the border of their slide"),
     "no label": ("unlabelled", "a slide that no table or annotation names"),
     "mask value": ("taken as 255", "a mask whose one value besides 0 is not 255"),
     "empty mask": ("mask skipped", "a mask without a single sample"),
