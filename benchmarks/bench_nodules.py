@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from inklings.cases.opening import open_case
-from inklings.datasets.luna16 import import_luna16
+from inklings.datasets.importing import run
+from inklings.datasets.luna16 import Luna16
 from inklings.datasets.luna_tables import Places
 from inklings.datasets.volume_cache import cache
 from inklings.evaluation.froc import Reference
@@ -93,7 +94,7 @@ def bench_cache() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_luna(root / "luna", 4, shape=(100, 320, 320))
-        import_luna16(root / "luna", root / "cohort", 1)
+        run(Luna16(root / "luna"), root / "cohort", workers=1)
         start = time.process_time()
         done = cache(root / "cohort", root / "store")
         seconds = (time.process_time() - start) / 4

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from inklings.cases.split_files import split_cohort
 from inklings.cases.splits import SplitOptions
-from inklings.datasets.chaos import import_chaos
+from inklings.datasets.chaos import Chaos
 from inklings.evaluation.folders import Settings, evaluate
 from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.source import Source
@@ -38,7 +38,7 @@ def main(
     )
     if not (cohort / "cohort.yaml").exists():
         write_studies(studies, patients, shape=shape)
-        import_chaos(studies, cohort, "mr-t1-inphase", ["liver"], workers=1)
+        importing.run(Chaos(studies, "mr-t1-inphase", ("liver",)), cohort, workers=1)
         split_cohort(cohort, SplitOptions((0.7, 0.1, 0.2)))
     training = {"steps": steps, "batch_size": 8, "learning_rate": 4e-3}
     experiment = Experiment.check({"cohort": str(cohort), "training": training, **EXPERIMENT}, "")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from inklings.cases.split_files import split_cohort
 from inklings.cases.splits import SplitOptions
-from inklings.datasets.luna16 import import_luna16
+from inklings.datasets.luna16 import Luna16
 from inklings.evaluation.froc_table import froc, from_cohort, read_marks
 from inklings.nodules.fit import fit_stage
 from inklings.nodules.spec import NoduleExperiment
@@ -31,7 +31,7 @@ def main(
     root, cohort, run, found = (out / name for name in ("luna", "cohort", "detector", "found"))
     if not (cohort / "cohort.yaml").exists():
         write_luna(root, scans, shape=shape)
-        import_luna16(root, cohort, workers=1)
+        importing.run(Luna16(root), cohort, workers=1)
         split_cohort(cohort, SplitOptions((0.6, 0.15, 0.25)))
     training = {
         "steps": steps,

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from inklings.cases.cohort import Cohort
 from inklings.cli import app
-from inklings.datasets.chaos import import_chaos
+from inklings.datasets.chaos import Chaos
+from inklings.datasets.importing import run
 from inklings.errors import DataError, SpecError
 from inklings.labels.files import mask_geometry, read_mask
 from inklings.labels.kinds import MaskLabel
@@ -46,7 +47,7 @@ def call(*arguments: object) -> Result:
 def test_images_and_organs_come_back_as_they_were_drawn(
     modality: str, studies: Path, tmp_path: Path
 ) -> None:
-    report = import_chaos(studies, tmp_path / "c", modality, workers=1)  # type: ignore[arg-type]
+    report = run(Chaos(studies, modality), tmp_path / "c", workers=1)  # type: ignore[arg-type]
     cohort = report.cohort
     assert report.findings == ()
     assert cohort.classes == ORGANS
@@ -64,7 +65,7 @@ def test_images_and_organs_come_back_as_they_were_drawn(
 
 
 def test_only_the_organs_asked_for_are_classes(studies: Path, tmp_path: Path) -> None:
-    cohort = import_chaos(studies, tmp_path / "c", "mr-t1-inphase", ["spleen"], 1).cohort
+    cohort = run(Chaos(studies, "mr-t1-inphase", ("spleen",)), tmp_path / "c", workers=1).cohort
     expected = Abdomen(1).render(SHAPE).codes == 1 + ORGANS.index("spleen")
     np.testing.assert_array_equal(codes(cohort) == 1, expected)
     assert cohort.classes == ("spleen",)
@@ -81,7 +82,7 @@ def test_slices_are_paired_by_position_even_when_the_files_are_called_otherwise(
         path.rename(path.with_suffix(".moved"))
     for path, name in zip(files, names, strict=True):
         path.with_suffix(".moved").rename(folder / name)
-    report = import_chaos(tmp_path / "in", tmp_path / "c", "mr-t1-inphase", workers=1)
+    report = run(Chaos(tmp_path / "in", "mr-t1-inphase"), tmp_path / "c", workers=1)
     np.testing.assert_array_equal(codes(report.cohort), Abdomen(1).render(SHAPE).codes)
     assert [finding.kind for finding in report.findings] == ["slice order"]
 
@@ -93,7 +94,7 @@ def test_truth_called_otherwise_than_its_slices_is_paired_by_number(
     truth = tmp_path / "in/Train_Sets/MR/1/T1DUAL/Ground"
     for number, path in enumerate(sorted(truth.iterdir())):
         path.rename(truth / f"organs_{number}.png")
-    report = import_chaos(tmp_path / "in", tmp_path / "c", "mr-t1-inphase", workers=1)
+    report = run(Chaos(tmp_path / "in", "mr-t1-inphase"), tmp_path / "c", workers=1)
     np.testing.assert_array_equal(codes(report.cohort), Abdomen(1).render(SHAPE).codes)
 
 
@@ -106,7 +107,7 @@ def test_a_lost_slice_of_truth_leaves_the_patient_out_and_says_the_counts(
     out = call("import", "chaos", root, "--modality", "mr-t1-inphase", "--out", tmp_path / "c")
     assert out.exit_code == 3
     assert "slice count" in out.stdout
-    report = import_chaos(root, tmp_path / "c", "mr-t1-inphase", workers=1)
+    report = run(Chaos(root, "mr-t1-inphase"), tmp_path / "c", workers=1)
     assert [(f.case, f.detail) for f in report.findings] == [
         ("02", "9 PNG slices, but 10 DICOM slices")
     ]
@@ -119,7 +120,7 @@ def test_a_grey_of_no_organ_is_background_and_counted(studies: Path, tmp_path: P
     grey = np.array(Pillow.open(path))
     grey[:2, :3] = 90
     Pillow.fromarray(grey).save(path)
-    report = import_chaos(tmp_path / "in", tmp_path / "c", "mr-t1-inphase", workers=1)
+    report = run(Chaos(tmp_path / "in", "mr-t1-inphase"), tmp_path / "c", workers=1)
     assert [(f.kind, f.count) for f in report.findings] == [("strange grey", 6)]
 
 
@@ -128,7 +129,7 @@ def test_twenty_patients_are_split_sixteen_to_four_and_none_is_in_both(tmp_path:
     for number in range(2, 21):
         shutil.copytree(source / "1", source / str(number))
     out = tmp_path / "c"
-    import_chaos(source, out, "mr-t1-inphase", workers=1)
+    run(Chaos(source, "mr-t1-inphase"), out, workers=1)
     options = ["--fractions", 0.8, 0.2, 0, "--ignore-duplicates"]
     assert call("split", out, *options).exit_code == 0
     cohort = Cohort.read(out)
@@ -142,14 +143,14 @@ def test_twenty_patients_are_split_sixteen_to_four_and_none_is_in_both(tmp_path:
 
 def test_what_is_not_there_is_told(studies: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected scans of ct .* got none"):
-        import_chaos(studies, tmp_path / "a", "ct")
+        run(Chaos(studies, "ct"), tmp_path / "a")
     with pytest.raises(SpecError, match="expected organs of liver, got 'spleen'"):
-        import_chaos(studies, tmp_path / "b", "ct", ["spleen"])
+        run(Chaos(studies, "ct", ("spleen",)), tmp_path / "b")
 
 
 def test_check_and_show_work_on_volumes(studies: Path, tmp_path: Path) -> None:
     out = tmp_path / "c"
-    import_chaos(studies, out, "mr-t1-inphase", workers=1)
+    run(Chaos(studies, "mr-t1-inphase"), out, workers=1)
     assert call("check", out).exit_code == 0
     result = call("show", out)
     assert result.exit_code == 0
@@ -160,7 +161,7 @@ def test_check_and_show_work_on_volumes(studies: Path, tmp_path: Path) -> None:
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared data are not beside the repository")
 def test_the_real_ct_is_paired_so_that_the_mask_lies_on_the_liver(tmp_path: Path) -> None:
     source = DATA / "chaos_ct_sample.zip"
-    cohort = import_chaos(source, tmp_path / "c", "ct", workers=1).cohort
+    cohort = run(Chaos(source, "ct"), tmp_path / "c", workers=1).cohort
     with open_image(cohort.cases[0].images["image"]) as image:
         values = image.read(image.geometry.full)[0]
     liver = codes(cohort) == 1

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.cli import app
-from inklings.datasets.lidc import UNKNOWN, import_lidc
+from inklings.datasets.importing import run
+from inklings.datasets.lidc import UNKNOWN, Lidc
 from inklings.datasets.luna16 import NODULE
 from inklings.errors import DataError
 from inklings.geometry import Geometry
@@ -86,7 +87,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_four_readers_are_merged_by_the_stated_rule(root: Path, tmp_path: Path) -> None:
-    cohort = import_lidc(root, tmp_path / "c", 1).cohort
+    cohort = run(Lidc(root), tmp_path / "c", workers=1).cohort
     (case,) = cohort.cases
     assert (case.id, case.patient, case.facts["readers"]) == ("LIDC-IDRI-0042",) * 2 + ("4",)
     mask = next(k for k in case.labels if isinstance(k, MaskLabel))
@@ -137,7 +138,7 @@ def test_an_outline_does_not_belong_to_the_nodule() -> None:
 
 def test_a_scan_without_readers_and_a_broken_file_are_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="with the XML of their readers"):
-        import_lidc(tmp_path, tmp_path / "c", 1)
+        run(Lidc(tmp_path), tmp_path / "c", workers=1)
     bad = tmp_path / "bad.xml"
     bad.write_text("<LidcReadMessage>")
     with pytest.raises(DataError, match=r"bad\.xml: expected the XML of LIDC readers"):
@@ -156,7 +157,7 @@ def test_the_luna16_nodule_of_patient_1_is_at_voxel_316_367_90() -> None:
 
 @real
 def test_the_readers_of_patient_1_agree_with_luna16(tmp_path: Path) -> None:
-    (case,) = import_lidc(ZIP, tmp_path / "c", 1).cohort.cases
+    (case,) = run(Lidc(ZIP), tmp_path / "c", workers=1).cohort.cases
     (ball,) = [k for k in case.labels if isinstance(k, BallLabel) and k.name == NODULE]
     off = np.subtract(ball.centre_mm, [56.20840547, 86.34341278, -115.8675792])
     assert np.linalg.norm(off) < 0.3

@@ -6,7 +6,8 @@ import pytest
 
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
-from inklings.datasets.luna16 import NODULE, import_luna16, read_candidates
+from inklings.datasets.importing import run
+from inklings.datasets.luna16 import NODULE, Luna16, read_candidates
 from inklings.datasets.luna_tables import read_malignancy
 from inklings.errors import DataError
 from inklings.labels.kinds import IRRELEVANT, BallLabel
@@ -25,7 +26,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cohort(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Cohort:
     out = tmp_path_factory.mktemp("cohort") / "c"
-    import_luna16(root, out, 1)
+    run(Luna16(root), out, workers=1)
     return Cohort.read(out)
 
 
@@ -58,7 +59,7 @@ def test_images_are_those_of_the_phantoms_and_nodules_lie_at_their_samples(
 
 def test_candidates_hold_every_nodule(cohort: Cohort, root: Path) -> None:
     folder = root.parent / "again"
-    import_luna16(root, folder, 1)
+    run(Luna16(root), folder, workers=1)
     candidates = read_candidates(folder)
     assert set(candidates) == {case.id for case in cohort}
     points, nodule = candidates[cohort.cases[0].id]
@@ -73,7 +74,7 @@ def test_partial_downloads_are_counted_and_the_rest_is_imported(tmp_path: Path) 
     raws = sorted(root.rglob("*.raw"))
     raws[0].unlink()
     raws[1].write_bytes(raws[1].read_bytes()[:-100])
-    report = import_luna16(root, tmp_path / "out", 1)
+    report = run(Luna16(root), tmp_path / "out", workers=1)
     assert len(report.cohort) == 2
     details = [f.detail for f in report.findings if f.kind == "incomplete download"]
     assert any("is missing" in d for d in details)
@@ -87,13 +88,13 @@ def test_splits_survive_a_second_import_and_patients_join_scans(tmp_path: Path) 
     names = sorted(path.stem for path in root.rglob("*.mhd"))
     table = tmp_path / "patients.csv"
     table.write_text("seriesuid,patient\n" + "".join(f"{name},P1\n" for name in names))
-    cohort = import_luna16(root, tmp_path / "out", 1, table).cohort
+    cohort = run(Luna16(root, table), tmp_path / "out", workers=1).cohort
     assert {case.patient for case in cohort} == {"P1"}
 
 
 def test_a_folder_without_annotations_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected annotations\.csv"):
-        import_luna16(tmp_path, tmp_path / "out")
+        run(Luna16(tmp_path), tmp_path / "out")
 
 
 def test_a_malignancy_table_names_the_bad_line(tmp_path: Path) -> None:

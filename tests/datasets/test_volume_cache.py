@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.cli import app
-from inklings.datasets.luna16 import import_luna16
+from inklings.datasets.importing import run
+from inklings.datasets.luna16 import Luna16
 from inklings.datasets.volume_cache import cache
 from inklings.errors import ReaderError, SpecError
 from inklings.geometry import Region
@@ -25,7 +26,7 @@ SHAPE = (40, 80, 80)
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("luna")
     write_luna(root / "in", 3, shape=SHAPE, nodules=2)
-    import_luna16(root / "in", root / "cohort", 1)
+    run(Luna16(root / "in"), root / "cohort", workers=1)
     return root / "cohort"
 
 
@@ -69,7 +70,7 @@ def test_the_second_run_finds_everything_done_and_a_changed_scan_is_made_again(
     tmp_path: Path,
 ) -> None:
     root = write_luna(tmp_path / "in", 2, shape=(16, 32, 32), nodules=1)
-    import_luna16(root, tmp_path / "c", 1)
+    run(Luna16(root), tmp_path / "c", workers=1)
     cache(tmp_path / "c", tmp_path / "s")
     assert cache(tmp_path / "c", tmp_path / "s").summary.skipped == 2
     raw = next(root.rglob("*.raw"))

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from inklings.cases.case import Case
-from inklings.datasets.decathlon import import_decathlon
-from inklings.datasets.volumes import import_volumes
+from inklings.datasets.decathlon import Decathlon
+from inklings.datasets.importing import run
+from inklings.datasets.volumes import VolumeFolder
 from inklings.errors import DataError
 from inklings.geometry import Geometry
 from inklings.labels.files import read_mask
@@ -47,7 +48,7 @@ def category(case: Case, classes: tuple[str, ...]) -> np.ndarray:
 
 
 def test_decathlon_takes_names_from_its_description(root: Path, tmp_path: Path) -> None:
-    report = import_decathlon(root, tmp_path / "c", workers=1)
+    report = run(Decathlon(root), tmp_path / "c", workers=1)
     assert report.cohort.name == "Toy"
     assert report.cohort.classes == ("anterior", "posterior")
     assert [(case.id, len(case.labels)) for case in report.cohort] == [
@@ -60,10 +61,10 @@ def test_decathlon_without_its_description_numbers_the_classes_or_takes_mine(
     root: Path, tmp_path: Path
 ) -> None:
     (root / "dataset.json").unlink()
-    report = import_decathlon(root, tmp_path / "c", workers=1)
+    report = run(Decathlon(root), tmp_path / "c", workers=1)
     assert report.cohort.classes == ("label 1", "label 2")
     assert "--classes" in report.words[0]
-    assert import_decathlon(root, tmp_path / "d", ["a", "b"], 1).cohort.classes == ("a", "b")
+    assert run(Decathlon(root, ("a", "b")), tmp_path / "d", workers=1).cohort.classes == ("a", "b")
 
 
 def test_a_mask_stored_with_turned_axes_lands_on_its_image(root: Path, tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_a_mask_stored_with_turned_axes_lands_on_its_image(root: Path, tmp_path:
         (6, 7, 8), GRID.spacing, (8.0, 8.0, 3.0), ((-1.0, 0, 0), (0, -1.0, 0), (0, 0, 1.0))
     )
     write_nifti(root / "labelsTr/toy_001.nii.gz", CODES[:, ::-1, ::-1], turned)
-    report = import_decathlon(root, tmp_path / "c", workers=1)
+    report = run(Decathlon(root), tmp_path / "c", workers=1)
     assert report.findings == ()
     np.testing.assert_array_equal(category(report.cohort.cases[0], report.cohort.classes), CODES)
 
@@ -79,17 +80,21 @@ def test_a_mask_stored_with_turned_axes_lands_on_its_image(root: Path, tmp_path:
 def test_a_mask_that_lies_elsewhere_leaves_the_case_out(root: Path, tmp_path: Path) -> None:
     elsewhere = Geometry(GRID.shape, GRID.spacing, (1.0, 2.0, 9.0))
     write_nifti(root / "labelsTr/toy_001.nii.gz", CODES, elsewhere)
-    report = import_decathlon(root, tmp_path / "c", workers=1)
+    report = run(Decathlon(root), tmp_path / "c", workers=1)
     assert report.left_out == ("toy_001",)
     assert "off by up to 6 mm" in report.findings[0].detail
 
 
 def test_pairs_of_volumes_take_the_codes_that_are_named(root: Path, tmp_path: Path) -> None:
     images, masks = f"{root}/imagesTr/*.nii.gz", f"{root}/labelsTr"
-    report = import_volumes(images, masks, tmp_path / "c", {2: "liver"}, workers=1)
+    report = run(VolumeFolder(images, masks, {2: "liver"}), tmp_path / "c", workers=1)
     assert report.left_out == ("toy_001", "toy_002")
-    report = import_volumes(
-        images, masks, tmp_path / "d", {2: "liver"}, r"(\d+)\.nii", workers=1, others=True
+    report = run(
+        VolumeFolder(
+            images, masks, {2: "liver"}, patient=r"(\d+)\.nii", others_are_background=True
+        ),
+        tmp_path / "d",
+        workers=1,
     )
     assert [case.patient for case in report.cohort] == ["001", "002"]
     np.testing.assert_array_equal(category(report.cohort.cases[0], ("liver",)), CODES == 2)
@@ -99,9 +104,9 @@ def test_pairs_of_volumes_take_the_codes_that_are_named(root: Path, tmp_path: Pa
 
 
 def test_another_import_is_not_overwritten(root: Path, tmp_path: Path) -> None:
-    import_decathlon(root, tmp_path / "c", workers=1)
-    with pytest.raises(DataError, match="holds no import of c"):
-        import_volumes(f"{root}/imagesTr", None, tmp_path / "c", {}, workers=1)
+    run(Decathlon(root), tmp_path / "c", workers=1)
+    with pytest.raises(DataError, match="holds another import"):
+        run(VolumeFolder(f"{root}/imagesTr", None, {}), tmp_path / "c", workers=1)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared data are not beside the repository")
@@ -111,7 +116,7 @@ def test_real_hippocampi_are_read_from_their_archive(tmp_path: Path) -> None:
         for name in whole.namelist():
             if name.endswith(("001.nii.gz", "003.nii.gz")):
                 part.writestr(name, whole.read(name))
-    cohort = import_decathlon(few, tmp_path / "c", ["anterior", "posterior"], 1).cohort
+    cohort = run(Decathlon(few, ("anterior", "posterior")), tmp_path / "c", workers=1).cohort
     assert len(cohort) == 2
     for case in cohort:
         assert set(np.unique(category(case, cohort.classes))) == {0, 1, 2}

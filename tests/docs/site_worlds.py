@@ -28,7 +28,7 @@ from inklings.phantoms.slides import write_panda
 from inklings.predictions import Head, Prediction, Provenance
 from inklings.readers import open_image
 from inklings.readers.nifti import write_nifti
-from inklings.spec import Volumes
+from inklings.spec import VolumeFolder
 from inklings.testing.datasets import zipped
 from inklings.testing.runs import blobs, untrained_run, write_pyramid
 
@@ -246,7 +246,7 @@ def colour_run(here: Path, name: str = "run") -> None:
 def grey_run(here: Path, name: str) -> None:
     """A run on planes of volumes that has learnt nothing."""
     untrained_run(
-        here / name, in_channels=1, channels=("liver",), classes=("liver",), volumes=Volumes()
+        here / name, in_channels=1, channels=("liver",), classes=("liver",), volumes=VolumeFolder()
     )
 
 
@@ -287,11 +287,12 @@ def segmented(here: Path) -> None:
 
 def chaos_predictions(here: Path) -> None:
     """A cohort of livers, and predictions of it."""
-    from inklings.datasets.chaos import import_chaos
+    from inklings.datasets.chaos import Chaos
+    from inklings.datasets.importing import run
     from inklings.inference.predict import predict
 
     chaos(here)
-    import_chaos(here / "CHAOS", here / "cohorts" / "chaos", "mr-t1-inphase", ["liver"], 1)
+    run(Chaos(here / "CHAOS", "mr-t1-inphase", ("liver",)), here / "cohorts" / "chaos", workers=1)
     grey_run(here, "runs/untrained")
     predict(here / "runs/untrained", [here / "cohorts/chaos"], here / "predictions/liver")
 
@@ -344,12 +345,13 @@ def detector(here: Path) -> None:
     """A cohort of chests, and a detector of two steps."""
     from inklings.cases.split_files import split_cohort
     from inklings.cases.splits import SplitOptions
-    from inklings.datasets.luna16 import import_luna16
+    from inklings.datasets.importing import run
+    from inklings.datasets.luna16 import Luna16
     from inklings.nodules.fit import fit_stage
     from inklings.nodules.spec import NoduleExperiment
 
     luna(here)
-    import_luna16(here / "luna", here / "cohort", 1)
+    run(Luna16(here / "luna"), here / "cohort", workers=1)
     split_cohort(here / "cohort", SplitOptions((0.5, 0.25, 0.25)))
     changes = ["cohort=cohort", "training.steps=2", "training.batch_size=2"]
     path = here / "experiments/luna16/detector.yaml"

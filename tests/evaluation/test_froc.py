@@ -9,7 +9,8 @@ from sklearn.metrics import roc_curve
 from typer.testing import CliRunner
 
 from inklings.cli import app
-from inklings.datasets.luna16 import import_luna16
+from inklings.datasets.importing import run
+from inklings.datasets.luna16 import Luna16
 from inklings.datasets.luna_tables import Places, read_places
 from inklings.errors import DataError
 from inklings.evaluation.froc import RATES, Reference, curve, match, resampled
@@ -205,7 +206,7 @@ def test_a_reference_of_neither_kind_is_refused(tmp_path: Path) -> None:
 
 def test_a_cohort_gives_scans_patients_nodules_and_exclusions(tmp_path: Path) -> None:
     root = write_luna(tmp_path / "luna", 3, shape=(16, 32, 32), nodules=2)
-    import_luna16(root, tmp_path / "cohort", 1)
+    run(Luna16(root), tmp_path / "cohort", workers=1)
     known = from_cohort(tmp_path / "cohort")
     table = from_tables(root / "annotations.csv", root / "annotations_excluded.csv", None)
     assert set(known.scans) == set(table.scans)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from inklings.cases.opening import open_case
-from inklings.datasets.chaos import import_chaos
-from inklings.datasets.volumes import import_volumes
+from inklings.datasets import importing
+from inklings.datasets.chaos import Chaos
+from inklings.datasets.volumes import VolumeFolder
 from inklings.evaluation.folders import Settings, evaluate
 from inklings.inference.predict import predict
 from inklings.predictions import Prediction
@@ -50,10 +51,9 @@ def test_crops_of_totalsegmentator_go_through_import_prediction_and_scores(
         (tmp_path / kind).mkdir()
         copy = tmp_path / kind / "case.nii.gz"
         copy.write_bytes((folder / f"{name}.nii.gz").read_bytes())
-    report = import_volumes(
-        str(tmp_path / "images"), str(tmp_path / "masks"), tmp_path / "cohort", {5: "liver"}, None,
-        1, True,
-    )  # fmt: skip
+    images, masks = (str(tmp_path / kind) for kind in ("images", "masks"))
+    volumes = VolumeFolder(images, masks, {5: "liver"}, others_are_background=True)
+    report = importing.run(volumes, tmp_path / "cohort", workers=1)
     (case,) = report.cohort.cases
     predict(run(tmp_path / "run", (6.0, 4.0, 4.0)), [tmp_path / "cohort"], tmp_path / "out")
     prediction = Prediction.read(tmp_path / "out", case.id)
@@ -67,7 +67,7 @@ def test_crops_of_totalsegmentator_go_through_import_prediction_and_scores(
 @pytest.mark.slow
 def test_the_ct_of_chaos_goes_through_import_and_prediction(tmp_path: Path) -> None:
     root = require("chaos_ct_sample.zip")
-    (case,) = import_chaos(root, tmp_path / "cohort", "ct", workers=1).cohort.cases
+    (case,) = importing.run(Chaos(root, "ct"), tmp_path / "cohort", workers=1).cohort.cases
     predict(run(tmp_path / "run", (6.0, 3.0, 3.0)), [tmp_path / "cohort"], tmp_path / "out")
     prediction = Prediction.read(tmp_path / "out", case.id)
     assert prediction.dense.shape == (1, 78, 512, 512)

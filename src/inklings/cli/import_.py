@@ -9,7 +9,6 @@ from inklings.cli import (
     import_bags,
     import_corrections,
     import_datasets,
-    import_nodules,
     import_slides,
     import_volumes,
 )
@@ -23,8 +22,5 @@ app = typer.Typer(
 for _name in ("panda", "tcga", "slides"):
     app.command(_name)(guarded(getattr(import_slides, _name)))
 app.command("corrections")(guarded(import_corrections.corrections))
-for _name in ("chaos", "decathlon", "dicom", "nifti"):
-    app.command(_name)(guarded(getattr(import_volumes, _name)))
-for _name in ("luna16", "lidc"):
-    app.command(_name)(guarded(getattr(import_nodules, _name)))
+app.command("dicom")(guarded(import_volumes.dicom))
 import_bags.register(app)

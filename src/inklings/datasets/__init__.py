@@ -12,11 +12,17 @@ from inklings.registry import Registry
 DATASETS: Registry[Dataset] = Registry(
     "dataset",
     {
+        "chaos": "inklings.datasets.chaos:Chaos",
+        "decathlon": "inklings.datasets.decathlon:Decathlon",
         "dsb2018": "inklings.datasets.dsb2018:Dsb2018",
         "features": "inklings.datasets.feature_bags:FeatureBags",
         "folder": "inklings.datasets.folder:Folder",
+        "lidc": "inklings.datasets.lidc:Lidc",
+        "luna16": "inklings.datasets.luna16:Luna16",
         "mil-table": "inklings.datasets.mil_table:MilTable",
         "mnist-bags": "inklings.datasets.mnist_bags:MnistBags",
+        "nifti": "inklings.datasets.volumes:VolumeFolder",
+        "nnunet": "inklings.datasets.nnunet:NnUNet",
         "tiles": "inklings.datasets.tiles:Tiles",
     },
 )

@@ -14,18 +14,20 @@ differ, and there two phases share one set of masks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.datasets.dataset import Argument, Converted, Mask, Option, Plain
 from inklings.datasets.findings import Finding
 from inklings.datasets.pairing import clean_id
-from inklings.datasets.volume_cohort import Found, VolumeReport, gather, laid_out
+from inklings.datasets.scans import IMAGE, Scan, case_of, laid_out
 from inklings.errors import DataError, SpecError
 from inklings.labels.files import natural
+from inklings.labels.kinds import Label
 from inklings.readers.dicom_headers import Plane
 from inklings.readers.dicom_series import source_planes
 from inklings.readers.image import Image
@@ -49,45 +51,73 @@ FACTS = {
 _SURE = 0.5
 
 
-def import_chaos(
-    root: Path,
-    out: Path,
-    modality: Modality,
-    organs: Sequence[str] = (),
-    workers: int | None = None,
-) -> VolumeReport:
-    """Make the cohort of one modality: a case a patient; those of the test sets are unlabelled.
+@dataclass(frozen=True)
+class Chaos(Plain):
+    """CHAOS: abdominal CT and MR, with slices of liver, kidneys and spleen as PNG.
 
-    Args:
-        root: Folder or zip that holds ``DICOM_anon`` folders, at any depth.
-        out: Cohort folder.
-        modality: Which of the four kinds of scans.
-        organs: Only these become classes, the others background; all by default.
-        workers: Processes.
-
-    Raises:
-        DataError: If there is no such scan.
-        SpecError: If an organ is unknown.
+    Slices are paired by position, whatever the files are called. Scans without ground truth
+    become unlabelled cases.
     """
-    if modality not in get_args(Modality):
-        raise SpecError(f"expected one of {', '.join(get_args(Modality))}, got {modality!r}")
-    known = ("liver",) if modality == "ct" else tuple(GREYS)
-    strange = [organ for organ in organs if organ not in known]
-    if strange:
-        raise SpecError(f"{modality}: expected organs of {', '.join(known)}, got {strange[0]!r}")
-    classes = tuple(organ for organ in known if not organs or organ in organs)
-    folder = laid_out(root, out)
-    found = scans(folder, modality, root.stem)
-    if not found:
-        raise DataError(
-            f"expected scans of {modality} under {root} (folders called DICOM_anon), got none; "
-            f"give the folder that holds {'CT' if modality == 'ct' else 'MR'}"
-        )
-    name = f"chaos-{modality}"
-    return gather(name, classes, FACTS, found, SlicesOfTruth(classes, modality), out, workers)
+
+    source: Annotated[Path, Argument("Folder or zip with DICOM_anon folders.")]
+    modality: Annotated[Modality, Option("Which of the four kinds of scans.")]
+    organs: Annotated[
+        tuple[str, ...],
+        Option(
+            "Only this organ, the others are background; repeat for several.",
+            flag="--organ",
+            repeat=True,
+        ),
+    ] = ()
+    facts: Mapping[str, Any] = field(default_factory=lambda: FACTS)
+    noun: str = "volumes"
+
+    def __post_init__(self) -> None:
+        if self.modality not in get_args(Modality):
+            known = ", ".join(get_args(Modality))
+            raise SpecError(f"expected one of {known}, got {self.modality!r}")
+        strange = [organ for organ in self.organs if organ not in self._known]
+        if strange:
+            raise SpecError(
+                f"{self.modality}: expected organs of {', '.join(self._known)}, got {strange[0]!r}"
+            )
+
+    @property
+    def name(self) -> str:
+        """With the kind of scans."""
+        return f"chaos-{self.modality}"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The organs that were asked for, or all."""
+        return tuple(organ for organ in self._known if not self.organs or organ in self.organs)
+
+    @property
+    def _known(self) -> tuple[str, ...]:
+        return ("liver",) if self.modality == "ct" else tuple(GREYS)
+
+    def items(self, scratch: Path) -> Sequence[Scan]:
+        """A case a patient; those of the test sets are unlabelled.
+
+        Raises:
+            DataError: If there is no such scan.
+        """
+        folder = laid_out(self.source, scratch)
+        found = scans(folder, self.modality, self.source.stem)
+        if not found:
+            raise DataError(
+                f"expected scans of {self.modality} under {self.source} (folders called "
+                f"DICOM_anon), got none; give the folder that holds "
+                f"{'CT' if self.modality == 'ct' else 'MR'}"
+            )
+        return found
+
+    def convert(self, item: Scan) -> Converted:
+        """One scan, with the organs on its planes."""
+        return case_of(item, SlicesOfTruth(self.classes, self.modality))
 
 
-def scans(folder: Path, modality: Modality, title: str = "scan") -> list[Found]:
+def scans(folder: Path, modality: Modality, title: str = "scan") -> list[Scan]:
     """Where the scans of one modality lie, with their masks if there are any."""
     found = []
     for dicom in sorted(folder.rglob("DICOM_anon"), key=lambda p: natural(p.as_posix())):
@@ -106,49 +136,47 @@ def scans(folder: Path, modality: Modality, title: str = "scan") -> list[Found]:
         truth = dicom.parent / "Ground"
         mask = truth if truth.is_dir() and any(truth.glob("*.png")) else None
         facts = {"set": "train" if mask else "test"}
-        found.append(Found(patient, patient, image, mask, facts=facts))
+        found.append(Scan(patient, patient, {IMAGE: image}, mask, facts=facts))
     return _named_apart(found)
 
 
-def _named_apart(found: list[Found]) -> list[Found]:
+def _named_apart(found: list[Scan]) -> list[Scan]:
     """Numbers count anew in the test sets: patients that would share one get the set's name."""
     ids = [one.id for one in found]
     out = []
     for one in found:
         name = f"{one.facts['set']}-{one.id}" if ids.count(one.id) > 1 else one.id
-        out.append(Found(name, name, one.image, one.mask, facts=one.facts))
+        out.append(Scan(name, name, one.images, one.mask, facts=one.facts))
     return out
 
 
 @dataclass(frozen=True)
 class SlicesOfTruth:
-    """PNG slices of organs in grey, one a plane; see `inklings.datasets.volume_cohort`."""
+    """PNG slices of organs in grey, one a plane; see `inklings.datasets.scans`."""
 
     classes: tuple[str, ...]
     modality: str
 
-    def __call__(
-        self, found: Found, image: Image
-    ) -> tuple[Path | NDArray[Any] | None, list[Finding]]:
+    def __call__(self, scan: Scan, image: Image) -> tuple[tuple[Label | Mask, ...], list[Finding]]:
         """The codes of all planes, in the order of the image."""
-        assert found.mask is not None
-        planes = source_planes(found.image, found.series)
-        files = sorted(found.mask.glob("*.png"), key=lambda path: natural(path.name))
+        assert scan.mask is not None
+        planes = source_planes(scan.images[IMAGE])
+        files = sorted(scan.mask.glob("*.png"), key=lambda path: natural(path.name))
         if len(files) != len(planes):
             detail = f"{len(files)} PNG slices, but {len(planes)} DICOM slices"
-            return None, [Finding(found.id, "slice count", detail)]
+            return (), [Finding(scan.id, "slice count", detail)]
         ordered, problem = in_order_of(planes, files)
         if ordered is None:
-            return None, [Finding(found.id, "slice direction", problem)]
-        problems = [Finding(found.id, "slice order", problem)] if problem else []
+            return (), [Finding(scan.id, "slice direction", problem)]
+        problems = [Finding(scan.id, "slice order", problem)] if problem else []
         greys = np.stack([_plane(path) for path in ordered])
         if greys.shape != image.geometry.shape:
             detail = f"{greys.shape[1:]}, the slices {image.geometry.shape[1:]}"
-            return None, [*problems, Finding(found.id, "mask shape", detail)]
+            return (), [*problems, Finding(scan.id, "mask shape", detail)]
         codes, stray = self._codes(greys)
         if stray:
-            problems.append(Finding(found.id, "strange grey", "between the organs", stray))
-        return codes, problems
+            problems.append(Finding(scan.id, "strange grey", "between the organs", stray))
+        return (Mask(codes, "classes", self.classes, geometry=image.geometry),), problems
 
     def _codes(self, greys: NDArray[Any]) -> tuple[NDArray[np.uint8], int]:
         """Codes of the classes, and how many samples have a grey of no organ at all."""

@@ -22,6 +22,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "missing image": (LEFT_OUT, "a case without one of the images that others have"),
     "no common grid": (LEFT_OUT, "images of one case that cannot be brought to one grid"),
     "grids differ": ("resampled onto the first", "images of one case on grids of their own"),
+    "regions": ("innermost taken", "labels that are regions of each other"),
     "incomplete download": (LEFT_OUT, "a scan whose samples are missing or cut off"),
     "unreadable mask": (LEFT_OUT, "a mask does not decode"),
     "unreadable labels": (LEFT_OUT, "a label row does not decode"),

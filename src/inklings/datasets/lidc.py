@@ -15,28 +15,26 @@ readers rate it 4 or more; all ratings are kept, and so is the agreement (their 
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inklings.cases.case import Case
-from inklings.datasets import findings as reports
+from inklings.cases.cohort import Cohort
+from inklings.datasets.dataset import Argument, Converted, Mask, Plain
 from inklings.datasets.findings import Finding
 from inklings.datasets.luna16 import CT, NODULE
 from inklings.datasets.luna_tables import malignant_by_rule
 from inklings.datasets.pairing import clean_id
-from inklings.datasets.volume_cohort import Found, VolumeReport, gather, laid_out
+from inklings.datasets.scans import Scan, case_of, laid_out
 from inklings.errors import DataError
-from inklings.files import write_json
 from inklings.geometry import Geometry
-from inklings.labels.kinds import IRRELEVANT, BallLabel, Label, MaskLabel
+from inklings.labels.kinds import IRRELEVANT, BallLabel, Label
 from inklings.labels.lidc import Mark, Reading, filled, read_lidc
 from inklings.readers.dicom_series import series_in, source_planes
 from inklings.readers.image import Image
@@ -53,134 +51,113 @@ FACTS = {
 _PATIENT = re.compile(r"LIDC-IDRI-\d+")
 
 
-def import_lidc(root: Path, out: Path, workers: int | None = None) -> VolumeReport:
-    """Make the cohort: a case a CT, with a mask of nodules and a ball for each.
+@dataclass(frozen=True)
+class Lidc(Plain):
+    """LIDC-IDRI: chest CTs with the outlines and ratings of up to four readers, merged.
 
-    Args:
-        root: Folder or zip with DICOM and XML, at any depth.
-        out: Cohort folder; masks are written into it, splits of an earlier import are kept.
-        workers: Processes.
-
-    Raises:
-        DataError: If no CT has an XML file.
+    A nodule is what three readers outlined; where fewer did, the mask says that it is not known.
     """
-    folder = laid_out(root, out)
-    readings, odd = _readings(folder)
-    found = list(_scans(folder, set(readings), root.stem))
-    if not found:
-        raise DataError(
-            f"expected CTs as DICOM with the XML of their readers under {root}, got "
-            f"{len(readings)} XML files and no series that they name; download both"
+
+    source: Annotated[Path, Argument("Folder or zip with DICOM and the XML of the readers.")]
+    name: str = "lidc"
+    classes: tuple[str, ...] = (NODULE,)
+    facts: Mapping[str, Any] = field(default_factory=lambda: FACTS)
+    noun: str = "volumes"
+
+    def items(self, scratch: Path) -> Sequence[Scan]:
+        """A case a CT that somebody read; files of readings that do not parse have a problem.
+
+        Raises:
+            DataError: If no CT has an XML file.
+        """
+        folder = laid_out(self.source, scratch)
+        readings, odd = _readings(folder)
+        found = list(_scans(folder, readings, self.source.stem))
+        if not found:
+            raise DataError(
+                f"expected CTs as DICOM with the XML of their readers under {self.source}, got "
+                f"{len(readings)} XML files and no series that they name; download both"
+            )
+        return [*found, *odd]
+
+    def convert(self, item: Scan) -> Converted:
+        """One CT, with a mask of nodules and a ball for each."""
+        made = case_of(item, readers_outlines)
+        balls = [label for label in made.labels if isinstance(label, BallLabel)]
+        facts = {**made.facts, "nodules": str(sum(ball.name == NODULE for ball in balls))}
+        return dataclasses.replace(made, facts=facts)
+
+    def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:  # noqa: ARG002
+        """As it is, and how many nodules there are."""
+        balls = [k for case in cohort for k in case.labels if isinstance(k, BallLabel)]
+        nodules = [ball for ball in balls if ball.name == NODULE]
+        return cohort, (
+            f"{len(nodules)} nodules that {AGREED} readers outlined "
+            f"({sum(ball.malignant is True for ball in nodules)} malignant), "
+            f"{len(balls) - len(nodules)} other marks",
         )
-    source = ReadersOutlines(readings, out.resolve())
-    report = gather("lidc", (NODULE,), FACTS, found, source, out, workers)
-    cases = tuple(_labelled(case, out) for case in report.cohort)
-    cohort = dataclasses.replace(report.cohort, cases=cases)
-    problems = (*report.findings, *odd)
-    reports.write(problems, out)
-    cohort.write(out)
-    balls = [k for case in cases for k in case.labels if isinstance(k, BallLabel)]
-    nodules = [ball for ball in balls if ball.name == NODULE]
-    words = (
-        f"{len(nodules)} nodules that {AGREED} readers outlined "
-        f"({sum(ball.malignant is True for ball in nodules)} malignant), "
-        f"{len(balls) - len(nodules)} other marks",
-    )
-    return VolumeReport(cohort, problems, words)
 
 
-def _readings(folder: Path) -> tuple[dict[str, Path], list[Finding]]:
-    """UID of a series to its XML file."""
-    found: dict[str, Path] = {}
+def _readings(folder: Path) -> tuple[dict[str, tuple[Path, int]], list[Scan]]:
+    """UID of a series to its XML file and the number of readers, and files that do not parse."""
+    found: dict[str, tuple[Path, int]] = {}
     odd = []
     for path in sorted(folder.rglob("*.xml")):
         try:
             reading = read_lidc(path)
         except DataError as error:
-            odd.append(Finding(clean_id(path.stem), "unread outlines", str(error)))
+            name = clean_id(path.relative_to(folder).with_suffix("").as_posix())
+            problem = Finding(name, "unread outlines", str(error))
+            odd.append(Scan(name, name, {CT: path}, problem=problem))
             continue
         if reading is not None:
-            found.setdefault(reading.series, path)
+            found.setdefault(reading.series, (path, reading.readers))
     return found, odd
 
 
-def _scans(folder: Path, wanted: set[str], title: str) -> Iterator[Found]:
+def _scans(folder: Path, readings: Mapping[str, tuple[Path, int]], title: str) -> Iterator[Scan]:
     """Series that somebody read, named after their patient."""
     seen: dict[str, int] = {}
     for home in sorted({path.parent for path in folder.rglob("*.dcm")}):
         for series in series_in(home):
             uid = series.planes[0].about.series
-            if uid not in wanted:
+            if uid not in readings:
                 continue
             match = _PATIENT.search(home.relative_to(folder).as_posix())
             patient = match[0] if match else clean_id(title if home == folder else home.name)
             seen[patient] = seen.get(patient, 0) + 1
             name = patient if seen[patient] == 1 else f"{patient}-{seen[patient]}"
-            yield Found(name, patient, home, home, series.name, {"seriesuid": uid})
+            outlines, readers = readings[uid]
+            yield Scan(
+                name,
+                patient,
+                {CT: home},
+                outlines,
+                choices={CT: series.name},
+                facts={"seriesuid": uid, "readers": str(readers)},
+            )
 
 
-@dataclass(frozen=True)
-class ReadersOutlines:
-    """Masks from outlines; see `inklings.datasets.volume_cohort.MaskSource`.
-
-    Attributes:
-        readings: UID of a series to its XML file.
-        out: Where the marks of each case are left for the cohort.
-    """
-
-    readings: dict[str, Path]
-    out: Path
-
-    def __call__(
-        self, found: Found, image: Image
-    ) -> tuple[Path | NDArray[Any] | None, list[Finding]]:
-        """The numbered nodules, 255 where readers disagree."""
-        reading = read_lidc(self.readings[found.facts["seriesuid"]])
-        assert reading is not None
-        planes = {p.sop: k for k, p in enumerate(source_planes(found.image, found.series))}
-        merged, lost = merge(reading, planes, image.geometry)
-        codes = np.zeros(image.geometry.shape, np.uint8)
-        balls: list[BallLabel] = []
-        number = 0
-        for one in merged:
-            agreed = one.ball.name == NODULE
-            number += agreed
-            if one.samples is not None:
-                codes[one.window][one.samples] = number if agreed else UNKNOWN
-            balls.append(one.ball)
-        problems = []
-        if lost:
-            detail = f"outlines on {lost} planes that the series does not have"
-            problems.append(Finding(found.id, "outline without plane", detail, lost))
-        record = [dataclasses.asdict(ball) for ball in balls]
-        write_json(_marks_file(self.out, found.id), {"readers": reading.readers, "marks": record})
-        return codes, problems
-
-
-def _marks_file(out: Path, case: str) -> Path:
-    return out / "labels" / f"{case}.marks.json"
-
-
-def _labelled(case: Case, out: Path) -> Case:
-    """The case with balls beside its mask, which says where readers disagree."""
-    record = json.loads(_marks_file(out, case.id).read_text(encoding="utf-8"))
-    balls = tuple(
-        BallLabel(
-            CT, k["name"], tuple(k["centre_mm"]), k["diameter_mm"], k["malignant"],
-            tuple(k["ratings"]),
-        )
-        for k in record["marks"]
-    )  # fmt: skip
-    masks = tuple(
-        MaskLabel(label.path, CT, "instances", (NODULE,), "partial")
-        for label in case.labels
-        if isinstance(label, MaskLabel)
-    )
-    labels: tuple[Label, ...] = (*masks, *balls)
-    nodules = [ball for ball in balls if ball.name == NODULE]
-    facts = {**case.facts, "nodules": str(len(nodules)), "readers": str(record["readers"])}
-    images = {CT: next(iter(case.images.values()))}
-    return dataclasses.replace(case, images=images, labels=labels, facts=facts)
+def readers_outlines(scan: Scan, image: Image) -> tuple[tuple[Label | Mask, ...], list[Finding]]:
+    """Numbered nodules, 255 where readers disagree, and a ball for each; see `MaskSource`."""
+    assert scan.mask is not None
+    reading = read_lidc(scan.mask)
+    assert reading is not None
+    planes = {p.sop: k for k, p in enumerate(source_planes(scan.images[CT], scan.choices[CT]))}
+    merged, lost = merge(reading, planes, image.geometry)
+    codes = np.zeros(image.geometry.shape, np.uint8)
+    number = 0
+    for one in merged:
+        agreed = one.ball.name == NODULE
+        number += agreed
+        if one.samples is not None:
+            codes[one.window][one.samples] = number if agreed else UNKNOWN
+    problems = []
+    if lost:
+        detail = f"outlines on {lost} planes that the series does not have"
+        problems.append(Finding(scan.id, "outline without plane", detail, lost))
+    mask = Mask(codes, "instances", (NODULE,), "partial", CT, image.geometry)
+    return (mask, *(one.ball for one in merged)), problems
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +24,10 @@ from numpy.typing import NDArray
 
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
-from inklings.datasets import findings as reports
+from inklings.datasets.dataset import Argument, Converted, Option, Plain
 from inklings.datasets.findings import Finding
 from inklings.datasets.luna_tables import Places, Rated, plain_id, read_malignancy, read_places
-from inklings.datasets.volume_cohort import IMAGE, Found, StoredMask, VolumeReport, gather
+from inklings.datasets.scans import Scan, case_of
 from inklings.errors import DataError
 from inklings.files import written
 from inklings.labels.kinds import IRRELEVANT, BallLabel, Label
@@ -54,42 +55,61 @@ class Tables:
     candidates: Mapping[str, Path]
     malignancy: Path | None
 
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every table: where one changes, scans are looked at again."""
+        some = (self.annotations, self.excluded, self.malignancy, *self.candidates.values())
+        return tuple(path for path in some if path is not None)
 
-def import_luna16(
-    root: Path, out: Path, workers: int | None = None, patients: Path | None = None
-) -> VolumeReport:
-    """Make the cohort: a case a scan, with a ball for each nodule.
 
-    Splits of an earlier import into ``out`` are kept.
+@dataclass(frozen=True)
+class Luna16(Plain):
+    """LUNA16: chest CTs with nodules, candidates and malignancy, left where they lie.
 
-    Args:
-        root: Folder with the subsets and the tables, at any depth.
-        out: Cohort folder; the candidates of all scans lie in it as ``candidates.parquet``.
-        workers: Processes.
-        patients: Table ``seriesuid,patient``; without it each scan is a patient of its own, as
-            the names of LUNA16 do not say more.
-
-    Raises:
-        DataError: If there are no scans or no annotations.
+    Subsets that were not downloaded, and scans that were cut off, are counted and left out.
+    Annotated places and malignancy are joined by position.
     """
-    tables = find_tables(root)
-    of_patient = _patients(patients) if patients else {}
-    found, broken = _scans(root, of_patient)
-    if not found:
-        raise DataError(
-            f"expected subset*/<seriesuid>.mhd with its .raw under {root}, got "
-            f"{len(broken)} without samples; download a subset of LUNA16, or copy it again"
-        )
-    report = gather("luna16", (NODULE,), FACTS, found, StoredMask((NODULE,)), out, workers)
-    labels, rows = labels_of({case.id for case in report.cohort}, tables)
-    cases = tuple(_labelled(case, labels.get(plain_id(case.id), ())) for case in report.cohort)
-    cohort = dataclasses.replace(report.cohort, cases=cases)
-    candidates = write_candidates(cohort, tables.candidates, out)
-    problems = (*report.findings, *broken)
-    reports.write(problems, out)
-    cohort.write(out)
-    words = _words(cohort, rows, candidates, len(broken))
-    return VolumeReport(cohort, problems, words)
+
+    source: Annotated[Path, Argument("Folder with subset0, subset1, ... and annotations.csv.")]
+    patients: Annotated[
+        Path | None,
+        Option("Table seriesuid,patient; without it each scan is a patient."),
+    ] = None
+    name: str = "luna16"
+    classes: tuple[str, ...] = (NODULE,)
+    facts: Mapping[str, Any] = field(default_factory=lambda: FACTS)
+    noun: str = "volumes"
+
+    def items(self, scratch: Path) -> Sequence[Scan]:  # noqa: ARG002
+        """A case a scan; those whose samples are not whole have a problem.
+
+        Raises:
+            DataError: If there are no scans or no annotations.
+        """
+        tables = find_tables(self.source)
+        of_patient = _patients(self.patients) if self.patients else {}
+        found = _scans(self.source, of_patient)
+        if all(scan.problem for scan in found):
+            raise DataError(
+                f"expected subset*/<seriesuid>.mhd with its .raw under {self.source}, got "
+                f"{len(found)} without samples; download a subset of LUNA16, or copy it again"
+            )
+        beside = tables.all
+        return [dataclasses.replace(scan, beside=beside) for scan in found]
+
+    def convert(self, item: Scan) -> Converted:
+        """One scan; what is known of its places comes from tables of all (`finish`)."""
+        return case_of(item)
+
+    def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:
+        """With a ball for each nodule; candidates of all scans lie in ``candidates.parquet``."""
+        tables = find_tables(self.source)
+        labels, rows = labels_of({case.id for case in cohort}, tables)
+        cases = tuple(_labelled(case, labels.get(plain_id(case.id), ())) for case in cohort)
+        whole = dataclasses.replace(cohort, cases=cases)
+        candidates = write_candidates(whole, tables.candidates, out)
+        broken = sum(scan.problem is not None for scan in _scans(self.source, {}))
+        return whole, _words(whole, rows, candidates, broken)
 
 
 def find_tables(root: Path) -> Tables:
@@ -115,25 +135,27 @@ def find_tables(root: Path) -> Tables:
     )
 
 
-def _scans(root: Path, of_patient: Mapping[str, str]) -> tuple[list[Found], list[Finding]]:
-    """Headers with their samples, and findings about those that are not whole."""
-    found, broken = [], []
-    seen: set[str] = set()
+def _scans(root: Path, of_patient: Mapping[str, str]) -> list[Scan]:
+    """Headers with their samples; those that are not whole say what is wrong."""
+    found: dict[str, Scan] = {}
     for header in sorted(root.rglob("*.mhd")):
         name = header.stem
-        if name in seen:
-            broken.append(Finding(name, "several images", f"{header}: its name was there before"))
+        if name in found:
+            detail = f"{header}: its name was there before"
+            other = f"{name}+{len(found)}"
+            problem = Finding(other, "several images", detail)
+            found[other] = Scan(other, other, {CT: header}, problem=problem)
             continue
-        seen.add(name)
-        problem = _missing_samples(header)
-        if problem:
-            broken.append(Finding(name, "incomplete download", problem))
-            continue
+        wrong = _missing_samples(header)
         subset = header.parent.name
-        facts = {"subset": subset} if subset.startswith("subset") else {}
-        patient = of_patient.get(plain_id(name), name)
-        found.append(Found(name, patient, header, facts=facts))
-    return found, broken
+        found[name] = Scan(
+            name,
+            of_patient.get(plain_id(name), name),
+            {CT: header},
+            facts={"subset": subset} if subset.startswith("subset") else {},
+            problem=Finding(name, "incomplete download", wrong) if wrong else None,
+        )
+    return list(found.values())
 
 
 def _missing_samples(header: Path) -> str:
@@ -221,9 +243,8 @@ def join_malignancy(
 
 def _labelled(case: Case, balls: Sequence[Label]) -> Case:
     count = sum(getattr(ball, "name", "") == NODULE for ball in balls)
-    path = case.images.get(CT) or case.images[IMAGE]
     facts = {**case.facts, "nodules": str(count)}
-    return dataclasses.replace(case, images={CT: path}, labels=tuple(balls), facts=facts)
+    return dataclasses.replace(case, labels=tuple(balls), facts=facts)
 
 
 def write_candidates(cohort: Cohort, tables: Mapping[str, Path], out: Path) -> int:

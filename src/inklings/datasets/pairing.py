@@ -125,6 +125,11 @@ def _key(path: Path, root: Path, deep: bool) -> str:
     return (path.relative_to(root).parent / stem).as_posix() if deep else stem
 
 
+def without_ending(name: str) -> str:
+    """A name without an ending that says what the file is: ``_mask``, ``_image``."""
+    return _ENDINGS.sub("", name)
+
+
 def clean_id(key: str) -> str:
     """A case id (it names files) from any name."""
     clean = re.sub(r"[^A-Za-z0-9_.+-]", "_", key)

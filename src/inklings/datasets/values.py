@@ -20,6 +20,7 @@ from inklings.datasets.pictures import open_picture
 from inklings.errors import LabelError, ReaderError, SpecError
 
 BACKGROUND, UNLABELLED = "background", "unlabelled"
+_NOTHING_SAID = ("unlabelled", "unlabeled", "ignore")
 COLOUR = 1 << 24
 _SHOWN = 24
 
@@ -64,12 +65,20 @@ def parse(text: str) -> dict[int, str]:
             raise SpecError(
                 f"--values: expected parts like 255=nucleus or #ff0000=tumour, got {part!r}"
             )
-        code = _code(match[1])
-        if found.setdefault(code, match[2]) != match[2]:
+        code, name = _code(match[1]), meant(match[2])
+        if found.setdefault(code, name) != name:
             raise SpecError(f"--values: {match[1]} is given two meanings")
     if not set(found.values()) - {BACKGROUND, UNLABELLED}:
         raise SpecError(f"--values: expected at least one class beside background, got {text!r}")
     return found
+
+
+def meant(name: str) -> str:
+    """A class as it was called; every word for what was not annotated becomes `UNLABELLED`."""
+    name = name.strip()
+    if name.lower() in _NOTHING_SAID:
+        return UNLABELLED
+    return BACKGROUND if name.lower() == BACKGROUND else name
 
 
 def _code(text: str) -> int:

@@ -1,0 +1,247 @@
+"""Volumes become cases: images stay where they lie, masks lie on the grid of their image.
+
+A dataset of volumes lists `Scan` items and makes cases of them with `case_of`; how its masks are
+kept is a `MaskSource`, `StoredMask` for masks that are volumes themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.cases.case import Split
+from inklings.cases.label_checks import difference
+from inklings.datasets import archive
+from inklings.datasets.dataset import Converted, Mask, Stored, stamp_of
+from inklings.datasets.findings import Finding, fatal
+from inklings.datasets.grids import uncommon
+from inklings.datasets.values import BACKGROUND, UNLABELLED, classes_of
+from inklings.errors import DataError, GeometryError, ReaderError
+from inklings.files import write_bytes
+from inklings.labels.files import mask_geometry, read_mask
+from inklings.labels.kinds import Label, MaskLabel
+from inklings.readers import open_image
+from inklings.readers.image import Image
+from inklings.readers.volume import Volume, embedded, reoriented
+
+IMAGE = "image"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One or several volumes of one patient that may become a case.
+
+    Attributes:
+        id: Of the case.
+        patient: Cases of one patient share a split.
+        images: Name to a file, or a folder of DICOM.
+        mask: A file or a folder of slices, in whatever form the dataset leaves it.
+        on: Which image the mask lies on; None for the first.
+        choices: Name of an image to what of its file is meant, such as words of a DICOM series.
+        facts: For titles and tables.
+        split: Where the source says one.
+        meaning: What the codes of the mask mean, where a description beside it says so.
+        beside: What else the case is made of.
+        problem: Why it cannot be a case, where that is known before it is read.
+    """
+
+    id: str
+    patient: str
+    images: Mapping[str, Path]
+    mask: Path | None = None
+    on: str | None = None
+    choices: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    split: Split | None = None
+    meaning: Mapping[int, str] = field(default_factory=dict)
+    beside: tuple[Path, ...] = ()
+    problem: Finding | None = None
+
+    @property
+    def stamp(self) -> str:
+        """Sizes and times of its files, and what is known beside them."""
+        said = repr(replace(self, images=sorted(self.images), mask=None, beside=()))
+        files = stamp_of(*self.images.values(), self.mask, *self.beside)
+        return f"{files} {hashlib.sha256(said.encode()).hexdigest()[:12]}"
+
+
+class MaskSource(Protocol):
+    """How a dataset keeps its masks; small, and picklable."""
+
+    def __call__(self, scan: Scan, image: Image) -> tuple[tuple[Label | Mask, ...], list[Finding]]:
+        """The labels of a scan that has a mask, and what is odd about them.
+
+        Raises:
+            DataError: If the mask cannot be read.
+        """
+
+
+def case_of(scan: Scan, masks: MaskSource | None = None) -> Converted:
+    """Open every image of a scan, and read its labels."""
+    if scan.problem is not None:
+        return Converted({}, findings=(scan.problem,))
+    problems: list[Finding] = []
+    labels: tuple[Label | Mask, ...] = ()
+    with ExitStack() as stack:
+        opened: dict[str, Image] = {}
+        for name, path in scan.images.items():
+            try:
+                image = stack.enter_context(open_image(path, choice=scan.choices.get(name)))
+            except DataError as error:
+                problems.append(Finding(scan.id, "unreadable image", str(error)))
+                return Converted({}, findings=tuple(problems))
+            opened[name] = image
+            said = f"{name}: " if len(scan.images) > 1 else ""
+            problems += [Finding(scan.id, n.kind, f"{said}{n.text}") for n in image.notes]
+        first = next(iter(opened))
+        problems += uncommon(scan.id, {name: image.geometry for name, image in opened.items()})
+        if scan.mask is not None and masks is not None and not fatal(problems):
+            try:
+                labels, remarks = masks(scan, opened[scan.on or first])
+                problems += remarks
+            except DataError as error:
+                problems.append(Finding(scan.id, "unreadable mask", str(error)))
+        facts = {**scan.facts, **_facts(opened[first])}
+    return Converted(
+        {name: Stored(path, choice=scan.choices.get(name)) for name, path in scan.images.items()},
+        labels,
+        patient=scan.patient,
+        split=scan.split,
+        facts=facts,
+        findings=tuple(problems),
+    )
+
+
+def _facts(image: Image) -> dict[str, str]:
+    geometry = image.geometry
+    facts = {"shape": " x ".join(map(str, geometry.shape))}
+    if geometry.spacing:
+        facts["spacing_mm"] = " x ".join(f"{mm:.4g}" for mm in geometry.spacing)
+    modality = image.facts.get("modality") if isinstance(image, Volume) else None
+    return {**facts, "modality": modality} if modality else facts
+
+
+def as_described(scan: Scan) -> StoredMask:
+    """How the masks of a scan are read whose codes are described beside it."""
+    classes = classes_of(scan.meaning)
+    plain = {0: BACKGROUND, **dict(enumerate(classes, 1))}
+    return StoredMask(classes, None if {0: BACKGROUND, **scan.meaning} == plain else scan.meaning)
+
+
+@dataclass(frozen=True)
+class StoredMask:
+    """Masks that are volumes themselves: taken where they lie if they fit, else turned to fit.
+
+    Attributes:
+        classes: Of the cohort, in order.
+        meaning: Code in the file to class, `BACKGROUND` or `UNLABELLED`, where the codes are not
+            simply 1, 2, ...; 0 is background unless it is named.
+        others: Codes that ``meaning`` does not name are background; else they are a mistake.
+        kind: ``instances`` where the codes are numbers of objects; ``meaning`` then names the
+            codes that are no objects.
+    """
+
+    classes: tuple[str, ...]
+    meaning: Mapping[int, str] | None = None
+    others: bool = False
+    kind: Literal["classes", "instances"] = "classes"
+
+    def __call__(self, scan: Scan, image: Image) -> tuple[tuple[Label | Mask, ...], list[Finding]]:
+        """See `MaskSource`."""
+        assert scan.mask is not None
+        on = scan.on or next(iter(scan.images))
+        geometry = image.geometry
+        own, codes = mask_geometry(scan.mask), read_mask(scan.mask)
+        off = difference(geometry, own)
+        if off:
+            if len(geometry.shape) != 3 or len(own.shape) != 3:
+                return (), [Finding(scan.id, "mask shape", f"{scan.mask.name}: {off}")]
+            try:
+                part = scan.mask.suffix == ".dcm"
+                codes = (embedded if part else reoriented)(codes, own, geometry)
+            except GeometryError as error:
+                detail = f"{scan.mask.name}: {off} ({error})"
+                return (), [Finding(scan.id, "mask shape", detail)]
+        if self.kind == "classes":
+            strange = self._strange(codes)
+            if strange and not self.others:
+                detail = f"{scan.mask.name}: holds {strange[:5]}, known are {self._known()}"
+                return (), [Finding(scan.id, "strange codes", detail)]
+        if self.meaning is None and not off:
+            return (MaskLabel(scan.mask, on, self.kind, self.classes),), []
+        if self.kind == "instances":
+            samples, partial = objects(codes, self.meaning or {})
+        else:
+            samples, partial = coded(codes, self.meaning or {}, self.classes)
+        extent: Literal["partial", "complete"] = "partial" if partial else "complete"
+        return (Mask(samples, self.kind, self.classes, extent, on, geometry),), []
+
+    def _known(self) -> list[int]:
+        return sorted({0, *(self.meaning or range(1, len(self.classes) + 1))})
+
+    def _strange(self, codes: NDArray[Any]) -> list[int]:
+        return sorted(set(np.unique(codes).tolist()) - set(self._known()))
+
+
+def coded(
+    codes: NDArray[Any], meaning: Mapping[int, str], classes: tuple[str, ...]
+) -> tuple[NDArray[np.uint8], bool]:
+    """Class numbers from 1 (255 where unlabelled), and whether unlabelled was named at all.
+
+    Args:
+        codes: As the file has them.
+        meaning: Code to class; empty where codes are class numbers.
+        classes: In order; at most 254.
+    """
+    if not meaning:
+        return codes.astype(np.uint8), False
+    out = np.zeros(codes.shape, np.uint8)
+    for code, name in meaning.items():
+        if name == UNLABELLED:
+            out[codes == code] = 255
+        elif name in classes:
+            out[codes == code] = classes.index(name) + 1
+    return out, UNLABELLED in meaning.values()
+
+
+def objects(
+    codes: NDArray[Any], meaning: Mapping[int, str]
+) -> tuple[NDArray[np.unsignedinteger[Any]], bool]:
+    """Numbers of objects (the largest of the type where unlabelled), and whether that was named."""
+    gone = [code for code, name in meaning.items() if name in (UNLABELLED, BACKGROUND)]
+    numbers = np.where(np.isin(codes, gone), 0, codes)
+    wide = np.uint16 if int(numbers.max(initial=0)) < 65535 else np.uint32
+    samples: NDArray[np.unsignedinteger[Any]] = numbers.astype(wide)
+    nothing = [code for code, name in meaning.items() if name == UNLABELLED]
+    samples[np.isin(codes, nothing)] = np.iinfo(wide).max
+    return samples, bool(nothing)
+
+
+def laid_out(source: Path, scratch: Path) -> Path:
+    """The folder of a dataset: itself, or what is in the archive, unpacked beside the cohort.
+
+    Args:
+        source: Folder or archive.
+        scratch: As `Dataset.items` gets it; unpacked is to ``unpacked`` beside it.
+
+    Raises:
+        DataError: If there is neither.
+    """
+    if source.is_dir():
+        return source
+    folder = scratch.parent / "unpacked"
+    for entry in archive.entries(source, scratch):
+        path = folder / Path(*[part for part in entry.parts if part not in ("..", "/", "")])
+        try:
+            if not path.exists():
+                write_bytes(path, archive.read(entry), durable=False)
+        except OSError as error:
+            raise ReaderError(f"{entry}: cannot be unpacked to {folder} ({error})") from None
+    return folder
