@@ -10,6 +10,7 @@ from pathlib import Path
 
 from inklings.cases.split_files import split_cohort
 from inklings.cases.splits import SplitOptions
+from inklings.datasets import importing
 from inklings.datasets.chaos import Chaos
 from inklings.evaluation.folders import Settings, evaluate
 from inklings.exports.dicom_seg import DicomSeg

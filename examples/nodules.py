@@ -10,6 +10,7 @@ from pathlib import Path
 
 from inklings.cases.split_files import split_cohort
 from inklings.cases.splits import SplitOptions
+from inklings.datasets import importing
 from inklings.datasets.luna16 import Luna16
 from inklings.evaluation.froc_table import froc, from_cohort, read_marks
 from inklings.nodules.fit import fit_stage

@@ -67,7 +67,7 @@ class Scan:
     @property
     def stamp(self) -> str:
         """Sizes and times of its files, and what is known beside them."""
-        said = repr(replace(self, images=sorted(self.images), mask=None, beside=()))
+        said = repr(replace(self, mask=None, beside=()))
         files = stamp_of(*self.images.values(), self.mask, *self.beside)
         return f"{files} {hashlib.sha256(said.encode()).hexdigest()[:12]}"
 

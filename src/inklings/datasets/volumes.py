@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from inklings.datasets import several, values
 from inklings.datasets.dataset import Converted, Option, Plain
@@ -104,6 +104,6 @@ class VolumeFolder(Plain):
 
     def convert(self, item: Scan) -> Converted:
         """A case, with its mask in class codes."""
-        kind = "instances" if self.instances else "classes"
+        kind: Literal["instances", "classes"] = "instances" if self.instances else "classes"
         masks = StoredMask(self.classes, self.meaning, self.others_are_background, kind)
         return case_of(item, masks)
