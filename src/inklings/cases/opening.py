@@ -6,6 +6,7 @@ from pathlib import Path
 
 from inklings.cases.case import Case
 from inklings.errors import DataError
+from inklings.labels.kinds import BagLabel
 from inklings.readers import open_image
 from inklings.readers.image import Image
 
@@ -34,6 +35,19 @@ def image_path(case: Case, image: str | None = None) -> Path:
         had = ", ".join(case.images) or "none"
         raise DataError(f"case {case.id}: expected an image {name!r}, it has {had}")
     return case.images[name]
+
+
+def labelled_image(case: Case) -> str:
+    """Name of the image that carries labels; the first where none does."""
+    marked = [label.image for label in case.labels if not isinstance(label, BagLabel)]
+    return marked[0] if marked else next(iter(case.images))
+
+
+def image_of_file(case: Case, path: Path) -> str:
+    """Name of the image that was read from ``path``, also where its folder has moved since."""
+    same = [name for name, own in case.images.items() if own == path]
+    alike = [name for name, own in case.images.items() if own.name == path.name]
+    return (*same, *alike, *case.images)[0]
 
 
 def stated_spacing(case: Case) -> float | None:

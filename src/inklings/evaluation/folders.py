@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from inklings.cases.case import Case
-from inklings.cases.opening import open_case
+from inklings.cases.opening import image_of_file, labelled_image, open_case
 from inklings.errors import GeometryError, LabelError
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
 from inklings.evaluation.metric import DEFAULT, Options
@@ -120,7 +120,7 @@ def read_pair(folder: Path, head: Head, case: Case) -> Pair:
         LabelError: If the labels of the case do not say where background is.
     """
     prediction = Prediction.read(folder, case.id)
-    name = next(iter(case.images))
+    name = image_of_file(case, prediction.image)
     with open_case(case, name) as image:
         geometry = image.geometry
     if prediction.dense.shape[1:] != geometry.shape:
@@ -128,7 +128,7 @@ def read_pair(folder: Path, head: Head, case: Case) -> Pair:
             f"case {case.id}: predicted on a grid of {prediction.dense.shape[1:]}, but "
             f"{case.images[name].name} has {geometry.shape}; predict this cohort again"
         )
-    said = annotate(case, name, geometry, head.classes)
+    said = annotate(case, labelled_image(case), geometry, head.classes)
     if not said.known.all() and not (said.known & (said.category == 0)).any():
         raise LabelError(
             f"case {case.id}: expected a reference standard, got labels that never say where "

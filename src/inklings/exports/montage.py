@@ -19,7 +19,7 @@ from PIL import ImageDraw, ImageFont
 from scipy import ndimage
 
 from inklings.cases.case import Case
-from inklings.cases.opening import open_case
+from inklings.cases.opening import labelled_image, stated_spacing
 from inklings.errors import DataError, GeometryError
 from inklings.evaluation.truth import truth
 from inklings.exports.source import Source
@@ -97,7 +97,7 @@ def look(source: Source, prediction: Prediction, case: Case | None) -> Shown:
             f"case {prediction.case}: expected its image at {path}, got no such file; say where it "
             "is now with --cohort"
         )
-    opened = open_case(case) if case else open_image(path, choice=glance.series)
+    opened = open_image(path, stated_spacing(case) if case else None, glance.series)
     with opened as image:
         geometry, channels = image.geometry, image.channels
         if geometry.shape != prediction.dense.shape[1:]:
@@ -125,7 +125,7 @@ def _truth(
 ) -> NDArray[np.bool_] | None:
     if case is None or not case.labels:
         return None
-    said = annotate(case, next(iter(case.images)), geometry, classes)
+    said = annotate(case, labelled_image(case), geometry, classes)
     numbers = np.arange(1, len(classes) + 1).reshape(-1, *(1,) * said.category.ndim)
     masks: NDArray[np.bool_] = said.category == numbers
     return masks

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
+from inklings.cases.opening import image_of_file
 from inklings.errors import DataError, GeometryError
 from inklings.predictions import Head, Prediction, predicted_cases, predicted_slides
 from inklings.progress import track
@@ -48,7 +49,6 @@ class Source:
         folder: Written by `inklings predict`.
         head: What is common to all cases.
         cases: Identifiers, sorted.
-        images: Where the image of a case lies now, if not where it was read from.
         labelled: The cases as the cohort has them, if one was given.
         cohort: Its folder.
     """
@@ -56,7 +56,6 @@ class Source:
     folder: Path
     head: Head
     cases: tuple[str, ...]
-    images: dict[str, Path] = field(default_factory=dict)
     labelled: dict[str, Case] = field(default_factory=dict)
     cohort: Path | None = None
 
@@ -74,11 +73,10 @@ class Source:
         if cohort is None:
             return cls(folder, head, cases)
         labelled = {case.id: case for case in Cohort.read(cohort)}
-        images = {name: next(iter(case.images.values())) for name, case in labelled.items()}
-        both = tuple(case for case in cases if case in images)
+        both = tuple(case for case in cases if case in labelled)
         if not both:
             raise DataError(f"no case of {cohort} was predicted in {folder}; is it the right one?")
-        return cls(folder, head, both, images, labelled, cohort)
+        return cls(folder, head, both, labelled, cohort)
 
     @property
     def slides(self) -> tuple[str, ...]:
@@ -103,8 +101,10 @@ class Source:
         except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
             raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
         if case in self.labelled:
-            series = next(iter(self.labelled[case].choices.values()), None)
-        return Glance(shape, self.images.get(case, image), series)
+            known = self.labelled[case]
+            name = image_of_file(known, image)
+            return Glance(shape, known.images[name], known.choices.get(name))
+        return Glance(shape, image, series)
 
     def pictures(self) -> Source:
         """The same without slides."""
@@ -146,10 +146,10 @@ class Source:
 
         Dark images are brightened: their darkest sample becomes 0, the brightest thousandth 255.
         """
-        path = self.images.get(prediction.case, prediction.image)
-        if not path.is_file():
+        seen = self.glance(prediction.case)
+        if not seen.image.is_file():
             return None
-        with open_image(path) as image:
+        with open_image(seen.image, choice=seen.series) as image:
             samples = image.read(image.geometry.full).astype(np.float32)
         low, high = samples.min(), np.percentile(samples, 99.9)
         shown = np.clip((samples - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)

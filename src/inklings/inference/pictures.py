@@ -71,9 +71,7 @@ class Pictures:
             writing: deque[Future[None]] = deque()
             # A volume is large: one in the network, one before it and one behind are enough.
             ahead = _AHEAD if self._run.blueprint.volumes is None else 1
-            inputs = self._run.blueprint.inputs
-            reading = _read_ahead(items, reader, ahead, inputs)
-            for item, content in track(reading, "predict", len(items)):
+            for item, content in track(_read_ahead(items, reader, ahead), "predict", len(items)):
                 try:
                     image = content.result()
                     dense = self.predict(image)
@@ -115,17 +113,15 @@ def find_objects(
     return objects.astype(np.uint16 if objects.max(initial=0) < 2**16 else np.uint32)
 
 
-def read_item(item: Item, inputs: Sequence[str] = ()) -> Content:
-    """The channels of the images of a case that a run takes, on the grid of the first of them.
+def read_item(item: Item) -> Content:
+    """The channels of all images of a case, on the grid of the first of them.
 
     Raises:
         ReaderError: If one cannot be read.
-        DataError: If one is missing.
         GeometryError: If they do not lie on each other.
     """
-    ordered = item.ordered(inputs)
     try:
-        read = stacked(tuple(ordered.images), ordered.open)
+        read = stacked(tuple(item.images), item.open)
     except GeometryError as error:
         raise GeometryError(f"case {item.case}: {error}") from None
     for remark in read.notes:
@@ -135,12 +131,12 @@ def read_item(item: Item, inputs: Sequence[str] = ()) -> Content:
 
 
 def _read_ahead(
-    items: Sequence[Item], reader: ThreadPoolExecutor, ahead: int, inputs: Sequence[str]
+    items: Sequence[Item], reader: ThreadPoolExecutor, ahead: int
 ) -> Iterator[tuple[Item, Future[Content]]]:
     """Items with their image, a few of which are being decoded meanwhile."""
     pending: deque[tuple[Item, Future[Content]]] = deque()
     for item in items:
-        pending.append((item, reader.submit(read_item, item, inputs)))
+        pending.append((item, reader.submit(read_item, item)))
         if len(pending) > ahead:
             yield pending.popleft()
     yield from pending

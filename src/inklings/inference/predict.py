@@ -15,7 +15,7 @@ from typing import Any
 
 from inklings import __version__
 from inklings.cases.case import Split
-from inklings.errors import InklingsError, SpecError
+from inklings.errors import DataError, InklingsError, SpecError
 from inklings.fleet import over_cases
 from inklings.inference.bags import predict_bags
 from inklings.inference.dense import (
@@ -102,13 +102,13 @@ def predict(
     settings = _changed(settings_of(trained), changes)
     if trained.blueprint.volumes is None and settings.pieces != "all":
         raise SpecError(f"pieces {settings.pieces!r}: {OF_VOLUMES}")
-    items = gather(inputs, split, series)
+    items, incomplete = _complete(gather(inputs, split, series), trained.blueprint.inputs)
     head = _head(trained, settings, slides)
     pictures = Pictures(trained, settings, head.thresholds[0], out)
     claim(out, head)
-    done = finished(items, out)
+    done = finished([item for item in items if item.case not in incomplete], out)
     note_output(run, out)
-    todo = [item for item in items if item.case not in done]
+    todo = [item for item in items if item.case not in done and item.case not in incomplete]
     listing = write_listing(out, todo)
     task = CaseTask(run.resolve(), out.resolve(), listing, settings, slides, head.thresholds)
     task = shared(task, workers, scheduler)
@@ -129,9 +129,25 @@ def predict(
     finally:
         listing.unlink(missing_ok=True)
         write_areas(out)
-    report_failures(out, todo, failed)
-    seconds = time.monotonic() - start
-    return Summary(len(todo) - len(failed), len(items) - len(todo), failed, seconds)
+    predicted, every = len(todo) - len(failed), failed | incomplete
+    tried = [item for item in items if item.case not in done]
+    report_failures(out, tried, every)
+    return Summary(predicted, len(done), every, time.monotonic() - start)
+
+
+def _complete(
+    items: Sequence[Item], inputs: Sequence[str]
+) -> tuple[tuple[Item, ...], dict[str, str]]:
+    """Items with their images in the order of the run, and why some lack one."""
+    ordered: list[Item] = []
+    incomplete: dict[str, str] = {}
+    for item in items:
+        try:
+            ordered.append(item.ordered(inputs))
+        except DataError as error:
+            ordered.append(item)
+            incomplete[item.case] = str(error)
+    return tuple(ordered), incomplete
 
 
 def _in_this_process(

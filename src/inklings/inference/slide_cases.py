@@ -64,7 +64,7 @@ class CaseTask:
         with opened(item, self.slides) as image:
             if not is_slide(image, item, run.blueprint):
                 pictures = Pictures(run, self.settings, self.thresholds[0], self.out)
-                content = read_item(item, run.blueprint.inputs)
+                content = read_item(item)
                 pictures.write(item, pictures.predict(content), content.geometry)
                 return
             job = Job(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.cases.case import Case
+from inklings.cases.opening import labelled_image
 from inklings.errors import DataError
 from inklings.geometry import Region
 from inklings.heatmaps.colours import colours
@@ -158,7 +159,7 @@ class Layers:
         if layer.source in ("truth", "labels"):
             there = self._case(case, layer.source)
             names = self._shelf.classes
-            return annotate(there, _image(there), image.geometry, names, _BOXES).objects
+            return annotate(there, labelled_image(there), image.geometry, names, _BOXES).objects
         return self._prediction(case, self._predicted(layer)).instances
 
     def _of_prediction(
@@ -196,14 +197,16 @@ class Layers:
         there = self._case(case, source)
         image = self._pictures.image(case)
         grid = (image.shrunk(factor) if factor > 1 else image).geometry
-        drawn = annotate_region(there, _image(there), grid, region, self._shelf.classes, _BOXES)
+        drawn = annotate_region(
+            there, labelled_image(there), grid, region, self._shelf.classes, _BOXES
+        )
         return np.where(drawn.known, drawn.category, UNKNOWN).astype(np.uint8)
 
     def _whole(self, case: Case, source: str) -> NDArray[np.uint8]:
         def make() -> tuple[NDArray[np.uint8], int]:
             there = self._case(case, source)
             geometry = self._pictures.image(case).geometry
-            drawn = annotate(there, _image(there), geometry, self._shelf.classes, _BOXES)
+            drawn = annotate(there, labelled_image(there), geometry, self._shelf.classes, _BOXES)
             return _arrayed(np.where(drawn.known, drawn.category, UNKNOWN).astype(np.uint8))
 
         return self._cache.get(("whole", case.id, source), make)
@@ -290,12 +293,6 @@ def png(plane: NDArray[np.uint8]) -> bytes:
 
 def _drawn(case: Case) -> bool:
     return any(not isinstance(label, BagLabel) for label in case.labels)
-
-
-def _image(case: Case) -> str:
-    """The image that carries labels."""
-    marked = [label.image for label in case.labels if not isinstance(label, BagLabel)]
-    return marked[0] if marked else next(iter(case.images))
 
 
 def _arrayed(array: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
