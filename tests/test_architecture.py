@@ -8,7 +8,7 @@ import inklings
 
 ROOT = Path(inklings.__file__).parent
 ORDER = """
-    errors geometry registry files tables machine progress fleet modes changes spec
+    errors geometry orientation registry files tables machine progress fleet modes changes spec
     readers privacy labels predictions cases bags phantoms datasets weakening sampling supervision
     correction refinement heatmaps
     tensors models losses inference training

@@ -8,6 +8,8 @@ an error rather than a silent 1.0.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inklings.errors import GeometryError
+
+LEANING = 1e-4
+"""Cosine of the angle between two axes from which they are not at right angles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,46 @@ class Geometry:
     def axes(self) -> NDArray[np.float64]:
         """Unit vectors of the x, y[, z] index axes in physical space, as columns."""
         return self._direction()
+
+    @property
+    def steps(self) -> NDArray[np.float64]:
+        """Step in mm to the next sample along each array axis, as rows ``(x, y[, z])``."""
+        mm = np.asarray(self.require_spacing(), float)
+        steps: NDArray[np.float64] = mm[:, None] * self._direction().T[::-1]
+        return steps
+
+    @property
+    def leans(self) -> bool:
+        """Whether axes are not at right angles, as those of a CT with a tilted gantry."""
+        axes = self._direction()
+        return bool(np.abs(axes.T @ axes - np.eye(len(axes))).max() > LEANING)
+
+    @property
+    def cell_mm(self) -> float:
+        """What one sample takes up: mm3 of a volume, mm2 of a picture; leaning axes take less.
+
+        Raises:
+            GeometryError: If the file did not say its spacing.
+        """
+        content = math.prod(self.require_spacing())
+        return content * abs(float(np.linalg.det(self._direction()))) if self.leans else content
+
+    def radii(self, mm: float) -> tuple[float, ...]:
+        """Half the sides, in samples and array order, of the box around a ball of radius ``mm``."""
+        if not self.leans:
+            return tuple(mm / step for step in self.require_spacing())
+        reach = np.linalg.norm(np.linalg.inv(self.steps), axis=0)
+        return tuple((mm * reach).tolist())
+
+    def apart(self, other: Geometry) -> float:
+        """Largest distance in mm between a corner of this grid and the same corner of another.
+
+        Raises:
+            GeometryError: If one of them has no spacing.
+        """
+        ends = list(itertools.product(*((0, n - 1) for n in self.shape)))
+        off = self.to_points(ends) - other.to_points(ends)
+        return float(np.linalg.norm(off, axis=1).max())
 
     def at(self, spacing: float | Sequence[float]) -> Geometry:
         """The same physical extent on a grid of another spacing in mm.

@@ -270,7 +270,7 @@ def _joined(group: Sequence[_Drawn], geometry: Geometry) -> Merged:
         if one.mark.malignancy is not None:
             before = stars.get(one.mark.reader, 0)
             stars[one.mark.reader] = max(before, one.mark.malignancy)
-    voxel = float(np.prod(geometry.require_spacing()))
+    voxel = geometry.cell_mm
     centres, sizes = [], []
     for mine in by_reader.values():
         centres.append(np.array(ndimage.center_of_mass(mine)) + start)

@@ -90,8 +90,7 @@ def surface_distances(
 @once
 def _distances(pair: Pair, channel: int, unit: str) -> NDArray[np.float64] | None:
     masks = pair.predicted.mask[channel], pair.reference.mask[channel]
-    scale = pair.spacing if unit == "mm" and pair.spacing else (1.0,) * masks[0].ndim
-    return surface_distances(*masks, scale)
+    return surface_distances(*masks, *pair.scale(unit))
 
 
 def _ravd(options: Options, pair: Pair) -> float:

@@ -149,6 +149,7 @@ def read_pair(folder: Path, head: Head, case: Case) -> Pair:
         reference=Segmentation(said.category == codes, objects if said.separated else None),
         known=None if said.known.all() else said.known,
         spacing=geometry.spacing,
+        axes=geometry.axes if geometry.leans else None,
     )
 
 

@@ -61,6 +61,8 @@ class Pair:
         known: ``(*S)``, False where the reference says nothing, which is then not scored;
             None where it speaks everywhere.
         spacing: Millimetres between samples, array order; None where unknown.
+        axes: Directions of the x, y[, z] index axes as columns, where they lean against each
+            other (a tilted gantry); None at right angles.
 
     Raises:
         GeometryError: If the arrays do not lie on one grid.
@@ -72,6 +74,13 @@ class Pair:
     reference: Segmentation
     known: NDArray[np.bool_] | None = None
     spacing: tuple[float, ...] | None = None
+    axes: NDArray[np.float64] | None = None
+
+    def scale(self, unit: str) -> tuple[tuple[float, ...], NDArray[np.float64] | None]:
+        """Spacing and leaning axes for distances in ``mm``; of samples otherwise."""
+        if unit == "mm" and self.spacing:
+            return self.spacing, self.axes
+        return (1.0,) * (self.reference.mask.ndim - 1), None
 
     def __post_init__(self) -> None:
         one, other = self.predicted.mask.shape, self.reference.mask.shape

@@ -24,9 +24,9 @@ def distances(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """From each predicted border sample to the true border, and back; None if a side is empty."""
     masks = pair.predicted.mask[channel], pair.reference.mask[channel]
-    scale = pair.spacing if unit == "mm" and pair.spacing else (1.0,) * masks[0].ndim
+    scale, axes = pair.scale(unit)
     found = nearest.borders(*masks)
-    return None if found is None else nearest.distances(found, scale)
+    return None if found is None else nearest.distances(found, scale, axes)
 
 
 def _average(options: Options, pair: Pair) -> float:

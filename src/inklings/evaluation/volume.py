@@ -14,16 +14,27 @@ from inklings.evaluation.pairs import Pair, Segmentation
 _MM3_IN_ML = 1000
 
 
-def volume_ml(mask: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> float:
-    """Volume of a mask ``(Z, Y, X)`` whose samples lie ``spacing_mm`` apart, array order."""
-    return int(np.count_nonzero(mask)) * math.prod(spacing_mm) / _MM3_IN_ML
+def volume_ml(
+    mask: NDArray[np.bool_],
+    spacing_mm: tuple[float, ...],
+    axes: NDArray[np.float64] | None = None,
+) -> float:
+    """Volume of a mask ``(Z, Y, X)``.
+
+    Args:
+        mask: True inside.
+        spacing_mm: Between samples, array order.
+        axes: Directions of the axes as columns, where they lean: samples take up less room then.
+    """
+    lean = 1.0 if axes is None else abs(float(np.linalg.det(axes)))
+    return int(np.count_nonzero(mask)) * math.prod(spacing_mm) * lean / _MM3_IN_ML
 
 
 def _measured(side: str, options: Options, pair: Pair) -> float:
     if options.unit != "mm" or pair.spacing is None or len(pair.spacing) != 3:
         return math.nan
     said: Segmentation = getattr(pair, side)
-    return volume_ml(said.mask[options.channel], pair.spacing)
+    return volume_ml(said.mask[options.channel], pair.spacing, pair.axes)
 
 
 def metrics(options: Options) -> tuple[Metric, ...]:

@@ -22,6 +22,7 @@ from inklings.geometry import Geometry
 from inklings.inference.items import Item
 from inklings.inference.run import Run
 from inklings.inference.volumes import predict_any
+from inklings.orientation import AS_STORED, orientation
 from inklings.predictions import Prediction
 from inklings.progress import note, track
 from inklings.refinement import REFINEMENTS
@@ -60,6 +61,7 @@ class Pictures:
     def __init__(self, run: Run, settings: Inference, threshold: float, out: Path) -> None:
         self._run, self._settings, self._threshold, self._out = run, settings, threshold, out
         chosen: Component | None = settings.instances
+        self._unplaced: list[str] = []
         self._how: Refinement | None = (
             None if chosen is None else REFINEMENTS.build(chosen.name, chosen.options)
         )
@@ -75,6 +77,8 @@ class Pictures:
                 try:
                     image = content.result()
                     dense = self.predict(image)
+                    if dense.ndim == 4 and not orientation(image.geometry):
+                        self._unplaced.append(item.case)
                 except InklingsError as error:
                     failed[item.case] = str(error)
                     continue
@@ -83,7 +87,18 @@ class Pictures:
                     writing.popleft().result()
             for future in writing:
                 future.result()
+        self._say_unplaced()
         return failed
+
+    def _say_unplaced(self) -> None:
+        """Which volumes could not be turned to the orientation that the run learnt."""
+        asked = self._run.blueprint.orientation
+        if self._unplaced and asked not in (None, AS_STORED):
+            names = ", ".join(self._unplaced[:3]) + (", ..." if len(self._unplaced) > 3 else "")
+            note(
+                f"{len(self._unplaced)} volumes do not say which way they lie in the patient "
+                f"({names}): taken as if they were stored as {asked}"
+            )
 
     def predict(self, content: Content) -> NDArray[np.uint8]:
         """Quantised probabilities ``(K, *S)``."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inklings import __version__
+from inklings import __version__, progress
 from inklings.cases.case import Split
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.fleet import over_cases
@@ -100,6 +100,11 @@ def predict(
         counts = predict_bags(trained, inputs, out, split=split, threshold=changes.get("threshold"))
         return Summary(*counts, time.monotonic() - start)
     settings = _changed(settings_of(trained), changes)
+    if trained.blueprint.volumes is not None and trained.blueprint.orientation is None:
+        progress.note(
+            f"{run}: learnt from volumes as their files store them (version 0.1.0): volumes that "
+            "are stored in another orientation are predicted wrongly; train again for one rule"
+        )
     if trained.blueprint.volumes is None and settings.pieces != "all":
         raise SpecError(f"pieces {settings.pieces!r}: {OF_VOLUMES}")
     items, incomplete = _complete(gather(inputs, split, series), trained.blueprint.inputs)

@@ -59,6 +59,8 @@ class Blueprint:
         window: Sides of the windows of a volume, ``(z, y, x)``, for networks of three dimensions.
         inputs: Names of the images of a case whose channels are stacked, in this order; one name
             stands for any single image.
+        orientation: Three letters that volumes are turned to first, as `inklings.orientation`
+            has them, or ``stored``; None in runs of 0.1.0, which took volumes as they were stored.
     """
 
     model: Component
@@ -76,6 +78,7 @@ class Blueprint:
     window: tuple[int, ...] | None = None
     stains: Component | None = None
     inputs: tuple[str, ...] = ()
+    orientation: str | None = None
 
     def __post_init__(self) -> None:
         missing = [name for name in self.classes if name not in self.channels]

@@ -27,6 +27,7 @@ from inklings.inference.dense import (
 from inklings.inference.run import Run
 from inklings.inference.sliding_window import Forward, mirrored, quantise, sliding_window
 from inklings.inference.windows import Axis, plan
+from inklings.orientation import AS_STORED, in_array_order, turn_to
 from inklings.readers.image import Image
 from inklings.refinement.pieces import keep_largest
 from inklings.sampling import INTENSITIES
@@ -85,8 +86,9 @@ def predict_grid(
 ) -> NDArray[np.uint8]:
     """Probabilities ``(K, D, H, W)`` of a volume ``(C, D, H, W)`` in memory, quantised.
 
-    The volume is brought to the spacing that the run learnt on, and the probabilities back. Of
-    classes that are one piece, all but the largest piece is then lowered below the threshold.
+    The volume is turned as those that the run learnt from were and brought to their spacing, and
+    the probabilities back. Of classes that are one piece, all but the largest piece is lowered
+    below the threshold.
 
     Args:
         run: Trained on volumes, on whatever device it is; its mode is kept.
@@ -104,11 +106,14 @@ def predict_grid(
             "expected a picture for a run that learnt from pictures, got a volume; train on volumes"
         )
     volume = fit_channels(volume, run.blueprint.in_channels // seen.planes)
+    turn = None if geometry is None else turn_to(geometry, run.blueprint.orientation or AS_STORED)
+    if turn is not None and geometry is not None:
+        volume, geometry = turn(volume), turn.grid(geometry)
     there = geometry
     if seen.spacing_mm is not None:
         if geometry is None:
             raise DataError("expected a volume with a known grid, got samples alone")
-        there = geometry.at(seen.spacing_mm)
+        there = geometry.at(in_array_order(seen.spacing_mm, run.blueprint.orientation))
         volume = respaced(volume, geometry, there)
     asked = run.blueprint.intensity
     scale = INTENSITIES.build(asked.name, asked.options).scale(volume)
@@ -124,7 +129,8 @@ def predict_grid(
     if geometry is not None and there is not None:
         dense = respaced(dense, there, geometry)
     whole = [run.classes.index(name) for name in largest_of(run, settings)]
-    return keep_largest(dense, thresholds_of(run, settings), whole)
+    dense = keep_largest(dense, thresholds_of(run, settings), whole)
+    return dense if turn is None else turn.back(dense)
 
 
 def _boxes(run: Run, volume: NDArray[Any], scale: Scale, settings: Inference) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.labels.balls import POINT_DIAMETER
 from inklings.labels.fill import area
 from inklings.labels.kinds import (
     BagLabel,
@@ -23,7 +24,7 @@ from inklings.labels.kinds import (
     PointLabel,
     PolygonLabel,
 )
-from inklings.labels.marks import POINT_DIAMETER, Claims, Mark, Patch
+from inklings.labels.marks import Claims, Mark, Patch
 
 Pair = tuple[float, float]
 _BLOCK = 64

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import LabelError
+from inklings.labels.balls import POINT_DIAMETER, Oval
 from inklings.labels.fill import Ring, area, filled, inside
 from inklings.labels.kinds import (
     EXAMINED,
@@ -24,9 +25,6 @@ from inklings.labels.kinds import (
     PointLabel,
     PolygonLabel,
 )
-
-POINT_DIAMETER = 5.0
-"""Samples across the disc that stands for a point whose diameter was not measured."""
 
 BoxRule = Literal["filled", "ellipse"]
 Window = tuple[slice, ...]
@@ -52,15 +50,6 @@ class Annotation:
     known: NDArray[np.bool_]
     exhaustive: bool
     separated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Oval:
-    """A ball of the patient on a grid: ``point`` and ``radii`` in samples, in array order."""
-
-    name: str
-    point: tuple[float, ...]
-    radii: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +234,8 @@ def _stencil(label: Mark, shape: tuple[int, ...]) -> tuple[Window, NDArray[np.bo
     if isinstance(label, Oval):
         point, radii = np.asarray(label.point), np.asarray(label.radii)
         where = _window(point - radii, point + radii + 1, shape, "ball")
+        if label.steps is not None:
+            return where, label.holds(where)
         return where, _squares(where, point, radii) <= 1
     if isinstance(label, PointLabel):
         radius = (label.diameter or POINT_DIAMETER) / 2

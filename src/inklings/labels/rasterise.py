@@ -15,6 +15,7 @@ from scipy import ndimage
 from inklings.cases.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
+from inklings.labels.balls import on_grid
 from inklings.labels.files import Mask, read_mask, unlabelled
 from inklings.labels.kinds import (
     BACKGROUND,
@@ -24,15 +25,7 @@ from inklings.labels.kinds import (
     Label,
     MaskLabel,
 )
-from inklings.labels.marks import (
-    POINT_DIAMETER,
-    Annotation,
-    BoxRule,
-    Mark,
-    Oval,
-    code_of,
-    draw_marks,
-)
+from inklings.labels.marks import Annotation, BoxRule, code_of, draw_marks
 
 
 def annotate(
@@ -73,21 +66,6 @@ def annotate(
 def relevant(label: Label) -> bool:
     """Whether a label says anything of the classes."""
     return not (isinstance(label, BallLabel) and label.name == IRRELEVANT)
-
-
-def on_grid(label: Label, geometry: Geometry) -> Mark:
-    """A ball in samples of ``geometry``; other labels as they are.
-
-    Raises:
-        GeometryError: If a ball lies on an image without a spacing.
-    """
-    if not isinstance(label, BallLabel):
-        return label
-    spacing = geometry.require_spacing()
-    point = tuple(geometry.to_indices(label.centre_mm).tolist())
-    if label.diameter_mm is None:
-        return Oval(label.name, point, (POINT_DIAMETER / 2,) * len(point))
-    return Oval(label.name, point, tuple(label.diameter_mm / 2 / mm for mm in spacing))
 
 
 def overlaid(below: Annotation, above: Annotation) -> Annotation:

@@ -215,8 +215,7 @@ def _size(guess_mm: float, outlined: Measured) -> float:
 
 def _in_voxels(samples: int, scan: Scan, geometry: Geometry) -> int:
     """Samples of the working grid as voxels of the CT."""
-    ours = math.prod(scan.geometry.require_spacing())
-    return round(samples * ours / math.prod(geometry.require_spacing()))
+    return round(samples * scan.geometry.cell_mm / geometry.cell_mm)
 
 
 def _said(folder: Path) -> dict[str, float]:

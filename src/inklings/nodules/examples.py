@@ -66,7 +66,7 @@ def candidates_of(case: Case, detector: Stage, experiment: NoduleExperiment) -> 
     annotated centre, found or not.
     """
     with open_image(image_of(case)) as image:
-        values, geometry = whole(image), image.geometry
+        values, geometry = whole(image)
     found = detect(
         detector.model, prepare(values, geometry), lowest=0.0, most=_CANDIDATES
     ).candidates
@@ -87,7 +87,7 @@ def rated_of(case: Case, experiment: NoduleExperiment) -> Boxes:
     """
     nodules = [ball for ball in _balls(case) if ball.malignant is not None]
     with open_image(image_of(case)) as image:
-        values, geometry = whole(image), image.geometry
+        values, geometry = whole(image)
     places = [(ball.centre_mm, float(ball.diameter_mm or 0)) for ball in nodules]
     malignant = [bool(ball.malignant) for ball in nodules]
     boxes = _cut(values, geometry, places, malignant, [1.0] * len(nodules), experiment)

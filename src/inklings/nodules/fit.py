@@ -23,6 +23,7 @@ from inklings.nodules.scans import whole
 from inklings.nodules.spec import NoduleExperiment
 from inklings.nodules.targets import CHANNELS
 from inklings.nodules.validation import BoxJudge, best_threshold
+from inklings.orientation import turn_to
 from inklings.readers import open_image
 from inklings.spec import Component
 from inklings.training.folder import Begun, require_trainable, require_unseen
@@ -96,11 +97,12 @@ def _segmenter(
 def marked(case: Case) -> Marked:
     """A case for the reference: outlines of readers, or nodules grown from their centres."""
     with open_image(image_of(case)) as image:
-        values, geometry = whole(image), image.geometry
+        values, geometry = whole(image)
+        turn = turn_to(image.geometry)
     limited = np.clip(values, -1000, 1000).astype(np.int16)
     drawn = [label for label in case.labels if isinstance(label, MaskLabel)]
     if drawn:
-        masks = [(label, read_mask(label.path)) for label in drawn]
+        masks = [(label, turn(read_mask(label.path))) for label in drawn]
         return Marked(limited, np.any([(m > 0) & ~unlabelled(k, m) for k, m in masks], axis=0))
     balls = [b for b in case.labels if isinstance(b, BallLabel) and b.name == NODULE]
     centres = [geometry.to_indices(ball.centre_mm).tolist() for ball in balls]

@@ -19,6 +19,7 @@ from inklings.nodules.crops import Labelled
 from inklings.nodules.lungs import Lungs
 from inklings.nodules.scans import Scan, prepare, whole
 from inklings.nodules.targets import Truth
+from inklings.orientation import CANONICAL
 from inklings.progress import track
 from inklings.readers import open_image
 
@@ -65,7 +66,7 @@ def truths(case: Case, scan: Geometry) -> tuple[Truth, ...]:
 def labelled(case: Case) -> Labelled:
     """One case, decoded and prepared."""
     with open_image(image_of(case)) as image:
-        scan = prepare(whole(image), image.geometry)
+        scan = prepare(*whole(image))
     return Labelled(case.id, case.patient, scan, truths(case, scan.geometry))
 
 
@@ -92,11 +93,11 @@ def _kept(case: Case, cache: Path | None) -> Labelled:
     if cache is None:
         return labelled(case)
     stamp = image_of(case).stat()
-    words = f"{image_of(case).resolve()} {stamp.st_size} {stamp.st_mtime_ns}"
+    words = f"{image_of(case).resolve()} {stamp.st_size} {stamp.st_mtime_ns} {CANONICAL}"
     path = cache / f"{case.id}.{hashlib.sha256(words.encode()).hexdigest()[:10]}.npz"
     if not path.is_file():
         with open_image(image_of(case)) as image:
-            _write(path, prepare(whole(image), image.geometry))
+            _write(path, prepare(*whole(image)))
     scan = _read(path)
     return Labelled(case.id, case.patient, scan, truths(case, scan.geometry))
 

@@ -16,6 +16,7 @@ from inklings.losses import LOSSES
 from inklings.models.weights import fit_weights
 from inklings.nodules.batches import Crops, Draw
 from inklings.nodules.spec import NoduleExperiment
+from inklings.orientation import CANONICAL
 from inklings.training import machine
 from inklings.training.folder import Begun, may_start
 from inklings.training.keeper import Judge, Keeper, Saver
@@ -122,7 +123,8 @@ def learn_stage(
         state = keeper.best or {k: v.detach().clone() for k, v in model.state_dict().items()}
     model.load_state_dict(state)
     model = model.cpu().eval()
-    blueprint = replace(blueprint, divisor=int(getattr(model, "divisor", 1)))
+    divisor = int(getattr(model, "divisor", 1))
+    blueprint = replace(blueprint, divisor=divisor, orientation=CANONICAL)
     if not is_first():
         return True
     history.write()

@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from inklings.errors import DataError
 from inklings.geometry import Geometry
+from inklings.nodules.depth import depth
 
 Bools = NDArray[np.bool_]
 
@@ -49,7 +50,7 @@ class Lungs:
     @property
     def volume_ml(self) -> float:
         """Of the hull."""
-        return float(self.hull.sum()) * math.prod(self.geometry.require_spacing()) / 1000
+        return float(self.hull.sum()) * self.geometry.cell_mm / 1000
 
     def holds(self, points: ArrayLike, tight: bool = False) -> Bools:
         """Whether each of ``(n, 3)`` points in mm lies in the hull, or in the tight one."""
@@ -98,11 +99,10 @@ def lungs(values: NDArray[Any], geometry: Geometry) -> Lungs:
             f"expected a chest CT in Hounsfield units (air near -1000), got samples of "
             f"{coarse.min():.0f} and above; give the CT itself, not an exported picture"
         )
-    spacing = grid.require_spacing()
-    pieces = _lung_pieces(coarse, spacing)
+    pieces = _lung_pieces(coarse, grid.cell_mm)
     if pieces is None:
         return Lungs(np.ones(coarse.shape, bool), grid, found=False)
-    hull, tight = _closed(pieces, spacing)
+    hull, tight = _closed(pieces, grid)
     return Lungs(hull, grid, True, tight)
 
 
@@ -131,11 +131,11 @@ def _coarse(values: NDArray[Any], geometry: Geometry) -> tuple[NDArray[np.float3
     return out.astype(np.float32, copy=False), grid
 
 
-def _lung_pieces(values: NDArray[np.float32], spacing: tuple[float, ...]) -> Bools | None:
+def _lung_pieces(values: NDArray[np.float32], sample_mm3: float) -> Bools | None:
     """Air inside the body, the pieces of lung size; None if there are none."""
     air = (values < _AIR_HU) & (values > _OUTSIDE_HU)
     labels, _ = ndimage.label(air)
-    sizes = np.bincount(labels.ravel()).astype(float) * math.prod(spacing) / 1000
+    sizes = np.bincount(labels.ravel()).astype(float) * sample_mm3 / 1000
     sizes[0] = 0
     outside = np.unique(np.concatenate([labels[:, [0, -1]].ravel(), labels[:, :, [0, -1]].ravel()]))
     # A gap beyond the round field of view is open to the sides as well.
@@ -147,22 +147,22 @@ def _lung_pieces(values: NDArray[np.float32], spacing: tuple[float, ...]) -> Boo
     return np.isin(labels, kept) if kept else None
 
 
-def _closed(pieces: Bools, spacing: tuple[float, ...]) -> tuple[Bools, Bools]:
+def _closed(pieces: Bools, grid: Geometry) -> tuple[Bools, Bools]:
     """Closed by a ball, holes of each plane filled; with a wide rim and with a narrow one."""
-    margin = [math.ceil((_CLOSE_MM + _RIM_MM) / mm) + 1 for mm in spacing]
+    margin = [math.ceil(side) + 1 for side in grid.radii(_CLOSE_MM + _RIM_MM)]
     box = ndimage.find_objects(pieces.astype(np.uint8))[0]
     inner = np.pad(pieces[box], [(m, m) for m in margin])
-    wide = ndimage.distance_transform_edt(~inner, sampling=spacing) <= _CLOSE_MM
-    depth = ndimage.distance_transform_edt(wide, sampling=spacing)
+    wide = depth(~inner, grid) <= _CLOSE_MM
+    deep = depth(wide, grid)
     starts = [s.start - m for s, m in zip(box, margin, strict=True)]
     there = tuple(
         slice(max(0, a), min(n, a + side))
-        for a, n, side in zip(starts, pieces.shape, depth.shape, strict=True)
+        for a, n, side in zip(starts, pieces.shape, deep.shape, strict=True)
     )
     here = tuple(slice(t.start - a, t.stop - a) for t, a in zip(there, starts, strict=True))
     hulls = []
     for rim in (_RIM_MM, _TIGHT_MM):
-        hull = depth > _CLOSE_MM - rim
+        hull = deep > _CLOSE_MM - rim
         for plane in hull:
             ndimage.binary_fill_holes(plane, output=plane)
         out = np.zeros(pieces.shape, bool)

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from inklings.geometry import Geometry, Region
+from inklings.nodules.depth import depth
 from inklings.nodules.lungs import Lungs
+from inklings.orientation import Turn
 
 Bools = NDArray[np.bool_]
 
@@ -40,6 +42,10 @@ class Measured:
     volume_mm3: float
     diameter_mm: float
     grown: bool
+
+    def on(self, turn: Turn) -> tuple[Region, Bools]:
+        """Region and mask on the grid of the file, which ``turn`` brought to the one here."""
+        return turn.back_region(self.region), turn.back(self.mask)
 
 
 def measure(
@@ -76,40 +82,40 @@ def measure(
     ball = away <= guess_mm / 2
     level = float(np.percentile(core, 60)) if core.size else _AIR_HU
     if level - _AIR_HU < _LEAST_CONTRAST:
-        return _made(ball, region, spacing, False)
-    mask = _outlined((soft > (min(level, 60.0) + _AIR_HU) / 2) & near, away, spacing)
+        return _made(ball, region, geometry, False)
+    mask = _outlined((soft > (min(level, 60.0) + _AIR_HU) / 2) & near, away, geometry)
     if mask is None:
-        return _made(ball, region, spacing, False)
-    found = _made(mask, region, spacing, True)
+        return _made(ball, region, geometry, False)
+    found = _made(mask, region, geometry, True)
     if not _RANGE[0] <= found.diameter_mm / guess_mm <= _RANGE[1]:
-        return _made(ball, region, spacing, False)
+        return _made(ball, region, geometry, False)
     return found
 
 
-def _outlined(inside: Bools, away: NDArray[np.float64], spacing: tuple[float, ...]) -> Bools | None:
+def _outlined(inside: Bools, away: NDArray[np.float64], geometry: Geometry) -> Bools | None:
     """The thick part of ``inside`` that holds the centre; None where there is none."""
-    depth = ndimage.distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
-    close = away <= max(3.0, 1.5 * max(spacing))
-    thickest = float(depth[close].max(initial=0.0))
+    deep = depth(np.pad(inside, 1), geometry)[1:-1, 1:-1, 1:-1]
+    close = away <= max(3.0, 1.5 * max(geometry.require_spacing()))
+    thickest = float(deep[close].max(initial=0.0))
     if thickest <= 0:
         return None
     cut = _OPEN * thickest
-    labels, _ = ndimage.label(depth >= cut)
-    here = labels[close & (depth == thickest)]
-    thick = labels == here[here > 0][0] if (here > 0).any() else depth >= cut
-    grown = ndimage.distance_transform_edt(~thick, sampling=spacing) <= cut
+    labels, _ = ndimage.label(deep >= cut)
+    here = labels[close & (deep == thickest)]
+    thick = labels == here[here > 0][0] if (here > 0).any() else deep >= cut
+    grown = depth(~thick, geometry) <= cut
     mask: Bools = grown & inside
     return mask if mask.any() else None
 
 
 def _around(geometry: Geometry, point: tuple[float, float, float], reach: float) -> Region:
     middle = geometry.to_indices(point)
-    steps = reach / np.array(geometry.require_spacing())
+    steps = np.array(geometry.radii(reach))
     start = np.clip(np.floor(middle - steps), 0, np.array(geometry.shape) - 1).astype(int)
     stop = np.clip(np.ceil(middle + steps) + 1, start + 1, geometry.shape).astype(int)
     return Region(tuple(start.tolist()), tuple((stop - start).tolist()))
 
 
-def _made(mask: Bools, region: Region, spacing: tuple[float, ...], grown: bool) -> Measured:
-    volume = max(1, int(mask.sum())) * math.prod(spacing)
+def _made(mask: Bools, region: Region, geometry: Geometry, grown: bool) -> Measured:
+    volume = max(1, int(mask.sum())) * geometry.cell_mm
     return Measured(mask, region, volume, 2 * (3 * volume / (4 * math.pi)) ** (1 / 3), grown)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inklings.errors import DataError
 from inklings.geometry import Geometry, Region
 from inklings.nodules.lungs import Lungs, lungs
+from inklings.orientation import turn_to
 from inklings.readers.image import Image
 from inklings.readers.volume import Volume
 
@@ -45,8 +46,8 @@ def to_grey(values: NDArray[Any]) -> NDArray[np.uint8]:
     return grey
 
 
-def whole(image: Image) -> NDArray[Any]:
-    """All samples of a CT, ``(z, y, x)``.
+def whole(image: Image) -> tuple[NDArray[Any], Geometry]:
+    """All samples of a CT, ``(z, y, x)``, and their grid, in the order of an axial one (LPS).
 
     Raises:
         DataError: If it is no single-channel volume with a known spacing.
@@ -58,8 +59,8 @@ def whole(image: Image) -> NDArray[Any]:
             "give the DICOM folder, the .mhd or the NIfTI file"
         )
     image.geometry.require_spacing()
-    samples: NDArray[Any] = image.read(image.geometry.full)[0]
-    return samples
+    turn = turn_to(image.geometry)
+    return turn(image.read(image.geometry.full)[0]), turn.grid(image.geometry)
 
 
 def in_memory(values: NDArray[Any], geometry: Geometry) -> Volume:

@@ -17,6 +17,7 @@ from inklings.findings.finding import Findings
 from inklings.nodules.lungs import lungs
 from inklings.nodules.measure import measure
 from inklings.nodules.scans import whole
+from inklings.orientation import turn_to
 from inklings.progress import note, track
 from inklings.readers import open_image
 
@@ -62,11 +63,11 @@ def _export(findings: Findings, scan: Scan, out: Path, when: datetime) -> None:
     chosen = replace(findings, found=tuple(f for f in findings if f.nodule >= threshold))
     outlines = []
     with open_image(scan.path, choice=scan.series) as image:
-        values = whole(image)
-        hull = lungs(values, scan.geometry) if len(chosen) else None
+        values, grid = whole(image)
+        hull = lungs(values, grid) if len(chosen) else None
         for finding in chosen:
-            found = measure(values, scan.geometry, finding.centre_mm, finding.diameter_mm, hull)
-            outlines.append(Outline(found.region, found.mask))
+            found = measure(values, grid, finding.centre_mm, finding.diameter_mm, hull)
+            outlines.append(Outline(*found.on(turn_to(scan.geometry))))
     stages = findings.facts.get("stages", {})
     words = {name: Path(str(run)).name for name, run in stages.items()}
     model = sha256(repr(sorted(stages.items())).encode()).hexdigest()

@@ -13,6 +13,7 @@ from inklings.exports.scan import Scan
 from inklings.exports.structured_report import Outline, objects
 from inklings.geometry import Geometry
 from inklings.nodules.chain import Chain, Found
+from inklings.orientation import turn_to
 
 FOLDER = "dicom"
 
@@ -27,12 +28,12 @@ def write_dicom(
         chain: What found it.
         path: The DICOM series.
         series: Words that choose one of several.
-        geometry: Grid of the scan.
+        geometry: Grid of the scan, as its files have it.
         out: Folder of the findings.
     """
-    case = found.findings.case
+    case, turn = found.findings.case, turn_to(geometry)
     pairs = [
-        (finding, Outline(one.region, one.mask))
+        (finding, Outline(*one.on(turn)))
         for finding, one in zip(found.findings, found.measured, strict=True)
         if finding.nodule >= chain.threshold
     ]

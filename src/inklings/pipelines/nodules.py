@@ -145,7 +145,8 @@ def _one(
         chain = replace(chain, weight=Chain.weight)
     started = time.perf_counter()
     with items[case].open() as image:
-        values, geometry = whole(image), image.geometry
+        values, geometry = whole(image)
+        stored = image.geometry
         read = time.perf_counter()
         found = find(chain, values, geometry, case)
     seconds = {"reading": read - started, "finding": time.perf_counter() - read}
@@ -153,7 +154,7 @@ def _one(
     item = items[case]
     source = {"image": str(item.path), **({"series": item.choice} if item.choice else {})}
     if settings.dicom:
-        problem = write_dicom(found, chain, item.path, item.choice, geometry, settings.out)
+        problem = write_dicom(found, chain, item.path, item.choice, stored, settings.out)
         if problem:
             warnings = [*findings.facts.get("warnings", ()), problem]
             findings = replace(findings, facts={**findings.facts, "warnings": warnings})

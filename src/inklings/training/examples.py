@@ -18,6 +18,7 @@ from inklings.cases.case import Case
 from inklings.cases.stacked import in_order, inputs_of, stacked_case
 from inklings.errors import DataError, GeometryError, SpecError
 from inklings.geometry import Geometry
+from inklings.orientation import CANONICAL, turn_to
 from inklings.sampling.crops import resize_image, resize_mask
 from inklings.sampling.intensity import Scale
 from inklings.sampling.planes import Planes
@@ -44,6 +45,8 @@ class Examples:
         weights: How often each is seen, as a share of an epoch; empty where all are alike.
         in_doubt: What is not known was looked at and left in doubt; otherwise it may hide anything.
         inputs: Names of the images of a case whose channels are stacked in each.
+        orientation: Which way the axes of all volumes run, as `inklings.orientation` has it; None
+            for pictures, and for arrays of which nobody said.
     """
 
     images: Sequence[NDArray[Any]]
@@ -55,6 +58,7 @@ class Examples:
     weights: Sequence[float] = ()
     in_doubt: bool = False
     inputs: Sequence[str] = ()
+    orientation: str | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.targets) == len(self.ids):
@@ -104,6 +108,22 @@ class Examples:
     def judges(self) -> bool:
         """Whether the Dice over what is known says how good a prediction is."""
         return self.in_doubt or all(target.known.all() for target in self.targets)
+
+    def turned(self, code: str) -> Examples:
+        """The same volumes with their axes as ``code`` has them (`inklings.orientation`)."""
+        if not self.volumes or self.orientation == code:
+            return self
+        turns = [turn_to(grid, code) for grid in self.geometries]
+        return dataclasses.replace(
+            self,
+            images=tuple(t.view(image) for t, image in zip(turns, self.images, strict=True)),
+            targets=tuple(
+                Target(t.view(target.value), t.view(target.known))
+                for t, target in zip(turns, self.targets, strict=True)
+            ),
+            geometries=tuple(t.grid(g) for t, g in zip(turns, self.geometries, strict=True)),
+            orientation=code,
+        )
 
     def with_targets(self, targets: Sequence[Target]) -> Examples:
         """The same images with other labels."""
@@ -169,7 +189,7 @@ def gather(
 ) -> Examples:
     """Decode the images of ``cases`` once and turn their labels into targets.
 
-    Volumes are brought to ``spacing_mm`` where that is given.
+    Volumes are turned to one orientation and brought to ``spacing_mm`` where that is given.
 
     What exceeds the memory budget (half of the free memory, or `INKLINGS_MEMORY_GB`) goes to
     files under ``scratch`` that the operating system maps in as they are needed.
@@ -195,6 +215,7 @@ def gather(
         tuple(case.id for case in cases),
         geometries=() if flat else tuple(grids),
         inputs=inputs,
+        orientation=None if flat else CANONICAL,
     )
 
 
@@ -209,8 +230,12 @@ def budget_bytes() -> int:
 
 def _example(case: Case, supervision: Supervision) -> tuple[NDArray[Any], Target, Geometry]:
     read = stacked_case(case)
-    samples = np.ascontiguousarray(read.samples)
-    return samples, supervision.target(case, read.geometry), read.geometry
+    samples, geometry = np.ascontiguousarray(read.samples), read.geometry
+    target = supervision.target(case, geometry)
+    if samples.ndim == 3:
+        return samples, target, geometry
+    turn = turn_to(geometry)
+    return turn(samples), Target(turn(target.value), turn(target.known)), turn.grid(geometry)
 
 
 def _respaced(

@@ -40,6 +40,7 @@ from inklings.training.stains import restained
 from inklings.training.teacher import KEPT, lesson_facts, teach
 from inklings.training.tiles import Looks, gather_tiles, require_same_cohort
 from inklings.training.trainer import is_first
+from inklings.training.volumes import orientation_of, unplaced
 
 __all__ = ["Trained", "fit", "learn"]
 
@@ -134,7 +135,8 @@ def _learn_images(
         return learn(experiment, labels, cleaned.val, **names, out=folder, initial=first)
 
     trained, rounds = self_train(experiment, cleaned.train, cleaned.val, trained_on, out)
-    return trained, rounds, len(train)
+    warnings = (*trained.warnings, *unplaced(train))
+    return dataclasses.replace(trained, warnings=warnings), rounds, len(train)
 
 
 def _learn_bags(
@@ -182,6 +184,9 @@ def _examples(
     val = read(labelled, supervision, scratch / "val", "val") if labelled else None
     if experiment.tiles is None:
         train, val = restained(train, normaliser), restained(val, normaliser) if val else None
+    if train.volumes:
+        code = orientation_of(train, experiment.volumes)
+        train, val = train.turned(code), val.turned(code) if val else None
     return train, val, supervision.channels
 
 

@@ -16,6 +16,7 @@ from inklings.inference.dense import OF_VOLUMES
 from inklings.inference.run import Blueprint
 from inklings.losses import LOSSES
 from inklings.models.weights import fit_weights
+from inklings.orientation import AS_STORED
 from inklings.sampling import INTENSITIES
 from inklings.spec import Experiment
 from inklings.supervision.prior import Prior
@@ -209,6 +210,7 @@ def _blueprint(
         volumes=volumes,
         window=(volumes.patch or (side,) * 3) if volumes and volumes.view == "patches" else None,
         inputs=tuple(train.inputs),
+        orientation=(train.orientation or AS_STORED) if volumes else None,
     )
 
 

@@ -58,6 +58,7 @@ def sliced(
         groups=tuple(examples.ids[v] for v, _ in places),
         scales=tuple((flat[v][0], flat[v][1]) for v, _ in places),
         weights=_weights(np.array([shows[v][z] for v, z in places]), volumes.organ),
+        orientation=examples.orientation,
     )
 
 

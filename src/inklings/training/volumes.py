@@ -5,7 +5,9 @@ from __future__ import annotations
 from torch import nn
 
 from inklings.errors import SpecError
+from inklings.orientation import AS_STORED, CANONICAL, across, orientation
 from inklings.spec import Experiment, Volumes
+from inklings.training.examples import Examples
 
 
 def require_volumes_possible(experiment: Experiment) -> None:
@@ -37,3 +39,28 @@ def require_dimensions(model: nn.Module, volumes: Volumes) -> None:
             f"volumes: {volumes.view}: expected a network of {wanted} dimensions, got one of "
             f"{own}; take model {other}, or another view"
         )
+
+
+def orientation_of(train: Examples, volumes: Volumes) -> str:
+    """The orientation in which a network learns ``train``: axial, or as its planes were taken.
+
+    Networks of three dimensions see axial volumes: their patches say which axis is which.
+    """
+    code = across(train.geometries)
+    return CANONICAL if code != AS_STORED and volumes.view == "patches" else code
+
+
+def unplaced(train: Examples) -> list[str]:
+    """A warning where some volumes were turned and others could not be."""
+    if train.orientation in (None, AS_STORED):
+        return []
+    grids = zip(train.ids, train.geometries, strict=True)
+    lost = [name for name, grid in grids if not orientation(grid)]
+    if not lost:
+        return []
+    names = ", ".join(lost[:3]) + (", ..." if len(lost) > 3 else "")
+    return [
+        f"{len(lost)} of {len(train)} volumes do not say which way they lie in the patient "
+        f"({names}) and were learnt as they are stored; the others were turned to "
+        f"{train.orientation}"
+    ]

@@ -152,7 +152,7 @@ def _measured(
     centre = tuple(float((v + 0.5) * scale - 0.5) for v in places)
     radii = tuple(float((s.stop - s.start) * scale / 2) for s in box)
     samples = float(inside.sum()) * scale ** len(box)
-    cell = 1.0 if geometry.spacing is None else math.prod(geometry.spacing)
+    cell = 1.0 if geometry.spacing is None else geometry.cell_mm
     content = samples * cell
     across = 2 * math.sqrt(content / math.pi) if flat else (6 * content / math.pi) ** (1 / 3)
     unit = "px" if geometry.spacing is None else "um" if flat else "mm"
@@ -173,7 +173,7 @@ def _written(path: Path, pictures: Pictures, case: Case) -> Found:
     """Findings of `inklings nodules`, which are places in the patient."""
     there = read(path)
     geometry = pictures.image(case).geometry
-    spacing = np.array(geometry.require_spacing())
+    geometry.require_spacing()
     places = []
     for number, finding in enumerate(there.found, 1):
         centre = tuple(geometry.to_indices(finding.centre_mm).tolist())
@@ -187,7 +187,7 @@ def _written(path: Path, pictures: Pictures, case: Case) -> Found:
                 finding.diameter_mm,
                 "mm",
                 centre,
-                tuple((finding.diameter_mm / 2 / spacing).tolist()),
+                geometry.radii(finding.diameter_mm / 2),
                 millimetres(geometry, centre),
             )
         )
