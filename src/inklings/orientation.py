@@ -147,7 +147,7 @@ def in_array_order(
 
 
 def across(geometries: Iterable[Geometry]) -> str:
-    """The orientation in which volumes are learnt plane by plane.
+    """The orientation in which volumes are learnt: the one that has their planes one by one.
 
     Planes are axial, unless samples lie at least twice as far apart along another axis of the
     patient: then volumes were taken as planes across that one. How files are stored does not

@@ -113,7 +113,7 @@ class Volumes(Section):
         view: ``slices``: single planes. ``context``: planes with neighbours as further channels.
             ``patches``: boxes, for networks of three dimensions.
         context: Neighbouring planes on either side, for ``context``.
-        patch: Samples of a patch, ``(z, y, x)``; None for ``sampling.size`` on every side.
+        patch: Samples of a patch, across planes first; None for ``sampling.size`` everywhere.
         spacing_mm: Grid to learn on, ``(z, y, x)`` of the patient (to the head, the back, the
             left) or one number; None for that of the file.
         organ: Share of the planes of an epoch that show something annotated; None: all alike.

@@ -27,6 +27,7 @@ from inklings.cases.imported import FILE as IMPORTED
 from inklings.cases.imported import imported
 from inklings.cases.label_checks import Repair
 from inklings.cases.mosaics import mosaics
+from inklings.cases.orientations import MIXED, counted, mixed
 from inklings.files import write_json
 from inklings.labels.kinds import MaskLabel
 from inklings.progress import track
@@ -63,6 +64,7 @@ class Examination:
         objects: Case id to the number of annotated objects; None where labels do not say.
         fingerprint: Of the files that were read.
         split_hash: Of the split that was checked; None before splitting.
+        orientations: How many volumes are stored in each orientation; empty without volumes.
     """
 
     findings: tuple[Finding, ...]
@@ -71,6 +73,7 @@ class Examination:
     objects: Mapping[str, int | None]
     fingerprint: str
     split_hash: str | None
+    orientations: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def spoils(self) -> bool:
@@ -94,6 +97,7 @@ class Examination:
             "objects": dict(self.objects),
             "fingerprint": self.fingerprint,
             "split_hash": self.split_hash,
+            "orientations": dict(self.orientations),
         }
 
     def write(self, folder: Path) -> Path:
@@ -116,6 +120,7 @@ def examine(cohort: Cohort, folder: Path) -> Examination:
         *(finding for seen in glances for finding in seen.findings),
         *_doubles(groups, repairs),
         *_leaks(cohort, groups, repairs),
+        *_orientations(glances),
     ]
     findings += imported(folder, {(finding.case, finding.kind) for finding in findings})
     order = ("error", "warning", "note")
@@ -126,6 +131,7 @@ def examine(cohort: Cohort, folder: Path) -> Examination:
         objects={seen.case: seen.objects for seen in glances},
         fingerprint=fingerprint(cohort, folder),
         split_hash=cohort.split_hash,
+        orientations=counted(code for seen in glances for code in seen.orientations),
     )
 
 
@@ -196,6 +202,13 @@ def _doubles(groups: Sequence[Group], repairs: Mapping[Repair, str]) -> Iterable
         else:
             reason = f"cut from one field with {names}; 'inklings split' keeps them together"
             yield Finding(first, "sister crops", "note", reason)
+
+
+def _orientations(glances: Sequence[Glance]) -> Iterable[Finding]:
+    """One finding where volumes of a cohort lie in several orientations."""
+    said = mixed({seen.case: seen.orientations[0] for seen in glances if seen.orientations})
+    if said is not None:
+        yield Finding(said[0], MIXED, "note", said[1])
 
 
 def _leaks(
@@ -273,4 +286,5 @@ def _from_json(record: Mapping[str, Any]) -> Examination:
         objects=record["objects"],
         fingerprint=record["fingerprint"],
         split_hash=record["split_hash"],
+        orientations=record.get("orientations", {}),
     )

@@ -23,6 +23,7 @@ from inklings.cases.opening import open_case
 from inklings.errors import DataError, LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.orientation import orientation
 from inklings.readers.notes import Note
 from inklings.readers.pyramid import Pyramid
 
@@ -92,6 +93,8 @@ class Glance:
         looks: One for each readable image.
         present: Names of the classes that its labels show.
         objects: How many objects are annotated; None where labels do not separate them.
+        orientations: Of its volumes, as `inklings.orientation` has them; empty where the file
+            does not say.
     """
 
     case: str
@@ -99,6 +102,7 @@ class Glance:
     looks: tuple[Look, ...]
     present: tuple[str, ...]
     objects: int | None
+    orientations: tuple[str, ...] = ()
 
 
 def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) -> Glance:
@@ -149,7 +153,8 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
         if isinstance(label, MaskLabel) and not shown and not benign:
             reason = f"{path.name}: nothing is annotated; keep it if the image shows nothing"
             say("empty mask", "warning", reason, "exclude", path)
-    return Glance(case.id, tuple(findings), tuple(looks), tuple(present), objects)
+    lying = tuple(orientation(grid) for grid in geometries.values() if len(grid.shape) == 3)
+    return Glance(case.id, tuple(findings), tuple(looks), tuple(present), objects, lying)
 
 
 def _open(

@@ -35,6 +35,9 @@ class Volume:
         notes: What the reader has to say: tilted gantry, doubled slices.
         facts: Series description, echo, UIDs: what the file says of itself; no names of people.
         boxes: Decodes any box by itself, where the format can; else whole planes are decoded.
+        also: Other grids that the file says its samples lie on (the qform of a NIfTI).
+        whole: Raises `ReaderError` unless the file is complete and its checksums are right; None
+            where reading it says so.
     """
 
     path: Path
@@ -44,6 +47,8 @@ class Volume:
     notes: tuple[Note, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
     boxes: Callable[[Region], NDArray[Any]] | None = field(default=None, repr=False, compare=False)
+    also: tuple[Geometry, ...] = ()
+    whole: Callable[[], None] | None = field(default=None, repr=False, compare=False)
     _kept: NDArray[Any] | None = field(default=None, repr=False, compare=False)
 
     def read(self, region: Region) -> NDArray[Any]:
@@ -84,6 +89,15 @@ class Volume:
         """The same samples, ``spacing`` mm apart on every axis."""
         mm = (spacing,) * len(self.geometry.shape)
         return replace(self, geometry=replace(self.geometry, spacing=mm))
+
+    def require_whole(self) -> None:
+        """Read to the end what says whether the file is damaged; its samples are not kept.
+
+        Raises:
+            ReaderError: If it is truncated, or a checksum is wrong.
+        """
+        if self.whole is not None:
+            self.whole()
 
     def as_codes(self) -> Codes:
         """The same samples as codes of classes, which no view may mix."""

@@ -11,9 +11,11 @@ import numpy as np
 from inklings.cases.case import SPLITS, Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
+from inklings.cases.orientations import counted, orientation_text
 from inklings.errors import DataError
 from inklings.geometry import Geometry
 from inklings.labels.kinds import MaskLabel
+from inklings.orientation import orientation
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid
@@ -37,6 +39,9 @@ def cohort_text(cohort: Cohort) -> str:
     shapes = Counter(" x ".join(map(str, g.shape)) for g in geometries)
     lines.append(f"sizes: {_counted(shapes)}")
     lines.append(_spacings(geometries))
+    lying = counted(orientation(g) for g in geometries if len(g.shape) == 3)
+    if lying:
+        lines.append(f"orientation: {_counted(Counter(lying))}")
     lines.append(f"classes: {', '.join(cohort.classes)}")
     lines.append(f"labels: {_counted(Counter(_labels(cohort))) or 'none'}")
     modalities = Counter(c.facts["modality"] for c in cohort if "modality" in c.facts)
@@ -70,6 +75,7 @@ def file_text(path: Path, series: str | None = None) -> str:
         f"{path.name}: {size}{', series ' if said else ''}{said}",
         f"size: {' x '.join(map(str, geometry.shape))} samples",
         _spacings([geometry]),
+        *([orientation_text(geometry)] if len(geometry.shape) == 3 else []),
         f"channels: {', '.join(channels)}",
         *told,
     ]

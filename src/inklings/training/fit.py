@@ -16,6 +16,7 @@ from inklings.cases.stacked import inputs_of
 from inklings.files import write_json
 from inklings.inference.run import Blueprint, Record, write_model
 from inklings.models.weights import read_weights
+from inklings.orientation import across
 from inklings.sampling import INTENSITIES, NORMALISERS
 from inklings.sampling.tiles import Head
 from inklings.spec import Component, Experiment
@@ -40,7 +41,7 @@ from inklings.training.stains import restained
 from inklings.training.teacher import KEPT, lesson_facts, teach
 from inklings.training.tiles import Looks, gather_tiles, require_same_cohort
 from inklings.training.trainer import is_first
-from inklings.training.volumes import orientation_of, unplaced
+from inklings.training.volumes import unplaced
 
 __all__ = ["Trained", "fit", "learn"]
 
@@ -185,7 +186,7 @@ def _examples(
     if experiment.tiles is None:
         train, val = restained(train, normaliser), restained(val, normaliser) if val else None
     if train.volumes:
-        code = orientation_of(train, experiment.volumes)
+        code = across(train.geometries)
         train, val = train.turned(code), val.turned(code) if val else None
     return train, val, supervision.channels
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from inklings.errors import SpecError
-from inklings.orientation import AS_STORED, CANONICAL, across, orientation
+from inklings.orientation import AS_STORED, orientation
 from inklings.spec import Experiment, Volumes
 from inklings.training.examples import Examples
 
@@ -39,15 +39,6 @@ def require_dimensions(model: nn.Module, volumes: Volumes) -> None:
             f"volumes: {volumes.view}: expected a network of {wanted} dimensions, got one of "
             f"{own}; take model {other}, or another view"
         )
-
-
-def orientation_of(train: Examples, volumes: Volumes) -> str:
-    """The orientation in which a network learns ``train``: axial, or as its planes were taken.
-
-    Networks of three dimensions see axial volumes: their patches say which axis is which.
-    """
-    code = across(train.geometries)
-    return CANONICAL if code != AS_STORED and volumes.view == "patches" else code
 
 
 def unplaced(train: Examples) -> list[str]:
