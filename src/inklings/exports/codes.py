@@ -6,8 +6,10 @@ table gets a private code with the name itself as its meaning, so nothing is eve
 
 from __future__ import annotations
 
+import colorsys
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydicom.sr.codedict import codes as _known
@@ -100,7 +102,20 @@ def meaning(name: str) -> Meaning:
         return Meaning(_CHANGED, kind, None, region, _LESION_COLOUR, True)
     digest = hashlib.sha256(name.encode()).hexdigest()
     colour = _OTHERS[int(digest[:8], 16) % len(_OTHERS)]
-    # A code value has 16 characters at most (VR SH), its meaning 64 (LO).
-    return Meaning(
-        _TISSUE, Code(digest[:16].upper(), PRIVATE, name[:64]), None, None, colour, False
-    )
+    # A code value has 16 characters at most (VR SH), its meaning 64 (LO), and no backslash.
+    spoken = re.sub(r"[\\\x00-\x1f]+", " ", name).strip()[:64].strip() or digest[:16]
+    return Meaning(_TISSUE, Code(digest[:16].upper(), PRIVATE, spoken), None, None, colour, False)
+
+
+def distinct(colours: Sequence[Colour]) -> list[Colour]:
+    """The same colours, but what would be there twice gets one of its own, far from the last."""
+    found: list[Colour] = []
+    hue = 0.0
+    for colour in colours:
+        mine = colour
+        while mine in found:
+            hue = (hue + (5**0.5 - 1) / 2) % 1
+            red, green, blue = colorsys.hsv_to_rgb(hue, 0.65 - 0.3 * (len(found) % 2), 0.95)
+            mine = (round(255 * red), round(255 * green), round(255 * blue))
+        found.append(mine)
+    return found

@@ -8,7 +8,6 @@ copies that name nobody.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,25 +21,19 @@ import pydicom
 from highdicom.seg import Segmentation, SegmentDescription
 from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
-from pydicom.uid import UID
 
 from inklings import __version__
 from inklings.errors import DataError
-from inklings.exports.codes import Meaning, meaning
-from inklings.exports.scan import datasets, scans
+from inklings.exports.codes import Colour, Meaning, distinct, meaning
+from inklings.exports.headers import plain_text, usable
+from inklings.exports.identity import MAKER, UNNAMED, dated, named
+from inklings.exports.scan import scans
 from inklings.exports.source import Source
 from inklings.files import written
 from inklings.predictions import Prediction
 from inklings.progress import note
 from inklings.readers.dicom_headers import Plane
 from inklings.readers.dicom_layout import laid_out
-
-MAKER = "inklings"
-_NEEDED = ("PatientID", "StudyInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")
-_MAY_BE_EMPTY = (
-    "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
-    "StudyTime", "ReferringPhysicianName", "PositionReferenceIndicator",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Made:
-    """Where masks come from: decides UIDs, so the same masks give the same object again.
+    """Where masks come from; the same masks of the same origin give the same object again.
 
     Attributes:
         model: Hash of the weights.
@@ -133,9 +126,7 @@ def segmentation(
     Raises:
         DataError: If the files of the series lack what an object that refers to them must say.
     """
-    files = list(datasets(tuple(planes)))
-    for file in files:
-        complete(file, planes[0])
+    files = usable(planes)
     pixels = masks
     if masks.ndim == 4:
         pixels = np.ascontiguousarray(np.moveaxis(masks, 0, -1)).view(np.uint8)
@@ -146,9 +137,8 @@ def segmentation(
         raise DataError(
             f"expected one file a plane, got {len(files)} files of {len(planes)} planes"
         )
-    about = planes[0].about
-    key = (about.series, by.model, *(s.label for s in segments), digest(masks))
-    names = ", ".join(dict.fromkeys(s.label for s in segments))
+    names = plain_text(", ".join(dict.fromkeys(s.label for s in segments)), 48)
+    colours = distinct([one.meaning.colour for one in segments])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of source files that say less than the standard asks
         made_object = Segmentation(
@@ -156,68 +146,30 @@ def segmentation(
             pixel_array=pixels,
             segmentation_type="BINARY",
             segment_descriptions=[
-                _described(number, one, by) for number, one in enumerate(segments, 1)
+                _described(number, one, colour, by)
+                for number, (one, colour) in enumerate(zip(segments, colours, strict=True), 1)
             ],
-            series_instance_uid=derived_uid("series", *key),
-            series_number=_number(about.number),
-            sop_instance_uid=derived_uid("instance", *key),
+            series_instance_uid=UNNAMED,
+            series_number=_number(planes[0].about.number),
+            sop_instance_uid=UNNAMED,
             instance_number=1,
             manufacturer=MAKER,
             manufacturer_model_name=MAKER,
             software_versions=__version__,
             device_serial_number=by.model[:16],
-            content_description=f"{MAKER}: {names}"[:64],
+            content_description=f"{MAKER}: {names}",
             content_label="SEGMENTATION",
-            series_description=f"{MAKER}: {names}"[:64],
+            series_description=f"{MAKER}: {names}",
             pixel_measures=_measures(planes, files[0]),
             **places,
         )
-    organised = derived_uid("dimensions", *key)
-    made_object.DimensionOrganizationSequence[0].DimensionOrganizationUID = organised
-    for index in made_object.DimensionIndexSequence:
-        index.DimensionOrganizationUID = organised
-    return dated(made_object, by.when)
-
-
-def digest(masks: NDArray[Any]) -> str:
-    """A hash of all samples."""
-    return hashlib.sha256(np.ascontiguousarray(masks).view(np.uint8).data).hexdigest()
-
-
-def derived_uid(*parts: str) -> UID:
-    """A UID that depends on nothing but ``parts`` (the 2.25 root, ISO/IEC 9834-8)."""
-    digest = hashlib.sha256("/".join((MAKER, *parts)).encode()).digest()
-    return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
-
-
-def dated(made_object: pydicom.Dataset, when: datetime) -> pydicom.Dataset:
-    """With the time at which the content was made, not that at which the file is written."""
-    for word in ("ContentDate", "SeriesDate", "InstanceCreationDate"):
-        setattr(made_object, word, when.strftime("%Y%m%d"))
-    for word in ("ContentTime", "SeriesTime", "InstanceCreationTime"):
-        setattr(made_object, word, when.strftime("%H%M%S"))
-    for equipment in made_object.get("ContributingEquipmentSequence", ()):
-        equipment.ContributionDateTime = when.strftime("%Y%m%d%H%M%S")
-    return made_object
+    return named(dated(made_object, by.when), "segmentation")
 
 
 def save(path: Path, made_object: pydicom.Dataset) -> None:
     """Write an object, atomically."""
     with written(path) as temporary:
         made_object.save_as(temporary, enforce_file_format=True)
-
-
-def complete(file: pydicom.Dataset, plane: Plane) -> None:
-    """Refuse what cannot be referred to; fill in what the standard wants and may be empty."""
-    missing = [word for word in _NEEDED if word not in file]
-    if missing:
-        raise DataError(
-            f"{plane.file}: expected {', '.join(missing)} in the files of the series, to refer to "
-            "them, got none; export to nifti or nrrd"
-        )
-    for word in _MAY_BE_EMPTY:
-        if word not in file:
-            setattr(file, word, "")
 
 
 def _by_frame(planes: Sequence[Plane], pixels: NDArray[Any]) -> tuple[NDArray[Any], dict[str, Any]]:
@@ -241,11 +193,11 @@ def _measures(planes: Sequence[Plane], file: pydicom.Dataset) -> hd.PixelMeasure
     )
 
 
-def _described(number: int, segment: Segment, by: Made) -> SegmentDescription:
+def _described(number: int, segment: Segment, colour: Colour, by: Made) -> SegmentDescription:
     said = segment.meaning
     described = SegmentDescription(
         segment_number=number,
-        segment_label=segment.label[:64],
+        segment_label=plain_text(segment.label),
         segmented_property_category=said.category,
         segmented_property_type=said.type,
         algorithm_type="AUTOMATIC",
@@ -258,7 +210,7 @@ def _described(number: int, segment: Segment, by: Made) -> SegmentDescription:
         anatomic_regions=[said.region] if said.region else None,
         tracking_uid=segment.tracking[0] if segment.tracking else None,
         tracking_id=segment.tracking[1] if segment.tracking else None,
-        display_color=hd.color.CIELabColor.from_rgb(*said.colour),
+        display_color=hd.color.CIELabColor.from_rgb(*colour),
     )
     if said.modifier:
         modifier = hd.sr.CodedConcept.from_code(said.modifier)

@@ -17,19 +17,11 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage
 
 from inklings import __version__
-from inklings.exports.codes import meaning
-from inklings.exports.dicom_seg import (
-    MAKER,
-    Made,
-    complete,
-    dated,
-    derived_uid,
-    digest,
-    made,
-    marked,
-    save,
-)
+from inklings.exports.codes import distinct, meaning
+from inklings.exports.dicom_seg import Made, made, marked, save
 from inklings.exports.geojson import polygons, signed_area
+from inklings.exports.headers import plain_text, usable
+from inklings.exports.identity import MAKER, UNNAMED, dated, named
 from inklings.exports.scan import Scan, datasets, scans
 from inklings.exports.source import Source
 from inklings.readers.dicom_headers import Plane
@@ -74,20 +66,18 @@ def structures(
     Raises:
         DataError: If the files of the series lack what an object that refers to them must say.
     """
-    files = list(datasets(tuple(planes)))
-    for file in files:
-        complete(file, planes[0])
-    key = (planes[0].about.series, by.model, *names, digest(masks))
-    said = _head(files[0], key, by)
+    files = usable(planes)
+    said = _head(files[0], by)
     said.ReferencedFrameOfReferenceSequence = [_frame(files)]
     said.StructureSetROISequence, said.ROIContourSequence = [], []
     said.RTROIObservationsSequence = []
     frame = str(files[0].FrameOfReferenceUID)
+    colours = distinct([meaning(name).colour for name in names])
     for number, (name, mask) in enumerate(zip(names, masks, strict=True), 1):
         roi, drawn, seen = Dataset(), Dataset(), Dataset()
-        roi.ROINumber, roi.ROIName = number, name[:64]
+        roi.ROINumber, roi.ROIName = number, plain_text(name)
         roi.ReferencedFrameOfReferenceUID, roi.ROIGenerationAlgorithm = frame, "AUTOMATIC"
-        drawn.ROIDisplayColor, drawn.ReferencedROINumber = list(meaning(name).colour), number
+        drawn.ROIDisplayColor, drawn.ReferencedROINumber = list(colours[number - 1]), number
         drawn.ContourSequence = _contours(scan, planes, mask)
         seen.ObservationNumber = seen.ReferencedROINumber = number
         seen.RTROIInterpretedType = seen.ROIInterpreter = ""
@@ -96,22 +86,24 @@ def structures(
         said.RTROIObservationsSequence.append(seen)
     dated(said, by.when)
     del said.ContentDate, said.ContentTime  # the standard gives structure sets a date of their own
-    return said
+    return named(said, "structures")
 
 
-def _head(file: pydicom.Dataset, key: Sequence[str], by: Made) -> pydicom.Dataset:
+def _head(file: pydicom.Dataset, by: Made) -> pydicom.Dataset:
     said = Dataset()
     for word in _PATIENT_AND_STUDY:
         if word in file:
             said[word] = file[word]
-    said.SOPClassUID, said.SOPInstanceUID = RTStructureSetStorage, derived_uid("structures", *key)
-    said.SeriesInstanceUID, said.SeriesNumber = derived_uid("structures series", *key), 9200
+    said.SOPClassUID, said.SOPInstanceUID = RTStructureSetStorage, UNNAMED
+    said.SeriesInstanceUID, said.SeriesNumber = UNNAMED, 9200
     said.InstanceNumber, said.Modality, said.Manufacturer = 1, "RTSTRUCT", MAKER
     said.ManufacturerModelName, said.SoftwareVersions = MAKER, __version__
     said.FrameOfReferenceUID = file.FrameOfReferenceUID
     said.PositionReferenceIndicator = file.PositionReferenceIndicator
     said.SeriesDescription, said.StructureSetLabel = f"{MAKER}: contours", MAKER
-    said.StructureSetDescription = ", ".join(f"{k} {v}" for k, v in by.words.items())[:1024]
+    said.StructureSetDescription = plain_text(
+        ", ".join(f"{k} {v}" for k, v in by.words.items()), 1024
+    )
     said.StructureSetDate, said.StructureSetTime = (
         by.when.strftime("%Y%m%d"), by.when.strftime("%H%M%S"),
     )  # fmt: skip

@@ -23,21 +23,20 @@ from pydicom.sr.codedict import codes
 from inklings import __version__
 from inklings.errors import DataError
 from inklings.exports.codes import meaning
-from inklings.exports.dicom_seg import (
-    MAKER,
-    Made,
-    Segment,
-    complete,
-    dated,
-    derived_uid,
-    segmentation,
-)  # fmt: skip
-from inklings.exports.scan import datasets
+from inklings.exports.dicom_seg import Made, Segment, segmentation
+from inklings.exports.headers import usable
+from inklings.exports.identity import MAKER, UNNAMED, dated, derived_uid, named
 from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Region
 from inklings.readers.dicom_headers import Plane
 
 _SIDES = {"left": codes.SCT.Left, "right": codes.SCT.Right}
+_PROCEDURES = {
+    "CT": codes.LN.CTUnspecifiedBodyRegion,
+    "MR": codes.LN.MRIUnspecifiedBodyRegion,
+    "PT": codes.LN.PETUnspecifiedBodyRegion,
+}
+"""Of context group 100 (PS3.16), which holds no code of the chest."""
 _PERCENT = codes.UCUM.Percent
 
 
@@ -98,7 +97,7 @@ def objects(
     if not segments:
         return None
     shown = segmentation(planes, _numbered(planes, outlines), segments, by)
-    return Objects(_report(planes, findings, segments, shown, key, by), shown)
+    return Objects(_report(planes, findings, segments, shown, by), shown)
 
 
 def _numbered(planes: Sequence[Plane], outlines: Sequence[Outline]) -> NDArray[np.uint16]:
@@ -122,12 +121,9 @@ def _report(
     findings: Findings,
     segments: Sequence[Segment],
     shown: Any,
-    key: tuple[str, ...],
     by: Made,
 ) -> pydicom.Dataset:
-    files = list(datasets(tuple(planes)))
-    for file in files:
-        complete(file, planes[0])
+    files = usable(planes)
     groups = [
         _group(finding, segment, number, shown, by)
         for number, (finding, segment) in enumerate(zip(findings, segments, strict=True), 1)
@@ -143,7 +139,9 @@ def _report(
         warnings.simplefilter("ignore")  # of source files that say less than the standard asks
         content = sr.MeasurementReport(
             observation_context=context,
-            procedure_reported=codes.LN.CTChestReport,
+            procedure_reported=_PROCEDURES.get(
+                planes[0].about.modality, codes.SCT.ImagingProcedure
+            ),
             imaging_measurements=groups,
             title=codes.DCM.ImagingMeasurementReport,
             referenced_images=files,
@@ -151,9 +149,9 @@ def _report(
         made = sr.Comprehensive3DSR(
             evidence=[*files, shown],
             content=content[0],
-            series_instance_uid=derived_uid("report series", *key),
+            series_instance_uid=UNNAMED,
             series_number=9100,
-            sop_instance_uid=derived_uid("report", *key),
+            sop_instance_uid=UNNAMED,
             instance_number=1,
             manufacturer=MAKER,
             is_complete=True,
@@ -161,7 +159,7 @@ def _report(
             series_description=f"{MAKER}: lung nodules, not verified",
         )
     made.ManufacturerModelName, made.SoftwareVersions = MAKER, __version__
-    return dated(made, by.when)
+    return named(dated(made, by.when), "report")
 
 
 def _group(
