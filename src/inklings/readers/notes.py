@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 NOTES: dict[str, tuple[str, str]] = {
     "geometry": ("kept", "a volume whose geometry should be known: tilted, doubled slices"),
-    "spacing": ("kept", "a spacing that the file does not say, or says in a way that is doubtful"),
     "qform and sform": ("kept", "a NIfTI whose two forms say that it lies in two places"),
     "axes": ("kept", "axes beyond three that were read as channels"),
     "segments": ("kept", "what the segments of a segmentation are called"),
