@@ -133,7 +133,7 @@ def _volumes(
 ) -> Iterator[Part]:
     """Where planes lie twice at the same places, what the files say tells them apart."""
     places = _places(group)
-    if len(places) == len(group):
+    if len(places) == sum(plane.position is not None for plane in group):
         yield Part(group, said)
         return
     dimensions = sorted({n for p in group for n in p.marks if n.startswith("dimension")})
@@ -182,7 +182,8 @@ def _ranked(
 ) -> Iterator[Part]:
     """The first of each place, the second of each place, and so on; by time, then by number."""
     count = len(places[0]) if places else 0
-    if len(places) > 1 and all(len(place) == count for place in places):
+    placed = all(plane.position is not None for plane in group)
+    if placed and len(places) > 1 and all(len(place) == count for place in places):
         for name, key in (
             ("time", lambda p: p.marks.get("time")),
             ("part", lambda p: (p.instance, p.frame)),

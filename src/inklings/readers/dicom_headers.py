@@ -7,6 +7,7 @@ read. What is damaged is kept as a fault of its series, so that no other series 
 from __future__ import annotations
 
 import warnings
+import zipfile
 import zlib
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
@@ -63,7 +64,8 @@ _LABELS = (*SEGMENTATIONS, "1.2.840.10008.5.1.4.1.1.481.3")  # and structure set
 _SPECTRA = "1.2.840.10008.5.1.4.1.1.4.2"
 _DAMAGED = (
     EOFError, ValueError, KeyError, IndexError, AttributeError, OSError, TypeError, zlib.error,
-    NotImplementedError, RecursionError, MemoryError, ArithmeticError,
+    NotImplementedError, RecursionError, MemoryError, ArithmeticError, RuntimeError,
+    zipfile.BadZipFile,
 )  # fmt: skip
 """What damaged headers make pydicom raise."""
 
@@ -192,7 +194,7 @@ def _add(file: File, source: Bytes, found: Contents) -> None:
                 return
             stream.seek(0)
             _read(file, stream, size, found)
-        except (zlib.error, EOFError, OSError) as error:
+        except (zlib.error, EOFError, OSError, zipfile.BadZipFile) as error:
             words = " ".join(str(error).split()) or type(error).__name__
             found.faults.append(Fault(file, "", f"cannot be read ({words}); copy it again"))
 

@@ -9,10 +9,9 @@ from inklings.readers.dicom_lookup import Look, first, number
 from inklings.readers.dicom_spacing import PROJECTIONS
 from inklings.readers.notes import Note
 
-_OVERLAY_ROWS = 0x60000010
 VALUES: list[str | int] = [
     "RescaleSlope", "RescaleIntercept", "RescaleType", "Units", "DoseUnits", "DoseGridScaling",
-    "PixelPaddingValue", "RealWorldValueMappingSequence", _OVERLAY_ROWS,
+    "PixelPaddingValue", "RealWorldValueMappingSequence", 0x60000010,
 ]  # fmt: skip
 _MEASURED = ("CT", "PT", "NM", "RTDOSE")
 _GROUP = "PixelValueTransformationSequence"
@@ -79,7 +78,7 @@ def notes_of(look: Look, coding: Coding, modality: str) -> tuple[Note, ...]:
     padding = number(look.said.get("PixelPaddingValue"))
     if padding is not None and modality not in PROJECTIONS:
         notes.append(Note("padding", f"{padding:g} (stored) fills what was not measured; kept"))
-    if look.said.get(_OVERLAY_ROWS) is not None:
+    if look.said.get((0x6000, 0x10)) is not None:
         notes.append(Note("overlay", "a drawing over the pixels (overlay plane) is left out"))
     notes += _real_world(look)
     return tuple(notes)
