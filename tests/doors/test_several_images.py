@@ -12,10 +12,12 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
+from typer.testing import CliRunner
 
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.stacked import inputs_of, stacked_case
+from inklings.cli import app
 from inklings.errors import DataError, GeometryError
 from inklings.inference.predict import predict
 from inklings.inference.run import Blueprint, Run
@@ -177,3 +179,25 @@ def test_a_case_without_one_of_the_images_fails_by_name(
     assert set(summary.failed) == {"c6", "c7"}
     assert "'seen' too" in summary.failed["c6"]
     assert Run.load(run).blueprint.inputs == ("noise", "seen")
+
+
+def test_predict_takes_files_by_the_names_that_were_learnt(
+    run: Path, cohort: Path, tmp_path: Path
+) -> None:
+    predict(run, [cohort], tmp_path / "one", split="test")
+    (tmp_path / "new").mkdir()
+    for case in ("6", "7"):
+        for name in ("noise", "seen"):
+            (tmp_path / "new" / f"{case}_{name}.png").write_bytes(
+                (cohort / f"{case}_{name}.png").read_bytes()
+            )
+    (tmp_path / "new" / "8_seen.png").write_bytes((cohort / "6_seen.png").read_bytes())
+    words = ["predict", str(run), "--out", str(tmp_path / "two")]
+    words += ["--images", f"seen={tmp_path}/new/*_seen.png"]
+    words += ["--images", f"noise={tmp_path}/new/*_noise.png"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 3
+    assert "8: the run learnt from the images noise, seen, expected 'noise' too" in result.output
+    for case in ("6", "7"):
+        one = Prediction.read(tmp_path / "one", f"c{case}").dense
+        assert np.array_equal(one, Prediction.read(tmp_path / "two", case).dense)

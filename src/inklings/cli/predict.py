@@ -12,11 +12,18 @@ _FAILED = 3
 
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder made by `inklings train`.")],
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(metavar="INPUT...", help="A cohort, a folder of images, or files."),
-    ],
     out: Annotated[Path, typer.Option(help="Folder to write; go on with one already begun.")],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="INPUT...", help="A cohort, a folder of images, or files."),
+    ] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Cases of several images: NAME=PATTERN for each, by the names of the cohort that "
+            "the run learnt from."
+        ),
+    ] = None,
     split: Annotated[
         Literal["train", "val", "test"] | None, typer.Option(help="Only this part of a cohort.")
     ] = None,
@@ -72,6 +79,7 @@ def predict(
     thumbnail with overlay and the area of each class in cases/<case>/, and areas.csv for all.
     Ends with exit code 3 if some image could not be read; the others are predicted all the same.
     """
+    from inklings.datasets.several import parse
     from inklings.inference.predict import predict as predict_images
     from inklings.inference.slide_grid import SlideSettings
 
@@ -85,10 +93,11 @@ def predict(
     )
     summary = predict_images(
         run,
-        inputs,
+        inputs or [],
         out,
         split=split,
         series=series,
+        images=parse(images) if images else None,
         slides=slides,
         workers=workers,
         scheduler=scheduler,

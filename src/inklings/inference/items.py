@@ -12,6 +12,7 @@ from inklings.cases.case import Split
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import stated_spacing
 from inklings.cases.stacked import in_order
+from inklings.datasets.several import Group, Patterns, groups
 from inklings.errors import DataError, SpecError
 from inklings.readers import READERS, open_image
 from inklings.readers.dicom_slides import slide_files, slides_of
@@ -75,7 +76,10 @@ class Item:
 
 
 def gather(
-    inputs: Sequence[Path], split: Split | None = None, choice: str | None = None
+    inputs: Sequence[Path],
+    split: Split | None = None,
+    choice: str | None = None,
+    images: Patterns | None = None,
 ) -> tuple[Item, ...]:
     """The items that ``inputs`` name, each a cohort, a folder of pictures, or a file.
 
@@ -83,11 +87,14 @@ def gather(
         inputs: What the user gave.
         split: Only the cases of this part; for cohorts only.
         choice: What is meant of files that hold several images; cohorts say it themselves.
+        images: Patterns of the images of cases, by their names, beside or instead of ``inputs``.
 
     Raises:
         DataError: If an input does not exist or holds no image.
         SpecError: If a part is asked for where there is none, or two images share an id.
     """
+    if not inputs and images is None:
+        raise SpecError("expected something to predict: a cohort, files, or --images NAME=FILES")
     found: list[Item] = []
     files: list[Path] = []
     for path in inputs:
@@ -101,6 +108,7 @@ def gather(
             files.append(path.resolve())
         else:
             raise DataError(f"expected a cohort, a folder of pictures or a file at {path}")
+    found += [Item(one.id, _whole(one.images)) for one in _grouped(images)]
     chosen = {IMAGE: choice} if choice else {}
     found += [replace(item, choices=chosen) for item in _named(list(dict.fromkeys(files)))]
     twice = [case for case, count in Counter(item.case for item in found).items() if count > 1]
@@ -119,12 +127,20 @@ def _from_cohort(folder: Path, split: Split | None) -> list[Item]:
     return [
         Item(
             case.id,
-            {name: path.resolve() for name, path in case.images.items()},
+            _whole(case.images),
             stated_spacing(case),
             case.choices,
         )
         for case in cases
     ]
+
+
+def _grouped(images: Patterns | None) -> list[Group]:
+    return [] if images is None else groups(images, None, tuple(SUFFIXES))
+
+
+def _whole(images: Mapping[str, Path]) -> dict[str, Path]:
+    return {name: path.resolve() for name, path in images.items()}
 
 
 def _dicom(folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from inklings import __version__, progress
 from inklings.cases.case import Split
+from inklings.datasets.several import Patterns
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.fleet import over_cases
 from inklings.inference.bags import predict_bags
@@ -70,6 +71,7 @@ def predict(
     *,
     split: Split | None = None,
     series: str | None = None,
+    images: Patterns | None = None,
     slides: SlideSettings | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
@@ -83,6 +85,7 @@ def predict(
         out: New folder, or one that this call, interrupted, has begun.
         split: Only the cases of this part of a cohort.
         series: Words that choose one of several DICOM series of a folder or an archive.
+        images: Patterns of the images of cases of several, by the names that the run learnt.
         slides: How slides are seen and mapped.
         workers: Processes on this machine that share the cases; None or 0 for this one.
         scheduler: Address of a Dask scheduler whose workers shall do it.
@@ -107,7 +110,7 @@ def predict(
         )
     if trained.blueprint.volumes is None and settings.pieces != "all":
         raise SpecError(f"pieces {settings.pieces!r}: {OF_VOLUMES}")
-    items, incomplete = _complete(gather(inputs, split, series), trained.blueprint.inputs)
+    items, incomplete = _complete(gather(inputs, split, series, images), trained.blueprint.inputs)
     head = _head(trained, settings, slides)
     pictures = Pictures(trained, settings, head.thresholds[0], out)
     claim(out, head)
