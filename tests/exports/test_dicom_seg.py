@@ -32,7 +32,7 @@ from inklings.predictions import Head, Prediction, Provenance
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
-from inklings.readers.volume import embedded
+from inklings.readers.fitting import embedded
 
 
 def exported(folder: Path, series: Path, masks: np.ndarray, head: Head = HEAD) -> Path:

@@ -27,7 +27,7 @@ from inklings.predictions import Head, Prediction, Provenance, predicted_cases
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
-from inklings.readers.volume import embedded
+from inklings.readers.fitting import embedded
 from inklings.spec import Component, Volumes
 from inklings.testing.runs import untrained_run
 

@@ -26,7 +26,7 @@ from inklings.geometry import Region
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
-from inklings.readers.volume import embedded
+from inklings.readers.fitting import embedded
 
 BY = Made("ab" * 32, datetime(2026, 1, 2, 3, 4, 5), {"detector": "r1", "threshold": "0.3"})
 GEOMETRY = grid(oblique())

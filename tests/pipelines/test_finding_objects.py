@@ -17,7 +17,7 @@ from inklings.phantoms.chest import Chest, chest
 from inklings.phantoms.dicom_files import SeriesText, write_series
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
-from inklings.readers.volume import embedded
+from inklings.readers.fitting import embedded
 
 LIDC = Path(__file__).parents[2] / ".." / "shared" / "data" / "lidc_idri_0001.zip"
 

@@ -15,8 +15,9 @@ from volume_files import CENTRE, KINDS, ball, centre_of, grid, oblique, orientat
 from inklings.errors import ReaderError
 from inklings.geometry import Geometry, Region
 from inklings.readers import open_image
+from inklings.readers.fitting import reoriented
 from inklings.readers.nifti import write_nifti
-from inklings.readers.volume import Volume, reoriented
+from inklings.readers.volume import Volume
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / ".." / "shared" / "data"

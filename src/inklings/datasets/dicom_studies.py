@@ -26,8 +26,8 @@ from inklings.errors import DataError, GeometryError, ReaderError
 from inklings.readers.dicom_files import SEGMENTATIONS, files, is_dicom
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import Series, series_in
+from inklings.readers.fitting import embedded
 from inklings.readers.image import Image
-from inklings.readers.volume import embedded
 
 _HEAD = 512
 

@@ -53,6 +53,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "unfilled planes": ("left empty", "slices between the outlines of a structure without one"),
     "outside": ("cut off", "samples or outlines of a mask beyond its image"),
     "sparse planes": ("kept", "a mask of some slices only; the others are background"),
+    "mask on the qform": ("taken as it fits", "a mask that lies where the qform of its image says"),
     "hidden mask": ("mask skipped", "a mask that smaller ones cover completely"),
     "labels disagree": ("masks taken", "samples where the table of run lengths says otherwise"),
     "no mask": ("unlabelled", "an image without a mask"),

@@ -25,11 +25,12 @@ from inklings.datasets.grids import uncommon
 from inklings.datasets.values import BACKGROUND, UNLABELLED, classes_of
 from inklings.errors import DataError, GeometryError, ReaderError
 from inklings.files import write_bytes
-from inklings.labels.files import mask_geometry, read_mask
+from inklings.labels.files import mask_grids, mask_notes, read_mask
 from inklings.labels.kinds import Label, MaskLabel
 from inklings.readers import open_image
+from inklings.readers.fitting import embedded, fitted
 from inklings.readers.image import Image
-from inklings.readers.volume import Volume, embedded, reoriented
+from inklings.readers.volume import Volume
 
 IMAGE = "image"
 
@@ -94,6 +95,8 @@ def case_of(scan: Scan, masks: MaskSource | None = None) -> Converted:
         for name, path in scan.images.items():
             try:
                 image = stack.enter_context(open_image(path, choice=scan.choices.get(name)))
+                if isinstance(image, Volume):
+                    image.require_whole()
             except DataError as error:
                 problems.append(Finding(scan.id, "unreadable image", str(error)))
                 return Converted({}, findings=tuple(problems))
@@ -158,14 +161,22 @@ class StoredMask:
         assert scan.mask is not None
         on = scan.on or next(iter(scan.images))
         geometry = image.geometry
-        own, codes = mask_geometry(scan.mask), read_mask(scan.mask)
+        grids, codes = mask_grids(scan.mask), read_mask(scan.mask)
+        own, name = grids[0], scan.mask.name
+        said = [Finding(scan.id, n.kind, f"{name}: {n.text}") for n in mask_notes(scan.mask)]
         off = difference(geometry, own)
         if off:
             if len(geometry.shape) != 3 or len(own.shape) != 3:
                 return (), [Finding(scan.id, "mask shape", f"{scan.mask.name}: {off}")]
             try:
-                part = scan.mask.suffix == ".dcm"
-                codes = (embedded if part else reoriented)(codes, own, geometry)
+                if scan.mask.suffix == ".dcm":
+                    codes = embedded(codes, own, geometry)
+                else:
+                    also = image.also if isinstance(image, Volume) else ()
+                    codes, form = fitted(codes, grids, (geometry, *also))
+                    if form:
+                        detail = f"{name}: lies {form}; taken as it fits"
+                        said.append(Finding(scan.id, "mask on the qform", detail))
             except GeometryError as error:
                 detail = f"{scan.mask.name}: {off} ({error})"
                 return (), [Finding(scan.id, "mask shape", detail)]
@@ -175,13 +186,13 @@ class StoredMask:
                 detail = f"{scan.mask.name}: holds {strange[:5]}, known are {self._known()}"
                 return (), [Finding(scan.id, "strange codes", detail)]
         if self.meaning is None and not off:
-            return (MaskLabel(scan.mask, on, self.kind, self.classes),), []
+            return (MaskLabel(scan.mask, on, self.kind, self.classes),), said
         if self.kind == "instances":
             samples, partial = objects(codes, self.meaning or {})
         else:
             samples, partial = coded(codes, self.meaning or {}, self.classes)
         extent: Literal["partial", "complete"] = "partial" if partial else "complete"
-        return (Mask(samples, self.kind, self.classes, extent, on, geometry),), []
+        return (Mask(samples, self.kind, self.classes, extent, on, geometry),), said
 
     def _known(self) -> list[int]:
         return sorted({0, *(self.meaning or range(1, len(self.classes) + 1))})

@@ -26,8 +26,9 @@ from inklings.labels.files import Mask, mask_geometry, read_mask, write_mask
 from inklings.labels.kinds import MaskLabel
 from inklings.progress import track
 from inklings.readers import open_image
+from inklings.readers.fitting import embedded, reoriented
 from inklings.readers.image import Image
-from inklings.readers.volume import Volume, embedded, reoriented
+from inklings.readers.volume import Volume
 
 IMAGE = "image"
 

@@ -21,8 +21,11 @@ from inklings.files import written
 from inklings.geometry import Geometry
 from inklings.labels.kinds import MaskLabel
 from inklings.readers import open_image
+from inklings.readers.fitting import whole_numbers
 from inklings.readers.nifti import write_nifti
+from inklings.readers.notes import Note
 from inklings.readers.picture import decode
+from inklings.readers.volume import Volume
 
 _NIFTI = (".nii", ".nii.gz")
 _VOLUMES = (*_NIFTI, ".mhd", ".mha", ".nrrd", ".nhdr", ".dcm")
@@ -37,10 +40,7 @@ def read_mask(path: Path) -> Mask:
         LabelError: If it holds colours or fractions instead of whole numbers.
     """
     if is_volume(path):
-        array = _stack(path) if path.is_dir() else _volume(path)
-        if array.dtype.kind == "f" and np.array_equal(array, np.rint(array)):
-            array = array.astype(np.int32)  # as many programs store the codes of a NIfTI mask
-        return _unsigned(path, array)
+        return _unsigned(path, _stack(path) if path.is_dir() else _volume(path))
     array = _load(path) if path.suffix == ".npy" else decode(path)
     if path.suffix != ".npy" and array.ndim != 2:
         raise LabelError(
@@ -67,8 +67,33 @@ def mask_geometry(path: Path) -> Geometry:
         slices = _slices(path)
         with open_image(slices[0]) as first:
             return Geometry((len(slices), *first.geometry.shape))
+    return mask_grids(path)[0]
+
+
+def mask_grids(path: Path) -> tuple[Geometry, ...]:
+    """As `mask_geometry`, and what else the file says: the qform of a NIfTI beside its sform.
+
+    Raises:
+        DataError: As `read_mask`.
+    """
+    if path.suffix == ".npy" or path.is_dir():
+        return (mask_geometry(path),)
     with open_image(path) as image:
-        return image.geometry
+        return (image.geometry, *(image.also if isinstance(image, Volume) else ()))
+
+
+def mask_notes(path: Path) -> tuple[Note, ...]:
+    """What is to say of a mask that is a volume: by its reader, and of codes that are no codes.
+
+    Raises:
+        DataError: As `read_mask`.
+    """
+    if path.suffix == ".npy" or path.is_dir():
+        return ()
+    with open_image(path) as image:
+        step = image.step if isinstance(image, Volume) else 0.0
+        text = f"its numbers are steps of {step:.4g}, taken as the whole numbers next to them"
+        return (*image.notes, *((Note("rounded", text),) if step else ()))
 
 
 def _unsigned(path: Path, array: NDArray[Any]) -> Mask:
@@ -147,12 +172,23 @@ def unlabelled(label: MaskLabel, mask: Mask) -> NDArray[np.bool_]:
 def _volume(path: Path) -> NDArray[Any]:
     with open_image(path) as image:
         array = image.read(image.geometry.full)
+        step = image.step if isinstance(image, Volume) else 0.0
     if len(array) != 1:
         raise LabelError(
             f"{path}: expected one number for each sample, got {len(array)}; give one file a label"
         )
     codes: NDArray[Any] = array[0]
-    return codes
+    if codes.dtype.kind != "f":
+        return codes
+    whole = whole_numbers(codes, step)  # many programs store the codes of a mask as real numbers
+    if whole is None:
+        odd = codes[~(np.abs(codes - np.rint(codes)) <= 1e-4)]
+        some = ", ".join(f"{value:.4g}" for value in np.unique(odd)[:4])
+        raise LabelError(
+            f"{path}: expected whole numbers, got {odd.size:,} samples between them ({some}); give "
+            "a mask of codes, not shares or an image"
+        )
+    return whole
 
 
 def _slices(folder: Path) -> list[Path]:

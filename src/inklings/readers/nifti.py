@@ -61,7 +61,7 @@ class NiftiReader:
         names = ("grey",) if len(fields) == 1 else fields
         return Volume(
             path, place.geometry, names, file.planes, (*place.notes, *_series_notes(image)),
-            also=place.also, whole=file.require_whole,
+            also=place.also, step=_step(image), whole=file.require_whole,
         )  # fmt: skip
 
 
@@ -138,6 +138,12 @@ def _require_readable(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) 
             f"{path}: expected real samples, got complex ones; give magnitude or phase as a file "
             "of its own"
         )
+
+
+def _step(image: Any) -> float:
+    """Between neighbouring numbers of a file that rescales whole ones."""
+    slope = float(image.dataobj.slope)
+    return abs(slope) if image.get_data_dtype().kind in "iu" and slope != int(slope) else 0.0
 
 
 def _series_notes(image: Any) -> tuple[Note, ...]:

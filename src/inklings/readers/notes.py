@@ -7,6 +7,7 @@ from dataclasses import dataclass
 NOTES: dict[str, tuple[str, str]] = {
     "geometry": ("kept", "a volume whose geometry should be known: tilted, doubled slices"),
     "qform and sform": ("kept", "a NIfTI whose two forms say that it lies in two places"),
+    "rounded": ("taken as whole numbers", "a mask whose codes were stored as steps of a fraction"),
     "axes": ("kept", "axes beyond three that were read as channels"),
     "segments": ("kept", "what the segments of a segmentation are called"),
     "bounds": ("kept", "a slide of which only a part was scanned, from which QuPath counts"),

@@ -15,7 +15,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.errors import GeometryError
 from inklings.geometry import Geometry, Region
 from inklings.readers.notes import Note
 
@@ -36,6 +35,8 @@ class Volume:
         facts: Series description, echo, UIDs: what the file says of itself; no names of people.
         boxes: Decodes any box by itself, where the format can; else whole planes are decoded.
         also: Other grids that the file says its samples lie on (the qform of a NIfTI).
+        step: Between neighbouring numbers that the file can hold, where they are rescaled to
+            fractions; 0 where it can hold any.
         whole: Raises `ReaderError` unless the file is complete and its checksums are right; None
             where reading it says so.
     """
@@ -48,6 +49,7 @@ class Volume:
     facts: dict[str, str] = field(default_factory=dict)
     boxes: Callable[[Region], NDArray[Any]] | None = field(default=None, repr=False, compare=False)
     also: tuple[Geometry, ...] = ()
+    step: float = 0.0
     whole: Callable[[], None] | None = field(default=None, repr=False, compare=False)
     _kept: NDArray[Any] | None = field(default=None, repr=False, compare=False)
 
@@ -227,53 +229,3 @@ def _factors(here: Geometry, there: Geometry) -> tuple[float, ...]:
     return tuple(
         b / a for a, b in zip(here.require_spacing(), there.require_spacing(), strict=True)
     )
-
-
-def reoriented(array: NDArray[Any], own: Geometry, target: Geometry) -> NDArray[Any]:
-    """``array (*own.shape)`` with its axes exchanged and turned as ``target`` has them.
-
-    Raises:
-        GeometryError: If the two are not one grid, stored in another order of axes or samples.
-    """
-    local = np.linalg.solve(target.axes, own.axes)[::-1, ::-1]
-    order = np.abs(local).argmax(1)
-    signs = np.sign(local[np.arange(3), order])
-    if sorted(order.tolist()) != [0, 1, 2]:
-        raise GeometryError("the two grids are turned against each other")
-    turned = np.transpose(array, order)
-    turned = turned[tuple(slice(None, None, -1 if sign < 0 else 1) for sign in signs)]
-    corners = np.array([[0, 0, 0], [n - 1 for n in target.shape]], float)
-    if turned.shape == target.shape:
-        back = np.where(signs > 0, corners, np.array(target.shape) - 1 - corners)
-        stored = np.empty_like(back)
-        stored[:, order] = back
-        off = np.abs(own.to_points(stored) - target.to_points(corners)).max()
-        if off < 0.1 * min(target.require_spacing()):
-            return turned
-        raise GeometryError(f"the two grids have one shape, but lie {off:.3g} mm apart")
-    raise GeometryError(f"expected a grid of {target.shape} samples, got {turned.shape}")
-
-
-def embedded(array: NDArray[Any], own: Geometry, target: Geometry) -> NDArray[Any]:
-    """``array (*own.shape)``, which is a part of the grid ``target``, with zeros around it.
-
-    Segmentations leave out the planes on which there is nothing.
-
-    Raises:
-        GeometryError: If the samples of the two grids do not coincide, or some lie outside.
-    """
-    ends = np.array([[0, 0, 0], [n - 1 for n in own.shape]], float)
-    found = target.to_indices(own.to_points(ends))
-    start = np.rint(found[0]).astype(int)
-    off = np.abs(found - start - ends).max()
-    if off > 0.1:
-        raise GeometryError(f"the two grids lie up to {off:.2g} samples apart")
-    stop = start + own.shape
-    if (start < 0).any() or (stop > target.shape).any():
-        raise GeometryError(
-            f"expected samples within a grid of {target.shape}, got {start.tolist()} to "
-            f"{stop.tolist()}"
-        )
-    out = np.zeros(target.shape, array.dtype)
-    out[Region(tuple(start.tolist()), own.shape).slices] = array
-    return out
