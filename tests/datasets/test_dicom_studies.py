@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.cli import app
-from inklings.datasets.dicom_studies import import_dicom
+from inklings.datasets.dicom_studies import DicomStudies
+from inklings.datasets.importing import Report, run
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.source import Source
@@ -30,6 +31,12 @@ def scan(folder: Path, patient: str, description: str, key: str, number: int = 1
     text = SeriesText(key, patient, description=description, number=number, bits=16)
     write_series(folder, values, GRID, text)
     return folder
+
+
+def import_dicom(
+    root: Path, out: Path, series: str | None = None, classes: tuple[str, ...] = ()
+) -> Report:
+    return run(DicomStudies(root, series, tuple(classes)), out)
 
 
 @pytest.fixture
@@ -71,7 +78,7 @@ def test_studies_of_one_patient_stay_together_and_nobody_is_named(
 ) -> None:
     ran = CliRunner().invoke(app, ["import", "dicom", str(root), "--out", str(tmp_path / "c")])
     assert ran.exit_code == 0, ran.output
-    assert "4 volumes of 2 patients: 1 with masks (liver, spleen), 3 unlabelled" in ran.stdout
+    assert "4 volumes of 2 patients (1 labelled, 3 unlabelled, 4 MR)" in ran.stdout
     read = Cohort.read(tmp_path / "c")
     assert len({case.patient for case in read}) == 2
     assert len({case.id for case in read}) == 4

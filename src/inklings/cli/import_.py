@@ -10,7 +10,6 @@ from inklings.cli import (
     import_corrections,
     import_datasets,
     import_slides,
-    import_volumes,
 )
 
 app = typer.Typer(
@@ -22,5 +21,4 @@ app = typer.Typer(
 for _name in ("panda", "tcga", "slides"):
     app.command(_name)(guarded(getattr(import_slides, _name)))
 app.command("corrections")(guarded(import_corrections.corrections))
-app.command("dicom")(guarded(import_volumes.dicom))
 import_bags.register(app)

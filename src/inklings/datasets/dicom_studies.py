@@ -1,8 +1,9 @@
-"""A folder of DICOM studies: every series a case, its DICOM Segmentations its masks.
+"""A folder of DICOM studies: every series a case, what was drawn on it its masks.
 
-A segmentation belongs to the series that it says it was drawn on, wherever the file lies. Cases and
-patients get names that do not come from the files: a patient is a hash of the patient's id, which
-keeps two studies of one patient together and says nothing to a reader.
+DICOM Segmentations and RT Structure Sets belong to the volume whose images they name, wherever the
+files lie (`inklings.readers.dicom_drawings`). Cases and patients get names that do not come from
+the files: a patient is a hash of the patient's id, which keeps two studies of one patient together
+and says nothing to a reader.
 """
 
 from __future__ import annotations
@@ -10,176 +11,198 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
 import pydicom
-from numpy.typing import NDArray
 
+from inklings.cases.cohort import Cohort
+from inklings.datasets.dataset import Argument, Converted, Option, Plain, names
+from inklings.datasets.drawn import Drawn, DrawnMasks, DrawnScan, Rule, place_of
 from inklings.datasets.findings import Finding
-from inklings.datasets.volume_cohort import Found, VolumeReport, gather, laid_out
-from inklings.errors import DataError, GeometryError, ReaderError
-from inklings.readers.dicom_files import SEGMENTATIONS, files, is_dicom
-from inklings.readers.dicom_segments import read_segments
+from inklings.datasets.pairing import clean_id
+from inklings.datasets.scans import IMAGE, case_of, laid_out
+from inklings.errors import DataError
+from inklings.readers.dicom_drawings import Broken, Drawing, drawings
 from inklings.readers.dicom_series import Series, series_in
-from inklings.readers.fitting import embedded
-from inklings.readers.image import Image
 
-_HEAD = 512
+_MOST = 254
 
 
 @dataclass(frozen=True)
-class SegmentMasks:
-    """Masks from DICOM Segmentations.
+class DicomStudies(Plain):
+    """Any DICOM series, with the DICOM Segmentations and RT Structure Sets that lie among them.
 
-    Attributes:
-        classes: Labels of segments to keep, in order.
-        drawn: UID of a series to the segmentations that were drawn on it.
+    A case is a series, and a patient a hash of the patient's id: no name leaves the files. Where
+    structures overlap, the smaller lies on top; with --classes, the class that is named later.
     """
 
-    classes: tuple[str, ...]
-    drawn: Mapping[str, tuple[Path, ...]]
+    source: Annotated[Path, Argument("Folder or zip with DICOM series, in any order.")]
+    series: Annotated[
+        str | None, Option("Only series of this description, folder, 'echo 4.6' or UID.")
+    ] = None
+    kept: Annotated[
+        tuple[str, ...],
+        Option(
+            "Structures to keep, in this order, the last on top: 'liver,tumour'.",
+            flag="--classes",
+            parse=names,
+        ),
+    ] = ()
+    segmentations: Annotated[
+        str | None,
+        Option("Only segmentations of these words: part of the file, reader or description."),
+    ] = None
+    unite: Annotated[
+        bool, Option("Unite what several segmentations of a series call alike; else the first.")
+    ] = False
+    name: str = ""
+    classes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    noun: str = "volumes"
 
-    def __call__(
-        self, found: Found, image: Image
-    ) -> tuple[Path | NDArray[Any] | None, list[Finding]]:
-        """Class codes on the grid of the image; see `MaskSource`."""
-        codes = np.zeros(image.geometry.shape, np.uint8)
-        problems = []
-        for path in self.drawn[found.facts["uid"]]:
-            said = read_segments(path)
-            for number, mask in sorted(said.masks.items()):
-                if said.names[number] not in self.classes:
-                    continue
-                try:
-                    placed = embedded(mask, said.geometry, image.geometry)
-                except GeometryError as error:
-                    problems.append(Finding(found.id, "mask shape", f"{path.name}: {error}"))
-                    break
-                codes[placed] = self.classes.index(said.names[number]) + 1
-        return (None if problems else codes), problems
+    def items(self, scratch: Path) -> Sequence[DrawnScan]:
+        """All series, and the drawings that belong to none.
 
+        Raises:
+            DataError: If no series fits, or a class that was asked for is nowhere.
+        """
+        root = laid_out(self.source, scratch)
+        volumes = [one for one in series_in(root) if len(one.planes) > 1 and not one.is_scout()]
+        chosen = [one for one in volumes if self.series is None or one.matches(self.series)]
+        if not chosen:
+            listed = "; ".join(one.words() for one in volumes[:8]) or "none"
+            raise DataError(f"{root}: expected series of several slices that fit, got: {listed}")
+        drawn, beside = self._placed(root, volumes, chosen)
+        scans = [
+            _scan(one, place, several, drawn.get(id(one), []))
+            for one, place, several in _places(chosen)
+        ]
+        classes = self._classes(root, scans)
+        rule = Rule(self.segmentations, self.unite, classes)
+        return [*(_with(scan, rule) for scan in _unique(scans)), *beside]
 
-def import_dicom(
-    root: Path,
-    out: Path,
-    series: str | None = None,
-    classes: Sequence[str] = (),
-    workers: int | None = None,
-) -> VolumeReport:
-    """Make a cohort of all series under ``root``; images stay where they lie.
+    def convert(self, item: DrawnScan) -> Converted:
+        """A series, with class codes of what was drawn on it."""
+        made = case_of(item, DrawnMasks(bool(self.kept)))
+        return replace(made, findings=(*item.told, *made.findings))
 
-    Args:
-        root: Folder, or an archive, which is unpacked into ``out``.
-        out: Cohort folder.
-        series: Words that choose series (`inklings.readers`); None takes all volumes.
-        classes: Labels of segments; empty for all that are there.
-        workers: Processes.
+    def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:
+        """With the classes that were drawn; without any, one that nobody drew."""
+        found, words = super().finish(cohort, out)
+        return (found if found.classes else replace(found, classes=("unknown",))), words
 
-    Raises:
-        DataError: If no series fits, or a class that was asked for is nowhere.
-    """
-    root = laid_out(root, out)
-    volumes = [one for one in series_in(root) if len(one.planes) > 1 and not one.is_scout()]
-    chosen = [one for one in volumes if series is None or one.matches(series)]
-    if not chosen:
-        listed = "; ".join(one.words() for one in volumes[:8]) or "none"
-        raise DataError(f"{root}: expected series of several slices that fit, got: {listed}")
-    drawn, labels = _segmentations(root)
-    kept = tuple(classes) or tuple(sorted(labels))
-    strange = [name for name in classes if name not in labels]
-    if strange:
-        raise DataError(
-            f"{root}: expected segments {', '.join(strange)}, the segmentations there have "
-            f"{', '.join(sorted(labels)) or 'none'}"
-        )
-    places = _places(chosen)
-    found = [_found(one, place, several, drawn) for one, place, several in places]
-    used = {one.planes[0].about.series for one in chosen}
-    other = sum(uid not in used for uid in drawn)
-    words = [f"{other} segmentations are of series that are not here"] if other else []
-    name = out.absolute().name
-    return gather(
-        name,
-        kept or ("unknown",),
-        {},
-        _unique(found),
-        SegmentMasks(kept, drawn),
-        out,
-        workers,
-        words,
-    )
+    def _placed(
+        self, root: Path, volumes: Sequence[Series], chosen: Sequence[Series]
+    ) -> tuple[dict[int, list[Drawn]], list[DrawnScan]]:
+        """Drawings by the volume they lie on, and items for those that lie on none."""
+        drawn: dict[int, list[Drawn]] = defaultdict(list)
+        beside: list[DrawnScan] = []
+        asked = 0
+        for one in drawings(root):
+            if isinstance(one, Broken):
+                beside.append(_beside(root, one, "unreadable mask", one.words))
+                continue
+            if self.segmentations is not None and not one.matches(self.segmentations):
+                continue
+            asked += 1
+            place = place_of(one, volumes, chosen)
+            if place.problem is not None:
+                beside.append(_beside(root, one, *place.problem))
+            for volume in place.on:
+                sources = sorted({p.sop for p in volume.planes}) if place.named else ()
+                drawn[id(volume)].append(Drawn(one, tuple(sources), place.remark))
+        if self.segmentations is not None and not asked:
+            raise DataError(f"{root}: expected segmentations of {self.segmentations!r}, got none")
+        return drawn, beside
+
+    def _classes(self, root: Path, scans: Sequence[DrawnScan]) -> tuple[str, ...]:
+        rule = Rule(self.segmentations, self.unite)
+        there = {name for scan in scans for one in rule.kept(scan.drawn)[0]
+                 for name in one.drawing.names}  # fmt: skip
+        strange = [name for name in self.kept if name not in there]
+        if strange:
+            raise DataError(
+                f"{root}: expected segments {', '.join(strange)}, the segmentations there have "
+                f"{', '.join(sorted(there)) or 'none'}"
+            )
+        found = self.kept or tuple(sorted(there))
+        if len(found) > _MOST:
+            raise DataError(
+                f"{root}: expected at most {_MOST} classes in a cohort, got {len(found)}; choose "
+                "with --classes"
+            )
+        return found
 
 
 def _places(chosen: Sequence[Series]) -> Iterator[tuple[Series, Path, bool]]:
     """The innermost folder of each series, and whether something else lies there too."""
-    folders = {
-        id(one): Path(
-            os.path.commonpath({str((p.file.container / p.file.name).parent) for p in one.planes})
-        )
-        for one in chosen
-    }
     for one in chosen:
-        folder = folders[id(one)]
+        files = {str((p.file.container / p.file.name).parent) for p in one.planes}
+        folder = Path(os.path.commonpath(files))
         yield one, folder, len(series_in(folder)) > 1
 
 
-def _found(one: Series, place: Path, several: bool, drawn: Mapping[str, tuple[Path, ...]]) -> Found:
+def _scan(one: Series, place: Path, several: bool, drawn: Sequence[Drawn]) -> DrawnScan:
     about = one.planes[0].about
     first = one.planes[0].file
     said = pydicom.dcmread(
-        first.container / first.name, stop_before_pixels=True, specific_tags=["PatientID"]
-    )
+        first.container / first.name, stop_before_pixels=True, force=True,
+        specific_tags=["PatientID"],
+    )  # fmt: skip
     who = str(said.get("PatientID", "") or about.study)
     patient = f"P-{hashlib.sha256(who.encode()).hexdigest()[:10]}"
     described = about.description or about.protocol or about.modality
     slug = re.sub(r"[^A-Za-z0-9]+", "-", f"{described}-{one.part}").strip("-").lower()[:32]
-    masks = drawn.get(about.series, ())
     facts = {"uid": about.series, **({"description": about.description} if described else {})}
-    series = one.name if several else None
-    return Found(
-        f"{patient}_{slug or 'series'}", patient, place, masks[0] if masks else None, series, facts
+    return DrawnScan(
+        f"{patient}_{slug or 'series'}",
+        patient,
+        {IMAGE: place},
+        choices={IMAGE: one.name} if several else {},
+        facts=facts,
+        drawn=tuple(drawn),
     )
 
 
-def _unique(found: Sequence[Found]) -> list[Found]:
+def _with(scan: DrawnScan, rule: Rule) -> DrawnScan:
+    """The scan with those of its drawings that count."""
+    kept, said = rule.kept(scan.drawn)
+    told = [Finding(scan.id, one.kind, one.text, one.count) for one in said]
+    told += [
+        Finding(scan.id, "matched by frame", f"{one.drawing.words()} {one.remark}")
+        for one in kept
+        if one.remark
+    ]
+    paths = [one.drawing.path for one in kept]
+    return replace(
+        scan,
+        mask=paths[0] if paths else None,
+        beside=tuple(paths[1:]),
+        drawn=kept,
+        classes=rule.classes,
+        told=tuple(told),
+    )
+
+
+def _beside(root: Path, one: Drawing | Broken, kind: str, words: str) -> DrawnScan:
+    """What belongs to no case, as an item that says so."""
+    place = one.path.relative_to(root).with_suffix("").as_posix()
+    name = clean_id(place.replace("/", "_"))
+    shown = one.words() if isinstance(one, Drawing) else one.path.name
+    problem = Finding(name, kind, f"{shown}: {words}")
+    return DrawnScan(name, name, {IMAGE: one.path}, mask=one.path, problem=problem)
+
+
+def _unique(scans: Sequence[DrawnScan]) -> list[DrawnScan]:
     """Ids that would be there twice get the beginning of a hash of the series."""
-    count: dict[str, int] = defaultdict(int)
-    for one in found:
-        count[one.id] += 1
-    return [
-        one
-        if count[one.id] == 1
-        else Found(
-            f"{one.id}-{hashlib.sha256((one.series or one.facts['uid']).encode()).hexdigest()[:8]}",
-            one.patient, one.image, one.mask, one.series, one.facts,
-        )
-        for one in found
-    ]  # fmt: skip
+    count = Counter(one.id for one in scans)
+    return [one if count[one.id] == 1 else replace(one, id=_told_apart(one)) for one in scans]
 
 
-def _segmentations(root: Path) -> tuple[dict[str, tuple[Path, ...]], set[str]]:
-    """Segmentations by the series that they were drawn on, and all labels in them."""
-    drawn: dict[str, list[Path]] = defaultdict(list)
-    labels: set[str] = set()
-    for file in files(root):
-        path = file.container / file.name
-        with path.open("rb") as stream:
-            head = stream.read(_HEAD)
-        if not is_dicom(file.name, head) or not any(uid.encode() in head for uid in SEGMENTATIONS):
-            continue
-        try:
-            said = pydicom.dcmread(
-                path,
-                stop_before_pixels=True,
-                specific_tags=["ReferencedSeriesSequence", "SegmentSequence"],
-            )
-            drawn[str(said.ReferencedSeriesSequence[0].SeriesInstanceUID)].append(path)
-            labels |= {str(s.SegmentLabel) for s in said.SegmentSequence if int(s.SegmentNumber)}
-        except (AttributeError, IndexError, ValueError, EOFError) as error:
-            raise ReaderError(f"{path}: damaged DICOM Segmentation ({error})") from None
-    return {uid: tuple(sorted(paths)) for uid, paths in drawn.items()}, labels
+def _told_apart(scan: DrawnScan) -> str:
+    said = scan.choices.get(IMAGE, scan.facts["uid"])
+    return f"{scan.id}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"

@@ -11,7 +11,6 @@ from inklings.datasets import findings as reports
 from inklings.datasets.findings import Finding
 from inklings.datasets.importing import Report
 from inklings.datasets.slide_cohort import SlideReport
-from inklings.datasets.volume_cohort import VolumeReport
 from inklings.labels.kinds import BagLabel
 
 
@@ -61,19 +60,6 @@ def slide_lines(report: SlideReport, out: Path) -> list[str]:
         *report.words,
         f"{len(cases)} slides of {patients} patients: {marked} with marks in the image, {told} "
         f"with a label of the whole slide only, {len(cases) - marked - told} unlabelled",
-    ]
-    return [*said, *_findings(report.findings, report.left_out, out)]
-
-
-def volume_lines(report: VolumeReport, out: Path, what: str = "masks") -> list[str]:
-    """The summary of an import of volumes; arguments as for `lines`, and what labels are."""
-    cases = report.cohort.cases
-    labelled = sum(bool(case.labels) for case in cases)
-    patients = len({case.patient for case in cases})
-    said = [
-        *report.words,
-        f"{len(cases)} volumes of {patients} patients: {labelled} with {what} "
-        f"({', '.join(report.cohort.classes)}), {len(cases) - labelled} unlabelled",
     ]
     return [*said, *_findings(report.findings, report.left_out, out)]
 
