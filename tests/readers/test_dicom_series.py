@@ -109,7 +109,7 @@ def test_echoes_that_share_a_series_uid_become_two_volumes(tmp_path: Path) -> No
 
 
 def test_rescaling_signs_and_twelve_bits() -> None:
-    from inklings.readers.dicom_headers import Coding
+    from inklings.readers.dicom_coding import Coding
     from inklings.readers.dicom_pixels import unpacked
 
     def coding(**changes: object) -> Coding:

@@ -57,6 +57,11 @@ class Scan:
                 f"case {self.case}: expected a DICOM series for an object of DICOM to refer "
                 f"to, got {self.path.name}; export to nifti or nrrd, or predict the series itself"
             )
+        if planes[0].coding.tiles:
+            raise DataError(
+                f"case {self.case}: the slices of a Siemens mosaic lie in one frame, to which no "
+                "object of DICOM can refer by slice; export to nifti or nrrd"
+            )
         if planes[0].position is None or not planes[0].about.frame_of_reference:
             raise DataError(
                 f"case {self.case}: expected DICOM files with positions and a frame of reference, "

@@ -160,7 +160,7 @@ def inflatable(stream: BinaryIO) -> None:
     """Raise ReaderError if a deflated file is cut short or larger than a picture can be."""
     head = stream.read(512)
     if DEFLATED.encode() in head:
-        data = head + stream.read()
+        data = head + stream.read(_LARGEST)
         begin = 144 + int.from_bytes(data[140:144], "little")
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         inflater.decompress(data[begin:], _LARGEST)

@@ -151,7 +151,7 @@ class Bytes:
         """A stream of a file, and how many bytes it has.
 
         Raises:
-            ReaderError: If it cannot be read, or is larger than any picture packs to.
+            ReaderError: If it cannot be read, or is locked.
         """
         try:
             if file.container.is_dir():
@@ -167,7 +167,7 @@ class Bytes:
         """The first bytes of a file; none where it is damaged.
 
         Raises:
-            ReaderError: If a member of an archive is locked, or larger than any picture packs to.
+            ReaderError: If a member of an archive is locked.
         """
         try:
             stream, _ = self.open(file)
@@ -180,11 +180,18 @@ class Bytes:
         except _READING:
             return b""
 
-    def read(self, file: File, start: int = 0, size: int | None = None) -> bytes:
+    def read(self, file: File, start: int = 0, size: int | None = None, needed: int = 0) -> bytes:
         """Bytes from ``start`` on, fewer than ``size`` where the file ends.
 
+        Args:
+            file: See `files`.
+            start: First byte.
+            size: How many; None for all.
+            needed: Bytes that the file should have by its own header, if that is known.
+
         Raises:
-            ReaderError: As `open`; also if a checksum is wrong.
+            ReaderError: As `open`; also if a checksum is wrong, or a member of an archive would
+                unpack to more than is needed and than pictures do.
         """
         end = None if size is None else start + size
         try:
@@ -195,6 +202,7 @@ class Bytes:
                     return os.pread(stream.fileno(), size, start)
             if self._member is None or self._member[0] != file:
                 archive, info = self._info(file)
+                _require_picture(info, file, needed)
                 self._member = file, archive.read(info)
             return self._member[1][start:end]
         except _READING as error:
@@ -209,12 +217,16 @@ class Bytes:
                 f"{file.container}: {file} is locked with a password; unpack the archive and give "
                 "its folder"
             )
-        if info.file_size > _LARGE and info.file_size > _DENSE * max(1, info.compress_size):
-            raise ReaderError(
-                f"{file.container}: {file} would unpack from {info.compress_size:,} to "
-                f"{info.file_size:,} bytes, which no picture does; it is not opened"
-            )
         return self._archive, info
+
+
+def _require_picture(info: zipfile.ZipInfo, file: File, needed: int) -> None:
+    most = max(_LARGE, needed + _LARGE // 64, _DENSE * info.compress_size)
+    if info.file_size > most:
+        raise ReaderError(
+            f"{file.container}: {file} would unpack from {info.compress_size:,} to "
+            f"{info.file_size:,} bytes, which no picture does; it is not opened"
+        )
 
 
 def _unreadable(file: File, error: BaseException) -> ReaderError:

@@ -66,6 +66,12 @@ class Look:
         return None
 
 
+_UNREADABLE = (
+    ValueError, TypeError, ArithmeticError, KeyError, NotImplementedError, struct.error,
+    IndexError, AttributeError, EOFError,
+)  # fmt: skip
+
+
 def spoken(said: Any, needed: Container[object]) -> dict[Any, Any]:
     """Values of a data set by keyword, those of vendors by group and element.
 
@@ -77,15 +83,16 @@ def spoken(said: Any, needed: Container[object]) -> dict[Any, Any]:
     Raises:
         ValueError: If a needed value does not parse, or what pydicom raises.
     """
+    from pydicom.datadict import keyword_for_tag
+    from pydicom.errors import BytesLengthException
+
     found: dict[Any, Any] = {}
     for tag in said.keys():  # noqa: SIM118 - a data set yields elements
         try:
             element = said[tag]
             key = element.keyword or (tag.group, tag.element)
             found[key] = element.value
-        except (ValueError, TypeError, OverflowError, KeyError, NotImplementedError, struct.error):
-            from pydicom.datadict import keyword_for_tag
-
+        except (BytesLengthException, *_UNREADABLE):
             if keyword_for_tag(tag) in needed:
                 raise
     return found

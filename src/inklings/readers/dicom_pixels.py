@@ -91,6 +91,8 @@ class _Decoder:
 
     def stored(self, plane: Plane) -> NDArray[Any]:
         """``(Y, X)`` as stored, signs extended and MONOCHROME1 turned; ``(Y, X, 3)`` for colour."""
+        from pydicom.errors import BytesLengthException
+
         try:
             if not plane.coding.tiles:
                 return self._frame(plane, plane.frame)
@@ -100,7 +102,7 @@ class _Decoder:
             rows, columns = plane.coding.rows, plane.coding.columns
             tile = self._whole[1][row * rows :, column * columns :]
             return tile[:rows, :columns]
-        except DECODE_ERRORS as error:
+        except (BytesLengthException, *DECODE_ERRORS) as error:
             words = " ".join(str(error).split())[:200] or type(error).__name__
             raise ReaderError(
                 f"{plane.file}: cannot decode its pixels ({words}); copy or export it again"
@@ -155,7 +157,8 @@ class _Decoder:
         coding = plane.coding
         assert coding.offset is not None
         size = coding.frame_bytes
-        data = self._source.read(plane.file, coding.offset + number * size, size)
+        whole = coding.offset + size * coding.frames
+        data = self._source.read(plane.file, coding.offset + number * size, size, whole)
         if len(data) < size:
             raise ReaderError(
                 f"{plane.file}: expected {size} bytes of pixels, got {len(data)}: the file is cut "

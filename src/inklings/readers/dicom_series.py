@@ -21,9 +21,10 @@ from inklings.errors import ReaderError, SpecError
 from inklings.geometry import Geometry
 from inklings.readers.array import ArrayImage
 from inklings.readers.choice import ANY, Choice
+from inklings.readers.dicom_contents import Contents, Fault, contents
 from inklings.readers.dicom_files import HEAD, ZIP, Bytes, files, is_dicom, is_slide
 from inklings.readers.dicom_groups import parts_of
-from inklings.readers.dicom_headers import Contents, Fault, Plane, contents
+from inklings.readers.dicom_headers import Plane
 from inklings.readers.dicom_layout import laid_out
 from inklings.readers.dicom_marks import label
 from inklings.readers.dicom_pixels import values
