@@ -7,8 +7,9 @@ import pytest
 from PIL import Image as Pillow
 
 from inklings.datasets import values
-from inklings.datasets.values import COLOUR, Survey
+from inklings.datasets.values import Counted, Survey
 from inklings.errors import LabelError, SpecError
+from inklings.labels.codes import COLOUR
 
 
 def encoded(array: np.ndarray) -> bytes:
@@ -21,7 +22,7 @@ def surveyed(*masks: list[int]) -> Survey:
     found = Survey()
     for mask in masks:
         numbers, counts = np.unique(mask, return_counts=True)
-        found.add(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+        found.add(Counted(dict(zip(numbers.tolist(), counts.tolist(), strict=True))))
     return found
 
 

@@ -42,7 +42,7 @@ class Case:
     choices: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*", self.id):
+        if not re.fullmatch(r"\w[\w.+-]*", self.id):
             raise DataError(
                 "expected a case id of letters, digits and . _ + - (it names files), "
                 f"got {self.id!r}"

@@ -29,6 +29,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "mask shape": (LEFT_OUT, "a mask of another size than its image"),
     "mask values": (LEFT_OUT, "a mask with more than one value besides 0"),
     "too many objects": (LEFT_OUT, "more objects than 16 bits can number"),
+    "mask in the alpha": ("alpha taken", "a mask of one colour, whose object is its opacity"),
+    "negative numbers": ("unlabelled", "samples below 0 in a mask of objects"),
     "strange codes": (LEFT_OUT, "a mask with codes that its provider does not use"),
     "slice count": (LEFT_OUT, "another number of mask slices than of image slices"),
     "slice direction": (LEFT_OUT, "nothing says whether mask slices count up or down"),

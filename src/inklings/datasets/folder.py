@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated, Any, Literal
 
 from inklings.datasets import pairing, values
 from inklings.datasets.dataset import (
@@ -21,14 +19,16 @@ from inklings.datasets.dataset import (
     Stored,
 )
 from inklings.datasets.findings import Finding, fatal
-from inklings.datasets.instances import areas
-from inklings.datasets.modality import modality
+from inklings.datasets.laid import Drawn, count_of, drawn
+from inklings.datasets.modality import facts_of
 from inklings.datasets.pairing import Pair
-from inklings.datasets.pictures import decoded
+from inklings.datasets.pictures import opened
 from inklings.datasets.values import Survey
 from inklings.datasets.workers import converted
 from inklings.errors import DataError, LabelError, ReaderError, SpecError
+from inklings.labels.codes import name_of, read_codes
 from inklings.progress import track
+from inklings.readers.choice import Choice
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,13 @@ class Folder(Plain):
         Option(
             "What the masks mean: '0=background,255=nucleus', '#ff0000=tumour'.",
             flag="--values",
-            parse=values.parse,
+            parse=values.parse_some,
         ),
     ] = field(default_factory=dict)
     instances: Annotated[bool, Option("Masks hold numbers or colours of objects.")] = False
+    threshold: Annotated[
+        float | None, Option("Masks in JPEG, or probabilities: from this number on, 255; else 0.")
+    ] = None
     class_name: Annotated[
         str, Option("Name of the class where there is only one.", flag="--class")
     ] = "object"
@@ -59,6 +62,16 @@ class Folder(Plain):
     patient: Annotated[
         str | None, Option("Regular expression with one group: the patient in a path.")
     ] = None
+    pair: Annotated[
+        tuple[str, str] | None,
+        Option("Names that belong together, without suffix: '{name}_0000' '{name}_cp_masks'."),
+    ] = None
+    page: Annotated[str | None, Option("Of files of several: number from 0, or z=2,t=0.")] = None
+    channel: Annotated[
+        str | None, Option("Names or numbers of the channels to keep, between commas.")
+    ] = None
+    scene: Annotated[str | None, Option("Name or number of one of several pictures.")] = None
+    project: Annotated[Literal["max", "mean"] | None, Option("Make one plane of a stack.")] = None
     in_place: Annotated[bool, IN_PLACE] = False
     name: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -76,7 +89,7 @@ class Folder(Plain):
 
     def options(self) -> dict[str, Any]:
         """Everything that was given."""
-        meaning = {values.name_of(code): name for code, name in sorted(self.meaning.items())}
+        meaning = {name_of(code): name for code, name in sorted(self.meaning.items())}
         return {
             **super().options(),
             "images": str(Path(self.images).absolute()),
@@ -90,11 +103,13 @@ class Folder(Plain):
         Raises:
             SpecError: If it is for the user to say what the values mean.
         """
-        if self.instances and self.meaning:
-            raise SpecError("--instances and --values exclude each other: numbers or classes")
-        if self.instances or self.meaning or self.masks is None:
+        if self.instances or self.masks is None:
+            values.require_no_class(self.meaning)
             return self
-        found = survey([p.mask for p in pairing.pairs(self.images, self.masks) if p.mask])
+        if self.meaning:
+            values.require_class(self.meaning)
+            return self
+        found = self._survey(self._pairs())
         for line in found.lines():
             say(line)
         proposal = found.proposal(self.class_name)
@@ -117,7 +132,7 @@ class Folder(Plain):
             DataError: If names do not pair up.
             SpecError: If the expression for the patient does not fit.
         """
-        found = pairing.pairs(self.images, self.masks)
+        found = self._pairs()
         for pair in found:
             self._patient(pair)
         return found
@@ -128,68 +143,69 @@ class Folder(Plain):
         Raises:
             LabelError: If a mask holds a value that the map does not name.
         """
-        if not self.instances:
-            survey([pair.mask for pair in items if pair.mask]).check(self.meaning)
+        if self.instances:
+            values.require_no_class(self.meaning)
+        else:
+            self._survey(items).check(self.meaning)
 
     def convert(self, item: Pair) -> Converted:
         """Decode an image and its mask, and map the values of the mask."""
         findings: list[Finding] = []
-        try:
-            data = item.image.read_bytes()
-        except OSError as error:
-            findings.append(Finding(item.id, "unreadable image", f"{item.place}: {error.strerror}"))
+        choice = self._choice.text()
+        read = opened(item.id, item.place, item.image, choice, findings)
+        if read is None:
             return Converted({}, findings=tuple(findings))
-        array = decoded(item.id, item.place, data, findings)
-        if array is None:
-            return Converted({}, findings=tuple(findings))
-        facts = {
-            "modality": modality(array),
-            "height": str(array.shape[0]),
-            "width": str(array.shape[1]),
-        }
+        array, geometry, channels = read
+        facts = facts_of(array, channels)
         if self.spacing_mm is not None:
             facts["spacing_mm"] = f"{self.spacing_mm:g}"
         if item.mask is None and self.masks:
             findings.append(Finding(item.id, "no mask", item.place))
-        mask = None if item.mask is None else self._mask(item, array.shape[:2], findings)
+        mask = self._mask(item, geometry.shape, findings)
         if fatal(findings):
             return Converted({}, findings=tuple(findings))
         if mask is not None and self.instances:
-            facts["objects"] = str(len(areas(mask.samples.astype(np.uint16))))
+            facts["objects"] = str(count_of(mask))
+        content = item.image if self.in_place else item.image.read_bytes()
         return Converted(
-            {"image": Stored(item.image if self.in_place else data, item.image.suffix.lower())},
+            {"image": Stored(content, item.image.suffix.lower(), choice)},
             () if mask is None else (mask,),
             patient=self._patient(item),
             facts=facts,
             findings=tuple(findings),
         )
 
-    def _mask(self, item: Pair, shape: tuple[int, ...], findings: list[Finding]) -> Mask | None:
-        assert item.mask is not None
-        try:
-            found = values.codes(item.mask.read_bytes())
-            if found.shape != shape:
-                detail = f"{item.mask.name}: {_by(found.shape)}, the image {_by(shape)}"
-                findings.append(Finding(item.id, "mask shape", detail))
-                return None
-            return self._numbers(item, found, findings)
-        except (ReaderError, LabelError, OSError) as error:
-            findings.append(Finding(item.id, "unreadable mask", f"{item.mask.name}: {error}"))
-            return None
+    @property
+    def _choice(self) -> Choice:
+        return Choice(scene=self.scene, page=self.page, channel=self.channel, project=self.project)
 
-    def _numbers(
-        self, item: Pair, found: NDArray[np.int64], findings: list[Finding]
-    ) -> Mask | None:
-        if not self.instances:
-            samples = values.mapped(found, self.meaning)
-            partial = values.UNLABELLED in self.meaning.values()
-            return Mask(samples, "classes", self.classes, "partial" if partial else "complete")
-        numbers = values.renumbered(found)
-        if int(numbers.max(initial=0)) > np.iinfo(np.uint16).max:
-            detail = f"numbers up to {numbers.max()}"
-            findings.append(Finding(item.id, "too many objects", detail))
+    def _pairs(self) -> list[Pair]:
+        return pairing.pairs(self.images, self.masks, templates=self.pair)
+
+    def _survey(self, items: Sequence[Pair]) -> Survey:
+        """What the masks hold, at least one of which has to be readable."""
+        found = survey([pair.mask for pair in items if pair.mask], threshold=self.threshold)
+        found.require_some()
+        return found
+
+    def _mask(self, item: Pair, shape: tuple[int, ...], findings: list[Finding]) -> Mask | None:
+        if item.mask is None:
             return None
-        return Mask(numbers.astype(np.uint16), "instances", self.classes)
+        several = self.page is not None or self.project is not None
+        try:
+            found = read_codes(item.mask, self.threshold)
+            return drawn(
+                Drawn(item.id, item.mask.name, shape, several),
+                found,
+                self.meaning,
+                self.classes,
+                self.instances,
+                findings,
+            )
+        except (ReaderError, LabelError, OSError) as error:
+            said = " ".join(str(error).split()).removeprefix(f"{item.mask}: ")
+            findings.append(Finding(item.id, "unreadable mask", f"{item.mask.name}: {said}"))
+            return None
 
     def _patient(self, pair: Pair) -> str | None:
         if self.patient is None:
@@ -210,13 +226,12 @@ class Folder(Plain):
         return str(match[1])
 
 
-def survey(masks: Sequence[Path], workers: int | None = None) -> Survey:
+def survey(
+    masks: Sequence[Path], workers: int | None = None, threshold: float | None = None
+) -> Survey:
     """Which values the masks hold, all of them read."""
     found = Survey()
-    for counts in track(converted(values.count, masks, workers), "reading masks", len(masks)):
+    count = partial(values.count, threshold=threshold)
+    for counts in track(converted(count, masks, workers), "reading masks", len(masks)):
         found.add(counts)
     return found
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]} x {shape[0]}"

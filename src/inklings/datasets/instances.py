@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from inklings.datasets.findings import Finding
-from inklings.datasets.pictures import open_picture
 from inklings.datasets.sparse import rows_of
-from inklings.errors import ReaderError
+from inklings.errors import LabelError, ReaderError
+from inklings.labels.codes import read_codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def piece_of(
     """
     try:
         grey, first, whole = rows_of(data) or _all_rows(data)
-    except ReaderError as error:
+    except (ReaderError, LabelError) as error:
         findings.append(Finding(case, "unreadable mask", f"{name}: {error}"))
         return None
     if whole != size:
@@ -76,8 +76,39 @@ def piece_of(
 
 
 def _all_rows(data: bytes) -> tuple[Pillow.Image, int, tuple[int, int]]:
-    picture = open_picture(data)
-    return picture if picture.mode == "L" else picture.convert("L"), 0, picture.size
+    plane = read_codes(data).plane
+    if plane.size and not 0 <= int(plane.min()) <= int(plane.max()) <= 255:
+        numbers, inverse = np.unique(plane, return_inverse=True)
+        ranks = np.minimum(np.arange(len(numbers)) + (numbers[0] != 0), 254)
+        if len(numbers) == 2 and numbers[0] == 0:
+            ranks *= 255  # one colour
+        plane = ranks[inverse].reshape(plane.shape)
+    return Pillow.fromarray(plane.astype(np.uint8)), 0, (plane.shape[1], plane.shape[0])
+
+
+def of_pages(
+    case: str, name: str, pages: NDArray[np.int64], findings: list[Finding]
+) -> NDArray[np.int64]:
+    """Numbered objects ``(h, w)`` from pages ``(P, h, w)`` of one object each.
+
+    Raises:
+        LabelError: If a page holds several numbers, so that pages are something else.
+    """
+    pieces = []
+    for number, page in enumerate(pages):
+        held = np.unique(page[page > 0])
+        if len(held) > 1:
+            raise LabelError(
+                f"expected pages of one object each, got page {number} of {len(pages)} with "
+                f"{len(held)} numbers; save the page that is meant"
+            )
+        piece = cut_out(f"{name}, page {number}", page > 0)
+        if piece is None:
+            findings.append(Finding(case, "empty mask", f"{name}, page {number}"))
+        else:
+            pieces.append(piece)
+    shape = (int(pages.shape[1]), int(pages.shape[2]))
+    return numbered(case, pieces, shape, findings).astype(np.int64)
 
 
 def numbered(
@@ -124,10 +155,10 @@ def cut_out(name: str, mask: NDArray[np.bool_]) -> Piece | None:
     return Piece(name, (y, x), mask[y : rows[-1] + 1, x : columns[-1] + 1].copy())
 
 
-def areas(labels: NDArray[np.uint16]) -> NDArray[np.int64]:
+def areas(labels: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.int64]:
     """Samples of each object that is there, in order of its number."""
-    counts = np.bincount(labels.ravel())[1:]
-    return counts[counts > 0]
+    counts: NDArray[np.int64] = np.unique(labels[labels > 0], return_counts=True)[1]
+    return counts
 
 
 def encode(labels: NDArray[np.unsignedinteger[Any]]) -> bytes:

@@ -33,3 +33,14 @@ def modality(image: NDArray[Any]) -> str:
             return "stained"
         image = red
     return "bright-field" if np.median(image) > _BRIGHT * full else "fluorescence"
+
+
+def facts_of(array: NDArray[Any], channels: tuple[str, ...]) -> dict[str, str]:
+    """Size and modality of an image ``(C, *S)``; channels that are no colours have none."""
+    sides = array.shape[1:]
+    if len(sides) != 2:
+        return {"shape": " x ".join(map(str, sides))}
+    facts = {"height": str(sides[0]), "width": str(sides[1])}
+    if channels == ("R", "G", "B"):
+        return {"modality": modality(np.moveaxis(array, 0, -1)), **facts}
+    return {"modality": modality(array[0]), **facts} if len(channels) == 1 else facts

@@ -2,7 +2,11 @@
 
 The rule: a mask belongs to the image of the same name, whatever the suffix of the file; endings
 such as ``_mask`` and ``_image`` do not count. Where a name occurs in several folders, the path
-below the fixed part of the pattern is compared instead of the name alone.
+below the fixed part of the pattern is compared instead of the name alone. Other rules can be
+given as two templates, ``{name}_0000`` and ``{name}_cp_masks``.
+
+A part of a pattern that is there as it is written is taken so, brackets and all. Suffixes match in
+any case. Hidden and temporary files are no data.
 """
 
 from __future__ import annotations
@@ -10,16 +14,21 @@ from __future__ import annotations
 import glob
 import os
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from inklings.datasets.pictures import SUFFIXES
-from inklings.errors import DataError
+from inklings.errors import DataError, SpecError
 
 _ENDINGS = re.compile(
     r"(?<=.)[_-](masks?|segs?|segmentations?|labels?|gt|truth|annotations?|images?|img)$", re.I
 )
+_TEMPORARY = (".part", ".tmp", ".temp", ".crdownload", "~")
+Forms = tuple[re.Pattern[str] | None, re.Pattern[str] | None]
+Templates = tuple[str, str]
+"""How images and masks are called, without suffix, with ``{name}`` where they agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +57,12 @@ def root_of(pattern: str) -> Path:
     path = Path(pattern)
     if path.is_dir():
         return path
-    fixed = []
+    fixed = Path()
     for part in path.parts[:-1]:
-        if glob.has_magic(part):
+        if glob.has_magic(part) and not (fixed / part).exists():
             break
-        fixed.append(part)
-    return Path(*fixed)
+        fixed /= part
+    return fixed
 
 
 def matching(pattern: str, what: str, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
@@ -62,9 +71,14 @@ def matching(pattern: str, what: str, suffixes: tuple[str, ...] = SUFFIXES) -> l
     Raises:
         DataError: If there are none; ``what`` says what was looked for.
     """
-    wanted = os.path.join(pattern, "*") if Path(pattern).is_dir() else pattern  # noqa: PTH118
+    wanted = _literal(os.path.join(pattern, "*") if Path(pattern).is_dir() else pattern)  # noqa: PTH118
     paths = (Path(name) for name in glob.glob(wanted, recursive=True))  # noqa: PTH207
-    found = sorted(p for p in paths if p.name.lower().endswith(suffixes) and p.is_file())
+    root = root_of(pattern)
+    found = sorted(
+        p
+        for p in paths
+        if p.name.lower().endswith(suffixes) and is_data(p.relative_to(root)) and p.is_file()
+    )
     if not found:
         raise DataError(
             f"expected {what} that match {pattern!r}, found none ({', '.join(suffixes)}); "
@@ -73,30 +87,68 @@ def matching(pattern: str, what: str, suffixes: tuple[str, ...] = SUFFIXES) -> l
     return found
 
 
-def pairs(images: str, masks: str | None, suffixes: tuple[str, ...] = SUFFIXES) -> list[Pair]:
+def is_data(path: Path) -> bool:
+    """Whether a path below a folder of data is no hidden or temporary file, nor in one's folder."""
+    hidden = any(part.startswith((".", "~")) or part == "__MACOSX" for part in path.parts)
+    return not hidden and not path.name.lower().endswith(_TEMPORARY)
+
+
+def _literal(pattern: str) -> str:
+    """A pattern in which what exists as it is written has no wildcards, and suffixes any case."""
+    path, parts, there = Path(pattern), [], Path()
+    for part in path.parts:
+        exists = (there / part).exists()
+        parts.append(glob.escape(part) if exists else part)
+        there /= part
+    if glob.has_magic(path.name) and not path.exists():
+        stem, dot, suffix = parts[-1].rpartition(".")
+        if dot and suffix.isalpha():
+            parts[-1] = f"{stem}." + "".join(f"[{c.lower()}{c.upper()}]" for c in suffix)
+    return str(Path(*parts))
+
+
+def pairs(
+    images: str,
+    masks: str | None,
+    suffixes: tuple[str, ...] = SUFFIXES,
+    templates: Templates | None = None,
+) -> list[Pair]:
     """All images, each with its mask if it has one.
 
     Raises:
         DataError: If a mask has no image, an image two masks, or two images one name.
+        SpecError: If templates are given that hold no ``{name}``.
     """
     pictures = matching(images, "images", suffixes)
     drawn = matching(masks, "masks", suffixes) if masks else []
+    forms: Forms = (None, None)
+    if templates is not None:
+        forms = (_form(templates[0]), _form(templates[1]))
     both = set(pictures) & set(drawn)
-    if both:
+    if both and templates is None:
         raise DataError(f"{min(both)} matches --images and --masks; make the patterns disjoint")
-    by_name = _unique(pictures, images, deep=False)
+    masks_too = {path for path in both if _is_mask(path, forms)}
+    pictures = [path for path in pictures if path not in masks_too]
+    drawn = [path for path in drawn if path not in both - masks_too]
+    by_name = _unique(pictures, images, False, forms[0])
     deep = by_name is None
-    by_name = by_name or _unique(pictures, images, deep=True)
+    by_name = by_name or _unique(pictures, images, True, forms[0])
     if by_name is None:
-        twice = Counter(_key(p, root_of(images), True) for p in pictures).most_common(1)[0][0]
-        raise DataError(f"several images are called {twice!r}; rename them or narrow --images")
+        keys = [_key(p, root_of(images), True, forms[0]) for p in pictures]
+        twice = Counter(keys).most_common(1)[0][0]
+        named = ", ".join(p.name for p, key in zip(pictures, keys, strict=True) if key == twice)
+        raise DataError(
+            f"several images are called {twice!r} ({named}); rename them, narrow --images, or say "
+            "how names belong together with --pair"
+        )
     owner: dict[str, Path] = {}
     for path in drawn:
-        key = _key(path, root_of(masks or ""), deep)
+        key = _key(path, root_of(masks or ""), deep, forms[1])
         if key not in by_name:
             raise DataError(
                 f"no image belongs to the mask {path}: expected one named {key!r} "
-                f"among the {len(by_name)} images that match {images!r}"
+                f"among the {len(by_name)} images that match {images!r}; if they are called "
+                "otherwise, say how: --pair '{name}_0000' '{name}_mask'"
             )
         if key in owner:
             raise DataError(
@@ -115,13 +167,45 @@ def pairs(images: str, masks: str | None, suffixes: tuple[str, ...] = SUFFIXES) 
     ]
 
 
-def _unique(paths: list[Path], pattern: str, deep: bool) -> dict[str, Path] | None:
-    found = {_key(path, root_of(pattern), deep): path for path in paths}
+def _stem(path: Path) -> str:
+    # Systems write the same letter with an accent as one sign or as two.
+    return unicodedata.normalize("NFC", re.sub(r"\.(nii|ome)$", "", path.stem, flags=re.I))
+
+
+def _is_mask(path: Path, forms: Forms) -> bool:
+    """Whether a file that both patterns match is a mask: the template that says more decides."""
+    said = [form.pattern if form and form.fullmatch(_stem(path)) else "" for form in forms]
+    return len(said[1]) > len(said[0])
+
+
+def _form(template: str) -> re.Pattern[str]:
+    if template.count("{name}") != 1:
+        raise SpecError(
+            f"--pair: expected names like '{{name}}_0000' '{{name}}_mask', got {template!r}"
+        )
+    before, after = (re.escape(part) for part in template.split("{name}"))
+    return re.compile(f"{before}(.+){after}")
+
+
+def _unique(
+    paths: list[Path], pattern: str, deep: bool, form: re.Pattern[str] | None
+) -> dict[str, Path] | None:
+    found = {_key(path, root_of(pattern), deep, form): path for path in paths}
     return found if len(found) == len(paths) else None
 
 
-def _key(path: Path, root: Path, deep: bool) -> str:
-    stem = _ENDINGS.sub("", re.sub(r"\.nii$", "", path.stem))
+def _key(path: Path, root: Path, deep: bool, form: re.Pattern[str] | None) -> str:
+    stem = _stem(path)
+    if form is None:
+        stem = _ENDINGS.sub("", stem)
+    else:
+        match = form.fullmatch(stem)
+        if match is None:
+            raise DataError(
+                f"{path}: its name does not fit the --pair it was given for "
+                f"({form.pattern.replace('(.+)', '{name}')}); narrow the pattern"
+            )
+        stem = match[1]
     return (path.relative_to(root).parent / stem).as_posix() if deep else stem
 
 
@@ -131,6 +215,6 @@ def without_ending(name: str) -> str:
 
 
 def clean_id(key: str) -> str:
-    """A case id (it names files) from any name."""
-    clean = re.sub(r"[^A-Za-z0-9_.+-]", "_", key)
-    return clean if re.match(r"[A-Za-z0-9_]", clean) else f"_{clean}"
+    """A case id (it names files) from any name; letters of every alphabet stay."""
+    clean = re.sub(r"[^\w.+-]", "_", unicodedata.normalize("NFC", key))
+    return clean if re.match(r"\w", clean) else f"_{clean}"

@@ -22,6 +22,7 @@ from inklings.datasets.dataset import IN_PLACE, Argument, Converted, Option, Pla
 from inklings.datasets.folder import Folder, survey
 from inklings.datasets.pairing import Pair, matching
 from inklings.errors import DataError, LabelError
+from inklings.labels.codes import name_of
 
 _NAME = re.compile(r"^(?P<slide>.+)_(?P<x>\d+)_(?P<y>\d+)(?:_img|_image)?$")
 
@@ -129,7 +130,7 @@ class Tiles(Plain):
 def _unsaid(root: Path) -> str:
     """What the masks hold, and how to say what it means."""
     found = survey(matching(f"{root}/ann_dir/**/*", "masks"), workers=1)
-    held = ", ".join(values.name_of(code) for code in sorted(found.files)[:8])
+    held = ", ".join(name_of(code) for code in sorted(found.files)[:8])
     kept = root / "values.txt"
     example = values.example(found)
     if kept.is_file():

@@ -1,7 +1,6 @@
 """What the numbers and colours in mask files mean: found, shown, and mapped to classes.
 
-A *code* is the number of a grey or palette sample, or, for a sample in colour, ``COLOUR`` plus its
-24 bits ``rrggbb``. Grey in a colour picture is the same code as in a grey picture: black is 0.
+Codes are those of `inklings.labels.codes`: numbers as they are stored, and colours.
 """
 
 from __future__ import annotations
@@ -16,51 +15,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.datasets.pictures import open_picture
 from inklings.errors import LabelError, ReaderError, SpecError
+from inklings.labels.codes import COLOUR, name_of, read_codes
 
 BACKGROUND, UNLABELLED = "background", "unlabelled"
 _NOTHING_SAID = ("unlabelled", "unlabeled", "ignore")
-COLOUR = 1 << 24
 _SHOWN = 24
+_FEW_BITS = 65_534
 
 
-def codes(data: bytes) -> NDArray[np.int64]:
-    """The codes of an encoded mask, ``(H, W)``.
+def codes(source: Path | bytes) -> NDArray[np.int64]:
+    """The codes of a mask of one plane, ``(H, W)``.
 
     Raises:
         ReaderError: If it does not decode.
-        LabelError: If its samples are neither whole numbers nor colours.
+        LabelError: If its samples are neither whole numbers nor colours, or it has several pages.
     """
-    picture = open_picture(data)
-    if picture.mode in ("LA", "1", "PA"):
-        picture = picture.convert("P" if picture.mode == "PA" else "L")
-    elif picture.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
-        picture = picture.convert("RGB")
-    array = np.asarray(picture)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise LabelError(f"expected whole numbers or colours, got {array.dtype} samples")
-    if array.ndim == 2:
-        return array.astype(np.int64)
-    red, green, blue = (array[..., c].astype(np.int64) for c in range(3))
-    grey = (red == green) & (green == blue)
-    return np.where(grey, red, COLOUR + (red << 16) + (green << 8) + blue)
-
-
-def name_of(code: int) -> str:
-    """How a code is written in a value map: ``255``, ``#ff0000``."""
-    return f"#{code - COLOUR:06x}" if code >= COLOUR else str(code)
+    return read_codes(source).plane
 
 
 def parse(text: str) -> dict[int, str]:
-    """A value map, ``0=background,255=nucleus`` or ``#ff0000=tumour``.
+    """A value map, ``0=background,255=nucleus`` or ``#ff0000=tumour,-1=unlabelled``.
+
+    ``unlabeled`` and ``ignore`` are other words for ``unlabelled``.
 
     Raises:
         SpecError: If it does not parse; the message shows how to write it.
     """
+    found = parse_some(text)
+    require_class(found, text)
+    return found
+
+
+def parse_some(text: str) -> dict[int, str]:
+    """As `parse`, but a map that names no class will do: of objects only what they are not.
+
+    Raises:
+        SpecError: As `parse`.
+    """
     found: dict[int, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
-        match = re.fullmatch(r"(#[0-9a-fA-F]{6}|\d+)\s*=\s*([\w][\w .+-]*)", part)
+        match = re.fullmatch(r"(#[0-9a-fA-F]{6}|-?\d+)\s*=\s*([\w][\w .+-]*)", part)
         if match is None:
             raise SpecError(
                 f"--values: expected parts like 255=nucleus or #ff0000=tumour, got {part!r}"
@@ -68,8 +63,6 @@ def parse(text: str) -> dict[int, str]:
         code, name = _code(match[1]), meant(match[2])
         if found.setdefault(code, name) != name:
             raise SpecError(f"--values: {match[1]} is given two meanings")
-    if not set(found.values()) - {BACKGROUND, UNLABELLED}:
-        raise SpecError(f"--values: expected at least one class beside background, got {text!r}")
     return found
 
 
@@ -79,6 +72,23 @@ def meant(name: str) -> str:
     if name.lower() in _NOTHING_SAID:
         return UNLABELLED
     return BACKGROUND if name.lower() == BACKGROUND else name
+
+
+def require_class(meaning: Mapping[int, str], text: str = "") -> None:
+    """Raise SpecError unless a map names a class."""
+    if not set(meaning.values()) - {BACKGROUND, UNLABELLED}:
+        said = text or ",".join(f"{name_of(code)}={name}" for code, name in meaning.items())
+        raise SpecError(f"--values: expected at least one class beside background, got {said!r}")
+
+
+def require_no_class(meaning: Mapping[int, str]) -> None:
+    """Raise SpecError if a map of an instance mask names classes: numbers are objects there."""
+    named = classes_of(meaning)
+    if named:
+        raise SpecError(
+            f"--instances: numbers are objects of one class (--class), so --values may only say "
+            f"what is '{UNLABELLED}' or '{BACKGROUND}', got {named[0]!r}; leave one of them out"
+        )
 
 
 def _code(text: str) -> int:
@@ -112,6 +122,21 @@ def mapped(found: NDArray[np.int64], meaning: Mapping[int, str]) -> NDArray[np.u
     return mapped_
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What one mask holds.
+
+    Attributes:
+        samples: Code to the number of samples.
+        colours: Code to the colour that a palette gives it.
+        refusal: Why it could not be read; empty where it could.
+    """
+
+    samples: Mapping[int, int] = field(default_factory=dict)
+    colours: Mapping[int, str] = field(default_factory=dict)
+    refusal: str = ""
+
+
 @dataclass
 class Survey:
     """Which codes occur in a set of masks.
@@ -120,18 +145,33 @@ class Survey:
         files: Code to the number of files that hold it.
         samples: Code to the number of samples.
         total: How many masks were read.
+        colours: Code to the colours that palettes give it.
+        refusals: Why masks could not be read; their cases are set aside.
     """
 
     files: Counter[int] = field(default_factory=Counter)
     samples: Counter[int] = field(default_factory=Counter)
     total: int = 0
+    colours: dict[int, set[str]] = field(default_factory=dict)
+    refusals: list[str] = field(default_factory=list)
 
-    def add(self, counts: Mapping[int, int] | None) -> None:
+    def add(self, one: Counted) -> None:
         """Add what `count` said of one mask."""
-        if counts is not None:
-            self.total += 1
-            self.files.update(counts.keys())
-            self.samples.update(counts)
+        if one.refusal:
+            self.refusals.append(one.refusal)
+            return
+        self.total += 1
+        self.files.update(one.samples.keys())
+        self.samples.update(one.samples)
+        for code, colour in one.colours.items():
+            self.colours.setdefault(code, set()).add(colour)
+
+    def require_some(self) -> None:
+        """Raise LabelError, and say why, if not one mask could be read."""
+        if self.refusals and not self.total:
+            more = len(self.refusals) - 1
+            others = f" (and {more} other masks)" if more else ""
+            raise LabelError(f"{self.refusals[0]}{others}")
 
     def proposal(self, name: str) -> dict[int, str] | None:
         """The one obvious reading, if there is one: exactly 0 and 1, or exactly 0 and 255."""
@@ -144,10 +184,13 @@ class Survey:
     def lines(self) -> list[str]:
         """A table of the values found, most frequent first."""
         every = sum(self.samples.values()) or 1
-        rows = [f"{'value':>9}{'masks':>9}{'samples':>14}{'share':>9}"]
+        palette = "  colour" if self.colours else ""
+        rows = [f"{'value':>9}{'masks':>9}{'samples':>14}{'share':>9}{palette}"]
         for code, count in self.samples.most_common(_SHOWN):
             files = f"{self.files[code]}/{self.total}"
-            rows.append(f"{name_of(code):>9}{files:>9}{count:>14}{count / every:>9.2%}")
+            shown = ", ".join(sorted(self.colours.get(code, ()))[:3])
+            row = f"{name_of(code):>9}{files:>9}{count:>14}{count / every:>9.2%}  {shown}"
+            rows.append(row.rstrip())
         if len(self.samples) > _SHOWN:
             rows.append(f"... and {len(self.samples) - _SHOWN} more values")
         return rows
@@ -171,23 +214,43 @@ class Survey:
             )
 
 
-def count(path: Path) -> dict[int, int] | None:
-    """Samples of each code in one mask file; None if it does not decode."""
+def count(path: Path, threshold: float | None = None) -> Counted:
+    """Samples of each code in one mask file."""
     try:
-        found = codes(path.read_bytes())
-    except (ReaderError, LabelError, OSError):
-        return None  # the conversion will say so, with the name of the case
-    values, counts = np.unique(found, return_counts=True)
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+        found = read_codes(path, threshold)
+        values, counts = np.unique(found.plane, return_counts=True)
+    except (ReaderError, LabelError, OSError) as error:
+        said = " ".join(str(error).split())
+        return Counted(refusal=said if str(path) in said else f"{path}: {said}")
+    table = [] if found.table is None else found.table.tolist()
+    colours = {
+        int(k): "#{:02x}{:02x}{:02x}".format(*table[k]) for k in values if 0 <= k < len(table)
+    }
+    return Counted(dict(zip(values.tolist(), counts.tolist(), strict=True)), colours)
 
 
-def renumbered(found: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Object numbers of an instance mask; colours are numbered from 1, in order of code."""
-    if int(found.max(initial=0)) < COLOUR:
-        return found
-    values, inverse = np.unique(found, return_inverse=True)
-    numbers: NDArray[Any] = np.arange(len(values)) + (values[0] != 0)
-    return numbers[inverse].reshape(found.shape)
+def objects(
+    found: NDArray[np.int64], nothing: NDArray[np.bool_]
+) -> NDArray[np.unsignedinteger[Any]]:
+    """Object numbers of an instance mask, 0 outside of all; the largest of the type if unlabelled.
+
+    Numbers that fit into 16 bits stay; colours and larger numbers become those from 1 on, in
+    their order: as many as there are objects.
+
+    Args:
+        found: ``(*S)``: object numbers and colours, 0 and below outside of all.
+        nothing: ``(*S)``: where the annotator said nothing.
+    """
+    found = np.where(nothing | (found < 0), 0, found)
+    if int(found.max(initial=0)) > _FEW_BITS:
+        there, inverse = np.unique(found, return_inverse=True)
+        numbers = np.arange(len(there)) + (there[0] != 0)
+        found = numbers[inverse].reshape(found.shape)
+    small = int(found.max(initial=0)) <= _FEW_BITS
+    numbered: NDArray[np.unsignedinteger[Any]]
+    numbered = found.astype(np.uint16) if small else found.astype(np.uint32)
+    numbered[nothing] = np.iinfo(numbered.dtype).max
+    return numbered
 
 
 def example(survey: Survey, names: Sequence[str] = ()) -> str:

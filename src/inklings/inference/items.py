@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -186,5 +187,5 @@ def _named(files: Sequence[Path]) -> list[Item]:
 
 
 def _clean(name: str) -> str:
-    cleaned = re.sub(r"[^A-Za-z0-9_.+-]+", "_", name)
-    return cleaned if re.match(r"[A-Za-z0-9_]", cleaned) else f"_{cleaned}"
+    cleaned = re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", name))
+    return cleaned if re.match(r"\w", cleaned) else f"_{cleaned}"

@@ -24,6 +24,7 @@ from inklings.readers.tiff_stored import stored_pages
 
 COLOUR = 1 << 48
 _SHOWN = 4
+_BYTES: np.dtype[Any] = np.dtype(np.uint8)
 _NEAR = 24
 """Grey levels by which JPEG moves a sample of a mask away from its number."""
 
@@ -37,12 +38,16 @@ class Codes:
         table: Colours of the entries of its palette, ``(N, 3)``; None where it has none.
         remarks: What was made of its opacity or dropped of it: kind and words.
         orientation: What the file said (1: it was stored upright).
+        dtype: Of the numbers in the file; two levels and a threshold count as uint8.
+        samples: Of each pixel: 3 where there are colours.
     """
 
     pages: NDArray[np.int64]
     table: NDArray[np.uint8] | None = None
     remarks: tuple[tuple[str, str], ...] = ()
     orientation: int = 1
+    dtype: np.dtype[Any] = _BYTES
+    samples: int = 1
 
     @property
     def plane(self) -> NDArray[np.int64]:
@@ -86,7 +91,9 @@ def read_codes(source: Path | bytes, threshold: float | None = None) -> Codes:
     remarks: tuple[tuple[str, str], ...] = ()
     if found.alpha is not None and int(found.alpha.min()) != int(found.alpha.max()):
         numbers, remarks = _opaque(found, found.alpha)
-    return Codes(_coded(numbers), found.table, remarks, found.orientation)
+    dtype = np.dtype(np.uint8) if numbers.dtype == np.bool_ else numbers.dtype
+    planes = int(numbers.shape[-1])
+    return Codes(_coded(numbers), found.table, remarks, found.orientation, dtype, planes)
 
 
 def decoded(source: Path | bytes) -> Raster:

@@ -19,6 +19,7 @@ from PIL import Image as Pillow
 from inklings.errors import LabelError
 from inklings.files import written
 from inklings.geometry import Geometry
+from inklings.labels.codes import read_codes
 from inklings.labels.kinds import MaskLabel
 from inklings.readers import open_image
 from inklings.readers.fitting import whole_numbers
@@ -41,13 +42,22 @@ def read_mask(path: Path) -> Mask:
     """
     if is_volume(path):
         return _unsigned(path, _stack(path) if path.is_dir() else _volume(path))
-    array = _load(path) if path.suffix == ".npy" else decode(path)
-    if path.suffix != ".npy" and array.ndim != 2:
+    return _unsigned(path, _load(path) if path.suffix == ".npy" else _plane(path))
+
+
+def _plane(path: Path) -> NDArray[Any]:
+    """The numbers ``(h, w)`` of a picture, whatever it looks like."""
+    try:
+        found = read_codes(path)
+        codes = found.plane
+    except LabelError as error:
+        raise LabelError(f"{path}: {error}") from None
+    if found.samples > 1:
         raise LabelError(
-            f"{path}: expected a mask of one plane of whole numbers, got shape {array.shape}; "
+            f"{path}: expected a mask of one plane of whole numbers, got colours; "
             "import it with 'inklings import folder', which maps colours to classes"
         )
-    return _unsigned(path, array)
+    return codes.astype(found.dtype if found.dtype.kind in "ui" else np.int32)
 
 
 def is_volume(path: Path) -> bool:

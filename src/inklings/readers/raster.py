@@ -118,7 +118,7 @@ def decode(path: Path) -> NDArray[Any]:
     Raises:
         ReaderError: If the file is missing, truncated or not a picture.
     """
-    numbers = of_file(path).numbers[0]
+    numbers: NDArray[Any] = of_file(path).numbers[0]
     if numbers.dtype == np.bool_:
         numbers = numbers.astype(np.uint8) * np.uint8(255)
     return numbers[..., 0] if numbers.shape[-1] == 1 else numbers

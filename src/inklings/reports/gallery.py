@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -202,7 +203,9 @@ def save(figure: Figure, path: Path) -> None:
         raise DataError(
             f"expected a picture to write, ending in .png, .svg or .pdf, got {path.name!r}"
         )
-    with written(path) as temporary:
+    with written(path) as temporary, warnings.catch_warnings():
+        # Names of cases may be in an alphabet that the font lacks: boxes, and no line for each.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(temporary, facecolor="white")
 
 
