@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from inklings.datasets import pairing, values
+from inklings.datasets import several, values
 from inklings.datasets.dataset import (
     IN_PLACE,
     Converted,
@@ -19,13 +18,16 @@ from inklings.datasets.dataset import (
     Stored,
 )
 from inklings.datasets.findings import Finding, fatal
+from inklings.datasets.grids import uncommon
 from inklings.datasets.laid import Drawn, count_of, drawn
 from inklings.datasets.modality import facts_of
-from inklings.datasets.pairing import Pair
-from inklings.datasets.pictures import opened
+from inklings.datasets.patients import patient_of
+from inklings.datasets.pictures import SUFFIXES, opened
+from inklings.datasets.several import Group
 from inklings.datasets.values import Survey
 from inklings.datasets.workers import converted
-from inklings.errors import DataError, LabelError, ReaderError, SpecError
+from inklings.errors import LabelError, ReaderError, SpecError
+from inklings.geometry import Geometry
 from inklings.labels.codes import name_of, read_codes
 from inklings.progress import track
 from inklings.readers.choice import Choice
@@ -36,11 +38,12 @@ class Folder(Plain):
     """Any pictures with masks: paired by name, values mapped to classes as you say.
 
     A mask belongs to the image of the same name; endings like _mask do not count. Images without
-    a mask become unlabelled cases.
+    a mask become unlabelled cases. Several images a case are named: --images dapi='*_ch00.tif'
+    --images gfp='*_ch01.tif'.
     """
 
-    images: Annotated[str, Option("Pattern of the images, in quotes, or a folder.")]
-    masks: Annotated[str | None, Option("Pattern of the masks, in quotes, or a folder.")] = None
+    images: Annotated[several.Patterns, several.IMAGES]
+    masks: Annotated[several.Patterns | None, several.MASKS] = None
     meaning: Annotated[
         Mapping[int, str],
         Option(
@@ -80,7 +83,7 @@ class Folder(Plain):
     @property
     def source(self) -> Path:
         """The folder above the first wildcard of ``images``."""
-        return pairing.root_of(self.images)
+        return several.root_of(self.images)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -92,8 +95,8 @@ class Folder(Plain):
         meaning = {name_of(code): name for code, name in sorted(self.meaning.items())}
         return {
             **super().options(),
-            "images": str(Path(self.images).absolute()),
-            "masks": str(Path(self.masks).absolute()) if self.masks else None,
+            "images": several.absolute(self.images),
+            "masks": several.absolute(self.masks),
             "meaning": meaning,
         }
 
@@ -109,7 +112,7 @@ class Folder(Plain):
         if self.meaning:
             values.require_class(self.meaning)
             return self
-        found = self._survey(self._pairs())
+        found = self._survey(self._groups())
         for line in found.lines():
             say(line)
         proposal = found.proposal(self.class_name)
@@ -125,19 +128,19 @@ class Folder(Plain):
         say(f"taken: {told}")
         return replace(self, meaning=proposal)
 
-    def items(self, scratch: Path) -> Sequence[Pair]:  # noqa: ARG002
+    def items(self, scratch: Path) -> Sequence[Group]:  # noqa: ARG002
         """Images with their masks, in order of id.
 
         Raises:
             DataError: If names do not pair up.
             SpecError: If the expression for the patient does not fit.
         """
-        found = self._pairs()
-        for pair in found:
-            self._patient(pair)
+        found = self._groups()
+        for group in found:
+            patient_of(self.patient, group.place)
         return found
 
-    def prepare(self, items: Sequence[Pair]) -> None:
+    def prepare(self, items: Sequence[Group]) -> None:
         """Compare the value map with every mask that is going to be converted.
 
         Raises:
@@ -148,29 +151,37 @@ class Folder(Plain):
         else:
             self._survey(items).check(self.meaning)
 
-    def convert(self, item: Pair) -> Converted:
-        """Decode an image and its mask, and map the values of the mask."""
-        findings: list[Finding] = []
+    def convert(self, item: Group) -> Converted:
+        """Decode the images of a case and its mask, and map the values of the mask."""
+        findings: list[Finding] = [item.problem] if item.problem else []
         choice = self._choice.text()
-        read = opened(item.id, item.place, item.image, choice, findings)
-        if read is None:
-            return Converted({}, findings=tuple(findings))
-        array, geometry, channels = read
-        facts = facts_of(array, channels)
+        facts: dict[str, str] = {}
+        grids: dict[str, Geometry] = {}
+        for name, path in item.images.items():
+            place = item.place if len(item.images) == 1 else path.name
+            read = opened(item.id, place, path, choice, findings)
+            if read is None:
+                return Converted({}, findings=tuple(findings))
+            array, grids[name], channels = read
+            facts = facts or facts_of(array, channels)
+        findings += uncommon(item.id, grids)
         if self.spacing_mm is not None:
             facts["spacing_mm"] = f"{self.spacing_mm:g}"
         if item.mask is None and self.masks:
             findings.append(Finding(item.id, "no mask", item.place))
-        mask = self._mask(item, geometry.shape, findings)
+        mask = self._mask(item, grids[item.on or next(iter(grids))].shape, findings)
         if fatal(findings):
             return Converted({}, findings=tuple(findings))
         if mask is not None and self.instances:
             facts["objects"] = str(count_of(mask))
-        content = item.image if self.in_place else item.image.read_bytes()
+        images = {
+            name: Stored(path if self.in_place else path.read_bytes(), path.suffix.lower(), choice)
+            for name, path in item.images.items()
+        }
         return Converted(
-            {"image": Stored(content, item.image.suffix.lower(), choice)},
-            () if mask is None else (mask,),
-            patient=self._patient(item),
+            images,
+            () if mask is None else (replace(mask, image=item.on),),
+            patient=patient_of(self.patient, item.place),
             facts=facts,
             findings=tuple(findings),
         )
@@ -179,23 +190,24 @@ class Folder(Plain):
     def _choice(self) -> Choice:
         return Choice(scene=self.scene, page=self.page, channel=self.channel, project=self.project)
 
-    def _pairs(self) -> list[Pair]:
-        return pairing.pairs(self.images, self.masks, templates=self.pair)
+    def _groups(self) -> list[Group]:
+        separate = self.patient is not None
+        return several.groups(self.images, self.masks, SUFFIXES, separate, self.pair)
 
-    def _survey(self, items: Sequence[Pair]) -> Survey:
+    def _survey(self, items: Sequence[Group]) -> Survey:
         """What the masks hold, at least one of which has to be readable."""
-        found = survey([pair.mask for pair in items if pair.mask], threshold=self.threshold)
+        found = survey([group.mask for group in items if group.mask], threshold=self.threshold)
         found.require_some()
         return found
 
-    def _mask(self, item: Pair, shape: tuple[int, ...], findings: list[Finding]) -> Mask | None:
+    def _mask(self, item: Group, shape: tuple[int, ...], findings: list[Finding]) -> Mask | None:
         if item.mask is None:
             return None
-        several = self.page is not None or self.project is not None
+        is_part = self.page is not None or self.project is not None
         try:
             found = read_codes(item.mask, self.threshold)
             return drawn(
-                Drawn(item.id, item.mask.name, shape, several),
+                Drawn(item.id, item.mask.name, shape, is_part),
                 found,
                 self.meaning,
                 self.classes,
@@ -206,24 +218,6 @@ class Folder(Plain):
             said = " ".join(str(error).split()).removeprefix(f"{item.mask}: ")
             findings.append(Finding(item.id, "unreadable mask", f"{item.mask.name}: {said}"))
             return None
-
-    def _patient(self, pair: Pair) -> str | None:
-        if self.patient is None:
-            return None
-        try:
-            match = re.search(self.patient, pair.place)
-        except re.error as error:
-            raise SpecError(f"--patient: {self.patient!r} does not parse: {error}") from None
-        if match is None:
-            raise DataError(
-                f"--patient: {self.patient!r} is found nowhere in {pair.place!r}; "
-                "it has to fit every image"
-            )
-        if len(match.groups()) != 1:
-            raise SpecError(
-                f"--patient: expected one group, such as '(P\\d+)_', got {self.patient!r}"
-            )
-        return str(match[1])
 
 
 def survey(

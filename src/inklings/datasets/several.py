@@ -108,7 +108,11 @@ def absolute(images: Patterns | None) -> str | dict[str, str] | None:
 
 
 def groups(
-    images: Patterns, masks: Patterns | None, suffixes: tuple[str, ...], separate: bool = False
+    images: Patterns,
+    masks: Patterns | None,
+    suffixes: tuple[str, ...],
+    separate: bool = False,
+    templates: pairing.Templates | None = None,
 ) -> list[Group]:
     """All cases, in order of id.
 
@@ -117,6 +121,7 @@ def groups(
         masks: Where masks are, and with a name on which image they lie.
         suffixes: Of the files.
         separate: Files whose names differ in an image's name only are cases of their own.
+        templates: How an image and its mask are called, where names do not agree by themselves.
 
     Raises:
         DataError: If files do not pair up, or look like several images of one case that were not
@@ -129,12 +134,17 @@ def groups(
         name = said or IMAGE
         assert only is not None
         _require_known(on, (name,))
-        _refuse_channels(only, pattern, suffixes, separate)
+        if templates is None:
+            _refuse_channels(only, pattern, suffixes, separate)
         return [
             Group(pair.id, pair.place, {name: pair.image}, pair.mask, name)
-            for pair in pairing.pairs(only, pattern, suffixes)
+            for pair in pairing.pairs(only, pattern, suffixes, templates)
         ]
     _require_known(on, tuple(images))
+    if templates is not None:
+        raise SpecError(
+            "--pair: with several named images, their patterns say what belongs together"
+        )
     return _met(images, pattern, on or next(iter(images)), suffixes)
 
 
@@ -260,7 +270,8 @@ def _refuse_channels(
         )
         raise DataError(
             f"{' and '.join(files[e].name for e in endings[:2])} look like several images of one "
-            f"case; name them: {shown}"
+            f"case; name them: {shown} (or, if they are cases of their own, say with --patient "
+            "whose they are)"
         )
 
 

@@ -20,7 +20,8 @@ from inklings.cases.cohort import Cohort
 from inklings.datasets import values
 from inklings.datasets.dataset import IN_PLACE, Argument, Converted, Option, Plain
 from inklings.datasets.folder import Folder, survey
-from inklings.datasets.pairing import Pair, matching
+from inklings.datasets.pairing import matching
+from inklings.datasets.several import Group
 from inklings.errors import DataError, LabelError
 from inklings.labels.codes import name_of
 
@@ -66,7 +67,7 @@ class Tiles(Plain):
             return self
         raise LabelError(_unsaid(self.source))
 
-    def items(self, scratch: Path) -> Sequence[Pair]:
+    def items(self, scratch: Path) -> Sequence[Group]:
         """Images with their masks, in order of id.
 
         Raises:
@@ -79,7 +80,7 @@ class Tiles(Plain):
             )
         return self._folder.items(scratch)
 
-    def prepare(self, items: Sequence[Pair]) -> None:
+    def prepare(self, items: Sequence[Group]) -> None:
         """Compare the value map with every mask.
 
         Raises:
@@ -87,7 +88,7 @@ class Tiles(Plain):
         """
         self._folder.prepare(items)
 
-    def convert(self, item: Pair) -> Converted:
+    def convert(self, item: Group) -> Converted:
         """A tile with its slide, its place there and the folder it lay in."""
         found = self._folder.convert(item)
         if not found.images:
@@ -96,7 +97,7 @@ class Tiles(Plain):
         parent = Path(item.place).parts[0]
         if parent in SPLITS:
             facts["folder"] = parent
-        slide = item.image.stem
+        slide = next(iter(item.images.values())).stem
         match = _NAME.match(slide)
         if match is not None:
             slide = match["slide"]
