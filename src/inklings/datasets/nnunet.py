@@ -83,8 +83,10 @@ class NnUNet(Plain):
                     f"{home / folder}: expected names that end in _0000, _0001, ... for the "
                     f"channels, got {files[0][0].name}; use 'inklings import decathlon'"
                 )
-            for case, channels in sorted(_by_case(home / folder, files).items()):
-                scan = _scan(case, channels, said, truth.get(case))
+            by_case = _by_case(home / folder, files)
+            together = all(list(channels) == [0] for channels in by_case.values())
+            for case, channels in sorted(by_case.items()):
+                scan = _scan(case, channels, said, truth.get(case), together)
                 split = parts.get(case) if folder == "imagesTr" else "test"
                 found.append(dataclasses.replace(scan, split=split, meaning=meaning))
         if not found:
@@ -204,16 +206,20 @@ def _by_case(folder: Path, files: Sequence[tuple[Path, str]]) -> dict[str, dict[
     return found
 
 
-def _scan(case: str, channels: Mapping[int, Path], said: Description, mask: Path | None) -> Scan:
-    """A case; a picture with all channels in one file is one image."""
+def _scan(
+    case: str, channels: Mapping[int, Path], said: Description, mask: Path | None, together: bool
+) -> Scan:
+    """A case; where there is one file each, all channels may lie ``together`` in it."""
     name = clean_id(case)
     known = said.channels or dict.fromkeys(channels, "")
     numbers = sorted({*known, *channels})
     facts = {"channels": str(len(known)), "regions": said.regions}
-    if list(channels) == [0]:  # several channels may lie in it, which is seen when it is opened
+    if together:  # what lies in it is seen when it is opened
         only = _called(known.get(0, ""), 0) if len(known) == 1 and known.get(0) else IMAGE
         return Scan(name, name, {only: channels[0]}, mask, facts=facts)
     called = {number: _called(known.get(number, ""), number) for number in numbers}
+    if len(set(called.values())) < len(called):
+        called = {number: f"{number:04}" for number in numbers}
     images = {called[number]: channels[number] for number in sorted(channels)}
     wrong = sorted(set(known) ^ set(channels))
     problem = None
