@@ -41,8 +41,8 @@ def write(
     if array.ndim == 2 or path.suffix == ".png":
         Pillow.fromarray(array).save(path)
     elif path.name.endswith((".nii", ".nii.gz")):
-        affine = np.diag([spacing[2], spacing[1], spacing[0], 1.0])
-        affine[:3, 3] = origin
+        affine = np.diag([-spacing[2], -spacing[1], spacing[0], 1.0])  # LPS, as SimpleITK writes
+        affine[:3, 3] = np.multiply(origin, (-1, -1, 1))
         nibabel.save(nibabel.Nifti1Image(array.T, affine), path)
     else:
         image = sitk.GetImageFromArray(array)
