@@ -111,4 +111,4 @@ def test_values_that_are_given_are_checked_and_used(pictures: list[str], tmp_pat
 def test_instances_and_values_exclude_each_other(pictures: list[str], tmp_path: Path) -> None:
     result = call(*pictures, "--out", tmp_path / "out", "--instances", "--values", "1=a")
     assert result.exit_code == 2
-    assert "exclude each other" in result.stderr
+    assert "objects of one class" in result.stderr

@@ -418,7 +418,7 @@ def test_pictures_of_a_case_may_lie_in_files_of_their_own(tmp_path: Path) -> Non
     }
     report = (tmp_path / "out" / "import_findings.csv").read_text()
     assert "no common grid" in report
-    assert "f1_ch01.png: 10 x 8, the first image 9 x 8" in report
+    assert "gfp lies on another grid than dapi: shape 8 x 10 instead of 8 x 9" in report
 
 
 @pytest.mark.parametrize(
