@@ -17,6 +17,7 @@ def predictions(tmp_path: Path) -> Path:
 
 
 OF_VOLUMES = ("dicom-seg", "nifti", "nrrd", "rtstruct")
+OF_BAGS = ("csv", "json", "parquet")
 
 
 @pytest.mark.parametrize("name", OF_VOLUMES)
@@ -29,12 +30,20 @@ def test_pictures_are_refused_by_formats_of_volumes_in_one_line(
     assert not (predictions / "exports").exists()
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPORTS) - set(OF_VOLUMES)))
+@pytest.mark.parametrize("name", sorted(set(EXPORTS) - {*OF_VOLUMES, *OF_BAGS}))
 def test_every_format_is_written_beside_the_predictions(name: str, predictions: Path) -> None:
     result = CliRunner().invoke(app, ["export", str(predictions), "--to", name])
     assert result.exit_code == 0
     assert result.stdout.startswith(f"2 cases exported to {name} -> {predictions}")
     assert any((predictions / "exports" / name).iterdir())
+
+
+@pytest.mark.parametrize("name", OF_BAGS)
+def test_pictures_are_refused_by_formats_of_bags_in_one_line(name: str, predictions: Path) -> None:
+    result = CliRunner().invoke(app, ["export", str(predictions), "--to", name])
+    assert result.exit_code == 2
+    assert f"only bags go to {name}" in result.stderr
+    assert not (predictions / "exports").exists()
 
 
 def test_an_unknown_format_names_the_nearest(predictions: Path) -> None:

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from inklings.cases.bag_glance import cohort_findings, glance_bag
+from inklings.cases.bags import is_bag
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.duplicates import exact_duplicates, near_duplicates
@@ -110,14 +112,20 @@ def examine(cohort: Cohort, folder: Path) -> Examination:
     """Check every case of ``cohort``, which was read from ``folder``, on all cores."""
     repairs = _repairs(folder)
 
+    task = str(cohort.facts.get("task", ""))
+
     def look_at(case: Case) -> Glance:
+        if is_bag(case):
+            return glance_bag(case, cohort.classes, repairs, task)
         return glance(case, cohort.classes, repairs)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         glances = list(track(pool.map(look_at, cohort), "checking", len(cohort)))
     groups = find_groups([look for seen in glances for look in seen.looks])
+    groups += same_bags(glances)
     findings = [
         *(finding for seen in glances for finding in seen.findings),
+        *cohort_findings(cohort, glances, repairs["exclude"]),
         *_doubles(groups, repairs),
         *_leaks(cohort, groups, repairs),
         *_orientations(glances),
@@ -176,6 +184,16 @@ def find_groups(looks: Sequence[Look]) -> list[Group]:
         layout = {looks[unique[i]].case: place for i, place in tiles.places.items()}
         found.append(Group("sister crops", tuple(sorted(layout)), layout))
     return [group for group in found if len(group.cases) > 1]
+
+
+def same_bags(glances: Sequence[Glance]) -> list[Group]:
+    """Bags that share a file of the same instances, number for number."""
+    by_digest: dict[str, list[str]] = defaultdict(list)
+    for seen in glances:
+        for digest in seen.digests:
+            by_digest[digest].append(seen.case)
+    cases = dict.fromkeys(tuple(sorted(set(names))) for names in by_digest.values())
+    return [Group("duplicates", names) for names in cases if len(names) > 1]
 
 
 def _cases(looks: Sequence[Look], indices: Iterable[int]) -> tuple[str, ...]:

@@ -95,6 +95,8 @@ class Glance:
         objects: How many objects are annotated; None where labels do not separate them.
         orientations: Of its volumes, as `inklings.orientation` has them; empty where the file
             does not say.
+        digests: Of bags: of the instances in each file.
+        shapes: Of bags: those of their instances.
     """
 
     case: str
@@ -103,6 +105,8 @@ class Glance:
     present: tuple[str, ...]
     objects: int | None
     orientations: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    shapes: tuple[tuple[int, ...], ...] = ()
 
 
 def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) -> Glance:

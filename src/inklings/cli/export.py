@@ -16,7 +16,8 @@ def export(
         str,
         typer.Option(
             help="Volumes: dicom-seg, rtstruct, nifti, nrrd, npz. Pictures: png, rle, kaggle "
-            "(submission), npz (probabilities), geojson. Both: montage. Nodules: dicom-sr."
+            "(submission), npz (probabilities), geojson. Both: montage. Nodules: dicom-sr. "
+            "Bags: csv, json, parquet."
         ),
     ],
     out: Annotated[
@@ -36,9 +37,10 @@ def export(
         typer.echo(f"findings of {count} scans exported to {to} -> {path}")
         return
     from inklings.exports import EXPORTS
-    from inklings.exports.source import Source
+    from inklings.exports.source import Source, require_fits
 
     exporter = EXPORTS.build(to, {})
     source = Source.open(predictions, cohort)
+    require_fits(to, exporter, source)
     path = exporter(source, out or predictions / "exports" / to)
     typer.echo(f"{len(source.cases)} cases exported to {to} -> {path}")

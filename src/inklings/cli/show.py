@@ -46,13 +46,21 @@ def _holds_dicom(folder: Path) -> bool:
 
 
 def _show_file(path: Path, out: Path | None, series: str | None) -> None:
+    from inklings.errors import DataError
     from inklings.progress import note
+    from inklings.readers.bag_files import is_bag_file
     from inklings.reports.cohort_text import file_text
     from inklings.reports.gallery import save_picture
 
     typer.echo(file_text(path, series))
     drawn = out or Path(f"{path.stem}_shown.png")
-    save_picture(path, drawn, series)
+    try:
+        save_picture(path, drawn, series)
+    except DataError as error:
+        if not is_bag_file(path):
+            raise
+        note(f"not drawn: {error}")  # what it holds was said
+        return
     note(f"wrote {drawn}")
 
 

@@ -107,13 +107,13 @@ def look(case: str, path: Path) -> list[Finding]:
         for block in blocks(Span(path, 0, there.count)):
             rows = not_finite(block)
             if len(rows) and not wrong:
-                first = done + int(rows[0])
+                first = done + int(rows[0]) + 1
             wrong += len(rows)
             done += len(block)
     except ReaderError as error:
         return [Finding(case, "unreadable features", str(error))]
     if wrong:
-        detail = f"{path.name}: NaN or infinity in row {first} (the first is 0)"
+        detail = f"{path.name}: NaN or infinity in row {first}"
         found.append(Finding(case, "not finite", detail, wrong))
     return found
 

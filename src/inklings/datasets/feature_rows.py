@@ -226,7 +226,7 @@ def _require_one_part(
         raise LabelError(
             f"{read.rows.path}, rows {where}: {read.names.patient} {key}: expected one label and "
             f"one split for all {len(members)} slides, got "
-            f"{' and '.join(str(part or 'none') for part in found)}"
+            f"{' and '.join(str(part or 'none') for part in sorted(found, key=found.__getitem__))}"
         )
     return next(iter(found))
 

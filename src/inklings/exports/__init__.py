@@ -8,13 +8,16 @@ from inklings.registry import Registry
 EXPORTS: Registry[Exporter] = Registry(
     "export",
     {
+        "csv": "inklings.exports.bags:Csv",
         "dicom-seg": "inklings.exports.dicom_seg:DicomSeg",
         "geojson": "inklings.exports.geojson:GeoJson",
+        "json": "inklings.exports.bags:Json",
         "kaggle": "inklings.exports.rle:Kaggle",
         "montage": "inklings.exports.montage:Montage",
         "nifti": "inklings.exports.nifti:Nifti",
         "npz": "inklings.exports.npz:Npz",
         "nrrd": "inklings.exports.nrrd:Nrrd",
+        "parquet": "inklings.exports.bags:Parquet",
         "png": "inklings.exports.png:Png",
         "rle": "inklings.exports.rle:Rle",
         "rtstruct": "inklings.exports.rtstruct:RtStruct",

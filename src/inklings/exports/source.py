@@ -11,10 +11,11 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.bags.prediction import is_of_bags
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import image_of_file
-from inklings.errors import DataError, GeometryError
+from inklings.errors import DataError, GeometryError, SpecError
 from inklings.predictions import Head, Prediction, predicted_cases, predicted_slides
 from inklings.progress import track
 from inklings.readers import open_image
@@ -157,8 +158,28 @@ class Source:
         return np.ascontiguousarray(np.moveaxis(colour, 0, -1))
 
 
+def require_fits(name: str, exporter: Exporter, source: Source) -> None:
+    """Check that a format is one for what was predicted.
+
+    Raises:
+        SpecError: If it is not; the message names those that are.
+    """
+    bags = is_of_bags(source.head)
+    if bags and not getattr(exporter, "of_bags", False):
+        raise SpecError(
+            f"--to {name}: {source.folder} holds predictions of bags, which go to csv, json or "
+            "parquet (probabilities and evidence)"
+        )
+    if not bags and getattr(exporter, "of_bags", False):
+        raise SpecError(
+            f"--to {name}: {source.folder} holds predictions of images, which go to dicom-seg, "
+            "nifti, nrrd, npz (volumes), png, rle, geojson, npz, montage (pictures); only bags go "
+            f"to {name}"
+        )
+
+
 class Exporter(Protocol):
-    """Writes one format."""
+    """Writes one format; its attribute ``of_bags`` is True where that is one for bags."""
 
     def __call__(self, source: Source, out: Path) -> Path:
         """Write all cases of ``source`` into the folder ``out``; the file or folder written.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -111,20 +112,24 @@ def _predict(run: Run, cases: Sequence[Case], out: Path) -> dict[str, str]:
             failed[case.id] = str(error)
     if not good:
         return failed
-    instances = Instances([where for _, where in good], budget=2**30)
-    for index, said in predict_instances(run, instances):
-        case, where = good[index]
-        BagPrediction(
-            case.id,
-            where[0].path,
-            said.probability,
-            said.logits,
-            said.instances,
-            said.attention,
-            said.contribution,
-            _coords(where),
-        ).write(out)
+    try:
+        instances = Instances([where for _, where in good], budget=2**30)
+        for index, said in predict_instances(run, instances):
+            case, where = good[index]
+            if not np.isfinite(said.probability).all():
+                failed[case.id] = "expected a probability, got none: the model answers NaN"
+                continue
+            _named(said, case, where).write(out)
+    except DataError as error:  # numbers that are none are met while reading
+        if len(good) == 1:
+            return {**failed, good[0][0].id: str(error)}
+        for case, _ in good:
+            failed |= _predict(run, [case], out)
     return failed
+
+
+def _named(said: BagPrediction, case: Case, where: tuple[Span, ...]) -> BagPrediction:
+    return replace(said, case=case.id, image=where[0].path, coords=_coords(where))
 
 
 def _cases(inputs: Sequence[Path], split: Split | None) -> list[Case]:

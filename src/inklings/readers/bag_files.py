@@ -113,10 +113,13 @@ def blocks(span: Span) -> Iterator[NDArray[Any]]:
 
 
 def not_finite(values: NDArray[Any]) -> NDArray[np.int64]:
-    """Which instances of ``(n, *shape)`` hold NaN or infinity."""
-    if values.dtype.kind != "f":
+    """Which instances of ``(n, *shape)`` hold NaN, or are infinite in single precision."""
+    if values.dtype.kind != "f" or not len(values):
         return np.zeros(0, np.int64)
-    return np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1))
+    fine = np.isfinite(values)
+    if values.dtype.itemsize > 4:
+        fine &= np.abs(values) <= np.finfo(np.float32).max
+    return np.flatnonzero(~fine.reshape(len(values), -1).all(1))
 
 
 def read_coords(span: Span) -> NDArray[np.int64] | None:
@@ -253,7 +256,7 @@ def _rows(
 def _require_finite(values: NDArray[Any], span: Span, rows: NDArray[np.int64] | None) -> None:
     wrong = not_finite(values)
     if len(wrong):
-        first = int(wrong[0] if rows is None else rows[wrong[0]]) + span.start
+        first = int(wrong[0] if rows is None else rows[wrong[0]]) + span.start + 1
         raise DataError(
             f"{span.path}, row {first}: expected finite numbers, got NaN or infinity in "
             f"{len(wrong)} of {len(values)} instances; make the file again, or leave it out"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from inklings.cases.bags import is_bag
 from inklings.cases.case import SPLITS, Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
@@ -18,9 +19,11 @@ from inklings.labels.kinds import MaskLabel
 from inklings.orientation import orientation
 from inklings.progress import track
 from inklings.readers import open_image
+from inklings.readers.bag_files import is_bag_file
 from inklings.readers.pyramid import Pyramid
 from inklings.readers.resolution import HOW
 from inklings.readers.volume import Volume
+from inklings.reports.bag_show import bag_file_lines, bag_lines
 
 _UNKNOWN = "pixel spacing unknown: the {} not say, so sizes and distances are in pixels, not mm"
 _FEW = 8
@@ -35,13 +38,17 @@ def cohort_text(cohort: Cohort) -> str:
         lines.append(f"split: {parts} (hash {cohort.split_hash})")
     else:
         lines.append("split: none yet")
-    geometries, broken = _geometries(cohort)
-    shapes = Counter(" x ".join(map(str, g.shape)) for g in geometries)
-    lines.append(f"sizes: {_counted(shapes)}")
-    lines.append(_spacings(geometries))
-    lying = counted(orientation(g) for g in geometries if len(g.shape) == 3)
-    if lying:
-        lines.append(f"orientation: {_counted(Counter(lying))}")
+    bags = all(map(is_bag, cohort))
+    geometries, broken = _geometries(cohort) if not bags else ([], 0)
+    if bags:
+        lines += bag_lines(cohort)
+    else:
+        shapes = Counter(" x ".join(map(str, g.shape)) for g in geometries)
+        lines.append(f"sizes: {_counted(shapes)}")
+        lines.append(_spacings(geometries))
+        lying = counted(orientation(g) for g in geometries if len(g.shape) == 3)
+        if lying:
+            lines.append(f"orientation: {_counted(Counter(lying))}")
     lines.append(f"classes: {', '.join(cohort.classes)}")
     lines.append(f"labels: {_counted(Counter(_labels(cohort))) or 'none'}")
     modalities = Counter(c.facts["modality"] for c in cohort if "modality" in c.facts)
@@ -63,6 +70,8 @@ def file_text(path: Path, series: str | None = None) -> str:
     Raises:
         ReaderError: If it cannot be read.
     """
+    if is_bag_file(path):
+        return "\n".join(bag_file_lines(path))
     with open_image(path, choice=series) as image:
         if isinstance(image, Pyramid):
             return "\n".join(_slide_lines(path, image))

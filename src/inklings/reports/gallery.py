@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from scipy import ndimage
 
+from inklings.cases.bags import is_bag, spans
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
@@ -29,7 +30,9 @@ from inklings.labels.marks import Annotation
 from inklings.labels.rasterise import annotate
 from inklings.labels.region import annotate_region
 from inklings.readers import open_image
+from inklings.readers.bag_files import Span, head, is_bag_file
 from inklings.readers.pyramid import Pyramid
+from inklings.reports.bag_show import bag_picture, bag_words
 from inklings.reports.three_planes import crossing, flat, three_planes
 
 Picture = NDArray[np.uint8]
@@ -76,7 +79,8 @@ def gallery(cohort: Cohort, cases: Sequence[Case]) -> Figure:
     names = f"{len(panels)} of {len(cohort)} cases"
     figure.text(0.015, 1 - 0.2 / height, cohort.name, size=13, weight="bold", color=_INK, va="top")
     figure.text(0.985, 1 - 0.22 / height, names, size=9, color=_FAINT, ha="right", va="top")
-    _legend(figure, cohort.classes, 0.1 / height)
+    if not all(map(is_bag, cases)):
+        _legend(figure, cohort.classes, 0.1 / height)
     return figure
 
 
@@ -97,6 +101,8 @@ def choose(cohort: Cohort, count: int, fact: str = "modality") -> list[Case]:
 def panel(case: Case, classes: Sequence[str]) -> Panel:
     """The first image of ``case`` with its labels."""
     title = _short(case.id)
+    if is_bag(case):
+        return _bag_panel(case, title)
     try:
         name = next(iter(case.images))
         with open_case(case, name) as image:
@@ -128,6 +134,16 @@ def panel(case: Case, classes: Sequence[str]) -> Panel:
     if len(geometry.shape) == 3:
         annotation = flat(annotation, geometry, crossing(geometry, annotation))
     return Panel(overlay(shown, annotation, len(classes)), title, " · ".join(words))
+
+
+def _bag_panel(case: Case, title: str) -> Panel:
+    """Instances of a bag: pictures side by side, or their features, a row each."""
+    try:
+        sheet = bag_picture(spans(case))
+        words = " · ".join(bag_words(case))
+    except DataError:
+        return Panel(None, title, "cannot be read: inklings check")
+    return Panel(None if sheet is None else _resized(picture(sheet)), title, words)
 
 
 def _shown(array: NDArray[Any], geometry: Geometry, said: Annotation | None = None) -> Picture:
@@ -215,20 +231,30 @@ def save_picture(source: Path, path: Path, series: str | None = None) -> None:
     Raises:
         DataError: If it cannot be read, or the suffix of ``path`` is unknown.
     """
-    with open_image(source, choice=series) as image:
-        geometry = image.geometry
-        if isinstance(image, Pyramid):
-            shown = picture(image.thumbnail(_WHOLE))
-        else:
-            shown = _shown(image.read(geometry.full), geometry)
+    shown, size = _one(source, series)
     figure = Figure(figsize=(6, 0.6 + 5.8 * shown.shape[0] / shown.shape[1]), dpi=160)
     FigureCanvasAgg(figure)
     axis = figure.add_axes((0.02, 0.02, 0.96, 1 - 0.6 / figure.get_figheight()))
     axis.imshow(shown, interpolation="antialiased")
     axis.axis("off")
-    size = " × ".join(map(str, geometry.shape))
     axis.set_title(f"{_short(source.name)} · {size}", size=9, color=_INK, loc="left")
     save(figure, path)
+
+
+def _one(source: Path, series: str | None) -> tuple[Picture, str]:
+    """One file to look at, and its size in words."""
+    if is_bag_file(source):
+        count = head(source).count
+        sheet = bag_picture([Span(source, 0, count)])
+        if sheet is None:
+            raise DataError(f"{source}: nothing to draw, it holds no instance")
+        return _resized(picture(sheet)), f"{count} instances"
+    with open_image(source, choice=series) as image:
+        geometry = image.geometry
+        size = " × ".join(map(str, geometry.shape))
+        if isinstance(image, Pyramid):
+            return picture(image.thumbnail(_WHOLE)), size
+        return _shown(image.read(geometry.full), geometry), size
 
 
 def _object_colours(count: int, stained: bool) -> NDArray[np.uint8]:
