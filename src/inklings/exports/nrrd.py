@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 
-from inklings.errors import GeometryError
 from inklings.exports.codes import distinct, meaning
 from inklings.exports.scan import codes, scans
 from inklings.exports.source import Source
-from inklings.files import written
-from inklings.geometry import Geometry
+from inklings.readers.metaimage import write_itk
 
 
 class Nrrd:
@@ -31,32 +27,8 @@ class Nrrd:
             masks = np.stack([prediction.mask(source.head, k) for k in range(len(classes))])
             scan = found[prediction.case]
             path = out / f"{prediction.case}.seg.nrrd"
-            write_nrrd(path, codes(prediction, masks), scan.geometry, segments(masks, classes))
+            write_itk(path, codes(prediction, masks), scan.geometry, segments(masks, classes))
         return out
-
-
-def write_nrrd(
-    path: Path, array: NDArray[Any], geometry: Geometry, facts: dict[str, str] | None = None
-) -> None:
-    """Write ``array (Z, Y, X)`` with ``facts`` in the header, compressed, atomically.
-
-    Raises:
-        GeometryError: If the axes are not at right angles (a tilted gantry).
-    """
-    axes = geometry.axes
-    if np.abs(axes.T @ axes - np.eye(3)).max() > 1e-4:
-        raise GeometryError(
-            f"{path.name}: expected axes at right angles, got those of a tilted gantry, which few "
-            "programs read from NRRD; export to dicom-seg, where every plane has a place"
-        )
-    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(array))
-    image.SetSpacing(geometry.require_spacing()[::-1])
-    image.SetOrigin(tuple(geometry.to_points((0, 0, 0)).tolist()))
-    image.SetDirection(axes.ravel().tolist())
-    for key, value in (facts or {}).items():
-        image.SetMetaData(key, value)
-    with written(path) as temporary:
-        SimpleITK.WriteImage(image, str(temporary), useCompression=True)
 
 
 def segments(masks: NDArray[np.bool_], classes: tuple[str, ...]) -> dict[str, str]:

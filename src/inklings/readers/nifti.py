@@ -60,7 +60,7 @@ class NiftiReader:
         fields = dtype.names or tuple(map(str, range(max(1, int(np.prod(shape[3:]))))))
         names = ("grey",) if len(fields) == 1 else fields
         return Volume(
-            path, place.geometry, names, file.planes, (*place.notes, *_series_notes(image)),
+            path, place.geometry, names, file.planes, (*place.notes, *_sample_notes(image)),
             also=place.also, step=_step(image), whole=file.require_whole,
         )  # fmt: skip
 
@@ -146,15 +146,24 @@ def _step(image: Any) -> float:
     return abs(slope) if image.get_data_dtype().kind in "iu" and slope != int(slope) else 0.0
 
 
-def _series_notes(image: Any) -> tuple[Note, ...]:
-    """A series in time is no set of channels, though it is read as one."""
+def _sample_notes(image: Any) -> tuple[Note, ...]:
+    """A series in time that is read as channels, and numbers that programs read differently."""
     shape, header = image.shape, image.header
     unit = _TIMES.get(int(header["xyzt_units"]) & 56)
     step = float(header["pixdim"][4])
+    notes = []
     if len(shape) == 4 and shape[3] > 1 and unit and step > 0:
         text = f"{shape[3]} volumes, {step:g} {unit} apart, are read as {shape[3]} channels"
-        return (Note("axes", text),)
-    return ()
+        notes.append(Note("axes", text))
+    raw = raw_header(image)
+    slope, intercept = float(raw["scl_slope"]), float(raw["scl_inter"])
+    if (slope == 0 or not np.isfinite(slope)) and np.isfinite(intercept) and intercept != 0:
+        text = (
+            f"its slope is {slope:g}, so its intercept of {intercept:g} is not added, as the "
+            "standard has it; programs of ITK add it"
+        )
+        notes.append(Note("rescale", text))
+    return tuple(notes)
 
 
 def _nibabel_errors() -> tuple[type[Exception], ...]:
