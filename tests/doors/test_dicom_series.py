@@ -279,12 +279,19 @@ class TestVolumesOfOneSeries:
         np.testing.assert_array_equal(found[0], RAMP + 800)
         assert image.geometry.spacing == pytest.approx(GRID)
 
+    def test_stacks_of_one_orientation_are_volumes_of_their_own(self, tmp_path: Path) -> None:
+        def change(file: Any, index: int) -> None:
+            file.StackID = "12"[index // 3]
+            if index > 2:
+                file.ImagePositionPatient = [*ORIGIN[:2], ORIGIN[2] + STEP * index + 41]
+
+        folder = series(tmp_path, change)
+        np.testing.assert_array_equal(opened(folder, "stack 2")[1][0], RAMP[3:])
+
     def test_enhanced_frames_that_only_an_index_tells_apart(self, tmp_path: Path) -> None:
         places = [(k, 0.0) for _ in (0, 1) for k in range(6)]
         path = enhanced(tmp_path / "e", places)
-        assert [one.part for one in series_in(path)] == ["b 0,dimension2 1", "b 0,dimension2 2"][
-            :0
-        ] or [one.part for one in series_in(path)] == ["dimension2 1", "dimension2 2"]
+        assert [one.part for one in series_in(path)] == ["dimension2 1", "dimension2 2"]
 
 
 def enhanced(path: Path, places: list[tuple[int, float]]) -> Path:
@@ -476,6 +483,13 @@ class TestFiles:
             opened(path)
         assert "missing" not in str(caught.value)
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("kept", [40, 131, 300, -30])
+    def test_one_file_that_is_cut_short_is_called_that(self, kept: int, tmp_path: Path) -> None:
+        path = series(tmp_path, name="{:03}.dcm") / "002.dcm"
+        path.write_bytes(path.read_bytes()[:kept])
+        with pytest.raises(ReaderError, match=r"002.dcm: .*(cut short|a DICOM file)"):
+            opened(path)
 
     def test_a_damaged_file_of_one_series_leaves_the_other_alone(self, tmp_path: Path) -> None:
         series(tmp_path / "a", uid="1.2.3.4")

@@ -21,13 +21,13 @@ from inklings.readers import dicom_marks, dicom_places, dicom_spacing
 from inklings.readers.dicom_coding import CODING, coding_of, cut_short, inflatable, syntax_of
 from inklings.readers.dicom_files import (
     HEAD,
-    MAGIC_AT,
     SEGMENTATIONS,
     SLIDE_CLASS,
     SUFFIXES,
     Bytes,
     File,
     files,
+    is_cut_off,
     is_dicom,
 )
 from inklings.readers.dicom_headers import Plane, planes_of
@@ -146,14 +146,9 @@ def _add(file: File, source: Bytes, found: Contents) -> None:
 
 def _lost(file: File, head: bytes) -> str | None:
     """Why a file that should be DICOM is none; None for one that never was."""
-    base = file.name.rpartition("/")[2]
-    if base.upper() == "DICOMDIR":
-        return None
-    named = base.lower().endswith(SUFFIXES)
-    if not head and (named or "." not in base):
+    if is_cut_off(file.name, head) and not head:
         return "is empty (0 bytes); copy it again from its source"
-    broken = b"\0" in head[:MAGIC_AT] and (len(head) <= MAGIC_AT + 4 or not any(head[:MAGIC_AT]))
-    if named or (broken and "." not in base):
+    if is_cut_off(file.name, head) or file.name.lower().endswith(SUFFIXES):
         return f"expected a DICOM file, got one that begins with {head[:8]!r}; copy it again"
     return None
 

@@ -79,6 +79,20 @@ def is_dicom(name: str, head: bytes) -> bool:
     return head[MAGIC_AT : MAGIC_AT + 4] == MAGIC or _begins_with_elements(head)
 
 
+def is_cut_off(name: str, head: bytes) -> bool:
+    """Whether a file that is not recognised was one of DICOM before it lost its beginning or end.
+
+    Args:
+        name: Of the file; without a suffix, or with one of DICOM.
+        head: Its first `HEAD` bytes.
+    """
+    base = name.rpartition("/")[2]
+    if base.upper() == "DICOMDIR" or ("." in base and not base.lower().endswith(SUFFIXES)):
+        return False
+    lost = len(head) <= MAGIC_AT + len(MAGIC) or not any(head[:MAGIC_AT])
+    return lost and (b"\0" in head[:MAGIC_AT] or not head)
+
+
 def is_slide(head: bytes) -> bool:
     """Whether the file that begins with ``head`` is a part of a whole slide."""
     return SLIDE_CLASS.encode() in head

@@ -10,10 +10,10 @@ from inklings.readers.dicom_lookup import Look, first, number, whole
 
 Mark = float | int | str | tuple[float, ...]
 
-ALWAYS = ("component", "b")
+ALWAYS = ("component", "b", "stack")
 """Planes that differ in these are never one volume."""
 WHERE_DOUBLED = (
-    "echo", "inversion", "flip", "direction", "folder", "moment", "trigger", "percent", "stack",
+    "echo", "inversion", "flip", "direction", "folder", "moment", "trigger", "percent",
     "kV", "kernel", "window", "detector", "gate", "slot", "time slice", "spacing", "acquisition",
     "kind",
 )  # fmt: skip
@@ -79,10 +79,11 @@ def marks_of(look: Look, frame: int, kind: str, modality: str) -> dict[str, Mark
             look.get("FrameContentSequence", "FrameAcquisitionNumber")
             or look.said.get("AcquisitionNumber")
         ),
-        "kind": kind or None,
+        "kind": _kind(look) or kind or None,
         "time": _time(look),
     }  # fmt: skip
     if modality == "MR":
+        kind = _kind(look) or kind
         found |= {
             "component": _component(look, kind), "b": _b(look), "direction": _direction(look)
         }  # fmt: skip
@@ -95,6 +96,14 @@ def marks_of(look: Look, frame: int, kind: str, modality: str) -> dict[str, Mark
     if index is not None and not isinstance(index, int):
         found |= {f"dimension{place}": int(value) for place, value in enumerate(index, 1)}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _kind(look: Look) -> str:
+    """What an enhanced file says of the kind of one frame."""
+    groups = (f"{name}FrameTypeSequence" for name in ("MRImage", "CTImage", "PETImage"))
+    inner = [first(place, group) for group in groups for place in (look.own, look.shared) if place]
+    told = [item.get("FrameType") for item in inner if item is not None]
+    return "/".join(map(str, told[0])) if told and told[0] else ""
 
 
 def _component(look: Look, kind: str) -> str | None:

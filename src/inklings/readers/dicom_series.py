@@ -22,7 +22,16 @@ from inklings.geometry import Geometry
 from inklings.readers.array import ArrayImage
 from inklings.readers.choice import ANY, Choice
 from inklings.readers.dicom_contents import Contents, Fault, contents
-from inklings.readers.dicom_files import HEAD, ZIP, Bytes, files, is_dicom, is_slide
+from inklings.readers.dicom_files import (
+    HEAD,
+    SUFFIXES,
+    ZIP,
+    Bytes,
+    files,
+    is_cut_off,
+    is_dicom,
+    is_slide,
+)
 from inklings.readers.dicom_groups import parts_of
 from inklings.readers.dicom_headers import Plane
 from inklings.readers.dicom_layout import laid_out
@@ -294,7 +303,8 @@ class DicomReader:
         Whole slides are left to the reader of slides.
         """
         if path.is_file() and not head.startswith(ZIP):
-            return is_dicom(path.name, head) and not is_slide(head)
+            whole = is_dicom(path.name, head) and not is_slide(head)
+            return whole or (path.suffix.lower() in SUFFIXES and is_cut_off(path.name, head))
         with Bytes() as source:
             for file in files(path):
                 begins = source.head(file, HEAD)
