@@ -24,6 +24,7 @@ DATASETS: Registry[Dataset] = Registry(
         "mnist-bags": "inklings.datasets.mnist_bags:MnistBags",
         "nifti": "inklings.datasets.volumes:VolumeFolder",
         "nnunet": "inklings.datasets.nnunet:NnUNet",
+        "totalsegmentator": "inklings.datasets.totalsegmentator:TotalSegmentator",
         "tiles": "inklings.datasets.tiles:Tiles",
     },
 )

@@ -92,7 +92,7 @@ class DrawnMasks:
                 return (), [Finding(scan.id, "mask shape", detail)]
         names = dict(enumerate(scan.classes, 1))
         codes, remarks = layers.laid(names, self.ordered)
-        missing = [name for code, name in names.items() if code not in layers.masks]
+        missing = [name for code, name in names.items() if code not in layers.sizes]
         if missing:
             words = f"nobody drew {', '.join(missing)} here, which others have"
             remarks.append(Remark("class not drawn", words, len(missing)))

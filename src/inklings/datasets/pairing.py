@@ -22,8 +22,9 @@ from pathlib import Path
 from inklings.datasets.pictures import SUFFIXES
 from inklings.errors import DataError, SpecError
 
+_SEGMENTED = (".seg.nrrd", ".seg.nhdr")
 _ENDINGS = re.compile(
-    r"(?<=.)[_-](masks?|segs?|segmentations?|labels?|gt|truth|annotations?|images?|img)$", re.I
+    r"(?<=.)[ _-](masks?|segs?|segmentations?|labels?|gt|truth|annotations?|images?|img)$", re.I
 )
 _TEMPORARY = (".part", ".tmp", ".temp", ".crdownload", "~")
 Forms = tuple[re.Pattern[str] | None, re.Pattern[str] | None]
@@ -124,6 +125,8 @@ def pairs(
     forms: Forms = (None, None)
     if templates is not None:
         forms = (_form(templates[0]), _form(templates[1]))
+    if masks:  # what 3D Slicer saves beside a scan is a mask by its name
+        pictures = [p for p in pictures if not p.name.lower().endswith(_SEGMENTED)] or pictures
     both = set(pictures) & set(drawn)
     if both and templates is None:
         raise DataError(f"{min(both)} matches --images and --masks; make the patterns disjoint")
@@ -169,7 +172,7 @@ def pairs(
 
 def _stem(path: Path) -> str:
     # Systems write the same letter with an accent as one sign or as two.
-    return unicodedata.normalize("NFC", re.sub(r"\.(nii|ome)$", "", path.stem, flags=re.I))
+    return unicodedata.normalize("NFC", re.sub(r"\.(nii|ome|seg)$", "", path.stem, flags=re.I))
 
 
 def _is_mask(path: Path, forms: Forms) -> bool:

@@ -9,17 +9,27 @@ from typing import Annotated, Any, Literal
 
 from inklings.datasets import several, values
 from inklings.datasets.dataset import Converted, Option, Plain
+from inklings.datasets.findings import Finding
+from inklings.datasets.named_masks import (
+    NamedMasks,
+    NamedScan,
+    chosen,
+    named,
+    names_in,
+    says_names,
+)
 from inklings.datasets.patients import patient_of
 from inklings.datasets.scans import IMAGE, Scan, StoredMask, case_of
-from inklings.errors import SpecError
+from inklings.errors import DataError, SpecError
 
-SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr")
+SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".seg.nrrd", ".seg.nhdr")
 
 
 @dataclass(frozen=True)
 class VolumeFolder(Plain):
     """Any volumes (NIfTI, MetaImage, NRRD) with masks of the same names.
 
+    Segmentations of 3D Slicer (.seg.nrrd) say themselves what they show, and need no --values.
     Several images a case are named: --images t1='*_t1.nii.gz' --images flair='*_flair.nii.gz'.
     """
 
@@ -75,12 +85,20 @@ class VolumeFolder(Plain):
         Raises:
             SpecError: If it is not.
         """
-        if self.masks and not self.meaning and not self.instances:
+        if self.masks and not self.meaning and not self.instances and not self._named():
             raise SpecError(
                 "say what the masks mean: --values '1=liver,2=spleen'; 0 is background "
                 "(or --instances if they number objects)"
             )
         return self
+
+    def _named(self) -> bool:
+        """Whether all masks say themselves what they show."""
+        masks = [group.mask for group in self._groups() if group.mask]
+        return bool(masks) and all(says_names(path) for path in masks)
+
+    def _groups(self) -> list[several.Group]:
+        return several.groups(self.images, self.masks, SUFFIXES, self.patient is not None)
 
     def items(self, scratch: Path) -> Sequence[Scan]:  # noqa: ARG002
         """Images with their masks, in order of id.
@@ -89,8 +107,7 @@ class VolumeFolder(Plain):
             DataError: If names do not pair up.
             SpecError: If the expression for the patient does not fit.
         """
-        found = several.groups(self.images, self.masks, SUFFIXES, self.patient is not None)
-        return [
+        scans = [
             Scan(
                 group.id,
                 patient_of(self.patient, group.place) or group.id,
@@ -99,11 +116,27 @@ class VolumeFolder(Plain):
                 group.on,
                 problem=group.problem,
             )
-            for group in found
+            for group in self._groups()
         ]
+        return scans if self.instances else self._with_names(scans)
+
+    def _with_names(self, scans: Sequence[Scan]) -> list[Scan]:
+        """Scans whose masks say their names know all of them, as classes are those of all."""
+        own = {s.id: s.mask for s in scans if s.mask and not s.problem and says_names(s.mask)}
+        there: list[str] = []
+        broken: dict[str, Finding] = {}
+        for name, path in own.items():
+            try:
+                there += names_in(path, self.meaning)
+            except DataError as error:
+                broken[name] = Finding(name, "unreadable mask", str(error))
+        classes = self.classes or chosen(there, ())
+        return [named(one, classes, broken.get(one.id)) if one.id in own else one for one in scans]
 
     def convert(self, item: Scan) -> Converted:
         """A case, with its mask in class codes."""
         kind: Literal["instances", "classes"] = "instances" if self.instances else "classes"
+        if isinstance(item, NamedScan):
+            return case_of(item, NamedMasks(False, self.meaning, self.others_are_background))
         masks = StoredMask(self.classes, self.meaning, self.others_are_background, kind)
         return case_of(item, masks)

@@ -103,6 +103,8 @@ def owners(drawing: Drawing, volumes: Sequence[Series]) -> tuple[list[Series], s
 
 def _drawing(path: Path, said: Any) -> Drawing:
     structures = str(said.SOPClassUID) == STRUCTURES
+    if ("StructureSetROISequence" if structures else "SegmentSequence") not in said:
+        raise ValueError("it ends before it says what it shows")
     if structures:
         instances, all_of, series, frames = _of_structures(said)
         names = tuple(roi_names(said).values())

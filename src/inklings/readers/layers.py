@@ -7,8 +7,9 @@ decided is never left unsaid.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,20 +31,27 @@ class Remark:
 
 @dataclass
 class Layers:
-    """Masks of one grid, gathered by class, to be laid upon each other.
+    """Masks of one grid, gathered by class, to be laid upon each other; kept as bits.
 
     Attributes:
         shape: Of the grid.
-        masks: Code of a class, from 1 up, to where it was drawn; several parts of one are united.
+        sizes: Code of a class, from 1 up, to its number of samples.
     """
 
     shape: tuple[int, ...]
-    masks: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
+    sizes: dict[int, int] = field(default_factory=dict)
+    _bits: dict[int, NDArray[np.uint8]] = field(default_factory=dict, repr=False)
 
     def add(self, code: int, mask: NDArray[np.bool_]) -> None:
-        """Add a part of the structure ``code``."""
-        mine = self.masks.get(code)
-        self.masks[code] = mask if mine is None else mine | mask
+        """Add a part of the structure ``code``; several parts of one are united."""
+        whole = mask if code not in self._bits else mask | self.mask(code)
+        self._bits[code] = np.packbits(whole)
+        self.sizes[code] = int(np.count_nonzero(whole))
+
+    def mask(self, code: int) -> NDArray[np.bool_]:
+        """``(*shape)``, where ``code`` was drawn."""
+        flat = np.unpackbits(self._bits[code], count=math.prod(self.shape))
+        return flat.reshape(self.shape).astype(np.bool_)
 
     def laid(self, names: Mapping[int, str], ordered: bool = False) -> tuple[Codes, list[Remark]]:
         """Codes ``(*shape)``, and what is to be said of them.
@@ -52,8 +60,7 @@ class Layers:
             names: Of the codes.
             ordered: Higher codes lie on top; else smaller structures do.
         """
-        sizes = {code: int(np.count_nonzero(mask)) for code, mask in self.masks.items()}
-        codes, both = laid(self.shape, self.masks, sorted_by(sizes, ordered))
+        codes, both = laid(self.shape, self.mask, sorted_by(self.sizes, ordered))
         left = np.bincount(codes.ravel(), minlength=max(names, default=0) + 1)
         words = [f"{names[low]} under {names[top]} {n}" for (low, top), n in both.most_common(4)]
         how = "the order of --classes decides" if ordered else "the smaller lies on top"
@@ -62,12 +69,12 @@ class Layers:
             said.append(Remark("overlap", f"{how}: {', '.join(words)} samples", both.total()))
         said += [
             Remark("empty mask", f"{names[code]}: a segment without a single sample")
-            for code, size in sizes.items()
+            for code, size in self.sizes.items()
             if not size
         ]
         said += [
             Remark("hidden mask", f"{names[code]}: all {size} samples lie under others")
-            for code, size in sizes.items()
+            for code, size in self.sizes.items()
             if size and not left[code]
         ]
         return codes, said
@@ -79,7 +86,7 @@ def sorted_by(sizes: Mapping[int, int], ordered: bool) -> list[int]:
 
 
 def laid(
-    shape: tuple[int, ...], masks: Mapping[int, NDArray[np.bool_]], order: Sequence[int]
+    shape: tuple[int, ...], mask_of: Callable[[int], NDArray[np.bool_]], order: Sequence[int]
 ) -> tuple[Codes, Counter[tuple[int, int]]]:
     """One code a sample, and how often which code came to lie under which.
 
@@ -89,7 +96,7 @@ def laid(
     hidden = np.zeros(shape, np.bool_)
     both: Counter[tuple[int, int]] = Counter()
     for code in order:
-        mask = masks[code]
+        mask = mask_of(code)
         under = codes[mask & ~hidden]
         for low, count in enumerate(np.bincount(under[under > 0]).tolist()):
             if count:

@@ -54,7 +54,7 @@ class Segments:
     def layered(self) -> tuple[Codes, int]:
         """As `codes`, and how many samples lie in several segments."""
         sizes = {number: int(np.count_nonzero(mask)) for number, mask in self.masks.items()}
-        codes, both = laid(self.geometry.shape, self.masks, sorted_by(sizes, False))
+        codes, both = laid(self.geometry.shape, self.masks.__getitem__, sorted_by(sizes, False))
         return codes, both.total()
 
     def on(self, target: Geometry) -> Iterator[Shape]:

@@ -40,7 +40,8 @@ def is_slicer(path: Path, head: bytes) -> bool:
 def read_slicer(path: Path) -> Segments:
     """Every segment of a segmentation of 3D Slicer.
 
-    Numbers count the segments in the order of the header, from 1.
+    Numbers are the label values of the header; where several layers use one twice, segments are
+    counted in the order of the header, from 1.
 
     Raises:
         ReaderError: If it is damaged, or its header does not say which sample is which segment.
@@ -61,9 +62,11 @@ def read_slicer(path: Path) -> Segments:
         layers = reader.GetNumberOfComponents()
     except RuntimeError as error:
         raise _damaged(path, error) from None
-    found = _described(path, facts, layers)
-    names = {number: one.name for number, one in enumerate(found, 1)}
-    return Segments(names, _Masks(path, tuple(found), layers), geometry)
+    listed = _described(path, facts, layers)
+    plain = len({one.value for one in listed}) == len(listed)
+    found = {one.value if plain else number: one for number, one in enumerate(listed, 1)}
+    names = {number: one.name for number, one in found.items()}
+    return Segments(names, _Masks(path, found, layers), geometry)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class _Masks(Mapping[int, NDArray[np.bool_]]):
     """Masks of segments, made from the layers when they are asked for."""
 
     path: Path
-    found: tuple[_Segment, ...]
+    found: Mapping[int, _Segment]
     layers: int
 
     @cached_property
@@ -118,14 +121,12 @@ class _Masks(Mapping[int, NDArray[np.bool_]]):
         return kept
 
     def __getitem__(self, number: int) -> NDArray[np.bool_]:
-        if not 1 <= number <= len(self.found):
-            raise KeyError(number)
-        one = self.found[number - 1]
+        one = self.found[number]
         mask: NDArray[np.bool_] = self.stored[..., one.layer] == one.value
         return mask
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(1, len(self.found) + 1))
+        return iter(self.found)
 
     def __len__(self) -> int:
         return len(self.found)
