@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
 from inklings.errors import SpecError
+from inklings.files import parse_yaml
 
 
 def change(record: dict[str, Any], assignment: str) -> None:
@@ -28,6 +27,6 @@ def change(record: dict[str, Any], assignment: str) -> None:
             raise SpecError(f"--set {key}: {part!r} holds {nested!r}, which has no keys")
         here = nested
     try:
-        here[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
+        here[last] = parse_yaml(text)
+    except ValueError:
         raise SpecError(f"--set {key}: the value {text!r} does not parse as YAML") from None

@@ -1,4 +1,7 @@
-"""Files that are either whole or not there: every writer of inklings goes through here."""
+"""Files that are either whole or not there: every writer of inklings goes through here.
+
+What is read of YAML and JSON comes in by one door too, which bounds its size and its depth.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,15 @@ from typing import Any
 import yaml
 
 from inklings.errors import DataError
+
+LARGEST = 2**28
+"""Bytes of the largest text that is read as a whole."""
+
+_DEEPEST, _MOST = 64, 50_000_000
+# PyYAML lets errors of its constructors through: of dates, numbers and words of its own.
+_YAML_ERRORS = (
+    yaml.YAMLError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError,
+)  # fmt: skip
 
 
 @contextmanager
@@ -67,15 +79,112 @@ def write_yaml(path: Path, value: Any) -> None:
 
 
 def read_yaml(path: Path, what: str) -> Any:
-    """Parse a YAML (or JSON) file.
+    """Parse a YAML or JSON file; a key given twice, or nesting without end, is no value.
 
     Raises:
         DataError: If it is missing or does not parse; ``what`` says what was expected.
     """
+    parse = parse_json if path.suffix in (".json", ".jsonl") else parse_yaml
+    text = read_text(path, what)
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return parse(text)
+    except ValueError as error:
+        raise DataError(f"expected {what} at {path}, but it does not parse: {error}") from None
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a file that a person or this program wrote.
+
+    Raises:
+        DataError: If it is missing, no text, or larger than any such file is.
+    """
+    try:
+        size = path.stat().st_size
+        if size > LARGEST:
+            raise DataError(f"expected {what} at {path}, got a file of {size >> 20} MiB")
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
         raise DataError(f"expected {what} at {path}, but there is no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"expected {what} at {path}, but it does not parse: {reason}") from None
+    except IsADirectoryError:
+        raise DataError(f"expected {what} at {path}, but that is a folder") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"expected {what} at {path}, but it does not parse: {error}") from None
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: If it is none, in one line: also where it is nested too deeply, or says a key
+            twice.
+    """
+    try:
+        return _bounded(json.loads(text, object_pairs_hook=_once))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def parse_yaml(text: str) -> Any:
+    """The value of a YAML text.
+
+    Raises:
+        ValueError: As `parse_json`; also where a few lines refer to one another without end.
+    """
+    try:
+        return _bounded(yaml.load(text, _Loader))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        LookupError,
+        ArithmeticError,
+        AttributeError,
+    ) as e:
+        # PyYAML lets errors of its constructors through: of dates, numbers and words of its own.
+        raise ValueError(" ".join(str(e).split())) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only; a key that stands twice in one mapping is an error and not the last."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """A mapping, after its keys were looked at."""
+        if isinstance(node, yaml.MappingNode):
+            names = [k.value for k, _ in node.value if isinstance(k, yaml.ScalarNode)]
+            twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+            if twice and twice != ["<<"]:
+                raise ValueError(f"the key {twice[0]!r} is given twice{node.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in record if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is given twice")
+    return record
+
+
+def _bounded(value: Any) -> Any:
+    """``value``, once it is known to be no deeper and no larger than a file can sensibly be.
+
+    A few YAML lines that refer to each other can stand for more values than memory holds; they
+    are counted as often as they are met.
+    """
+    count, level = 0, [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        count += len(level)
+        if not level:
+            return value
+        if count > _MOST:
+            break
+    raise ValueError("it is nested too deeply")

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from inklings.errors import InklingsError, SpecError
-from inklings.files import read_yaml, write_json
+from inklings.files import write_json
 from inklings.progress import note, track
+from inklings.records import read_record
 
 FAILED = 3
 """Exit code of a command that finished, but not for every case."""
@@ -147,7 +148,7 @@ def attempt(task: Task, name: str) -> str | None:
 def _quarantine(out: Path, failed: dict[str, str], tried: set[str]) -> None:
     """Keep what failed now, and what failed before of cases that nobody asked for now."""
     path = out / "failed.json"
-    before = read_yaml(path, "failed cases") if path.exists() else {}
+    before = read_record(dict[str, Any], path, "failed cases", "delete it") if path.exists() else {}
     record = {name: before[name] for name in before if name not in tried} | failed
     if record:
         write_json(path, dict(sorted(record.items())))

@@ -10,21 +10,24 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from inklings.arrays import read_npz
 from inklings.errors import DataError
-from inklings.files import read_yaml, write_json, write_yaml, written
+from inklings.files import parse_json, write_json, write_yaml, written
 from inklings.geometry import Geometry
+from inklings.records import as_record, read_record
 
 SLIDE_RECORD = "slide.json"
 """What the folder of a slide holds once it is complete."""
+
+_AGAIN = "delete it and predict again"
 
 
 @dataclass(frozen=True)
@@ -69,14 +72,12 @@ class Head:
         Raises:
             DataError: If the folder holds no predictions.
         """
-        record = read_yaml(folder / "predictions.yaml", "predictions written by 'inklings predict'")
-        return cls(
-            classes=tuple(record["classes"]),
-            thresholds=tuple(record["thresholds"]),
-            provenance=Provenance(**record["provenance"]),
-            trained_on=tuple(record["trained_on"]),
-            settings=record["settings"],
-        )
+        path = folder / "predictions.yaml"
+        again = "delete the folder and predict again"
+        head = read_record(cls, path, "predictions written by 'inklings predict'", again)
+        if len(head.thresholds) < len(head.classes) or not np.isfinite(head.thresholds).all():
+            raise DataError(f"{path} is damaged (thresholds {list(head.thresholds)}); {again}")
+        return head
 
 
 @dataclass(frozen=True)
@@ -126,28 +127,55 @@ class Prediction:
         """
         path = folder / "cases" / f"{case}.npz"
         try:
-            with np.load(path, allow_pickle=False) as file:
-                instances = file.get("instances")
-                image = Path(str(file["image"]))
-                series = str(file["series"]) if "series" in file else None
-                return cls(case, image, file["dense"], instances, _geometry(file), series)
+            file = read_npz(path)
+            instances, dense = file.get("instances"), file["dense"]
+            image = Path(str(file["image"]))
+            series = str(file["series"]) if "series" in file else None
         except FileNotFoundError:
             raise DataError(
                 f"expected a prediction of case {case} at {path}, got no file"
             ) from None
-        except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
-            raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
+        except (ValueError, KeyError) as error:
+            raise DataError(f"{path} is damaged ({error}); {_AGAIN}") from None
+        geometry = _geometry(str(file["geometry"]), path) if "geometry" in file else None
+        sizes = (dense.shape[1:], (dense if instances is None else instances[None]).shape[1:])
+        fits = dense.dtype == np.uint8 and dense.ndim in (3, 4) and sizes[0] == sizes[1]
+        if not fits or (geometry is not None and geometry.shape != sizes[0]):
+            raise DataError(f"{path} is damaged (its arrays do not fit together); {_AGAIN}")
+        return cls(case, image, dense, instances, geometry, series)
 
 
-def _geometry(file: Any) -> Geometry | None:
-    if "geometry" not in file:
-        return None
-    record = json.loads(str(file["geometry"]))
-    for key in ("shape", "spacing", "origin"):
-        record[key] = None if record[key] is None else tuple(record[key])
-    if record["direction"] is not None:
-        record["direction"] = tuple(tuple(row) for row in record["direction"])
-    return Geometry(**record)
+def _geometry(text: str, path: Path) -> Geometry:
+    try:
+        return as_record(Geometry, parse_json(text), path, _AGAIN)
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}); {_AGAIN}") from None
+
+
+def quantise(probability: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Probabilities in [0, 1] to the nearest of 0..255: how they are stored.
+
+    Raises:
+        DataError: If one is no number.
+    """
+    require_numbers(probability)
+    return np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
+
+
+def require_numbers(*said: ArrayLike | None) -> None:
+    """Refuse what a network said where it is NaN or infinite: nothing of it is ever written.
+
+    Raises:
+        DataError: With what usually makes it so.
+    """
+    for values in said:
+        if values is not None and not bool(np.isfinite(values).all()):
+            count = int(np.size(values) - np.count_nonzero(np.isfinite(values)))
+            raise DataError(
+                f"the network's answer is no number in {count} places, so nothing was written; its "
+                "input holds values far beyond what it learnt from ('inklings show' tells their "
+                "range), or the run is broken"
+            )
 
 
 def predicted_cases(folder: Path) -> Iterator[str]:
@@ -175,5 +203,6 @@ def remembered(run: Path) -> tuple[Path, ...]:
     """Folders of predictions made by a run, oldest first; some may be gone by now."""
     if not (run / "outputs.json").is_file():
         return ()
-    record = read_yaml(run / "outputs.json", "what a run has written")
-    return tuple((run.resolve() / path).resolve() for path in record["predictions"])
+    path = run / "outputs.json"
+    record = read_record(dict[str, list[str]], path, "what a run has written", "delete it")
+    return tuple((run.resolve() / path).resolve() for path in record.get("predictions", ()))

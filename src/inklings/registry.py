@@ -60,8 +60,17 @@ class Registry(Generic[T]):
         return component
 
     def build(self, name: str, options: Mapping[str, Any]) -> T:
-        """Call what is registered as ``name`` with ``options``, which are checked first."""
-        return self.require(name, options)(**options)
+        """Call what is registered as ``name`` with ``options``, which are checked first.
+
+        Raises:
+            SpecError: As `require`, and if a value is not one that it takes.
+        """
+        component = self.require(name, options)
+        try:
+            return component(**options)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            reason = " ".join(str(error).split())
+            raise SpecError(f"{self.kind} {name!r}: {reason}") from error
 
     def _plug_in(self) -> None:
         if not self._plugged:

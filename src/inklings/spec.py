@@ -10,41 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from inklings.changes import change
 from inklings.errors import SpecError
 from inklings.files import read_yaml, write_yaml
 from inklings.modes import BAG, WEAK
+from inklings.sections import Component, Section
 
 _Millimetres = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(gt=0)]
-
-
-class Component(BaseModel):
-    """A registered name and its options: ``{name: nnpu, prior: 0.1}``, or just ``nnpu``."""
-
-    model_config = ConfigDict(frozen=True)
-    name: str
-    options: dict[str, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather_options(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"name": value}
-        if isinstance(value, dict) and "options" not in value:
-            return {
-                "name": value.get("name"),
-                "options": {k: v for k, v in value.items() if k != "name"},
-            }
-        return value
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, and a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Training(Section):
@@ -73,10 +48,10 @@ class Training(Section):
     checkpoint_every: int = Field(default=100, gt=0)
     log_every: int = Field(default=10, gt=0)
     loggers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ("tensorboard",)
-    devices: int | Literal["auto"] = "auto"
+    devices: _Count | Literal["auto"] = "auto"
     nodes: int = Field(default=1, gt=0)
     deterministic: bool = False
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
 
     @model_validator(mode="after")
     def _one_bound(self) -> Training:

@@ -14,6 +14,9 @@ def test_weights_and_record_come_back_as_they_were(tmp_path: Path) -> None:
     untrained_run(tmp_path, channels=plan.channels)
     model = plan.build()
     write_model(tmp_path, model, plan)
+    with pytest.raises(DataError, match=r"expected the weights that this run has written"):
+        Run.load(tmp_path)
+    Record.read(tmp_path).write(tmp_path)
     run = Run.load(tmp_path)
     assert run.blueprint == plan
     assert run.thresholds == (0.5,)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inklings.inference.sliding_window import quantise, sliding_window
+from inklings.inference.sliding_window import sliding_window
+from inklings.predictions import quantise
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:

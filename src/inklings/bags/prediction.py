@@ -6,7 +6,6 @@ The folder is one of predictions like any other (`inklings.predictions.Head`), w
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.arrays import read_npz
 from inklings.errors import DataError
 from inklings.files import written
 from inklings.predictions import Head
@@ -64,14 +64,14 @@ class BagPrediction:
         """
         path = folder / "cases" / f"{case}.npz"
         try:
-            with np.load(path, allow_pickle=False) as file:
-                values = {name: file[name] for name in _ARRAYS if name in file}
-                return cls(case, Path(str(file["image"])), **values)
+            file = read_npz(path)
+            values = {name: file[name] for name in _ARRAYS if name in file}
+            return cls(case, Path(str(file["image"])), **values)
         except FileNotFoundError:
             raise DataError(
                 f"expected a prediction of case {case} at {path}, got no file"
             ) from None
-        except (zipfile.BadZipFile, ValueError, KeyError, OSError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
 
 

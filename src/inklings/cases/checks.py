@@ -30,9 +30,11 @@ from inklings.cases.imported import imported
 from inklings.cases.label_checks import Repair
 from inklings.cases.mosaics import mosaics
 from inklings.cases.orientations import MIXED, counted, mixed
-from inklings.files import write_json
+from inklings.errors import DataError
+from inklings.files import read_yaml, write_json
 from inklings.labels.kinds import MaskLabel
 from inklings.progress import track
+from inklings.records import as_record
 
 FILE = "doctor.json"
 _VERSION = 1
@@ -146,10 +148,11 @@ def examine(cohort: Cohort, folder: Path) -> Examination:
 def examined(cohort: Cohort, folder: Path) -> Examination:
     """The examination in ``folder``, made again (and written) where it is missing or stale."""
     try:
-        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        if (record["version"], record["fingerprint"]) == (_VERSION, fingerprint(cohort, folder)):
-            return _from_json(record)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        record = read_yaml(folder / FILE, "what the doctor found")
+        said = (record["version"], record["fingerprint"])
+        if said == (_VERSION, fingerprint(cohort, folder)):
+            return as_record(Examination, record, folder / FILE, "check again")
+    except (DataError, LookupError, TypeError):
         pass  # missing, or written by another version: looking again is always right
     fresh = examine(cohort, folder)
     fresh.write(folder)
@@ -287,22 +290,3 @@ def _by_kind(groups: Iterable[Group]) -> dict[str, list[Group]]:
     for group in groups:
         kinds[group.kind].append(group)
     return kinds
-
-
-def _from_json(record: Mapping[str, Any]) -> Examination:
-    return Examination(
-        findings=tuple(Finding(**values) for values in record["findings"]),
-        groups=tuple(
-            Group(
-                values["kind"],
-                tuple(values["cases"]),
-                {case: (row, column) for case, (row, column) in values["layout"].items()},
-            )
-            for values in record["groups"]
-        ),
-        present={case: tuple(names) for case, names in record["present"].items()},
-        objects=record["objects"],
-        fingerprint=record["fingerprint"],
-        split_hash=record["split_hash"],
-        orientations=record.get("orientations", {}),
-    )

@@ -18,7 +18,7 @@ from typing import Any
 
 from inklings.cases.case import SPLITS, Case, Split
 from inklings.errors import DataError
-from inklings.files import read_yaml, write_yaml, written
+from inklings.files import write_yaml, written
 from inklings.labels.kinds import (
     BagLabel,
     BallLabel,
@@ -28,6 +28,7 @@ from inklings.labels.kinds import (
     PointLabel,
     PolygonLabel,
 )
+from inklings.records import read_record
 
 _KINDS: dict[str, type[Any]] = {
     "mask": MaskLabel,
@@ -38,6 +39,20 @@ _KINDS: dict[str, type[Any]] = {
     "bag": BagLabel,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+_DAMAGED = (
+    OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Head:
+    """``cohort.yaml``."""
+
+    name: str
+    classes: tuple[str, ...]
+    facts: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -125,16 +140,16 @@ class Cohort:
                 f"expected a cohort folder (cohort.yaml and cases.parquet) at {folder}, "
                 f"got {came}; make one with 'inklings import'"
             )
-        head = read_yaml(folder / "cohort.yaml", "a cohort description")
+        again = "run the 'inklings import' that made it again"
+        head = read_record(_Head, folder / "cohort.yaml", "a cohort description", again)
         try:
             rows = pq.read_table(folder / "cases.parquet").to_pylist()
             cases = tuple(from_row(row, folder.resolve()) for row in rows)
-            return cls(head["name"], cases, tuple(head["classes"]), head.get("facts") or {})
-        except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
+        except (pa.ArrowException, *_DAMAGED) as error:
             raise DataError(
-                f"{folder / 'cases.parquet'} is damaged ({' '.join(str(error).split())}); "
-                "run the 'inklings import' that made it again"
+                f"{folder / 'cases.parquet'} is damaged ({' '.join(str(error).split())}); {again}"
             ) from None
+        return cls(head.name, cases, head.classes, head.facts or {})
 
 
 def to_row(case: Case, folder: Path) -> dict[str, str | None]:

@@ -131,7 +131,7 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
     notes: dict[str, tuple[Note, ...]] = {}
     for name, path in case.images.items():
         try:
-            geometries[name], kept = _open(case, name, path, notes)
+            geometries[name], kept = _open(case, name, notes)
         except DataError as error:
             kind, repair = _judge(error, path, "image")
             say(kind, "error", str(error), repair, path)
@@ -162,7 +162,7 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
 
 
 def _open(
-    case: Case, name: str, path: Path, notes: dict[str, tuple[Note, ...]]
+    case: Case, name: str, notes: dict[str, tuple[Note, ...]]
 ) -> tuple[Geometry, Look | None]:
     with open_case(case, name) as image:
         geometry = image.geometry
@@ -172,8 +172,7 @@ def _open(
         if int(np.prod(geometry.shape)) > MAX_SAMPLES:
             return geometry, None
         array = image.read(geometry.full)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise Problem("unexpected values", f"{path.name}: holds samples that are not finite")
+        notes[name] = image.notes  # some show only when samples are decoded
     return geometry, look(case.id, name, geometry, array)
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from inklings.cases.cohort import Cohort
 from inklings.cases.splits import SplitOptions, assign, strata, units
 from inklings.errors import DataError
 from inklings.files import write_json
+from inklings.records import read_record
 
 FILE = "split.json"
 EXCLUDED = "excluded.json"
@@ -147,9 +147,6 @@ def _excluded(case: Case) -> dict[str, Any]:
 
 
 def _read(path: Path, empty: Any) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.is_file():
         return empty
-    except ValueError as error:
-        raise DataError(f"{path} does not parse ({error}); move it away and split again") from None
+    return read_record(type(empty), path, "a split", "move it away and split again")

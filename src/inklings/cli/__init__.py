@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import functools
 import inspect
+import math
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from keyword import iskeyword
@@ -17,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from inklings import __version__, progress
-from inklings.errors import InklingsError
+from inklings.errors import InklingsError, SpecError
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Cohorts": ("import", "phantoms", "check", "split", "select", "cache", "show"),
@@ -46,6 +47,24 @@ app = typer.Typer(
     help="Segmentation and diagnosis of medical images from strong and weak labels.",
 )
 
+_REASONS = {
+    errno.ENOSPC: "the disk is full; what was finished is kept: free space and run again",
+    errno.EDQUOT: "your share of the disk is used up; what was finished is kept: free some",
+    errno.EACCES: "no permission to read or write this",
+    errno.EPERM: "no permission to read or write this",
+    errno.EROFS: "lies on a file system that cannot be written; give another place",
+    errno.ENOENT: "there is no such file or folder (any more)",
+    errno.ENOTDIR: "expected a folder, got a file",
+    errno.EISDIR: "expected a file, got a folder",
+    errno.EEXIST: "expected a new or a matching place, there is another thing of this name",
+    errno.ENOTEMPTY: "expected an empty folder, it holds other things",
+    errno.EIO: "the disk cannot read or write this; copy it from its source, or check the disk",
+    errno.ESTALE: "the network drive has lost this; mount it again",
+    errno.ENAMETOOLONG: "this name is longer than the file system takes",
+    errno.ELOOP: "links that lead in a circle",
+    errno.EMFILE: "more files are open than the system allows (ulimit -n); give fewer at once",
+}
+
 _QUIET = inspect.Parameter(
     "quiet",
     inspect.Parameter.KEYWORD_ONLY,
@@ -72,6 +91,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, quiet: bool = False, debug: bool = False, **options: Any) -> Any:
         progress.silence(quiet)
         try:
+            _require_numbers(options)
             return command(*args, **options)
         except (typer.Exit, typer.Abort):
             raise
@@ -86,6 +106,16 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def _require_numbers(options: Mapping[str, Any]) -> None:
+    """Refuse what no option means: NaN and infinity, which every comparison lets through."""
+    for name, value in options.items():
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, float) and not math.isfinite(one):
+                raise SpecError(f"--{name.replace('_', '-')}: expected a finite number, got {one}")
+            if name == "seed" and isinstance(one, int) and not 0 <= one < 2**63:
+                raise SpecError(f"--seed: expected a whole number from 0 to 2^63 - 1, got {one}")
+
+
 def _explain(error: BaseException) -> int:
     """Print one line about ``error`` and return the exit code."""
     if isinstance(error, InklingsError):
@@ -93,13 +123,14 @@ def _explain(error: BaseException) -> int:
     elif isinstance(error, KeyboardInterrupt | SystemExit):  # Lightning makes one of SIGTERM
         line = "interrupted; run the same command again to go on where it stopped"
         code = 130 if isinstance(error, KeyboardInterrupt) else 143
-    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        line, code = "the disk is full; what was finished is kept: free space and run again", 2
     elif isinstance(error, BrokenPipeError):  # whoever read us has seen enough
         sys.stdout = None
         return 0
-    elif isinstance(error, PermissionError):
-        line, code = f"no permission to read or write {error.filename}", 2
+    elif isinstance(error, OSError) and error.errno in _REASONS:
+        where = "" if error.filename is None else f"{error.filename}: "
+        line, code = f"{where}{_REASONS[error.errno]}", 2
+    elif isinstance(error, MemoryError):
+        line, code = "the memory is full; free some, or give smaller images or fewer at once", 2
     else:
         what = f"{type(error).__name__}: {' '.join(str(error).split())}"
         line, code = f"unexpected {what} (run again with --debug and report it)", 1

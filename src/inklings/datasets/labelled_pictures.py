@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
+from inklings.arrays import read_npz
 from inklings.errors import DataError, ReaderError, SpecError
 from inklings.readers.picture import decode
 
@@ -95,8 +96,8 @@ def pictures(source: str) -> Pictures:
 
 def _from_npz(path: Path) -> Pictures:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            images, labels = file["images"], file["labels"]
+        file = read_npz(path, ("images", "labels"))
+        images, labels = file["images"], file["labels"]
     except (KeyError, ValueError, OSError) as error:
         raise DataError(f"{path}: expected arrays images and labels, got: {error}") from None
     if images.ndim not in (3, 4) or images.dtype != np.uint8 or labels.shape != images.shape[:1]:

@@ -8,7 +8,6 @@ tiles of the same patient, that split is not taken over.
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from inklings.datasets.pairing import matching
 from inklings.datasets.several import Group
 from inklings.errors import DataError, LabelError
 from inklings.labels.codes import name_of
+from inklings.records import read_record
 
 _NAME = re.compile(r"^(?P<slide>.+)_(?P<x>\d+)_(?P<y>\d+)(?:_img|_image)?$")
 
@@ -121,11 +121,7 @@ class Tiles(Plain):
         path = self.source / "patients.json"
         if not path.is_file():
             return {}
-        try:
-            record: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-            return record
-        except ValueError as error:
-            raise DataError(f"{path}: expected slides and patients as JSON: {error}") from None
+        return read_record(dict[str, str], path, "slides and patients", "write it again")
 
 
 def _unsaid(root: Path) -> str:

@@ -89,11 +89,15 @@ def surface_distances(
 
 @once
 def _distances(pair: Pair, channel: int, unit: str) -> NDArray[np.float64] | None:
+    if pair.partial:
+        return None
     masks = pair.predicted.mask[channel], pair.reference.mask[channel]
     return surface_distances(*masks, *pair.scale(unit))
 
 
 def _ravd(options: Options, pair: Pair) -> float:
+    if pair.partial:
+        return math.nan
     masks = pair.predicted.mask[options.channel], pair.reference.mask[options.channel]
     return volume_difference(*masks)
 

@@ -93,6 +93,20 @@ class Pair:
             for side in ("predicted", "reference"):
                 object.__setattr__(self, side, _hidden(getattr(self, side), self.known))
 
+    @functools.cached_property
+    def partial(self) -> bool:
+        """Whether the reference says nothing of some samples: then it has no size and no border.
+
+        What can be said of the others, sample by sample, is scored all the same.
+        """
+        return self.known is not None and not bool(self.known.all())
+
+    @property
+    def judged(self) -> tuple[int, int]:
+        """Samples that the reference speaks of, and all samples."""
+        total = self.reference.mask[0].size
+        return (total if self.known is None else int(np.count_nonzero(self.known))), total
+
 
 def _hidden(opinion: Segmentation, known: NDArray[np.bool_]) -> Segmentation:
     """The opinion with nothing said where nothing is known."""

@@ -26,13 +26,20 @@ class Measured:
 
     Attributes:
         sums: Per metric, the numbers that add up over cases.
-        samples: ``(K, [predicted, reference])`` samples of each class.
+        samples: ``(K, [predicted, reference])`` samples of each class, as far as they are judged.
+        judged: Samples that the reference speaks of, and all samples.
     """
 
     case: str
     patient: str
     sums: tuple[Array, ...]
     samples: tuple[tuple[int, int], ...]
+    judged: tuple[int, int] = (1, 1)
+
+    @property
+    def partial(self) -> bool:
+        """Whether the reference says nothing of some samples."""
+        return self.judged[0] < self.judged[1]
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def measure(pair: Pair, chosen: Chosen) -> Measured:
     both = zip(pair.predicted.mask, pair.reference.mask, strict=True)
     samples = tuple((int(np.count_nonzero(p)), int(np.count_nonzero(r))) for p, r in both)
     sums = tuple(metric.measure(pair) for metric in chosen.metrics)
-    return Measured(pair.case, pair.patient, sums, samples)
+    return Measured(pair.case, pair.patient, sums, samples, pair.judged)
 
 
 def score(
@@ -143,12 +150,22 @@ def tabulate(
         "seed": bootstrap.seed,
         "level": bootstrap.level,
     }
+    facts |= _judged(measured)
     curves = {
         label: {"reliability": _reliability(sums.sum(axis=0))}
         for metric, label, sums in zip(chosen.metrics, chosen.labels, stacked, strict=True)
         if metric.name == "ece" and sums.any()
     }
     return Table(tuple(rows), _lines(measured, chosen, values), {**(head or {}), **facts}, curves)
+
+
+def _judged(measured: Sequence[Measured]) -> dict[str, Any]:
+    """What a table says of references that are partial; nothing where all are whole."""
+    partial = [m for m in measured if m.partial]
+    if not partial:
+        return {}
+    spoken, total = (sum(m.judged[i] for m in partial) for i in (0, 1))
+    return {"judged": {"partial_cases": len(partial), "share": spoken / max(total, 1)}}
 
 
 def _row(
@@ -208,6 +225,7 @@ def _lines(
     measured: Sequence[Measured], chosen: Chosen, values: Sequence[Array]
 ) -> tuple[dict[str, Any], ...]:
     several = len(chosen.classes) > 1
+    any_partial = any(m.partial for m in measured)
     columns = {
         f"{metric.name}:{label}" if several else metric.name: own
         for metric, label, own in zip(chosen.metrics, chosen.labels, values, strict=True)
@@ -219,6 +237,7 @@ def _lines(
             "patient": m.patient,
             "predicted_samples": sum(p for p, _ in m.samples),
             "reference_samples": sum(r for _, r in m.samples),
+            **({"judged": m.judged[0] / max(m.judged[1], 1)} if any_partial else {}),
             **{name: float(own[i]) for name, own in columns.items()},
         }
         for i, m in enumerate(measured)

@@ -39,7 +39,13 @@ class MeasureTask:
         found = self.measure(_cases(self.cohort)[case])
         sums: dict[str, Any] = {f"sums{i}": values for i, values in enumerate(found.sums)}
         with written(self.out / f"{case}.npz") as path, path.open("wb") as file:
-            np.savez(file, patient=np.array(found.patient), samples=np.array(found.samples), **sums)
+            np.savez(
+                file,
+                patient=np.array(found.patient),
+                samples=np.array(found.samples),
+                judged=np.array(found.judged),
+                **sums,
+            )
 
 
 def measured_cases(
@@ -85,6 +91,7 @@ def _read(out: Path, case: str) -> Measured:
             str(file["patient"]),
             tuple(file[f"sums{i}"] for i in range(count)),
             tuple((int(p), int(r)) for p, r in file["samples"]),
+            (int(file["judged"][0]), int(file["judged"][1])),
         )
 
 

@@ -190,9 +190,9 @@ def _measure(
     chosen = _chosen(names, head.classes, options)
     if case.id not in set(predicted_slides(folder)):
         return measure(read_pair(folder, head, case), chosen)
-    pair, located = slide_pair(folder, head, case)
-    found = measure(pair, chosen)
-    if not located:  # only what is true of the whole slide is known: nothing to overlap with
+    pair, judged = slide_pair(folder, head, case)
+    found = replace(measure(pair, chosen), judged=judged)
+    if not judged[1]:  # only what is true of the whole slide is known: nothing to overlap with
         sums = tuple(
             s if m.name.startswith(RANKED) else np.zeros_like(s)
             for m, s in zip(chosen.metrics, found.sums, strict=True)
@@ -203,11 +203,12 @@ def _measure(
     return replace(found, samples=samples)
 
 
-def slide_pair(folder: Path, head: Head, case: Case) -> tuple[Pair, bool]:
+def slide_pair(folder: Path, head: Head, case: Case) -> tuple[Pair, tuple[int, int]]:
     """A pair without samples whose counts and histograms were summed over the slide.
 
     Returns:
-        The pair, and whether anything was known of places.
+        The pair, and the samples that the reference speaks of and all of them; ``(0, 0)`` where
+        nothing was known of places.
 
     Raises:
         LabelError: If there is nothing to score against.
@@ -216,9 +217,10 @@ def slide_pair(folder: Path, head: Head, case: Case) -> tuple[Pair, bool]:
     channels = len(head.classes)
     table = np.zeros((channels + 1, 4))
     levels = np.zeros((channels, 512))
-    said_nothing = True
+    said_nothing, judged = True, np.zeros(2, int)
     for block in _blocks(folder, record, head, case):
         table += counts(block)
+        judged += block.judged
         levels += [histogram(block, channel=k) for k in range(channels)]
         reference, known = block.reference.mask, block.known
         background = ~reference.any(axis=0)
@@ -244,7 +246,7 @@ def slide_pair(folder: Path, head: Head, case: Case) -> tuple[Pair, bool]:
         present = bags.get(name, bool(true > 0) if located else None)
         histogram.put(levels[k], pair, channel=k)
         whole.put(Whole(record.areas[k].peak, record.areas[k].share, present), pair, k)
-    return pair, located
+    return pair, (int(judged[0]), int(judged[1])) if located else (0, 0)
 
 
 def _is_located(case: Case) -> bool:

@@ -1,8 +1,9 @@
 """Distances between borders, in samples or in millimetres.
 
 The border of a mask are its samples with a neighbour (by face) outside the mask; what lies beyond
-the image counts as outside. A distance is undefined where one side is empty, and such a case is not
-counted: the column n says how many were, and the table of empty masks says why.
+the image counts as outside. A distance is undefined where one side is empty, or where the reference
+speaks of some samples only, and such a case is not counted: the column n says how many were, and
+the lines above the table say why.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ from inklings.evaluation.pairs import Pair, once
 def distances(
     pair: Pair, channel: int, unit: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """From each predicted border sample to the true border, and back; None if a side is empty."""
+    """From each predicted border sample to the true border, and back; None if a side is empty.
+
+    The edge of what a partial reference speaks of is no border, so there None too.
+    """
+    if pair.partial:
+        return None
     masks = pair.predicted.mask[channel], pair.reference.mask[channel]
     scale, axes = pair.scale(unit)
     found = nearest.borders(*masks)
@@ -43,6 +49,8 @@ def _surface_dice(options: Options, pair: Pair) -> float:
     found = distances(pair, options.channel, options.unit)
     if found is not None:
         return float((np.concatenate(found) <= options.tolerance).mean())
+    if pair.partial:
+        return math.nan
     masks = pair.predicted.mask[options.channel], pair.reference.mask[options.channel]
     return 0.0 if any(mask.any() for mask in masks) else options.both_empty
 

@@ -104,7 +104,9 @@ class Table:
     def records(self) -> list[dict[str, Any]]:
         """Rows for JSON: each says by itself what it was measured on; NaN becomes null."""
         common = {
-            k: self.head[k] for k in ("cohort", "split", "split_hash", "empty") if k in self.head
+            k: self.head[k]
+            for k in ("cohort", "split", "split_hash", "empty", "judged")
+            if k in self.head
         }
         changes = {(c.metric, c.label): c for c in self.changes}
         records = []
@@ -171,7 +173,7 @@ class Table:
                     for c in record["changes"]
                 ),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(f"{path} is damaged ({error}); run 'inklings evaluate' again") from None
 
 
@@ -211,7 +213,19 @@ def _head_lines(head: Mapping[str, Any]) -> list[str]:
             f"{empty['reference']} in the reference only, {empty['predicted']} in the prediction "
             "only (count 0)"
         )
-    return lines
+    return lines + judged_lines(head)
+
+
+def judged_lines(head: Mapping[str, Any]) -> list[str]:
+    """What is said of references that speak of some samples only; nothing where all are whole."""
+    judged = head.get("judged")
+    if not judged:
+        return []
+    return [
+        f"partial reference in {judged['partial_cases']} of {head['cases']} cases: "
+        f"{judged['share']:.2%} of their samples are judged; volumes, distances and borders of "
+        "them are not given, because a part has none"
+    ]
 
 
 def _change_lines(changes: Sequence[Change]) -> list[str]:

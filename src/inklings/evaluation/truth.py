@@ -11,8 +11,7 @@ from pathlib import Path
 
 from inklings.cases.cohort import Cohort
 from inklings.errors import DataError
-from inklings.files import read_yaml
-from inklings.weakening.weaken import TRUTH_FILE
+from inklings.weakening.weaken import TRUTH_FILE, origin
 
 
 def truth(folder: Path) -> Cohort:
@@ -27,19 +26,19 @@ def truth(folder: Path) -> Cohort:
     cohort = Cohort.read(folder)
     if not (folder / TRUTH_FILE).exists():
         return cohort
-    origin = folder / read_yaml(folder / TRUTH_FILE, "the origin of a weakened cohort")["cohort"]
+    source = folder / origin(folder)["cohort"]
     try:
-        full = truth(origin)
+        full = truth(source)
     except DataError as error:
         raise DataError(
-            f"{folder / TRUTH_FILE} points at the full cohort {origin}, which cannot be read: "
+            f"{folder / TRUTH_FILE} points at the full cohort {source}, which cannot be read: "
             f"{error}; put it back, or correct the path in the file"
         ) from None
     labels = {case.id: case.labels for case in full}
     lost = [case.id for case in cohort if case.id not in labels]
     if lost:
         raise DataError(
-            f"expected the truth of all {len(cohort)} cases in {origin}, got none of {len(lost)} "
+            f"expected the truth of all {len(cohort)} cases in {source}, got none of {len(lost)} "
             f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); weaken the cohort again"
         )
     cases = tuple(dataclasses.replace(case, labels=labels[case.id]) for case in cohort)

@@ -31,7 +31,7 @@ def volume_ml(
 
 
 def _measured(side: str, options: Options, pair: Pair) -> float:
-    if options.unit != "mm" or pair.spacing is None or len(pair.spacing) != 3:
+    if pair.partial or options.unit != "mm" or pair.spacing is None or len(pair.spacing) != 3:
         return math.nan
     said: Segmentation = getattr(pair, side)
     return volume_ml(said.mask[options.channel], pair.spacing, pair.axes)
@@ -40,7 +40,8 @@ def _measured(side: str, options: Options, pair: Pair) -> float:
 def metrics(options: Options) -> tuple[Metric, ...]:
     """The mean volume, as predicted and as the reference has it; of volumes in mm only.
 
-    An organ that is not there counts with 0 ml. How far the two are apart, case by case, is
+    An organ that is not there counts with 0 ml; one that a partial reference shows a part of has
+    no volume. How far the two are apart, case by case, is
     ``ravd``.
     """
     titles = {"predicted": "Volume", "reference": "Volume of the reference"}

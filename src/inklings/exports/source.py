@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.bags.prediction import is_of_bags
+from inklings.arrays import read_npz, shape_in
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import image_of_file
@@ -20,11 +20,6 @@ from inklings.predictions import Head, Prediction, predicted_cases, predicted_sl
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.refinement.components import Components
-
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 @dataclass(frozen=True)
@@ -93,13 +88,11 @@ class Source:
         """
         path = self.folder / "cases" / f"{case}.npz"
         try:
-            with zipfile.ZipFile(path) as archive, archive.open("dense.npy") as file:
-                version = np.lib.format.read_magic(file)
-                shape, _, _ = _HEADERS[version](file)
-            with np.load(path, allow_pickle=False) as arrays:
-                image = Path(str(arrays["image"]))
-                series = str(arrays["series"]) if "series" in arrays else None
-        except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
+            shape = shape_in(path, "dense")
+            words = read_npz(path, ("image", "series"))
+            image = Path(str(words["image"]))
+            series = str(words["series"]) if "series" in words else None
+        except (ValueError, KeyError, OSError) as error:
             raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
         if case in self.labelled:
             known = self.labelled[case]

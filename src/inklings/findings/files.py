@@ -9,14 +9,15 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from inklings.errors import DataError
-from inklings.files import write_json, write_text
+from inklings.files import read_yaml, write_json, write_text
 from inklings.findings.finding import Finding, Findings
+from inklings.records import as_record
 
 FOLDER = "findings"
 TABLE = "findings.csv"
@@ -48,17 +49,16 @@ def read(path: Path) -> Findings:
     Raises:
         DataError: If it is missing or damaged.
     """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        found = tuple(_finding(one) for one in record["findings"])
-        return Findings(record["case"], found, record["frame"], record["funnel"], record["facts"])
-    except FileNotFoundError:
-        raise DataError(f"expected findings at {path}, but there is no such file") from None
-    except (KeyError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(
-            f"{path}: expected findings as 'inklings nodules' writes them, got {reason}"
-        ) from None
+    what = "findings as 'inklings nodules' writes them"
+    value = read_yaml(path, what)
+    if isinstance(value, dict) and "findings" in value:
+        value["found"] = value.pop("findings")
+    found = as_record(Findings, value, path, f"expected {what}")
+    for one in found:
+        numbers = (*one.centre_mm, one.diameter_mm, one.nodule, one.malignancy, one.volume_mm3)
+        if not all(math.isfinite(n) for n in numbers if n is not None):
+            raise DataError(f"{path}: expected {what}, got values that are no numbers")
+    return found
 
 
 def read_all(folder: Path) -> list[Findings]:
@@ -98,8 +98,3 @@ def _row(case: str, finding: Finding) -> dict[str, Any]:
 def _plain(finding: Finding) -> dict[str, Any]:
     values = {f.name: getattr(finding, f.name) for f in dataclasses.fields(finding)}
     return values | {"centre_mm": list(finding.centre_mm), "scores": dict(finding.scores)}
-
-
-def _finding(record: Mapping[str, Any]) -> Finding:
-    x, y, z = record["centre_mm"]
-    return Finding(**{**record, "centre_mm": (float(x), float(y), float(z))})

@@ -16,16 +16,15 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from inklings.errors import DataError
-from inklings.files import read_yaml, write_json, write_text
+from inklings.files import write_json, write_text
 from inklings.geometry import Geometry
 from inklings.heatmaps.tiled import Map
 from inklings.predictions import SLIDE_RECORD
+from inklings.records import read_record
 
 RECORD = SLIDE_RECORD
 HEATMAP = "heatmap.ome.tif"
@@ -131,13 +130,8 @@ class SlidePrediction:
             DataError: If there is none or it is damaged.
         """
         path = folder_of(folder, case) / RECORD
-        values = read_yaml(path, f"a prediction of slide {case}")
-        try:
-            return cls(**_parsed(values))
-        except (TypeError, KeyError, AttributeError) as error:
-            raise DataError(
-                f"{path} is damaged ({error}); delete its folder and predict again"
-            ) from None
+        what = f"a prediction of slide {case}"
+        return read_record(cls, path, what, "delete its folder and predict again")
 
 
 def folder_of(folder: Path, case: str) -> Path:
@@ -173,12 +167,3 @@ def table(slides: list[SlidePrediction]) -> str:
                 ]
             )
     return out.getvalue()
-
-
-def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has lists and strings where the record has tuples, paths and areas."""
-    parsed = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    parsed["image"] = Path(values["image"])
-    parsed["tissue"] = Area(**values["tissue"])
-    parsed["areas"] = tuple(Area(**area) for area in values["areas"])
-    return parsed

@@ -15,6 +15,7 @@ from inklings.heatmaps.features import Features
 from inklings.heatmaps.outlines import Outline, Outlines
 from inklings.heatmaps.pyramid import Pyramid, majority, mean
 from inklings.heatmaps.record import CLASSES, HEATMAP, OUTLINES, scaled
+from inklings.predictions import quantise
 
 Pair = tuple[float, float]
 _SPOOL = "spool.part"
@@ -133,8 +134,7 @@ class Sink:
         self._next = ty * TILE + height
 
     def _quantised(self, ty: int, tx: int, tile: NDArray[np.float32]) -> NDArray[np.uint8]:
-        values = np.rint(np.clip(tile, 0, 1) * 255).astype(np.uint8)
-        inside: NDArray[np.uint8] = values * self._tissue.tile(ty, tx)
+        inside: NDArray[np.uint8] = quantise(tile) * self._tissue.tile(ty, tx)
         return inside
 
     def _coded(self, heat: NDArray[np.uint8]) -> NDArray[np.uint8]:

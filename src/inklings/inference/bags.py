@@ -27,7 +27,7 @@ from inklings.inference.bag_model import alone, outputs
 from inklings.inference.device import best_device
 from inklings.inference.folder import claim, note_output
 from inklings.inference.run import Run
-from inklings.predictions import Head, Provenance, predicted_cases
+from inklings.predictions import Head, Provenance, predicted_cases, require_numbers
 from inklings.progress import track
 from inklings.readers.bag_files import Span, head, read_coords
 
@@ -116,8 +116,10 @@ def _predict(run: Run, cases: Sequence[Case], out: Path) -> dict[str, str]:
         instances = Instances([where for _, where in good], budget=2**30)
         for index, said in predict_instances(run, instances):
             case, where = good[index]
-            if not np.isfinite(said.probability).all():
-                failed[case.id] = "expected a probability, got none: the model answers NaN"
+            try:
+                require_numbers(said.logits, said.instances, said.attention, said.contribution)
+            except DataError as error:
+                failed[case.id] = str(error)
                 continue
             _named(said, case, where).write(out)
     except DataError as error:  # numbers that are none are met while reading

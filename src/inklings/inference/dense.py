@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from inklings.errors import DataError
 from inklings.inference.device import native_bf16
 from inklings.inference.run import Run
-from inklings.inference.sliding_window import Forward, quantise, sliding_window
+from inklings.inference.sliding_window import Forward, sliding_window
+from inklings.predictions import quantise
 from inklings.sampling import INTENSITIES, NORMALISERS
 from inklings.sampling.crops import resize_image
 from inklings.sampling.intensity import Scale, apply

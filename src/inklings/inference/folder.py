@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
+from inklings.arrays import read_npz
 from inklings.errors import SpecError
-from inklings.files import read_yaml, write_json
+from inklings.files import write_json
 from inklings.inference.items import Item
 from inklings.inference.slide_folder import clear_abandoned, slide_image
 from inklings.predictions import Head, predicted_cases, predicted_slides, remember
 from inklings.progress import note
+from inklings.records import read_record
 
 _ABANDONED_SECONDS = 600  # age at which a temporary file belongs to nobody any more
 
@@ -77,9 +77,8 @@ def case_file(out: Path, case: str) -> Path:
 
 def _image_of(path: Path) -> Path | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return Path(str(file["image"]))
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError):
+        return Path(str(read_npz(path, ("image",))["image"]))
+    except (ValueError, KeyError, OSError):
         return None
 
 
@@ -101,7 +100,7 @@ def report_failures(out: Path, items: Sequence[Item], failed: dict[str, str]) ->
     """
     path = out / "failed.json"
     images = {item.case: str(item.path) for item in items}
-    record = read_yaml(path, "failed cases") if path.exists() else {}
+    record = read_record(dict[str, Any], path, "failed cases", "delete it") if path.exists() else {}
     record = {case: entry for case, entry in record.items() if case not in images}
     record |= {c: {"image": images[c], "reason": reason} for c, reason in failed.items()}
     if record:

@@ -24,15 +24,17 @@ from typing import Any, Literal, Self
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from inklings.errors import DataError, SpecError
-from inklings.files import read_yaml, write_json, written
+from inklings.files import write_json, written
 from inklings.models import MODELS
 from inklings.models.folding import folded
+from inklings.records import read_record
 from inklings.spec import Component, Experiment, Volumes
 
 Activation = Literal["sigmoid", "softmax"]
+WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -122,21 +124,8 @@ class Blueprint:
         Raises:
             DataError: If there is none or it is damaged.
         """
-        record = read_yaml(folder / "model.json", "a run made by 'inklings train'")
-        try:
-            record["model"] = Component.model_validate(record["model"])
-            record["intensity"] = Component.model_validate(record["intensity"])
-            if record.get("stains") is not None:
-                record["stains"] = Component.model_validate(record["stains"])
-            if record.get("volumes") is not None:
-                record["volumes"] = Volumes.model_validate(record["volumes"])
-            for key in ("channels", "classes", "window"):
-                record[key] = tuple(record[key]) if record.get(key) is not None else None
-            record["inputs"] = tuple(record.get("inputs") or ())
-            return cls(**record)
-        except (TypeError, KeyError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise DataError(f"{folder / 'model.json'} is damaged ({reason}); train again") from None
+        path = folder / "model.json"
+        return read_record(cls, path, "a run made by 'inklings train'", "train again")
 
 
 def _without_first_weights(model: Component) -> Component:
@@ -163,6 +152,7 @@ class Record:
         warnings: What a reader of the results should know, a sentence each.
         facts: Whatever else is worth keeping (number of steps, best step, scores).
         largest: Classes of which the largest connected part of a volume alone counts.
+        weights_sha256: Of the file of the weights, as it was written; empty in runs of 0.1.
     """
 
     thresholds: tuple[float, ...]
@@ -176,10 +166,14 @@ class Record:
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     largest: tuple[str, ...] = ()
+    weights_sha256: str = ""
 
     def write(self, folder: Path) -> None:
-        """Write ``run.json``; the last file of a training."""
-        write_json(folder / "run.json", dataclasses.asdict(self))
+        """Write ``run.json``, the last file of a training, with the fingerprint of its weights."""
+        record = dataclasses.asdict(self)
+        if (folder / WEIGHTS).is_file():
+            record["weights_sha256"] = _sha256(folder / WEIGHTS)
+        write_json(folder / "run.json", record)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -193,14 +187,8 @@ class Record:
                 f"{folder}: this training has not finished; "
                 f"go on with 'inklings train {folder / 'experiment.yaml'} --out {folder} --resume'"
             )
-        record = read_yaml(folder / "run.json", "a run made by 'inklings train'")
-        try:
-            record.setdefault("largest", ())  # runs of 0.1.0 do not say it
-            for key in ("thresholds", "trained_on", "warnings", "largest"):
-                record[key] = tuple(record[key])
-            return cls(**record)
-        except (TypeError, KeyError) as error:
-            raise DataError(f"{folder / 'run.json'} is damaged ({error}); train again") from None
+        path = folder / "run.json"
+        return read_record(cls, path, "a run made by 'inklings train'", "train again")
 
 
 @dataclass(frozen=True)
@@ -245,16 +233,14 @@ class Run:
                 f"expected a run folder made by 'inklings train' at {folder}, got no such folder"
             )
         record = Record.read(folder)
-        blueprint = Blueprint.read(folder)
-        model = blueprint.build()
-        load_weights(model, folder / "weights.safetensors")
+        blueprint, model, digest = read_model(folder, record)
         return cls(
             model=model.eval(),
             blueprint=blueprint,
             record=record,
             experiment=Experiment.load(folder / "experiment.yaml"),
             folder=folder,
-            weights_sha256=_sha256(folder / "weights.safetensors"),
+            weights_sha256=digest,
         )
 
     def folded(self) -> Self:
@@ -265,10 +251,37 @@ class Run:
         return dataclasses.replace(self, model=folded(self.model))
 
 
+def read_model(folder: Path, record: Record) -> tuple[Blueprint, nn.Module, str]:
+    """What `write_model` wrote, and the fingerprint of the weights.
+
+    Raises:
+        DataError: If a file is missing or damaged, or the weights are not those of the record.
+    """
+    blueprint, path = Blueprint.read(folder), folder / WEIGHTS
+    try:
+        model = blueprint.build()
+    except SpecError as error:
+        raise DataError(f"{folder / 'model.json'} is damaged ({error}); train again") from None
+    load_weights(model, path)
+    digest = _sha256(path)
+    if record.weights_sha256 not in ("", digest):
+        raise DataError(
+            f"{path}: expected the weights that this run has written (SHA-256 "
+            f"{record.weights_sha256[:16]}...), got others ({digest[:16]}...); copy the run again "
+            "from its source, or train again"
+        )
+    return blueprint, model, digest
+
+
 def write_model(folder: Path, model: nn.Module, blueprint: Blueprint) -> None:
-    """Write ``weights.safetensors`` and ``model.json``, each atomically."""
+    """Write ``weights.safetensors`` and ``model.json``, each atomically.
+
+    Raises:
+        DataError: If a weight is no number.
+    """
     state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
-    with written(folder / "weights.safetensors") as path:
+    _require_finite(state, "the training ended with")
+    with written(folder / WEIGHTS) as path:
         save_file(state, path, metadata={"model": json.dumps(blueprint.model.model_dump())})
     blueprint.write(folder)
 
@@ -282,13 +295,24 @@ def load_weights(model: nn.Module, path: Path) -> None:
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise DataError(f"{path}: expected weights (safetensors), got: {error}") from None
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: expected weights (safetensors), got: {reason}") from None
+    _require_finite(state, f"{path} holds")
     try:
         with torch.no_grad():
             model.load_state_dict(state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: the weights do not fit the network: {reason}") from None
+
+
+def _require_finite(state: Mapping[str, Tensor], what: str) -> None:
+    for name, value in state.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise DataError(
+                f"{what} weights that are no numbers ({name}); train again, with a lower "
+                "training.learning_rate or with training.precision 32-true"
+            )
 
 
 def _sha256(path: Path) -> str:

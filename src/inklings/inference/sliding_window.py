@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inklings.inference.windows import Axis, plan
+from inklings.predictions import quantise
 
 Forward = Callable[[Tensor], Tensor]
 """``(B, C, *S)`` samples to ``(B, K, *S)`` probabilities in [0, 1]."""
@@ -110,11 +111,6 @@ def _blend(rows: Iterator[NDArray[np.float32]], axes: Sequence[Axis]) -> NDArray
         carried = row[:, end - start :]
     assert result is not None  # there is at least one row
     return result
-
-
-def quantise(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Probabilities in [0, 1] to the nearest of 0..255."""
-    return np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
 
 
 def mirrored(forward: Forward, inputs: Tensor, flips: bool | str = True) -> Tensor:

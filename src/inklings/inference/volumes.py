@@ -25,9 +25,10 @@ from inklings.inference.dense import (
     thresholds_of,
 )
 from inklings.inference.run import Run
-from inklings.inference.sliding_window import Forward, mirrored, quantise, sliding_window
+from inklings.inference.sliding_window import Forward, mirrored, sliding_window
 from inklings.inference.windows import Axis, plan
 from inklings.orientation import AS_STORED, in_array_order, turn_to
+from inklings.predictions import quantise
 from inklings.readers.image import Image
 from inklings.refinement.pieces import keep_largest
 from inklings.sampling import INTENSITIES

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import math
 import secrets
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from inklings.errors import LabelError
-from inklings.files import write_json
+from inklings.errors import DataError, LabelError
+from inklings.files import read_yaml, write_json
 
 Action = Literal["is", "is_not", "accept", "reject", "bag"]
 ACTIONS: tuple[Action, ...] = ("is", "is_not", "accept", "reject", "bag")
@@ -129,7 +128,13 @@ class Correction:
             values = dict(record)
             shape = values.get("shape")
             values["shape"] = None if shape is None else shape_of(shape)
-            return cls(**values)
+            made = cls(**values)
+            words = (made.id, made.case, made.name, made.author, made.time, made.image)
+            if not all(isinstance(word, str) for word in (*words, made.finding, made.undone)):
+                raise TypeError("a name or a time is no text")
+            if not isinstance(made.present, bool | None) or not isinstance(made.replaces, Mapping):
+                raise TypeError("present or replaces is of another type")
+            return made
         except (TypeError, KeyError, ValueError) as error:
             raise LabelError(f"expected a correction, got a damaged one ({error})") from None
 
@@ -149,7 +154,7 @@ def shape_of(record: Mapping[str, Any]) -> Shape:
             None if plane is None else int(plane),
             int(record.get("axis") or 0),
         )
-    except (TypeError, KeyError, ValueError, OverflowError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError, AttributeError) as error:
         raise LabelError(f"expected a polygon, stroke or ball, got {error}") from None
 
 
@@ -163,9 +168,11 @@ def read_corrections(folder: Path, case: str) -> tuple[Correction, ...]:
     if not path.is_file():
         return ()
     try:
-        records = json.loads(path.read_text(encoding="utf-8"))
+        records = read_yaml(path, "corrections")
+        if not isinstance(records, list):
+            raise LabelError(f"expected a list, got {type(records).__name__}")
         return tuple(Correction.parsed(record) for record in records)
-    except (ValueError, AttributeError, TypeError) as error:
+    except DataError as error:
         raise LabelError(f"{path}: damaged corrections ({error}); move the file away") from None
 
 

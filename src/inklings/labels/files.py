@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from inklings.arrays import require_whole
 from inklings.errors import LabelError
 from inklings.files import written
 from inklings.geometry import Geometry
@@ -23,6 +24,7 @@ from inklings.labels.codes import read_codes
 from inklings.labels.kinds import MaskLabel
 from inklings.readers import open_image
 from inklings.readers.fitting import whole_numbers
+from inklings.readers.finite import KIND
 from inklings.readers.nifti import write_nifti
 from inklings.readers.notes import Note
 from inklings.readers.picture import decode
@@ -183,6 +185,9 @@ def _volume(path: Path) -> NDArray[Any]:
     with open_image(path) as image:
         array = image.read(image.geometry.full)
         step = image.step if isinstance(image, Volume) else 0.0
+        others = [note.text for note in image.notes if note.kind == KIND]
+    if others:
+        raise LabelError(f"{path}: expected numbers of classes, but {others[0].split(';')[0]}")
     if len(array) != 1:
         raise LabelError(
             f"{path}: expected one number for each sample, got {len(array)}; give one file a label"
@@ -224,6 +229,7 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 def _load(path: Path, mapped: bool = False) -> NDArray[Any]:
     try:
+        require_whole(path)
         array: NDArray[Any] = np.load(path, "r" if mapped else None, allow_pickle=False)
     except FileNotFoundError:
         raise LabelError(f"expected a mask at {path}, but there is no such file") from None

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import DataError
-from inklings.files import read_yaml, write_json
+from inklings.files import write_json
 from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Geometry
 from inklings.nodules.detect import Detected, detect
@@ -21,6 +21,7 @@ from inklings.nodules.judge import judge
 from inklings.nodules.learn import Stage
 from inklings.nodules.measure import Measured, measure
 from inklings.nodules.scans import Scan, prepare
+from inklings.records import read_record
 
 STAGES = ("detector", "classifier", "malignancy")
 _FILE = "chain.json"
@@ -222,8 +223,12 @@ def _said(folder: Path) -> dict[str, float]:
     path = folder / _FILE
     if not path.is_file():
         return {}
-    record = read_yaml(path, "thresholds of a chain")
+    again = "choose the thresholds again"
+    record = read_record(dict[str, Any], path, "thresholds of a chain", again)
     try:
-        return {name: float(record[name]) for name in ("threshold", "suspicious", "weight")}
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged ({error}); choose the thresholds again") from None
+        said = {name: float(record[name]) for name in ("threshold", "suspicious", "weight")}
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{path} is damaged ({error}); {again}") from None
+    if not all(map(math.isfinite, said.values())):
+        raise DataError(f"{path} is damaged (values that are no numbers); {again}")
+    return said

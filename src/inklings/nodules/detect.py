@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from inklings.inference.device import best_device, native_bf16
 from inklings.nodules.scans import SPACING_MM, STRIDE, Scan
 from inklings.nodules.targets import REFERENCE_MM, to_input
+from inklings.predictions import require_numbers
 
 _SLAB = 128
 _HALO = 32
@@ -63,6 +64,7 @@ def detect(model: nn.Module, scan: Scan, lowest: float = 0.02, most: int = MOST)
         most: Largest number of candidates.
     """
     maps = heat(model, scan.grey)
+    require_numbers(maps)
     chance = torch.sigmoid(maps[0])
     peak = F.max_pool3d(chance[None, None], 3, 1, 1)[0, 0] == chance
     where = torch.nonzero(peak & (chance > lowest))

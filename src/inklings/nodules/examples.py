@@ -17,7 +17,7 @@ from inklings.files import written
 from inklings.labels.kinds import BallLabel
 from inklings.nodules.batches import Crop
 from inklings.nodules.detect import detect
-from inklings.nodules.gather import NODULE, image_of
+from inklings.nodules.gather import NODULE, image_of, read_cache
 from inklings.nodules.judge import inputs_of
 from inklings.nodules.learn import Stage
 from inklings.nodules.patches import Changes, Triple, cut_at
@@ -119,8 +119,7 @@ def collect(
                 np.savez(
                     file, **{f.name: getattr(boxes, f.name) for f in dataclasses.fields(boxes)}
                 )
-        with np.load(path, allow_pickle=False) as kept:
-            one = Boxes(**{f.name: kept[f.name] for f in dataclasses.fields(Boxes)})
+        one = Boxes(**read_cache(path, [f.name for f in dataclasses.fields(Boxes)]))
         parts.append(dataclasses.replace(one, case=np.full(len(one), number)))
     merged = {
         f.name: np.concatenate([getattr(part, f.name) for part in parts])

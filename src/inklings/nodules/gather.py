@@ -7,9 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from inklings.arrays import read_npz
 from inklings.cases.case import Case
 from inklings.errors import DataError, LabelError
 from inklings.files import written
@@ -116,12 +119,25 @@ def _write(path: Path, scan: Scan) -> None:
 
 
 def _read(path: Path) -> Scan:
-    with np.load(path, allow_pickle=False) as kept:
-        head = json.loads(kept["head"].tobytes())
-        grid = _geometry(head["lungs"])
-        flat = np.unpackbits(kept["hull"], count=int(np.prod(grid.shape)))
-        lungs = Lungs(flat.reshape(grid.shape).astype(bool), grid, head["found"])
-        return Scan(kept["grey"], _geometry(head["scan"]), lungs, head["voxels"])
+    kept = read_cache(path, ("head", "hull", "grey"))
+    head = json.loads(kept["head"].tobytes())
+    grid = _geometry(head["lungs"])
+    flat = np.unpackbits(kept["hull"], count=int(np.prod(grid.shape)))
+    lungs = Lungs(flat.reshape(grid.shape).astype(bool), grid, head["found"])
+    return Scan(kept["grey"], _geometry(head["scan"]), lungs, head["voxels"])
+
+
+def read_cache(path: Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Arrays that a training has put aside, whose checksums hold for all that is in them.
+
+    Raises:
+        DataError: If the file is damaged, or lacks one.
+    """
+    try:
+        kept = read_npz(path, names)
+        return {name: kept[name] for name in names}
+    except (ValueError, KeyError, OSError) as error:
+        raise DataError(f"{path} is damaged ({error}); delete it and train again") from None
 
 
 def _plain(geometry: Geometry) -> dict[str, object]:

@@ -13,6 +13,7 @@ from inklings.geometry import Geometry
 from inklings.nodules.learn import Stage
 from inklings.nodules.patches import cut_at
 from inklings.nodules.targets import REFERENCE_MM
+from inklings.predictions import require_numbers
 
 _AT_ONCE = 32
 
@@ -56,7 +57,9 @@ def probabilities(
         ]
         logits = stage.model(torch.from_numpy(np.stack(batch))).logits
         found.append(torch.sigmoid(logits[:, 0].float()).double().numpy())
-    return np.concatenate(found) if found else np.zeros(0)
+    said = np.concatenate(found) if found else np.zeros(0)
+    require_numbers(said)
+    return said
 
 
 def inputs_of(cube: NDArray[np.float32], diameter_mm: float) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
-from inklings.inference.run import Blueprint, Record, load_weights, write_model
+from inklings.inference.run import Blueprint, Record, read_model, write_model
 from inklings.losses import LOSSES
 from inklings.models.weights import fit_weights
 from inklings.nodules.batches import Crops, Draw
@@ -50,11 +50,10 @@ class Stage:
             DataError: If it is none, is not finished, or is damaged.
             SpecError: If its experiment is one of another kind.
         """
-        record, blueprint = Record.read(folder), Blueprint.read(folder)
+        record = Record.read(folder)
         experiment = NoduleExperiment.load(folder / "experiment.yaml")
         assert isinstance(experiment, NoduleExperiment)
-        model = blueprint.build()
-        load_weights(model, folder / "weights.safetensors")
+        blueprint, model, _ = read_model(folder, record)
         return cls(model.eval(), blueprint, record, experiment, folder)
 
 
@@ -142,6 +141,7 @@ def learn_stage(
         facts={
             "steps": steps,
             "best_step": keeper.best_step or steps,
+            "non_finite_steps": learner.skipped,
             "precision": machine.precision(spec.precision),
             "parameters": sum(p.numel() for p in model.parameters()),
             "cases": count,

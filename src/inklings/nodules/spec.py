@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from inklings.files import read_yaml
 from inklings.spec import Component, Experiment, Section
 
+_Count = Annotated[int, Field(gt=0)]
 Stage = Literal["detector", "classifier", "malignancy", "segmenter"]
 
 
@@ -37,8 +38,8 @@ class Nodules(Section):
 
     stage: Stage
     detector: Path | None = None
-    side: int | tuple[int, int, int] = 48
-    spacing_mm: float | Literal["voxels"] = 1.25
+    side: _Count | tuple[_Count, _Count, _Count] = 48
+    spacing_mm: Annotated[float, Field(gt=0)] | Literal["voxels"] = 1.25
     positives: float = Field(default=0.5, ge=0, le=1)
     augment: tuple[Component, ...] = (
         Component(name="flip"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from inklings.errors import ReaderError
 from inklings.readers.choice import Choice
+from inklings.readers.finite import finite
 from inklings.readers.image import Image, Reader
 from inklings.registry import Registry
 
@@ -56,7 +57,7 @@ def open_image(path: Path, spacing: float | None = None, choice: str | None = No
         reader = READERS.build(name, {})
         if reader.recognises(path, head):
             image = reader.open(path, Choice.parse(choice))
-            return image if spacing is None else image.spaced(spacing)
+            return finite(image if spacing is None else image.spaced(spacing))
     if path.is_dir():
         raise ReaderError(f"expected a DICOM image in the folder {path}, got none")
     raise ReaderError(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from inklings.arrays import require_whole
 from inklings.errors import GeometryError, ReaderError
 from inklings.geometry import Geometry, Region
 from inklings.readers.choice import ANY, Choice
@@ -91,9 +92,14 @@ class ArrayReader:
         """Open as an image without spacing."""
         choice.only(path)
         try:
+            require_whole(path)
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:
             raise ReaderError(f"{path}: truncated or damaged NumPy file ({error})") from None
+        if array.ndim not in (2, 3, 4) or not array.size or array.dtype.kind not in "buif":
+            raise ReaderError(
+                f"{path}: expected numbers (H, W) or (C, H, W), got {array.dtype} {array.shape}"
+            )
         array = array[None] if array.ndim == 2 else array
         names = ("R", "G", "B") if array.shape[0] == 3 else tuple(map(str, range(array.shape[0])))
         return ArrayImage(array, Geometry(array.shape[1:], frame=path.name), names)

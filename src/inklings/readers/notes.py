@@ -22,6 +22,7 @@ NOTES: dict[str, tuple[str, str]] = {
     "overlay": ("drawing dropped", "a drawing over the pixels that is left out"),
     "series": ("kept", "images of one DICOM series that differ in what should be the same"),
     "passed over": ("files skipped", "files beside a DICOM series that are no images of it"),
+    "not finite": ("kept", "samples that are NaN or infinite, filled with the smallest number"),
     "alpha": ("alpha dropped", "an alpha plane that is not 255 everywhere"),
     "orientation": ("turned upright", "a picture stored lying, mirrored or upside down"),
     "white is zero": ("inverted", "a picture stored with white as zero"),

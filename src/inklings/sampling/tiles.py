@@ -21,9 +21,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from inklings.errors import DataError, SpecError
-from inklings.files import read_yaml, write_yaml, written
+from inklings.files import write_yaml, written
 from inklings.geometry import Region
 from inklings.readers.image import Image
+from inklings.records import read_record
 
 HEAD = "tiles.yaml"
 
@@ -106,15 +107,9 @@ class Head:
         Raises:
             DataError: If the folder holds no tile index.
         """
-        record = read_yaml(folder / HEAD, "a tile index written by 'inklings tile'")
-        try:
-            cohort = Path(os.path.normpath(folder.resolve() / record["cohort"]))
-            record |= {"cohort": cohort, "classes": tuple(record["classes"])}
-            return cls(**record)
-        except (TypeError, KeyError) as error:
-            raise DataError(
-                f"{folder / HEAD}: expected the head of a tile index ({error}); run 'inklings tile'"
-            ) from None
+        what = "a tile index written by 'inklings tile'"
+        head = read_record(cls, folder / HEAD, what, "run 'inklings tile' again")
+        return replace(head, cohort=Path(os.path.normpath(folder.resolve() / head.cohort)))
 
 
 @dataclass(frozen=True)
@@ -222,10 +217,10 @@ def read_case(folder: Path, case: str) -> dict[str, NDArray[Any]]:
         raise DataError(
             f"expected the tiles of case {case} at {path}, got no file; run 'inklings tile' again"
         ) from None
-    except (pa.ArrowInvalid, OSError) as error:
+        return {name: table[name].to_numpy() for name in table.column_names if name != "case"}
+    except (pa.ArrowException, OSError, ValueError, LookupError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is damaged ({reason}); delete it and tile again") from None
-    return {name: table[name].to_numpy() for name in table.column_names if name != "case"}
 
 
 def case_path(folder: Path, case: str) -> Path:

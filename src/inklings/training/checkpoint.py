@@ -8,6 +8,7 @@ Whenever the process is killed, the folder holds one whole checkpoint: the old o
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping
@@ -22,9 +23,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from inklings.errors import DataError
-from inklings.files import write_json, written
+from inklings.files import read_yaml, write_json, written
 
 _TENSOR, _TUPLE, _PAIRS, _DTYPE = "~tensor", "~tuple", "~pairs", "~dtype"
+_DAMAGED = (SafetensorError, ValueError, LookupError, TypeError, AttributeError, OSError)
 
 
 def exists(folder: Path) -> bool:
@@ -43,7 +45,8 @@ def save(folder: Path, state: Mapping[str, Any]) -> None:
     name = f"tensors-{uuid.uuid4().hex[:12]}.safetensors"
     with written(folder / name) as path:
         save_file(tensors, path)
-    write_json(folder / "state.json", {"tensors": name, "state": structure})
+    digest = _sha256(structure, folder / name)
+    write_json(folder / "state.json", {"tensors": name, "sha256": digest, "state": structure})
     for old in folder.glob("*.safetensors"):
         if old.name != name:
             old.unlink(missing_ok=True)
@@ -55,26 +58,52 @@ def load(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: If there is no checkpoint or it is damaged.
     """
+    record = _record(folder)
     try:
-        record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        tensors = load_file(folder / record["tensors"])
-        state: dict[str, Any] = _decode(record["state"], tensors)
+        path = folder / record["tensors"]
+        if record.get("sha256", "") not in ("", _sha256(record["state"], path)):
+            raise ValueError("its checksum differs")  # checkpoints of 0.1 have none
+        state: dict[str, Any] = _decode(record["state"], load_file(path))
         return state
     except FileNotFoundError as error:
         raise DataError(
             f"expected a checkpoint at {folder}, but {error.filename} is missing"
         ) from None
-    except (SafetensorError, ValueError, KeyError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(
-            f"{folder}: damaged checkpoint ({reason}); train into a new folder"
-        ) from None
+    except _DAMAGED as error:
+        raise _damaged(folder, error) from None
 
 
 def load_step(folder: Path) -> int:
-    """How many optimiser steps the checkpoint in ``folder`` has behind it."""
-    record = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    return int(record["state"]["global_step"])
+    """How many optimiser steps the checkpoint in ``folder`` has behind it.
+
+    Raises:
+        DataError: As `load`.
+    """
+    try:
+        return int(_record(folder)["state"]["global_step"])
+    except _DAMAGED as error:
+        raise _damaged(folder, error) from None
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = read_yaml(folder / "state.json", "a checkpoint")
+        return record
+    except DataError as error:
+        raise DataError(f"{error}; train into a new folder") from None
+
+
+def _damaged(folder: Path, error: Exception) -> DataError:
+    reason = " ".join(str(error).split())
+    return DataError(f"{folder}: damaged checkpoint ({reason}); train into a new folder")
+
+
+def _sha256(structure: Any, path: Path) -> str:
+    """Of both files of a checkpoint."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(json.dumps(structure).encode())
+    return digest.hexdigest()
 
 
 class SafeCheckpointIO(CheckpointIO):

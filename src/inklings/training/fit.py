@@ -14,7 +14,7 @@ from inklings.bags.task import task_of
 from inklings.cases.cohort import Cohort
 from inklings.cases.stacked import inputs_of
 from inklings.files import write_json
-from inklings.inference.run import Blueprint, Record, write_model
+from inklings.inference.run import WEIGHTS, Blueprint, Record, write_model
 from inklings.models.weights import read_weights
 from inklings.orientation import across
 from inklings.sampling import INTENSITIES, NORMALISERS
@@ -205,7 +205,7 @@ def _as_used(blueprint: Blueprint, experiment: Experiment) -> Blueprint:
 
 
 def _first_weights(source: Path) -> dict[str, Tensor]:
-    return read_weights(source / "weights.safetensors" if source.is_dir() else source)
+    return read_weights(source / WEIGHTS if source.is_dir() else source)
 
 
 def _record(

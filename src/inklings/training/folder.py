@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from inklings.cases.cohort import Cohort
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.files import read_yaml, write_json
 from inklings.inference.run import Record
+from inklings.records import read_record
 from inklings.spec import Experiment
 from inklings.training import checkpoint
 
@@ -46,8 +46,7 @@ class Begun:
         """Read it; None where no run has begun."""
         if not (folder / "begun.json").is_file():
             return None
-        record: dict[str, Any] = json.loads((folder / "begun.json").read_text(encoding="utf-8"))
-        return cls(record["split_hash"], tuple(record["trained_on"]), record["start"])
+        return read_record(cls, folder / "begun.json", "a training", "train into a new folder")
 
 
 def is_finished(folder: Path) -> bool:

@@ -15,12 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from inklings.errors import DataError
 from inklings.spec import Training
 from inklings.tensors import Batch, Output
 from inklings.training import OPTIMISERS, SCHEDULES
 from inklings.training.batches import Delivered, Source
 from inklings.training.ema import Average
 from inklings.training.optimisers import groups
+
+_HOPELESS = 100  # batches left out, and none taken, after which a training is given up
 
 
 @dataclass
@@ -63,6 +66,7 @@ class Learner(pl.LightningModule):
     Attributes:
         seen: Micro-batches taken so far; a checkpoint stores it, batches follow from it.
         skipped: Micro-batches left out because loss or gradients were not finite.
+        counted: Optimiser steps that changed the weights.
         average: Moving average of the weights; None if not asked for.
         last: Logits, batch and loss of the last finite micro-batch, for callbacks.
     """
@@ -76,7 +80,7 @@ class Learner(pl.LightningModule):
         self.schedule = SCHEDULES.build(training.schedule.name, training.schedule.options)
         self.average: Average | None = None
         self.clock = Clock()
-        self.seen = self.skipped = self._useful = 0
+        self.seen = self.skipped = self.counted = self._useful = 0
         self.last: tuple[Tensor, Batch, float] | None = None
         self._restored: dict[str, Any] = {}
         self._statistics: list[Tensor] = []
@@ -182,20 +186,43 @@ class Learner(pl.LightningModule):
             self.skipped += 1
             optimizer.zero_grad()
             self._restore_statistics()
-        elif gradients and gradient_clip_val:
+            return
+        self.counted += bool(self._useful)
+        if gradients and gradient_clip_val:
             torch._foreach_mul_(gradients, (gradient_clip_val / (norm + 1e-6)).clamp(max=1.0))
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Take a step, and take the new weights into the average."""
+        """Take a step, and take the new weights into the average.
+
+        Raises:
+            DataError: If none of the first steps counted: then none of the others will.
+        """
         super().optimizer_step(*args, **kwargs)
+        if not self.counted and self.skipped >= _HOPELESS:
+            self.require_steps()
         if self.average is not None:
             self.average.update()
+
+    def require_steps(self) -> None:
+        """Refuse a training in which no step changed the weights.
+
+        Raises:
+            DataError: With what such trainings have in common.
+        """
+        if not self.counted:
+            raise DataError(
+                f"none of the steps counted: loss or gradients were not finite in {self.skipped} "
+                f"of {self.seen} batches, so nothing was learnt; look for values that are no "
+                "numbers, or very large ones, with 'inklings check', lower training.learning_rate, "
+                "or set training.precision to 32-true"
+            )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning does not know of."""
         checkpoint["inklings"] = {
             "seen": self.seen,
             "skipped": self.skipped,
+            "counted": self.counted,
             "seconds": self.clock.seconds(),
             "average": None if self.average is None else self.average.state,
             "updates": 0 if self.average is None else self.average.updates,
@@ -205,6 +232,7 @@ class Learner(pl.LightningModule):
         """Take it back."""
         mine = checkpoint["inklings"]
         self.seen, self.skipped = mine["seen"], mine["skipped"]
+        self.counted = mine.get("counted", 1)  # checkpoints of 0.1 do not say it
         self.clock.before = mine["seconds"]
         self._restored = mine
 

@@ -59,6 +59,9 @@ def run(
         loss: What it is told.
         callbacks: In this order.
         out: Run folder, whose last checkpoint is gone on from; None writes nothing.
+
+    Raises:
+        DataError: If no step counted.
     """
     spec = experiment.training
     steps = total_steps(experiment, count)
@@ -72,6 +75,7 @@ def run(
         )
         trainer.fit(learner, ckpt_path=found)
         learner.clock.stop()
+    learner.require_steps()
     return learner
 
 

@@ -24,12 +24,12 @@ from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.errors import DataError, LabelError
-from inklings.files import read_yaml, write_yaml
+from inklings.files import write_yaml
 from inklings.labels.corrections import Correction, Shape, read_corrections, standing
 from inklings.labels.files import as_stored, write_mask
 from inklings.labels.kinds import BagLabel, Label, MaskLabel
 from inklings.readers.pyramid import Pyramid
-from inklings.weakening.weaken import TRUTH_FILE
+from inklings.weakening.weaken import TRUTH_FILE, origin
 
 LARGEST = 8192
 """Longest side of the mask of corrections of a slide; larger slides get a coarser one."""
@@ -90,7 +90,7 @@ def amend(corrections: Path, cohort: Path, out: Path) -> Amended:
 
 def _keep_truth(cohort: Path, out: Path) -> None:
     if (cohort / TRUTH_FILE).is_file():
-        record = read_yaml(cohort / TRUTH_FILE, "the origin of a weakened cohort")
+        record = dict(origin(cohort))
         full = (cohort / record["cohort"]).resolve()
         record["cohort"] = Path(os.path.relpath(full, out.resolve())).as_posix()
         write_yaml(out / TRUTH_FILE, record)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
+from inklings.arrays import read_npz
 from inklings.cases.case import Case
 from inklings.errors import DataError
 
@@ -47,9 +45,8 @@ def image_named(folder: Path, case: str) -> Path:
     """
     path = folder / "cases" / f"{case}.npz"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return Path(str(file["image"]))
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError) as error:
+        return Path(str(read_npz(path, ("image",))["image"]))
+    except (ValueError, KeyError, OSError) as error:
         raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-import yaml
 from numpy.random import Generator
 
 from inklings.errors import SpecError
+from inklings.files import parse_yaml
 from inklings.registry import Registry
 from inklings.weakening import WEAKENINGS
 from inklings.weakening.base import Form, Objects, Weakening
@@ -105,9 +106,11 @@ def _read(part: str) -> tuple[str, dict[str, Any]]:
         if key in own:
             raise SpecError(f"weakening {name!r}: option {key!r} is given twice; give it once")
         try:
-            own[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
+            own[key] = parse_yaml(value)
+        except ValueError:
             raise SpecError(f"weakening {name!r}: cannot read {key}={value!r}") from None
+        if isinstance(own[key], float) and not math.isfinite(own[key]):
+            raise SpecError(f"weakening {name!r}: expected a finite {key}, got {value}")
     return name, own
 
 

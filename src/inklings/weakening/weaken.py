@@ -20,12 +20,13 @@ from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.datasets.workers import converted
 from inklings.errors import DataError, LabelError
-from inklings.files import read_yaml, write_yaml
+from inklings.files import write_yaml
 from inklings.labels.files import as_stored, mask_suffix, write_mask
 from inklings.labels.kinds import BACKGROUND, BagLabel, Extent, Label, MaskLabel, PointLabel
 from inklings.labels.marks import Annotation
 from inklings.labels.region import annotate_overview
 from inklings.progress import note, track
+from inklings.records import read_record
 from inklings.weakening.base import Objects
 from inklings.weakening.chain import Chain, apply, stream
 
@@ -82,6 +83,19 @@ def weaken(
     return weak
 
 
+def origin(folder: Path) -> dict[str, Any]:
+    """What ``truth.yaml`` says: the full cohort under ``cohort``, and how it was weakened.
+
+    Raises:
+        DataError: If it is missing or damaged.
+    """
+    path, again = folder / TRUTH_FILE, "weaken the full cohort again"
+    found = read_record(dict[str, Any], path, "the origin of a weakened cohort", again)
+    if not isinstance(found.get("cohort"), str):
+        raise DataError(f"{path} is damaged (it names no cohort); {again}")
+    return found
+
+
 def _claim(cohort: Path, chain: Chain, seed: int, out: Path, exact: Sequence[str]) -> None:
     """Write the way back to the truth, or see that the one in ``out`` is the same."""
     wanted = {
@@ -95,7 +109,7 @@ def _claim(cohort: Path, chain: Chain, seed: int, out: Path, exact: Sequence[str
         if out.exists() and any(out.iterdir()):
             raise DataError(f"{out} is not empty and holds no weakened cohort; give another --out")
         write_yaml(path, wanted)
-    found = read_yaml(path, "the origin of a weakened cohort")
+    found = origin(out)
     if found != wanted:
         raise DataError(
             f"{out} holds {found.get('cohort')} weakened by {found.get('chain')} with seed "
