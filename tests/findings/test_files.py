@@ -33,7 +33,7 @@ def test_the_table_is_a_luna16_submission(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(DataError, match=r"a\.json: expected findings"):
+    with pytest.raises(DataError, match=r"a\.json is damaged"):
         read(tmp_path / "a.json")
     with pytest.raises(DataError, match="no such file"):
         read(tmp_path / "b.json")

@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from inklings.errors import DataError
 from inklings.losses.bce import BCE
 from inklings.spec import Experiment
 from inklings.tensors import Batch, Output
 from inklings.training import learn as learning
+from inklings.training import module
 from inklings.training.examples import Examples
 from inklings.training.module import Learner
 
@@ -64,6 +66,7 @@ def test_a_run_of_nothing_but_bad_steps_leaves_weights_and_statistics_as_they_we
     monkeypatch: pytest.MonkeyPatch, spec: Spec, discs: Examples, how: str
 ) -> None:
     experiment = spec(steps=3)
+    monkeypatch.setattr(Learner, "require_steps", lambda _: None)
     torch.manual_seed(experiment.training.seed)
     trained = run(monkeypatch, experiment, discs, Poisoned({0, 1, 2}, how))
     torch.manual_seed(experiment.training.seed)
@@ -71,6 +74,22 @@ def test_a_run_of_nothing_but_bad_steps_leaves_weights_and_statistics_as_they_we
     for name, value in trained.model.state_dict().items():
         if not name.endswith("num_batches_tracked"):
             assert torch.equal(value, fresh[name]), name
+
+
+@pytest.mark.parametrize("how", ["loss", "gradient"])
+def test_a_run_of_nothing_but_bad_steps_is_no_run(
+    monkeypatch: pytest.MonkeyPatch, spec: Spec, discs: Examples, how: str
+) -> None:
+    with pytest.raises(DataError, match=r"none of the steps counted: .* in 3 of 3 batches"):
+        run(monkeypatch, spec(steps=3), discs, Poisoned({0, 1, 2}, how))
+
+
+def test_a_hopeless_run_is_given_up_before_its_end(
+    monkeypatch: pytest.MonkeyPatch, spec: Spec, discs: Examples
+) -> None:
+    monkeypatch.setattr(module, "_HOPELESS", 4)
+    with pytest.raises(DataError, match="in 4 of 4 batches"):
+        run(monkeypatch, spec(steps=1000), discs, Poisoned(set(range(1000)), "loss"))
 
 
 def test_gradients_are_clipped_to_the_norm_of_the_experiment(

@@ -53,7 +53,7 @@ def read(path: Path) -> Findings:
     value = read_yaml(path, what)
     if isinstance(value, dict) and "findings" in value:
         value["found"] = value.pop("findings")
-    found = as_record(Findings, value, path, f"expected {what}")
+    found = as_record(Findings, value, path, "find them again")
     for one in found:
         numbers = (*one.centre_mm, one.diameter_mm, one.nodule, one.malignancy, one.volume_mm3)
         if not all(math.isfinite(n) for n in numbers if n is not None):
