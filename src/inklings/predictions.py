@@ -159,7 +159,8 @@ def quantise(probability: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
         DataError: If one is no number.
     """
     require_numbers(probability)
-    return np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
+    stored: NDArray[np.uint8] = np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
+    return stored
 
 
 def require_numbers(*said: ArrayLike | None) -> None:

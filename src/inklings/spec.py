@@ -18,6 +18,11 @@ from inklings.files import read_yaml, write_yaml
 from inklings.modes import BAG, WEAK
 from inklings.sections import Component, Section
 
+__all__ = [
+    "Bags", "Component", "Experiment", "Forest", "Inference", "Rounds", "Sampling", "Section",
+    "Teacher", "Training", "Volumes",
+]  # fmt: skip
+
 _Millimetres = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(gt=0)]
 

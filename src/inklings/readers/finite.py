@@ -70,7 +70,10 @@ class Fill:
 
     def __call__(self, samples: NDArray[Any]) -> NDArray[Any]:
         """``samples`` with numbers everywhere."""
-        return np.nan_to_num(samples, nan=self.low, posinf=self.high, neginf=self.low)
+        filled: NDArray[Any] = np.nan_to_num(
+            samples, nan=self.low, posinf=self.high, neginf=self.low
+        )
+        return filled
 
 
 def finite(image: Image) -> Image:

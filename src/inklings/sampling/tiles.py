@@ -213,11 +213,11 @@ def read_case(folder: Path, case: str) -> dict[str, NDArray[Any]]:
     path = case_path(folder, case)
     try:
         table = pq.read_table(path, memory_map=False)
+        return {name: table[name].to_numpy() for name in table.column_names if name != "case"}
     except FileNotFoundError:
         raise DataError(
             f"expected the tiles of case {case} at {path}, got no file; run 'inklings tile' again"
         ) from None
-        return {name: table[name].to_numpy() for name in table.column_names if name != "case"}
     except (pa.ArrowException, OSError, ValueError, LookupError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is damaged ({reason}); delete it and tile again") from None
