@@ -10,8 +10,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.bags.prediction import is_of_bags
 from inklings.arrays import read_npz, shape_in
+from inklings.bags.prediction import is_of_bags
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import image_of_file

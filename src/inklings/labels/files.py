@@ -23,8 +23,8 @@ from inklings.geometry import Geometry
 from inklings.labels.codes import read_codes
 from inklings.labels.kinds import MaskLabel
 from inklings.readers import open_image
-from inklings.readers.fitting import whole_numbers
 from inklings.readers.finite import KIND
+from inklings.readers.fitting import whole_numbers
 from inklings.readers.nifti import write_nifti
 from inklings.readers.notes import Note
 from inklings.readers.picture import decode
