@@ -10,6 +10,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 from site_blocks import ROOT, blocks
@@ -28,7 +29,7 @@ from inklings.phantoms.slides import write_panda
 from inklings.predictions import Head, Prediction, Provenance
 from inklings.readers import open_image
 from inklings.readers.nifti import write_nifti
-from inklings.spec import VolumeFolder
+from inklings.spec import Volumes
 from inklings.testing.datasets import zipped
 from inklings.testing.runs import blobs, untrained_run, write_pyramid
 
@@ -53,6 +54,17 @@ def pictures(here: Path, images: str, masks: str, numbered: str = "") -> None:
         _save(here / masks / f"{name}_mask.png", np.where(nuclei > 0, 255, 0).astype(np.uint8))
         if numbered:
             _save(here / numbered / f"{name}.png", nuclei.astype(np.uint8))
+
+
+def cellpose(here: Path) -> None:
+    """Two fields of two channels, with the masks that Cellpose writes beside them."""
+    folder = here / "cells"
+    folder.mkdir()
+    for k, (rgb, nuclei) in enumerate(list(fields())[:2]):
+        planes = np.moveaxis(rgb[..., :2], -1, 0).astype(np.uint16) * 16
+        head = {"axes": "CYX", "Labels": ["BF", "DAPI"]}
+        tifffile.imwrite(folder / f"f{k}_0000.tif", planes, imagej=True, metadata=head)
+        tifffile.imwrite(folder / f"f{k}_cp_masks.tif", nuclei.astype(np.uint16))
 
 
 def careful(here: Path) -> None:
@@ -246,7 +258,7 @@ def colour_run(here: Path, name: str = "run") -> None:
 def grey_run(here: Path, name: str) -> None:
     """A run on planes of volumes that has learnt nothing."""
     untrained_run(
-        here / name, in_channels=1, channels=("liver",), classes=("liver",), volumes=VolumeFolder()
+        here / name, in_channels=1, channels=("liver",), classes=("liver",), volumes=Volumes()
     )
 
 

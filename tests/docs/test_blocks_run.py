@@ -36,7 +36,8 @@ QUICK: dict[str, World] = {
     "docs/datasets/dsb2018.md": several(worlds.dsb),
     "docs/datasets/features.md": several(worlds.features),
     "docs/datasets/folder.md": several(
-        partial(worlds.pictures, images="pictures", masks="masks", numbered="numbered")
+        partial(worlds.pictures, images="pictures", masks="masks", numbered="numbered"),
+        worlds.cellpose,
     ),
     "docs/datasets/lidc.md": several(worlds.lidc),
     "docs/datasets/mnist-bags.md": several(worlds.mnist),

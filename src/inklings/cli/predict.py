@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from inklings.cli import choosing
+
 _FAILED = 3
 
 
@@ -27,10 +29,11 @@ def predict(
     split: Annotated[
         Literal["train", "val", "test"] | None, typer.Option(help="Only this part of a cohort.")
     ] = None,
-    series: Annotated[
-        str | None,
-        typer.Option(help="Of a DICOM folder or archive with several: words, 'echo 4.6', a UID."),
-    ] = None,
+    series: choosing.SERIES = None,
+    scene: choosing.SCENE = None,
+    page: choosing.PAGE = None,
+    channel: choosing.CHANNEL = None,
+    project: choosing.PROJECT = None,
     flips: Annotated[
         bool | None, typer.Option(help="Average over mirror images; four times the work.")
     ] = None,
@@ -96,7 +99,7 @@ def predict(
         inputs or [],
         out,
         split=split,
-        series=series,
+        series=choosing.chosen(series, scene, page, channel, project),
         images=parse(images) if images else None,
         slides=slides,
         workers=workers,

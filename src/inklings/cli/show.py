@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inklings.cli import choosing
+
 if TYPE_CHECKING:
     from inklings.cases.case import Case
 
@@ -27,14 +29,15 @@ def show(
     masks: Annotated[
         bool, typer.Option("--masks", help="Slides: their masks, 15 of them, with their grades.")
     ] = False,
-    series: Annotated[
-        str | None,
-        typer.Option(help="DICOM: which series, by description, folder, 'echo 4.6' or UID."),
-    ] = None,
+    series: choosing.SERIES = None,
+    scene: choosing.SCENE = None,
+    page: choosing.PAGE = None,
+    channel: choosing.CHANNEL = None,
+    project: choosing.PROJECT = None,
 ) -> None:
     """Say what a cohort or an image file is, and draw it with its labels."""
     if subject.is_file() or (subject.is_dir() and _holds_dicom(subject)):
-        _show_file(subject, out, series)
+        _show_file(subject, out, choosing.chosen(series, scene, page, channel, project))
     else:
         _show_cohort(subject, out, cases or [], count, masks)
 
@@ -45,17 +48,17 @@ def _holds_dicom(folder: Path) -> bool:
     return not (folder / "cohort.yaml").exists() and DicomReader().recognises(folder, b"")
 
 
-def _show_file(path: Path, out: Path | None, series: str | None) -> None:
+def _show_file(path: Path, out: Path | None, choice: str | None) -> None:
     from inklings.errors import DataError
     from inklings.progress import note
     from inklings.readers.bag_files import is_bag_file
     from inklings.reports.cohort_text import file_text
     from inklings.reports.gallery import save_picture
 
-    typer.echo(file_text(path, series))
+    typer.echo(file_text(path, choice))
     drawn = out or Path(f"{path.stem}_shown.png")
     try:
-        save_picture(path, drawn, series)
+        save_picture(path, drawn, choice)
     except DataError as error:
         if not is_bag_file(path):
             raise

@@ -219,6 +219,19 @@ def best_threshold(pixels: NDArray[Any]) -> float:
     return float(np.ceil(middle)) if pixels.dtype.kind in "bui" else float(middle)
 
 
+def mask_hint(path: Path) -> str:
+    """What to do if a picture was meant as a mask but a compression changed its numbers."""
+    with path.open("rb") as file:
+        lossy = file.read(16).startswith((b"\xff\xd8\xff", b"RIFF"))
+    found = decoded(path) if lossy else None
+    if found is None or not found.lossy or not looks_like_a_mask(found.numbers[0]):
+        return ""
+    return (
+        f"two greys, changed by {found.lossy}: if this is a mask, import it with "
+        f"--threshold {best_threshold(found.numbers[0]):g}"
+    )
+
+
 def looks_like_a_mask(pixels: NDArray[Any]) -> bool:
     """Whether all but a few samples ``(h, w, S)`` lie at two greys, as a mask's in JPEG do."""
     grey = _grey(pixels)

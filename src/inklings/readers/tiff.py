@@ -136,7 +136,7 @@ def _opened(path: Path, key: Any, file: File, choice: Choice) -> Pyramid | Pictu
         return _volume(levels, planes, resolution, apart, notes)
     area = levels.shapes[0][0] * levels.shapes[0][1]
     small = area * len(names) * levels.dtype.itemsize <= _WHOLE_PICTURE
-    if small and len(levels.shapes) == 1 and not page.is_tiled and not tiff.is_ome:
+    if small and len(levels.shapes) == 1 and not page.is_tiled:
         return PictureImage.of(levels, resolution, functools.partial(_decoded, levels, notes))
     if colours.alpha:
         notes = (*notes, Note("alpha", "a plane of opacity: what is clear is laid on white"))

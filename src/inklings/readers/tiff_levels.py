@@ -95,14 +95,12 @@ class TiffLevels:
 
     def stored(self) -> TiffLevels:
         """The numbers as they lie in the file: for masks, whose colours mean nothing."""
-        return replace(self, colours=None, dtype=np.dtype(self.stored_type), keep=None)
-
-    @property
-    def stored_type(self) -> np.dtype[Any]:
-        """Type of the numbers in the file."""
         with FILES.lease(self.key) as file:
-            found = file.layout.scenes[self.scene].levels[0].pages[0].keyframe.dtype
-        return np.dtype(np.uint8) if np.dtype(found).kind == "b" else np.dtype(found)
+            level = file.layout.scenes[self.scene].levels[0]
+            dtype = np.dtype(level.pages[0].keyframe.dtype)
+        names = tuple(map(str, range(len(self.planes) * level.samples)))
+        kept = np.dtype(np.uint8) if dtype.kind == "b" else dtype
+        return replace(self, colours=None, dtype=kept, channels=names, keep=None)
 
     def _together(self, file: File, level: int, start: Whole, size: Whole) -> NDArray[Any]:
         stored = file.layout.scenes[self.scene].levels[level]

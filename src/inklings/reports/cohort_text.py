@@ -15,11 +15,14 @@ from inklings.cases.opening import open_case
 from inklings.cases.orientations import counted, orientation_text
 from inklings.errors import DataError
 from inklings.geometry import Geometry
+from inklings.labels.codes import mask_hint
 from inklings.labels.kinds import MaskLabel
 from inklings.orientation import orientation
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.readers.bag_files import is_bag_file
+from inklings.readers.image import Image
+from inklings.readers.picture import PictureImage
 from inklings.readers.pyramid import Pyramid
 from inklings.readers.resolution import HOW
 from inklings.readers.volume import Volume
@@ -87,6 +90,7 @@ def file_text(path: Path, series: str | None = None) -> str:
         *([orientation_text(geometry)] if len(geometry.shape) == 3 else []),
         f"channels: {', '.join(channels)}",
         *told,
+        *_doubts(path, image),
     ]
     values = np.unique(array)
     lines.append(f"values: {array.dtype}, {values[0]} to {values[-1]}, mean {array.mean():.4g}")
@@ -96,6 +100,15 @@ def file_text(path: Path, series: str | None = None) -> str:
     elif len(channels) == 3 and (array == array[:1]).all():
         lines.append("all three channels are equal: a grey picture stored as colour")
     return "\n".join(lines)
+
+
+def _doubts(path: Path, image: Image) -> Iterable[str]:
+    """What was found and not believed of a picture, and what a mask in JPEG would need."""
+    if isinstance(image, PictureImage) and image.geometry.spacing is None:
+        if image.remark != PictureImage.remark:
+            yield f"resolution: {image.remark}"
+        if hint := mask_hint(path):
+            yield hint
 
 
 def _slide_lines(path: Path, slide: Pyramid) -> Iterable[str]:
@@ -108,6 +121,7 @@ def _slide_lines(path: Path, slide: Pyramid) -> Iterable[str]:
     levels = ", ".join(f"1/{down:.6g}" for down in slide.downsamples[1:])
     height, width = slide.geometry.shape
     yield f"{path.name}: a slide, {path.stat().st_size:,} bytes"
+    yield from (f"note: {note}" for note in slide.notes)
     yield f"size: {height} x {width} pixels" + (f", with levels of {levels}" if levels else "")
     known = slide.resolution.spacing_mm is not None
     yield f"resolution: {slide.resolution.remark}" + ("" if known else f"; {HOW}")
