@@ -152,6 +152,16 @@ def pairs(here: Path) -> None:
             write_nifti(here / folder / f"v{number}.nii.gz", volume(codes, number), GRID)
 
 
+def brains(here: Path) -> None:
+    """Six patients with two images and a mask each."""
+    for k in range(6):
+        for number, name in enumerate(("t1", "flair")):
+            seen = volume(seed=k) * (number + 1) + 5 * k
+            write_nifti(here / f"brains/p{k}_{name}.nii.gz", seen.astype(np.int16), GRID)
+        lesion = (volume(True, k) > 0).astype(np.uint8)
+        write_nifti(here / f"brains/p{k}_mask.nii.gz", lesion, GRID)
+
+
 def series(
     folder: Path, gap: bool = False, modality: str = "MR", patient: str = "p", said: str = ""
 ) -> None:

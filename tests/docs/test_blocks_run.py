@@ -46,6 +46,7 @@ QUICK: dict[str, World] = {
     "docs/how-to/dicom-gaps.md": several(
         lambda here: worlds.series(here / "study", gap=True, said="t1_vibe"), worlds.studies
     ),
+    "docs/how-to/several-images.md": several(worlds.brains),
     "docs/how-to/send-masks.md": several(
         worlds.colour_run, worlds.tiff_slide, partial(worlds.grey_run, name="liver"),
         lambda here: worlds.series(here / "scan"),

@@ -76,3 +76,25 @@ def test_a_crop_is_normalised_by_the_numbers_of_its_whole_image(name: str) -> No
         apply(IMAGE[crop], intensity.scale(IMAGE)), intensity(IMAGE)[crop]
     )
     assert intensity(IMAGE).dtype == np.float32
+
+
+@pytest.mark.parametrize("scaling", [ZScore(fractions=True), Percentiles(fractions=True)])
+def test_images_of_fractions_are_scaled_as_the_same_picture_in_bytes(
+    scaling: ZScore | Percentiles,
+) -> None:
+    fractions = IMAGE.astype(np.float32) / 2550
+    spread = scaling(fractions).std()
+    assert spread == pytest.approx(scaling(IMAGE).std(), rel=0.05)
+    old = type(scaling)()(fractions).std()
+    assert old < 0.5 * spread
+    assert not scaling(np.zeros((1, 8, 8), np.float32)).any()
+    hounsfield = (IMAGE.astype(np.float32) - 128) * 10
+    np.testing.assert_array_equal(scaling(hounsfield), type(scaling)()(hounsfield))
+
+
+def test_percentiles_per_channel_bring_each_channel_to_the_same_range() -> None:
+    image = np.stack([IMAGE[0].astype(np.float32), IMAGE[1].astype(np.float32) * 100 + 7])
+    scaled = Percentiles(per_channel=True)(image)
+    for channel in scaled:
+        low, high = np.percentile(channel, (1, 99))
+        assert (low, high) == pytest.approx((-1, 1), abs=1e-4)

@@ -73,7 +73,6 @@ def fit(
     require_known(experiment)
     cohort = Cohort.read(experiment.cohort)
     require_trainable(cohort, experiment.cohort)
-    experiment = _each_by_itself(experiment, cohort)
     if is_first() and not may_start(out, experiment, resume):
         return out
     notes = _unseen(cohort, out, start, allow_seen_test_patients) + _warned(cohort, start)
@@ -87,7 +86,7 @@ def fit(
     try:
         first = _first_weights(start) if start else None
         learnt = _learn_bags if takes_bags(experiment) else _learn_images
-        trained, rounds, count = learnt(experiment, cohort, out, first)
+        trained, rounds, count = learnt(_scaled(experiment, cohort), cohort, out, first)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if is_first():
@@ -97,14 +96,14 @@ def fit(
     return out
 
 
-def _each_by_itself(experiment: Experiment, cohort: Cohort) -> Experiment:
-    """T1 and CT have no common scale: channels of several images get a mean of their own each."""
+def _scaled(experiment: Experiment, cohort: Cohort) -> Experiment:
+    """Channels of several images are scaled each by itself: T1 and CT have no common scale."""
     asked = experiment.intensity
-    several = not takes_bags(experiment) and len(inputs_of(cohort.part("train"))) > 1
-    if not several or asked.name != "zscore" or "per_channel" in asked.options:
+    if takes_bags(experiment) or asked.name not in ("zscore", "percentiles"):
         return experiment
-    options = {**asked.options, "per_channel": True}
-    return experiment.model_copy(update={"intensity": Component(name="zscore", options=options)})
+    several = {"per_channel": True} if len(inputs_of(cohort.part("train"))) > 1 else {}
+    own = Component(name=asked.name, options={"fractions": True, **several, **asked.options})
+    return experiment.model_copy(update={"intensity": own})
 
 
 def _warned(cohort: Cohort, start: Path | None) -> list[str]:
