@@ -15,7 +15,9 @@ from inklings.errors import ReaderError
 WHOLE_SLIDE = b"1.2.840.10008.5.1.4.1.1.77.1.6"
 """SOP class of VL Whole Slide Microscopy, as the meta information of a file says it."""
 
-_HEAD = 512
+HEAD = 512
+"""Bytes of a file that say whether it is one."""
+
 _TAGS = ["SeriesInstanceUID", "ImageType", "TotalPixelMatrixColumns", "PatientID"]
 _EXTRA = ("LABEL", "OVERVIEW", "THUMBNAIL", "LOCALIZER")
 
@@ -48,7 +50,7 @@ def slide_files(folder: Path) -> list[Path]:
     for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
         try:
             with path.open("rb") as file:
-                head = file.read(_HEAD)
+                head = file.read(HEAD)
         except OSError:
             continue
         if is_slide(head):
