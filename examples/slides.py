@@ -11,7 +11,8 @@ from pathlib import Path
 
 from inklings.cases.split_files import split_cohort
 from inklings.cases.splits import SplitOptions
-from inklings.datasets.panda import import_panda
+from inklings.datasets.importing import run as import_cohort
+from inklings.datasets.panda import Panda
 from inklings.evaluation.folders import Settings
 from inklings.evaluation.slides import evaluate_slides
 from inklings.inference.predict import predict
@@ -39,7 +40,7 @@ def main(
     if not (cohort / "cohort.yaml").exists():
         plan = Plan(size=size, um=1.0, tissue=0.35)
         write_panda(root, slides, plan, providers=("radboud",), marks="fine")
-        import_panda(root, cohort, spacing_um=1.0)
+        import_cohort(Panda(root, spacing_um=1.0), cohort)
         split_cohort(cohort, SplitOptions((0.6, 0.2, 0.2), stratify="isup"))
     tile_cohort(cohort, tiles, Rule(size=256, spacing_um=2.0, min_tissue=0.1, method="stained"))
     training = {"steps": steps, "batch_size": 8, "learning_rate": 1e-3}

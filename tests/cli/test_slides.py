@@ -34,7 +34,7 @@ def cohort(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("cohorts") / "panda"
     code, said, _ = run("import", "panda", root, "--out", out, "--spacing-um", 2, "--workers", 1)
     assert code == 0
-    assert "3 slides of 3 patients: 3 with marks in the image" in said
+    assert "3 slides (3 labelled, 0 unlabelled)" in said
     assert "every check passed" in said
     return out
 
@@ -161,8 +161,8 @@ def test_slides_can_be_weakened_and_the_truth_stays(cohort: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["panda", "none", "--out", "x"], "expected the table of slides at"),
-        (["slides", "--images", "none/*.svs", "--out", "x"], "expected slides"),
+        (["panda", "none", "--out", "x"], "expected data at"),
+        (["slides", "--images", "none/*.svs", "--out", "x"], "expected data at"),
         (["slides", "--images", ".", "--out", "x", "--names", "a"], "--names: expected"),
     ],
 )

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from inklings.cases.opening import open_case
-from inklings.datasets.slides import SlideFolder, import_slides
-from inklings.datasets.tcga import barcode, import_tcga
+from inklings.datasets.importing import run
+from inklings.datasets.slides import Slides
+from inklings.datasets.tcga import Tcga, barcode
 from inklings.errors import DataError, SpecError
 from inklings.labels.kinds import BagLabel, MaskLabel, PolygonLabel
 from inklings.labels.region import annotate_region
@@ -58,7 +59,7 @@ def test_a_barcode_says_patient_and_kind_of_sample(
 def test_slides_of_one_patient_stay_together_and_are_labelled_by_sample(
     root: Path, tmp_path: Path
 ) -> None:
-    cohort = import_tcga(root, tmp_path / "c", workers=1).cohort
+    cohort = run(Tcga(str(root)), tmp_path / "c", workers=1).cohort
     assert [case.id for case in cohort] == sorted(BARCODES)
     assert {case.patient for case in cohort} == {"TCGA-CR-7395", "TCGA-2H-A9GF"}
     present = {case.id: case.labels for case in cohort}
@@ -70,8 +71,8 @@ def test_slides_of_one_patient_stay_together_and_are_labelled_by_sample(
 def test_a_table_labels_whatever_the_names_do_not(root: Path, tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text("case,subtype,age\nTCGA-CR-7395,luminal,61\nTCGA-2H-A9GF,basal,44\n")
-    source = SlideFolder(str(root), table=table, label="subtype")
-    cohort = import_tcga(root, tmp_path / "c", source, workers=1).cohort
+    source = Tcga(str(root), table=table, label="subtype")
+    cohort = run(source, tmp_path / "c", workers=1).cohort
     assert set(cohort.classes) == {"basal", "luminal"}
     case = next(c for c in cohort if c.patient == "TCGA-2H-A9GF")
     assert set(case.labels) == {BagLabel("basal", True), BagLabel("luminal", False)}
@@ -82,8 +83,8 @@ def test_a_column_of_yes_and_no_is_one_label(root: Path, tmp_path: Path) -> None
     table = tmp_path / "t.csv"
     rows = "".join(f"{name}.svs,{k % 2}\n" for k, name in enumerate(NAMES))
     table.write_text(f"file,metastasis\n{rows}")
-    source = SlideFolder(f"{root}/**/*.svs", table=table, label="metastasis")
-    cohort = import_slides(source, tmp_path / "c", workers=1).cohort
+    source = Slides(f"{root}/**/*.svs", table=table, label="metastasis")
+    cohort = run(source, tmp_path / "c", workers=1).cohort
     assert cohort.classes == ("metastasis",)
     assert sum(case.labels[0].present for case in cohort) == 1  # type: ignore[union-attr]
 
@@ -96,8 +97,8 @@ def test_outlines_are_joined_by_name_and_renamed(root: Path, tmp_path: Path) -> 
         json.dumps({"type": "FeatureCollection", "features": features})
     )
     names = {"Tumor": "tumour", "Fold": "background", "Cut": "hole"}
-    source = SlideFolder(str(root), f"{marks}/*.geojson", names)
-    report = import_slides(source, tmp_path / "c", workers=1)
+    source = Slides(str(root), f"{marks}/*.geojson", names)
+    report = run(source, tmp_path / "c", workers=1)
     case = next(c for c in report.cohort if c.labels)
     assert len(case.labels) == 1
     assert isinstance(case.labels[0], PolygonLabel)
@@ -110,8 +111,8 @@ def test_outlines_are_joined_by_name_and_renamed(root: Path, tmp_path: Path) -> 
 
 def test_damaged_outlines_keep_their_slide_out_and_say_why(root: Path, tmp_path: Path) -> None:
     (tmp_path / f"{NAMES[0]}.xml").write_text("<Annotations><Annotation>")
-    source = SlideFolder(str(root), f"{tmp_path}/*.xml")
-    report = import_slides(source, tmp_path / "c", workers=1)
+    source = Slides(str(root), f"{tmp_path}/*.xml")
+    report = run(source, tmp_path / "c", workers=1)
     assert report.left_out == (NAMES[0],)
     assert any("damaged XML" in f.detail for f in report.findings)
 
@@ -122,22 +123,20 @@ def test_masks_are_joined_by_name_and_checked_against_their_codes(
     mask = np.zeros((32, 40, 3), np.uint8)
     mask[:10, :, 0] = 2
     write_levels(tmp_path / f"{NAMES[0]}_mask.tif", [mask])
-    source = SlideFolder(
-        str(root), masks=f"{tmp_path}/*_mask.tif", meaning=("background", "tumour")
-    )
-    report = import_slides(source, tmp_path / "c", workers=1)
+    source = Slides(str(root), masks=f"{tmp_path}/*_mask.tif", codes=("background", "tumour"))
+    report = run(source, tmp_path / "c", workers=1)
     case = next(c for c in report.cohort if c.labels)
     assert isinstance(case.labels[0], MaskLabel)
     assert report.cohort.classes == ("tumour",)
-    source = SlideFolder(str(root), masks=f"{tmp_path}/*_mask.tif", meaning=("tumour",))
-    assert import_slides(source, tmp_path / "d", workers=1).left_out == (NAMES[0],)
+    source = Slides(str(root), masks=f"{tmp_path}/*_mask.tif", codes=("tumour",))
+    assert run(source, tmp_path / "d", workers=1).left_out == (NAMES[0],)
 
 
 def test_a_mask_of_another_slide_is_found_by_its_proportions(root: Path, tmp_path: Path) -> None:
     write_levels(tmp_path / f"{NAMES[0]}_mask.tif", [np.ones((160, 128, 3), np.uint8)])
-    source = SlideFolder(str(root), masks=f"{tmp_path}/*_mask.tif", meaning=("tumour",))
-    report = import_slides(source, tmp_path / "c", workers=1)
-    assert {f.kind for f in report.findings} == {"mask shape"}
+    source = Slides(str(root), masks=f"{tmp_path}/*_mask.tif", codes=("tumour",))
+    report = run(source, tmp_path / "c", workers=1)
+    assert {f.kind for f in report.findings if f.is_fatal} == {"mask shape"}
 
 
 @pytest.mark.parametrize(
@@ -154,13 +153,13 @@ def test_options_that_fit_nothing_are_explained(
     root: Path, tmp_path: Path, options: dict[str, str], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        import_slides(SlideFolder(str(root), **options), tmp_path / "c", workers=1)  # type: ignore[arg-type]
+        run(Slides(str(root), **options), tmp_path / "c", workers=1)  # type: ignore[arg-type]
 
 
 def test_names_without_a_barcode_ask_for_the_patient(tmp_path: Path) -> None:
     write_levels(tmp_path / "s" / "p7_a.svs" if (tmp_path / "s").mkdir() is None else tmp_path,
                  [np.zeros((64, 64, 3), np.uint8)])  # fmt: skip
     with pytest.raises(DataError, match="expected a TCGA barcode"):
-        import_tcga(tmp_path / "s", tmp_path / "c")
-    source = SlideFolder("", patient=r"(p\d+)_")
-    assert import_tcga(tmp_path / "s", tmp_path / "c", source).cohort.cases[0].patient == "p7"
+        run(Tcga(str(tmp_path / "s")), tmp_path / "c")
+    source = Tcga(str(tmp_path / "s"), patient=r"(p\d+)_")
+    assert run(source, tmp_path / "c").cohort.cases[0].patient == "p7"

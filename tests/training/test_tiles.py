@@ -6,7 +6,8 @@ from scipy import ndimage
 
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
-from inklings.datasets.panda import import_panda
+from inklings.datasets.importing import run
+from inklings.datasets.panda import Panda
 from inklings.errors import DataError
 from inklings.phantoms.biopsy import Plan
 from inklings.phantoms.slides import write_panda
@@ -27,7 +28,7 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("slides")
     plan = Plan(size=(900, 700), um=1.0, tissue=0.6, tumour=0.5, pen=0, border=False)
     write_panda(root / "panda", 2, plan, marks="fine", varied=False)
-    import_panda(root / "panda", root / "cohort", spacing_um=1.0, mask_provider="radboud")
+    run(Panda(root / "panda", spacing_um=1.0, mask_provider="radboud"), root / "cohort")
     rule = Rule(size=96, stride=96, spacing_um=2.0)
     assert not tile_cohort(root / "cohort", root / "tiles", rule).failed
     return root

@@ -23,6 +23,7 @@ from inklings.labels.kinds import (
     PointLabel,
     PolygonLabel,
 )
+from inklings.labels.mask_codes import all_codes
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid
 
@@ -54,7 +55,7 @@ def inspect(
         DataError: If it cannot be read.
     """
     names = label.classes if isinstance(label, MaskLabel) else (label.name,)
-    known = (*classes, BACKGROUND, *(() if isinstance(label, MaskLabel) else NO_CLASS))
+    known = (*classes, BACKGROUND, *NO_CLASS)
     strange = [name for name in names if name not in known]
     if strange:
         reason = f"expected a class of {', '.join(classes)}, got {strange[0]!r}"
@@ -85,8 +86,13 @@ def _inspect_mask(
             _require_proportions(name, geometry.shape, file.geometry.shape)
         elif geometry and (off := difference(geometry, file.geometry)):
             raise Problem("mismatch", f"{name}: {off}; a mask must lie on the grid of its image")
-        mask = coarsest(file) if isinstance(file, Pyramid) else read_mask(label.path)
-    return _inspect_codes(label, mask)
+        if not isinstance(file, Pyramid):
+            return _inspect_codes(label, read_mask(label.path))
+        found = _inspect_codes(label, coarsest(file))
+        if found[0] or label.kind == "instances" or len(file.levels.shapes) == 1:
+            return found
+    codes = np.array(sorted(all_codes(label.path)), np.uint32)  # a small one may be lost above
+    return _inspect_codes(label, codes)
 
 
 def _inspect_codes(label: MaskLabel, mask: Mask) -> tuple[tuple[str, ...], int | None]:
@@ -104,7 +110,7 @@ def _inspect_codes(label: MaskLabel, mask: Mask) -> tuple[tuple[str, ...], int |
             "unexpected values", f"{name}: expected values {known}, got {shares}", "import"
         )
     names = dict.fromkeys(label.classes[int(v) - 1] for v in values)
-    return tuple(name for name in names if name != BACKGROUND), None
+    return tuple(name for name in names if name not in (BACKGROUND, *NO_CLASS)), None
 
 
 def coarsest(file: Pyramid) -> Mask:

@@ -9,7 +9,6 @@ from inklings.cli import (
     import_bags,
     import_corrections,
     import_datasets,
-    import_slides,
 )
 
 app = typer.Typer(
@@ -18,7 +17,5 @@ app = typer.Typer(
     help="Make a cohort from a dataset or a folder on disk.",
 )
 
-for _name in ("panda", "tcga", "slides"):
-    app.command(_name)(guarded(getattr(import_slides, _name)))
 app.command("corrections")(guarded(import_corrections.corrections))
 import_bags.register(app)

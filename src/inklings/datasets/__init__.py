@@ -24,7 +24,10 @@ DATASETS: Registry[Dataset] = Registry(
         "mnist-bags": "inklings.datasets.mnist_bags:MnistBags",
         "nifti": "inklings.datasets.volumes:VolumeFolder",
         "nnunet": "inklings.datasets.nnunet:NnUNet",
-        "totalsegmentator": "inklings.datasets.totalsegmentator:TotalSegmentator",
+        "panda": "inklings.datasets.panda:Panda",
+        "slides": "inklings.datasets.slides:Slides",
+        "tcga": "inklings.datasets.tcga:Tcga",
         "tiles": "inklings.datasets.tiles:Tiles",
+        "totalsegmentator": "inklings.datasets.totalsegmentator:TotalSegmentator",
     },
 )

@@ -1,9 +1,9 @@
 """Which file of annotations, or mask, belongs to which slide: by name and by where it lies.
 
 Two slides called HE in two folders are two slides. A companion bears the name of its slide
-(``HE.geojson``, ``HE.svs.geojson``, ``HE_mask.tif``, or ``P1_HE.xml`` with the folder in front), and
-the folders below the fixed parts of both patterns have to agree, or one of the two has none. What
-fits two is refused.
+(``HE.geojson``, ``HE.svs.geojson``, ``HE_mask.tif``, or ``P1_HE.xml`` with the folder in front),
+and the folders below the fixed parts of both patterns have to agree, or one of the two has none.
+What fits two is refused.
 """
 
 from __future__ import annotations

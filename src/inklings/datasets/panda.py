@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from inklings.cases.cohort import Cohort
+from inklings.datasets.dataset import Argument, Converted, Option, Plain
 from inklings.datasets.findings import Finding
-from inklings.datasets.slide_cohort import Found, SlideReport, gather
+from inklings.datasets.slide_case import Reading, SlideItem, slide_case
+from inklings.datasets.slide_masks import Meaning
 from inklings.errors import DataError, SpecError
 from inklings.labels.kinds import BACKGROUND, BagLabel
 
@@ -124,91 +127,113 @@ def _row(line: Mapping[str, str], number: int, path: Path) -> Row:
     return Row(line["image_id"], provider, int(line["isup_grade"]), line["gleason_score"])
 
 
-def import_panda(
-    root: Path,
-    out: Path,
-    provider: str | None = None,
-    min_isup: int = 0,
-    limit: int | None = None,
-    scheme: str = "tumour",
-    spacing_um: float | None = None,
-    workers: int | None = None,
-    masks: str = MASKS,
-    mask_provider: str | None = None,
-) -> SlideReport:
-    """The slides of PANDA that lie under ``root``, as a cohort.
+@dataclass(frozen=True)
+class Panda(Plain):
+    """PANDA: prostate biopsies of two providers, whose masks have codes of their own.
 
-    Args:
-        root: Holds ``train.csv``, ``train_images`` and ``train_label_masks``, or some of them.
-        out: Folder of the cohort.
-        provider: Only slides of this one.
-        min_isup: Only slides of this grade group or worse.
-        limit: At most so many, the first ones of the table that are on disk.
-        scheme: A key of `SCHEMES`.
-        spacing_um: Size of a pixel of level 0, which the files do not say.
-        workers: Processes.
-        masks: Folder of the masks under ``root``.
-        mask_provider: Whose codes all masks hold, where they are not those of the dataset.
-
-    Raises:
-        SpecError: If the provider or the scheme is unknown, or does not go together.
-        DataError: If there is nothing to import.
+    Each mask is read by the code of its provider. Slides without a mask keep the label of the
+    whole slide; slides that are not downloaded yet are counted and left for a later import.
     """
-    if provider is not None and provider not in PROVIDERS:
-        raise SpecError(f"expected a provider of {' or '.join(PROVIDERS)}, got {provider!r}")
-    if scheme not in SCHEMES:
-        raise SpecError(f"expected classes of {', '.join(SCHEMES)}, got {scheme!r}")
-    chosen = SCHEMES[scheme]
-    rows = read_table(root / "train.csv")
-    wanted = [r for r in rows if (not provider or r.provider == provider) and r.isup >= min_isup]
-    unable = {mask_provider or row.provider for row in wanted} - set(chosen.codes)
-    if unable:
-        raise SpecError(
-            f"--classes {scheme}: the masks of {unable.pop()} do not tell these classes; add "
-            f"--provider {next(iter(chosen.codes))}, or take --classes tumour"
+
+    source: Annotated[Path, Argument("Folder with train.csv and train_images.")]
+    provider: Annotated[str | None, Option("Only slides of karolinska or of radboud.")] = None
+    min_isup: Annotated[int, Option("Only this grade or worse.", least=0, most=5)] = 0
+    limit: Annotated[
+        int | None, Option("The first so many that are on disk.", least=1, decides=False)
+    ] = None
+    scheme: Annotated[
+        str,
+        Option(
+            "tumour, tissue (benign and tumour) or gleason (of radboud only).", flag="--classes"
+        ),
+    ] = "tumour"
+    masks: Annotated[str, Option("Folder of the masks under SOURCE, where there are others.")] = (
+        MASKS
+    )
+    mask_provider: Annotated[
+        str | None, Option("Whose codes those masks hold, if not the slide's provider.")
+    ] = None
+    spacing_um: Annotated[
+        float | None,
+        Option("Micrometres a pixel of level 0, where files do not say.", least=0.01, most=100),
+    ] = None
+    overrule_spacing: Annotated[bool, Option("Take --spacing-um whatever the files say.")] = False
+    name: str = "panda"
+    noun: str = "slides"
+    said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for one in (self.provider, self.mask_provider):
+            if one is not None and one not in PROVIDERS:
+                raise SpecError(f"expected a provider of {' or '.join(PROVIDERS)}, got {one!r}")
+        if self.scheme not in SCHEMES:
+            raise SpecError(f"expected classes of {', '.join(SCHEMES)}, got {self.scheme!r}")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of the scheme."""
+        return SCHEMES[self.scheme].classes
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Licence, citation, and which classes were asked for."""
+        return {**FACTS, "classes of": self.scheme}
+
+    def items(self, scratch: Path) -> Sequence[SlideItem]:  # noqa: ARG002
+        """The slides of the table that are on disk.
+
+        Raises:
+            SpecError: If the masks of a provider do not tell the classes.
+            DataError: If there is none.
+        """
+        rows = read_table(self.source / "train.csv")
+        wanted = [
+            row
+            for row in rows
+            if (not self.provider or row.provider == self.provider) and row.isup >= self.min_isup
+        ]
+        able = SCHEMES[self.scheme].codes
+        unable = {self.mask_provider or row.provider for row in wanted} - set(able)
+        if unable:
+            raise SpecError(
+                f"--classes {self.scheme}: the masks of {unable.pop()} do not tell these classes; "
+                f"add --provider {next(iter(able))}, or take --classes tumour"
+            )
+        present = [row for row in wanted if self._image(row).is_file()]
+        taken = present if self.limit is None else present[: self.limit]
+        self.said[:] = _words(self.source, rows, wanted, present, taken)
+        if not taken:
+            raise DataError(f"expected slides of PANDA to import, got none; {' '.join(self.said)}")
+        return [self._item(row) for row in taken]
+
+    def convert(self, item: SlideItem) -> Converted:
+        """Look at a slide and its mask."""
+        reading = Reading(spacing_um=self.spacing_um, overrule=self.overrule_spacing)
+        return slide_case(item, reading)
+
+    def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:  # noqa: ARG002
+        """The cohort as it is, and how much of the table is there."""
+        return cohort, tuple(self.said)
+
+    def _item(self, row: Row) -> SlideItem:
+        mask = self.source / self.masks / f"{row.id}_mask.tiff"
+        code = SCHEMES[self.scheme].codes[self.mask_provider or row.provider]
+        cancer = row.isup > 0
+        tumour = next((name for name in self.classes if name == "tumour"), None)
+        return SlideItem(
+            id=row.id,
+            path=self._image(row),
+            patient=row.id,
+            mask=mask if mask.is_file() else None,
+            meaning=Meaning.counted(code),
+            labels=(BagLabel(tumour, cancer),) if tumour else (),
+            facts={"provider": row.provider, "isup": str(row.isup), "gleason": row.gleason},
+            expected=tumour if cancer else None,
+            findings=() if row.agrees else (_disagreement(row),),
         )
-    present = [row for row in wanted if _image(root, row).is_file()]
-    taken = present if limit is None else present[:limit]
-    words = _words(root, rows, wanted, present, taken)
-    slides = [
-        _found(row, _image(root, row), root / masks, mask_provider or row.provider, chosen)
-        for row in taken
-    ]
-    return gather(
-        "panda",
-        chosen.classes,
-        {**FACTS, "classes of": scheme},
-        slides,
-        out,
-        spacing_um,
-        workers,
-        words,
-        [_disagreement(row) for row in taken if not row.agrees],
-    )
 
-
-def _found(row: Row, image: Path, masks: Path, code: str, scheme: Scheme) -> Found:
-    mask = masks / f"{row.id}_mask.tiff"
-    cancer = row.isup > 0
-    tumour = next((name for name in scheme.classes if name == "tumour"), None)
-    return Found(
-        id=row.id,
-        patient=row.id,
-        path=image,
-        mask=mask if mask.is_file() else None,
-        meaning=scheme.codes[code],
-        labels=(BagLabel(tumour, cancer),) if tumour else (),
-        facts={
-            "provider": row.provider,
-            "isup": str(row.isup),
-            "gleason": row.gleason,
-        },
-        expected=tumour if cancer else None,
-    )
-
-
-def _image(root: Path, row: Row) -> Path:
-    return root / "train_images" / f"{row.id}.tiff"
+    def _image(self, row: Row) -> Path:
+        return self.source / "train_images" / f"{row.id}.tiff"
 
 
 def _disagreement(row: Row) -> Finding:

@@ -213,5 +213,3 @@ def _places(label: Label) -> np.ndarray:
         return np.asarray((label.start, label.stop), float)
     assert isinstance(label, PointLabel)
     return np.asarray([label.point], float)
-
-

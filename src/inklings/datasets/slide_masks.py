@@ -97,9 +97,9 @@ def mask_label(
     """
     try:
         codes, size = coarse_codes(path)
-        if expected or not meaning.shown(sorted(codes)):
-            if expected is None or expected not in meaning.shown(sorted(codes)):
-                codes |= all_codes(path)
+        seen = meaning.shown(sorted(codes))
+        if not seen or (expected and expected not in seen):
+            codes |= all_codes(path)
     except DataError as error:
         return None, [Finding(case, "unreadable mask", str(error))]
     y, x = (m / n for m, n in zip(size, shape, strict=True))
@@ -109,7 +109,7 @@ def mask_label(
     found: list[Finding] = []
     if codes <= {0, 255} and 255 in codes and meaning.named == {0, 1}:
         meaning = Meaning.mapped({0: BACKGROUND, 255: meaning.names[0]})
-        found.append(Finding(case, "mask value", f"{path.name}: 0 and 255, not 0 and 1"))
+        found.append(Finding(case, "mask 0 and 255", f"{path.name}: 0 and 255, not 0 and 1"))
     strange = sorted(codes - meaning.named)
     if strange:
         detail = (

@@ -138,8 +138,8 @@ def _rows(
     for slide, rows in zip(slides, chosen, strict=True):
         if len({tuple(records[i].items()) for i in rows}) > 1:
             raise DataError(
-                f"{table.at(rows[0])} and row {table.rows[rows[1]]}: expected one row for the slide "
-                f"{slide.place}, got two that differ"
+                f"{table.at(rows[0])} and row {table.rows[rows[1]]}: expected one row for the "
+                f"slide {slide.place}, got two that differ"
             )
     return [rows[0] if rows else None for rows in chosen]
 

@@ -2,126 +2,220 @@
 
 from __future__ import annotations
 
-import csv
-import glob
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from inklings.cases.opening import SLIDE
+from inklings.cases.cohort import Cohort
+from inklings.datasets import values
+from inklings.datasets.companions import companions
+from inklings.datasets.dataset import Converted, Option, Plain, named_in, names
 from inklings.datasets.findings import Finding
-from inklings.datasets.slide_cohort import Found, SlideReport, gather
-from inklings.errors import DataError, LabelError, SpecError
-from inklings.labels.annotations import read_outlines
-from inklings.labels.kinds import BACKGROUND, NO_CLASS, BagLabel, Label
-from inklings.labels.outlines import HOLE, labels_of
+from inklings.datasets.pairing import root_of
+from inklings.datasets.slide_case import Reading, SlideItem, slide_case
+from inklings.datasets.slide_files import SlideFile, ids_of, known_ids, slides_in
+from inklings.datasets.slide_masks import Meaning
+from inklings.datasets.slide_names import tcga_patient
+from inklings.datasets.slide_table import joined
+from inklings.errors import DataError, SpecError
 
-SUFFIXES = (
-    ".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".dcm", ".svslide",
-)  # fmt: skip
-_ENDINGS = re.compile(r"(?<=.)[_-](masks?|annotations?|labels?|outlines?)$", re.I)
-_YES = {"1", "1.0", "yes", "true", "positive", "tumour", "tumor"}
-_NO = {"0", "0.0", "no", "false", "negative", "normal", ""}
+
+def renaming(text: str) -> dict[str, str]:
+    """What annotators' names mean, from the command line.
+
+    Raises:
+        SpecError: If it does not parse.
+    """
+    pairs = [part.split("=", 1) for part in text.split(",") if part.strip()]
+    if any(len(pair) != 2 or not all(map(str.strip, pair)) for pair in pairs):
+        raise SpecError(f"--names: expected 'Tumor=tumour,Stroma=background', got {text!r}")
+    return {before.strip(): after.strip() for before, after in pairs}
 
 
 @dataclass(frozen=True)
-class SlideFolder:
-    """Where slides and what is known of them lie.
+class Slides(Plain):
+    """Any slides, with annotations of QuPath, ImageScope, HALO or ASAP, masks, or a table.
 
-    Attributes:
-        images: Pattern of the slides, or a folder, which is searched with all below it.
-        annotations: Pattern of GeoJSON and XML files, named like their slides.
-        names: What the annotators' names mean; see `inklings.labels.outlines.labels_of`.
-        masks: Pattern of masks, named like their slides.
-        meaning: Names of the codes of the masks, from 1 up.
-        table: CSV with a row a slide or a patient; other columns become facts.
-        label: Column of the table that becomes bag labels.
-        patient: Regular expression with one group, searched in the path of each slide.
+    Annotations and masks bear the names of their slides and lie in folders that agree. Slides stay
+    where they are; a later import with the same options adds what is new.
     """
 
-    images: str
-    annotations: str | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
-    masks: str | None = None
-    meaning: tuple[str, ...] = ()
-    table: Path | None = None
-    label: str | None = None
-    patient: str | None = None
+    images: Annotated[str, Option("Pattern of the slides, in quotes, or a folder.")]
+    annotations: Annotated[
+        str | None,
+        Option("Pattern of annotations (GeoJSON, or XML of ImageScope, HALO, ASAP), in quotes."),
+    ] = None
+    names: Annotated[
+        Mapping[str, str],
+        Option(
+            "What annotators' names mean: 'Tumor=tumour,_2=hole,Fold=unlabelled,ROI=examined'.",
+            parse=renaming,
+        ),
+    ] = field(default_factory=dict)
+    origin: Annotated[
+        Literal["bounds", "slide"] | None,
+        Option("Where annotations count from: bounds (what was scanned, as QuPath) or slide."),
+    ] = None
+    masks: Annotated[str | None, Option("Pattern of masks, in quotes, named like the slides.")] = (
+        None
+    )
+    codes: Annotated[
+        tuple[str, ...],
+        Option("What the masks' codes 1, 2, ... mean: 'background,tumour'.", parse=names),
+    ] = ()
+    meaning: Annotated[
+        Mapping[int, str],
+        Option(
+            "What the masks mean, by number: '0=background,255=tumour,128=unlabelled'.",
+            flag="--values",
+            parse=values.parse,
+        ),
+    ] = field(default_factory=dict)
+    table: Annotated[
+        Path | None, Option("Table of slides or patients; its columns become facts.")
+    ] = None
+    label: Annotated[str | None, Option("Column of the table that labels the slides.")] = None
+    split: Annotated[str | None, Option("Column of the table that says train, val or test.")] = None
+    patient: Annotated[
+        str | None, Option("Regular expression with one group: the patient in a path.")
+    ] = None
+    spacing_um: Annotated[
+        float | None,
+        Option("Micrometres a pixel of level 0, where files do not say.", least=0.01, most=100),
+    ] = None
+    overrule_spacing: Annotated[bool, Option("Take --spacing-um whatever the files say.")] = False
+    name: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    noun: str = "slides"
+    said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        if self.masks and not (self.codes or self.meaning):
+            raise SpecError(
+                "say what the codes of the masks mean: --values '0=background,1=tumour', or "
+                "--codes benign,tumour (1, 2, ...)"
+            )
+        if self.codes and self.meaning:
+            raise SpecError("--codes and --values exclude each other: give one of them")
+        for column in (self.label, self.split):
+            if column and not self.table:
+                raise SpecError(f"{column}: expected the table it is a column of; add --table")
+        if self.overrule_spacing and not self.spacing_um:
+            raise SpecError("--overrule-spacing: expected the spacing to take; add --spacing-um")
 
-Identity = Callable[[Path], tuple[str, str, tuple[Label, ...], dict[str, str]]]
-"""From a path: id, patient, labels and facts that the name alone gives."""
+    @property
+    def source(self) -> Path | None:
+        """The folder above the first wildcard of ``images``."""
+        return root_of(self.images)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Those of the masks; `finish` adds what is drawn."""
+        read = self.mask_meaning
+        return read.classes if read else ()
 
-def import_slides(
-    source: SlideFolder,
-    out: Path,
-    name: str = "slides",
-    facts: Mapping[str, Any] | None = None,
-    identity: Identity | None = None,
-    spacing_um: float | None = None,
-    workers: int | None = None,
-) -> SlideReport:
-    """The slides of ``source`` as a cohort that points at them.
+    @property
+    def mask_meaning(self) -> Meaning | None:
+        """What the codes of the masks mean."""
+        if self.meaning:
+            return Meaning.mapped(self.meaning)
+        return Meaning.counted(self.codes) if self.codes else None
 
-    Args:
-        source: Where they lie.
-        out: Folder of the cohort.
-        name: Of the cohort.
-        facts: Licence, citation and the like.
-        identity: What the name of a slide says; by default its stem is the id and the patient.
-        spacing_um: Size of a pixel of level 0, where the files do not say it or say it wrong.
-        workers: Processes.
+    def options(self) -> dict[str, Any]:
+        """Everything that was given, patterns from the root."""
+        given = super().options()
+        for key in ("images", "annotations", "masks"):
+            if given.get(key):
+                given[key] = str(Path(given[key]).absolute())
+        return given
 
-    Raises:
-        DataError: If there are no slides, or a pattern or a table fits none of them.
-        SpecError: If options do not go together.
-    """
-    if source.masks and not source.meaning:
-        raise SpecError("say what the codes of the masks mean: --codes benign,tumour (1, 2, ...)")
-    if source.label and not source.table:
-        raise SpecError(
-            f"--label {source.label}: expected the table it is a column of; add --table"
-        )
-    paths = slides_in(source.images)
-    slides = _identified(paths, identity or _by_stem(source.patient))
-    words = [f"slides found: {len(slides)}"]
-    slides, findings = _annotated(slides, source, words)
-    slides = _with_masks(slides, source, words)
-    slides = _with_table(slides, source, words)
-    broken = {finding.case for finding in findings if finding.is_fatal}
-    kept = [slide for slide in slides if slide.id not in broken]
-    named = [k for slide in kept for k in _names(slide)]
-    classes = tuple(dict.fromkeys(n for n in (*source.meaning, *named) if n != BACKGROUND))
-    return gather(name, classes, facts or {}, kept, out, spacing_um, workers, words, findings)
+    def items(self, scratch: Path) -> Sequence[SlideItem]:
+        """Slides with what belongs to them.
 
+        Raises:
+            DataError: If there are none, a pattern fits none of them, or something fits two.
+        """
+        self.said.clear()
+        slides, words = slides_in(self.images)
+        self.said.extend([f"slides found: {len(slides)}", *words])
+        slides = [self.called(slide) for slide in slides]
+        items = [self.identified(slide) for slide in slides]
+        ids = ids_of(slides, known_ids(scratch.parent))
+        items = [
+            replace(one, id=i, patient=one.patient or i) for one, i in zip(items, ids, strict=True)
+        ]
+        items = self._annotated(slides, items)
+        items = self._masked(slides, items)
+        return self._told(slides, items)
 
-def slides_in(pattern: str) -> list[Path]:
-    """The slides that match a pattern, or lie in a folder or below it, in order.
+    def called(self, slide: SlideFile) -> SlideFile:
+        """A slide under the name that makes its id; by default that of its file."""
+        return slide
 
-    Raises:
-        DataError: If there are none.
-    """
-    if Path(pattern).is_dir():
-        found = [p for p in Path(pattern).rglob("*") if p.suffix.lower() in SUFFIXES]
-    else:
-        found = [Path(p) for p in glob.glob(pattern, recursive=True) if Path(p).is_file()]  # noqa: PTH207
-    if not found:
-        raise DataError(
-            f"expected slides ({', '.join(SUFFIXES[:4])}, ...) that match {pattern!r}, got none; "
-            "put the pattern in quotes: '--images \"scans/**/*.svs\"'"
-        )
-    return sorted(found)
+    def identified(self, slide: SlideFile) -> SlideItem:
+        """A slide with its patient, by the path, a barcode of TCGA, or its own headers."""
+        found = patient_in(slide.path, self.patient) or tcga_patient(slide.path.as_posix())
+        return SlideItem("", slide.path, found or slide.patient or "")
 
+    def convert(self, item: SlideItem) -> Converted:
+        """Look at a slide, its annotations and its mask."""
+        reading = Reading(self.names, self.origin, self.spacing_um, self.overrule_spacing)
+        return slide_case(item, reading)
 
-def _by_stem(patient: str | None) -> Identity:
-    def identity(path: Path) -> tuple[str, str, tuple[Label, ...], dict[str, str]]:
-        stem = re.sub(r"[^A-Za-z0-9_.+-]", "_", path.stem).lstrip(".+-") or "slide"
-        return stem, patient_in(path, patient) or stem, (), {}
+    def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:  # noqa: ARG002
+        """With the classes that were drawn behind those of the masks."""
+        classes = dict.fromkeys((*self.classes, *named_in(cohort)))
+        return replace(cohort, classes=tuple(classes)), tuple(self.said)
 
-    return identity
+    def _annotated(self, slides: list[SlideFile], items: list[SlideItem]) -> list[SlideItem]:
+        if self.annotations is None:
+            return items
+        found = companions(slides, self.annotations, "annotations")
+        self.said.append(f"annotations: {len(found.of)} of {len(slides)} slides have some")
+        self.said.extend(found.words)
+        drawn = []
+        for k, item in enumerate(items):
+            if k not in found.of:
+                detail = item.path.name
+                if k in found.elsewhere:
+                    detail += f": {found.elsewhere[k]} bears its name, but lies with another slide"
+                item = replace(
+                    item, findings=(*item.findings, Finding(item.id, "no label", detail))
+                )
+            drawn.append(replace(item, outlines=found.of.get(k)))
+        return drawn
+
+    def _masked(self, slides: list[SlideFile], items: list[SlideItem]) -> list[SlideItem]:
+        if self.masks is None:
+            return items
+        found = companions(slides, self.masks, "masks")
+        self.said.append(f"masks: {len(found.of)} of {len(slides)} slides have one")
+        self.said.extend(found.words)
+        meaning = self.mask_meaning
+        return [replace(s, mask=found.of.get(k), meaning=meaning) for k, s in enumerate(items)]
+
+    def _told(self, slides: list[SlideFile], items: list[SlideItem]) -> list[SlideItem]:
+        if self.table is None:
+            return items
+        ids, patients = [one.id for one in items], [one.patient for one in items]
+        rows, words = joined(self.table, slides, ids, patients, self.label, self.split)
+        self.said.extend(words)
+        told = []
+        for item, row in zip(items, rows, strict=True):
+            if row is not None:
+                given = self.patient is None and item.patient == item.id and row.patient
+                item = replace(
+                    item,
+                    labels=(*item.labels, *row.labels),
+                    facts={**item.facts, **row.facts},
+                    split=row.split,
+                    spacing_um=row.spacing_um,
+                    patient=given or item.patient,
+                )
+            told.append(item)
+        return told
 
 
 def patient_in(path: Path, expression: str | None) -> str | None:
@@ -142,146 +236,3 @@ def patient_in(path: Path, expression: str | None) -> str | None:
     if len(match.groups()) != 1:
         raise SpecError(f"--patient: expected one group, such as '(P\\d+)_', got {expression!r}")
     return str(match[1])
-
-
-def _identified(paths: Sequence[Path], identity: Identity) -> list[Found]:
-    slides, taken = [], set[str]()
-    for path in paths:
-        case, patient, labels, facts = identity(path)
-        unique, number = case, 2
-        while unique in taken:
-            unique, number = f"{case}_{number}", number + 1
-        taken.add(unique)
-        slides.append(Found(unique, patient, path, labels=labels, facts=facts))
-    return slides
-
-
-def _companions(slides: Sequence[Found], pattern: str, what: str) -> dict[str, Path]:
-    """Files by the id of the slide whose name they bear."""
-    paths = sorted(Path(p) for p in glob.glob(pattern, recursive=True))  # noqa: PTH207
-    by_name = {_ENDINGS.sub("", path.stem).lower(): path for path in paths if path.is_file()}
-    found = {s.id: by_name[n] for s in slides if (n := s.path.stem.lower()) in by_name}
-    if not found:
-        raise DataError(
-            f"expected {what} named like the slides ({slides[0].path.stem}...), got none among the "
-            f"{len(paths)} that match {pattern!r}"
-        )
-    return found
-
-
-def _annotated(
-    slides: list[Found], source: SlideFolder, words: list[str]
-) -> tuple[list[Found], list[Finding]]:
-    if source.annotations is None:
-        return slides, []
-    files = _companions(slides, source.annotations, "annotations")
-    drawn, findings, count = [], [], 0
-    for slide in slides:
-        labels: Sequence[Label] = ()
-        if slide.id in files:
-            try:
-                drawing = read_outlines(files[slide.id])
-                labels = labels_of(drawing.outlines, SLIDE, source.names)
-                if drawing.odd:
-                    said = f"{files[slide.id].name}: {'; '.join(drawing.odd[:5])}"
-                    findings.append(Finding(slide.id, "odd outlines", said, len(drawing.odd)))
-            except LabelError as error:
-                findings.append(Finding(slide.id, "unread outlines", str(error)))
-            count += len(labels)
-        else:
-            findings.append(Finding(slide.id, "no label", slide.path.name))
-        drawn.append(replace(slide, labels=(*slide.labels, *labels)))
-    words.append(f"annotations: {count} outlines and points on {len(files)} slides")
-    return drawn, findings
-
-
-def _with_masks(slides: list[Found], source: SlideFolder, words: list[str]) -> list[Found]:
-    if source.masks is None:
-        return slides
-    files = _companions(slides, source.masks, "masks")
-    words.append(f"masks: {len(files)} of {len(slides)} slides have one")
-    return [
-        replace(s, mask=files[s.id], meaning=source.meaning) if s.id in files else s for s in slides
-    ]
-
-
-def _with_table(slides: list[Found], source: SlideFolder, words: list[str]) -> list[Found]:
-    if source.table is None:
-        return slides
-    rows = _rows(source.table)
-    columns = list(rows[0])
-    if source.label is not None and source.label not in columns:
-        raise DataError(
-            f"{source.table}: expected a column {source.label!r}, got {', '.join(columns)}"
-        )
-    key, by_key = _key(rows, slides, source.table)
-    told = [
-        (slide, next((by_key[n] for n in _keys(slide) if n in by_key), None)) for slide in slides
-    ]
-    values = sorted({row[source.label] for _, row in told if row and source.label})
-    matched = sum(row is not None for _, row in told)
-    words.append(f"table: column {key!r} names {matched} of {len(slides)} slides")
-    joined = []
-    for slide, row in told:
-        if row is None:
-            joined.append(slide)
-            continue
-        facts = {k: v for k, v in row.items() if k not in (key, source.label) and v}
-        labels = _bags(source.label, row[source.label], values) if source.label else ()
-        facts = {**slide.facts, **facts}
-        joined.append(replace(slide, labels=(*slide.labels, *labels), facts=facts))
-    return joined
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [
-                {k: (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(file)
-            ]
-    except OSError as error:
-        raise DataError(f"expected a table at {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected a table in CSV ({error})") from None
-    if not rows:
-        raise DataError(f"{path}: expected a row for each slide or patient, got none")
-    return rows
-
-
-def _key(
-    rows: list[dict[str, str]], slides: Sequence[Found], path: Path
-) -> tuple[str, dict[str, dict[str, str]]]:
-    """The column that names most slides or patients, and its rows."""
-    wanted = [set(_keys(slide)) for slide in slides]
-    best: tuple[int, str, dict[str, dict[str, str]]] = (0, "", {})
-    for column in rows[0]:
-        by_key = {_plain(row[column]): row for row in rows}
-        hits = sum(any(name in by_key for name in names) for names in wanted)
-        if hits > best[0]:
-            best = (hits, column, by_key)
-    if not best[0]:
-        raise DataError(
-            f"{path}: expected a column with names of slides or patients "
-            f"({slides[0].path.name}, {slides[0].patient}), got none"
-        )
-    return best[1], best[2]
-
-
-def _keys(slide: Found) -> tuple[str, ...]:
-    names = (slide.path.name, slide.path.stem, slide.id, slide.patient)
-    return tuple(_plain(name) for name in names)
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower()
-
-
-def _bags(column: str, value: str, values: Sequence[str]) -> tuple[Label, ...]:
-    """Yes or no for the column, or one label for each of its values."""
-    if all(v.lower() in _YES | _NO for v in values):
-        return (BagLabel(column, value.lower() in _YES),) if value else ()
-    return tuple(BagLabel(v, v == value) for v in values if v)
-
-
-def _names(slide: Found) -> list[str]:
-    return [n for k in slide.labels if (n := getattr(k, "name", HOLE)) not in (HOLE, *NO_CLASS)]

@@ -9,14 +9,16 @@ https://docs.gdc.cancer.gov/Encyclopedia/pages/TCGA_Barcode.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
 
-from inklings.datasets.slide_cohort import SlideReport
-from inklings.datasets.slides import SlideFolder, import_slides, patient_in
+from inklings.datasets.dataset import Argument
+from inklings.datasets.slide_case import SlideItem
+from inklings.datasets.slide_files import SlideFile
+from inklings.datasets.slides import Slides, patient_in
 from inklings.errors import DataError
-from inklings.labels.kinds import BagLabel, Label
+from inklings.labels.kinds import BagLabel
 
 FACTS: dict[str, Any] = {
     "licence": "open access by the NIH Genomic Data Sharing policy; cite the TCGA Research Network",
@@ -54,44 +56,36 @@ def barcode(name: str) -> Barcode | None:
     )
 
 
-def import_tcga(
-    root: Path,
-    out: Path,
-    source: SlideFolder | None = None,
-    spacing_um: float | None = None,
-    workers: int | None = None,
-) -> SlideReport:
-    """All slides below ``root`` as a cohort, several of one patient together.
+@dataclass(frozen=True)
+class Tcga(Slides):
+    """TCGA: patient, and tumour or normal, from the barcode; a table for everything else."""
 
-    Args:
-        root: As the GDC client left it: a folder a file, or all in one.
-        out: Folder of the cohort.
-        source: Annotations, table and label; its pattern of images is not used.
-        spacing_um: Size of a pixel of level 0.
-        workers: Processes.
+    images: Annotated[str, Argument("Folder of slides, as the GDC client leaves it.")]
+    name: str = "tcga"
+    facts: Mapping[str, Any] = field(default_factory=lambda: dict(FACTS))
 
-    Raises:
-        DataError: If there are no slides, or one has no barcode and no patient can be told.
-    """
-    asked = source or SlideFolder(str(root))
+    def called(self, slide: SlideFile) -> SlideFile:
+        """A slide is called by its barcode."""
+        found = barcode(slide.path.name)
+        return replace(slide, name=found.slide) if found else slide
 
-    def identity(path: Path) -> tuple[str, str, tuple[Label, ...], dict[str, str]]:
-        found = barcode(path.name)
+    def identified(self, slide: SlideFile) -> SlideItem:
+        """Patient, kind of sample and section, as the barcode says them.
+
+        Raises:
+            DataError: If there is no barcode, and no patient can be told.
+        """
+        found = barcode(slide.path.name)
         if found is None:
-            patient = patient_in(path, asked.patient)
+            patient = patient_in(slide.path, self.patient)
             if patient is None:
                 raise DataError(
-                    f"{path.name}: expected a TCGA barcode (TCGA-CR-7395-01A-01-TS1...); import it "
-                    "with 'inklings import slides', or say with --patient where the patient stands"
+                    f"{slide.path.name}: expected a TCGA barcode (TCGA-CR-7395-01A-01-TS1...); "
+                    "import it with 'inklings import slides', or say with --patient where the "
+                    "patient stands"
                 )
-            return re.sub(r"[^A-Za-z0-9_.+-]", "_", path.stem), patient, (), {}
-        named = asked.label is None and found.tumour is not None
-        labels: tuple[Label, ...] = (BagLabel("tumour", bool(found.tumour)),) if named else ()
+            return SlideItem("", slide.path, patient)
+        named = self.label is None and found.tumour is not None
+        labels = (BagLabel("tumour", bool(found.tumour)),) if named else ()
         facts = {"sample": f"{found.sample:02d}", "section": found.section}
-        return found.slide, found.patient, labels, facts
-
-    folder = SlideFolder(
-        str(root), asked.annotations, asked.names, asked.masks, asked.meaning, asked.table,
-        asked.label, asked.patient,
-    )  # fmt: skip
-    return import_slides(folder, out, "tcga", FACTS, identity, spacing_um, workers)
+        return SlideItem("", slide.path, found.patient, labels=labels, facts=facts)

@@ -10,7 +10,6 @@ from inklings.cases.cohort import Cohort
 from inklings.datasets import findings as reports
 from inklings.datasets.findings import Finding
 from inklings.datasets.importing import Report
-from inklings.datasets.slide_cohort import SlideReport
 from inklings.labels.kinds import BagLabel
 
 
@@ -48,20 +47,6 @@ def _counted(cohort: Cohort) -> list[str]:
     noun = "nuclei" if "nucleus" in cohort.classes else "objects"
     told = [f"{count} {kind}" for kind, count in kinds.most_common()]
     return [f"{objects} {noun}", *told] if objects else told
-
-
-def slide_lines(report: SlideReport, out: Path) -> list[str]:
-    """The summary of an import of slides; arguments as for `lines`."""
-    cases = report.cohort.cases
-    marked = sum(any(not isinstance(k, BagLabel) for k in case.labels) for case in cases)
-    told = sum(bool(case.labels) for case in cases) - marked
-    patients = len({case.patient for case in cases})
-    said = [
-        *report.words,
-        f"{len(cases)} slides of {patients} patients: {marked} with marks in the image, {told} "
-        f"with a label of the whole slide only, {len(cases) - marked - told} unlabelled",
-    ]
-    return [*said, *_findings(report.findings, report.left_out, out)]
 
 
 def _findings(findings: Sequence[Finding], left_out: Sequence[str], out: Path) -> list[str]:

@@ -21,7 +21,7 @@ from inklings.errors import LabelError
 from inklings.files import written
 from inklings.geometry import Geometry
 from inklings.labels.codes import read_codes
-from inklings.labels.kinds import MaskLabel
+from inklings.labels.kinds import IRRELEVANT, MaskLabel
 from inklings.readers import open_image
 from inklings.readers.finite import KIND
 from inklings.readers.fitting import whole_numbers
@@ -170,7 +170,7 @@ def as_stored(numbers: NDArray[Any], kind: str) -> Mask:
 
 
 def unlabelled(label: MaskLabel, mask: Mask) -> NDArray[np.bool_]:
-    """Where the annotator said nothing, ``(*S)``: by `MaskLabel.extent`."""
+    """Where the annotator said nothing, ``(*S)``: by `MaskLabel.extent`, or by its codes."""
     nothing: NDArray[np.bool_]
     if label.extent == "positives":
         nothing = mask == 0
@@ -178,6 +178,9 @@ def unlabelled(label: MaskLabel, mask: Mask) -> NDArray[np.bool_]:
         nothing = mask == np.iinfo(mask.dtype).max
     else:
         nothing = np.zeros(mask.shape, np.bool_)
+    if label.kind == "classes" and IRRELEVANT in label.classes:
+        codes = [k for k, name in enumerate(label.classes, 1) if name == IRRELEVANT]
+        nothing |= np.isin(mask, codes)
     return nothing
 
 

@@ -82,7 +82,7 @@ class Marks:
     def __bool__(self) -> bool:
         return bool(self._labels)
 
-    def near(self, start: Pair, size: Pair, factor: Pair) -> list[Mark]:
+    def near(self, start: Sequence[float], size: Sequence[float], factor: Pair) -> list[Mark]:
         """Marks that reach a region, in its samples.
 
         Args:

@@ -32,7 +32,8 @@ class MaskLabel:
         kind: ``classes``: sample = index into ``classes`` plus one, 0 is background.
             ``instances``: sample = number of the object, all of class ``classes[0]``.
         classes: Names of the codes from 1 up. Several codes may have one name, and those that
-            mean no class are called `BACKGROUND`: each provider's codes stand as they were left.
+            mean no class are called `BACKGROUND`, those that say nothing `IRRELEVANT`: each
+            provider's codes stand as they were left.
         extent: ``complete``: every sample is a statement, also the zeros. ``positives``: zeros
             are unlabelled. ``partial``: samples equal to the largest value of the file's type
             (255 or 65535) are unlabelled, zeros are background. ``correction``: as ``partial``,

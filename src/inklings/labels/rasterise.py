@@ -130,7 +130,7 @@ def combined(
 
 def _codes(label: MaskLabel, mask: Mask, classes: Sequence[str]) -> NDArray[np.uint8]:
     """``(*S)`` index into ``classes`` plus one, from the file's own codes."""
-    own = [0 if name == BACKGROUND else code_of(name, classes) for name in label.classes]
+    own = [0 if n in (BACKGROUND, IRRELEVANT) else code_of(n, classes) for n in label.classes]
     if label.kind == "instances":
         return np.where(mask > 0, np.uint8(own[0]), np.uint8(0))
     if mask.max(initial=0) > len(own):

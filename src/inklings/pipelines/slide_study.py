@@ -26,7 +26,8 @@ from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.cases.split_files import split_cohort
 from inklings.cases.splits import SplitOptions
-from inklings.datasets.panda import import_panda
+from inklings.datasets import importing
+from inklings.datasets.panda import Panda
 from inklings.errors import LabelError, SpecError
 from inklings.files import write_json, write_text
 from inklings.inference.dense import predict_array
@@ -134,7 +135,7 @@ def draw(out: Path, seed: int, plan: Plan, cohort: str) -> Path:
             write_panda(source, count, slide, marks="fine", seed=number, **own)
         masks, codes = ANNOTATORS.get(name, ANNOTATORS["exact"])
         how: dict[str, Any] = {"masks": masks, "mask_provider": codes}
-        import_panda(source, out / name, spacing_um=plan.um, workers=1, **how)
+        importing.run(Panda(source, spacing_um=plan.um, **how), out / name, workers=1)
         if name != "test":
             split_cohort(out / name, SplitOptions((0.8, 0.2, 0.0), seed=seed))
             tile_cohort(out / name, out / f"tiles-{name}", rule)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from inklings.cases.cohort import Cohort
-from inklings.datasets.panda import import_panda
+from inklings.datasets.importing import run
+from inklings.datasets.panda import Panda
 from inklings.files import write_yaml
 from inklings.phantoms.biopsy import Plan
 from inklings.phantoms.slides import COARSE, MASKS, SLOPS_UM, write_panda
@@ -43,16 +44,9 @@ def slide_cohorts(
     root, full, coarse = out / "panda", out / "full", out / "coarse"
     write_panda(root, slides, plan, marks="fine", seed=seed, sheets=sheets, coarse_too=True)
     um = plan.um
-    import_panda(root, full, scheme=scheme, spacing_um=um, workers=1, masks=MASKS)
-    import_panda(
-        root,
-        coarse,
-        scheme=scheme,
-        spacing_um=um,
-        workers=1,
-        masks=COARSE,
-        mask_provider="karolinska",
-    )
+    exact = Panda(root, scheme=scheme, spacing_um=um, masks=MASKS)
+    run(exact, full, workers=1)
+    run(replace(exact, masks=COARSE, mask_provider="karolinska"), coarse, workers=1)
     for folder in (full, coarse):
         _renamed(folder)
     way = Path(os.path.relpath(full.resolve(), coarse.resolve())).as_posix()
