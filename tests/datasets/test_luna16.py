@@ -102,7 +102,7 @@ def test_a_malignancy_table_names_the_bad_line(tmp_path: Path) -> None:
     path.write_text(
         "seriesuid,coordX,coordY,coordZ,diameter_mm,mal_bool,mal_details\na,1,2,x,4,True,[4]\n"
     )
-    with pytest.raises(DataError, match="line 2"):
+    with pytest.raises(DataError, match=r"row 2, column 'coordZ'"):
         read_malignancy(path)
 
 

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from inklings.bags.grades import lowest_first
 from inklings.bags.prediction import BagPrediction
 from inklings.bags.task import presence
 from inklings.cases.bags import spans
 from inklings.cases.case import SPLITS
 from inklings.cases.cohort import Cohort
 from inklings.cli import app
-from inklings.datasets.feature_bags import FeatureBags, lowest_first
+from inklings.datasets.feature_bags import FeatureBags
 from inklings.datasets.importing import Report, run
 from inklings.datasets.mil_table import MilTable
 from inklings.errors import DataError, LabelError, SpecError

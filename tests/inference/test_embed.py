@@ -1,5 +1,6 @@
 """Tiles of slides into bags of features."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "sampling"))
 import slides
 
+from inklings.bags.answers import Ranks
 from inklings.bags.places import places, slides_of
 from inklings.cases.bags import spans
 from inklings.cases.cohort import Cohort
@@ -105,3 +107,25 @@ def test_labels_come_from_a_fact_and_truth_of_tiles_lies_apart(index: Path, tmp_
     for name, labels in truth.items():
         own = TileIndex.read(index).of(name)
         assert ((labels > 0) == (own.labels.max(1) > 0)).all()
+
+
+def test_facts_are_grades_in_their_order_and_a_missing_one_is_no_class(
+    index: Path, tmp_path: Path
+) -> None:
+    folder = TileIndex.read(index).head.cohort
+    source = Cohort.read(folder)
+    try:
+        grades = dict(zip((case.id for case in source), ("high", "low"), strict=False))
+        with_grades = [
+            dataclasses.replace(c, facts={**c.facts, "risk": grades.get(c.id, "NA")})
+            for c in source
+        ]
+        dataclasses.replace(source, cases=tuple(with_grades)).write(folder)
+        embed(index, tmp_path / "bags", ENCODER, Labels("risk", Ranks(ordered=True)))
+        cohort = Cohort.read(tmp_path / "bags")
+        assert cohort.classes == ("risk low", "risk high")
+        assert cohort.facts["task"] == "ordinal"
+        embed(index, tmp_path / "bags", ENCODER, Labels("risk", Ranks(order=("high", "low"))))
+        assert Cohort.read(tmp_path / "bags").classes == ("risk high", "risk low")
+    finally:
+        source.write(folder)

@@ -24,6 +24,11 @@ _ROMAN = re.compile(r"(.*?\b)?(IV|V?I{1,3}|V|IX|X)([A-C]?)", re.I)
 _VALUES = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
 
 
+def lowest_first(text: str) -> tuple[str, ...]:
+    """Grades between commas or ``<``, as a command line has them."""
+    return tuple(name.strip() for name in text.replace("<", ",").split(",") if name.strip())
+
+
 def in_order(names: Sequence[str], given: Sequence[str] = ()) -> tuple[str, ...]:
     """Grades, lowest first.
 

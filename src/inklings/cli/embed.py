@@ -25,7 +25,12 @@ def embed(
         str | None,
         typer.Option(help="Fact of the cases that is their class, such as isup_grade."),
     ] = None,
-    ordered: Annotated[bool, typer.Option("--ordered", help="The classes are grades.")] = False,
+    ordered: Annotated[
+        bool, typer.Option("--ordered", help="The classes are grades, as their names tell.")
+    ] = False,
+    order: Annotated[
+        str | None, typer.Option(help="Grades in this order, lowest first: low,medium,high.")
+    ] = None,
     by_patient: Annotated[
         bool, typer.Option("--by-patient", help="All slides of a patient are one bag.")
     ] = False,
@@ -41,11 +46,13 @@ def embed(
 
     Ends with exit code 3 if some slide could not be read; the others are done all the same.
     """
+    from inklings.bags.answers import Ranks
+    from inklings.bags.grades import lowest_first
     from inklings.cli.finish import finish
     from inklings.inference.embed import Labels
     from inklings.inference.embed import embed as encode
     from inklings.inference.tile_encoder import Encoder
 
     chosen = Encoder(encoder, None if weights == "random" else weights, batch)
-    how = Labels(label, ordered, by_patient)
+    how = Labels(label, Ranks(ordered, lowest_first(order or "")), by_patient)
     finish(encode(index, out, chosen, how, workers, scheduler), "embedded", out)

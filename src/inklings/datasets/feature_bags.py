@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from inklings.bags.answers import Ranks
+from inklings.bags.grades import lowest_first
 from inklings.bags.summary import summary
 from inklings.cases.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, Stored, stamp_of
@@ -17,13 +18,6 @@ from inklings.datasets.feature_rows import FeatureBag, FeatureRows, Names, read_
 from inklings.datasets.findings import Finding, fatal
 
 ORDERED = Option("The classes are grades, in the order that their names tell.")
-
-
-def lowest_first(text: str) -> tuple[str, ...]:
-    """Names between commas or ``<``."""
-    return tuple(name.strip() for name in text.replace("<", ",").split(",") if name.strip())
-
-
 ORDER = Option(
     "The classes are grades in this order, lowest first: low,medium,high.", parse=lowest_first
 )

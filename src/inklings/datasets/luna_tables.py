@@ -8,10 +8,12 @@ and ``783`` are the same scan, as spreadsheets cut leading zeros.
 from __future__ import annotations
 
 import ast
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+import io
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +21,13 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from inklings.errors import DataError
+from inklings.tables import Table, read_table
+from inklings.tables.bytes import content, decoded
+from inklings.tables.cells import is_missing, truth, whole
+from inklings.tables.layout import below, layout_of
 
 PLACE = ("coordX", "coordY", "coordZ")
+_RATED = ("seriesuid", *PLACE, "diameter_mm", "mal_bool", "mal_details")
 EXCLUDED_MM = 10.0
 """Diameter of findings that nobody measured, by the rules of LUNA16."""
 
@@ -61,41 +68,57 @@ def read_places(path: Path, numbers: Sequence[str] = ()) -> Places:
     """Read a table.
 
     Args:
-        path: CSV or TSV.
+        path: A table.
         numbers: Columns wanted besides the place.
 
     Raises:
-        DataError: If it is not such a table; the message names the column or the line.
+        DataError: If it is not such a table; the message names row and column.
     """
-    wanted = ("seriesuid", *PLACE, *numbers)
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            first = file.readline()
-    except FileNotFoundError:
-        raise DataError(f"expected a table at {path}, but there is no such file") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: expected a table as text, got something else") from None
-    separator = max(",\t;", key=first.count)
-    types = {name: pa.string() if name == "seriesuid" else pa.float64() for name in wanted}
+    wanted = (*PLACE, *numbers)
+    said = _quickly(path, wanted)
+    if said is None:
+        table = read_table(path, keep=("seriesuid", *wanted))
+        table.require(("seriesuid", *wanted))
+        numbered = table.numbers(wanted)
+        ids = pa.array(table.stated("seriesuid"))
+    else:
+        ids, numbered = said
+    ids = ids.dictionary_encode()
+    names = np.array([plain_id(name) for name in ids.dictionary.to_pylist()], object)
+    values = {name: numbered[:, k] for k, name in enumerate(wanted) if name in numbers}
+    return Places(names[ids.indices.to_numpy()], numbered[:, : len(PLACE)], values)
+
+
+def _quickly(path: Path, wanted: Sequence[str]) -> tuple[Any, NDArray[np.float64]] | None:
+    """Ids and numbers ``(N, len(wanted))`` of a plain table, of which there are a million rows.
+
+    None where a cell is missing or no number: `read_table` then says which.
+    """
+    text, _ = decoded(path, content(path))
+    layout = layout_of(path, text)
+    header = [name.strip() for name in layout.header]
+    if any(header.count(name) != 1 for name in ("seriesuid", *wanted)):
+        return None
+    types = {name: pa.string() if name == "seriesuid" else pa.float64() for name in header}
     try:
         table = pacsv.read_csv(
-            path,
-            parse_options=pacsv.ParseOptions(delimiter=separator),
+            io.BytesIO(below(text, layout.skipped).encode()),
+            read_options=pacsv.ReadOptions(column_names=header),
+            parse_options=pacsv.ParseOptions(delimiter=layout.separator),
             convert_options=pacsv.ConvertOptions(
-                column_types=types, include_columns=list(wanted), strings_can_be_null=False
+                column_types=types,
+                include_columns=["seriesuid", *wanted],
+                strings_can_be_null=False,
+                null_values=[],
             ),
         )
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: expected columns {', '.join(wanted)}, got {reason}") from None
-    columns = {name: table[name].to_numpy() for name in wanted[1:]}
-    points = np.stack([columns[name] for name in PLACE], 1)
-    if not np.isfinite(points).all():
-        line = int(np.flatnonzero(~np.isfinite(points).all(1))[0]) + 2
-        raise DataError(f"{path}: expected numbers in {', '.join(PLACE)}, got none in line {line}")
-    ids = table["seriesuid"].dictionary_encode().combine_chunks()
-    names = np.array([plain_id(name) for name in ids.dictionary.to_pylist()], object)
-    return Places(names[ids.indices.to_numpy()], points, {n: columns[n] for n in numbers})
+    except (pa.ArrowInvalid, pa.ArrowKeyError):
+        return None
+    numbers = np.stack([table[name].to_numpy() for name in wanted], 1)
+    if not len(table) or not np.isfinite(numbers).all():
+        return None
+    ids = table["seriesuid"].combine_chunks()
+    return None if any(map(is_missing, ids.unique().to_pylist())) else (ids, numbers)
 
 
 def read_ids(path: Path) -> tuple[str, ...]:
@@ -106,8 +129,9 @@ def read_ids(path: Path) -> tuple[str, ...]:
     """
     if not path.is_file():
         raise DataError(f"expected a list of series ids at {path}, but there is no such file")
-    lines = [line.split(",")[0] for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    ids = [plain_id(line) for line in lines if line.strip() and line.strip() != "seriesuid"]
+    text, _ = decoded(path, content(path))
+    lines = [re.split("[,;\t]", line)[0].strip(' "') for line in text.splitlines()]
+    ids = [plain_id(line) for line in lines if line and line != "seriesuid"]
     if not ids:
         raise DataError(f"{path}: expected one series id a line, got an empty file")
     return tuple(dict.fromkeys(ids))
@@ -146,26 +170,39 @@ def read_malignancy(path: Path) -> tuple[Rated, ...]:
     """Read the table of malignancy (Stevens et al. 2020, from LIDC).
 
     Raises:
-        DataError: If it is not such a table; the message names the line.
+        DataError: If it is not such a table; the message names row and column.
     """
+    table = read_table(path, keep=_RATED)
+    table.require(_RATED)
+    points = table.numbers(PLACE)
+    diameters = table.numbers(["diameter_mm"])[:, 0]
+    ids = table.stated("seriesuid")
+    stars = table.said("mal_details")
+    return tuple(
+        Rated(
+            plain_id(ids[i]),
+            (float(points[i, 0]), float(points[i, 1]), float(points[i, 2])),
+            float(diameters[i]),
+            _truth(table, i),
+            _ratings(table, i, stars[i]),
+        )
+        for i in range(len(table))
+    )
+
+
+def _truth(table: Table, index: int) -> bool:
+    said = table.columns["mal_bool"][index]
+    found = truth(whole(said))
+    if found is None:
+        raise DataError(f"{table.at(index, 'mal_bool')}: expected true or false, got {said!r}")
+    return found
+
+
+def _ratings(table: Table, index: int, cell: str) -> tuple[int, ...]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return tuple(_rated(path, csv.DictReader(file)))
-    except FileNotFoundError:
-        raise DataError(f"expected a table at {path}, but there is no such file") from None
-
-
-def _rated(path: Path, rows: csv.DictReader[str]) -> Iterator[Rated]:
-    for line, row in enumerate(rows, 2):
-        try:
-            x, y, z = (float(row[name]) for name in PLACE)
-            said = {"true": True, "1": True, "false": False, "0": False}[row["mal_bool"].lower()]
-            stars = tuple(int(v) for v in ast.literal_eval(row["mal_details"] or "[]"))
-            yield Rated(
-                plain_id(row["seriesuid"]), (x, y, z), float(row["diameter_mm"]), said, stars
-            )
-        except (KeyError, TypeError, ValueError, SyntaxError, AttributeError) as error:
-            raise DataError(
-                f"{path}, line {line}: expected seriesuid, {', '.join(PLACE)}, diameter_mm, "
-                f"mal_bool and mal_details, got a problem with {error}"
-            ) from None
+        return tuple(int(value) for value in ast.literal_eval(cell or "[]"))
+    except (TypeError, ValueError, SyntaxError):
+        raise DataError(
+            f"{table.at(index, 'mal_details')}: expected a list of ratings such as [3, 4], got "
+            f"{cell!r}"
+        ) from None

@@ -12,7 +12,7 @@ import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.bags.answers import Ranks, answers
 from inklings.bags.instance_truth import keep_instance_truth
 from inklings.bags.places import SLIDES
 from inklings.cases.case import Case
@@ -31,6 +32,8 @@ from inklings.files import written
 from inklings.fleet import Summary, over_cases
 from inklings.inference.tile_encoder import PIXELS, Encoder, loaded
 from inklings.labels.kinds import BagLabel, Label
+from inklings.progress import note
+from inklings.readers.bag_files import not_finite
 from inklings.sampling.tiles import Head, TileIndex, read_tile
 from inklings.sampling.tiling import cases_of
 
@@ -41,12 +44,12 @@ class Labels:
 
     Attributes:
         fact: Fact of the cases that holds the class (``isup_grade``); None for bag labels.
-        ordered: Whether its values are grades.
+        ranks: Whether its values are grades.
         by_patient: All slides of a patient are one bag.
     """
 
     fact: str | None = None
-    ordered: bool = False
+    ranks: Ranks = field(default_factory=Ranks)
     by_patient: bool = False
 
 
@@ -115,6 +118,11 @@ class Task:
             store, first = None, 0
             for batch in _batches(case, tiles, self.encoder.batch):
                 found = encode(batch)
+                if len(wrong := not_finite(found)):
+                    raise DataError(
+                        f"case {name}: expected finite features, got NaN or infinity in tile "
+                        f"{first + int(wrong[0]) + 1}; another encoder, or other weights"
+                    )
                 if store is None:
                     kind = "features" if found.ndim == 2 else "pixels"
                     store = file.create_dataset(kind, (len(tiles), *found.shape[1:]), found.dtype)
@@ -179,9 +187,13 @@ def _write_cohort(tiles: TileIndex, out: Path, task: Task, labels: Labels) -> No
         images = {case.id if labels.by_patient else "slide": task.path(case.id)}
         bag = dataclasses.replace(case, id=key, images=images, labels=labelled[case.id])
         if key in bags:
-            if set(bags[key].labels) != set(bag.labels):
+            said = bags[key].labels or bag.labels
+            if bag.labels and set(said) != set(bag.labels):
                 raise DataError(f"patient {key}: expected slides of one label, got several")
-            bag = dataclasses.replace(bags[key], images={**bags[key].images, **images})
+            if bags[key].split != bag.split:
+                raise DataError(f"patient {key}: expected slides of one part, got several")
+            together = {**bags[key].images, **images}
+            bag = dataclasses.replace(bags[key], images=together, labels=said)
         bags[key] = bag
     slides = Path(os.path.relpath(tiles.head.cohort.resolve(), out)).as_posix()
     facts = {**source.facts, "task": name, "encoder": task.encoder.name, SLIDES: slides}
@@ -200,22 +212,27 @@ def _classes(
             c.id: tuple(x for x in c.labels if isinstance(x, BagLabel)) for c in cases
         }
         return source.classes, kept, "binary" if len(source.classes) == 1 else "multilabel"
-    values = {case.id: case.facts.get(labels.fact) for case in cases}
-    found = sorted({v for v in values.values() if v}, key=lambda v: (len(v), v))
-    if len(found) < 2:
+    fact = labels.fact
+    values = [case.facts.get(fact, "") for case in cases]
+    if len({value for value in values if value}) < 2:
         raise SpecError(
-            f"expected a fact {labels.fact!r} of at least two values, got "
-            f"{', '.join(found) or 'none'}"
+            f"expected a fact {fact!r} of at least two values, got "
+            f"{', '.join(sorted(set(values) - {''})) or 'none'}"
         )
-    if set(found) == {"0", "1"}:
-        kept = {i: (BagLabel(labels.fact, v == "1"),) if v else () for i, v in values.items()}
-        return (labels.fact,), kept, "binary"
-    classes = tuple(f"{labels.fact} {value}" for value in found)
+    found = answers({fact: values}, lambda i, _: f"case {cases[i].id}, fact {fact!r}", labels.ranks)
+    for remark in found.notes:
+        note(remark)
+    questions = found.task == "binary"
+    classes = found.classes if questions else tuple(f"{fact} {one}" for one in found.classes)
     kept = {
-        i: tuple(BagLabel(f"{labels.fact} {one}", one == v) for one in found) if v else ()
-        for i, v in values.items()
+        case.id: tuple(
+            BagLabel(name, there)
+            for name, there in zip(classes, found.present[i], strict=True)
+            if there is not None
+        )
+        for i, case in enumerate(cases)
     }
-    return classes, kept, "ordinal" if labels.ordered else "multiclass"
+    return classes, kept, found.task
 
 
 def _keep_truth(tiles: TileIndex, out: Path, names: set[str]) -> None:
