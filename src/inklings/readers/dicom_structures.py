@@ -226,7 +226,8 @@ class StructureSetReader:
 
     def recognises(self, path: Path, head: bytes) -> bool:  # noqa: ARG002
         """By the class of the object, which stands at the beginning of the file."""
-        uid = b"UI" + len(STRUCTURES).to_bytes(2, "little") + STRUCTURES.encode()
+        even = len(STRUCTURES) + len(STRUCTURES) % 2  # padded, as all values are
+        uid = b"UI" + even.to_bytes(2, "little") + STRUCTURES.encode()
         return head[MAGIC_AT : MAGIC_AT + 4] == MAGIC and uid in head
 
     def open(self, path: Path, choice: Choice = ANY) -> Volume:
