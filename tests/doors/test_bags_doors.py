@@ -593,7 +593,7 @@ def test_check_finds_nothing_in_healthy_bags_and_names_what_is_wrong(tmp_path: P
     found = json.loads(said("check", tmp_path / "c", "--json", code=1).split("\nwrote")[0])
     kinds = {(f["kind"], f["case"]) for f in found["findings"] if f["severity"] == "error"}
     assert kinds == {
-        ("not finite", "s2"), ("shape of instances", "s3"), ("unreadable features", "s6"),
+        ("features not finite", "s2"), ("shape of instances", "s3"), ("unreadable features", "s6"),
         ("missing features", "s7"), ("leak", "s1"),
     }  # fmt: skip
     assert found["groups"] == [{"kind": "duplicates", "cases": ["s1", "s5"], "layout": {}}]

@@ -114,7 +114,7 @@ def look(case: str, path: Path) -> list[Finding]:
         return [Finding(case, "unreadable features", str(error))]
     if wrong:
         detail = f"{path.name}: NaN or infinity in row {first}"
-        found.append(Finding(case, "not finite", detail, wrong))
+        found.append(Finding(case, "features not finite", detail, wrong))
     return found
 
 

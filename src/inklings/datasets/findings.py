@@ -14,7 +14,7 @@ from inklings.readers.notes import NOTES
 
 LEFT_OUT = "left out"
 
-KINDS: dict[str, tuple[str, str]] = {
+_OF_IMPORTS: dict[str, tuple[str, str]] = {
     "no image": (LEFT_OUT, "masks or label rows without an image"),
     "several images": (LEFT_OUT, "more than one image under one id"),
     "unreadable image": (LEFT_OUT, "the image does not decode"),
@@ -72,13 +72,17 @@ KINDS: dict[str, tuple[str, str]] = {
     "no mask": ("unlabelled", "an image without a mask"),
     "unreadable features": (LEFT_OUT, "a file of features that is damaged or none"),
     "no instances": (LEFT_OUT, "a file of features without a single instance"),
-    "not finite": (LEFT_OUT, "features that are NaN or infinite"),
+    "features not finite": (LEFT_OUT, "features that are NaN or infinite"),
     "empty slide": ("slide skipped", "a slide of several without a single instance"),
     "one vector": ("one instance", "one vector for a whole slide"),
     "repeated row": ("counted once", "rows of a table that say the same twice"),
     "table": ("told", "what was guessed or passed over in a table"),
-    **NOTES,
 }
+_BOTH = _OF_IMPORTS.keys() & NOTES.keys()
+if _BOTH:  # the one would hide what the other does with a case
+    raise ValueError(f"kinds of findings that are kinds of notes too: {sorted(_BOTH)}")
+KINDS = {**_OF_IMPORTS, **NOTES}
+"""Every kind, to what follows from it and what it means."""
 
 
 @dataclass(frozen=True, slots=True)
