@@ -10,7 +10,7 @@ import warnings
 import zipfile
 import zlib
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,7 @@ from inklings.readers.dicom_files import (
 from inklings.readers.dicom_headers import Plane, planes_of
 from inklings.readers.dicom_lookup import spoken
 from inklings.readers.dicom_values import VALUES
+from inklings.readers.notes import Note
 
 _REMEMBERED = 64
 _WORDS = 200
@@ -91,6 +92,54 @@ class Contents:
     faults: list[Fault] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     objects: Counter[str] = field(default_factory=Counter)
+
+    def faults_of(self, uid: str) -> tuple[Fault, ...]:
+        """Files that cannot be used and may be slices of the series ``uid``.
+
+        One that does not say of which series it is may be of any in its folder.
+        """
+        return tuple(fault for fault in self.faults if self._may_be_of(fault, uid))
+
+    def _may_be_of(self, fault: Fault, uid: str) -> bool:
+        if fault.series:
+            return fault.series == uid
+        beside = {p.about.series for p in self.planes if _where(p) == _where(fault)}
+        return uid in beside if beside else True
+
+    def nothing(self, path: Path) -> str:
+        """Why there is no image under ``path``."""
+        if path.name.upper() == "DICOMDIR":
+            return f"{path}: expected images, got a list of them; give the folder that it lies in"
+        if self.faults:
+            return f"{path}: {said_of(self.faults, path)}"
+        kinds = ", ".join(f"{count} {name}" for name, count in self.objects.items())
+        return f"expected DICOM images at {path}, got {kinds or 'none'}"
+
+    def beside(self) -> tuple[Note, ...]:
+        """What lies beside the images, and is none."""
+        notes = []
+        if self.strangers:
+            names = ", ".join(self.strangers[:3]) + (", ..." if len(self.strangers) > 3 else "")
+            count = len(self.strangers)
+            text = f"{count} {'file is' if count == 1 else 'files are'} no DICOM ({names})"
+            notes.append(Note("passed over", text))
+        if self.objects:
+            kinds = ", ".join(f"{count} {name}" for name, count in self.objects.items())
+            notes.append(Note("passed over", f"DICOM objects that are no images: {kinds}"))
+        known = {plane.about.series for plane in self.planes}
+        lost = [fault for fault in self.faults if fault.series and fault.series not in known]
+        notes += [Note("passed over", f"of another series: {fault}") for fault in lost[:3]]
+        return tuple(notes)
+
+
+def _where(one: Plane | Fault) -> str:
+    return one.file.name.rpartition("/")[0]
+
+
+def said_of(faults: Sequence[Fault], path: Path) -> str:
+    """The first of them, and how many more there are."""
+    first = faults[0].words if faults[0].file.container == path.parent else str(faults[0])
+    return f"{first} (and {len(faults) - 1} more)" if len(faults) > 1 else first
 
 
 _known: OrderedDict[Any, Contents] = OrderedDict()
@@ -170,7 +219,7 @@ def _read(file: File, stream: BinaryIO, size: int, found: Contents) -> None:
             return
         coding = coding_of(said, syntax_of(read), stream) if "Rows" in said else None
         if coding is None:
-            lost = "SeriesInstanceUID" not in said and "Directory" not in name
+            lost = "SeriesInstanceUID" not in said and not name[:1].isalpha()
             if lost or "Image Storage" in name:
                 raise ReaderError("the file is cut short: it ends within its header; copy it again")
             found.objects[name] += 1
@@ -196,4 +245,4 @@ def _class(read: Any, said: Mapping[Any, Any]) -> str:
 
     meta = getattr(read, "file_meta", None) or {}
     named = said.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or ""
-    return str(UID(str(named)).name) or "unknown"
+    return str(UID(str(named)).name) or "?"

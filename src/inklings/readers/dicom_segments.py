@@ -118,6 +118,9 @@ class _Pixels:
     def of(cls, said: Any) -> _Pixels:
         """Of a segmentation; raises what the decoders raise."""
         shape = (int(said.get("NumberOfFrames") or 1), int(said.Rows), int(said.Columns))
+        described = len(said.get("PerFrameFunctionalGroupsSequence") or ())
+        if described not in (0, shape[0]):
+            raise ValueError(f"{described} frames are described, {shape[0]} are there")
         fractional = str(said.get("SegmentationType")) == "FRACTIONAL"
         most = int(said.get("MaximumFractionalValue") or 255) if fractional else 0
         if said.BitsAllocated == 1 and not said["PixelData"].is_undefined_length:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from inklings.errors import ReaderError, SpecError
 from inklings.geometry import Geometry
 from inklings.readers.array import ArrayImage
 from inklings.readers.choice import ANY, Choice
-from inklings.readers.dicom_contents import Contents, Fault, contents
+from inklings.readers.dicom_contents import Fault, contents, said_of
 from inklings.readers.dicom_files import (
     HEAD,
     SUFFIXES,
@@ -116,11 +115,11 @@ def series_in(path: Path) -> list[Series]:
     for plane in there.planes:
         groups[plane.about.series].append(plane)
     if not groups:
-        raise ReaderError(_nothing(path, there))
-    notes = _beside(there)
+        raise ReaderError(there.nothing(path))
+    notes = there.beside()
     found = []
     for uid, planes in groups.items():
-        faults = tuple(f for f in there.faults if _concerns(f, uid, there))
+        faults = there.faults_of(uid)
         for part in parts_of(planes):
             own = notes
             if part.copies:
@@ -128,44 +127,6 @@ def series_in(path: Path) -> list[Series]:
                 own = (*notes, Note("series", text))
             found.append(Series(part.planes, ",".join(part.said), faults, own))
     return sorted(found, key=lambda s: s.planes[0].about.number.zfill(9))
-
-
-def _nothing(path: Path, there: Contents) -> str:
-    if there.faults:
-        return f"{path}: {_said(there.faults, path)}"
-    kinds = ", ".join(f"{count} {name}" for name, count in there.objects.items())
-    return f"expected DICOM images at {path}, got {kinds or 'none'}"
-
-
-def _concerns(fault: Fault, uid: str, there: Contents) -> bool:
-    """Whether a file that cannot be used may be a slice of the series ``uid``.
-
-    One that does not say of which series it is may be of any in its folder.
-    """
-    if fault.series:
-        return fault.series == uid
-    beside = {p.about.series for p in there.planes if _where(p) == _where(fault)}
-    return uid in beside if beside else True
-
-
-def _where(one: Plane | Fault) -> str:
-    return one.file.name.rpartition("/")[0]
-
-
-def _beside(there: Contents) -> tuple[Note, ...]:
-    notes = []
-    if there.strangers:
-        names = ", ".join(there.strangers[:3]) + (", ..." if len(there.strangers) > 3 else "")
-        count = len(there.strangers)
-        text = f"{count} {'file is' if count == 1 else 'files are'} no DICOM ({names})"
-        notes.append(Note("passed over", text))
-    if there.objects:
-        kinds = ", ".join(f"{count} {name}" for name, count in there.objects.items())
-        notes.append(Note("passed over", f"DICOM objects that are no images: {kinds}"))
-    known = {plane.about.series for plane in there.planes}
-    lost = [fault for fault in there.faults if fault.series and fault.series not in known]
-    notes += [Note("passed over", f"of another series: {fault}") for fault in lost[:3]]
-    return tuple(notes)
 
 
 def chosen(path: Path, wanted: str | None) -> Series:
@@ -203,14 +164,8 @@ def _listed(series: list[Series]) -> str:
 
 def _whole(path: Path, series: Series) -> Series:
     if series.faults:
-        raise ReaderError(f"{path}: {series.words()}: {_said(series.faults, path)}")
+        raise ReaderError(f"{path}: {series.words()}: {said_of(series.faults, path)}")
     return series
-
-
-def _said(faults: Sequence[Fault], path: Path) -> str:
-    """The first of them, and how many more there are."""
-    first = faults[0].words if faults[0].file.container == path.parent else str(faults[0])
-    return f"{first} (and {len(faults) - 1} more)" if len(faults) > 1 else first
 
 
 def open_series(
@@ -303,7 +258,7 @@ class DicomReader:
         Whole slides are left to the reader of slides.
         """
         if path.is_file() and not head.startswith(ZIP):
-            whole = is_dicom(path.name, head) and not is_slide(head)
+            whole = is_dicom("", head) and not is_slide(head)
             return whole or (path.suffix.lower() in SUFFIXES and is_cut_off(path.name, head))
         with Bytes() as source:
             for file in files(path):
