@@ -62,3 +62,28 @@ def test_show_lists_the_series_and_draws_the_one_that_is_named(
     code, output = said("show", study, "--series", "b 500", "--out", "x.png")
     assert code == 0, output
     assert "1000 to" in output
+
+
+@pytest.mark.parametrize("kept", [300, -40, 0])
+def test_a_series_of_which_nothing_can_be_read_is_set_aside(
+    study: Path, kept: int, tmp_path: Path
+) -> None:
+    for path in series(study / "B/t2", uid="1.2.3.7", SeriesDescription="t2").iterdir():
+        path.write_bytes(path.read_bytes()[:kept])
+    code, output = said("import", "dicom", study, "--out", tmp_path / "c")
+    assert code == 3, output
+    assert len(Cohort.read(tmp_path / "c")) == 3
+    told = (tmp_path / "c/import_findings.csv").read_text()
+    assert "cut short" in told or "is empty" in told
+
+
+def test_scouts_and_single_images_are_named_and_are_no_cases(study: Path, tmp_path: Path) -> None:
+    series(study / "A/scout", pixels=RAMP[:2], uid="1.2.3.8", SeriesDescription="scout",
+           ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])  # fmt: skip
+    series(study / "A/one", pixels=RAMP[:1], uid="1.2.3.9", SeriesDescription="dose report")
+    code, output = said("import", "dicom", study, "--out", tmp_path / "c")
+    assert code == 0, output
+    assert len(Cohort.read(tmp_path / "c")) == 3
+    told = (tmp_path / "c/import_findings.csv").read_text()
+    assert "scout (MR, 2 slices" in told
+    assert "dose report (MR, 1 slice" in told

@@ -26,6 +26,7 @@ from inklings.datasets.findings import Finding
 from inklings.datasets.pairing import clean_id
 from inklings.datasets.scans import IMAGE, case_of, laid_out
 from inklings.errors import DataError
+from inklings.readers.dicom_contents import Fault, contents
 from inklings.readers.dicom_drawings import Broken, Drawing, drawings
 from inklings.readers.dicom_series import Series, series_in
 
@@ -71,7 +72,8 @@ class DicomStudies(Plain):
             DataError: If no series fits, or a class that was asked for is nowhere.
         """
         root = laid_out(self.source, scratch)
-        volumes = [one for one in series_in(root) if len(one.planes) > 1 and not one.is_scout()]
+        there = series_in(root)
+        volumes = [one for one in there if len(one.planes) > 1 and not one.is_scout()]
         chosen = [one for one in volumes if self.series is None or one.matches(self.series)]
         if not chosen:
             listed = "; ".join(one.words() for one in volumes[:8]) or "none"
@@ -83,7 +85,10 @@ class DicomStudies(Plain):
         ]
         classes = self._classes(root, scans)
         rule = Rule(self.segmentations, self.unite, classes)
-        return [*(_with(scan, rule) for scan in _unique(scans)), *beside]
+        asked = [one for one in there if self.series is None or one.matches(self.series)]
+        flat = [_flat(one) for one in asked if one not in volumes]
+        damaged = [_damaged(one) for one in contents(root).lost()]
+        return [*(_with(scan, rule) for scan in _unique(scans)), *beside, *flat, *damaged]
 
     def convert(self, item: DrawnScan) -> Converted:
         """A series, with class codes of what was drawn on it."""
@@ -195,6 +200,22 @@ def _beside(root: Path, one: Drawing | Broken, kind: str, words: str) -> DrawnSc
     shown = one.words() if isinstance(one, Drawing) else one.path.name
     problem = Finding(name, kind, f"{shown}: {words}")
     return DrawnScan(name, name, {IMAGE: one.path}, mask=one.path, problem=problem)
+
+
+def _flat(one: Series) -> DrawnScan:
+    """A scout or a single image, as an item that says that it is no case."""
+    file = one.planes[0].file
+    name = clean_id(file.name.replace("/", "_"))
+    problem = Finding(name, "no volume", one.words())
+    return DrawnScan(name, name, {IMAGE: file.container / file.name}, problem=problem)
+
+
+def _damaged(fault: Fault) -> DrawnScan:
+    """A file of a series of which nothing else can be read, as an item that says so."""
+    name = clean_id(fault.file.name.replace("/", "_"))
+    path = fault.file.container / fault.file.name
+    problem = Finding(name, "unreadable image", str(fault))
+    return DrawnScan(name, name, {IMAGE: path}, problem=problem)
 
 
 def _unique(scans: Sequence[DrawnScan]) -> list[DrawnScan]:

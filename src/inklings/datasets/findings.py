@@ -59,6 +59,7 @@ _OF_IMPORTS: dict[str, tuple[str, str]] = {
     "thin outline": ("holds nothing", "outlines around the centre of no sample"),
     "unfilled planes": ("left empty", "slices between the outlines of a structure without one"),
     "unplaced segmentation": (LEFT_OUT, "a segmentation of which nothing says on which series"),
+    "no volume": ("passed over", "a scout, or a series of one image"),
     "other series": ("passed over", "a segmentation of a series that is not imported"),
     "matched by frame": ("kept", "a segmentation that names no series, in a frame of one volume"),
     "several readers": ("first taken", "structures of one series that several objects draw"),

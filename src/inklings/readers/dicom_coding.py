@@ -21,6 +21,7 @@ IMPLICIT, EXPLICIT, BIG_ENDIAN = (
 DEFLATED = "1.2.840.10008.1.2.1.99"
 _LARGEST = 2**30
 _PIXELS, _FLOAT, _DOUBLE = 0x7FE00010, 0x7FE00008, 0x7FE00009
+_ITEM = b"\xfe\xff\x00\xe0"
 _UNKNOWN_LENGTH = 0xFFFFFFFF
 
 
@@ -142,7 +143,9 @@ def _pixels(stream: BinaryIO, syntax: str) -> tuple[int, int, bytes, int]:
 
 
 def cut_short(coding: Coding, stream: BinaryIO, size: int) -> None:
-    """Raise ReaderError if a file of ``size`` bytes ends before its raw pixels do."""
+    """Raise ReaderError if a file of ``size`` bytes ends before its pixels do."""
+    if coding.syntax not in (IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED):
+        _require_items(stream, size)
     if coding.syntax not in (IMPLICIT, EXPLICIT, BIG_ENDIAN) or coding.allocated % 8:
         return
     at = stream.tell() - (4 if coding.syntax == IMPLICIT else 0)
@@ -154,6 +157,21 @@ def cut_short(coding: Coding, stream: BinaryIO, size: int) -> None:
             f"expected {need} bytes of pixels, got {max(0, size - at)}: the file is cut short; "
             "copy or export it again"
         )
+
+
+def _require_items(stream: BinaryIO, size: int) -> None:
+    """Compressed pixels lie in items, each of which says how long it is."""
+    while stream.tell() < size:
+        head = stream.read(8)
+        length = int.from_bytes(head[4:], "little")
+        if head[:4] != _ITEM[: len(head)]:
+            return  # the end, or damage that decoders name
+        if len(head) < 8 or stream.tell() + length > size:
+            raise ReaderError(
+                f"its compressed pixels go on for {max(0, stream.tell() + length - size)} bytes "
+                "after its end: the file is cut short; copy or export it again"
+            )
+        stream.seek(length, 1)
 
 
 def inflatable(stream: BinaryIO) -> None:

@@ -93,18 +93,33 @@ class Contents:
     strangers: list[str] = field(default_factory=list)
     objects: Counter[str] = field(default_factory=Counter)
 
-    def faults_of(self, uid: str) -> tuple[Fault, ...]:
-        """Files that cannot be used and may be slices of the series ``uid``.
+    def faults_of(self, planes: Sequence[Plane]) -> tuple[Fault, ...]:
+        """Files that cannot be used and are, or may be, slices of the series of ``planes``.
 
         One that does not say of which series it is may be of any in its folder.
         """
-        return tuple(fault for fault in self.faults if self._may_be_of(fault, uid))
+        series, own = planes[0].about.series, {plane.file for plane in planes}
+        placed = {plane.file for plane in self.planes}
+        return tuple(
+            fault
+            for fault in self.faults
+            if (fault.file in own if fault.file in placed else self._may_be_of(fault, series))
+        )
 
     def _may_be_of(self, fault: Fault, uid: str) -> bool:
         if fault.series:
             return fault.series == uid
-        beside = {p.about.series for p in self.planes if _where(p) == _where(fault)}
-        return uid in beside if beside else True
+        return uid in {p.about.series for p in self.planes if _where(p) == _where(fault)}
+
+    def lost(self) -> tuple[Fault, ...]:
+        """Files that cannot be used and belong to no series that is there."""
+        known = {plane.about.series for plane in self.planes}
+        folders = {_where(plane) for plane in self.planes}
+        return tuple(
+            fault
+            for fault in self.faults
+            if (fault.series not in known if fault.series else _where(fault) not in folders)
+        )
 
     def nothing(self, path: Path) -> str:
         """Why there is no image under ``path``."""
@@ -126,9 +141,7 @@ class Contents:
         if self.objects:
             kinds = ", ".join(f"{count} {name}" for name, count in self.objects.items())
             notes.append(Note("passed over", f"DICOM objects that are no images: {kinds}"))
-        known = {plane.about.series for plane in self.planes}
-        lost = [fault for fault in self.faults if fault.series and fault.series not in known]
-        notes += [Note("passed over", f"of another series: {fault}") for fault in lost[:3]]
+        notes += [Note("passed over", f"of no series here: {one}") for one in self.lost()[:3]]
         return tuple(notes)
 
 
@@ -224,8 +237,8 @@ def _read(file: File, stream: BinaryIO, size: int, found: Contents) -> None:
                 raise ReaderError("the file is cut short: it ends within its header; copy it again")
             found.objects[name] += 1
             return
+        found.planes += list(planes_of(file, said, coding))
         cut_short(coding, stream, size)
-        found.planes += planes_of(file, said, coding)
     except (ReaderError, BytesLengthException, *_DAMAGED) as error:
         words = " ".join(str(error).split())[:_WORDS] or type(error).__name__
         if not isinstance(error, ReaderError):

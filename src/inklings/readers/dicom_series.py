@@ -118,13 +118,13 @@ def series_in(path: Path) -> list[Series]:
         raise ReaderError(there.nothing(path))
     notes = there.beside()
     found = []
-    for uid, planes in groups.items():
-        faults = there.faults_of(uid)
+    for planes in groups.values():
         for part in parts_of(planes):
             own = notes
             if part.copies:
                 text = f"{part.copies} files are exact copies of others and are left out"
                 own = (*notes, Note("series", text))
+            faults = there.faults_of(part.planes)
             found.append(Series(part.planes, ",".join(part.said), faults, own))
     return sorted(found, key=lambda s: s.planes[0].about.number.zfill(9))
 
