@@ -75,7 +75,7 @@ def glance_bag(
                 f"{span.path.name}: NaN or infinity in {seen.wrong} of {seen.count} instances "
                 f"(first: row {seen.first})"
             )
-            say("not finite", "error", reason)
+            say("features not finite", "error", reason)
         elif seen.count > 1 and seen.low == seen.high:
             say("blank bag", "warning", f"{span.path.name}: every number is {seen.low:g}")
         elif seen.count:
