@@ -146,6 +146,39 @@ def decathlon(here: Path) -> None:
     (home / "dataset.json").write_text(json.dumps({"name": "Hippocampus", "labels": labels}))
 
 
+def nnunet(here: Path) -> None:
+    home = here / "nnUNet_raw" / "Dataset001_Brain"
+    for number in range(4):
+        for channel in range(2):
+            name = f"a_{number:03}_{channel:04}.nii.gz"
+            write_nifti(home / "imagesTr" / name, volume(False, number + channel), GRID)
+        write_nifti(home / "labelsTr" / f"a_{number:03}.nii.gz", volume(True, number), GRID)
+    said = {
+        "channel_names": {"0": "T1", "1": "T2"},
+        "labels": {"background": 0, "edema": 1, "core": 2},
+        "file_ending": ".nii.gz",
+    }
+    (home / "dataset.json").write_text(json.dumps(said))
+    names = [f"a_{number:03}" for number in range(4)]
+    kept = here / "nnUNet_preprocessed" / home.name / "splits_final.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json.dumps([{"train": names[:3], "val": names[3:]}]))
+
+
+def contrasts(here: Path) -> None:
+    for number in range(2):
+        for name in ("t1", "t2"):
+            write_nifti(here / "mr" / f"p{number}_{name}.nii.gz", volume(False, number), GRID)
+
+
+def channels(here: Path) -> None:
+    (here / "channels").mkdir()
+    for number in range(2):
+        for channel in range(2):
+            grey = np.full((24, 32), 40 * number + 90 * channel, np.uint8)
+            Image.fromarray(grey).save(here / "channels" / f"f{number}_ch{channel:02}.png")
+
+
 def pairs(here: Path) -> None:
     for number in range(2):
         for folder, codes in (("ct", False), ("seg", True)):

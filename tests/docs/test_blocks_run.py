@@ -38,7 +38,9 @@ QUICK: dict[str, World] = {
     "docs/datasets/folder.md": several(
         partial(worlds.pictures, images="pictures", masks="masks", numbered="numbered"),
         worlds.cellpose,
+        worlds.channels,
     ),
+    "docs/datasets/nnunet.md": several(worlds.nnunet),
     "docs/datasets/lidc.md": several(worlds.lidc),
     "docs/datasets/mnist-bags.md": several(worlds.mnist),
     "docs/datasets/tables.md": several(worlds.musk, worlds.cells),
@@ -62,7 +64,9 @@ SLOW: dict[str, World] = {
     "docs/bags.md": several(worlds.musk),
     "docs/cohorts.md": several(worlds.dsb, partial(worlds.pictures, images="a", masks="b")),
     "docs/datasets/chaos.md": several(),
-    "docs/datasets/decathlon.md": several(worlds.decathlon, worlds.pairs, worlds.studies),
+    "docs/datasets/decathlon.md": several(
+        worlds.decathlon, worlds.pairs, worlds.contrasts, worlds.studies
+    ),
     "docs/datasets/luna16.md": several(),
     "docs/datasets/panda.md": several(worlds.panda),
     "docs/exports.md": several(worlds.chaos_predictions, worlds.segmented),

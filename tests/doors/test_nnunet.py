@@ -153,6 +153,14 @@ def test_its_split_file_says_train_and_val(tmp_path: Path, fold: int, val: str) 
         imported(home, tmp_path / "other", fold=2)
 
 
+def test_a_tiff_with_its_spacing_beside_it_is_refused_in_words(tmp_path: Path) -> None:
+    home = tmp_path / "Dataset014_Deep"
+    nnunet(home, PLAIN, (0, 1, 2), ["a_001"], ending=".tif")
+    (home / "imagesTr" / "a_001.json").write_text('{"spacing": [3, 1, 1]}')
+    with pytest.raises(DataError, match="save it as NIfTI"):
+        imported(home, tmp_path / "out")
+
+
 def test_a_missing_channel_sets_its_case_aside(tmp_path: Path) -> None:
     home = tmp_path / "Dataset008_Gap"
     nnunet(home, PLAIN, (0, 1, 2))

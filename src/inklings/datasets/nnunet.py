@@ -77,6 +77,7 @@ class NnUNet(Plain):
         found: list[Scan] = []
         for folder, masks in (("imagesTr", "labelsTr"), ("imagesTs", "labelsTs")):
             files = _files(home / folder, said.text("file_ending"))
+            _refuse_deep_tiff(files)
             truth = {stem: path for path, stem in _files(home / masks, said.text("file_ending"))}
             if files and files[0][1] in truth and not _CHANNEL.fullmatch(files[0][1]):
                 raise DataError(
@@ -191,6 +192,19 @@ def _files(folder: Path, ending: str) -> list[tuple[Path, str]]:
         if end and path.is_file() and not path.name.startswith("."):
             found.append((path, path.name[: -len(end)]))
     return found
+
+
+def _refuse_deep_tiff(files: Sequence[tuple[Path, str]]) -> None:
+    """Stacks whose spacing lies in a file beside them: a TIFF says nothing of it."""
+    if not files:
+        return
+    path, stem = files[0]
+    beside = (path.with_name(f"{stem}.json"), path.with_name(f"{stem[:-5]}.json"))
+    if path.suffix.lower() in (".tif", ".tiff") and any(p.is_file() for p in beside):
+        raise DataError(
+            f"{path}: a stack with its spacing in JSON is not read; save it as NIfTI with that "
+            "spacing"
+        )
 
 
 def _by_case(folder: Path, files: Sequence[tuple[Path, str]]) -> dict[str, dict[int, Path]]:
