@@ -473,7 +473,6 @@ def test_a_case_without_one_of_its_images_is_set_aside(tmp_path: Path) -> None:
             "expected one of the images image",
         ),
         (["--images", "IN", "--masks", "IN", "--values", "1=a"], "make the patterns disjoint"),
-        (["--images", "IN", "--masks", "IN"], "say what the masks mean"),
         (["--images", "IN", "--patient", "(X)"], "is found nowhere"),
         (["--images", "IN", "--patient", "("], "does not parse"),
     ],
