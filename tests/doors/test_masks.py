@@ -300,15 +300,18 @@ def test_one_page_an_object(tmp_path: Path, full: int, said: dict[str, Any]) -> 
     write_image(tmp_path)
     pages = np.stack([DRAWN == 1, DRAWN == 2, np.zeros(SHAPE, bool)])
     pages[0, 20:24, 10:16] = True  # over a part of the second
-    tifffile.imwrite(tmp_path / "masks" / "f.tif", pages * np.uint8(full), **said,
-                     photometric="minisblack")  # fmt: skip
+    write_image(tmp_path / "again")
+    for root in (tmp_path, tmp_path / "again"):
+        tifffile.imwrite(root / "masks" / "f.tif", pages * np.uint8(full), **said,
+                         photometric="minisblack")  # fmt: skip
     code, text = run(tmp_path, "--instances")
     assert code == 0, text
     mask = label(tmp_path)[1]
     assert (mask == DRAWN).all()
     assert findings(tmp_path) == {"overlap": 24, "empty mask": 1}
-    code, text = run(tmp_path, "--yes")
-    assert code == 2
+    code, text = run(tmp_path / "again", "--yes")
+    assert code == 3
+    text = (tmp_path / "again" / "out" / "import_findings.csv").read_text()
     assert "3 pages" in text
     assert "--instances" in text
 
@@ -368,6 +371,25 @@ def test_a_stack_and_its_mask_are_a_volume(tmp_path: Path) -> None:
     code, said = run(tmp_path, "--instances")
     assert code == 0, said
     assert (label(tmp_path)[1] == numbers).all()
+    again = tmp_path / "classes"
+    (tmp_path / "images").rename(again.with_name("images2"))
+    again.mkdir()
+    (tmp_path / "images2").rename(again / "images")
+    (tmp_path / "masks").rename(again / "masks")
+    code, said = run(again, "--values", "0=background,1=a,2=b")
+    assert code == 0, said
+    assert (label(again)[1] == numbers).all()
+    found = next(iter(Cohort.read(again / "out")))
+    with open_image(found.images["image"]) as image:
+        assert image.geometry.spacing == pytest.approx((0.002, 0.0005, 0.0005))
+
+
+def test_a_threshold_tells_no_objects_apart(tmp_path: Path) -> None:
+    write_image(tmp_path)
+    Pillow.fromarray(DRAWN).save(tmp_path / "masks" / "f.png")
+    code, said = run(tmp_path, "--instances", "--threshold", "1")
+    assert code == 2
+    assert "--threshold" in said
 
 
 def test_a_page_is_kept_in_the_cohort(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class Folder(Plain):
             SpecError: If it is for the user to say what the values mean.
         """
         if self.instances or self.masks is None:
-            values.require_no_class(self.meaning)
+            self._require_objects()
             return self
         if self.meaning:
             values.require_class(self.meaning)
@@ -147,7 +147,7 @@ class Folder(Plain):
             LabelError: If a mask holds a value that the map does not name.
         """
         if self.instances:
-            values.require_no_class(self.meaning)
+            self._require_objects()
         else:
             self._survey(items).check(self.meaning)
 
@@ -193,6 +193,14 @@ class Folder(Plain):
     def _groups(self) -> list[Group]:
         separate = self.patient is not None
         return several.groups(self.images, self.masks, SUFFIXES, separate, self.pair)
+
+    def _require_objects(self) -> None:
+        values.require_no_class(self.meaning)
+        if self.threshold is not None:
+            raise SpecError(
+                "--threshold parts what is marked from what is not, and --instances wants objects "
+                "told apart; leave one of them out"
+            )
 
     def _survey(self, items: Sequence[Group]) -> Survey:
         """What the masks hold, at least one of which has to be readable."""

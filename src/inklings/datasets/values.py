@@ -218,7 +218,7 @@ def count(path: Path, threshold: float | None = None) -> Counted:
     """Samples of each code in one mask file."""
     try:
         found = read_codes(path, threshold)
-        values, counts = np.unique(found.plane, return_counts=True)
+        values, counts = np.unique(found.pages, return_counts=True)
     except (ReaderError, LabelError, OSError) as error:
         said = " ".join(str(error).split())
         return Counted(refusal=said if str(path) in said else f"{path}: {said}")

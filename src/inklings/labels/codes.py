@@ -193,7 +193,7 @@ def _opaque(found: Raster, alpha: NDArray[Any]) -> tuple[NDArray[Any], tuple[tup
                 f"samples of the same colour as opaque ones ({name_of(int(shared[0]))}); save it "
                 "without alpha"
             )
-    said = f"alpha from {low} to {high} in a mask: its colours are read, its opacity is not"
+    said = f"alpha from {low} to {high} in a mask: its numbers are read, its opacity is not"
     return found.numbers, (("alpha", said),)
 
 
