@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 
 from inklings.arrays import read_npz
 from inklings.errors import DataError, ReaderError, SpecError
-from inklings.readers.picture import decode
+from inklings.readers import open_image
 
 OFFLINE = "digits"
 _FILES = (("train", "train"), ("t10k", "test"))
@@ -111,7 +111,11 @@ def _from_npz(path: Path) -> Pictures:
 def _from_folders(path: Path) -> Pictures:
     """``path/CLASS/picture.png``: the class is the name of the folder."""
     files = {
-        folder.name: sorted(f for f in folder.iterdir() if f.suffix.lower() in _PICTURES)
+        folder.name: sorted(
+            f
+            for f in folder.iterdir()
+            if f.suffix.lower() in _PICTURES and not f.name.startswith(".")
+        )
         for folder in (sorted(path.iterdir()) if path.is_dir() else [])
         if folder.is_dir()
     }
@@ -124,7 +128,7 @@ def _from_folders(path: Path) -> Pictures:
         )
     every = [(f, label) for label, found in enumerate(files.values()) for f in found]
     try:
-        images = [decode(file) for file, _ in every]
+        images = [_pixels(file) for file, _ in every]
     except ReaderError as error:
         raise DataError(str(error)) from None
     for (file, _), image in zip(every, images, strict=True):
@@ -138,6 +142,13 @@ def _from_folders(path: Path) -> Pictures:
     stacked = np.stack(images)[order]
     labels = np.array([label for _, label in every], np.int64)[order]
     return Pictures(_channels_first(stacked), labels, _no_test(stacked), tuple(files))
+
+
+def _pixels(path: Path) -> NDArray[Any]:
+    """``(H, W)`` or ``(H, W, C)``, as it is seen."""
+    with open_image(path) as image:
+        samples = image.read(image.geometry.full)
+    return samples[0] if len(samples) == 1 else np.moveaxis(samples, 0, -1)
 
 
 def _channels_first(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -90,6 +90,8 @@ def _laid(
     if pages.shape[1:] != on.shape:
         given = pages.shape if len(pages) > 1 or len(on.shape) == 3 else pages.shape[1:]
         detail = f"{on.name}: {by(given)}, the image {by(on.shape)}"
+        if len(on.shape) == 2 and pages.shape[1:] == on.shape[::-1]:
+            detail += "; it fits the picture as it lies in the file, before it is turned upright"
         findings.append(Finding(on.case, "mask shape", detail))
         return None
     if len(pages) == 1 or not instances:

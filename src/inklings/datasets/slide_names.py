@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from inklings.errors import DataError
@@ -45,8 +46,8 @@ def case_ids(names: Sequence[str]) -> list[str]:
     """
     taken: dict[str, str] = {}
     for name in names:
-        clean = re.sub(r"[^A-Za-z0-9_.+-]+", "_", name.strip())
-        clean = clean if re.match(r"[A-Za-z0-9_]", clean) else f"_{clean}"
+        clean = re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", name.strip()))
+        clean = clean if re.match(r"\w", clean) else f"_{clean}"
         if clean in taken:
             raise DataError(
                 f"expected names that differ in letters and digits, got {taken[clean]!r} and "

@@ -175,7 +175,7 @@ def _is_picture(path: Path) -> bool:
 def _named(files: Sequence[Path]) -> list[Item]:
     """Files by stem; where two share it, by name; then with the folder's name before it."""
     ways = (
-        lambda path: path.stem.removesuffix(".nii"),
+        lambda path: re.sub(r"\.(nii|ome)$", "", path.stem, flags=re.I),
         lambda path: path.name,
         lambda path: f"{path.parent.name}_{path.name}",
     )

@@ -27,7 +27,6 @@ from inklings.readers.finite import KIND
 from inklings.readers.fitting import whole_numbers
 from inklings.readers.nifti import write_nifti
 from inklings.readers.notes import Note
-from inklings.readers.picture import decode
 from inklings.readers.volume import Volume
 
 _NIFTI = (".nii", ".nii.gz")
@@ -210,14 +209,17 @@ def _volume(path: Path) -> NDArray[Any]:
 
 
 def _slices(folder: Path) -> list[Path]:
-    found = sorted(folder.glob("*.png"), key=lambda path: natural(path.name))
+    found = sorted(
+        (p for p in folder.glob("*.png") if not p.name.startswith(".")),
+        key=lambda path: natural(path.name),
+    )
     if not found:
         raise LabelError(f"{folder}: expected the slices of a mask as PNG files, got none")
     return found
 
 
 def _stack(folder: Path) -> NDArray[Any]:
-    planes = [decode(path) for path in _slices(folder)]
+    planes = [_plane(path) for path in _slices(folder)]
     if len({plane.shape for plane in planes}) > 1 or planes[0].ndim != 2:
         sizes = sorted({plane.shape for plane in planes})
         raise LabelError(f"{folder}: expected grey slices of one size, got {sizes}")
