@@ -50,14 +50,14 @@ def test_features_are_half_precision_placed_and_a_cohort(index: Path, tmp_path: 
             assert file.attrs["encoder"] == "resnet10t"
         coords = read_coords(Span(path, 0, len(own)))
         assert coords is not None
-        assert (coords == np.stack([own.y, own.x], 1)).all()
+        assert (coords == np.stack([own.y, own.x], 1) * (tiles.head.factor or 1)).all()
         assert sum(map(len, spans(case))) == len(own)
         lies = places(case, slides_of(cohort, tmp_path / "bags"))
         assert lies is not None
         assert [slide.id for slide in lies.slides] == [f"slide+{case.id}"]
         factor = lies.boxes[0, 2] / 64
         assert factor == pytest.approx(tiles.head.factor or 1)
-        assert np.allclose(lies.boxes[:, :2], coords * factor)
+        assert np.allclose(lies.boxes[:, :2], np.stack([own.y, own.x], 1) * factor)
 
 
 def test_pixels_stay_as_they_are_so_that_a_network_learns_end_to_end(

@@ -20,6 +20,8 @@ from inklings.readers.bag_files import Span, head, read_coords
 
 SLIDES = "slides"
 """Fact of a cohort of bags: the folder of the cohort of its slides, from its own folder on."""
+COORDS_ON_LEVEL_0 = "coords_on_level_0"
+"""Attribute of a file of features: places count pixels of level 0, not samples of the grid."""
 _PREFIX = "slide+"
 
 
@@ -77,7 +79,9 @@ def places(case: Case, slides: Mapping[str, Case]) -> Places | None:
         if not size.all():
             return None
         which.append(np.full(len(coords), len(found), np.int64))
-        boxes.append(np.concatenate([coords * step, size], axis=1))
+        on_level_0 = bool(head(span.path).attributes.get(COORDS_ON_LEVEL_0, False))
+        corners = coords.astype(np.float64) if on_level_0 else coords * step
+        boxes.append(np.concatenate([corners, size], axis=1))
         found.append(slide)
     return Places(tuple(found), np.concatenate(which), np.concatenate(boxes))
 

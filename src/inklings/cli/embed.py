@@ -14,13 +14,27 @@ def embed(
     encoder: Annotated[
         str,
         typer.Option(
-            help="Name in timm, or the folder of a run on bags of pictures; 'pixels' keeps small "
-            "tiles as they are."
+            help="Name in timm, hf-hub:OWNER/NAME, local-dir:FOLDER, or the folder of a run on "
+            "bags of pictures; 'pixels' keeps small tiles as they are."
         ),
     ] = "resnet18",
     weights: Annotated[
-        str, typer.Option(help="imagenet, a file of weights, or random (a baseline).")
+        str,
+        typer.Option(help="imagenet (as published), a file of weights, or random (a baseline)."),
     ] = "imagenet",
+    model_args: Annotated[
+        str | None,
+        typer.Option(help="Arguments of the model in timm: 'init_values=1e-5,img_size=224'."),
+    ] = None,
+    input_size: Annotated[
+        int | None, typer.Option(min=1, help="Side to which tiles are brought for the encoder.")
+    ] = None,
+    mean: Annotated[
+        str | None, typer.Option(help="Mean of the pixels (0 to 1) instead of the published one.")
+    ] = None,
+    std: Annotated[
+        str | None, typer.Option(help="Their standard deviation: '0.229,0.224,0.225'.")
+    ] = None,
     label: Annotated[
         str | None,
         typer.Option(help="Fact of the cases that is their class, such as isup_grade."),
@@ -51,8 +65,16 @@ def embed(
     from inklings.cli.finish import finish
     from inklings.inference.embed import Labels
     from inklings.inference.embed import embed as encode
-    from inklings.inference.tile_encoder import Encoder
+    from inklings.inference.tile_encoder import Encoder, arguments, numbers
 
-    chosen = Encoder(encoder, None if weights == "random" else weights, batch)
+    chosen = Encoder(
+        encoder,
+        None if weights == "random" else weights,
+        batch,
+        arguments(model_args),
+        input_size,
+        numbers("--mean", mean),
+        numbers("--std", std),
+    )
     how = Labels(label, Ranks(ordered, lowest_first(order or "")), by_patient)
     finish(encode(index, out, chosen, how, workers, scheduler), "embedded", out)

@@ -1,7 +1,8 @@
 """Tiles of slides into feature vectors: one file a slide, streamed, half precision, resumable.
 
 The folder that is written is a cohort of bags (`inklings.bags`): ``features/<case>.h5`` holds
-``features (N, D)`` and ``coords (N, 2)`` (row and column of each tile in the grid of the index).
+``features (N, D)`` and ``coords (N, 2)``, which are ``(x, y)`` on level 0 with the attributes that
+CLAM and TRIDENT expect (`inklings.inference.tile_places`).
 Small tiles may stay as they are (``pixels (N, C, H, W)``), for networks that learn end to end.
 A slide is read tile by tile and its features are appended, so memory does not grow with it.
 """
@@ -9,6 +10,7 @@ A slide is read tile by tile and its features are appended, so memory does not g
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 
 from inklings.bags.answers import Ranks, answers
 from inklings.bags.instance_truth import keep_instance_truth
-from inklings.bags.places import SLIDES
+from inklings.bags.places import COORDS_ON_LEVEL_0, SLIDES
 from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
@@ -31,6 +33,7 @@ from inklings.errors import DataError, SpecError
 from inklings.files import written
 from inklings.fleet import Summary, over_cases
 from inklings.inference.tile_encoder import PIXELS, Encoder, loaded
+from inklings.inference.tile_places import tile_places
 from inklings.labels.kinds import BagLabel, Label
 from inklings.progress import note
 from inklings.readers.bag_files import not_finite
@@ -113,8 +116,11 @@ class Task:
         case = cases_of(tiles.head.cohort)[name]
         encode = loaded(self.encoder)
         with written(self.path(name), durable=False) as path, h5py.File(path, "w") as file:
-            file["coords"] = np.stack([tiles.y, tiles.x], 1).astype(np.int64)
+            places = tile_places(case, tiles, self.out)
+            file["coords"] = places.coords
+            file["coords"].attrs.update(places.attributes)
             file.attrs.update(_origin(self.encoder, tiles.head))
+            file.attrs["patch_size_level0"] = places.size
             store, first = None, 0
             for batch in _batches(case, tiles, self.encoder.batch):
                 found = encode(batch)
@@ -155,7 +161,10 @@ def _origin(encoder: Encoder, head: Head) -> dict[str, Any]:
         "size": head.size,
         "spacing_mm": head.spacing_mm or 0.0,
         "factor": head.factor or 0.0,
-        "coords_order": "yx",
+        "arguments": json.dumps(dict(encoder.arguments)),
+        "input_size": encoder.input_size or 0,
+        "normalisation": json.dumps([encoder.mean, encoder.spread]) if encoder.mean else "",
+        COORDS_ON_LEVEL_0: True,
     }
 
 

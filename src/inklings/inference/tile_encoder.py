@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from inklings.errors import SpecError
 from inklings.inference.device import best_device
@@ -29,20 +31,86 @@ class Encoder:
     """What turns tiles into vectors.
 
     Attributes:
-        name: In timm; or a folder of a run on bags of pictures, whose encoder is taken; or
-            ``pixels``, which leaves tiles as they are.
-        weights: ``imagenet``, a file, or None for random ones (a baseline, not a mistake).
+        name: In timm, or ``hf-hub:OWNER/NAME`` or ``local-dir:FOLDER`` as timm publishes them; or
+            a folder of a run on bags of pictures, whose encoder is taken; or ``pixels``, which
+            leaves tiles as they are.
+        weights: ``imagenet`` for those that are published with it, a file, or None for random
+            ones (a baseline, not a mistake).
         batch: Tiles at once.
+        arguments: Of the model in timm, beside those that are published with it.
+        input_size: Side to which tiles are brought; None leaves them as they are.
+        mean: Of the pixels in [0, 1]; None takes what is published with it.
+        spread: Their standard deviation.
     """
 
     name: str = "resnet18"
     weights: str | None = "imagenet"
     batch: int = 64
+    arguments: tuple[tuple[str, Any], ...] = ()
+    input_size: int | None = None
+    mean: tuple[float, ...] | None = None
+    spread: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        told = (self.arguments, self.input_size, self.mean, self.spread)
+        if any(told) and (self.name == PIXELS or self.is_run):
+            raise SpecError(
+                f"{self.name}: expected no arguments, size or normalisation, which are for "
+                "encoders of timm; leave them out"
+            )
+        if (self.mean is None) != (self.spread is None):
+            raise SpecError("--mean and --std go together: give both")
+        for values in (self.mean, self.spread):
+            if values is not None and (len(values) not in (1, 3) or not all(map(isfinite, values))):
+                raise SpecError(f"expected one number or three for R, G, B, got {values}")
+        if self.spread is not None and min(self.spread) <= 0:
+            raise SpecError(f"--std: expected numbers above 0, got {self.spread}")
 
     @property
     def is_run(self) -> bool:
         """Whether ``name`` is a run folder."""
         return (Path(self.name) / "model.json").is_file()
+
+
+def arguments(text: str | None) -> tuple[tuple[str, Any], ...]:
+    """Arguments of a model from the command line: ``init_values=1e-5,dynamic_img_size=true``.
+
+    Raises:
+        SpecError: If they do not parse.
+    """
+    found: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in (text or "").split(","))):
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not equals or not name.isidentifier() or not value:
+            raise SpecError(f"--model-args: expected NAME=VALUE, got {part!r}")
+        found[name] = _value(value)
+    return tuple(sorted(found.items()))
+
+
+def numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    """Numbers between commas.
+
+    Raises:
+        SpecError: If one is none.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise SpecError(f"{option}: expected numbers between commas, got {text!r}") from None
+
+
+def _value(text: str) -> Any:
+    words = {"true": True, "false": False, "none": None, "null": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 @lru_cache(maxsize=1)
@@ -63,13 +131,29 @@ def loaded(encoder: Encoder) -> Callable[[NDArray[Any]], NDArray[Any]]:
 
 def _of_timm(encoder: Encoder) -> Callable[[Tensor], Tensor]:
     torch.manual_seed(0)  # random weights must be the same in every process
-    model: Any = pooled(encoder.name, 3, encoder.weights).eval().to(best_device())
+    model: Any = pooled(encoder.name, 3, encoder.weights, dict(encoder.arguments))
+    model = model.eval().to(best_device())
+    told = (encoder.mean, encoder.spread) if encoder.mean else normalisation(encoder.name)
     mean, spread = (
-        torch.tensor(v, device=best_device()).view(1, 3, 1, 1) for v in normalisation(encoder.name)
+        torch.tensor(v, dtype=torch.float32, device=best_device()).view(1, -1, 1, 1) for v in told
     )
 
     def forward(tiles: Tensor) -> Tensor:
-        found: Tensor = model((tiles[:, :3].float() / 255 - mean) / spread)
+        pixels = tiles[:, :3].float() / 255
+        if encoder.input_size and encoder.input_size != pixels.shape[-1]:
+            size = (encoder.input_size, encoder.input_size)
+            pixels = functional.interpolate(pixels, size, mode="bilinear", antialias=True)
+        try:
+            found: Tensor = model((pixels - mean) / spread)
+        except torch.OutOfMemoryError:
+            raise
+        except (AssertionError, RuntimeError) as error:
+            why = " ".join(str(error).split())
+            raise SpecError(
+                f"encoder {encoder.name} takes no pictures of {tuple(pixels.shape[-2:])}: {why}; "
+                "bring the tiles to its size with --input-size, or say --model-args "
+                "dynamic_img_size=true"
+            ) from None
         return found
 
     return forward

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import huggingface_hub
 import segmentation_models_pytorch as smp
 import timm
 from torch import Tensor, nn
 
 from inklings.errors import ReaderError, SpecError
+from inklings.models.published import in_cache, published
 from inklings.models.weights import fit_weights, read_weights
 
 PREFIX = "tu-"
@@ -86,17 +87,9 @@ def _address(encoder: str) -> tuple[str, str | None]:
 
 
 def _download(encoder: str, repository: str, revision: str | None) -> Path:
-    # The cache first: without a network the hub would be tried for half a minute.
-    for local in (True, False):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                path = huggingface_hub.hf_hub_download(
-                    repository, "model.safetensors", revision=revision, local_files_only=local
-                )
-            return Path(path)
-        except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError):
-            continue
+    path = in_cache(repository, ("model.safetensors",), revision)
+    if path is not None:
+        return path
     raise ReaderError(
         f"weights of {encoder.removeprefix(PREFIX)} are neither in the cache nor to be downloaded "
         f"(no network?): on a connected machine run 'hf download {repository}' and copy its cache "
@@ -104,43 +97,85 @@ def _download(encoder: str, repository: str, revision: str | None) -> Path:
     )
 
 
-def pooled(name: str, in_channels: int, weights: str | None) -> nn.Module:
+def pooled(
+    name: str,
+    in_channels: int,
+    weights: str | None,
+    arguments: Mapping[str, Any] | None = None,
+) -> nn.Module:
     """An encoder of timm that returns one vector a picture; ``num_features`` is its length.
 
     Args:
-        name: In timm; a tag behind a dot chooses among pretrained weights.
+        name: In timm (a tag behind a dot chooses among pretrained weights), or as
+            `inklings.models.published` reads it.
         in_channels: ``C`` of the pictures.
-        weights: ``imagenet``, a file, or None for random ones.
+        weights: ``imagenet`` for those that are published with it, a file, or None for random ones.
+        arguments: Of the model, beside those that are published with it.
 
     Raises:
-        SpecError: If timm does not have it.
+        SpecError: If timm does not have it, or the weights are not those of this model.
         ReaderError: If its weights cannot be had.
     """
-    bare = name.removeprefix(PREFIX)
+    source = published(name)
+    bare = source.architecture if source else name.removeprefix(PREFIX)
     if not timm.is_model(bare.split(".")[0]):
         near = timm.list_models(f"*{bare.split('.')[0]}*")[:3]
         hint = f"similar: {', '.join(near)}" if near else "timm.list_models() lists them"
-        raise SpecError(f"timm has no encoder named {name!r}; {hint}")
-    model: nn.Module = timm.create_model(
-        bare, pretrained=False, in_chans=in_channels, num_classes=0
-    )
+        raise SpecError(f"timm has no encoder named {bare!r}; {hint}")
+    given = {**(source.arguments if source else {}), **(arguments or {})}
+    try:
+        model: nn.Module = timm.create_model(
+            bare, pretrained=False, in_chans=in_channels, num_classes=0, **given
+        )
+    except (TypeError, RuntimeError, ValueError, AssertionError, AttributeError) as error:
+        why = " ".join(str(error).split())
+        raise SpecError(f"encoder {bare} cannot be made with {given}: {why}") from None
     if weights is not None:
-        card = timm.get_pretrained_cfg(bare)
-        state = pretrained(PREFIX + bare, weights)
-        prefixes = card.first_conv if card is not None and card.first_conv else ()
-        firsts = (prefixes,) if isinstance(prefixes, str) else tuple(prefixes)
-        for first in firsts:
-            key = f"{first}.weight"
-            if key in state and state[key].shape[1] != in_channels:
-                state[key] = timm.models.adapt_input_conv(in_channels, state[key])
-        own = model.state_dict()
-        fit_weights(model, {k: v for k, v in state.items() if k in own}, f"encoder {bare}")
+        own = source is not None and weights == "imagenet"
+        file = str(source.weights) if source and own else weights
+        state = pretrained(PREFIX + bare, file)
+        _fit(model, state, bare, in_channels)
     return model
+
+
+def _fit(model: nn.Module, state: dict[str, Tensor], bare: str, in_channels: int) -> None:
+    """Fill an encoder; of the weights only the classifier, which it lacks, may be left over."""
+    card = timm.get_pretrained_cfg(bare)
+    for first in _listed(card.first_conv if card is not None else None):
+        key = f"{first}.weight"
+        if key in state and state[key].shape[1] != in_channels:
+            state[key] = timm.models.adapt_input_conv(in_channels, state[key])
+    heads = (*_listed(card.classifier if card is not None else None), "head", "fc", "classifier")
+    own = model.state_dict()
+    kept = {
+        name: value
+        for name, value in state.items()
+        if name in own or not name.startswith(tuple(f"{head}." for head in heads))
+    }
+    try:
+        fit_weights(model, kept, f"encoder {bare}")
+    except SpecError as error:
+        scaled = any(".ls1." in name for name in kept if name not in own)
+        hint = " (LayerScale: init_values=1e-5)" if scaled else ""
+        raise SpecError(
+            f"{error}; model arguments may be missing, say them: --model-args NAME=VALUE{hint}"
+        ) from None
+
+
+def _listed(names: Any) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names or ())
 
 
 def normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and spread of the pixels, in [0, 1], that an encoder of timm was trained with."""
-    card = timm.get_pretrained_cfg(name.removeprefix(PREFIX))
-    if card is None:
+    source = published(name)
+    card: Any = source.card if source else None
+    if card is None or "mean" not in card or "std" not in card:
+        known = timm.get_pretrained_cfg(
+            source.architecture if source else name.removeprefix(PREFIX)
+        )
+        card = known.to_dict() if known is not None else {}
+    mean, spread = card.get("mean"), card.get("std")
+    if not mean or not spread:
         return (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    return tuple(card.mean), tuple(card.std)
+    return tuple(mean), tuple(spread)

@@ -265,7 +265,8 @@ class HybridViT(nn.Module):
 def from_timm(state: dict[str, Tensor], encoder: HybridViT) -> dict[str, Tensor]:
     """Weights of timm's hybrid as those of ``encoder``: no class token, any number of channels."""
     own = encoder.state_dict()
-    fitted = {name: value for name, value in state.items() if name in own}
+    dropped = ("cls_token", "head.")
+    fitted = {k: v for k, v in state.items() if k in own or not k.startswith(dropped)}
     stem = "patch_embed.backbone.stem.conv.weight"
     channels = own[stem].shape[1]
     if stem in fitted and fitted[stem].shape[1] != channels:
