@@ -52,7 +52,12 @@ class Turn:
         """The last three axes of ``array (..., *shape)``, turned; nothing is copied."""
         lead = array.ndim - 3
         moved = array.transpose(*range(lead), *(lead + axis for axis in self.order))
-        return moved[(..., *(slice(None, None, -1 if f else 1) for f in self.flips))]
+        return moved[self._counted]
+
+    @property
+    def _counted(self) -> Any:
+        """Index that reverses the axes that count the other way."""
+        return (..., *(slice(None, None, -1 if flipped else 1) for flipped in self.flips))
 
     def __call__(self, array: NDArray[Any]) -> NDArray[Any]:
         """As `view`, in an array of its own; the array itself where nothing moves."""
@@ -63,7 +68,7 @@ class Turn:
         if self.is_none:
             return array
         lead = array.ndim - 3
-        moved = array[(..., *(slice(None, None, -1 if f else 1) for f in self.flips))]
+        moved = array[self._counted]
         place = np.argsort(self.order)
         moved = moved.transpose(*range(lead), *(lead + int(axis) for axis in place))
         return np.ascontiguousarray(moved)

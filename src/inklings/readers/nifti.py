@@ -20,7 +20,9 @@ from inklings.readers.notes import Note
 from inklings.readers.volume import Volume
 
 _LPS = np.diag([-1.0, -1.0, 1.0])
-_ERRORS = (OSError, ValueError, EOFError, zlib.error, struct.error, KeyError, TypeError)
+_ERRORS: tuple[type[Exception], ...] = (
+    OSError, ValueError, EOFError, zlib.error, struct.error, KeyError, TypeError, MemoryError
+)  # fmt: skip
 _TIMES = {8: "s", 16: "ms", 24: "us"}
 _MOST_RATIO = 1040  # of deflate: a smaller file cannot hold more
 _PIECE = 1 << 20
@@ -48,12 +50,12 @@ class NiftiReader:
         try:
             image: Any = nibabel.load(path)
             shape, dtype = image.shape, image.get_data_dtype()
-        except (*_ERRORS, *_nibabel_errors()) as error:
+        except _errors() as error:
             raise _damaged(path, error) from None
         _require_readable(path, shape, dtype)
         try:
             place = placed(path, image)
-        except (*_ERRORS, *_nibabel_errors()) as error:
+        except _errors() as error:
             raise _damaged(path, error) from None
         file = _File(path, image)
         file.require_size()
@@ -84,7 +86,7 @@ class _File:
                 self._decoded(keep=False)
             self.checked = True
             return _samples(image, start, stop, whole)
-        except (*_ERRORS, *_nibabel_errors(), MemoryError) as error:
+        except _errors() as error:
             raise _damaged(self.path, error) from None
 
     def require_whole(self) -> None:
@@ -93,7 +95,7 @@ class _File:
             if not self.checked:
                 self._decoded(keep=False)
             self.checked = True
-        except (*_ERRORS, MemoryError) as error:
+        except _ERRORS as error:
             raise _damaged(self.path, error) from None
 
     def require_size(self) -> None:
@@ -112,7 +114,7 @@ class _File:
     def _bytes(self) -> int:
         """Up to the end of the samples."""
         count = int(np.prod(np.array(self.image.shape, dtype=object)))
-        return int(self.image.dataobj.offset) + count * self.image.get_data_dtype().itemsize
+        return int(self.image.dataobj.offset + count * self.image.get_data_dtype().itemsize)
 
     def _decoded(self, keep: bool) -> bytes:
         """All up to the end of the samples; what follows is read too, for the checksum."""
@@ -166,12 +168,14 @@ def _sample_notes(image: Any) -> tuple[Note, ...]:
     return tuple(notes)
 
 
-def _nibabel_errors() -> tuple[type[Exception], ...]:
+def _errors() -> tuple[type[Exception], ...]:
+    """What nibabel raises on a damaged file."""
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError, ImageDataError
     from nibabel.wrapstruct import WrapStructError
 
-    return (ImageFileError, HeaderDataError, ImageDataError, WrapStructError)
+    own = (ImageFileError, HeaderDataError, ImageDataError, WrapStructError)
+    return (*_ERRORS, *own)
 
 
 def _damaged(path: Path, error: BaseException) -> ReaderError:
