@@ -135,7 +135,7 @@ def turn_to(geometry: Geometry, code: str = CANONICAL) -> Turn:
         k = next(k for k, pair in enumerate(_LETTERS) if letter in pair)
         j = place.index(k)
         order.append(2 - j)
-        flips.append((geometry.axes[k, j] > 0) != (letter == _LETTERS[k][1]))
+        flips.append(bool(geometry.axes[k, j] > 0) != (letter == _LETTERS[k][1]))
     return Turn(geometry.shape, tuple(order), tuple(flips))
 
 

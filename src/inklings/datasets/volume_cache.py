@@ -33,6 +33,7 @@ from inklings.files import read_yaml, write_yaml
 from inklings.fleet import Summary, over_cases
 from inklings.geometry import Geometry
 from inklings.labels.kinds import BallLabel
+from inklings.orientation import in_array_order, orientation
 from inklings.readers.stored import META, SUFFIX, description
 from inklings.readers.volume import Volume
 
@@ -83,8 +84,8 @@ def cache(
     Args:
         cohort: Folder made by ``inklings import``.
         out: The store, a cohort folder of its own.
-        spacing_mm: Keep copies resampled to this, one number or ``(z, y, x)``; labels must be
-            in millimetres then, as masks would no longer fit.
+        spacing_mm: Keep copies resampled to this, one number or ``(z, y, x)`` of the patient;
+            labels must be in millimetres then, as masks would no longer fit.
         most_gb: GiB that the files of the store may take together.
         workers: Processes; see `inklings.fleet`.
         scheduler: Of a cluster.
@@ -183,7 +184,8 @@ class _Store:
                 )
             view = opened
             if self.spacing_mm:
-                view = opened.at(self.spacing_mm)  # type: ignore[arg-type]
+                lies = orientation(opened.geometry) or None
+                view = opened.at(in_array_order(self.spacing_mm, lies))  # type: ignore[arg-type]
             samples = view.read(view.geometry.full)
             facts = opened.facts if isinstance(opened, Volume) else {}
             said = {

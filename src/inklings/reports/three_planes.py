@@ -6,6 +6,7 @@ plane, and the patient's right is on the left, whichever way the scan was taken.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 
 from inklings.geometry import Geometry
 from inklings.labels.marks import Annotation
+from inklings.orientation import turn_to
 
 _GAP = 3
+_HEAD_UP = "LPI"  # rows of coronal and sagittal planes go down from the head
 
 
 def crossing(geometry: Geometry, annotation: Annotation | None) -> tuple[int, ...]:
@@ -37,20 +40,14 @@ def three_planes(array: NDArray[Any], geometry: Geometry, at: tuple[int, ...]) -
     spacing, each the nearest of the volume; 1 mm is assumed where the spacing is unknown.
     """
     mm = geometry.spacing or (1.0, 1.0, 1.0)
-    local = geometry.axes[::-1, ::-1]
-    order = np.abs(local).argmax(1)
-    if sorted(order.tolist()) != [0, 1, 2]:
-        order = np.arange(3)
-    turned = np.transpose(array, (0, *(order + 1)))
-    spacing = [mm[axis] for axis in order]
-    cross = [at[axis] for axis in order]
-    for axis in range(3):
-        # The head is up: that axis is turned against the way it counts.
-        backward = local[axis, order[axis]] < 0
-        if backward != (axis == 0):
-            turned = np.flip(turned, axis + 1)
-            cross[axis] = turned.shape[axis + 1] - 1 - cross[axis]
-    z, y, x = cross
+    axes = tuple(tuple(row) for row in geometry.axes.tolist())
+    turn = turn_to(replace(geometry, spacing=mm, direction=axes), _HEAD_UP)
+    turned = turn.view(array)
+    spacing = [mm[axis] for axis in turn.order]
+    z, y, x = (
+        n - 1 - at[axis] if flipped else at[axis]
+        for n, axis, flipped in zip(turned.shape[1:], turn.order, turn.flips, strict=True)
+    )
     fine = min(spacing)
     axial = _square(turned[:, z], spacing[1:], fine)
     coronal = _square(turned[:, :, y], (spacing[0], spacing[2]), fine)
