@@ -84,6 +84,24 @@ class TestTolerance:
         np.testing.assert_array_equal(found[0], RAMP)
         assert image.geometry.spacing == pytest.approx(GRID, rel=2 * noise)
 
+    @pytest.mark.parametrize("seed", range(6))
+    def test_any_orientation_in_any_order_is_that_of_itk(self, seed: int, tmp_path: Path) -> None:
+        random = np.random.default_rng(seed)
+        axes = np.eye(3)[random.permutation(3)] * random.choice([-1, 1], (3, 1))
+        if seed > 2:  # oblique
+            axes = np.linalg.qr(axes + random.normal(0, 0.3, (3, 3)))[0]
+        normal = np.cross(axes[0], axes[1])
+        order = random.permutation(6)
+
+        def change(file: Any, index: int) -> None:
+            file.ImageOrientationPatient = [f"{v:.10f}" for v in axes[:2].ravel()]
+            place = np.array(ORIGIN) + 3.3 * index * normal
+            file.ImagePositionPatient = [f"{v:.6f}" for v in place]
+            file.InstanceNumber, file.SliceThickness = int(order[index]), 1
+
+        image = require_as_itk(series(tmp_path, change))
+        assert image.geometry.require_spacing()[0] == pytest.approx(3.3, abs=1e-5)
+
     def test_planes_of_a_scout_are_told_apart_and_can_be_chosen(self, tmp_path: Path) -> None:
         lies = ([1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, -1])
 
@@ -96,6 +114,36 @@ class TestTolerance:
         with pytest.raises(ReaderError, match="got 3; say which"):
             opened(folder)
         np.testing.assert_array_equal(opened(folder, "axial")[1][0], RAMP[::3])
+
+    def test_a_slice_without_axes_is_named(self, tmp_path: Path) -> None:
+        def change(file: Any, index: int) -> None:
+            if index == 2:
+                del file.ImageOrientationPatient
+
+        with pytest.raises(ReaderError, match=r"1 of 6 images do not say where .* IM002"):
+            opened(series(tmp_path, change))
+
+    def test_a_screenshot_in_a_series_spoils_no_volume(self, tmp_path: Path) -> None:
+        def change(file: Any, index: int) -> None:
+            if index == 5:
+                file.Modality = "SC"
+                del file.ImagePositionPatient, file.ImageOrientationPatient
+
+        folder = series(tmp_path, change)
+        with pytest.raises(ReaderError, match="got 2; say which"):
+            opened(folder)
+        np.testing.assert_array_equal(opened(folder, "8 x 10 MR")[1][0], RAMP[:5])
+
+    def test_one_uid_in_two_studies_is_two_series(self, tmp_path: Path) -> None:
+        series(tmp_path / "a", StudyInstanceUID="1.2.3")
+        series(tmp_path / "b", StudyInstanceUID="1.2.4", pixels=RAMP + 5)
+        np.testing.assert_array_equal(opened(tmp_path, "study 1.2.4")[1][0], RAMP + 5)
+
+    def test_slices_of_two_frames_of_reference_are_told(self, tmp_path: Path) -> None:
+        def change(file: Any, index: int) -> None:
+            file.FrameOfReferenceUID = f"1.2.{index % 2}"
+
+        assert "2 frames of reference" in told(opened(series(tmp_path, change))[0])
 
     @pytest.mark.parametrize("off", [{3}, {0, 1, 2}])
     def test_a_spacing_that_changes_is_refused_with_numbers(
@@ -169,6 +217,8 @@ MARKS: dict[str, tuple[str, Any, str]] = {
     "echo": ("EchoTime", (2.3, 4.6, 6.9), "echo 4.6"),
     "inversion": ("InversionTime", (100.0, 200.0, 400.0), "inversion 200"),
     "flip": ("FlipAngle", (5.0, 15.0, 25.0), "flip 15"),
+    "rounding": ("EchoTime", (2.3, 4.60004, 6.9), "echo 4.6"),
+    "frame": ("FrameReferenceTime", (500.0, 1500.0, 2500.0), "frame time 1500"),
     "moment": ("TemporalPositionIdentifier", (1, 2, 3), "moment 2"),
     "trigger": ("TriggerTime", (0.0, 31.5, 63.0), "trigger 31.5"),
     "acquisition": ("AcquisitionNumber", (1, 2, 3), "acquisition 2"),
@@ -287,6 +337,36 @@ class TestVolumesOfOneSeries:
 
         folder = series(tmp_path, change)
         np.testing.assert_array_equal(opened(folder, "stack 2")[1][0], RAMP[3:])
+
+    def test_echo_times_that_differ_by_rounding_are_one_echo(self, tmp_path: Path) -> None:
+        for number, echo in enumerate((2.3, 4.6)):
+
+            def change(file: Any, index: int, echo: float = echo) -> None:
+                file.EchoTime = round(echo + 1e-4 * (index % 3), 5)
+
+            series(tmp_path, change, pixels=RAMP + 1000 * number, name=f"{number}-{{:03}}")
+        assert [one.part for one in series_in(tmp_path)] == ["echo 2.3", "echo 4.6"]
+        np.testing.assert_array_equal(opened(tmp_path, "echo 4.6")[1][0], RAMP + 1000)
+
+    def test_an_ultrasound_volume_lies_in_its_own_space(self, tmp_path: Path) -> None:
+        frames = [
+            item(
+                PlanePositionVolumeSequence=[item(ImagePositionVolume=[1, 2, STEP * k])],
+                PlaneOrientationVolumeSequence=[item(ImageOrientationVolume=[1, 0, 0, 0, 1, 0])],
+            )
+            for k in range(6)
+        ]
+        shared = item(PixelMeasuresSequence=[item(PixelSpacing=list(SPACING), SliceThickness=1)])
+        path = multi(
+            tmp_path / "u", "1.2.840.10008.5.1.4.1.1.6.2", "US", RAMP, "ImagePositionPatient",
+            "ImageOrientationPatient", "FrameOfReferenceUID", "PixelSpacing",
+            VolumeFrameOfReferenceUID="1.2.9", SharedFunctionalGroupsSequence=[shared],
+            PerFrameFunctionalGroupsSequence=frames,
+        )  # fmt: skip
+        image, found = opened(path)
+        np.testing.assert_array_equal(found[0], RAMP)
+        assert image.geometry.spacing == pytest.approx(GRID)
+        assert image.geometry.frame == "1.2.9"
 
     def test_enhanced_frames_that_only_an_index_tells_apart(self, tmp_path: Path) -> None:
         places = [(k, 0.0) for _ in (0, 1) for k in range(6)]

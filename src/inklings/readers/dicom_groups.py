@@ -21,6 +21,8 @@ from inklings.readers.dicom_spacing import PROJECTIONS
 
 SAME_AXES = 1e-3
 """By how much cosines of axes may differ that count as the same; noise is below 1e-4."""
+SAME_NUMBER = 1e-3
+"""Share by which echo times and the like may differ that count as the same."""
 _NEAR_MM = 0.01
 _FULL, _TOGETHER = 0.5, 1.5
 
@@ -42,11 +44,13 @@ class Part:
 def parts_of(planes: Sequence[Plane]) -> list[Part]:
     """The volumes, and pictures without a place, of one series UID."""
     kept, copies = _without_copies(planes)
-    shapes = _by(kept, lambda p: (p.coding.rows, p.coding.columns, p.coding.samples))
+    shapes = _by(
+        kept, lambda p: (p.coding.rows, p.coding.columns, p.coding.samples, p.about.modality)
+    )
     found = []
     for same in shapes.values():
-        coding = same[0].coding
-        size = (f"{coding.rows} x {coding.columns}",) if len(shapes) > 1 else ()
+        coding, modality = same[0].coding, same[0].about.modality
+        size = (f"{coding.rows} x {coding.columns} {modality}",) if len(shapes) > 1 else ()
         for axes, aligned in _by_axes(same):
             for part in _apart(tuple(aligned), (*size, *axes)):
                 found.append(Part(part.planes, part.said, copies))
@@ -81,7 +85,11 @@ def _without_copies(planes: Sequence[Plane]) -> tuple[list[Plane], int]:
 def _by_axes(planes: Iterable[Plane]) -> Iterator[tuple[tuple[str, ...], list[Plane]]]:
     """Planes of the same axes, whatever their noise; how they lie, where there are several."""
     found: list[tuple[np.ndarray | None, list[Plane]]] = []
+    bare = []
     for plane in planes:
+        if plane.orientation is None and plane.position is not None:
+            bare.append(plane)
+            continue
         axes = None if plane.orientation is None else np.array(plane.orientation)
         for known, members in found:
             if axes is known is None or (
@@ -91,6 +99,10 @@ def _by_axes(planes: Iterable[Plane]) -> Iterator[tuple[tuple[str, ...], list[Pl
                 break
         else:
             found.append((axes, [plane]))
+    if bare and found:
+        max((members for _, members in found), key=len).extend(bare)  # to be refused by name
+    elif bare:
+        found.append((None, bare))
     for known, members in found:
         yield ((_lie(known),) if len(found) > 1 else ()), members
 
@@ -139,7 +151,7 @@ def _volumes(
     dimensions = sorted({n for p in group for n in p.marks if n.startswith("dimension")})
     named = (*names, *dimensions) if names is WHERE_DOUBLED else names
     for at, name in enumerate(named):
-        sets = _by(group, lambda p, n=name: _mark(p, n))  # type: ignore[misc]
+        sets = _by_mark(group, name)
         if len(sets) > 1 and _tells(sets, len(places)):
             for value, part in _sorted(sets):
                 yield from _volumes(tuple(part), (*said, label(name, value)), named[at + 1 :])
@@ -147,9 +159,23 @@ def _volumes(
     yield from _ranked(group, said, list(places.values()))
 
 
+def _by_mark(group: Iterable[Plane], name: str) -> dict[Hashable, list[Plane]]:
+    """Planes by a mark; numbers that differ by rounding are one."""
+    sets = _by(group, lambda p: _mark(p, name))
+    found: dict[Hashable, list[Plane]] = {v: m for v, m in sets.items() if type(v) is not float}
+    near: float | None = None
+    for value in sorted(v for v in sets if isinstance(v, float)):
+        if near is None or value - near > SAME_NUMBER * abs(value):
+            near = value
+        found.setdefault(near, []).extend(sets[value])
+    return found
+
+
 def _mark(plane: Plane, name: str) -> Mark | None:
     if name == "folder":
         return plane.file.folder
+    if name == "frame of reference":
+        return plane.about.frame_of_reference
     if name == "spacing":
         return None if plane.spacing is None else tuple(float(f"{v:.3g}") for v in plane.spacing)
     return plane.marks.get(name)

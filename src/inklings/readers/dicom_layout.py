@@ -65,6 +65,9 @@ def laid_out(planes: Sequence[Plane], name: str) -> Layout:
         tuple(positions[kept[0]].tolist()),
         tuple(tuple(row) for row in axes.tolist()),
     )
+    frames = {plane.about.frame_of_reference for plane in planes}
+    if len(frames) > 1:
+        notes.append(f"the slices name {len(frames)} frames of reference; taken as one")
     return Layout(
         tuple(planes[i] for i in kept),
         geometry,
@@ -74,7 +77,7 @@ def laid_out(planes: Sequence[Plane], name: str) -> Layout:
 
 def _require_one_kind(planes: Sequence[Plane], name: str) -> None:
     """What nobody can put right: some without a place, or samples of several sizes."""
-    lost = [plane for plane in planes if plane.position is None]
+    lost = [plane for plane in planes if plane.position is None or plane.orientation is None]
     if lost and len(lost) < len(planes):
         raise ReaderError(
             f"{name}: {len(lost)} of {len(planes)} images do not say where they lie (first: "

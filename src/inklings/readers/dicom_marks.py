@@ -13,7 +13,8 @@ Mark = float | int | str | tuple[float, ...]
 ALWAYS = ("component", "b", "stack")
 """Planes that differ in these are never one volume."""
 WHERE_DOUBLED = (
-    "echo", "inversion", "flip", "direction", "folder", "moment", "trigger", "percent",
+    "echo", "inversion", "flip", "direction", "folder", "moment", "offset", "trigger",
+    "percent", "frame time", "frame of reference",
     "kV", "kernel", "window", "detector", "gate", "slot", "time slice", "spacing", "acquisition",
     "kind",
 )  # fmt: skip
@@ -52,7 +53,9 @@ def label(name: str, value: Mark | None) -> str:
         return str(value)
     if isinstance(value, tuple):
         return f"{name} " + " ".join(f"{v:.4g}" for v in value)
-    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+    if isinstance(value, float):
+        return f"{name} {value:.5g}" if abs(value) < 1e4 else f"{name} {value:.0f}"
+    return f"{name} {value}"
 
 
 def marks_of(look: Look, frame: int, kind: str, modality: str) -> dict[str, Mark]:
@@ -67,6 +70,8 @@ def marks_of(look: Look, frame: int, kind: str, modality: str) -> dict[str, Mark
             look.get("FrameContentSequence", "TemporalPositionIndex")
             or look.said.get("TemporalPositionIdentifier")
         ),
+        "offset": look.number("TemporalPositionSequence", "TemporalPositionTimeOffset"),
+        "frame time": look.number("", "FrameReferenceTime"),
         "trigger": look.number("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime")
         or look.number("", "TriggerTime"),
         "percent": look.number(

@@ -18,6 +18,7 @@ from inklings.readers.dicom_coding import DEFLATED, Coding
 from inklings.readers.dicom_files import Bytes, File
 from inklings.readers.dicom_headers import Plane
 
+_RLE_MOST = 65  # bytes that one byte of a run-length code can stand for
 _COLOURS = "PALETTE COLOR"
 
 
@@ -141,6 +142,10 @@ class _Decoder:
 
     def _decoded(self, plane: Plane, number: int) -> NDArray[Any]:
         coding = plane.coding
+        if coding.syntax == RLE and self._frames is not None:
+            held = _RLE_MOST * len(self._frames[number])
+            if coding.frame_bytes > held:
+                raise ValueError(f"{coding.frame_bytes} bytes expected, at most {held} there")
         if coding.syntax in (RLE, DEFLATED) or self._frames is None:
             from pydicom.pixels.utils import pixel_array
 

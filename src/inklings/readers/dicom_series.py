@@ -9,7 +9,7 @@ that is there twice) is told in the notes of the volume.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -111,21 +111,22 @@ def series_in(path: Path) -> list[Series]:
         ReaderError: If there is no DICOM image, or none that can be used.
     """
     there = contents(path)
-    groups: dict[str, list[Plane]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[Plane]] = defaultdict(list)
     for plane in there.planes:
-        groups[plane.about.series].append(plane)
+        groups[plane.about.study, plane.about.series].append(plane)
     if not groups:
         raise ReaderError(there.nothing(path))
-    notes = there.beside()
+    notes, studies = there.beside(), Counter(uid for _, uid in groups)
     found = []
-    for planes in groups.values():
+    for (study, uid), planes in groups.items():
+        apart = (f"study {study}",) if studies[uid] > 1 else ()
         for part in parts_of(planes):
             own = notes
             if part.copies:
                 text = f"{part.copies} files are exact copies of others and are left out"
                 own = (*notes, Note("series", text))
             faults = there.faults_of(part.planes)
-            found.append(Series(part.planes, ",".join(part.said), faults, own))
+            found.append(Series(part.planes, ",".join((*apart, *part.said)), faults, own))
     return sorted(found, key=lambda s: s.planes[0].about.number.zfill(9))
 
 
