@@ -13,6 +13,8 @@ from pydicom.uid import JPEGLSLossless, RLELossless
 from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "exports"))
+from enhanced_file import write_enhanced
 from segmentation_files import (
     GRID,
     codes_of,
@@ -176,6 +178,19 @@ def test_the_echo_that_was_segmented_gets_the_mask(tmp_path: Path) -> None:
     assert len(report.cohort) == 2
     (labelled,) = [case for case in report.cohort if case.labels]
     assert "9" in labelled.id
+
+
+def test_a_file_of_many_frames_is_segmented_frame_by_frame(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    stored = np.random.default_rng(0).integers(0, 900, GRID.shape).astype(np.uint16)
+    path = write_enhanced(tmp_path / "s" / "many.dcm", stored, GRID)
+    # Its frames run from the last plane to the first, and so do those of highdicom's object.
+    seg(tmp_path / "s" / "seg.dcm", [pydicom.dcmread(path)], LIVER[None, ::-1], ("liver",))
+    said = pydicom.dcmread(tmp_path / "s" / "seg.dcm")
+    source = said.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0]
+    assert "ReferencedFrameNumber" in source.SourceImageSequence[0]
+    report = imported(tmp_path / "s", tmp_path / "c")
+    np.testing.assert_array_equal(codes_of(report.cohort), LIVER)
 
 
 def test_only_series_that_are_imported_give_classes(tmp_path: Path) -> None:

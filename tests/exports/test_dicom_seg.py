@@ -32,7 +32,7 @@ from inklings.predictions import Head, Prediction, Provenance
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
-from inklings.readers.fitting import embedded
+from inklings.readers.placing import placed
 
 
 def exported(folder: Path, series: Path, masks: np.ndarray, head: Head = HEAD) -> Path:
@@ -72,7 +72,7 @@ def test_every_orientation_goes_out_and_comes_back_without_a_changed_sample(
     with open_image(series) as image:
         whole = image.geometry
     for number, mask in enumerate(masks, 1):
-        np.testing.assert_array_equal(embedded(back.masks[number], back.geometry, whole), mask)
+        np.testing.assert_array_equal(placed(back.masks[number], back.geometry, whole).array, mask)
     corners = np.array([[0, 0, 0], [1, 39, 43]])
     first = int(np.flatnonzero(masks.any((0, 2, 3)))[0])
     there = whole.to_points(corners + np.array([first, 0, 0]))
@@ -144,7 +144,7 @@ def test_a_tilted_gantry_keeps_the_place_of_every_plane(tmp_path: Path) -> None:
     np.testing.assert_array_equal(decoded(path, geometry.shape, series), masks)
     with open_image(series) as image:
         back = read_segments(path)
-        found = embedded(back.masks[1], back.geometry, image.geometry)
+        found = placed(back.masks[1], back.geometry, image.geometry).array
     np.testing.assert_array_equal(found, masks[0])
 
 
@@ -253,7 +253,7 @@ def test_foreign_fractional_and_label_map_objects_are_read(tmp_path: Path) -> No
         found = read_segments(path)
         assert {n: found.names[n] for n in (1, 2)} == {1: "one", 2: "two"}
         with open_image(tmp_path / "s") as image:
-            whole = embedded(found.codes(), found.geometry, image.geometry)
+            whole = placed(found.codes(), found.geometry, image.geometry).array
         np.testing.assert_array_equal(whole, numbers)
 
 
@@ -268,7 +268,7 @@ def test_an_enhanced_file_of_many_frames_in_any_order_is_segmented_frame_by_fram
     with open_image(path) as image:
         np.testing.assert_array_equal(image.read(image.geometry.full)[0], ball(geometry))
         for number, mask in enumerate(masks, 1):
-            found = embedded(back.masks[number], back.geometry, image.geometry)
+            found = placed(back.masks[number], back.geometry, image.geometry).array
             np.testing.assert_array_equal(found, mask)
 
 

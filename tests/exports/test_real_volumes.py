@@ -27,7 +27,7 @@ from inklings.predictions import Head, Prediction, Provenance, predicted_cases
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
-from inklings.readers.fitting import embedded
+from inklings.readers.placing import placed
 from inklings.spec import Component, Volumes
 from inklings.testing.runs import untrained_run
 
@@ -99,7 +99,7 @@ def test_the_ct_of_chaos_comes_back_from_dicom_seg_nifti_and_nrrd_identical(
         np.testing.assert_array_equal(decoded(path, series, mask.shape), mask)
         back = read_segments(path)
         with open_image(series) as image:
-            found = embedded(back.masks[1], back.geometry, image.geometry)
+            found = placed(back.masks[1], back.geometry, image.geometry).array
         np.testing.assert_array_equal(found, mask)
         for name in (f"nifti/{case.id}.nii.gz", f"nrrd/{case.id}.seg.nrrd"):
             written = SimpleITK.ReadImage(str(out / name))
@@ -157,5 +157,5 @@ def test_four_organs_of_a_real_ct_go_through_dicom_seg_unchanged(tmp_path: Path)
     with open_image(tmp_path / "ct") as image:
         grid = image.geometry
     for number, mask in enumerate(masks, 1):
-        found = embedded(back.masks[number], back.geometry, grid)
+        found = placed(back.masks[number], back.geometry, grid).array
         np.testing.assert_array_equal(found, mask)

@@ -26,7 +26,7 @@ from inklings.geometry import Region
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
-from inklings.readers.fitting import embedded
+from inklings.readers.placing import placed
 
 BY = Made("ab" * 32, datetime(2026, 1, 2, 3, 4, 5), {"detector": "r1", "threshold": "0.3"})
 GEOMETRY = grid(oblique())
@@ -130,7 +130,7 @@ def test_highdicom_reads_the_report_and_its_references_lead_to_the_segments(
         assert described.AnatomicRegionSequence[0].CodeMeaning == "Lung"
         expected = np.zeros(whole.shape, bool)
         expected[place.slices] = True
-        found = embedded(back.masks[count], back.geometry, whole)
+        found = placed(back.masks[count], back.geometry, whole).array
         np.testing.assert_array_equal(found, expected)
     assert report.StudyInstanceUID == segmentation.StudyInstanceUID
 

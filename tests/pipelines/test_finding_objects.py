@@ -17,7 +17,7 @@ from inklings.phantoms.chest import Chest, chest
 from inklings.phantoms.dicom_files import SeriesText, write_series
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
-from inklings.readers.fitting import embedded
+from inklings.readers.placing import placed
 
 LIDC = Path(__file__).parents[2] / ".." / "shared" / "data" / "lidc_idri_0001.zip"
 
@@ -65,7 +65,7 @@ def test_reported_are_the_findings_above_the_threshold_with_an_outline_each(
     with open_image(found / "ct") as image:
         grid = image.geometry
     for number, nodule in enumerate(phantom.nodules, 1):
-        mask = embedded(back.masks[number], back.geometry, grid)
+        mask = placed(back.masks[number], back.geometry, grid).array
         centre = grid.to_points(np.argwhere(mask)).mean(0)
         assert np.linalg.norm(centre - nodule.centre_mm) < nodule.diameter_mm / 2
 
@@ -93,7 +93,7 @@ def test_the_nodule_of_a_real_scan_is_outlined_where_luna16_has_it(tmp_path: Pat
     files.write(Findings("lidc", (nodule,), grid.frame, {}, facts), tmp_path)
     assert export(tmp_path, tmp_path / "out").startswith("0 ")
     back = read_segments(tmp_path / "out" / "lidc_seg.dcm")
-    mask = embedded(back.masks[1], back.geometry, grid)
+    mask = placed(back.masks[1], back.geometry, grid).array
     indices = np.argwhere(mask)
     assert np.linalg.norm(grid.to_points(indices).mean(0) - nodule.centre_mm) < 5
     volume = len(indices) * np.prod(grid.require_spacing())

@@ -27,7 +27,7 @@ from inklings.datasets.pairing import clean_id
 from inklings.datasets.scans import IMAGE, case_of, laid_out
 from inklings.errors import DataError
 from inklings.readers.dicom_contents import Fault, contents
-from inklings.readers.dicom_drawings import Broken, Drawing, drawings
+from inklings.readers.dicom_drawings import Broken, Drawing, drawings, keys_of
 from inklings.readers.dicom_series import Series, series_in
 
 _MOST = 254
@@ -118,7 +118,7 @@ class DicomStudies(Plain):
             if place.problem is not None:
                 beside.append(_beside(root, one, *place.problem))
             for volume in place.on:
-                sources = sorted({p.sop for p in volume.planes}) if place.named else ()
+                sources = sorted(keys_of(volume)) if place.named else ()
                 drawn[id(volume)].append(Drawn(one, tuple(sources), place.remark))
         if self.segmentations is not None and not asked:
             raise DataError(f"{root}: expected segmentations of {self.segmentations!r}, got none")

@@ -10,7 +10,7 @@ from inklings.datasets.findings import Finding
 from inklings.datasets.scans import Scan
 from inklings.errors import GeometryError
 from inklings.labels.kinds import Label
-from inklings.readers.dicom_drawings import Drawing, owners
+from inklings.readers.dicom_drawings import Drawing, apart, owners
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import Series
 from inklings.readers.dicom_structures import read_structures
@@ -134,7 +134,7 @@ def place_of(drawing: Drawing, volumes: Sequence[Series], chosen: Sequence[Serie
     if not here:
         what = "is not imported" if own else "is not here as a volume"
         return Place(problem=("other series", f"drawn on a series that {what}"))
-    if len(here) > 1 and not (how == "images" and drawing.by_part):
+    if len(here) > 1 and not (how == "images" and drawing.by_part and apart(drawing, here)):
         listed = "; ".join(one.words() for one in here[:4])
         words = f"may lie on {len(here)} volumes ({listed}); say which with --series"
         return Place(problem=("unplaced segmentation", words))

@@ -28,8 +28,9 @@ from inklings.files import write_bytes
 from inklings.labels.files import mask_grids, mask_notes, read_mask
 from inklings.labels.kinds import Label, MaskLabel
 from inklings.readers import open_image
-from inklings.readers.fitting import embedded, fitted
+from inklings.readers.fitting import fitted
 from inklings.readers.image import Image
+from inklings.readers.placing import placed
 from inklings.readers.volume import Volume
 
 IMAGE = "image"
@@ -170,7 +171,7 @@ class StoredMask:
                 return (), [Finding(scan.id, "mask shape", f"{scan.mask.name}: {off}")]
             try:
                 if scan.mask.suffix == ".dcm":
-                    codes = embedded(codes, own, geometry)
+                    codes = placed(codes, own, geometry).array
                 else:
                     also = image.also if isinstance(image, Volume) else ()
                     codes, form = fitted(codes, grids, (geometry, *also))

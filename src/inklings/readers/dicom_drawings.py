@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from inklings.readers.dicom_codecs import DECODE_ERRORS
 from inklings.readers.dicom_files import SEGMENTATIONS, files, is_dicom
+from inklings.readers.dicom_frames import image_key, image_keys
 from inklings.readers.dicom_segments import segment_names
 from inklings.readers.dicom_series import Series
 from inklings.readers.dicom_structures import STRUCTURES, roi_names
@@ -31,7 +32,7 @@ class Drawing:
         kind: What it is.
         names: Of its structures, in order.
         reader: Who drew it, or what else tells it from others: the words of the file.
-        instances: UIDs of the images that its frames or outlines lie on, else of all it names.
+        instances: Keys of the images that its frames or outlines lie on, else of all it names.
         by_part: Whether frames or outlines say that each for itself, so that one drawing may hold
             several time points.
         series: UIDs of the series that it names.
@@ -88,10 +89,11 @@ def drawings(root: Path) -> Iterator[Drawing | Broken]:
 
 def owners(drawing: Drawing, volumes: Sequence[Series]) -> tuple[list[Series], str]:
     """The volumes that a drawing lies on, by the surest thing that it says, and what that was."""
-    counts = [len({p.sop for p in one.planes} & drawing.instances) for one in volumes]
-    if any(counts):
-        least = 1 if drawing.by_part else max(counts)
-        return [one for one, n in zip(volumes, counts, strict=True) if n >= least], "images"
+    met = [keys_of(one) & drawing.instances for one in volumes]
+    most = max(map(len, met), default=0)
+    if most:
+        least = 1 if drawing.by_part and apart(drawing, volumes) else most
+        return [one for one, keys in zip(volumes, met, strict=True) if len(keys) >= least], "images"
     named = [one for one in volumes if one.planes[0].about.series in drawing.series]
     if named or drawing.series or drawing.instances:
         return named, "series"
@@ -99,6 +101,21 @@ def owners(drawing: Drawing, volumes: Sequence[Series]) -> tuple[list[Series], s
         one for one in volumes if one.planes[0].about.frame_of_reference in drawing.frames - {""}
     ]
     return framed, "frame of reference"
+
+
+def keys_of(volume: Series) -> set[str]:
+    """What may name an image of a volume: its instances, and its frames in files of many."""
+    keys = {plane.sop for plane in volume.planes}
+    return keys | {image_key(p.sop, p.frame + 1) for p in volume.planes if p.coding.frames > 1}
+
+
+def apart(drawing: Drawing, volumes: Sequence[Series]) -> bool:
+    """Whether each image that a drawing names is one of a single volume.
+
+    A file of many frames may hold several volumes, and a name of the file alone is that of all.
+    """
+    met = [keys_of(one) & drawing.instances for one in volumes]
+    return sum(map(len, met)) == len(set[str]().union(*met))
 
 
 def _drawing(path: Path, said: Any) -> Drawing:
@@ -174,8 +191,4 @@ def _of_structures(said: Any) -> Names:
 
 
 def _instances(sequence: Any) -> set[str]:
-    return {
-        str(one.ReferencedSOPInstanceUID)
-        for one in sequence or ()
-        if one.get("ReferencedSOPInstanceUID")
-    }
+    return {key for one in sequence or () for key in image_keys(one)}

@@ -24,7 +24,7 @@ class Frames:
     Attributes:
         numbers: Place of each among the pixels of the file.
         segments: Number of the segment; 0 in label maps.
-        sources: UIDs of the instances that it was drawn on; empty where it does not say.
+        sources: Keys of the images (`image_key`) that it was drawn on; empty where it does not say.
         positions: ``(N, 3)`` mm.
         turned: ``(2, 3)``, unit vectors along a row and along a column.
         spacing: Between rows and between columns, mm.
@@ -186,11 +186,26 @@ def _sources(frame: Any) -> frozenset[str]:
     """Instances that a frame, or all frames, were drawn on."""
     derived = frame.get("DerivationImageSequence") if frame is not None else None
     return frozenset(
-        str(image.ReferencedSOPInstanceUID)
+        key
         for one in derived or ()
         for image in one.get("SourceImageSequence") or ()
-        if image.get("ReferencedSOPInstanceUID")
+        for key in image_keys(image)
     )
+
+
+def image_key(uid: str, frame: int) -> str:
+    """What names one frame (from 1) of a file of many."""
+    return f"{uid}#{frame}"
+
+
+def image_keys(said: Any) -> set[str]:
+    """What a reference names: an instance, or single frames of it."""
+    uid = str(said.get("ReferencedSOPInstanceUID") or "")
+    frames = said.get("ReferencedFrameNumber")
+    if frames in (None, "") or not uid:
+        return {uid} - {""}
+    several = frames if isinstance(frames, Sequence) and not isinstance(frames, str) else [frames]
+    return {image_key(uid, int(frame)) for frame in several}
 
 
 def _above(value: Any) -> float | None:

@@ -31,8 +31,8 @@ def read_segments(path: Path, sources: Collection[str] | None = None) -> Segment
 
     Args:
         path: The file.
-        sources: UIDs of instances; frames that say that they were drawn on others are left out,
-            as one object may hold several time points. None takes all frames.
+        sources: Keys of images; frames that say that they were drawn on others are left out, as
+            one object may hold several time points. None takes all frames.
 
     Raises:
         ReaderError: If the file is none, is damaged, or its planes lie on no regular grid.

@@ -22,6 +22,7 @@ from inklings.readers.choice import ANY, Choice
 from inklings.readers.contours import Ring, cross, filled, same
 from inklings.readers.dicom_codecs import DECODE_ERRORS
 from inklings.readers.dicom_files import MAGIC, MAGIC_AT
+from inklings.readers.dicom_frames import image_keys
 from inklings.readers.layers import Remark
 from inklings.readers.segments import Shape
 from inklings.readers.volume import Volume
@@ -89,7 +90,7 @@ def read_structures(path: Path, sources: Collection[str] | None = None) -> Struc
 
     Args:
         path: The file.
-        sources: UIDs of instances; outlines that say that they were drawn on others are left out.
+        sources: Keys of images; outlines that say that they were drawn on others are left out.
             None takes all.
 
     Raises:
@@ -135,7 +136,7 @@ def _structures(said: Any, sources: Collection[str] | None) -> Iterator[Structur
 
 def _elsewhere(contour: Any, sources: Collection[str] | None) -> bool:
     images = contour.get("ContourImageSequence") or ()
-    named = {str(image.get("ReferencedSOPInstanceUID") or "") for image in images} - {""}
+    named = {key for image in images for key in image_keys(image)}
     return sources is not None and bool(named) and not named & set(sources)
 
 

@@ -1,4 +1,4 @@
-"""Masks onto the grid of their image: turned, embedded, by either form of a NIfTI, as codes."""
+"""Masks onto the grid of their image: turned, by either form of a NIfTI, as codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import GeometryError
-from inklings.geometry import Geometry, Region
+from inklings.geometry import Geometry
 
 _NOISE = 1e-4  # of numbers that were whole before they were resampled or averaged
 _HALF_STEP = 0.505
@@ -91,28 +91,3 @@ def whole_numbers(array: NDArray[Any], step: float) -> NDArray[np.int32] | None:
     limit = max(_NOISE, _HALF_STEP * step) if step <= _LARGEST_STEP else _NOISE
     same = np.isfinite(array).all() and bool((np.abs(array - near) <= limit).all())
     return near.astype(np.int32) if same else None
-
-
-def embedded(array: NDArray[Any], own: Geometry, target: Geometry) -> NDArray[Any]:
-    """``array (*own.shape)``, which is a part of the grid ``target``, with zeros around it.
-
-    Segmentations leave out the planes on which there is nothing.
-
-    Raises:
-        GeometryError: If the samples of the two grids do not coincide, or some lie outside.
-    """
-    ends = np.array([[0, 0, 0], [n - 1 for n in own.shape]], float)
-    found = target.to_indices(own.to_points(ends))
-    start = np.rint(found[0]).astype(int)
-    off = np.abs(found - start - ends).max()
-    if off > 0.1:
-        raise GeometryError(f"the two grids lie up to {off:.2g} samples apart")
-    stop = start + own.shape
-    if (start < 0).any() or (stop > target.shape).any():
-        raise GeometryError(
-            f"expected samples within a grid of {target.shape}, got {start.tolist()} to "
-            f"{stop.tolist()}"
-        )
-    out = np.zeros(target.shape, array.dtype)
-    out[Region(tuple(start.tolist()), own.shape).slices] = array
-    return out
