@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pytest
+import tifffile
 from click.testing import Result
 from PIL import Image as Pillow
 from typer.testing import CliRunner
@@ -268,8 +269,8 @@ def test_every_dataset_has_a_command_with_its_options(name: str) -> None:
 
 def test_the_datasets_of_the_house_are_all_in_the_table() -> None:
     wanted = (
-        "chaos decathlon dsb2018 features folder lidc luna16 mil-table mnist-bags nifti nnunet "
-        "tiles"
+        "chaos decathlon dicom dsb2018 features folder lidc luna16 mil-table mnist-bags nifti "
+        "nnunet panda slides tcga tiles"
     )
     assert set(wanted.split()) <= set(DATASETS)
 
@@ -419,6 +420,33 @@ def test_pictures_of_a_case_may_lie_in_files_of_their_own(tmp_path: Path) -> Non
     report = (tmp_path / "out" / "import_findings.csv").read_text()
     assert "no common grid" in report
     assert "gfp lies on another grid than dapi: shape 8 x 10 instead of 8 x 9" in report
+
+
+def test_slides_of_a_case_are_named_and_the_first_bears_the_labels(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for k in range(3):
+        for stain in ("HE", "IHC")[: 2 - (k == 2)]:
+            slide = rng.integers(0, 255, (64, 96, 3), np.uint8)
+            path = tmp_path / stain / f"S{k}_{stain}.tif"
+            path.parent.mkdir(exist_ok=True)
+            tifffile.imwrite(path, slide, tile=(32, 32), photometric="rgb")
+        mask = tmp_path / "masks" / f"S{k}.png"
+        write_png(mask, codes_of(k, (0, 1), (16, 24)))
+    result = call(
+        "slides", "--images", f"he={tmp_path}/HE/*_HE.tif", "--images",
+        f"ihc={tmp_path}/IHC/*_IHC.tif", "--masks", f"{tmp_path}/masks/*.png", "--codes", "tumour",
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert result.exit_code == 3, result.output
+    cases = Cohort.read(tmp_path / "out").cases
+    assert [(case.id, list(case.images)) for case in cases] == [
+        ("S0", ["he", "ihc"]),
+        ("S1", ["he", "ihc"]),
+    ]
+    assert [getattr(case.labels[0], "image", "") for case in cases] == ["he", "he"]
+    assert 'S2,missing image,left out,1,"has he, but no ihc"' in (
+        (tmp_path / "out" / "import_findings.csv").read_text()
+    )
 
 
 @pytest.mark.parametrize(

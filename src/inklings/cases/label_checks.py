@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from inklings.cases.case import Case
-from inklings.cases.opening import SLIDE
+from inklings.cases.opening import SLIDE, open_case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
 from inklings.labels.files import Mask, is_volume, mask_geometry, read_mask
@@ -67,14 +67,22 @@ def inspect(
         raise Problem("mismatch", reason, "import")
     geometry = geometries.get(label.image)
     if isinstance(label, MaskLabel):
-        return _inspect_mask(label, geometry)
+        return _inspect_mask(label, case, geometry)
     if geometry is not None:
         _require_inside(label, geometry)
     return ((), 0) if label.name in NO_CLASS else ((label.name,), 1)
 
 
+def _is_slide(case: Case, image: str) -> bool:
+    """Whether an image has levels: its masks may be coarser."""
+    if image == SLIDE:
+        return True
+    with open_case(case, image) as opened:
+        return isinstance(opened, Pyramid)
+
+
 def _inspect_mask(
-    label: MaskLabel, geometry: Geometry | None
+    label: MaskLabel, case: Case, geometry: Geometry | None
 ) -> tuple[tuple[str, ...], int | None]:
     name = label.path.name
     if is_volume(label.path) or label.path.suffix == ".npy":
@@ -82,9 +90,10 @@ def _inspect_mask(
             raise Problem("mismatch", f"{name}: {off}; a mask must lie on the grid of its image")
         return _inspect_codes(label, read_mask(label.path))
     with open_image(label.path) as file:
-        if label.image == SLIDE and geometry:
+        off = difference(geometry, file.geometry) if geometry else ""
+        if geometry and off and _is_slide(case, label.image):
             _require_proportions(name, geometry.shape, file.geometry.shape)
-        elif geometry and (off := difference(geometry, file.geometry)):
+        elif off:
             raise Problem("mismatch", f"{name}: {off}; a mask must lie on the grid of its image")
         if not isinstance(file, Pyramid):
             return _inspect_codes(label, read_mask(label.path))

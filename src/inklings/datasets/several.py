@@ -196,6 +196,31 @@ def _met(
     return found
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What meets the first image of a case: the key, and the other images by name."""
+
+    key: str
+    others: Mapping[str, Path]
+
+
+def beside(images: Mapping[str, str], suffixes: tuple[str, ...]) -> dict[Path, Beside]:
+    """The first image of each case to what belongs with it.
+
+    Raises:
+        DataError: If two files of one name meet in one case.
+    """
+    by_name = {
+        name: _by_key(pattern, f"images of {name}", suffixes, name)
+        for name, pattern in images.items()
+    }
+    first, *rest = by_name
+    return {
+        path: Beside(key, {name: by_name[name][key] for name in rest if key in by_name[name]})
+        for key, path in by_name[first].items()
+    }
+
+
 def _by_key(pattern: str, what: str, suffixes: tuple[str, ...], name: str = "") -> dict[str, Path]:
     """Files by what the wildcards of their pattern match."""
     whole = f"{pattern.rstrip('/')}/*" if Path(pattern).is_dir() else pattern

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,11 @@ from inklings.cases.case import Split
 from inklings.cases.opening import SLIDE, SPACING_FACT
 from inklings.datasets.dataset import Converted, Stored, stamp_of
 from inklings.datasets.findings import Finding, fatal
+from inklings.datasets.grids import uncommon
 from inklings.datasets.slide_masks import Meaning, mask_label
 from inklings.errors import DataError, LabelError
 from inklings.labels.annotations import read_outlines
-from inklings.labels.kinds import BoxLabel, Label, PointLabel, PolygonLabel
+from inklings.labels.kinds import BagLabel, BoxLabel, Label, PointLabel, PolygonLabel
 from inklings.labels.outlines import Drawing, Origin, labels_of
 from inklings.readers import open_image
 from inklings.readers.image import Image
@@ -44,6 +45,9 @@ class SlideItem:
         spacing_um: What the table says, which goes before the file.
         expected: A name of which the mask must show something, where the table says so.
         findings: What is known to be odd before it is opened.
+        on: What its image is called.
+        others: Other images of the same case, by name.
+        missing: Names of images that other cases have.
     """
 
     id: str
@@ -58,6 +62,9 @@ class SlideItem:
     spacing_um: float | None = None
     expected: str | None = None
     findings: tuple[Finding, ...] = ()
+    on: str = SLIDE
+    others: Mapping[str, Path] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
     @property
     def stamp(self) -> str:
@@ -65,9 +72,10 @@ class SlideItem:
         said = (
             self.patient, self.meaning, self.labels, sorted(self.facts.items()), self.split,
             self.spacing_um, self.expected, self.findings, str(self.outlines), str(self.mask),
+            self.on, sorted(self.others), self.missing,
         )  # fmt: skip
         told = hashlib.sha256(repr(said).encode()).hexdigest()[:12]
-        files = stamp_of(self.path, self.outlines, self.mask)
+        files = stamp_of(self.path, self.outlines, self.mask, *self.others.values())
         return f"{files} {told}|{self.path.absolute()}"
 
 
@@ -91,22 +99,31 @@ class Reading:
 def slide_case(item: SlideItem, reading: Reading) -> Converted:
     """Open one slide, its outlines and its mask, and say what is wrong with them."""
     findings = list(item.findings)
-    try:
-        image = open_image(item.path)
-        if isinstance(image, Pyramid):
-            image.thumbnail(_GLANCE)
-    except DataError as error:
-        findings.append(Finding(item.id, "unreadable image", str(error)))
-        return Converted({}, findings=tuple(findings))
-    findings += [Finding(item.id, note.kind, note.text) for note in image.notes]
+    images = {item.on: item.path, **item.others}
+    if item.missing:
+        detail = f"has {', '.join(images)}, but no {', '.join(item.missing)}"
+        findings.append(Finding(item.id, "missing image", detail))
+    opened: dict[str, Image] = {}
+    for name, path in images.items():
+        try:
+            opened[name] = open_image(path)
+            if isinstance(one := opened[name], Pyramid):
+                one.thumbnail(_GLANCE)
+        except DataError as error:
+            findings.append(Finding(item.id, "unreadable image", str(error)))
+            return Converted({}, findings=tuple(findings))
+        said = f"{name}: " if item.others else ""
+        findings += [Finding(item.id, n.kind, f"{said}{n.text}") for n in opened[name].notes]
+    findings += uncommon(item.id, {name: one.geometry for name, one in opened.items()})
+    image = opened[item.on]
     facts = {**item.facts, **_spacing(item, image, reading, findings)}
     labels = [*_mask(item, image, findings), *item.labels]
     labels += _outlines(item, image, reading, findings)
     if fatal(findings):
         return Converted({}, findings=tuple(findings))
     return Converted(
-        {SLIDE: Stored(item.path)},
-        tuple(labels),
+        {name: Stored(path) for name, path in images.items()},
+        tuple(k if isinstance(k, BagLabel) else replace(k, image=item.on) for k in labels),
         patient=item.patient,
         split=item.split,
         facts=facts,

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from inklings.cases.cohort import Cohort
-from inklings.datasets import values
+from inklings.cases.opening import SLIDE
+from inklings.datasets import several, values
 from inklings.datasets.companions import companions
 from inklings.datasets.dataset import Converted, Option, Plain, named_in, names
 from inklings.datasets.findings import Finding
-from inklings.datasets.pairing import root_of
 from inklings.datasets.slide_case import Reading, SlideItem, slide_case
-from inklings.datasets.slide_files import SlideFile, ids_of, known_ids, slides_in
+from inklings.datasets.slide_files import SUFFIXES, SlideFile, ids_of, known_ids, slides_in
 from inklings.datasets.slide_masks import Meaning
 from inklings.datasets.slide_names import tcga_patient
 from inklings.datasets.slide_table import joined
@@ -39,10 +39,11 @@ class Slides(Plain):
     """Any slides, with annotations of QuPath, ImageScope, HALO or ASAP, masks, or a table.
 
     Annotations and masks bear the names of their slides and lie in folders that agree. Slides stay
-    where they are; a later import with the same options adds what is new.
+    where they are; a later import with the same options adds what is new. Several images a case
+    are named: --images he='*_HE.svs' --images ihc='*_IHC.svs'; the first bears the labels.
     """
 
-    images: Annotated[str, Option("Pattern of the slides, in quotes, or a folder.")]
+    images: Annotated[several.Patterns, several.IMAGES]
     annotations: Annotated[
         str | None,
         Option("Pattern of annotations (GeoJSON, or XML of ImageScope, HALO, ASAP), in quotes."),
@@ -108,7 +109,7 @@ class Slides(Plain):
     @property
     def source(self) -> Path | None:
         """The folder above the first wildcard of ``images``."""
-        return root_of(self.images)
+        return several.root_of(self.images)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -126,10 +127,10 @@ class Slides(Plain):
     def options(self) -> dict[str, Any]:
         """Everything that was given, patterns from the root."""
         given = super().options()
-        for key in ("images", "annotations", "masks"):
+        for key in ("annotations", "masks"):
             if given.get(key):
                 given[key] = str(Path(given[key]).absolute())
-        return given
+        return {**given, "images": several.absolute(self.images)}
 
     def items(self, scratch: Path) -> Sequence[SlideItem]:
         """Slides with what belongs to them.
@@ -138,10 +139,16 @@ class Slides(Plain):
             DataError: If there are none, a pattern fits none of them, or something fits two.
         """
         self.said.clear()
-        slides, words = slides_in(self.images)
+        named = {SLIDE: self.images} if isinstance(self.images, str) else self.images
+        on, pattern = next(iter(named.items()))
+        slides, words = slides_in(pattern)
         self.said.extend([f"slides found: {len(slides)}", *words])
         slides = [self.called(slide) for slide in slides]
-        items = [self.identified(slide) for slide in slides]
+        beside = several.beside(named, SUFFIXES) if len(named) > 1 else {}
+        slides = [replace(s, name=beside[s.path].key) if s.path in beside else s for s in slides]
+        items = [
+            _with_others(replace(self.identified(slide), on=on), beside, named) for slide in slides
+        ]
         ids = ids_of(slides, known_ids(scratch.parent))
         items = [
             replace(one, id=i, patient=one.patient or i) for one, i in zip(items, ids, strict=True)
@@ -216,6 +223,17 @@ class Slides(Plain):
                 )
             told.append(item)
         return told
+
+
+def _with_others(
+    item: SlideItem, beside: Mapping[Path, several.Beside], named: Mapping[str, str]
+) -> SlideItem:
+    """A slide with the other images of its case."""
+    if len(named) == 1:
+        return item
+    found = beside[item.path].others if item.path in beside else {}
+    gone = [name for name in named if name not in found and name != item.on]
+    return replace(item, others=found, missing=tuple(gone))
 
 
 def patient_in(path: Path, expression: str | None) -> str | None:
