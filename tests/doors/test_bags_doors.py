@@ -215,6 +215,9 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "words": (lambda p: h5(p, np.array([b"a", b"b"])), "expected numbers"),
     "truths": (lambda p: h5(p, VALUES > 0), "expected numbers"),
     "complex numbers": (lambda p: h5(p, VALUES.astype("c8")), "expected numbers"),
+    "a group": (lambda p: h5py.File(p, "w").create_group("features"), "features (a group)"),
+    "no features": (lambda p: h5(p, np.zeros((3, 0), np.float32)), "(3, 0)"),
+    "an empty dataspace": (lambda p: h5(p, h5py.Empty("f4")), "nothing at all"),
     "three slides in one": (lambda p: h5(p, np.stack([VALUES] * 3)), r"(3, 5, 4)"),
     "fewer places": (lambda p: h5(p, coords=np.ones((4, 2))), "place for each of 5"),
     "NaN": (with_nan(np.nan), "row 4"),
@@ -342,7 +345,7 @@ def test_barcodes_of_tcga_are_patients(tmp_path: Path) -> None:
     ]
     assert any("TCGA barcodes" in word for word in report.words)
     rows[1] = rows[1].replace("train", "test")
-    with pytest.raises(DataError, match="patient TCGA-AA-0001: expected all slides in one part"):
+    with pytest.raises(DataError, match="patient TCGA-AA-0001: expected all bags in one part"):
         features(tmp_path, "slide,label,split", *rows, split="split")
 
 
@@ -399,9 +402,13 @@ def test_what_is_no_class_is_refused_with_row_and_column(
     assert "\n" not in str(caught.value)
 
 
-def test_a_measurement_is_no_class(tmp_path: Path) -> None:
-    rows = [f"b{i},{30 + i},{i * i}" for i in range(20)]
-    with pytest.raises(LabelError, match="20 different values in 20 rows"):
+@pytest.mark.parametrize(
+    "cells",
+    [range(30, 50), (50, 57, 64), range(8), [f"id{i}" for i in range(6)], ("2021-01-05", "x", "x")],
+)
+def test_measurements_names_and_dates_are_no_classes(cells: Any, tmp_path: Path) -> None:
+    rows = [f"b{i},{cell},{i * i}" for i, cell in enumerate(cells)]
+    with pytest.raises(LabelError, match=r"row 2, column 'label': expected (a few )?classes, got"):
         run(MilTable(table(tmp_path / "t.csv", "bag,label,f", *rows)), tmp_path / "c", workers=1)
 
 
@@ -518,6 +525,17 @@ def test_rows_of_instances_that_contradict_are_refused_by_number(name: str, tmp_
     )
     with pytest.raises(DataError, match=words):
         run(dataset, tmp_path / "c", workers=1)
+
+
+def test_parts_of_a_table_of_instances_are_taken_and_keep_patients_whole(tmp_path: Path) -> None:
+    rows = ["a,p,1,Training,2", "a,p,1,Training,3", "b,q,0,dev,5", "c,r,0,Holdout,5"]
+    path = table(tmp_path / "t.csv", "bag,who,label,part,f", *rows)
+    report = run(MilTable(path, patient="who", split="part"), tmp_path / "c", workers=1)
+    assert [case.split for case in report.cohort] == ["train", "val", "test"]
+    assert any("dev as val" in word for word in report.words)
+    path = table(tmp_path / "t.csv", "bag,who,label,part,f", *rows, "d,p,0,test,1")
+    with pytest.raises(DataError, match="patient p: expected all bags in one part"):
+        run(MilTable(path, patient="who", split="part"), tmp_path / "d", workers=1)
 
 
 def test_a_column_that_counts_is_no_feature(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from inklings.labels.kinds import BagLabel
 from inklings.tables.cells import NO, UNSAID, YES, is_missing, truth, whole
 
 _FRACTION = re.compile(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?|[+-]?\d+(\.\d*)?[eE][+-]?\d+")
-_MANY = 10
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
+_MANY, _GRADES, _HIGHEST = 10, 6, 20  # more values, or larger ones, are measurements
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,11 @@ def answers(
         return Answers(names, "binary" if len(names) == 1 else "multilabel", tuple(rows), (*notes,))
     if len(said) > 1:
         column = next((c for c, cells in said.items() if not _is_question(cells)), next(iter(said)))
-        values = sorted(set(said[column]) - {""})
+        odd = [i for i, cell in enumerate(said[column]) if cell and truth(cell) is None]
+        odd += [i for i, cell in enumerate(said[column]) if cell]
         raise DataError(
-            "expected 0 or 1 (or yes and no) in each of several label columns"
-            f"{', which are no grades' if grades else ''}, got {', '.join(values)} in {column}"
+            f"{at(odd[0], column)}: expected 0 or 1 (or yes and no) in each of several label "
+            f"columns{', which are no grades' if grades else ''}, got {said[column][odd[0]]!r}"
         )
     column, cells = next(iter(said.items()))
     return _classes(column, cells, ranks, notes)
@@ -149,13 +151,27 @@ def _require_classes(
                     f"{at(i, column)}: expected one spelling of each class, got {cell!r} and, "
                     f"elsewhere, {cells[first]!r}"
                 )
+    if not ranks.order:
+        _require_few(column, cells, at, ranks.ordered)
+
+
+def _require_few(
+    column: str, cells: Sequence[str], at: Callable[[int, str], str], ordered: bool
+) -> None:
+    """Refuse a column in which nearly every bag has a value of its own: it holds no classes."""
     values = set(cells) - {""}
     labelled = sum(bool(cell) for cell in cells)
-    if len(values) > _MANY and 2 * len(values) > labelled:
+    numbers = [int(value) for value in values if re.fullmatch(r"[+-]?\d+", value)]
+    measured = len(numbers) == len(values) > 2 and (
+        max(numbers) > _HIGHEST or len(values) > _GRADES
+    )
+    own = not ordered and len(values) == labelled > 4
+    if 2 * len(values) > labelled and (measured or own or len(values) > _MANY):
         first = next(i for i, cell in enumerate(cells) if cell)
         raise LabelError(
             f"{at(first, column)}: expected a few classes, got {len(values)} different values in "
-            f"{labelled} rows ({', '.join(sorted(values)[:3])}, ...); is it the column of labels?"
+            f"{labelled} rows ({', '.join(sorted(values, key=_natural)[:3])}, ...); is it the "
+            "column of labels? Cut measurements into classes first"
         )
 
 
@@ -166,6 +182,11 @@ def _require_whole(column: str, cells: Sequence[str], at: Callable[[int, str], s
         raise LabelError(
             f"{at(first, column)}: expected classes, got {cells[first]}; a soft or continuous "
             "label is none: cut it into classes first"
+        )
+    dated = [i for i, cell in enumerate(cells) if _DATE.fullmatch(cell)]
+    if dated:
+        raise LabelError(
+            f"{at(dated[0], column)}: expected classes, got the date {cells[dated[0]]}"
         )
     values = set(cells) - {""}
     if "-1" in values and {"0", "1"} & values and values != {"-1", "1"}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -89,6 +89,7 @@ class Bags(Plain):
             )
             for bag, rows in zip(made.bags, ranges(made.bags), strict=True)
         ]
+        require_whole_patients(items)
         told = tuple(Finding(self.told_of, "table", word) for word in made.words)
         unsaid = [
             Finding(i.id, "no label", "no row of the bag has one") for i in items if not i.labels
@@ -122,3 +123,33 @@ class Bags(Plain):
     def told_of(self) -> str:
         """What findings about the whole source are told of."""
         return "source"
+
+
+class _Parted(Protocol):
+    @property
+    def id(self) -> str:
+        """Of the bag."""
+
+    @property
+    def patient(self) -> str:
+        """Whose it is."""
+
+    @property
+    def split(self) -> Split | None:
+        """Its part."""
+
+
+def require_whole_patients(bags: Sequence[_Parted]) -> None:
+    """Check that no patient is in two parts: such a one would be learnt from and scored.
+
+    Raises:
+        DataError: If one is; the message names two of the bags.
+    """
+    part: dict[str, _Parted] = {}
+    for bag in bags:
+        before = part.setdefault(bag.patient, bag)
+        if before.split != bag.split:
+            raise DataError(
+                f"patient {bag.patient}: expected all bags in one part, got {before.id} in "
+                f"{before.split or 'none'} and {bag.id} in {bag.split or 'none'}"
+            )

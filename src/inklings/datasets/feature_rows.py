@@ -8,6 +8,7 @@ from pathlib import Path
 
 from inklings.bags.answers import Answers, Ranks, answers
 from inklings.cases.case import Split
+from inklings.datasets.bag_cohort import require_whole_patients
 from inklings.datasets.dataset import stamp_of
 from inklings.datasets.feature_files import FeatureFiles
 from inklings.datasets.findings import Finding
@@ -168,7 +169,7 @@ def _bags(read: _Read) -> tuple[list[FeatureBag], list[str]]:
     if not names.patient and any(map(tcga_patient, read.slides)):
         count = len({bag.patient for bag in bags})
         words.append(f"patients are those of the TCGA barcodes: {count} of {len(bags)} slides")
-    _require_whole_patients(bags)
+    require_whole_patients(bags)
     return bags, words
 
 
@@ -229,18 +230,6 @@ def _require_one_part(
             f"{' and '.join(str(part or 'none') for part in sorted(found, key=found.__getitem__))}"
         )
     return next(iter(found))
-
-
-def _require_whole_patients(bags: Sequence[FeatureBag]) -> None:
-    """A patient in two parts would be learnt from and scored."""
-    part: dict[str, FeatureBag] = {}
-    for bag in bags:
-        before = part.setdefault(bag.patient, bag)
-        if before.split != bag.split:
-            raise DataError(
-                f"patient {bag.patient}: expected all slides in one part, got {before.id} in "
-                f"{before.split or 'none'} and {bag.id} in {bag.split or 'none'}"
-            )
 
 
 def _some(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inklings.errors import DataError, LabelError
 from inklings.tables import Table, parts, read_table, told
-from inklings.tables.cells import truth, whole
+from inklings.tables.cells import is_missing, truth, whole
 
 _HINT = (
     "say what they are called with --bag, --label, --instance, --patient; fill or remove rows "
@@ -130,6 +130,7 @@ def from_npz(path: Path) -> Rows:
             names = file.get("bag_name")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())
+        reason = "objects of Python, which are not opened" if "pickle" in reason else reason
         raise DataError(f"{path}: expected arrays X, y and bag, got: {reason}") from None
     shapes = features.ndim == 2 and label.shape == bag.shape == features.shape[:1]
     if not shapes or features.dtype.kind not in "fiu" or not len(features):
@@ -143,7 +144,10 @@ def from_npz(path: Path) -> Rows:
             f"{path}: expected finite features, got {len(wrong)} rows with others (first: row "
             f"{wrong[0] + 1}); fill or remove them"
         )
-    said = [whole(str(one)) for one in bag.tolist()]
+    said = [whole(str(one)).strip() for one in bag.tolist()]
+    if any(is_missing(one) for one in said):
+        row = next(i for i, one in enumerate(said) if is_missing(one)) + 1
+        raise DataError(f"{path}: expected a bag for each row, got none in row {row}")
     if names is not None:
         said = _called(path, names, bag, said)
     table = Table(path, {}, range(1, len(features) + 1))

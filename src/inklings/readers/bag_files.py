@@ -177,9 +177,8 @@ def _name(file: h5py.File, path: Path) -> str:
     for name in NAMES:
         if name in file and isinstance(file[name], h5py.Dataset):
             return name
-    raise ReaderError(
-        f"{path}: expected a dataset called {', '.join(NAMES)}, got {', '.join(file) or 'none'}"
-    )
+    came = ", ".join(f"{n} (a group)" if isinstance(file[n], h5py.Group) else n for n in file)
+    raise ReaderError(f"{path}: expected a dataset called {', '.join(NAMES)}, got {came or 'none'}")
 
 
 def _form(data: h5py.Dataset, name: str, path: Path) -> Form:
@@ -189,8 +188,11 @@ def _form(data: h5py.Dataset, name: str, path: Path) -> Form:
         ReaderError: If that cannot be told, or it holds no real numbers.
     """
     if data.dtype.kind not in "fiu" or data.shape is None:
-        raise ReaderError(f"{path}: expected numbers in {name!r}, got {data.dtype}")
+        came = data.dtype if data.shape is not None else "nothing at all"
+        raise ReaderError(f"{path}: expected numbers in {name!r}, got {came}")
     axes = data.shape
+    if 0 in axes[1:]:
+        raise ReaderError(f"{path}: expected instances of some length in {name!r}, got {axes}")
     if name == "pixels" and len(axes) == 4:
         return "rows"
     if name != "pixels" and len(axes) == 1 and axes[0]:
@@ -201,7 +203,7 @@ def _form(data: h5py.Dataset, name: str, path: Path) -> Form:
         return "led"
     if name != "pixels" and len(axes) > 2 and sum(size != 1 for size in axes[1:]) <= 1:
         return "squeezed"
-    wanted = "(N, C, H, W)" if name == "pixels" else "(N, D), one row an instance,"
+    wanted = "(N, C, H, W)," if name == "pixels" else "(N, D), one row an instance,"
     raise ReaderError(f"{path}: expected {name!r} of shape {wanted} got {axes}")
 
 
