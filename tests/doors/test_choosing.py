@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 from typer.testing import CliRunner
 
 from inklings.cli import app
+from inklings.errors import SpecError
 from inklings.inference.items import gather
 
 RNG = np.random.default_rng(0)
@@ -93,6 +94,9 @@ def test_predict_opens_what_was_chosen(tmp_path: Path) -> None:
     (item,) = gather([path], choice="page=2")
     with item.open() as image:
         np.testing.assert_array_equal(image.read(image.geometry.full)[0], array[2])
+    (tmp_path / "cohort.yaml").write_text("{}")
+    with pytest.raises(SpecError, match="leave the option out"):
+        gather([tmp_path], choice="page=2")
     helped = CliRunner().invoke(app, ["predict", "--help"], env={"COLUMNS": "200"}).output
     for option in ("--page", "--channel", "--scene", "--project"):
         assert option in helped

@@ -459,6 +459,19 @@ def test_opacity_is_dropped_and_told_only_where_it_says_something(tmp_path: Path
     assert [n.kind for n in stripped[0].notes] == [n.kind for n in tiled[0].notes] == ["alpha"]
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+@pytest.mark.parametrize("cut", CUTS)
+def test_measurements_are_not_mixed_with_their_fourth_plane(
+    tmp_path: Path, dtype: str, cut: str
+) -> None:
+    rgba = samples(dtype, (20, 24, 4))
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, rgba, photometric="rgb", extrasamples=["unassalpha"], **CUTS[cut])
+    image, found = read(path)
+    np.testing.assert_array_equal(found, np.moveaxis(rgba[..., :3], -1, 0))
+    assert [note.kind for note in image.notes] == ["alpha"]
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".png", ".webp"])
 def test_animations_are_refused(tmp_path: Path, suffix: str) -> None:
     frames = [Pillow.fromarray(samples("uint8", (16, 16))) for _ in range(3)]

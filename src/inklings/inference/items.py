@@ -100,6 +100,11 @@ def gather(
     files: list[Path] = []
     for path in inputs:
         if (path / "cohort.yaml").is_file():
+            if choice is not None:
+                raise SpecError(
+                    f"expected files for what was chosen ({choice}), got the cohort {path}, which "
+                    "says itself what of each file is meant; leave the option out"
+                )
             found += _from_cohort(path, split)
         elif split is not None:
             raise SpecError(f"--split {split}: expected a cohort, got {path}, which has no parts")

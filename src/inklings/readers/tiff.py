@@ -139,7 +139,7 @@ def _opened(path: Path, key: Any, file: File, choice: Choice) -> Pyramid | Pictu
     if small and len(levels.shapes) == 1 and not page.is_tiled:
         return PictureImage.of(levels, resolution, functools.partial(_decoded, levels, notes))
     if colours.alpha:
-        notes = (*notes, Note("alpha", "a plane of opacity: what is clear is laid on white"))
+        notes = (*notes, Note("alpha", f"a plane of opacity: {_done(colours)}"))
     return replace(Pyramid.of(levels, resolution), notes=notes)
 
 
@@ -214,6 +214,13 @@ def _notes(file: File, colours: Colours) -> tuple[Note, ...]:
     return tuple(notes)
 
 
+def _done(colours: Colours) -> str:
+    if colours.on_white:
+        return "what is clear is laid on white"
+    multiplied = colours.alpha == "premultiplied"
+    return "it is dropped" + (", from colours multiplied with it" if multiplied else "")
+
+
 def _volume(
     levels: TiffLevels,
     planes: Planes,
@@ -236,6 +243,6 @@ def _decoded(levels: TiffLevels, notes: tuple[Note, ...]) -> tuple[NDArray[Any],
         alpha = levels.stored().read(0, (0, 0), levels.shapes[0])[..., -1]
         low, high = alpha.min(), alpha.max()
         if low != high:
-            text = f"alpha from {low} to {high}: what is clear is laid on white"
+            text = f"alpha from {low} to {high}: {_done(colours)}"
             notes = (*notes, Note("alpha", text))
     return pixels, notes

@@ -33,6 +33,7 @@ class Colours:
         top: The largest stored number, which inversion takes for zero.
         table: Of a palette, ``(N, 3)``.
         alpha: ``straight`` or ``premultiplied`` where the last sample says how opaque a pixel is.
+        on_white: Whether what is clear is laid on white, as in slides; else opacity is dropped.
     """
 
     kind: str = "plain"
@@ -40,6 +41,7 @@ class Colours:
     table: tuple[tuple[int, int, int], ...] = ()
     deep: bool = False
     alpha: str = ""
+    on_white: bool = False
 
     @property
     def dtype(self) -> np.dtype[Any] | None:
@@ -60,7 +62,9 @@ class Colours:
             pixels = np.subtract(self.top, pixels, dtype=pixels.dtype)
         if self.kind == "ycbcr":
             pixels = _from_ycbcr(pixels)
-        return on_white(pixels, self.alpha == "premultiplied") if self.alpha else pixels
+        if self.on_white:
+            return on_white(pixels, self.alpha == "premultiplied")
+        return pixels[..., :-1] if self.alpha else pixels
 
 
 def colours_of(page: Any, decoded_lossy: bool) -> Colours:
@@ -97,7 +101,9 @@ def colours_of(page: Any, decoded_lossy: bool) -> Colours:
         return Colours("ycbcr")
     if np.dtype(dtype).kind == "b":
         return Colours("bilevel", 0)
-    return Colours(alpha=alpha)
+    # 16 bits and real numbers are measurements, whatever a writer guessed of their fourth plane.
+    white = bool(alpha) and kind == _RGB and np.dtype(dtype) == np.uint8
+    return Colours(alpha=alpha, on_white=white)
 
 
 def _inverted(page: Any) -> Colours:
@@ -148,27 +154,13 @@ def _from_ycbcr(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return np.clip(np.rint(np.stack(planes, -1)), 0, 255).astype(np.uint8)
 
 
-def on_white(samples: NDArray[Any], premultiplied: bool = False) -> NDArray[Any]:
-    """Grey or colours whose last plane is their opacity, laid on a white ground.
-
-    Args:
-        samples: ``(h, w, C + 1)``; of real numbers, 1 is opaque and white.
-        premultiplied: Whether colours were multiplied with their opacity before.
-    """
-    alpha, colours = samples[..., -1:], samples[..., :-1]
-    whole = samples.dtype.kind == "u"
-    top = int(np.iinfo(samples.dtype).max) if whole else 1
-    if alpha.min(initial=top) >= top:
+def on_white(samples: NDArray[Any], premultiplied: bool = False) -> NDArray[np.uint8]:
+    """``(h, w, 4)`` uint8 laid on a white ground, ``(h, w, 3)``."""
+    alpha, colours = samples[..., 3:], samples[..., :3]
+    if alpha.min(initial=255) == 255:
         return np.ascontiguousarray(colours)
-    small = whole and samples.dtype.itemsize <= 2
-    wide: type[Any] = np.uint64 if small else np.float64
-    opaque, light = alpha.astype(wide), colours.astype(wide)
+    opaque = alpha.astype(np.uint32)
     if premultiplied:
-        laid = np.minimum(light + (top - opaque), top)
-    elif small:
-        laid = (light * opaque + top * (top - opaque) + top // 2) // top
-    else:
-        laid = (light * opaque + top * (top - opaque)) / top
-        laid = np.rint(laid) if whole else laid
-    same: NDArray[Any] = laid.astype(samples.dtype)
-    return same
+        return np.minimum(colours + (255 - opaque), 255).astype(np.uint8)
+    mixed = colours * opaque + 255 * (255 - opaque)
+    return ((mixed + 127) // 255).astype(np.uint8)
