@@ -107,6 +107,22 @@ def test_forms_that_agree_or_are_not_there_are_not_named(tmp_path: Path) -> None
         assert np.allclose(image.geometry.axes.ravel(), peer.GetDirection(), atol=1e-6)
 
 
+@pytest.mark.parametrize("qfac", [0.0, 1.0, -1.0, 5.0])
+def test_the_handedness_of_a_qform_is_read_as_itk_reads_it(tmp_path: Path, qfac: float) -> None:
+    path = nifti(tmp_path / "a.nii", (None, 0), (FORM, 1), number(76, "<f", qfac))
+    with open_image(path) as image:
+        peer = SimpleITK.ReadImage(str(path))
+        assert np.allclose(image.geometry.axes.ravel(), peer.GetDirection(), atol=1e-6)
+        assert orientation(image.geometry) == ("RAI" if qfac < 0 else "RAS")
+
+
+def test_an_sform_that_spans_nothing_leaves_the_qform(tmp_path: Path) -> None:
+    empty = number(280, "<12f", *[0.0] * 12)
+    with open_image(nifti(tmp_path / "a.nii", (FORM, 1), (OTHER, 1), empty)) as image:
+        assert image.geometry.origin == pytest.approx((-25, 36, 7))
+        assert "the sform spans no volume" in said(image)
+
+
 def test_a_file_without_forms_says_no_place(tmp_path: Path) -> None:
     with open_image(nifti(tmp_path / "a.nii", (None, 0), (None, 0))) as image:
         assert image.geometry.spacing == (4, 3, 2)

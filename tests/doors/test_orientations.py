@@ -23,6 +23,8 @@ from inklings.geometry import Geometry, Region
 from inklings.inference.predict import predict
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import MaskLabel
+from inklings.nodules.measure import Measured
+from inklings.nodules.scans import in_memory, whole
 from inklings.orientation import CANONICAL, across, orientation, turn_to
 from inklings.phantoms.dicom_files import SeriesText, write_series
 from inklings.predictions import Prediction
@@ -231,6 +233,22 @@ def test_a_turn_moves_no_sample_in_the_patient_and_can_be_undone(axes: str) -> N
         box = Region((0, 1, 2), (2, 3, 1))
         there_box = turn.back_region(box)
         assert np.array_equal(turn.back(moved[box.slices]), array[there_box.slices])
+
+
+def test_a_chest_is_searched_in_one_orientation_and_outlines_return_to_its_file() -> None:
+    grid, array = reference("oblique"), patient()
+    straight, there = whole(in_memory(array, grid))
+    box = Region((1, 2, 3), (3, 4, 5))
+    outline = Measured(straight[box.slices] > 300, box, 1.0, 1.0, True)
+    for code in CODES:
+        turn = turn_to(grid, code)
+        image = in_memory(turn(array), turn.grid(grid))
+        values, own = whole(image)
+        assert np.array_equal(values, straight)
+        assert np.allclose(own.to_points((1, 2, 3)), there.to_points((1, 2, 3)))
+        region, mask = outline.on(turn_to(image.geometry))
+        assert (turn(array)[region.slices][mask] > 300).all()
+        assert mask.sum() == outline.mask.sum() > 0
 
 
 def test_runs_of_before_keep_their_rule_and_say_so(

@@ -223,4 +223,6 @@ def _volumes(run: Run, settings: Inference) -> dict[str, Any]:
     seen = run.blueprint.volumes
     if seen is None:
         return {}
-    return {"volumes": seen.model_dump(mode="json"), "largest": list(largest_of(run, settings))}
+    how = {"volumes": seen.model_dump(mode="json"), "largest": list(largest_of(run, settings))}
+    lies = run.blueprint.orientation  # what 0.1.0 began can be gone on with
+    return how if lies is None else {**how, "orientation": lies}

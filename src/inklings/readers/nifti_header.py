@@ -63,10 +63,14 @@ def placed(path: Path, image: Any) -> Placed:
     words, unit = _UNITS.get(int(header["xyzt_units"]) & 7, ("", 1.0))
     pixdim = np.asarray(header["pixdim"][1:4], float) * unit
     sform = _sform(header, unit) if int(header["sform_code"]) > 0 else None
+    spans = sform is not None and _spans(sform)
     notes: list[Note] = []
     qform = None
     if int(header["qform_code"]) > 0:
-        qform = _qform(path, header, unit, pixdim, needed=sform is None, notes=notes)
+        qform = _qform(path, header, unit, pixdim, needed=not spans, notes=notes)
+    if sform is not None and not spans and qform is not None:
+        notes.append(Note("qform and sform", "the sform spans no volume; the qform is used"))
+        sform = None
     if sform is None and qform is None:
         return _unplaced(path, shape, pixdim, int(header["qform_code"]) > 0, notes)
     used = sform if sform is not None else qform
@@ -110,6 +114,8 @@ def _qform(
         return None
     if not (np.isfinite(pixdim) & (pixdim > 0)).all():
         return None
+    # Any number but -1 means 1, as the standard has it of files that say 0.
+    header["pixdim"][0] = -1 if header["pixdim"][0] < 0 else 1
     try:
         matrix: NDArray[np.float64] = np.asarray(header.get_qform(), float)[:3] * unit
     except ValueError as error:
@@ -144,11 +150,10 @@ def _unplaced(
 
 
 def _grid(path: Path, shape: tuple[int, ...], affine: NDArray[np.float64]) -> Geometry:
+    if not _spans(affine):
+        raise ReaderError(f"{path}: expected axes that span a volume, got {affine.tolist()}")
     matrix = _LPS @ affine[:, :3]
     mm = np.linalg.norm(matrix, axis=0)
-    spans = np.isfinite(affine).all() and (mm > 0).all()
-    if not spans or abs(np.linalg.det(matrix / np.maximum(mm, 1e-12))) < 1e-3:
-        raise ReaderError(f"{path}: expected axes that span a volume, got {affine.tolist()}")
     return Geometry(
         shape,
         (float(mm[2]), float(mm[1]), float(mm[0])),
@@ -156,6 +161,13 @@ def _grid(path: Path, shape: tuple[int, ...], affine: NDArray[np.float64]) -> Ge
         tuple(tuple(row) for row in (matrix / mm).tolist()),
         frame=path.name,
     )
+
+
+def _spans(affine: NDArray[np.float64]) -> bool:
+    mm = np.linalg.norm(affine[:, :3], axis=0)
+    if not np.isfinite(affine).all() or not (mm > 0).all():
+        return False
+    return abs(float(np.linalg.det(affine[:, :3] / mm))) >= 1e-3
 
 
 def _scale_notes(geometry: Geometry, pixdim: NDArray[np.float64], unit: str) -> list[Note]:

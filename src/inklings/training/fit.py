@@ -235,6 +235,7 @@ def _record(
             "parameters": sum(p.numel() for p in trained.model.parameters()),
             "images": images,
             "start": begun.start,
+            **({"orientation": lies} if (lies := trained.blueprint.orientation) else {}),
             "rounds": [dataclasses.asdict(record) for record in rounds],
             **trained.facts,
         },
