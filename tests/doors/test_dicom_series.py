@@ -829,6 +829,40 @@ def test_three_b_values_are_the_three_volumes_of_dcm2niix(tmp_path: Path) -> Non
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.skipif(shutil.which("dcm2niix") is None, reason="dcm2niix is not installed")
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_turned_mosaic_lies_where_dcm2niix_has_it(way: int, tmp_path: Path) -> None:
+    import nibabel
+
+    across, down = np.array([1, 0, 0]), np.array([0, np.cos(0.3), np.sin(0.3)])
+    file = slice_of(mosaic(RAMP), 0, SpacingBetweenSlices=STEP, Manufacturer="SIEMENS")
+    file.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
+    file.ImageOrientationPatient = [f"{v:.9f}" for v in (*across, *down)]
+    corner = np.array(ORIGIN) - across * 0.8 * 10 - down * 0.9 * 8
+    file.ImagePositionPatient = [f"{v:.6f}" for v in corner]
+    private(file, 0x19, "SIEMENS MR HEADER", 0x0A, "US", 6)
+    normal = way * np.cross(across, down)
+    header = csa(NumberOfImagesInMosaic=[6], SliceNormalVector=normal.tolist())
+    private(file, 0x29, "SIEMENS CSA HEADER", 0x10, "OB", header)
+    file.add_new(0x00291008, "CS", "IMAGE NUM 4")
+    (tmp_path / "s").mkdir()
+    (tmp_path / "out").mkdir()
+    file.save_as(tmp_path / "s" / "m.dcm", enforce_file_format=True)
+    subprocess.run(
+        ["dcm2niix", "-z", "n", "-f", "x", "-o", tmp_path / "out", tmp_path / "s"],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    image, found = opened(tmp_path / "s")
+    other = nibabel.load(next((tmp_path / "out").glob("*.nii")))
+    theirs = other.get_fdata()
+    places = np.argwhere(np.ones(theirs.shape))
+    points = nibabel.affines.apply_affine(other.affine, places) * [-1, -1, 1]  # RAS to LPS
+    ours = image.geometry.to_indices(points)
+    assert np.abs(ours - np.rint(ours)).max() < 1e-4
+    samples = found[0][tuple(np.rint(ours).astype(int).T)]
+    np.testing.assert_array_equal(samples, theirs[tuple(places.T)])
+
+
 @pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not beside the repository")
 class TestSharedCases:
     @pytest.mark.parametrize(

@@ -243,7 +243,9 @@ def _read(file: File, stream: BinaryIO, size: int, found: Contents) -> None:
         words = " ".join(str(error).split())[:_WORDS] or type(error).__name__
         if not isinstance(error, ReaderError):
             words = f"damaged DICOM file ({words}); copy or export it again"
-        found.faults.append(Fault(file, str(said.get("SeriesInstanceUID", "")), words))
+        after = said.keys() & {"SeriesNumber", "InstanceNumber", "Rows"}  # else the UID may be cut
+        series = str(said.get("SeriesInstanceUID", "")) if after else ""
+        found.faults.append(Fault(file, series, words))
 
 
 @cache

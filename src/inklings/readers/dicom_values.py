@@ -76,6 +76,8 @@ def notes_of(look: Look, coding: Coding, modality: str) -> tuple[Note, ...]:
         text = "numbers are kept as they are" if kept else "turned, so that more is brighter"
         notes.append(Note("inversion", f"MONOCHROME1 (small numbers are shown bright): {text}"))
     padding = number(look.said.get("PixelPaddingValue"))
+    if padding is not None and coding.signed and padding >= 2 ** (coding.stored - 1):
+        padding -= 2**coding.stored  # written as if it had no sign
     if padding is not None and modality not in PROJECTIONS:
         notes.append(Note("padding", f"{padding:g} (stored) fills what was not measured; kept"))
     if look.said.get((0x6000, 0x10)) is not None:
