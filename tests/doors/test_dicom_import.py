@@ -14,6 +14,8 @@ from dicom_files import RAMP, series
 
 from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.errors import DataError
+from inklings.inference.items import gather
 
 
 def said(*words: object) -> tuple[int, str]:
@@ -87,3 +89,21 @@ def test_scouts_and_single_images_are_named_and_are_no_cases(study: Path, tmp_pa
     told = (tmp_path / "c/import_findings.csv").read_text()
     assert "scout (MR, 2 slices" in told
     assert "dose report (MR, 1 slice" in told
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_is_predicted_is_the_series_and_not_the_preview_beside_it(
+    packed: bool, tmp_path: Path
+) -> None:
+    folder = series(tmp_path / "s")
+    if packed:
+        (item,) = gather([Path(shutil.make_archive(str(tmp_path / "study"), "zip", folder))])
+        assert item.case == "study"
+        return
+    (folder / "preview.png").write_bytes(b"\x89PNG")
+    (item,) = gather([folder])
+    assert item.images["image"] == folder.resolve()
+    for number in range(6):
+        (folder / f"{number}.png").write_bytes(b"\x89PNG")
+    with pytest.raises(DataError, match=r"7 pictures .* and 6 files of DICOM"):
+        gather([folder])

@@ -16,6 +16,7 @@ from inklings.cases.stacked import in_order
 from inklings.datasets.several import Group, Patterns, groups
 from inklings.errors import DataError, SpecError
 from inklings.readers import READERS, open_image
+from inklings.readers.dicom_files import begins_as_dicom
 from inklings.readers.dicom_slides import slide_files, slides_of
 from inklings.readers.image import Image
 
@@ -152,8 +153,15 @@ def _whole(images: Mapping[str, Path]) -> dict[str, Path]:
 def _dicom(folder: Path) -> list[Path]:
     """A folder of a DICOM series, or the slides in it; none where it holds pictures."""
     inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    if any(_is_picture(path) for path in inside):
-        return []
+    pictures = [path for path in inside if _is_picture(path)]
+    if pictures:
+        others = [p for p in inside if p.is_file() and p not in pictures and begins_as_dicom(p)]
+        if 0 < len(others) <= len(pictures):
+            raise DataError(
+                f"{folder}: expected pictures or a DICOM series, got {len(pictures)} pictures "
+                f"({pictures[0].name}, ...) and {len(others)} files of DICOM; give the files"
+            )
+        return [folder.resolve()] if others else []
     if slides := slides_of(slide_files(folder)):
         return [s.levels[0].resolve() for s in slides] if len(slides) > 1 else [folder.resolve()]
     return [folder.resolve()] if READERS.build("dicom", {}).recognises(folder, b"") else []

@@ -79,6 +79,12 @@ def is_dicom(name: str, head: bytes) -> bool:
     return head[MAGIC_AT : MAGIC_AT + 4] == MAGIC or _begins_with_elements(head)
 
 
+def begins_as_dicom(path: Path) -> bool:
+    """Whether a file is DICOM by how it begins."""
+    with path.open("rb") as stream:
+        return is_dicom(path.name, stream.read(HEAD))
+
+
 def is_cut_off(name: str, head: bytes) -> bool:
     """Whether a file that is not recognised was one of DICOM before it lost its beginning or end.
 
