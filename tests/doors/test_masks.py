@@ -410,6 +410,17 @@ def test_a_page_is_kept_in_the_cohort(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["check", str(out)]).exit_code == 0
 
 
+def test_a_picture_with_a_number_that_is_none_is_set_aside(tmp_path: Path) -> None:
+    write_image(tmp_path)
+    (tmp_path / "images" / "f.png").unlink()
+    grey = np.ones(SHAPE, np.float32)
+    grey[3, 4] = np.nan
+    tifffile.imwrite(tmp_path / "images" / "f.tif", grey)
+    Pillow.fromarray(DRAWN).save(tmp_path / "masks" / "f.png")
+    assert run(tmp_path, "--instances")[0] == 3
+    assert "1 samples are NaN" in (tmp_path / "out" / "import_findings.csv").read_text()
+
+
 SHARED_CASES = [
     ("a-mask-of-one-page-an-object", ["--instances"], {"f": (9, 735)}),
     ("a-masks-where-white-is-zero", ["--yes"], {"bool": (1, 669), "imagej": (1, 669)}),
@@ -457,5 +468,6 @@ def test_shared_lying_photograph(tmp_path: Path) -> None:
             grey = image.read(image.geometry.full).mean(0)
         marked = read_mask(mask.path) > 0
         assert grey[marked].mean() - grey[~marked].mean() == pytest.approx(153.3, abs=0.05)
-        checked = CliRunner().invoke(app, ["check", str(out)])
-        assert "orientation" in checked.output
+        checked = CliRunner().invoke(app, ["check", str(out), "--json"])
+        (found,) = json.loads(checked.stdout)["findings"]
+        assert (found["kind"], found["severity"], found["repair"]) == ("orientation", "note", "")

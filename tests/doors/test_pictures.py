@@ -393,6 +393,16 @@ def test_ome_says_the_size_of_pixels(tmp_path: Path, unit: str, mm: float, cut: 
     assert open_image(path).geometry.spacing == pytest.approx((0.25 * mm, 0.5 * mm))
 
 
+def test_a_size_that_no_instrument_has_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    head = {"axes": "YX", "PhysicalSizeX": 5, "PhysicalSizeXUnit": "m", "PhysicalSizeY": 5,
+            "PhysicalSizeYUnit": "m"}  # fmt: skip
+    tifffile.imwrite(path, samples("uint8"), metadata=head)
+    image = open_image(path)
+    assert image.geometry.spacing is None
+    assert [note.kind for note in image.notes] == ["spacing"]
+
+
 def test_72_dots_per_inch_that_a_converter_passed_on_are_no_measure(tmp_path: Path) -> None:
     path = tmp_path / "a.ome.tif"
     head = {"axes": "YX", "PhysicalSizeX": 352.7778, "PhysicalSizeY": 352.7778}

@@ -24,7 +24,7 @@ from inklings.errors import DataError, LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.orientation import orientation
-from inklings.readers.notes import Note
+from inklings.readers.notes import NOTES, Note
 from inklings.readers.pyramid import Pyramid
 
 Severity = Literal["error", "warning", "note"]
@@ -137,7 +137,11 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
             say(kind, "error", str(error), repair, path)
             continue
         for remark in notes.pop(name, ()):
-            say(remark.kind, "warning", f"{path.name}: {remark}", "exclude", path)
+            # What was taken care of is no reason to do without the case.
+            kept_so = NOTES[remark.kind][0] == "kept"
+            repair: Repair = "exclude" if kept_so else "none"
+            severity: Severity = "warning" if kept_so else "note"
+            say(remark.kind, severity, f"{path.name}: {remark}", repair, path)
         looks += [kept] if kept else []
         if kept and kept.blank:
             say("blank image", "warning", f"{path.name}: every sample is the same", "exclude", path)

@@ -27,7 +27,7 @@ from inklings.labels.mask_codes import all_codes
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid
 
-Repair = Literal["exclude", "import", "restore", "split"]
+Repair = Literal["exclude", "import", "restore", "split", "none"]
 
 
 class Problem(LabelError):

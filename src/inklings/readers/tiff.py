@@ -131,6 +131,8 @@ def _opened(path: Path, key: Any, file: File, choice: Choice) -> Pyramid | Pictu
         keep,
     )
     notes = (*orientation_note(orientation), *_notes(file, colours))
+    if resolution.spacing_mm is None and any(one.told for one in claims(tiff, scene.number)):
+        notes = (*notes, Note("spacing", resolution.remark))
     if planes.is_volume:
         assert apart is not None
         return _volume(levels, planes, resolution, apart, notes)
