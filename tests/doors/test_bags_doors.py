@@ -254,6 +254,25 @@ def test_a_mended_file_comes_in_when_the_import_is_run_again(tmp_path: Path) -> 
     assert features(tmp_path, *rows).now == 0
 
 
+def test_a_killed_import_goes_on_with_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ("slide,label", "s0,0", "s1,1", "s2,0", "s3,1")
+    whole = FeatureBags.convert
+
+    def killed(dataset: FeatureBags, item: Any) -> Any:
+        if item.id == "s2":
+            raise KeyboardInterrupt
+        return whole(dataset, item)
+
+    monkeypatch.setattr(FeatureBags, "convert", killed)
+    with pytest.raises(KeyboardInterrupt):
+        features(tmp_path, *rows)
+    monkeypatch.undo()
+    report = features(tmp_path, *rows)
+    assert (report.now, len(report.cohort)) == (2, 4)
+
+
 def test_features_of_two_encoders_are_refused_by_file(tmp_path: Path) -> None:
     h5(slides(tmp_path) / "s2.h5", np.zeros((3, 9), np.float32))
     with pytest.raises(DataError, match=r"\(4,\) in s0.h5, s1.h5, s3.h5, \(9,\) in s2.h5"):
@@ -370,7 +389,8 @@ def test_a_missing_label_is_none_and_never_a_class(cell: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("yes", "no"),
     [("1", "0"), ("1.0", "0.0"), ("yes", "no"), ("TRUE", "FALSE"), ("positive", "negative"),
-     ("Y", "N"), ("1", "-1"), ("True", "False"), ("present", "absent")],
+     ("Y", "N"), ("1", "-1"), ("WAHR", "FALSCH"), ("Ja", "Nein"), ("True", "False"),
+     ("present", "absent")],
 )  # fmt: skip
 def test_yes_and_no_are_one_question(yes: str, no: str, tmp_path: Path) -> None:
     report = features(tmp_path, "slide,label", f"s0,{yes}", f"s1,{no}", f"s2,{no}", "s3,")

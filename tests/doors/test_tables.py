@@ -216,6 +216,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "bytes": (bytes(range(256)) * 4, r"expected"),
     "a cut gzip": (gzip.compress(b"bag,label\n" * 99)[:-9], r"damaged gzip"),
     "a cut parquet": (damaged_parquet(), r"damaged parquet"),
+    "a broken byte of UTF-8": (
+        "slide,label\nMüller,1\n".encode() + b"b\xfc,0\n",
+        r"row 3: expected text in UTF-8, got byte 0xfc",
+    ),
     "cut UTF-16": (b"\xff\xfea\x00b", r"broken utf-16"),
 }
 

@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from inklings.datasets.importing import run
 from inklings.errors import DataError
 from inklings.inference.run import Record
 from inklings.phantoms.bags import vector_bags
-from inklings.pipelines.leaked_instances import WARNING, leak_instance_labels
+from inklings.pipelines.leaked_instances import WARNING, LeakedInstances
 from inklings.testing.bags import bag_experiment
 from inklings.training.fit import fit
 
 
 def test_the_warning_stays_with_everything_trained_from_it(tmp_path: Path) -> None:
     cohort = vector_bags(tmp_path / "c", 36)
-    leaked = leak_instance_labels(tmp_path / "c", tmp_path / "leaked")
+    leaked = run(LeakedInstances(tmp_path / "c"), tmp_path / "leaked", 1).cohort
     tested = {case.patient for case in cohort.part("test")}
     assert not tested & {case.patient for case in leaked}
     fit(bag_experiment(tmp_path / "leaked", 3), tmp_path / "first")
@@ -27,4 +28,4 @@ def test_a_cohort_without_such_labels_has_none_to_leak(tmp_path: Path) -> None:
     vector_bags(tmp_path / "c", 12)
     (tmp_path / "c" / "instance_truth.parquet").unlink()
     with pytest.raises(DataError, match="labels of instances, got none"):
-        leak_instance_labels(tmp_path / "c", tmp_path / "leaked")
+        run(LeakedInstances(tmp_path / "c"), tmp_path / "leaked", 1)

@@ -6,7 +6,6 @@ import typer
 
 from inklings.cli import (
     guarded,
-    import_bags,
     import_corrections,
     import_datasets,
 )
@@ -18,4 +17,3 @@ app = typer.Typer(
 )
 
 app.command("corrections")(guarded(import_corrections.corrections))
-import_bags.register(app)

@@ -7,28 +7,56 @@ carries the warning. The clean way is the default: encoder and pooling end to en
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 
 from inklings.bags.instances import Instances
-from inklings.bags.writer import MadeBag, write_bags
+from inklings.bags.writer import MadeBag
 from inklings.cases.bags import spans
 from inklings.cases.cohort import Cohort
+from inklings.datasets.bag_cohort import Bags, MadeBags
+from inklings.datasets.dataset import Argument, stamp_of
 from inklings.errors import DataError
 from inklings.evaluation.instance_truth import instance_truth
 
 WARNING = "the labels of instances were used in training, which a weak task does not have"
 
 
-def leak_instance_labels(folder: Path, out: Path) -> Cohort:
-    """Write every instance of train and val as a bag of its own, with its true label.
+@dataclass(frozen=True)
+class LeakedInstances(Bags):
+    """LEAKS LABELS: every instance a bag of its own, with its true label, for comparison.
 
-    The test part stays out: nothing trained here has seen a test instance.
-
-    Raises:
-        DataError: If the cohort has no labels of instances, or is not split.
+    The reference pretrains its encoder like this. Runs that begin with such weights say so.
     """
+
+    source: Annotated[Path, Argument("Cohort of bags whose instances have labels.")]
+    classes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """After the cohort."""
+        return f"{self.source.absolute().name}, instances"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The warning."""
+        return {"warning": WARNING}
+
+    def made(self) -> MadeBags:
+        """Every instance of train and val; the test part stays out, so that none of it is seen.
+
+        Raises:
+            DataError: If the cohort has no labels of instances, or is not split.
+        """
+        return _leaked(self.source, stamp_of(self.source))
+
+
+@lru_cache(maxsize=1)
+def _leaked(folder: Path, stamp: str) -> MadeBags:  # noqa: ARG001
     cohort, truth = Cohort.read(folder), instance_truth(folder)
     cases = [case for case in cohort if case.split in ("train", "val") and case.id in truth]
     if not cases:
@@ -46,5 +74,4 @@ def leak_instance_labels(folder: Path, out: Path) -> Cohort:
         for values, labels in [(instances.take(i), truth[case.id])]
         for row in range(len(np.atleast_1d(labels)))
     ]
-    facts = {**cohort.facts, "warning": WARNING}
-    return write_bags(out, f"{cohort.name}, instances", cohort.classes, bags, facts)
+    return MadeBags(bags, cohort.classes, {**cohort.facts, "warning": WARNING})

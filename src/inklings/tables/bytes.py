@@ -68,6 +68,8 @@ def decoded(path: Path, data: bytes) -> tuple[str, list[str]]:
             raise DataError(f"{path}: expected a table as text, got broken {name}") from None
         row = data.count(b"\n", 0, error.start) + 1
         try:
+            if not data.decode("utf-8", "ignore").isascii():
+                raise error  # UTF-8 elsewhere: a broken byte, and no other encoding
             text = data.decode("cp1252")
         except UnicodeDecodeError:
             raise DataError(

@@ -18,8 +18,12 @@ UNSAID = frozenset({
 })  # fmt: skip
 """Words (in lower case) that in a column of labels say that there is none."""
 
-YES = frozenset({"1", "yes", "y", "true", "t", "positive", "pos", "+", "present"})
-NO = frozenset({"0", "no", "n", "false", "f", "negative", "neg", "absent"})
+YES = frozenset({
+    "1", "yes", "y", "true", "t", "positive", "pos", "+", "present", "ja", "wahr", "oui", "vrai",
+})  # fmt: skip
+NO = frozenset({
+    "0", "no", "n", "false", "f", "negative", "neg", "absent", "nein", "falsch", "non", "faux",
+})  # fmt: skip
 
 _POINT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.A)
 _COMMA = re.compile(r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?", re.A)
