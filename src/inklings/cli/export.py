@@ -27,6 +27,13 @@ def export(
         Path | None,
         typer.Option(help="Only its cases, with its images, and its truth in a montage."),
     ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            help="geojson of slides: count from the bounds of what was scanned (as QuPath does, by "
+            "default) or from the corner of the slide."
+        ),
+    ] = None,
 ) -> None:
     """Write predictions for viewers, archives of images and other programs."""
     if to == "dicom-sr":
@@ -36,10 +43,13 @@ def export(
         count = export_findings(predictions, path, cohort)
         typer.echo(f"findings of {count} scans exported to {to} -> {path}")
         return
+    from inklings.errors import SpecError
     from inklings.exports import EXPORTS
     from inklings.exports.source import Source, require_fits
 
-    exporter = EXPORTS.build(to, {})
+    if origin is not None and to != "geojson":
+        raise SpecError(f"--origin {origin}: expected --to geojson, got {to}; leave it out")
+    exporter = EXPORTS.build(to, {} if origin is None else {"origin": origin})
     source = Source.open(predictions, cohort)
     require_fits(to, exporter, source)
     path = exporter(source, out or predictions / "exports" / to)

@@ -21,7 +21,7 @@ from inklings.errors import DataError
 
 _ENDINGS = re.compile(
     r"(?<=.)([_-](masks?|annotations?|labels?|outlines?|segs?|segmentations?|gt)"
-    r"|\.(gz|geo?json|xml|annotations?|ome|tiff?|btf|svs|ndpi|mrxs|scn|bif|vms|vmu|svslide|dcm|png"
+    r"|\.(gz|(geo)?json|xml|annotations?|ome|tiff?|btf|svs|ndpi|mrxs|scn|bif|vms|vmu|svslide|dcm|png"
     r"|npy|bmp|gif))$",
     re.I,
 )

@@ -9,8 +9,9 @@ from typing import Self
 
 from inklings.cases.opening import SLIDE
 from inklings.datasets.findings import Finding
-from inklings.datasets.values import UNLABELLED, name_of
+from inklings.datasets.values import UNLABELLED
 from inklings.errors import DataError, SpecError
+from inklings.labels.codes import name_of
 from inklings.labels.kinds import BACKGROUND, IRRELEVANT, NO_CLASS, Extent, MaskLabel
 from inklings.labels.mask_codes import all_codes, coarse_codes
 

@@ -100,6 +100,8 @@ class Slides(Plain):
             )
         if self.codes and self.meaning:
             raise SpecError("--codes and --values exclude each other: give one of them")
+        if self.meaning:
+            Meaning.mapped(self.meaning)
         for column in (self.label, self.split):
             if column and not self.table:
                 raise SpecError(f"{column}: expected the table it is a column of; add --table")

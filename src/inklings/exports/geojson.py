@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import find_contours
 
+from inklings.errors import SpecError
 from inklings.exports.source import Source
 from inklings.files import write_text, written
 from inklings.heatmaps.record import OUTLINES, folder_of
+from inklings.labels.qupath import CORNER, ORIGIN
 
 
 class GeoJson:
@@ -23,13 +25,22 @@ class GeoJson:
     A contour runs along the outer edges of its samples: the centre of the first sample of the
     image is at (0.5, 0.5). Holes are rings of their own. Slides were outlined when they were
     predicted, region by region in pixels of level 0; those files are copied.
+
+    Args:
+        origin: Where coordinates on slides count from: ``bounds``, the first pixel that was
+            scanned, as QuPath does, or ``slide``, its corner. Each file says which.
     """
+
+    def __init__(self, origin: str = "bounds") -> None:
+        if origin not in ("bounds", "slide"):
+            raise SpecError(f"--origin: expected bounds or slide, got {origin!r}")
+        self.origin = origin
 
     def __call__(self, source: Source, out: Path) -> Path:
         """Write one file a case into ``out``."""
         for case in source.slides:
             with written(out / f"{case}.geojson") as path:
-                shutil.copyfile(folder_of(source.folder, case) / OUTLINES, path)
+                self.copy(folder_of(source.folder, case) / OUTLINES, path)
         for prediction in source.pictures():
             features = [
                 _feature(rings, name)
@@ -39,6 +50,20 @@ class GeoJson:
             collection = {"type": "FeatureCollection", "features": features}
             write_text(out / f"{prediction.case}.geojson", json.dumps(collection) + "\n")
         return out
+
+    def copy(self, drawn: Path, path: Path) -> None:
+        """The outlines of a slide, moved where they are to count from its corner."""
+        if self.origin == "bounds":
+            shutil.copyfile(drawn, path)
+            return
+        collection = json.loads(drawn.read_bytes())
+        x, y = collection.pop(CORNER, (0, 0))
+        for feature in collection["features"]:
+            shape = feature["geometry"]
+            shape["coordinates"] = [
+                [[a + x, b + y] for a, b in ring] for ring in shape["coordinates"]
+            ]
+        path.write_text(json.dumps({**collection, ORIGIN: "slide"}) + "\n", encoding="utf-8")
 
 
 def polygons(objects: NDArray[Any]) -> list[list[NDArray[np.float64]]]:

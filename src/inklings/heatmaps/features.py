@@ -10,10 +10,14 @@ import numpy as np
 
 from inklings.heatmaps.colours import colours
 from inklings.heatmaps.outlines import Outline
+from inklings.labels.qupath import CORNER, ORIGIN
 
 
 class Features:
-    """Writes outlines in pixels of level 0, ``(x, y)`` from the outer corner of the first pixel.
+    """Writes outlines in pixels of level 0, ``(x, y)`` from the outer corner of a pixel.
+
+    That pixel is the first that was scanned, from which QuPath counts; the collection says so
+    (`ORIGIN`) and which one it is (`CORNER`).
 
     Args:
         file: Open for writing.
@@ -21,6 +25,7 @@ class Features:
         factor: Pixels of level 0 to a sample of the map, ``(y, x)``.
         shape: Pixels of level 0; outlines are cut there.
         spacing_um: Of level 0; None where unknown, and then areas are in pixels.
+        corner: The first pixel that was scanned, ``(y, x)``.
     """
 
     def __init__(
@@ -30,6 +35,7 @@ class Features:
         factor: tuple[float, float],
         shape: tuple[int, int],
         spacing_um: tuple[float, float] | None,
+        corner: tuple[int, int] = (0, 0),
     ) -> None:
         self._file = file
         self._kinds: list[dict[str, Any]] = [
@@ -41,7 +47,9 @@ class Features:
         self._spacing_um = spacing_um
         self.count = 0
         """Regions written so far."""
-        file.write('{"type": "FeatureCollection", "features": [')
+        self._corner = np.array(corner)
+        head = {"type": "FeatureCollection", ORIGIN: "bounds", CORNER: [corner[1], corner[0]]}
+        file.write(json.dumps(head)[:-1] + ', "features": [')
 
     def add(self, outline: Outline) -> None:
         """Write one region."""
@@ -53,7 +61,9 @@ class Features:
             "geometry": {
                 "type": "Polygon",
                 "coordinates": [
-                    np.minimum(ring * self._factor, self._shape)[:, ::-1].round(2).tolist()
+                    (np.minimum(ring * self._factor, self._shape) - self._corner)[:, ::-1]
+                    .round(2)
+                    .tolist()
                     for ring in outline.rings
                 ],
             },

@@ -65,6 +65,7 @@ class Sink:
         slide: Pixels of level 0.
         spacing_um: Of level 0; None where unknown.
         smallest: Regions of fewer samples are not outlined.
+        corner: First pixel of level 0 that was scanned, ``(y, x)``, from which outlines count.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Sink:
         slide: tuple[int, int],
         spacing_um: Pair | None,
         smallest: int = 1,
+        corner: tuple[int, int] = (0, 0),
     ) -> None:
         self._folder, self._classes, self._tissue, self._shape = folder, classes, tissue, shape
         self._levels = np.array(thresholds, np.float32)[:, None, None] * 255
@@ -87,7 +89,7 @@ class Sink:
         self._heat = Pyramid(self._spool, len(classes), shape, mean)
         self._codes = Pyramid(self._spool, 1, shape, majority)
         self._text = (folder / OUTLINES).open("w", encoding="utf-8")
-        self._features = Features(self._text, classes, factor, slide, spacing_um)
+        self._features = Features(self._text, classes, factor, slide, spacing_um, corner)
         self._outlines = Outlines(shape[1], smallest)
         self._next = 0  # first sample of the maps that the outlines have not seen
         self.samples = np.zeros(len(classes) + 1, np.int64)

@@ -40,6 +40,7 @@ from inklings.inference.windows import Axis, plan
 from inklings.machine import cores
 from inklings.progress import track
 from inklings.readers.image import Image
+from inklings.readers.pyramid import Pyramid
 from inklings.sampling import INTENSITIES, NORMALISERS
 from inklings.sampling.intensity import Scale
 from inklings.sampling.slide_look import Restain, SlideLook
@@ -107,6 +108,7 @@ def predict_slide(
         slide=(slide.geometry.shape[0], slide.geometry.shape[1]),
         spacing_um=grid.spacing_um,
         smallest=job.slides.smallest_region,
+        corner=slide.corner if isinstance(slide, Pyramid) else (0, 0),
     ) as sink:
         stream = read_ahead(
             grid.view,

@@ -18,6 +18,8 @@ UNNAMED = "annotation"
 
 ORIGIN = "inklings:origin"
 """Member of a collection that says where its coordinates count from: bounds or slide."""
+CORNER = "inklings:corner"
+"""Member that says which pixel of level 0 that is where they count from the bounds, ``[x, y]``."""
 
 _SHAPES = (
     "Polygon", "MultiPolygon", "Point", "MultiPoint", "LineString", "MultiLineString",

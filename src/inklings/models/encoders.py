@@ -174,7 +174,7 @@ def normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         known = timm.get_pretrained_cfg(
             source.architecture if source else name.removeprefix(PREFIX)
         )
-        card = known.to_dict() if known is not None else {}
+        card = {"mean": known.mean, "std": known.std} if known is not None else {}
     mean, spread = card.get("mean"), card.get("std")
     if not mean or not spread:
         return (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
