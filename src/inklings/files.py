@@ -169,22 +169,28 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _bounded(value: Any) -> Any:
-    """``value``, once it is known to be no deeper and no larger than a file can sensibly be.
+    """``value``, once it is known to be no deeper and no larger than a file can sensibly be."""
+    if _extent(value, 0, {})[0] > _MOST:
+        raise ValueError("it stands for more values than memory holds")
+    return value
 
-    A few YAML lines that refer to each other can stand for more values than memory holds; they
-    are counted as often as they are met.
+
+def _extent(value: Any, depth: int, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """How many values there are, and how deeply nested.
+
+    A few YAML lines that refer to each other can stand for more values than memory holds: they are
+    looked at once, and count as often as they are met.
     """
-    count, level = 0, [value]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        count += len(level)
-        if not level:
-            return value
-        if count > _MOST:
-            break
-    raise ValueError("it is nested too deeply")
+    if not isinstance(value, dict | list):
+        return 1, 0
+    found = known.get(id(value))
+    if found is None:
+        if depth > _DEEPEST:
+            raise ValueError("it is nested too deeply")
+        inner = value.values() if isinstance(value, dict) else value
+        parts = [_extent(one, depth + 1, known) for one in inner]
+        found = 1 + sum(n for n, _ in parts), 1 + max((h for _, h in parts), default=0)
+        known[id(value)] = found
+    if depth + found[1] > _DEEPEST + 1:
+        raise ValueError("it is nested too deeply")
+    return found

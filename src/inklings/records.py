@@ -32,7 +32,8 @@ def read_record(kind: type[T], path: Path, what: str, repair: str) -> T:
 def as_record(kind: type[T], value: Any, path: Path, repair: str) -> T:
     """The same for what was read already, and perhaps brought up to date."""
     try:
-        return _adapter(kind).validate_python(value)
+        checked: T = _adapter(kind).validate_python(value)  # type: ignore[arg-type]
+        return checked
     except InklingsError as error:  # of the record itself, which knows no file
         raise DataError(f"{path} is damaged ({error}); {repair}") from None
     except ValidationError as error:

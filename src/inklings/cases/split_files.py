@@ -18,10 +18,19 @@ from inklings.cases.cohort import Cohort
 from inklings.cases.splits import SplitOptions, assign, strata, units
 from inklings.errors import DataError
 from inklings.files import write_json
-from inklings.records import read_record
+from inklings.records import as_record, read_record
 
 FILE = "split.json"
 EXCLUDED = "excluded.json"
+_AGAIN = "move it away and split again"
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Cases that were kept together, as ``split.json`` has them."""
+
+    split: str
+    cases: list[str]
 
 
 @dataclass(frozen=True)
@@ -103,9 +112,10 @@ def exclude(folder: Path, ids: Sequence[str]) -> Cohort:
     old = _read(folder / FILE, {})
     if after.is_split and old:
         left = {case.id for case in after}
+        before_groups = as_record(list[_Group], old.get("groups", []), folder / FILE, _AGAIN)
         groups = [
-            {**group, "cases": [name for name in group["cases"] if name in left]}
-            for group in old.get("groups", ())
+            {"split": group.split, "cases": [name for name in group.cases if name in left]}
+            for group in before_groups
         ]
         record = {**old, **_counts(after), "groups": [g for g in groups if len(g["cases"]) > 1]}
         _write(after, folder, record)
@@ -149,4 +159,4 @@ def _excluded(case: Case) -> dict[str, Any]:
 def _read(path: Path, empty: Any) -> Any:
     if not path.is_file():
         return empty
-    return read_record(type(empty), path, "a split", "move it away and split again")
+    return read_record(type(empty), path, "a split", _AGAIN)

@@ -20,6 +20,10 @@ from inklings.errors import DataError, ReaderError
 from inklings.files import written
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
+_DEFLATES = 1040  # no stream of this method makes more bytes of one
+_DAMAGED = (
+    zlib.error, struct.error, EOFError, ValueError, NotImplementedError, RuntimeError, IndexError,
+)  # fmt: skip
 _SLACK = 256  # local headers may carry a longer extra field than the directory says
 
 
@@ -34,6 +38,7 @@ class Entry:
         stamp: Changes when the content does: CRC in an archive, time of change in a folder.
         offset: Where its local header starts in the archive; None in a folder.
         method: How the archive compressed it: 0 stored, 8 deflated.
+        bytes: How many it holds, as the archive says; no more are ever made of it.
     """
 
     container: Path
@@ -42,6 +47,7 @@ class Entry:
     stamp: int
     offset: int | None = None
     method: int = 0
+    bytes: int = 0
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -63,6 +69,8 @@ def read(entry: Entry) -> bytes:
             return (entry.container / entry.name).read_bytes()
         except OSError as error:
             raise ReaderError(f"{entry}: {error.strerror}") from None
+    if entry.size > os.fstat(_descriptor(entry.container)).st_size:
+        raise ReaderError(f"{entry}: the archive is cut short")
     guess = _LOCAL_HEADER.size + len(entry.name.encode()) + _SLACK + entry.size
     block = os.pread(_descriptor(entry.container), guess, entry.offset)
     if len(block) < _LOCAL_HEADER.size:
@@ -73,9 +81,12 @@ def read(entry: Entry) -> bytes:
     if len(data) < entry.size:
         data = os.pread(_descriptor(entry.container), entry.size, entry.offset + start)
     try:
-        data = zlib.decompress(data, -15) if entry.method == zipfile.ZIP_DEFLATED else data
+        if entry.method == zipfile.ZIP_DEFLATED:
+            data = zlib.decompressobj(-15).decompress(data, entry.bytes + 1)
     except zlib.error as error:
         raise ReaderError(f"{entry}: damaged in the archive ({error})") from None
+    except MemoryError:
+        raise ReaderError(f"{entry}: {entry.bytes:,} bytes are more than memory holds") from None
     if zlib.crc32(data) != entry.stamp:
         raise ReaderError(f"{entry}: damaged in the archive (its checksum differs)")
     return data
@@ -132,6 +143,10 @@ def _in_archive(path: Path, scratch: Path) -> Iterator[Entry]:
                         f"{path}: {info.filename} is encrypted or compressed in a rare way; "
                         "extract the archive and give the folder"
                     )
+                if info.file_size > _DEFLATES * (info.compress_size + 1):
+                    raise zipfile.BadZipFile(
+                        f"{info.filename}: {info.compress_size} bytes cannot hold {info.file_size}"
+                    )
                 if info.filename.lower().endswith(".zip"):
                     yield from _in_archive(unpacked(archive, info, scratch), scratch)
                     continue
@@ -142,8 +157,9 @@ def _in_archive(path: Path, scratch: Path) -> Iterator[Entry]:
                     info.CRC,
                     info.header_offset,
                     info.compress_type,
+                    info.file_size,
                 )
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, *_DAMAGED) as error:
         raise DataError(
             f"expected a zip archive at {path}, got another file or one that is cut short "
             f"({error}); download it again or give the extracted folder"

@@ -28,6 +28,7 @@ from inklings.files import write_bytes
 from inklings.labels.files import mask_grids, mask_notes, read_mask
 from inklings.labels.kinds import Label, MaskLabel
 from inklings.readers import open_image
+from inklings.readers.finite import proved
 from inklings.readers.fitting import fitted
 from inklings.readers.image import Image
 from inklings.readers.placing import placed
@@ -96,14 +97,13 @@ def case_of(scan: Scan, masks: MaskSource | None = None) -> Converted:
         for name, path in scan.images.items():
             try:
                 image = stack.enter_context(open_image(path, choice=scan.choices.get(name)))
-                if isinstance(image, Volume):
-                    image.require_whole()
+                told = proved(image)
             except DataError as error:
                 problems.append(Finding(scan.id, "unreadable image", str(error)))
                 return Converted({}, findings=tuple(problems))
             opened[name] = image
             said = f"{name}: " if len(scan.images) > 1 else ""
-            problems += [Finding(scan.id, n.kind, f"{said}{n.text}") for n in image.notes]
+            problems += [Finding(scan.id, n.kind, f"{said}{n.text}") for n in told]
         first = next(iter(opened))
         problems += uncommon(scan.id, {name: image.geometry for name, image in opened.items()})
         if scan.mask is not None and masks is not None and not fatal(problems):

@@ -22,6 +22,7 @@ from inklings.geometry import Region
 from inklings.readers.array import ArrayImage
 from inklings.readers.image import Image
 from inklings.readers.notes import Note
+from inklings.readers.picture import Decode, PictureImage
 from inklings.readers.pyramid import Levels, Pyramid
 from inklings.readers.resample import Whole
 from inklings.readers.volume import Volume
@@ -91,7 +92,17 @@ def finite(image: Image) -> Image:
     elif isinstance(image, ArrayImage) and _holds_others(image.array):
         fill = Fill.of([image.array], Path(image.geometry.frame))
         return replace(image, array=fill(image.array), notes=(*image.notes, fill.note))
+    elif isinstance(image, PictureImage):
+        return replace(image, decode=functools.partial(_decoded, image.decode, image.path))
     return image
+
+
+def _decoded(decode: Decode, path: Path) -> tuple[NDArray[Any], tuple[Note, ...]]:
+    pixels, notes = decode()
+    if not _holds_others(pixels):
+        return pixels, notes
+    fill = Fill.of([pixels], path)
+    return fill(pixels), (*notes, fill.note)
 
 
 def _holds_others(samples: NDArray[Any]) -> bool:

@@ -35,6 +35,8 @@ BROKEN = (
     IndexError, KeyError, TypeError, OverflowError, MemoryError,
 )  # fmt: skip
 Pillow.MAX_IMAGE_PIXELS = 400_000_000
+_PIXELS_OF_A_BYTE = 10_000
+"""More than any of these formats holds, WebP apart, which holds few pixels."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,14 @@ def of_file(path: Path) -> Raster:
 
 
 def require_plain(picture: Pillow.Image) -> None:
-    """Refuse animations and modes that are not on the list."""
+    """Refuse animations, modes that are not on the list, and sizes that the file cannot hold."""
+    stream: Any = vars(picture)["fp"]
+    place = stream.tell()
+    most = 1_000_000 + _PIXELS_OF_A_BYTE * stream.seek(0, io.SEEK_END)
+    stream.seek(place)
+    if picture.width * picture.height > most and picture.format != "WEBP":
+        size = f"{picture.width} x {picture.height}"
+        raise ReaderError(f"truncated or damaged picture ({size} pixels in a file too small)")
     frames = int(getattr(picture, "n_frames", 1))
     if frames > 1:
         raise ReaderError(
