@@ -78,7 +78,9 @@ def test_a_value_without_a_class_is_told_with_its_share(tmp_path: Path) -> None:
 def test_the_largest_value_is_unlabelled_in_a_partial_mask(tmp_path: Path) -> None:
     mask = np.full((40, 48), 255, np.uint8)
     mask[:5] = 1
-    assert examine(masked(tmp_path, mask, "classes", extent="partial")).findings == ()
+    (told,) = examine(masked(tmp_path, mask, "classes", extent="partial")).findings
+    assert (told.kind, told.severity) == ("partial label", "note")
+    assert told.reason == "mask.png: 12.50% of the samples are annotated"
 
 
 def test_an_empty_mask_is_a_warning(tmp_path: Path) -> None:

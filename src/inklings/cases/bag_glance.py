@@ -159,7 +159,7 @@ def _labels(case: Case, classes: Sequence[str], task: str, say: Any) -> tuple[st
     said: dict[str, bool] = {}
     for label in case.labels:
         try:
-            shown, _ = inspect(label, case, {}, classes)
+            shown = inspect(label, case, {}, classes).names
         except Problem as error:
             say(error.kind, "error", str(error), error.repair)
             continue

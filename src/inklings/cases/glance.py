@@ -151,14 +151,17 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
     for label in case.labels:
         path = label.path if isinstance(label, MaskLabel) else Path()
         try:
-            shown, count = inspect(label, case, geometries, classes)
+            shown = inspect(label, case, geometries, classes)
         except DataError as error:
             kind, repair = _judge(error, path, "label")
             say(kind, "error", str(error), repair, path)
             continue
-        present.update(dict.fromkeys(shown))
-        objects = None if objects is None or count is None else objects + count
-        if isinstance(label, MaskLabel) and not shown and not benign:
+        present.update(dict.fromkeys(shown.names))
+        objects = None if objects is None or shown.objects is None else objects + shown.objects
+        if shown.annotated is not None and shown.annotated < 1:
+            reason = f"{path.name}: {shown.annotated:.2%} of the samples are annotated"
+            findings.append(Finding(case.id, "partial label", "note", reason))
+        if isinstance(label, MaskLabel) and not shown.names and not benign:
             reason = f"{path.name}: nothing is annotated; keep it if the image shows nothing"
             say("empty mask", "warning", reason, "exclude", path)
     lying = tuple(orientation(grid) for grid in geometries.values() if len(grid.shape) == 3)

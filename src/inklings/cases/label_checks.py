@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from inklings.cases.case import Case
 from inklings.cases.opening import SLIDE, open_case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
-from inklings.labels.files import Mask, is_volume, mask_geometry, read_mask
+from inklings.labels.files import Mask, is_volume, mask_geometry, read_mask, unlabelled
 from inklings.labels.kinds import (
     BACKGROUND,
     NO_CLASS,
@@ -39,10 +40,25 @@ class Problem(LabelError):
         self.repair: Repair = repair
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What one label shows.
+
+    Attributes:
+        names: Classes.
+        objects: How many; None where it does not separate them.
+        annotated: Share of the samples of which it says something; None for what is no mask.
+    """
+
+    names: tuple[str, ...]
+    objects: int | None
+    annotated: float | None = None
+
+
 def inspect(
     label: Label, case: Case, geometries: Mapping[str, Geometry], classes: Sequence[str]
-) -> tuple[tuple[str, ...], int | None]:
-    """Classes that a label shows, and how many objects; None where it does not separate them.
+) -> Shown:
+    """What a label shows.
 
     Args:
         label: One of the labels of ``case``.
@@ -61,7 +77,7 @@ def inspect(
         reason = f"expected a class of {', '.join(classes)}, got {strange[0]!r}"
         raise Problem("unknown class", reason, "import")
     if isinstance(label, BagLabel):
-        return ((label.name,) if label.present else ()), 0
+        return Shown((label.name,) if label.present else (), 0)
     if label.image not in case.images:
         reason = f"a label is on image {label.image!r}, the case has {', '.join(case.images)}"
         raise Problem("mismatch", reason, "import")
@@ -70,7 +86,7 @@ def inspect(
         return _inspect_mask(label, case, geometry)
     if geometry is not None:
         _require_inside(label, geometry)
-    return ((), 0) if label.name in NO_CLASS else ((label.name,), 1)
+    return Shown((), 0) if label.name in NO_CLASS else Shown((label.name,), 1)
 
 
 def _is_slide(case: Case, image: str) -> bool:
@@ -83,7 +99,7 @@ def _is_slide(case: Case, image: str) -> bool:
 
 def _inspect_mask(
     label: MaskLabel, case: Case, geometry: Geometry | None
-) -> tuple[tuple[str, ...], int | None]:
+) -> Shown:
     name = label.path.name
     if is_volume(label.path) or label.path.suffix == ".npy":
         if geometry and (off := difference(geometry, mask_geometry(label.path))):
@@ -104,13 +120,14 @@ def _inspect_mask(
     return _inspect_codes(label, codes)
 
 
-def _inspect_codes(label: MaskLabel, mask: Mask) -> tuple[tuple[str, ...], int | None]:
+def _inspect_codes(label: MaskLabel, mask: Mask) -> Shown:
     name, values = label.path.name, np.unique(mask)
+    annotated = 1 - float(unlabelled(label, mask).mean())
     if label.extent in ("partial", "correction"):
         values = values[values < np.iinfo(mask.dtype).max]
     values = values[values > 0]
     if label.kind == "instances":
-        return (label.classes[:1] if values.size else ()), int(values.size)
+        return Shown(label.classes[:1] if values.size else (), int(values.size), annotated)
     beyond = values[values > len(label.classes)]
     if beyond.size:
         shares = ", ".join(f"{v} ({np.mean(mask == v):.1%} of samples)" for v in beyond[:4])
@@ -119,7 +136,8 @@ def _inspect_codes(label: MaskLabel, mask: Mask) -> tuple[tuple[str, ...], int |
             "unexpected values", f"{name}: expected values {known}, got {shares}", "import"
         )
     names = dict.fromkeys(label.classes[int(v) - 1] for v in values)
-    return tuple(name for name in names if name not in (BACKGROUND, *NO_CLASS)), None
+    shown = tuple(name for name in names if name not in (BACKGROUND, *NO_CLASS))
+    return Shown(shown, None, annotated)
 
 
 def coarsest(file: Pyramid) -> Mask:
