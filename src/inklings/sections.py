@@ -23,12 +23,12 @@ class Component(BaseModel):
     def _gather_options(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"name": value}
-        if isinstance(value, dict) and "options" not in value:
-            return {
-                "name": value.get("name"),
-                "options": {k: v for k, v in value.items() if k != "name"},
-            }
-        return value
+        if not isinstance(value, dict):
+            return value
+        rest = {k: v for k, v in value.items() if k not in ("name", "options")}
+        given = value.get("options", {})  # as a resolved file has them
+        options = {**given, **rest} if isinstance(given, dict) else given
+        return {"name": value.get("name"), "options": options}
 
     @model_validator(mode="after")
     def _finite(self) -> Component:
