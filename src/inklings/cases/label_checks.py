@@ -97,9 +97,7 @@ def _is_slide(case: Case, image: str) -> bool:
         return isinstance(opened, Pyramid)
 
 
-def _inspect_mask(
-    label: MaskLabel, case: Case, geometry: Geometry | None
-) -> Shown:
+def _inspect_mask(label: MaskLabel, case: Case, geometry: Geometry | None) -> Shown:
     name = label.path.name
     if is_volume(label.path) or label.path.suffix == ".npy":
         if geometry and (off := difference(geometry, mask_geometry(label.path))):
