@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ _SHORT_FORMS = (
     b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN",
     b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
 )  # fmt: skip
+_READING = (
+    OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError,
+    struct.error, IndexError, KeyError,
+)  # fmt: skip
+"""What damaged and locked archives make `zipfile` raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,8 @@ def files(path: Path) -> list[File]:
         if file.read(4) != ZIP:
             return [File(path.parent, path.name)]
     with _archive(path) as archive:
-        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+        names = [info.filename for info in archive.infolist() if info.filename.strip("/")]
+        names = [name for name in names if not name.endswith("/")]
     shown = (n for n in names if not n.rpartition("/")[2].startswith(".") and "__MACOSX" not in n)
     return sorted((File(path, name) for name in shown), key=str)
 
@@ -134,17 +141,11 @@ def _number(data: bytes, at: int, size: int, little: bool) -> int:
 def _archive(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except _READING as error:
         raise ReaderError(
             f"{path}: expected a whole zip archive, got one that is cut short or damaged "
             f"({error}); copy it again from its source"
         ) from None
-
-
-_READING = (
-    OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError
-)  # fmt: skip
-"""What damaged and locked archives make `zipfile` raise."""
 
 
 class Bytes:

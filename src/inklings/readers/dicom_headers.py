@@ -13,12 +13,17 @@ from typing import Any
 from inklings.errors import ReaderError
 from inklings.readers.dicom_coding import Coding
 from inklings.readers.dicom_files import File
-from inklings.readers.dicom_lookup import Look, Vector, first, whole
+from inklings.readers.dicom_lookup import Look, Vector, first, groups_of, whole
 from inklings.readers.dicom_marks import Mark, marks_of
 from inklings.readers.dicom_places import mosaic_of, orientation_of, positions_of
 from inklings.readers.dicom_spacing import spacing_of, thickness_of
 from inklings.readers.dicom_values import keeps_numbers, notes_of, scale_of
 from inklings.readers.notes import Note
+
+_NEEDED = {
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope",
+    "RescaleIntercept", "DiffusionBValue",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,9 @@ def planes_of(file: File, said: dict[Any, Any], coding: Coding) -> Iterator[Plan
         str(said.get("Modality", "") or ""),
     )
     shared = first(said, "SharedFunctionalGroupsSequence")
-    groups = list(said.get("PerFrameFunctionalGroupsSequence") or ())
+    shared = None if shared is None else groups_of(shared, _NEEDED)
+    told = said.get("PerFrameFunctionalGroupsSequence") or ()
+    groups: list[Any] = [groups_of(frame, _NEEDED) for frame in told]
     if groups and len(groups) != coding.frames:
         raise ReaderError(
             f"it has {coding.frames} frames and describes {len(groups)}: the file is damaged"

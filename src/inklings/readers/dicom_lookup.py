@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,7 +101,18 @@ def spoken(said: Any, needed: Container[object]) -> dict[Any, Any]:
 def first(place: Any, word: str) -> Any:
     """The first item of a sequence; None where there is none."""
     sequence = place.get(word) if place is not None else None
+    if isinstance(sequence, dict):  # a functional group, of which there is but one
+        return sequence
     return sequence[0] if sequence else None
+
+
+def groups_of(item: Any, needed: Container[object]) -> dict[Any, Any]:
+    """Functional groups by their keyword, what each says by keyword."""
+    found = spoken(item, needed)
+    for key, value in found.items():
+        if isinstance(value, Sequence) and len(value) and hasattr(value[0], "keys"):
+            found[key] = spoken(value[0], needed)
+    return found
 
 
 def number(value: Any) -> float | None:
