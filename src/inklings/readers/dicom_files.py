@@ -33,8 +33,8 @@ _SHORT_FORMS = (
     b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
 )  # fmt: skip
 _READING = (
-    OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError,
-    struct.error, IndexError, KeyError,
+    OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError,
+    ValueError, struct.error, IndexError, KeyError,
 )  # fmt: skip
 """What damaged and locked archives make `zipfile` raise."""
 
