@@ -194,6 +194,8 @@ def killed(archive: Path, out: Path, cases: int, after: float) -> bool:
             break
         time.sleep(0.005)
     time.sleep(after)
+    if process.poll() is not None:
+        return False
     children = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     code = process.wait()

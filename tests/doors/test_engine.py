@@ -123,6 +123,7 @@ class Every(Plain):
                 "data": ReaderError(f"{item.path.name}: cut short"),
                 "file": FileNotFoundError(2, "No such file or directory", str(item.path)),
                 "memory": MemoryError(),
+                "library": KeyError("Rows"),
             }[self.fails]
         codes = (np.asarray(Pillow.open(item.path)) > 100).astype(np.uint8)
         images = {"a": Stored(item.path.read_bytes()), "b": Stored(item.path)}
@@ -235,7 +236,12 @@ def test_a_volume_of_a_plug_in_gets_its_mask_on_its_own_grid(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("fails", "detail"),
-    [("data", "c1.png: cut short"), ("file", "c1.png: No such file"), ("memory", "out of memory")],
+    [
+        ("data", "c1.png: cut short"),
+        ("file", "c1.png: No such file"),
+        ("memory", "c1.png: more than fits"),
+        ("library", "c1.png: KeyError: 'Rows'"),
+    ],
 )
 def test_a_case_that_cannot_be_made_is_set_aside_and_named(
     tmp_path: Path, fails: str, detail: str
@@ -477,6 +483,20 @@ def test_numbered_frames_without_a_mask_of_their_stem_stay_cases(tmp_path: Path)
         write_png(tmp_path / "masks" / f"film_{k:04}.png", codes_of(k, (0, 1), (8, 9)))
     folder = Folder(str(tmp_path / "in"), str(tmp_path / "masks"), {0: "background", 1: "a"})
     assert len(run(folder, tmp_path / "out", workers=1).cohort) == 3
+
+
+def test_a_mask_of_no_name_lies_on_the_image_whose_grid_it_has(tmp_path: Path) -> None:
+    for k in range(2):
+        write(tmp_path / f"P{k}_t1.nii.gz", grey_of(k))
+        write(tmp_path / f"P{k}_t2.nii.gz", grey_of(k, (5, 4, 9)), (3.0, 2.0, 1.5))
+        write(tmp_path / f"P{k}_seg.nii.gz", codes_of(k, shape=(5, 4, 9)), (3.0, 2.0, 1.5))
+    names = {name: f"{tmp_path}/*_{name}.nii.gz" for name in ("t1", "t2")}
+    dataset = VolumeFolder(names, f"{tmp_path}/*_seg.nii.gz", {1: "a", 2: "b"})
+    report = run(dataset, tmp_path / "out", workers=1)
+    assert [getattr(case.labels[0], "image", "") for case in report.cohort] == ["t2", "t2"]
+    assert {finding.kind for finding in report.findings} == {"grids differ"}
+    named = replace(dataset, masks={"t1": f"{tmp_path}/*_seg.nii.gz"})
+    assert run(named, tmp_path / "named", workers=1).left_out == ("P0", "P1")
 
 
 def test_a_case_without_one_of_its_images_is_set_aside(tmp_path: Path) -> None:

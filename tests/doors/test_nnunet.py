@@ -170,6 +170,54 @@ def test_a_missing_channel_sets_its_case_aside(tmp_path: Path) -> None:
     assert "_0001 (T2)" in report.findings[0].detail
 
 
+def test_what_is_dropped_or_not_there_is_told(tmp_path: Path) -> None:
+    home = tmp_path / "Dataset015_Part"
+    nnunet(home, PLAIN, (0, 1, 2))
+    (home / "labelsTr" / "a_001.nii.gz").unlink()
+    for path in (home / "imagesTr").glob("a_002*"):
+        path.unlink()
+    report = imported(home, tmp_path / "out")
+    assert {(f.case, f.kind) for f in report.findings} == {
+        ("a_001", "no mask"),
+        ("a_002", "no image"),
+    }
+    assert report.words[0] == "2 of the 3 training cases of dataset.json are here"
+    write(home / "imagesTr" / "a_001_0000.nii", codes_of(0))
+    said = json.loads((home / "dataset.json").read_text())
+    del said["file_ending"]
+    (home / "dataset.json").write_text(json.dumps(said))
+    with pytest.raises(DataError, match="two files for one channel"):
+        imported(home, tmp_path / "other")
+
+
+def test_files_that_the_description_lists_may_lie_anywhere(tmp_path: Path) -> None:
+    home = tmp_path / "Dataset016_Listed"
+    truth = nnunet(home, PLAIN, (0, 1, 2))
+    (home / "imagesTr").rename(tmp_path / "elsewhere")
+    (home / "labelsTr").rename(tmp_path / "drawn")
+    said = json.loads((home / "dataset.json").read_text())
+    said["dataset"] = {
+        name: {
+            "images": [f"../elsewhere/{name}_000{k}.nii.gz" for k in range(2)],
+            "label": f"../drawn/{name}.nii.gz",
+        }
+        for name in truth
+    }
+    (home / "dataset.json").write_text(json.dumps(said))
+    cohort = imported(home, tmp_path / "out").cohort
+    assert [(case.id, list(case.images)) for case in cohort] == [(n, ["T1", "T2"]) for n in truth]
+    for case in cohort:
+        np.testing.assert_array_equal(mask_of(case)[1], truth[case.id])
+    said["dataset"]["a_001"] = {"images": ["../nowhere.nii.gz"], "label": None}
+    (home / "dataset.json").write_text(json.dumps(said))
+    with pytest.raises(DataError, match=r"lists .*nowhere\.nii\.gz, but there is no such file"):
+        imported(home, tmp_path / "other")
+    said["dataset"] = {"a_001": 3}
+    (home / "dataset.json").write_text(json.dumps(said))
+    with pytest.raises(DataError, match="expected images and label"):
+        imported(home, tmp_path / "third")
+
+
 def test_channels_on_grids_of_their_own_are_told_with_numbers(tmp_path: Path) -> None:
     home = tmp_path / "Dataset009_Grids"
     nnunet(home, PLAIN, (0, 1, 2))

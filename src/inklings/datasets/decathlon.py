@@ -8,10 +8,10 @@ layout (`inklings.datasets.nnunet`).
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ from inklings.datasets import values
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, named_in, names
 from inklings.datasets.described import Description, read_description
 from inklings.datasets.pairing import clean_id
-from inklings.datasets.scans import IMAGE, Scan, as_described, case_of, laid_out
+from inklings.datasets.scans import IMAGE, Scan, as_described, case_of, laid_out, without_image
 from inklings.datasets.values import BACKGROUND, meant
 from inklings.errors import DataError
 from inklings.labels.files import read_mask
@@ -78,7 +78,7 @@ class Decathlon(Plain):
         if not found:
             raise DataError(f"expected NIfTI files in {home / 'imagesTr'}, got none")
         meaning = self._meaning(read_description(home)) or _numbered(found)
-        return [dataclasses.replace(scan, meaning=meaning) for scan in found]
+        return [replace(scan, meaning=meaning) for scan in found]
 
     def convert(self, item: Scan) -> Converted:
         """One scan, with the codes of its mask by name."""
@@ -93,7 +93,7 @@ class Decathlon(Plain):
         facts = {"title": title, **cohort.facts}
         if said.text("licence"):
             facts["licence"] = said.text("licence")
-        whole = dataclasses.replace(cohort, name=name, facts=facts, classes=named_in(cohort))
+        whole = replace(cohort, name=name, facts=facts, classes=named_in(cohort))
         words = () if known else ("no dataset.json: the classes are numbered (--classes)",)
         return whole, words
 
@@ -127,20 +127,34 @@ def _numbered(found: Sequence[Scan]) -> dict[int, str]:
     most = 0
     for one in found:
         if one.mask is not None:
-            most = max(most, int(np.max(read_mask(one.mask), initial=0)))
+            with suppress(DataError):  # its conversion will say so, with the name of the case
+                most = max(most, int(np.max(read_mask(one.mask), initial=0)))
     if most == 0 or most > 254:
         raise DataError(f"expected masks with codes from 1 to 254, the largest is {most}")
     return {0: BACKGROUND, **{code: f"label {code}" for code in range(1, most + 1)}}
 
 
 def _scans(images: Path, masks: Path | None, part: str) -> list[Scan]:
-    files = sorted(images.iterdir()) if images.is_dir() else []
+    drawn = _by_name(masks) if masks else {}
     found = []
-    for path in files:
+    for name, path in _by_name(images).items():
+        scan = Scan(name, name, {IMAGE: path}, drawn.pop(name, None), facts={"set": part})
+        found.append(replace(scan, asked=masks is not None))
+    return [*found, *(without_image(name, path) for name, path in drawn.items())]
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    """The NIfTI files of a folder by what they are called.
+
+    Raises:
+        DataError: If there are two of one name.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if not _SUFFIX.search(path.name) or path.name.startswith("."):
             continue
         name = clean_id(_SUFFIX.sub("", path.name))
-        mask = masks / path.name if masks else None
-        mask = mask if mask is not None and mask.is_file() else None
-        found.append(Scan(name, name, {IMAGE: path}, mask, facts={"set": part}))
+        if name in found:
+            raise DataError(f"two files for {name!r}: {found[name]} and {path}; remove one")
+        found[name] = path
     return found

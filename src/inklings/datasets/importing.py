@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from inklings.cases.case import Case
+from inklings.cases.case import SPLITS, Case
 from inklings.cases.cohort import Cohort, to_row
 from inklings.datasets.assembly import assembled, found_in
 from inklings.datasets.dataset import Converted, Dataset, Item, Mask, Stored
@@ -31,7 +31,7 @@ from inklings.datasets.findings import Finding, fatal
 from inklings.datasets.journal import Journal
 from inklings.datasets.masks import write_numbers
 from inklings.datasets.workers import converted
-from inklings.errors import DataError, LabelError
+from inklings.errors import DataError, InklingsError, LabelError
 from inklings.files import write_bytes
 from inklings.labels.kinds import BagLabel, Label, MaskLabel
 from inklings.progress import note, track
@@ -163,14 +163,16 @@ class _Store:
             return self.dataset.convert(item)
         except DataError as error:
             return Converted({}, findings=(_set_aside(item, error),))
-        except OSError as error:
-            if error.errno in _FULL:
+        except InklingsError:
+            raise  # an option that cannot be, an extra that is not installed: of all cases
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
                 raise
             return Converted({}, findings=(_set_aside(item, error),))
-        except MemoryError:
-            return Converted({}, findings=(_set_aside(item, MemoryError("out of memory")),))
 
     def _case(self, item: Item, made: Converted, files: dict[str, int]) -> Case:
+        if made.split is not None and made.split not in SPLITS:
+            raise DataError(f"expected a split of {', '.join(SPLITS)}, got {made.split!r}")
         images = {name: self._image(item, made, name, files) for name in made.images}
         case = Case(
             id=item.id,
@@ -214,11 +216,24 @@ class _Store:
 
 
 def _set_aside(item: Item, error: BaseException) -> Finding:
-    if isinstance(error, OSError):
-        detail = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    else:
-        detail = " ".join(str(error).split())
+    """What is wrong, with the file; libraries that decode files raise errors of any kind."""
+    detail = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename:
+        detail = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, MemoryError):
+        detail = f"{_files_of(item)}: more than fits in memory"
+    elif not isinstance(error, DataError):
+        detail = f"{_files_of(item)}: {type(error).__name__}: {detail}"
     return Finding(item.id, "unreadable case", detail)
+
+
+def _files_of(item: Item) -> str:
+    """The files that an item names."""
+    found: list[str] = []
+    for value in vars(item).values() if hasattr(item, "__dict__") else ():
+        every = value.values() if isinstance(value, dict) else [value]
+        found += [one.name for one in every if isinstance(one, Path)]
+    return ", ".join(found) or item.id
 
 
 def _todo(items: Sequence[Item], journal: Journal, out: Path) -> list[Item]:

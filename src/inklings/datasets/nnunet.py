@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,14 +25,13 @@ from inklings.datasets import values
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, named_in
 from inklings.datasets.described import NAME, Description, read_description
 from inklings.datasets.findings import Finding
+from inklings.datasets.nnunet_files import RawCase, holds_cases, laid, listed
 from inklings.datasets.pairing import clean_id
-from inklings.datasets.scans import IMAGE, Scan, as_described, case_of, laid_out
+from inklings.datasets.scans import IMAGE, Scan, as_described, case_of, laid_out, without_image
 from inklings.errors import DataError, SpecError
 from inklings.readers import open_image
 
 SPLITS = "splits_final.json"
-_CHANNEL = re.compile(r"(?P<case>.+)_(?P<number>\d{4})$")
-_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".png", ".tif", ".tiff", ".bmp", ".jpg")
 
 
 @dataclass(frozen=True)
@@ -74,30 +72,21 @@ class NnUNet(Plain):
         if not meaning:
             raise DataError(f"{home / NAME}: expected labels with their codes, got none")
         parts = self._parts(home)
-        found: list[Scan] = []
-        for folder, masks in (("imagesTr", "labelsTr"), ("imagesTs", "labelsTs")):
-            files = _files(home / folder, said.text("file_ending"))
-            _refuse_deep_tiff(files)
-            truth = {stem: path for path, stem in _files(home / masks, said.text("file_ending"))}
-            if files and files[0][1] in truth and not _CHANNEL.fullmatch(files[0][1]):
-                raise DataError(
-                    f"{home / folder}: expected names that end in _0000, _0001, ... for the "
-                    f"channels, got {files[0][0].name}; use 'inklings import decathlon'"
-                )
-            by_case = _by_case(home / folder, files)
-            together = all(list(channels) == [0] for channels in by_case.values())
-            for case, channels in sorted(by_case.items()):
-                scan = _scan(case, channels, said, truth.get(case), together)
-                split = parts.get(case) if folder == "imagesTr" else "test"
-                found.append(dataclasses.replace(scan, split=split, meaning=meaning))
-        if not found:
-            raise DataError(f"expected channels of cases in {home / 'imagesTr'}, got none")
+        cases = listed(home, said) or laid(home, said)
+        found = [
+            dataclasses.replace(
+                _scan(case, said, all(list(one.channels) == [0] for one in cases)),
+                split="test" if case.is_test else parts.get(case.name),
+                meaning=meaning,
+            )
+            for case in cases
+        ]
         return _named_apart(found)
 
     def convert(self, item: Scan) -> Converted:
         """One case, with the codes of its mask by name."""
         made = case_of(item, as_described(item))
-        wanted = int(item.facts["channels"])
+        wanted = int(item.facts.get("channels", "1"))
         if made.images and len(item.images) == 1 and wanted > 1:
             path = item.images[IMAGE]
             with open_image(path) as image:
@@ -127,12 +116,16 @@ class NnUNet(Plain):
         facts |= {key: text for key, text in said_of.items() if text}
         name = clean_id(said.text("name") or self.source.stem)
         whole = dataclasses.replace(cohort, name=name, facts=facts, classes=named_in(cohort))
+        there = sum(case.split != "test" for case in cohort)
+        most = said.text("numTraining")
+        partly = [f"{there} of the {most} training cases of dataset.json are here"]
+        words = partly if most.isdigit() and int(most) != there else []
         path = self._splits(home)
         if path is None:
-            return whole, ("no splits_final.json (--splits): run 'inklings split'",)
+            return whole, (*words, "no splits_final.json (--splits): run 'inklings split'")
         parts, ids = self._parts(home), {case.id for case in cohort}
         lost = sorted(case for case in parts if clean_id(case) not in ids)
-        words = [f"train and val as fold {self.fold} of {path.name} says"]
+        words += [f"train and val as fold {self.fold} of {path.name} says"]
         if lost:
             words.append(f"{len(lost)} cases of the split are not here ({', '.join(lost[:3])})")
         return whole, words
@@ -141,7 +134,7 @@ class NnUNet(Plain):
         """The folder that holds ``dataset.json``."""
         folder = laid_out(self.source, scratch)
         found = sorted(path.parent for path in folder.rglob(NAME))
-        found = [home for home in found if (home / "imagesTr").is_dir()]
+        found = [home for home in found if holds_cases(home)]
         if len(found) == 1:
             return found[0]
         if not found:
@@ -183,67 +176,30 @@ class NnUNet(Plain):
         return found
 
 
-def _files(folder: Path, ending: str) -> list[tuple[Path, str]]:
-    """The files of a folder, and their names without the ending."""
-    endings = (ending,) if ending else _ENDINGS
-    found = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        end = next((e for e in endings if path.name.lower().endswith(e.lower())), None)
-        if end and path.is_file() and not path.name.startswith("."):
-            found.append((path, path.name[: -len(end)]))
-    return found
-
-
-def _refuse_deep_tiff(files: Sequence[tuple[Path, str]]) -> None:
-    """Stacks whose spacing lies in a file beside them: a TIFF says nothing of it."""
-    if not files:
-        return
-    path, stem = files[0]
-    beside = (path.with_name(f"{stem}.json"), path.with_name(f"{stem[:-5]}.json"))
-    if path.suffix.lower() in (".tif", ".tiff") and any(p.is_file() for p in beside):
-        raise DataError(
-            f"{path}: a stack with its spacing in JSON is not read; save it as NIfTI with that "
-            "spacing"
-        )
-
-
-def _by_case(folder: Path, files: Sequence[tuple[Path, str]]) -> dict[str, dict[int, Path]]:
-    found: dict[str, dict[int, Path]] = defaultdict(dict)
-    for path, stem in files:
-        match = _CHANNEL.fullmatch(stem)
-        if match is None:
-            raise DataError(
-                f"{folder}: expected names that end in _0000, _0001, ... for the channels, got "
-                f"{path.name}"
-            )
-        found[match["case"]][int(match["number"])] = path
-    return found
-
-
-def _scan(
-    case: str, channels: Mapping[int, Path], said: Description, mask: Path | None, together: bool
-) -> Scan:
+def _scan(case: RawCase, said: Description, together: bool) -> Scan:
     """A case; where there is one file each, all channels may lie ``together`` in it."""
-    name = clean_id(case)
+    name, channels = clean_id(case.name), case.channels
+    if not channels and case.mask is not None:
+        return without_image(name, case.mask)
     known = said.channels or dict.fromkeys(channels, "")
     numbers = sorted({*known, *channels})
     facts = {"channels": str(len(known)), "regions": said.regions}
+    asked = not case.is_test
     if together:  # what lies in it is seen when it is opened
         only = _called(known.get(0, ""), 0) if len(known) == 1 and known.get(0) else IMAGE
-        return Scan(name, name, {only: channels[0]}, mask, facts=facts)
+        return Scan(name, name, {only: channels[0]}, case.mask, facts=facts, asked=asked)
     called = {number: _called(known.get(number, ""), number) for number in numbers}
     if len(set(called.values())) < len(called):
         called = {number: f"{number:04}" for number in numbers}
     images = {called[number]: channels[number] for number in sorted(channels)}
-    wrong = sorted(set(known) ^ set(channels))
     problem = None
-    if wrong:
+    if set(known) != set(channels):
         detail = (
             f"channels {', '.join(f'_{n:04}' for n in sorted(channels))}, dataset.json names "
             f"{', '.join(f'_{n:04} ({known[n]})' for n in sorted(known))}"
         )
         problem = Finding(name, "missing image", detail)
-    return Scan(name, name, images, mask, facts=facts, problem=problem)
+    return Scan(name, name, images, case.mask, facts=facts, asked=asked, problem=problem)
 
 
 def _called(name: str, number: int) -> str:

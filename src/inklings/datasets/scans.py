@@ -52,6 +52,7 @@ class Scan:
         split: Where the source says one.
         meaning: What the codes of the mask mean, where a description beside it says so.
         beside: What else the case is made of.
+        asked: Whether it should have a mask, as others have.
         problem: Why it cannot be a case, where that is known before it is read.
     """
 
@@ -65,6 +66,7 @@ class Scan:
     split: Split | None = None
     meaning: Mapping[int, str] = field(default_factory=dict)
     beside: tuple[Path, ...] = ()
+    asked: bool = False
     problem: Finding | None = None
 
     @property
@@ -106,8 +108,11 @@ def case_of(scan: Scan, masks: MaskSource | None = None) -> Converted:
             problems += [Finding(scan.id, n.kind, f"{said}{n.text}") for n in told]
         first = next(iter(opened))
         problems += uncommon(scan.id, {name: image.geometry for name, image in opened.items()})
+        if scan.mask is None and scan.asked:
+            problems.append(Finding(scan.id, "no mask", scan.images[first].name))
         if scan.mask is not None and masks is not None and not fatal(problems):
             try:
+                scan = replace(scan, on=_carrier(scan, opened))
                 labels, remarks = masks(scan, opened[scan.on or first])
                 problems += remarks
             except DataError as error:
@@ -121,6 +126,22 @@ def case_of(scan: Scan, masks: MaskSource | None = None) -> Converted:
         facts=facts,
         findings=tuple(problems),
     )
+
+
+def _carrier(scan: Scan, opened: Mapping[str, Image]) -> str:
+    """Which image a mask lies on: as it is said, else the first on whose grid it is."""
+    first = next(iter(opened))
+    if scan.on is not None or scan.mask is None or len(opened) == 1:
+        return scan.on or first
+    own = mask_grids(scan.mask)[0]
+    fits = (name for name, image in opened.items() if not difference(image.geometry, own))
+    return next(fits, first)
+
+
+def without_image(case: str, mask: Path) -> Scan:
+    """A mask that belongs to no image, which is told."""
+    detail = f"{mask.name} belongs to no image"
+    return Scan(case, case, {IMAGE: mask}, problem=Finding(case, "no image", detail))
 
 
 def _facts(image: Image) -> dict[str, str]:

@@ -75,7 +75,7 @@ class Group:
         place: Path of the first image below the fixed part of its pattern, with ``/``.
         images: By name, in the order in which they were given.
         mask: Its mask, if there is one.
-        on: Which image the mask lies on.
+        on: Which image the mask lies on, where that was said.
         problem: Why it cannot be a case.
     """
 
@@ -145,7 +145,7 @@ def groups(
         raise SpecError(
             "--pair: with several named images, their patterns say what belongs together"
         )
-    return _met(images, pattern, on or next(iter(images)), suffixes)
+    return _met(images, pattern, on, suffixes)
 
 
 def _named(patterns: Patterns | None) -> tuple[str | None, str | None]:
@@ -161,7 +161,7 @@ def _require_known(on: str | None, names: Sequence[str]) -> None:
 
 
 def _met(
-    images: Mapping[str, str], masks: str | None, on: str, suffixes: tuple[str, ...]
+    images: Mapping[str, str], masks: str | None, on: str | None, suffixes: tuple[str, ...]
 ) -> list[Group]:
     by_name = {
         name: _by_key(pattern, f"images of {name}", suffixes, name)

@@ -19,7 +19,7 @@ from inklings.datasets.named_masks import (
     says_names,
 )
 from inklings.datasets.patients import patient_of
-from inklings.datasets.scans import IMAGE, Scan, StoredMask, case_of
+from inklings.datasets.scans import Scan, StoredMask, case_of
 from inklings.errors import DataError, SpecError
 
 SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".seg.nrrd", ".seg.nhdr")
@@ -111,9 +111,10 @@ class VolumeFolder(Plain):
             Scan(
                 group.id,
                 patient_of(self.patient, group.place) or group.id,
-                group.images or {IMAGE: Path()},
+                group.images,
                 group.mask,
                 group.on,
+                asked=self.masks is not None,
                 problem=group.problem,
             )
             for group in self._groups()
