@@ -175,7 +175,8 @@ class TestSpacing:
     def test_slices_are_as_far_apart_as_their_positions_and_not_as_they_are_thick(
         self, tmp_path: Path
     ) -> None:
-        require_as_itk(series(tmp_path, SliceThickness=5, SpacingBetweenSlices=-7.5))
+        image = require_as_itk(series(tmp_path, SliceThickness=5, SpacingBetweenSlices=-7.5))
+        assert "SpacingBetweenSlices says 7.5 mm, the positions 2.5 mm" in told(image)
 
     def test_a_radiograph_is_measured_at_the_detector_and_says_so(self, tmp_path: Path) -> None:
         file = slice_of(RAMP[0], 0, "CR", ImagerPixelSpacing=[0.2, 0.15])

@@ -16,7 +16,7 @@ from inklings.readers.dicom_files import File
 from inklings.readers.dicom_lookup import Look, Vector, first, groups_of, whole
 from inklings.readers.dicom_marks import Mark, marks_of
 from inklings.readers.dicom_places import mosaic_of, orientation_of, positions_of
-from inklings.readers.dicom_spacing import spacing_of, thickness_of
+from inklings.readers.dicom_spacing import between_of, spacing_of, thickness_of
 from inklings.readers.dicom_values import keeps_numbers, notes_of, scale_of
 from inklings.readers.notes import Note
 
@@ -49,6 +49,7 @@ class Plane:
         orientation: Unit vectors along a row and along a column.
         spacing: Between rows, and between columns, in mm.
         thickness: Distance to the next plane as the file says, or the thickness; mm.
+        between: Distance to the next plane as the file says, mm.
         unit: Of slope times the stored number plus intercept: ``HU``, ``Gy``; empty if not said.
         kind: ``ImageType``, its values between slashes.
         marks: What may tell it from planes of other volumes at the same place.
@@ -64,6 +65,7 @@ class Plane:
     orientation: Vector | None
     spacing: Vector | None
     thickness: float | None
+    between: float | None
     slope: float
     intercept: float
     unit: str
@@ -128,6 +130,7 @@ def planes_of(file: File, said: dict[Any, Any], coding: Coding) -> Iterator[Plan
             orientation=orientation,
             spacing=spacing,
             thickness=thickness_of(look),
+            between=between_of(look),
             slope=scale.slope,
             intercept=scale.intercept,
             unit=scale.unit,

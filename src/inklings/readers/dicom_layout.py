@@ -57,6 +57,7 @@ def laid_out(planes: Sequence[Plane], name: str) -> Layout:
     step, remarks = _step(positions[kept], normal, [planes[i] for i in kept], name)
     length = float(np.linalg.norm(step))
     shape = (len(kept), planes[0].coding.rows, planes[0].coding.columns)
+    notes += _overruled(planes[0], step, float(step @ normal))
     y_mm, x_mm = np.median([plane.spacing for plane in planes], axis=0)
     axes = np.stack([across, down, step / length], axis=1)
     geometry = Geometry(
@@ -192,6 +193,15 @@ def _thickness(plane: Plane) -> float:
             "give the whole series"
         )
     return plane.thickness
+
+
+def _overruled(plane: Plane, step: NDArray[np.float64], along: float) -> list[str]:
+    """What the file says of the distance of slices, where their positions say otherwise."""
+    length = float(np.linalg.norm(step))
+    told = plane.between
+    if told is None or min(abs(told - along), abs(told - length)) <= IRREGULAR * along:
+        return []
+    return [f"SpacingBetweenSlices says {told:g} mm, the positions {along:.4g} mm: they are used"]
 
 
 def _without_places(planes: Sequence[Plane]) -> Layout:

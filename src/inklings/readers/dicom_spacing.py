@@ -49,11 +49,14 @@ def spacing_of(look: Look, modality: str) -> tuple[Vector | None, tuple[Note, ..
 
 def thickness_of(look: Look) -> float | None:
     """Distance to the next slice as the file says, or the thickness; mm, None where neither is."""
-    for word in ("SpacingBetweenSlices", "SliceThickness"):
-        found = look.number("PixelMeasuresSequence", word)
-        if found:
-            return abs(found)  # programs of nuclear medicine sign it by the order of the slices
-    return None
+    thickness = look.number("PixelMeasuresSequence", "SliceThickness")
+    return between_of(look) or (abs(thickness) if thickness else None)
+
+
+def between_of(look: Look) -> float | None:
+    """Distance to the next slice as the file says; mm, None where it does not."""
+    found = look.number("PixelMeasuresSequence", "SpacingBetweenSlices")
+    return abs(found) if found else None  # nuclear medicine signs it by the order of the slices
 
 
 def _guessed(word: str, mm: Vector, meaning: str) -> Note:
