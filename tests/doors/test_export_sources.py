@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +20,12 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.config import RAISE
+from pydicom.dataelem import RawDataElement
 from pydicom.sr.codedict import codes
 from pydicom.valuerep import validate_value
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "exports"))
+from enhanced_file import write_enhanced
 
 from inklings.exports.codes import distinct
 from inklings.exports.dicom_seg import DicomSeg, Made, Segment, save, segmentation
@@ -197,6 +202,40 @@ def test_only_one_repair_is_possible_or_the_value_goes(
         told = repaired(said)
     assert str(said[word].value) == expected
     assert bool(told) == (given != expected)
+
+
+ODD = {
+    "PatientWeight": b"70,5 ", "PregnancyStatus": b"9", "PatientName": b"A" * 70,
+    "PatientID": b"A\\B ", "ReferringPhysicianName": b"Dr. X\\Dr. Y ", "StudyDate": b"20200231",
+    "StudyTime": b"256199", "SliceThickness": b"5mm ", "SeriesNumber": b"12.5",
+    "SpecificCharacterSet": b"ISO_IR 999", "PatientComments": b"\x1b$Babc",
+    "EthnicGroup": b"x" * 40,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("word", sorted(ODD))
+def test_bytes_that_are_no_value_of_their_kind_stop_no_export(word: str, tmp_path: Path) -> None:
+    def change(said: pydicom.Dataset) -> None:
+        tag, value = pydicom.tag.Tag(word), ODD[word]
+        kind = pydicom.datadict.dictionary_VR(tag)
+        said._dict[tag] = RawDataElement(tag, kind, len(value), value, 0, False, True)
+
+    scan = series(tmp_path / "s", change)
+    several = report(tmp_path / "r", scan) if word in ("SliceThickness", "PatientID") else ()
+    for path in (*written(tmp_path, scan), *several):
+        require_valid(path)
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_series_without_a_thickness_and_files_of_many_frames_are_reported_on(
+    many: bool, tmp_path: Path
+) -> None:
+    if many:
+        scan = write_enhanced(tmp_path / "m.dcm", np.zeros(GRID.shape, np.uint16), GRID)
+    else:
+        scan = series(tmp_path / "s", lambda said: delattr(said, "SliceThickness"))
+    groups = highdicom.sr.srread(report(tmp_path / "r", scan)[0]).content
+    assert len(groups.get_volumetric_roi_measurement_groups()) == 3
 
 
 def test_identifiers_stay_letter_by_letter_also_where_they_are_none(

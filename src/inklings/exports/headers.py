@@ -11,16 +11,19 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import pydicom
 from pydicom.config import RAISE
+from pydicom.datadict import dictionary_VM, keyword_for_tag
 from pydicom.valuerep import validate_value
 
 from inklings.errors import DataError
 from inklings.exports.scan import datasets
 from inklings.progress import note
 from inklings.readers.dicom_headers import Plane
+from inklings.readers.dicom_layout import laid_out
 
 _NEEDED = ("PatientID", "StudyInstanceUID", "SOPClassUID", "SOPInstanceUID", "FrameOfReferenceUID")
 _MAY_BE_EMPTY = (
@@ -44,6 +47,7 @@ def usable(planes: Sequence[Plane]) -> list[pydicom.Dataset]:
         DataError: If the files lack what an object that refers to them must say.
     """
     found, told = [], dict[str, None]()
+    between = round(laid_out(planes, "").geometry.require_spacing()[0], 6)
     for file in datasets(tuple(planes)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values that are repaired here
@@ -54,6 +58,8 @@ def usable(planes: Sequence[Plane]) -> list[pydicom.Dataset]:
                     "to refer to them, got none; export to nifti or nrrd"
                 )
             told.update(dict.fromkeys(repaired(file)))
+            if planes[0].coding.frames == 1 and not file.get("SliceThickness"):
+                file.SliceThickness = between  # copied to where it may not be empty
             for word in _MAY_BE_EMPTY:
                 if word not in file:
                     setattr(file, word, "")
@@ -65,10 +71,13 @@ def usable(planes: Sequence[Plane]) -> list[pydicom.Dataset]:
 
 def repaired(file: pydicom.Dataset) -> list[str]:
     """Make text UTF-8 and values valid, in place; what was done, a line each."""
-    said = _decoded(file)
+    said = [*_unreadable(file), *_decoded(file)]
     for element in list(_plain(file)):
-        value = element.value
-        values = list(value) if element.VM > 1 else [value]
+        values = list(element.value) if element.VM > 1 else [element.value]
+        if element.VM > 1 and dictionary_VM(element.tag) == "1":
+            values, file[element.tag].value = [_joined(element.VR, values)], ""
+            said.append(f"{element.keyword} holds a backslash, which parts values; read as one")
+            file[element.tag].value = values[0]
         if all(_is_valid(element.keyword, element.VR, one) for one in values):
             continue
         if element.VR == "UI":
@@ -81,6 +90,25 @@ def repaired(file: pydicom.Dataset) -> list[str]:
         said.append(f"{element.keyword} breaks its kind ({element.VR}); {how}")
         file[element.tag].value = fixed
     return said
+
+
+def _unreadable(file: pydicom.Dataset) -> list[str]:
+    """Drop what pydicom cannot even turn into a value."""
+    said = []
+    for tag in list(file.keys()):
+        try:
+            _ = file[tag].value
+        except Exception as error:
+            words = keyword_for_tag(tag) or str(tag)
+            said.append(f"{words} cannot be read ({type(error).__name__}); left out")
+            del file[tag]
+    return said
+
+
+def _joined(kind: str, values: Sequence[Any]) -> str:
+    """One value of what a backslash has parted: a name of a person is the first."""
+    words = [str(value).strip() for value in values if str(value).strip()]
+    return words[0] if kind == "PN" and words else "/".join(words)
 
 
 def plain_text(text: str, length: int = 64) -> str:
@@ -113,12 +141,15 @@ def _is_valid(word: str, kind: str, value: Any) -> bool:
     if word == "PatientSex":
         return value in ("M", "F", "O")
     try:
-        validate_value(kind, str(value) if kind in ("IS", "DS") else value, RAISE)
+        validate_value(kind, str(value), RAISE)
     except (ValueError, TypeError):
         return False
     text = str(value)
-    if kind == "DA" and not 1 <= int(text[4:6]) <= 12:
-        return False
+    if kind == "DA":
+        try:
+            datetime.strptime(text, "%Y%m%d")
+        except ValueError:
+            return False
     return kind != "LO" or "\\" not in text
 
 
@@ -149,6 +180,11 @@ def _short(word: str, text: str) -> str:
     return plain_text(text, 64) if word in _CUT else ""
 
 
+def _name(word: str, text: str) -> str:  # noqa: ARG001
+    """Each way of writing a name has 64 characters at most."""
+    return "=".join(part[:64] for part in text.split("=")[:3])
+
+
 def _code(word: str, text: str) -> str:  # noqa: ARG001
     return re.sub(r"[^A-Z0-9 _]", "_", text.upper())[:16].strip()
 
@@ -159,5 +195,5 @@ def _nothing(word: str, text: str) -> str:  # noqa: ARG001
 
 _REPAIRS: dict[str, Callable[[str, str], str]] = {
     "AE": _nothing, "AS": _age, "CS": _code, "DA": _date, "DS": _nothing, "DT": _nothing,
-    "IS": _nothing, "LO": _short, "PN": _nothing, "SH": _nothing, "TM": _time,
+    "IS": _nothing, "LO": _short, "PN": _name, "SH": _nothing, "TM": _time,
 }  # fmt: skip

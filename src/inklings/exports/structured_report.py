@@ -29,6 +29,7 @@ from inklings.exports.identity import MAKER, UNNAMED, dated, derived_uid, named
 from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Region
 from inklings.readers.dicom_headers import Plane
+from inklings.readers.dicom_layout import laid_out
 
 _SIDES = {"left": codes.SCT.Left, "right": codes.SCT.Right}
 _PROCEDURES = {
@@ -124,6 +125,7 @@ def _report(
     by: Made,
 ) -> pydicom.Dataset:
     files = usable(planes)
+    _say_place(files, planes)
     groups = [
         _group(finding, segment, number, shown, by)
         for number, (finding, segment) in enumerate(zip(findings, segments, strict=True), 1)
@@ -160,6 +162,26 @@ def _report(
         )
     made.ManufacturerModelName, made.SoftwareVersions = MAKER, __version__
     return named(dated(made, by.when), "report")
+
+
+def _say_place(files: Sequence[pydicom.Dataset], planes: Sequence[Plane]) -> None:
+    """The template wants a place of every image: files of many frames keep it with the frames.
+
+    A thickness may be empty in any file; the distance of slices stands for it.
+    """
+    between = laid_out(planes, "").geometry.require_spacing()[0]
+    first = {plane.sop: plane for plane in reversed(planes)}
+    for file in files:
+        plane = first[str(file.SOPInstanceUID)]
+        said = {
+            "SliceThickness": round(between, 6),
+            "PixelSpacing": list(plane.spacing or ()),
+            "ImageOrientationPatient": list(plane.orientation or ()),
+            "ImagePositionPatient": list(plane.position or ()),
+        }
+        for word, value in said.items():
+            if not file.get(word):
+                setattr(file, word, value)
 
 
 def _group(
