@@ -115,6 +115,12 @@ def test_leica_lies_on_its_glass_and_notes_where_the_scan_begins(tmp_path: Path)
     np.testing.assert_array_equal(found, PIXELS)
 
 
+@pytest.mark.parametrize("suffix", [".ndpi", ".svs", ".scn", ".bif", ".tif", ".TIFF"])
+def test_a_plain_pyramid_opens_under_any_name(tmp_path: Path, suffix: str) -> None:
+    image = opened(tiled(tmp_path / f"a{suffix}", PIXELS))
+    np.testing.assert_array_equal(whole(image), PIXELS)
+
+
 def test_a_plain_pyramid_counts_from_its_first_pixel(tmp_path: Path) -> None:
     image = opened(tiled(tmp_path / "a.tif", PIXELS))
     assert not isinstance(image.levels, OpenSlideLevels)

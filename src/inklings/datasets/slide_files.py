@@ -69,6 +69,8 @@ def slides_in(pattern: str) -> tuple[list[SlideFile], list[str]]:
     others = set(files) - set(dicom)
     given = bool(Path(pattern).suffix) and not glob.has_magic(Path(pattern).suffix)
     plain = [p for p in others if p.suffix.lower() in SUFFIXES or (given and not _is_dicom(p))]
+    if not (plain or dicom or Path(pattern).is_dir()):
+        plain = [path for path in others if not _is_dicom(path)]  # pictures, as they were asked for
     series = slides_of(dicom)
     crowded = Counter(one.levels[0].parent for one in series)
     found = [_of_file(path, root, literal) for path in plain]

@@ -88,7 +88,9 @@ class OpenSlideReader:
         vendor = _vendor(path)
         if vendor == "aperio":
             return _is_ycbcr(path)
-        return vendor not in (None, "generic-tiff")
+        if vendor == "generic-tiff":
+            return suffix == ".ndpi"  # tifffile takes any file of that name for Hamamatsu's
+        return vendor is not None
 
     def open(self, path: Path, choice: Choice = ANY) -> Pyramid:
         """Read the directory of the levels.
