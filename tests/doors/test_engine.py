@@ -59,7 +59,7 @@ def call(*arguments: object) -> Result:
 
 
 def said(result: Result) -> str:
-    """What a refusal says: one line, exit code 2, nothing unexpected."""
+    """What a refusal says: one line, exit code 2, and why."""
     assert result.exit_code == 2, result.output
     lines = [line for line in result.stderr.splitlines() if line.strip()]
     assert len(lines) == 1, result.stderr
@@ -271,6 +271,18 @@ def test_every_dataset_has_a_command_with_its_options(name: str) -> None:
     assert result.exit_code == 0, result.output
     for option in ("--out", "--workers", "--quiet", "--debug"):
         assert option in result.stdout
+
+
+@pytest.mark.parametrize(
+    "where", ["no_such_module:Thing", "pathlib:Path", "inklings.datasets.dataset:Item"]
+)
+def test_a_plug_in_that_is_no_dataset_is_told_and_harms_no_other(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setitem(DATASETS._table, "odd", where)
+    line = said(call("odd", "somewhere", "--out", "out"))
+    assert "the dataset 'odd' of another package cannot be used" in line
+    assert call("--help").exit_code == 0
 
 
 def test_the_datasets_of_the_house_are_all_in_the_table() -> None:

@@ -36,7 +36,12 @@ class Datasets(TyperGroup):
         from inklings.datasets import DATASETS
 
         found = super().get_command(ctx, cmd_name)
-        return command_of(cmd_name) if found is None and cmd_name in DATASETS else found
+        if found is not None or cmd_name not in DATASETS:
+            return found
+        try:
+            return command_of(cmd_name)
+        except Exception as error:  # one package that is broken leaves the others their commands
+            return _refusing(cmd_name, f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def command_of(name: str) -> Any:
@@ -45,6 +50,7 @@ def command_of(name: str) -> Any:
     from inklings.datasets.dataset import options_of
 
     dataset: Any = DATASETS.get(name)
+    _require_dataset(name, dataset)
     options = options_of(dataset)
 
     def run(out: Path, workers: int | None = None, **given: Any) -> None:
@@ -67,6 +73,35 @@ def command_of(name: str) -> Any:
     small = typer.Typer(add_completion=False)
     small.command(name)(guarded(run))
     return typer.main.get_command(small)
+
+
+def _refusing(name: str, reason: str) -> Any:
+    """A command that says why there is none."""
+
+    def run() -> None:
+        from inklings.errors import SpecError
+
+        raise SpecError(f"the dataset {name!r} of another package cannot be used: {reason}")
+
+    run.__doc__ = "Cannot be used: its package is broken."
+    small = typer.Typer(add_completion=False)
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+    small.command(name, context_settings=anything)(guarded(run))
+    return typer.main.get_command(small)
+
+
+def _require_dataset(name: str, dataset: Any) -> None:
+    """A class of another package that is no dataset is told, and not met half way."""
+    from inklings.errors import SpecError
+
+    needed = ("options", "settled", "items", "prepare", "convert", "finish", "noun")
+    missing = [part for part in needed if not hasattr(dataset, part)]
+    if missing or not dataclasses.is_dataclass(dataset):
+        what = f"no {', '.join(missing)}" if missing else "no dataclass"
+        raise SpecError(
+            f"dataset {name!r}: expected a dataclass that is inklings.datasets.dataset.Plain, got "
+            f"{what}"
+        )
 
 
 def _help(dataset: type[Any]) -> str:
