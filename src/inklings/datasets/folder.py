@@ -106,8 +106,9 @@ class Folder(Plain):
         Raises:
             SpecError: If it is for the user to say what the values mean.
         """
-        if self.instances or self.masks is None:
+        if self.instances:
             self._require_objects()
+        if self.instances or self.masks is None:
             return self
         if self.meaning:
             values.require_class(self.meaning)
