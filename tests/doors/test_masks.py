@@ -410,15 +410,15 @@ def test_a_page_is_kept_in_the_cohort(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["check", str(out)]).exit_code == 0
 
 
-def test_a_picture_with_a_number_that_is_none_is_set_aside(tmp_path: Path) -> None:
+def test_a_number_that_is_none_is_filled_in_a_picture_and_told(tmp_path: Path) -> None:
     write_image(tmp_path)
     (tmp_path / "images" / "f.png").unlink()
     grey = np.ones(SHAPE, np.float32)
     grey[3, 4] = np.nan
     tifffile.imwrite(tmp_path / "images" / "f.tif", grey)
     Pillow.fromarray(DRAWN).save(tmp_path / "masks" / "f.png")
-    assert run(tmp_path, "--instances")[0] == 3
-    assert "1 samples are NaN" in (tmp_path / "out" / "import_findings.csv").read_text()
+    assert run(tmp_path, "--instances")[0] == 0
+    assert findings(tmp_path) == {"not finite": 1}
 
 
 SHARED_CASES = [

@@ -54,7 +54,7 @@ def open_image(path: Path, spacing: float | None = None, choice: str | None = No
     if not head and path.is_file():
         raise ReaderError(f"{path} is empty (0 bytes); copy it again from its source")
     for name in sorted(READERS, key=lambda n: (n in _LAST and _LAST.index(n) + 1, n)):
-        reader = READERS.build(name, {})
+        reader = READERS.get(name)()
         if reader.recognises(path, head):
             image = reader.open(path, Choice.parse(choice))
             return finite(image if spacing is None else image.spaced(spacing))
