@@ -23,14 +23,21 @@ _GRAIN = 1000
 
 def filled(rings: Sequence[Ring], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """``shape`` (y, x), True where an odd number of outlines lies around a centre."""
-    height, width = shape
+    out = np.zeros(shape, np.bool_)
+    if not len(rings):
+        return out
+    corners = np.concatenate(list(rings))
+    low = np.clip(np.floor(corners.min(0)).astype(int), 0, shape)
+    high = np.clip(np.ceil(corners.max(0)).astype(int) + 1, low, shape)
+    (top, left), (height, width) = low, high - low
     turns = np.zeros((height, width + 1), np.int32)
     for ring in rings:
         rows, columns = _crossings(ring)
-        inside = (rows >= 0) & (rows < height)
-        np.add.at(turns, (rows[inside], np.clip(columns[inside], 0, width)), 1)
-    odd: NDArray[np.bool_] = np.cumsum(turns[:, :width], axis=1) % 2 == 1
-    return odd
+        inside = (rows >= top) & (rows < top + height)
+        at = np.clip(columns[inside] - left, 0, width)
+        np.add.at(turns, (rows[inside] - top, at), 1)
+    out[top : high[0], left : high[1]] = np.cumsum(turns[:, :width], axis=1) % 2 == 1
+    return out
 
 
 def _crossings(ring: Ring) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
