@@ -225,6 +225,15 @@ def test_two_readers_of_one_series_are_told_apart_and_united_only_when_asked(
         imported(tmp_path / "s", tmp_path / "none", segmentations="three")
 
 
+def test_a_copy_of_an_object_is_no_second_reader(tmp_path: Path) -> None:
+    files = series(tmp_path / "s" / "mr")
+    path = seg(tmp_path / "s" / "a.dcm", files, TUMOUR[None], ("lesion",))
+    (tmp_path / "s" / "b.dcm").write_bytes(path.read_bytes())
+    report = imported(tmp_path / "s", tmp_path / "c")
+    np.testing.assert_array_equal(codes_of(report.cohort), TUMOUR)
+    assert kinds(report) == {"copy": 1}
+
+
 def test_objects_that_share_no_name_are_one_mask(tmp_path: Path) -> None:
     files = series(tmp_path / "s" / "mr")
     seg(tmp_path / "s" / "a.dcm", files, LIVER[None], ("liver",))
@@ -366,9 +375,15 @@ def on_a_picture(said: pydicom.Dataset) -> None:
         del frame.PlanePositionSequence
 
 
+def on_all_of_a_slide(said: pydicom.Dataset) -> None:
+    del said.PerFrameFunctionalGroupsSequence
+    said.DimensionOrganizationType = "TILED_FULL"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (on_all_of_a_slide, "a segmentation of a whole slide"),
         (on_a_slide, "a segmentation of a whole slide"),
         (on_a_picture, "without places in a patient"),
     ],

@@ -169,6 +169,9 @@ class Rule:
             names = self.names(one.drawing)
             if not names:
                 continue
+            if any(one.drawing.uid and one.drawing.uid == k.drawing.uid for k in kept):
+                said.append(Remark("copy", f"{one.drawing.path.name} is a copy of another"))
+                continue
             rivals = [k for k in kept if set(self.names(k.drawing)) & set(names)]
             if rivals and not self.unite:
                 first = rivals[0].drawing

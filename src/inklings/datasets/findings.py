@@ -63,6 +63,7 @@ _OF_IMPORTS: dict[str, tuple[str, str]] = {
     "other series": ("passed over", "a segmentation of a series that is not imported"),
     "matched by frame": ("kept", "a segmentation that names no series, in a frame of one volume"),
     "several readers": ("first taken", "structures of one series that several objects draw"),
+    "copy": ("passed over", "an object that is there twice"),
     "united": ("as asked", "structures of several segmentations of one series"),
     "class not drawn": ("background there", "classes that only other cases have drawn"),
     "outside": ("cut off", "samples or outlines of a mask beyond its image"),

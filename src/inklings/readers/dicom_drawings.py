@@ -37,6 +37,7 @@ class Drawing:
             several time points.
         series: UIDs of the series that it names.
         frames: UIDs of the frames of reference that it lies in.
+        uid: Of the object.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Drawing:
     by_part: bool
     series: frozenset[str]
     frames: frozenset[str]
+    uid: str = ""
 
     def words(self) -> str:
         """For people: the file, and who drew it."""
@@ -137,6 +139,7 @@ def _drawing(path: Path, said: Any) -> Drawing:
         bool(instances),
         frozenset(series),
         frozenset(frames),
+        str(said.get("SOPInstanceUID") or ""),
     )
 
 
