@@ -576,8 +576,13 @@ def test_a_column_that_counts_is_no_feature(tmp_path: Path) -> None:
 def test_instances_may_be_unlabelled_and_named_in_words(tmp_path: Path) -> None:
     rows = ("a,1,yes,2", "a,1,no,3", "b,0,no,5", "b,0,,7")
     dataset = MilTable(table(tmp_path / "t.csv", "bag,label,hit,f", *rows), instance="hit")
-    run(dataset, tmp_path / "c", workers=1)
+    report = run(dataset, tmp_path / "c", workers=1)
+    assert not any("otherwise" in word for word in report.words)
     assert {k: v.tolist() for k, v in instance_truth(tmp_path / "c").items()} == {"a": [1, 0]}
+    rows = ("a,1,yes,2", "b,0,yes,5", "c,1,no,6")
+    path = table(tmp_path / "v.csv", "bag,label,hit,f", *rows)
+    report = run(MilTable(path, instance="hit"), tmp_path / "e", workers=1)
+    assert any("otherwise than the label of their bag: b, c" in word for word in report.words)
     rows = ("a,1,0.7,2", "b,0,no,5")
     dataset = MilTable(table(tmp_path / "u.csv", "bag,label,hit,f", *rows), instance="hit")
     with pytest.raises(LabelError, match=r"row 2, column 'hit'"):

@@ -21,6 +21,10 @@ _HINT = (
     "say what they are called with --bag, --label, --instance, --patient; fill or remove rows "
     "without a number; leave columns out with --ignore"
 )
+_BROKEN = (
+    OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, OverflowError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 _ENOUGH = 10  # rows from which on a column that counts them cannot be chance
 
 
@@ -128,7 +132,7 @@ def from_npz(path: Path) -> Rows:
         with np.load(path, allow_pickle=False) as file:
             features, label, bag = file["X"], file["y"], file["bag"]
             names = file.get("bag_name")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _BROKEN as error:
         reason = " ".join(str(error).split())
         reason = "objects of Python, which are not opened" if "pickle" in reason else reason
         raise DataError(f"{path}: expected arrays X, y and bag, got: {reason}") from None

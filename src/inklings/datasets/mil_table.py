@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -85,6 +86,7 @@ def _made(dataset: MilTable, stamp: str) -> MadeBags:  # noqa: ARG001
         for k, name in enumerate(case_ids(rows.names))
         for of in [np.flatnonzero(rows.index == k)]
     ]
+    words += _against(bags) if found.task == "binary" else []
     facts = {"task": found.task, "features": int(rows.features.shape[1])}
     told = tuple(f"{path.name}: {word}" for word in (*rows.notes, *found.notes))
     return MadeBags(bags, found.classes, facts, (*told, *words))
@@ -106,3 +108,16 @@ def _truth(rows: Rows, of: Any) -> Any:
     if rows.truth is None or (rows.truth[of] == 255).any():
         return None
     return rows.truth[of]
+
+
+def _against(bags: Sequence[MadeBag]) -> list[str]:
+    """Bags whose label is another than their instances say by the rule of one positive."""
+    odd = [
+        bag.id
+        for bag in bags
+        if bag.truth is not None and bag.present[0] not in (None, bool(bag.truth.any()))
+    ]
+    if not odd:
+        return []
+    some = ", ".join(odd[:3]) + (f" and {len(odd) - 3} more" if len(odd) > 3 else "")
+    return [f"instances say otherwise than the label of their bag: {some}; kept"]

@@ -28,6 +28,9 @@ _NO_TEXT = (
     (b"%PDF", "a PDF"),
     (b"\x93NUMPY", "a NumPy array"),
 )
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError, OverflowError,
+)  # fmt: skip
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -121,7 +124,7 @@ def _unzipped(path: Path, data: bytes) -> bytes:
             if len(members) != 1 or members[0].file_size > MOST_BYTES:
                 raise DataError(f"{path}: expected a zip of one table, got {len(members)} files")
             return archive.read(members[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except _BROKEN as error:
         raise DataError(f"{path}: damaged zip file ({error})") from None
 
 
