@@ -67,7 +67,8 @@ class Series:
         """For people: description, modality, slices, echo."""
         about = self.planes[0].about
         count = len(self.planes)
-        said = [about.modality, "1 slice" if count == 1 else f"{count} slices"]
+        noun = "slice" if self.planes[0].position is not None else "image"
+        said = [about.modality, f"1 {noun}" if count == 1 else f"{count} {noun}s"]
         said += [f"series {about.number}"] if about.number else []
         said += [self.part] if self.part else []
         named = about.description or about.protocol or about.sequence or about.series
