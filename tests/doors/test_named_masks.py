@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -16,9 +18,13 @@ from inklings.datasets.importing import run
 from inklings.datasets.totalsegmentator import TotalSegmentator
 from inklings.datasets.volumes import VolumeFolder
 from inklings.errors import DataError, ReaderError
+from inklings.geometry import Geometry
 from inklings.labels.files import read_mask
 from inklings.readers import open_image
 from inklings.readers.slicer_seg import read_slicer
+
+sys.path.insert(0, str(Path(__file__).parent))
+from segmentation_files import codes_of, imported, series
 
 nrrd = pytest.importorskip("nrrd", reason="pynrrd writes the files of 3D Slicer")
 CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
@@ -219,6 +225,27 @@ def test_the_shared_case_of_3d_slicer_is_right(tmp_path: Path) -> None:
     assert ran.exit_code == 0, ran.output
     found = shown(Cohort.read(tmp_path / "c"), "a")
     assert {name: int(mask.sum()) for name, mask in found.items()} == {"lesion": 91, "organ": 1328}
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_segmentation_beside_dicom_belongs_to_the_series_whose_grid_it_lies_on(
+    beside: bool, tmp_path: Path
+) -> None:
+    grid = Geometry(SHAPE, tuple(SPACING[::-1].tolist()), tuple(ORIGIN.tolist()))
+    series(tmp_path / "s" / "mr", grid)
+    other = replace(grid, spacing=grid.spacing if beside else (3.0, 0.5, 0.5))
+    series(tmp_path / "s" / "other", other, number=2)
+    segments = [segment("organ", 2), segment("lesion", 1)]
+    slicer(tmp_path / "s" / "x.seg.nrrd", [one_layer()], segments, (1, 2, 3), (8, 12, 11))
+    report = imported(tmp_path / "s", tmp_path / "c")
+    kinds = {f.kind for f in report.findings}
+    if beside:
+        assert "unplaced segmentation" in kinds
+        return
+    codes = codes_of(report.cohort)
+    np.testing.assert_array_equal(codes == 1, LESION)
+    np.testing.assert_array_equal(codes == 2, ORGAN & ~LESION)
+    assert "matched by place" in kinds
 
 
 def total(root: Path, name: str, masks: dict[str, np.ndarray], image: str = "ct") -> None:

@@ -228,7 +228,7 @@ def test_a_structure_set_belongs_to_what_it_names_or_to_its_frame(tmp_path: Path
         report = imported(tmp_path / "s", tmp_path / name)
         assert counts(report.cohort) == {"T1": {"wall": 16}}
         matched = {f.kind for f in report.findings}
-        assert matched == (set() if change is None else {"matched by frame"})
+        assert matched == (set() if change is None else {"matched by place"})
 
 
 def test_names_in_other_letters_come_in(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_segmentation_belongs_to_what_it_names_however_little_that_is(
     report = imported(tmp_path / "s", tmp_path / "c")
     assert len(report.cohort) == 2
     assert counts(report.cohort) == {"T1": {"liver": LIVER.sum()}}
-    assert ("matched by frame" in kinds(report)) == (len(words) == 3)
+    assert ("matched by place" in kinds(report)) == (len(words) == 3)
 
 
 def test_a_segmentation_that_may_lie_on_two_volumes_is_set_aside(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def _with(scan: DrawnScan, rule: Rule) -> DrawnScan:
     kept, said = rule.kept(scan.drawn)
     told = [Finding(scan.id, one.kind, one.text, one.count) for one in said]
     told += [
-        Finding(scan.id, "matched by frame", f"{one.drawing.words()} {one.remark}")
+        Finding(scan.id, "matched by place", f"{one.drawing.words()} {one.remark}")
         for one in kept
         if one.remark
     ]

@@ -17,6 +17,7 @@ from inklings.readers.dicom_structures import read_structures
 from inklings.readers.image import Image
 from inklings.readers.layers import Layers, Remark
 from inklings.readers.segments import Shape
+from inklings.readers.slicer_seg import read_slicer
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Drawn:
         if self.drawing.kind == "RTSTRUCT":
             yield from read_structures(path, sources).on(image.geometry)
             return
-        found = read_segments(path, sources)
+        slicer = self.drawing.kind == "SLICER"
+        found = read_slicer(path) if slicer else read_segments(path, sources)
         for note in found.notes:
             yield Remark(note.kind, f"{path.name}: {note.text}")
         yield from found.on(image.geometry)
@@ -129,7 +131,8 @@ def place_of(drawing: Drawing, volumes: Sequence[Series], chosen: Sequence[Serie
     own, how = owners(drawing, volumes)
     here = [one for one in own if any(one is other for other in chosen)]
     if not own and not drawing.series and not drawing.instances:
-        words = "names no series, and no volume lies in its frame of reference"
+        where = "on its grid" if how == "grid" else "in its frame of reference"
+        words = f"names no series, and no volume lies {where}"
         return Place(problem=("unplaced segmentation", words))
     if not here:
         what = "is not imported" if own else "is not here as a volume"
@@ -138,7 +141,8 @@ def place_of(drawing: Drawing, volumes: Sequence[Series], chosen: Sequence[Serie
         listed = "; ".join(one.words() for one in here[:4])
         words = f"may lie on {len(here)} volumes ({listed}); say which with --series"
         return Place(problem=("unplaced segmentation", words))
-    remark = "" if how != "frame of reference" else "names no series; its frame of reference fits"
+    guessed = how in ("grid", "frame of reference")
+    remark = f"names no series; its {how} fits one volume" if guessed else ""
     return Place(tuple(here), how == "images", remark=remark)
 
 

@@ -61,7 +61,7 @@ _OF_IMPORTS: dict[str, tuple[str, str]] = {
     "unplaced segmentation": (LEFT_OUT, "a segmentation of which nothing says on which series"),
     "no volume": ("passed over", "a scout, or a series of one image"),
     "other series": ("passed over", "a segmentation of a series that is not imported"),
-    "matched by frame": ("kept", "a segmentation that names no series, in a frame of one volume"),
+    "matched by place": ("kept", "a segmentation that names no series, where one volume fits"),
     "several readers": ("first taken", "structures of one series that several objects draw"),
     "copy": ("passed over", "an object that is there twice"),
     "united": ("as asked", "structures of several segmentations of one series"),

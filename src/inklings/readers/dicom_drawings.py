@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from inklings.errors import DataError, ReaderError
+from inklings.geometry import Geometry
 from inklings.readers.dicom_codecs import DECODE_ERRORS
 from inklings.readers.dicom_files import SEGMENTATIONS, files, is_dicom
 from inklings.readers.dicom_frames import image_key, image_keys
+from inklings.readers.dicom_layout import laid_out
 from inklings.readers.dicom_segments import segment_names
 from inklings.readers.dicom_series import Series
 from inklings.readers.dicom_structures import STRUCTURES, roi_names
+from inklings.readers.placing import fits
+from inklings.readers.slicer_seg import read_slicer
 
-Kind = Literal["SEG", "RTSTRUCT"]
+Kind = Literal["SEG", "RTSTRUCT", "SLICER"]
 _HEAD = 4096
 
 
@@ -69,10 +74,11 @@ class Broken:
 
 
 def drawings(root: Path) -> Iterator[Drawing | Broken]:
-    """Every segmentation and structure set under a folder."""
+    """Every segmentation and structure set under a folder, those of 3D Slicer first."""
     import pydicom
     from pydicom.errors import InvalidDicomError
 
+    yield from _of_slicer(root)
     classes = [uid.encode() for uid in (*SEGMENTATIONS, STRUCTURES)]
     for file in files(root):
         path = file.container / file.name
@@ -91,6 +97,9 @@ def drawings(root: Path) -> Iterator[Drawing | Broken]:
 
 def owners(drawing: Drawing, volumes: Sequence[Series]) -> tuple[list[Series], str]:
     """The volumes that a drawing lies on, by the surest thing that it says, and what that was."""
+    if drawing.kind == "SLICER":
+        own = read_slicer(drawing.path).geometry
+        return [one for one in volumes if _holds(one, own)], "grid"
     met = [keys_of(one) & drawing.instances for one in volumes]
     most = max(map(len, met), default=0)
     if most:
@@ -105,10 +114,30 @@ def owners(drawing: Drawing, volumes: Sequence[Series]) -> tuple[list[Series], s
     return framed, "frame of reference"
 
 
+def _of_slicer(root: Path) -> Iterator[Drawing | Broken]:
+    """Segmentations of 3D Slicer, which name no series and belong to the one whose grid fits."""
+    nothing: frozenset[str] = frozenset()
+    for path in sorted(root.rglob("*.seg.nrrd")):
+        if path.name.startswith("."):
+            continue
+        try:
+            names = tuple(dict.fromkeys(read_slicer(path).names.values()))
+            yield Drawing(path, "SLICER", names, "", nothing, False, nothing, nothing)
+        except ReaderError as error:
+            yield Broken(path, str(error))
+
+
 def keys_of(volume: Series) -> set[str]:
     """What may name an image of a volume: its instances, and its frames in files of many."""
     keys = {plane.sop for plane in volume.planes}
     return keys | {image_key(p.sop, p.frame + 1) for p in volume.planes if p.coding.frames > 1}
+
+
+def _holds(volume: Series, own: Geometry) -> bool:
+    try:
+        return fits(own, laid_out(volume.planes, volume.words()).geometry)
+    except DataError:
+        return False
 
 
 def apart(drawing: Drawing, volumes: Sequence[Series]) -> bool:

@@ -71,6 +71,17 @@ def placed(array: NDArray[Any], own: Geometry, target: Geometry) -> Placed:
     return Placed(out, int(np.count_nonzero(array)) - int(np.count_nonzero(inside)), every)
 
 
+def fits(own: Geometry, target: Geometry) -> bool:
+    """Whether `placed` takes samples of the one grid onto the other, and some lie within it."""
+    try:
+        start, steps = _steps(own, target)
+        _order(steps, own, target)
+    except GeometryError:
+        return False
+    ends = np.stack([start, start + (np.array(own.shape) - 1) @ steps])
+    return bool((ends.max(0) >= 0).all() and (ends.min(0) < target.shape).all())
+
+
 def _steps(own: Geometry, target: Geometry) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
     """Index of the first sample in ``target``, and the way that each axis goes a sample."""
     corners = np.concatenate([np.zeros((1, 3)), np.eye(3)])
