@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -46,7 +47,10 @@ from inklings.labels.kinds import (
     PointLabel,
     PolygonLabel,
 )
+from inklings.phantoms.biopsy import Plan
+from inklings.phantoms.chaos import write_studies
 from inklings.phantoms.luna import write_luna
+from inklings.phantoms.slides import write_panda
 from inklings.readers.picture import decode
 from inklings.testing.datasets import DatasetContract, contents, write_png
 
@@ -202,6 +206,53 @@ class TestLuna(DatasetContract):
     def dataset(self, root: Path) -> Any:
         write_luna(root, 3, shape=(16, 32, 32), nodules=1)
         return DATASETS.build("luna16", {"source": root})
+
+
+class TestChaos(DatasetContract):
+    def dataset(self, root: Path) -> Any:
+        write_studies(root, 3, shape=(4, 24, 24))
+        return DATASETS.build("chaos", {"source": root, "modality": "mr-t1-inphase"})
+
+
+class TestSlides(DatasetContract):
+    def dataset(self, root: Path) -> Any:
+        for k in range(3):
+            slide = np.random.default_rng(k).integers(0, 255, (64, 64, 3), np.uint8)
+            (root / f"f{k}").mkdir(parents=True)
+            tifffile.imwrite(root / f"f{k}" / f"s{k}.tif", slide, tile=(32, 32), photometric="rgb")
+        return DATASETS.build("slides", {"images": str(root)})
+
+
+class TestPanda(DatasetContract):
+    def dataset(self, root: Path) -> Any:
+        write_panda(root, 3, Plan(size=(256, 256), um=4.0, tumour=0.5, pen=0))
+        return DATASETS.build("panda", {"source": root})
+
+
+class BagsContract(DatasetContract):
+    def test_every_label_lies_on_the_grid_of_its_image(self, tmp_path: Path) -> None:
+        cohort = run(self.dataset(tmp_path / "in"), tmp_path / "out", workers=1).cohort
+        assert len(cohort) == 3
+        assert all(isinstance(label, BagLabel) for case in cohort for label in case.labels)
+
+
+class TestFeatures(BagsContract):
+    def dataset(self, root: Path) -> Any:
+        root.mkdir(parents=True)
+        for k in range(3):
+            with h5py.File(root / f"s{k}.h5", "w") as file:
+                file["features"] = np.random.default_rng(k).normal(size=(4, 3)).astype("f4")
+        table = root / "table.csv"
+        table.write_text("slide,label\ns0,0\ns1,1\ns2,0\n")
+        return DATASETS.build("features", {"source": root, "table": table})
+
+
+class TestMilTable(BagsContract):
+    def dataset(self, root: Path) -> Any:
+        root.mkdir(parents=True)
+        rows = [f"b{k},{k % 2},{k}.5,{j}" for k in range(3) for j in range(2)]
+        (root / "t.csv").write_text("bag,label,f,g\n" + "\n".join(rows) + "\n")
+        return DATASETS.build("mil-table", {"source": root / "t.csv"})
 
 
 def test_labels_of_every_kind_reach_the_disk_and_come_back(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from inklings.datasets.nnunet import NnUNet
 from inklings.errors import DataError, SpecError
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.testing.datasets import DatasetContract
+from inklings.testing.datasets import DatasetContract, zipped
 
 CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
 PLAIN = {"background": 0, "edema": 1, "core": 2}
@@ -188,6 +188,23 @@ def test_what_is_dropped_or_not_there_is_told(tmp_path: Path) -> None:
     (home / "dataset.json").write_text(json.dumps(said))
     with pytest.raises(DataError, match="two files for one channel"):
         imported(home, tmp_path / "other")
+
+
+def test_a_zip_without_its_description_takes_the_meaning_from_the_user(tmp_path: Path) -> None:
+    home = tmp_path / "Dataset017_Zip"
+    truth = nnunet(home, PLAIN, (0, 1, 2))
+    (home / "dataset.json").unlink()
+    archive = zipped(home, tmp_path / "raw.zip", "Dataset017_Zip/")
+    with pytest.raises(DataError, match="say them: --values"):
+        imported(archive, tmp_path / "out")
+    cohort = imported(archive, tmp_path / "out", meaning={1: "edema", 2: "unlabelled"}).cohort
+    assert [(case.id, list(case.images)) for case in cohort] == [
+        (name, ["0000", "0001"]) for name in truth
+    ]
+    for case in cohort:
+        label, codes = mask_of(case)
+        assert (label.classes, label.extent) == (("edema",), "partial")
+        np.testing.assert_array_equal(codes, np.array([0, 1, 255], np.uint8)[truth[case.id]])
 
 
 def test_files_that_the_description_lists_may_lie_anywhere(tmp_path: Path) -> None:

@@ -70,7 +70,10 @@ class NnUNet(Plain):
         said = read_description(home)
         meaning = dict(self.meaning or said.meaning)
         if not meaning:
-            raise DataError(f"{home / NAME}: expected labels with their codes, got none")
+            raise DataError(
+                f"{home / NAME}: expected labels with their codes, got none; say them: --values "
+                "'1=liver,2=tumour'"
+            )
         parts = self._parts(home)
         cases = listed(home, said) or laid(home, said)
         found = [
@@ -116,7 +119,8 @@ class NnUNet(Plain):
         facts |= {key: text for key, text in said_of.items() if text}
         name = clean_id(said.text("name") or self.source.stem)
         whole = dataclasses.replace(cohort, name=name, facts=facts, classes=named_in(cohort))
-        there = sum(case.split != "test" for case in cohort)
+        cases = listed(home, said) or laid(home, said)
+        there = sum(bool(case.channels) and not case.is_test for case in cases)
         most = said.text("numTraining")
         partly = [f"{there} of the {most} training cases of dataset.json are here"]
         words = partly if most.isdigit() and int(most) != there else []
@@ -133,8 +137,8 @@ class NnUNet(Plain):
     def _home(self, scratch: Path) -> Path:
         """The folder that holds ``dataset.json``."""
         folder = laid_out(self.source, scratch)
-        found = sorted(path.parent for path in folder.rglob(NAME))
-        found = [home for home in found if holds_cases(home)]
+        homes = {path.parent for name in (NAME, "imagesTr") for path in folder.rglob(name)}
+        found = sorted(home for home in homes if holds_cases(home))
         if len(found) == 1:
             return found[0]
         if not found:
