@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -112,10 +112,10 @@ def _inspect_mask(label: MaskLabel, case: Case, geometry: Geometry | None) -> Sh
         if not isinstance(file, Pyramid):
             return _inspect_codes(label, read_mask(label.path))
         found = _inspect_codes(label, coarsest(file))
-        if found[0] or label.kind == "instances" or len(file.levels.shapes) == 1:
+        if found.names or label.kind == "instances" or len(file.levels.shapes) == 1:
             return found
     codes = np.array(sorted(all_codes(label.path)), np.uint32)  # a small one may be lost above
-    return _inspect_codes(label, codes)
+    return replace(_inspect_codes(label, codes), annotated=found.annotated)
 
 
 def _inspect_codes(label: MaskLabel, mask: Mask) -> Shown:
