@@ -573,6 +573,17 @@ def test_a_column_that_counts_is_no_feature(tmp_path: Path) -> None:
     assert cohort.facts["features"] == 1
 
 
+@pytest.mark.parametrize("name", ["patient", "Patient_ID", "fold", "slide id", "bag_label"])
+def test_what_names_people_or_parts_is_no_feature_unless_left_out(
+    name: str, tmp_path: Path
+) -> None:
+    path = table(tmp_path / "t.csv", f"bag,label,{name},f", "a,1,7,2", "b,0,8,5")
+    with pytest.raises(DataError, match=f"column '{name}', which looks like none; say --"):
+        run(MilTable(path), tmp_path / "c", workers=1)
+    cohort = run(MilTable(path, ignore=(name,)), tmp_path / "d", workers=1).cohort
+    assert cohort.facts["features"] == 1
+
+
 def test_instances_may_be_unlabelled_and_named_in_words(tmp_path: Path) -> None:
     rows = ("a,1,yes,2", "a,1,no,3", "b,0,no,5", "b,0,,7")
     dataset = MilTable(table(tmp_path / "t.csv", "bag,label,hit,f", *rows), instance="hit")

@@ -25,6 +25,13 @@ _BROKEN = (
     OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, OverflowError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+_OTHERS = {
+    **dict.fromkeys(("patient", "patient_id", "patientid", "case_id", "subject"), "--patient"),
+    **dict.fromkeys(("split", "fold", "partition"), "--split"),
+    **dict.fromkeys(("instance_label", "instance", "tile_label"), "--instance"),
+    **dict.fromkeys(("bag_id", "bag_name", "slide", "slide_id"), "--bag"),
+    **dict.fromkeys(("bag_label", "target"), "--label"),
+}
 _ENOUGH = 10  # rows from which on a column that counts them cannot be chance
 
 
@@ -94,6 +101,12 @@ def from_table(path: Path, columns: Columns) -> Rows:
     features = [n for n in table.names if n not in {*columns.named, *columns.ignore}]
     if not features:
         raise DataError(f"{path}: expected columns of features besides {', '.join(columns.named)}")
+    for name in features:
+        if option := _OTHERS.get(name.lower().replace(" ", "_")):
+            raise DataError(
+                f"{path}: expected features, got column {name!r}, which looks like none; "
+                f"say {option} {name}, or leave it out with --ignore {name}"
+            )
     bag = table.stated(columns.bag)
     values = table.numbers(features, "leave columns that are no features out with --ignore")
     _require_no_counter(table, features, values, bag)
