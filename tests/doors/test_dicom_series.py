@@ -714,6 +714,14 @@ class TestNumbers:
         assert "-2000 (stored) fills" in told(image)
         assert "overlay plane" in told(image)
 
+    @pytest.mark.parametrize(("allocated", "stored"), [(12, 12), (48, 16), (16, 24)])
+    def test_numbers_of_odd_width_are_refused(
+        self, allocated: int, stored: int, tmp_path: Path
+    ) -> None:
+        folder = series(tmp_path, BitsAllocated=allocated, BitsStored=stored)
+        with pytest.raises(ReaderError, match=f"got 1 of {stored} bits in {allocated}"):
+            opened(folder)
+
     def test_floating_point_pixels(self, tmp_path: Path) -> None:
         def change(file: Any, index: int) -> None:
             del file.PixelData, file.BitsStored, file.HighBit, file.PixelRepresentation

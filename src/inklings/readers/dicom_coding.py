@@ -19,6 +19,7 @@ IMPLICIT, EXPLICIT, BIG_ENDIAN = (
     "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2",
 )  # fmt: skip
 DEFLATED = "1.2.840.10008.1.2.1.99"
+_ALLOCATED = (1, 8, 16, 32, 64)
 _LARGEST = 2**30
 _PIXELS, _FLOAT, _DOUBLE = 0x7FE00010, 0x7FE00008, 0x7FE00009
 _ITEM = b"\xfe\xff\x00\xe0"
@@ -91,10 +92,10 @@ def coding_of(said: Mapping[Any, Any], syntax: str, stream: BinaryIO) -> Coding:
     rows, columns = whole(said.get("Rows")) or 0, whole(said.get("Columns")) or 0
     if min(rows, columns) < 1:
         raise ReaderError(f"expected rows and columns of pixels, got {rows} x {columns}")
-    if not 0 < stored <= allocated <= 64 or samples not in (1, 3):
+    if allocated not in _ALLOCATED or not 0 < stored <= allocated or samples not in (1, 3):
         raise ReaderError(
-            f"expected 1 or 3 samples a pixel of up to 64 bits, got {samples} of {stored} bits in "
-            f"{allocated}"
+            f"expected 1 or 3 samples a pixel in 1, 8, 16, 32 or 64 bits, got {samples} of {stored} "
+            f"bits in {allocated}"
         )
     high = whole(said.get("HighBit"))
     high = stored - 1 if high is None or not stored - 1 <= high < allocated else high
