@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -232,6 +233,20 @@ def test_a_copy_of_an_object_is_no_second_reader(tmp_path: Path) -> None:
     report = imported(tmp_path / "s", tmp_path / "c")
     np.testing.assert_array_equal(codes_of(report.cohort), TUMOUR)
     assert kinds(report) == {"copy": 1}
+
+
+def test_an_import_that_is_complete_has_nothing_to_do_in_another_process(tmp_path: Path) -> None:
+    files = series(tmp_path / "s" / "mr")
+    seg(tmp_path / "s" / "a.dcm", files, BOTH, ("liver", "tumour"))
+    assert imported(tmp_path / "s", tmp_path / "c").now == 1
+    code = (
+        "import sys; from pathlib import Path; from inklings.datasets.importing import run;"
+        "from inklings.datasets.dicom_studies import DicomStudies;"
+        "print(run(DicomStudies(Path(sys.argv[1])), Path(sys.argv[2]), 1).now)"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "s"), str(tmp_path / "c")]
+    ran = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["0"]
 
 
 def test_objects_that_share_no_name_are_one_mask(tmp_path: Path) -> None:

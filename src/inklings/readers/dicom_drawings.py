@@ -8,7 +8,7 @@ none, the drawing is set aside: a guess would put one patient's lesion on anothe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,10 +49,11 @@ class Drawing:
     kind: Kind
     names: tuple[str, ...]
     reader: str
-    instances: frozenset[str]
+    # Sets have another order in every process, and stamps of imports are made of this text.
+    instances: frozenset[str] = field(repr=False)
     by_part: bool
-    series: frozenset[str]
-    frames: frozenset[str]
+    series: frozenset[str] = field(repr=False)
+    frames: frozenset[str] = field(repr=False)
     uid: str = ""
 
     def words(self) -> str:
