@@ -398,9 +398,10 @@ def test_a_page_is_kept_in_the_cohort(tmp_path: Path) -> None:
     stack = np.random.default_rng(0).integers(0, 4000, (3, *SHAPE)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "images" / "f.tif", stack, imagej=True, metadata={"axes": "TYX"})
     Pillow.fromarray(DRAWN).save(tmp_path / "masks" / "f.png")
-    code, _said = run(tmp_path, "--instances")
+    code, said = run(tmp_path, "--instances")
     assert code == 3
     assert "--page 0 to --page 2" in (tmp_path / "out" / "import_findings.csv").read_text()
+    assert "--page 0 to --page 2" in said
     out = tmp_path / "again"
     result = CliRunner().invoke(app, [
         "import", "folder", "--images", str(tmp_path / "images"), "--masks",

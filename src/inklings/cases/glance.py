@@ -139,9 +139,9 @@ def glance(case: Case, classes: Sequence[str], repairs: Mapping[Repair, str]) ->
         for remark in notes.pop(name, ()):
             # What was taken care of is no reason to do without the case.
             kept_so = NOTES[remark.kind][0] == "kept"
-            repair: Repair = "exclude" if kept_so else "none"
+            mend: Repair = "exclude" if kept_so else "none"
             severity: Severity = "warning" if kept_so else "note"
-            say(remark.kind, severity, f"{path.name}: {remark}", repair, path)
+            say(remark.kind, severity, f"{path.name}: {remark}", mend, path)
         looks += [kept] if kept else []
         if kept and kept.blank:
             say("blank image", "warning", f"{path.name}: every sample is the same", "exclude", path)

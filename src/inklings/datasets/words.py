@@ -12,6 +12,9 @@ from inklings.datasets.findings import Finding
 from inklings.datasets.importing import Report
 from inklings.labels.kinds import BagLabel
 
+_REASONS = 3
+"""Why cases were left out, said on the screen; all of it is in the report."""
+
 
 def lines(report: Report, out: Path) -> list[str]:
     """The summary that the command prints.
@@ -60,6 +63,10 @@ def _findings(findings: Sequence[Finding], left_out: Sequence[str], out: Path) -
         some = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
         count = "1 case" if len(left_out) == 1 else f"{len(left_out)} cases"
         said.append(f"left out because broken: {count} ({some})")
+        fatal = [finding for finding in findings if finding.is_fatal]
+        said += [f"  {finding.case}: {finding.detail}" for finding in fatal[:_REASONS]]
+        if len(fatal) > _REASONS:
+            said.append(f"  ... and {len(fatal) - _REASONS} more reasons")
     else:
         said.append("no case was left out" if rows else "every check passed")
     said.append(f"cohort -> {out}; findings -> {out / 'import_findings.csv'}")
