@@ -94,8 +94,8 @@ def coding_of(said: Mapping[Any, Any], syntax: str, stream: BinaryIO) -> Coding:
         raise ReaderError(f"expected rows and columns of pixels, got {rows} x {columns}")
     if allocated not in _ALLOCATED or not 0 < stored <= allocated or samples not in (1, 3):
         raise ReaderError(
-            f"expected 1 or 3 samples a pixel in 1, 8, 16, 32 or 64 bits, got {samples} of {stored} "
-            f"bits in {allocated}"
+            f"expected 1 or 3 samples a pixel in 1, 8, 16, 32 or 64 bits, got {samples} of "
+            f"{stored} bits in {allocated}"
         )
     high = whole(said.get("HighBit"))
     high = stored - 1 if high is None or not stored - 1 <= high < allocated else high
