@@ -15,7 +15,9 @@ from inklings.cases.case import Case
 from inklings.cases.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.heatmaps.record import SlidePrediction, folder_of
+from inklings.inference.items import Item
 from inklings.inference.predict import predict
+from inklings.inference.slide_cases import opened
 from inklings.inference.slide_folder import clear_abandoned, slide_written
 from inklings.inference.slide_grid import SlideSettings
 from inklings.predictions import Prediction, predicted_cases, predicted_slides
@@ -194,3 +196,13 @@ def test_real_slides_are_predicted_and_each_broken_one_is_one_clear_line(tmp_pat
         assert any("areas are in pixels" in remark for remark in record.remarks)
         overlay = Pillow.open(folder_of(tmp_path / "out", case) / "overlay.png")
         assert max(overlay.size) <= 1024
+
+
+def test_a_given_spacing_fills_gaps_and_overrules_a_file_only_when_asked(tmp_path: Path) -> None:
+    path = slides(tmp_path / "images", 1, um=0.25) / "s000.tiff"
+    item = Item("s", {"image": path})
+    for overrule, um in ((False, 0.25), (True, 0.5)):
+        image = opened(item, SlideSettings(spacing_um=0.5, overrule_spacing=overrule))
+        assert image.geometry.spacing == pytest.approx((um / 1000,) * 2)
+        assert [note.kind for note in image.notes] == ["spacing"]
+        assert all(number in image.notes[0].text for number in ("0.25", "0.5"))

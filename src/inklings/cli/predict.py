@@ -49,8 +49,11 @@ def predict(
     ] = None,
     spacing_um: Annotated[
         float | None,
-        typer.Option(help="Slides: micrometres between pixels of level 0, whatever the files say."),
+        typer.Option(help="Slides: micrometres a pixel of level 0, where the files do not say."),
     ] = None,
+    overrule_spacing: Annotated[
+        bool, typer.Option("--overrule-spacing", help="Take --spacing-um whatever the files say.")
+    ] = False,
     factor: Annotated[
         float | None,
         typer.Option(help="Slides: the network sees level 0 so many times coarser."),
@@ -89,6 +92,7 @@ def predict(
     slides = SlideSettings(
         factor=factor,
         spacing_um=spacing_um,
+        overrule_spacing=overrule_spacing,
         heatmap_spacing_um=heatmap_spacing_um,
         heatmap_factor=heatmap_factor,
         tissue=tissue,

@@ -22,10 +22,12 @@ from inklings.inference.slides import Job, predict_slide
 from inklings.machine import cores
 from inklings.predictions import predicted_slides
 from inklings.readers.image import Image
+from inklings.readers.notes import Note
 from inklings.readers.pyramid import Pyramid
 from inklings.sampling.tissue_finder import finder
 from inklings.spec import Inference
 
+_SAME = 0.01  # spacings that differ by less, as a share, are one
 _LARGE = 64_000_000  # samples from which no single-level file is a plain picture
 
 
@@ -80,13 +82,31 @@ class CaseTask:
 
 
 def opened(item: Item, slides: SlideSettings) -> Image:
-    """The first image of a case; what was given on the command line goes before the cohort.
+    """The first image of a case.
+
+    A spacing that was given goes before that of the cohort, and before that of the file only where
+    it is to overrule it.
 
     Raises:
         ReaderError: If it cannot be opened.
     """
-    given = slides.spacing_um
-    return item.open(spacing_mm=None if given is None else given / 1000)
+    if slides.spacing_um is None:
+        return item.open()
+    given = item.open(spacing_mm=slides.spacing_um / 1000)
+    if slides.overrule_spacing or not isinstance(given, Pyramid):
+        return given
+    says = replace(item, spacing_mm=None).open().geometry.spacing
+    if says is None:
+        return given
+    own = item.open()
+    differ = abs(says[0] * 1000 / slides.spacing_um - 1) > _SAME
+    if not (differ and isinstance(own, Pyramid)):
+        return own
+    text = (
+        f"the file says {says[0] * 1000:.4g} um a pixel, --spacing-um {slides.spacing_um:.4g}: "
+        "that of the file taken (--overrule-spacing takes the other)"
+    )
+    return replace(own, notes=(*own.notes, Note("spacing", text)))
 
 
 def is_slide(image: Image, item: Item, blueprint: Blueprint) -> bool:

@@ -21,7 +21,8 @@ class SlideSettings:
 
     Attributes:
         factor: The network sees level 0 made so many times coarser, whatever the run says.
-        spacing_um: Micrometres between pixels of level 0, whatever the files say.
+        spacing_um: Micrometres between pixels of level 0, where the files do not say.
+        overrule_spacing: Or whatever they say.
         heatmap_spacing_um: Wanted spacing of the maps.
         heatmap_factor: How many times coarser than the grid of the network the maps are wanted.
         tissue: How tissue is found; ``everywhere`` looks at all of a slide.
@@ -30,6 +31,7 @@ class SlideSettings:
 
     factor: float | None = None
     spacing_um: float | None = None
+    overrule_spacing: bool = False
     heatmap_spacing_um: float | None = None
     heatmap_factor: float | None = None
     tissue: str = "stained"

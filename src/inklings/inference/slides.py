@@ -126,7 +126,7 @@ def predict_slide(
         codes, samples, peaks = sink.preview, sink.samples, sink.peaks
     _pictures(folder, look.thumbnail, codes, run.classes)
     looked_at, areas = _areas(run, grid, places.samples, samples, peaks)
-    remarks = grid.remarks
+    remarks = (*grid.remarks, *(note.text for note in slide.notes))
     if not len(windows[0]):
         remarks = (*remarks, "no tissue was found, so nothing was predicted (see --tissue)")
     record = SlidePrediction(

@@ -112,7 +112,12 @@ class Pyramid:
         """The same slide with pixels of level 0 of ``spacing`` mm, whatever the file says."""
         known = Resolution((spacing, spacing), f"{spacing * 1000:.4g} um a pixel, as given")
         geometry = _grid(self.levels, known.spacing_mm, self.factor)
-        return replace(self, resolution=known, geometry=geometry)
+        own = self.resolution.spacing_mm
+        notes = self.notes
+        if own is not None and abs(own[0] / spacing - 1) > 0.01:
+            text = f"{spacing * 1000:.4g} um a pixel as given, overruling {self.resolution.remark}"
+            notes = (*notes, Note("spacing", text))
+        return replace(self, resolution=known, geometry=geometry, notes=notes)
 
     def at(self, spacing: float) -> Pyramid:
         """A view in samples of ``spacing`` mm.
