@@ -90,7 +90,10 @@ class Bags(Plain):
             for bag, rows in zip(made.bags, ranges(made.bags), strict=True)
         ]
         require_whole_patients(items)
-        told = tuple(Finding(self.told_of, "table", word) for word in made.words)
+        told = tuple(
+            Finding(self.told_of, "table", word.removeprefix(f"{self.told_of}: "))
+            for word in made.words
+        )
         unsaid = [
             Finding(i.id, "no label", "no row of the bag has one") for i in items if not i.labels
         ]

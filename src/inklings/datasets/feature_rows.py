@@ -117,7 +117,9 @@ def read_rows(features: Path, table: Path, names: Names, ranks: Ranks | None = N
     read = _Read(rows, names, slides, found, {i: k for k, i in enumerate(known)}, paths)
     bags, more = _bags(read)
     words += more
-    remarks = tuple(Finding(table.name, "table", word) for word in words)
+    remarks = tuple(
+        Finding(table.name, "table", word.removeprefix(f"{table.name}: ")) for word in words
+    )
     bags[0] = replace(bags[0], findings=(*bags[0].findings, *remarks))
     return FeatureRows(tuple(bags), found, tuple(words))
 
