@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from inklings.datasets.luna_tables import read_places
 from inklings.errors import DataError
 from inklings.tables import parts, read_table
 from inklings.tables.parts import part_of
@@ -261,3 +262,22 @@ def test_other_words_for_a_part_are_refused_by_name(tmp_path: Path) -> None:
         parts(read_table(tmp_path / "t.csv"), "fold")
     (tmp_path / "t.csv").write_text("slide,fold\na,Training\nb,\nc,dev\n")
     assert parts(read_table(tmp_path / "t.csv"), "fold") == ["train", None, "val"]
+
+
+def test_places_of_nodules_are_read_by_the_same_rules(tmp_path: Path) -> None:
+    frame = pd.DataFrame({
+        "seriesuid": ["1.2.3", "1.2.4"], "coordX": [-1.5, 2.25], "coordY": [0.5, 3.0],
+        "coordZ": [4.125, -9.5], "diameter_mm": [6.5, 12.25],
+    })  # fmt: skip
+    plain, german, index = (tmp_path / f"{name}.csv" for name in "abc")
+    frame.to_csv(plain, index=False)
+    frame.to_csv(german, index=False, sep=";", decimal=",", encoding="utf-16")
+    frame.to_csv(index)
+    for path in (plain, german, index):
+        found = read_places(path, ("diameter_mm",))
+        assert found.series.tolist() == ["1.2.3", "1.2.4"]
+        assert found.points.tolist() == frame[["coordX", "coordY", "coordZ"]].to_numpy().tolist()
+        assert found.values["diameter_mm"].tolist() == [6.5, 12.25]
+    frame.assign(diameter_mm=["6.5", "NaN"]).to_csv(plain, index=False)
+    with pytest.raises(DataError, match=r"row 3, column 'diameter_mm'"):
+        read_places(plain, ("diameter_mm",))
