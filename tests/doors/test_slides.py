@@ -17,8 +17,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from slide_files import dicom_slide, leica, picture, tiled
 
 from inklings.cases.case import Case
+from inklings.cases.label_checks import inspect
 from inklings.cases.opening import open_case
 from inklings.datasets.importing import Report, run
+from inklings.datasets.slide_masks import Meaning, mask_label
 from inklings.datasets.slides import Slides
 from inklings.errors import DataError, SpecError
 from inklings.exports.geojson import GeoJson
@@ -288,6 +290,22 @@ def test_zero_may_be_unlabelled_and_is_never_a_class(tmp_path: Path) -> None:
     assert shown(report) == {"a": {"tumour": 64 * SIDE, "unlabelled": 160 * SIDE}}
     with pytest.raises(SpecError, match="0=tumour"):
         imported(f"{tmp_path}/*.tif", tmp_path / "d", masks="m", meaning={0: "tumour", 1: "b"})
+
+
+def test_a_tumour_that_coarse_levels_lose_is_there(tmp_path: Path) -> None:
+    tiled(tmp_path / "a.tif", PIXELS)
+    (tmp_path / "m").mkdir()
+    codes = np.zeros((SIDE, SIDE), np.int64)
+    codes[101, 103] = 2
+    path = write_mask(tmp_path / "m" / "a.tif", codes, "tiles")
+    meaning = Meaning.counted(("background", "tumour"))
+    label, found = mask_label("a", path, meaning, (SIDE, SIDE), "tumour")
+    assert label is not None
+    assert found == []
+    case = Case("a", "a", {"slide": tmp_path / "a.tif"}, (label,))
+    with open_case(case) as slide:
+        seen = inspect(label, case, {"slide": slide.geometry}, ("tumour",))
+    assert seen.names == ("tumour",)
 
 
 @pytest.mark.parametrize("origin", [None, "bounds", "slide"])

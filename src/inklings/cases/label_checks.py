@@ -111,10 +111,11 @@ def _inspect_mask(label: MaskLabel, case: Case, geometry: Geometry | None) -> Sh
             raise Problem("mismatch", f"{name}: {off}; a mask must lie on the grid of its image")
         if not isinstance(file, Pyramid):
             return _inspect_codes(label, read_mask(label.path))
-        found = _inspect_codes(label, coarsest(file))
+        coarse = coarsest(file)
+        found = _inspect_codes(label, coarse)
         if found.names or label.kind == "instances" or len(file.levels.shapes) == 1:
             return found
-    codes = np.array(sorted(all_codes(label.path)), np.uint32)  # a small one may be lost above
+    codes = np.array(sorted(all_codes(label.path)), coarse.dtype)  # a small one may be lost above
     return replace(_inspect_codes(label, codes), annotated=found.annotated)
 
 

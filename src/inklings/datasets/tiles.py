@@ -21,6 +21,7 @@ from inklings.datasets.dataset import IN_PLACE, Argument, Converted, Option, Pla
 from inklings.datasets.folder import Folder, survey
 from inklings.datasets.pairing import matching
 from inklings.datasets.several import Group
+from inklings.datasets.slide_names import tcga_patient
 from inklings.errors import DataError, LabelError
 from inklings.labels.codes import name_of
 from inklings.records import read_record
@@ -103,7 +104,8 @@ class Tiles(Plain):
             slide = match["slide"]
             facts |= {"x": match["x"], "y": match["y"]}
         facts["slide"] = slide
-        return dataclasses.replace(found, patient=self._patients.get(slide, slide), facts=facts)
+        patient = self._patients.get(slide) or tcga_patient(slide) or slide
+        return dataclasses.replace(found, patient=patient, facts=facts)
 
     def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:  # noqa: ARG002
         """With the split of the folders, unless it parts the tiles of a patient."""

@@ -45,7 +45,8 @@ from inklings.evaluation.slide_level import RANKED, Whole, ranks, slide_metrics,
 from inklings.evaluation.table import Table
 from inklings.geometry import Geometry, Region
 from inklings.heatmaps.record import SlidePrediction
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.labels.mask_codes import all_codes
 from inklings.labels.region import annotate_region
 from inklings.predictions import Head, predicted_slides
 from inklings.progress import note
@@ -243,10 +244,21 @@ def slide_pair(folder: Path, head: Head, case: Case) -> tuple[Pair, tuple[int, i
     counts.put(table, pair)
     for k, name in enumerate(head.classes):
         true = table[k, 0] + table[k, 2]
-        present = bags.get(name, bool(true > 0) if located else None)
+        present = bags.get(name, bool(true > 0) or _is_shown(case, name) if located else None)
         histogram.put(levels[k], pair, channel=k)
         whole.put(Whole(record.areas[k].peak, record.areas[k].share, present), pair, k)
     return pair, (int(judged[0]), int(judged[1])) if located else (0, 0)
+
+
+def _is_shown(case: Case, name: str) -> bool:
+    """Whether a mask holds a class at all, which one of few samples has no sample of the maps."""
+    return any(
+        name in label.classes
+        and {code for code, one in enumerate(label.classes, 1) if one == name}
+        & all_codes(label.path)
+        for label in case.labels
+        if isinstance(label, MaskLabel) and label.kind == "classes"
+    )
 
 
 def _is_located(case: Case) -> bool:
