@@ -336,6 +336,32 @@ def test_scenes_of_ome_are_no_levels_of_each_other(tmp_path: Path, cut: str) -> 
     assert not isinstance(image, Pyramid) or image.downsamples == (1.0,)
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_planes_in_several_files_are_refused_and_never_half_read(
+    tmp_path: Path, gone: bool
+) -> None:
+    parts = "".join(
+        f'<TiffData FirstC="{c}" IFD="{c % 2}" PlaneCount="1"><UUID FileName="f{c // 2}.ome.tif">'
+        f"urn:uuid:0000000{c // 2}-0000-0000-0000-000000000000</UUID></TiffData>"
+        for c in range(4)
+    )
+    for k in range(2):
+        head = (
+            '<?xml version="1.0" encoding="UTF-8"?>'
+            '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+            f'UUID="urn:uuid:0000000{k}-0000-0000-0000-000000000000"><Image ID="Image:0">'
+            '<Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" SizeX="24" SizeY="20" '
+            f'SizeC="4" SizeZ="1" SizeT="1">{parts}</Pixels></Image></OME>'
+        )
+        with tifffile.TiffWriter(tmp_path / f"f{k}.ome.tif") as file:
+            for page in range(2):
+                file.write(samples("uint16", (20, 24)), photometric="minisblack", metadata=None,
+                           description=None if page else head)  # fmt: skip
+    if gone:
+        (tmp_path / "f1.ome.tif").unlink()
+    assert "export it" in refusal(tmp_path / "f0.ome.tif")
+
+
 def test_levels_below_a_page_are_levels_of_every_channel(tmp_path: Path) -> None:
     array = samples("uint16", (2, 64, 64))
     path = tmp_path / "a.ome.tif"
