@@ -7,10 +7,12 @@ import numpy as np
 import openslide
 import pytest
 from PIL import Image as Pillow
+from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 from slide_files import dicom_level, dicom_slide, leica, philips, picture, tiled
 
+from inklings.cli import app
 from inklings.errors import ReaderError, SpecError
 from inklings.geometry import Region
 from inklings.inference.items import gather
@@ -159,3 +161,29 @@ def test_a_folder_of_dicom_slides_is_predicted_slide_by_slide(tmp_path: Path) ->
     dicom_slide(two, PIXELS, UID + ".2", names="y{}.dcm")
     assert [item.case for item in gather([one])] == ["one"]
     assert [item.case for item in gather([two])] == ["xb", "yb"]
+
+
+def test_show_takes_the_folder_of_a_dicom_slide(tmp_path: Path) -> None:
+    folder = dicom_slide(tmp_path / "slide", PIXELS, UID)
+    result = CliRunner().invoke(app, ["show", str(folder), "--out", str(tmp_path / "a.png")])
+    assert result.exit_code == 0, result.output
+    assert "192 x 256 pixels, with levels of 1/2" in result.output
+
+
+def test_the_command_takes_what_it_promises(tmp_path: Path) -> None:
+    leica(tmp_path / "a.scn", PIXELS, corner=(300, 500), glass=(1024, 2048))
+    Pillow.fromarray(np.zeros((1024, 2048), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "a.geojson").write_text('{"type": "FeatureCollection", "features": []}')
+    words = [
+        "import", "slides", "--images", str(tmp_path / "*.scn"), "--out", str(tmp_path / "c"),
+        "--annotations", str(tmp_path / "*.geojson"), "--origin", "slide", "--names", "T=tumour",
+        "--masks", str(tmp_path / "*.png"), "--values", "0=background,255=tumour,9=ignore",
+        "--spacing-um", "0.3",
+    ]  # fmt: skip
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert "spacing disagrees" in result.output
+    assert "bounds" in result.output
+    wrong = CliRunner().invoke(app, [*words[:5], str(tmp_path / "d"), "--masks", "x"])
+    assert wrong.exit_code == 2
+    assert wrong.output.strip().splitlines()[-1].startswith("inklings: say what the codes")

@@ -43,9 +43,11 @@ def show(
 
 
 def _holds_dicom(folder: Path) -> bool:
-    from inklings.readers.dicom_series import DicomReader
+    from inklings.readers import READERS
 
-    return not (folder / "cohort.yaml").exists() and DicomReader().recognises(folder, b"")
+    return not (folder / "cohort.yaml").exists() and any(
+        READERS.build(name, {}).recognises(folder, b"") for name in ("openslide", "dicom")
+    )
 
 
 def _show_file(path: Path, out: Path | None, choice: str | None) -> None:
