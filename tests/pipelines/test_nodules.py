@@ -49,6 +49,7 @@ def study(tmp_path_factory):
     stage = Stage.load(folder / "run")
     torch.nn.init.ones_(stage.model.head.bias)
     write_model(folder / "run", stage.model, stage.blueprint)
+    stage.record.write(folder / "run")  # with the checksum of these weights
     return folder
 
 
