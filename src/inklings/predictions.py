@@ -170,8 +170,11 @@ def require_numbers(*said: ArrayLike | None) -> None:
         DataError: With what usually makes it so.
     """
     for values in said:
-        if values is not None and not bool(np.isfinite(values).all()):
-            count = int(np.size(values) - np.count_nonzero(np.isfinite(values)))
+        if values is None:
+            continue
+        finite = np.isfinite(np.asarray(values))  # tensors answer NumPy's functions with a warning
+        if not finite.all():
+            count = int(finite.size - np.count_nonzero(finite))
             raise DataError(
                 f"the network's answer is no number in {count} places, so nothing was written; its "
                 "input holds values far beyond what it learnt from ('inklings show' tells their "
