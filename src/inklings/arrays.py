@@ -6,7 +6,9 @@ that is compared at the end of a member only.
 
 from __future__ import annotations
 
+import ast
 import math
+import operator
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
@@ -22,6 +24,8 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, OSError, EOFEr
             NotImplementedError, RuntimeError, TypeError)  # fmt: skip
 _DEFLATES = 1040  # no stream of this method makes more bytes of one
 _CHUNK = 1 << 22
+_LENGTHS = {(1, 0): 2, (2, 0): 4}  # bytes that say how long a header is, by the version
+_LONGEST = 100_000
 
 
 def read_npz(path: Path, names: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
@@ -100,16 +104,22 @@ def require_whole(path: Path) -> None:
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-    """Shape, order, type, and where the values start."""
+    """Shape, order, type, and where the values start.
+
+    NumPy takes a damaged header for one of Python 2, and lets errors of a tokenizer out.
+    """
     try:
         version = npy.read_magic(file)
-        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
-        if read is None:
+        if version not in _LENGTHS:
             raise ValueError(f"version {version} of NumPy's format")
-        shape, fortran, dtype = read(file)
-        start = file.tell()
-    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError) as error:
+        size = _LENGTHS[version]
+        length = int.from_bytes(file.read(size), "little")
+        text = file.read(length) if length <= _LONGEST else b""
+        said = ast.literal_eval(text.decode("latin-1").strip())
+        shape = tuple(operator.index(n) for n in said["shape"])
+        dtype, fortran = npy.descr_to_dtype(said["descr"]), said["fortran_order"]
+    except (ValueError, SyntaxError, TypeError, LookupError, RecursionError, MemoryError) as error:
         raise ValueError(f"no header of an array ({' '.join(str(error).split())[:120]})") from None
-    if any(n < 0 for n in shape):
-        raise ValueError(f"no header of an array (shape {shape})")
-    return shape, bool(fortran), dtype, start
+    if any(n < 0 for n in shape) or not isinstance(fortran, bool):
+        raise ValueError(f"no header of an array (shape {shape}, order {fortran})")
+    return shape, fortran, dtype, file.tell()

@@ -69,7 +69,8 @@ def read(entry: Entry) -> bytes:
             return (entry.container / entry.name).read_bytes()
         except OSError as error:
             raise ReaderError(f"{entry}: {error.strerror}") from None
-    if entry.size > os.fstat(_descriptor(entry.container)).st_size:
+    length = os.fstat(_descriptor(entry.container)).st_size
+    if not 0 <= entry.offset < length or entry.size > length:
         raise ReaderError(f"{entry}: the archive is cut short")
     guess = _LOCAL_HEADER.size + len(entry.name.encode()) + _SLACK + entry.size
     block = os.pread(_descriptor(entry.container), guess, entry.offset)
