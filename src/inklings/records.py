@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from inklings.errors import DataError, InklingsError
-from inklings.files import read_yaml
+from inklings.files import read_text, read_yaml
 
 T = TypeVar("T")
 
@@ -42,6 +43,19 @@ def as_record(kind: type[T], value: Any, path: Path, repair: str) -> T:
         reason = " ".join(str(first["msg"]).split()).lower()
         said = f"{where}: {reason}" if where else reason
         raise DataError(f"{path} is damaged ({said[:200]}); {repair}") from None
+
+
+def read_numbers(path: Path, what: str, repair: str) -> list[dict[str, float]]:
+    """Rows of a CSV file of numbers that a program wrote; empty cells are left out.
+
+    Raises:
+        DataError: If it is missing, or a cell is no number.
+    """
+    rows = csv.DictReader(read_text(path, what).splitlines())
+    try:
+        return [{name: float(cell) for name, cell in row.items() if cell} for row in rows]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise DataError(f"{path} is damaged ({error}); {repair}") from None
 
 
 @functools.cache

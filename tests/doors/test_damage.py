@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import damage
 import numpy as np
 import pytest
 import torch
-from tests.doors import damage
 
 from inklings.arrays import read_npz
 from inklings.bags.prediction import BagPrediction

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import damage
 import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import tifffile
 from PIL import Image as Pillow
-from tests.doors import damage
 
 from inklings.datasets.archive import entries, read
 from inklings.errors import InklingsError

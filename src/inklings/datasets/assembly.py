@@ -61,5 +61,5 @@ def found_in(journal: Journal) -> list[Finding]:
     return [
         Finding(case, kind, detail, count)
         for _, record in sorted(journal.records.items())
-        for kind, detail, count, case in record["findings"]
+        for kind, detail, count, case in record.get("findings", ())
     ]

@@ -243,7 +243,7 @@ def _todo(items: Sequence[Item], journal: Journal, out: Path) -> list[Item]:
         for item in items
         if item.id in missing
         or item.id not in journal.records
-        or journal.records[item.id]["stamp"] != item.stamp
+        or journal.records[item.id].get("stamp") != item.stamp
     ]
 
 

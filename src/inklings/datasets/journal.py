@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from inklings.errors import DataError
+from inklings.files import parse_json
+from inklings.records import as_record
 
 if sys.platform == "win32":
     import msvcrt
@@ -21,6 +24,7 @@ else:
     import fcntl
 
 NAME = "import.jsonl"
+_AGAIN = "delete the folder and import again"
 FORMAT = 3
 
 
@@ -113,9 +117,9 @@ class Journal:
             self._write(head)
             return
         try:
-            first, *others = (json.loads(line) for line in lines)
-        except ValueError:
-            raise DataError(f"{self.path} is damaged; delete the folder and import again") from None
+            first, *others = (_line(parse_json(line), self.path) for line in lines)
+        except ValueError as error:
+            raise DataError(f"{self.path} is damaged ({error}); {_AGAIN}") from None
         if not others and first != head:
             self._file.truncate(0)
             self._write(head)
@@ -141,6 +145,31 @@ class Journal:
                 self.records.pop(record["gone"], None)
             else:
                 self.records[record["id"]] = record
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What is said of a case that is finished."""
+
+    id: str
+    stamp: str = ""
+    findings: list[tuple[str, str, int, str]] = field(default_factory=list)
+    files: dict[str, int] = field(default_factory=dict)
+    case: dict[str, str | None] | None = None
+
+
+def _line(record: Any, path: Path) -> dict[str, Any]:
+    """A line as it was written.
+
+    Raises:
+        DataError: If it is none of those that are written.
+    """
+    said: dict[str, Any] = as_record(dict[str, Any], record, path, _AGAIN)
+    if "id" in said:
+        as_record(_Done, said, path, _AGAIN)
+    elif not {"format", "complete", "gone"} & set(said):
+        raise DataError(f"{path} is damaged (a line without an id); {_AGAIN}")
+    return said
 
 
 def _lock(file: IO[bytes]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from inklings.errors import DataError, SpecError
 from inklings.files import read_yaml, write_json, write_text
+from inklings.records import as_record
 
 _BRIEF = ("0.50", "0.75", "0.90")
 
@@ -162,19 +163,20 @@ class Table:
         """
         path = folder / "evaluation.json"
         record = read_yaml(path, "an evaluation written by 'inklings evaluate'")
+        again = "run 'inklings evaluate' again"
         try:
-            return cls(
-                tuple(Row(**_floats(row, ("value", "low", "high"))) for row in record["rows"]),
-                tuple(record["cases"]),
-                record["head"],
-                record["curves"],
-                tuple(
-                    Change(**_floats(c, ("first", "second", "value", "low", "high", "p")))
-                    for c in record["changes"]
-                ),
+            rows = [_floats(row, ("value", "low", "high")) for row in record["rows"]]
+            named = ("first", "second", "value", "low", "high", "p")
+            changes = [_floats(change, named) for change in record["changes"]]
+            said = {**record, "rows": rows, "changes": changes}
+            whole = isinstance(said["head"]["cases"], int) and all(
+                "reliability" in curves for curves in said["curves"].values()
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise DataError(f"{path} is damaged ({error}); run 'inklings evaluate' again") from None
+            raise DataError(f"{path} is damaged ({error}); {again}") from None
+        if not whole:
+            raise DataError(f"{path} is damaged (it does not say of how many cases); {again}")
+        return as_record(cls, said, path, again)
 
 
 def number(value: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from inklings.evaluation.folders import evaluate
 from inklings.evaluation.slides import evaluate_slides, has_slides
 from inklings.evaluation.table import Table
 from inklings.evaluation.truth import truth
-from inklings.files import read_yaml
 from inklings.predictions import SLIDE_RECORD, Head, predicted_cases, remembered
+from inklings.records import as_record, read_numbers, read_record
+
+_AGAIN = "copy the run again, or train again"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def gather(run: Path, predictions: Path | None = None) -> Material:
         raise DataError(
             f"expected a run folder made by 'inklings train' at {run}, got no experiment.yaml in it"
         )
-    experiment = read_yaml(run / "experiment.yaml", "an experiment file")
+    experiment = _experiment(run)
     folder = _cohort_folder(run, Path(experiment["cohort"]))
     gaps: list[str] = []
     cohort = standard = None
@@ -117,7 +119,7 @@ def gather(run: Path, predictions: Path | None = None) -> Material:
 
 def cohort_of(run: Path) -> Path:
     """Folder of the cohort that a run learnt from; it may be gone by now."""
-    experiment = read_yaml(run / "experiment.yaml", "an experiment file")
+    experiment = _experiment(run)
     return _cohort_folder(run, Path(experiment["cohort"]))
 
 
@@ -171,8 +173,31 @@ def _is_current(predictions: Path) -> bool:
 def _record(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         return {}
-    record = read_yaml(path, "a record of the run")
-    return record if isinstance(record, dict) else {}
+    record = read_record(dict[str, Any], path, "a record of the run", _AGAIN)
+    if path.name == "run.json":
+        as_record(_Told, record, path, _AGAIN)
+    return record
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a report tells of ``run.json``, whose record belongs to what learns."""
+
+    thresholds: list[float]
+    seconds: float = 0.0
+    trained_on: list[str] = field(default_factory=list)
+    versions: dict[str, Any] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def _experiment(run: Path) -> dict[str, Any]:
+    path = run / "experiment.yaml"
+    experiment = read_record(dict[str, Any], path, "an experiment file", _AGAIN)
+    if not isinstance(experiment.get("cohort"), str):
+        raise DataError(f"{path} is damaged (it names no cohort); {_AGAIN}")
+    return experiment
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -187,9 +212,9 @@ def _by_case(path: Path) -> Mapping[str, Mapping[str, str]]:
 
 
 def _columns(path: Path) -> Mapping[str, NDArray[np.float64]]:
-    rows = _rows(path)
+    rows = read_numbers(path, "the history of a training", "delete it") if path.is_file() else []
     columns = {
-        name: np.array([float(row[name]) if row[name] else np.nan for row in rows])
-        for name in (rows[0] if rows else ())
+        name: np.array([row.get(name, np.nan) for row in rows])
+        for name in dict.fromkeys(name for row in rows for name in row)
     }
     return {name: values for name, values in columns.items() if np.isfinite(values).any()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,9 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from inklings import progress
+from inklings.errors import DataError
 from inklings.files import write_text
+from inklings.records import read_numbers
 from inklings.training.module import Learner
 
 COLUMNS = (
@@ -67,8 +70,10 @@ class History:
         """Take back the rows up to ``last_step``; later ones will be made again."""
         if self.path is None or not self.path.is_file():
             return
-        with self.path.open(newline="", encoding="utf-8") as file:
-            rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+        again = "delete it and go on"
+        rows = read_numbers(self.path, "the history of a training", again)
+        if not all("step" in row and math.isfinite(row["step"]) for row in rows):
+            raise DataError(f"{self.path} is damaged (a row without a step); {again}")
         self.rows = [{**r, "step": int(r["step"])} for r in rows if r["step"] <= last_step]
 
 
