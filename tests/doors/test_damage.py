@@ -3,6 +3,7 @@
 import errno
 import json
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -10,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import damage
 import numpy as np
 import pytest
 import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+import damage
 
 from inklings.arrays import read_npz
 from inklings.bags.prediction import BagPrediction
