@@ -47,6 +47,8 @@ def geojson(document: Any) -> Drawing:
             odd.append(f"feature {number} ({name}): {error}")
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             odd.append(f"feature {number} ({name}): coordinates are no numbers ({error})")
+        except RecursionError:
+            odd.append(f"feature {number} ({name}): geometries within geometries without end")
         else:
             outlines += [outline for outline in found if isinstance(outline, Outline)]
             odd += [f"feature {number} ({name}): {said}" for said in found if isinstance(said, str)]
@@ -58,8 +60,11 @@ def _features(document: Any) -> list[Any]:
     if isinstance(document, list):
         return document
     kind = document.get("type") if isinstance(document, dict) else None
-    if kind == "FeatureCollection" and isinstance(document.get("features"), list | None):
-        return document.get("features") or []
+    if kind == "FeatureCollection":
+        found = document.get("features")
+        if isinstance(found, list | None):
+            return found or []
+        raise LabelError(f"expected a list of features, got {type(found).__name__}")
     if kind == "Feature":
         return [document]
     if kind in _SHAPES:
