@@ -298,6 +298,14 @@ def test_a_split_file_that_is_none_is_refused_in_words(tmp_path: Path, text: str
         imported(home, tmp_path / "out")
 
 
+def test_more_classes_than_a_mask_can_number_are_set_aside_in_words(tmp_path: Path) -> None:
+    home = tmp_path / "Dataset018_Many"
+    nnunet(home, {"background": 0, **{f"c{k}": k for k in range(1, 256)}, "ignore": 256}, (0, 1))
+    report = imported(home, tmp_path / "out")
+    assert len(report.left_out) == 3
+    assert "at most 254 classes" in report.findings[0].detail
+
+
 def test_a_folder_of_several_datasets_asks_which(tmp_path: Path) -> None:
     for name in ("Dataset001_A", "Dataset002_B"):
         nnunet(tmp_path / "raw" / name, PLAIN, (0, 1, 2), ["a_001"])

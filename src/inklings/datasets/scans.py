@@ -23,7 +23,7 @@ from inklings.datasets.dataset import Converted, Mask, Stored, stamp_of
 from inklings.datasets.findings import Finding, fatal
 from inklings.datasets.grids import uncommon
 from inklings.datasets.values import BACKGROUND, UNLABELLED, classes_of
-from inklings.errors import DataError, GeometryError, ReaderError
+from inklings.errors import DataError, GeometryError, LabelError, ReaderError
 from inklings.files import write_bytes
 from inklings.labels.files import mask_grids, mask_notes, read_mask
 from inklings.labels.kinds import Label, MaskLabel
@@ -35,6 +35,8 @@ from inklings.readers.placing import placed
 from inklings.readers.volume import Volume
 
 IMAGE = "image"
+_MOST = 254
+"""Classes that 8 bits can number, beside background and what was not annotated."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,12 @@ def coded(
         codes: As the file has them.
         meaning: Code to class; empty where codes are class numbers.
         classes: In order; at most 254.
+
+    Raises:
+        LabelError: If there are more classes than 8 bits can number.
     """
+    if len(classes) > _MOST:
+        raise LabelError(f"expected at most {_MOST} classes in one mask, got {len(classes)}")
     if not meaning:
         return codes.astype(np.uint8), False
     out = np.zeros(codes.shape, np.uint8)
