@@ -52,7 +52,8 @@ class Turn:
         """The last three axes of ``array (..., *shape)``, turned; nothing is copied."""
         lead = array.ndim - 3
         moved = array.transpose(*range(lead), *(lead + axis for axis in self.order))
-        return moved[self._counted]
+        turned: NDArray[Any] = moved[self._counted]
+        return turned
 
     @property
     def _counted(self) -> Any:
