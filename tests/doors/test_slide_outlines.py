@@ -151,7 +151,8 @@ def test_encodings_of_other_systems_are_read(tmp_path: Path, encoding: str) -> N
 @pytest.mark.parametrize(
     "data",
     [
-        b'{"type": "FeatureCollection", "features": {}}', b"", b"{", b"no", b"<html/>", b"<Annotations>", b'{"type": "Topology"}', b"[" * 100_000,
+        b'{"type": "FeatureCollection", "features": {}}',
+        b"", b"{", b"no", b"<html/>", b"<Annotations>", b'{"type": "Topology"}', b"[" * 100_000,
         gzip.compress(b"[]" * 500)[:-9], gzip.compress(b"{}")[:12] + b"xxxxxxxxxxxx",
     ],
 )  # fmt: skip
