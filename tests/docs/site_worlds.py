@@ -17,6 +17,7 @@ from site_blocks import ROOT, blocks
 from sklearn.datasets import load_digits
 
 from inklings.exports.dicom_seg import DicomSeg
+from inklings.exports.nrrd import segments
 from inklings.exports.source import Source
 from inklings.geometry import Geometry
 from inklings.phantoms.biopsy import Plan
@@ -28,6 +29,7 @@ from inklings.phantoms.nuclei import nuclei_field
 from inklings.phantoms.slides import write_panda
 from inklings.predictions import Head, Prediction, Provenance
 from inklings.readers import open_image
+from inklings.readers.metaimage import write_itk
 from inklings.readers.nifti import write_nifti
 from inklings.spec import Volumes
 from inklings.testing.datasets import zipped
@@ -183,6 +185,27 @@ def pairs(here: Path) -> None:
     for number in range(2):
         for folder, codes in (("ct", False), ("seg", True)):
             write_nifti(here / folder / f"v{number}.nii.gz", volume(codes, number), GRID)
+
+
+def drawn_in_slicer(here: Path) -> None:
+    """Scans with the segmentations that 3D Slicer saves beside them."""
+    for number in range(2):
+        codes = volume(True, number)
+        masks = np.stack([codes == k for k in (1, 2)])
+        (here / "scans").mkdir(exist_ok=True)
+        write_itk(here / "scans" / f"v{number}.nrrd", volume(False, number), GRID)
+        named = segments(masks, ("liver", "spleen"))
+        write_itk(here / "scans" / f"v{number}.seg.nrrd", codes.astype(np.uint8), GRID, named)
+
+
+def total(here: Path) -> None:
+    """A folder a case, with one mask file a class."""
+    for number in range(2):
+        home = here / "TotalSegmentator" / f"s{number:04}"
+        write_nifti(home / "ct.nii.gz", volume(False, number), GRID)
+        for code, name in enumerate(("liver", "spleen"), 1):
+            mask = (volume(True, number) == code).astype(np.uint8)
+            write_nifti(home / "segmentations" / f"{name}.nii.gz", mask, GRID)
 
 
 def brains(here: Path) -> None:

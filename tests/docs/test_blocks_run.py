@@ -41,6 +41,7 @@ QUICK: dict[str, World] = {
         worlds.channels,
     ),
     "docs/datasets/nnunet.md": several(worlds.nnunet),
+    "docs/datasets/totalsegmentator.md": several(worlds.total),
     "docs/datasets/lidc.md": several(worlds.lidc),
     "docs/datasets/mnist-bags.md": several(worlds.mnist),
     "docs/datasets/tables.md": several(worlds.musk, worlds.cells),
@@ -51,7 +52,7 @@ QUICK: dict[str, World] = {
     "docs/how-to/several-images.md": several(worlds.brains),
     "docs/how-to/send-masks.md": several(
         worlds.colour_run, worlds.tiff_slide, partial(worlds.grey_run, name="liver"),
-        lambda here: worlds.series(here / "scan"),
+        lambda here: worlds.series(here / "scan"), worlds.drawn_in_slicer,
     ),
     "docs/start.md": several(FOLDERS),
 }  # fmt: skip
