@@ -16,7 +16,7 @@ def predictions(tmp_path: Path) -> Path:
     return tmp_path / "predictions"
 
 
-OF_VOLUMES = ("dicom-seg", "nifti", "nrrd", "rtstruct")
+OF_VOLUMES = ("dicom-seg", "mha", "nifti", "nrrd", "rtstruct")
 OF_BAGS = ("csv", "json", "parquet")
 
 

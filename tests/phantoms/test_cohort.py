@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from inklings.cases.cohort import Cohort
 from inklings.errors import SpecError
@@ -55,7 +56,7 @@ def test_a_miniature_of_the_bowl_has_one_mask_a_nucleus(tmp_path: Path) -> None:
     truth = write_dsb(tmp_path, images=2, size=96)
     for name, nuclei in truth.items():
         folder = tmp_path / "stage1_train" / name
-        picture = decode(folder / "images" / f"{name}.png")
+        picture = np.asarray(Image.open(folder / "images" / f"{name}.png"))
         assert picture.shape == (96, 96, 4)
         assert (picture[..., 3] == 255).all()
         masks = [decode(path) for path in sorted((folder / "masks").iterdir())]

@@ -64,7 +64,7 @@ def detect(model: nn.Module, scan: Scan, lowest: float = 0.02, most: int = MOST)
         most: Largest number of candidates.
     """
     maps = heat(model, scan.grey)
-    require_numbers(maps)
+    require_numbers(maps.numpy())
     chance = torch.sigmoid(maps[0])
     peak = F.max_pool3d(chance[None, None], 3, 1, 1)[0, 0] == chance
     where = torch.nonzero(peak & (chance > lowest))
