@@ -46,29 +46,11 @@ def test_objects_are_components_where_none_were_predicted(tmp_path: Path) -> Non
     assert source.objects(next(iter(source))).max() == 2
 
 
-<<<<<<< HEAD
 OF_VOLUMES = {"dicom-seg", "mha", "montage", "nifti", "npz", "nrrd", "rtstruct"}
 OF_BAGS = {"csv", "json", "parquet"}
 
 
 @pytest.mark.parametrize("name", sorted(set(EXPORTS) - OF_VOLUMES - OF_BAGS))
-=======
-OTHERS = {
-    "dicom-seg",
-    "mha",
-    "montage",
-    "nifti",
-    "npz",
-    "nrrd",
-    "rtstruct",
-    "csv",
-    "json",
-    "parquet",
-}
-
-
-@pytest.mark.parametrize("name", sorted(set(EXPORTS) - OTHERS))
->>>>>>> 09bdafe (Tests: runs whose weights are changed by hand get their hash; formats as they are now)
 def test_volumes_are_refused_by_formats_of_pictures(name: str, tmp_path: Path) -> None:
     Head(("n",), (0.5,), Provenance("r", "", None, "0")).write(tmp_path)
     Prediction("c", tmp_path, np.zeros((1, 4, 5, 6), np.uint8)).write(tmp_path)
