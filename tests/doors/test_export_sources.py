@@ -207,7 +207,7 @@ def test_only_one_repair_is_possible_or_the_value_goes(
 ODD = {
     "PatientWeight": b"70,5 ", "PregnancyStatus": b"9", "PatientName": b"A" * 70,
     "PatientID": b"A\\B ", "ReferringPhysicianName": b"Dr. X\\Dr. Y ", "StudyDate": b"20200231",
-    "StudyTime": b"256199", "SliceThickness": b"5mm ", "SeriesNumber": b"12.5",
+    "StudyTime": b"256199", "SliceThickness": b"", "SeriesNumber": b"12.5",
     "SpecificCharacterSet": b"ISO_IR 999", "PatientComments": b"\x1b$Babc",
     "EthnicGroup": b"x" * 40,
 }  # fmt: skip
