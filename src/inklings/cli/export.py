@@ -15,7 +15,7 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            help="Volumes: dicom-seg, rtstruct, nifti, nrrd, npz. Pictures: png, rle, kaggle "
+            help="Volumes: dicom-seg, rtstruct, nifti, nrrd, mha, npz. Pictures: png, rle, kaggle "
             "(submission), npz (probabilities), geojson. Both: montage. Nodules: dicom-sr. "
             "Bags: csv, json, parquet."
         ),

@@ -129,7 +129,7 @@ class Source:
         if prediction.dense.ndim != 3:
             raise GeometryError(
                 f"case {prediction.case}: expected a picture (y, x), got a prediction of shape "
-                f"{prediction.dense.shape[1:]}; volumes go to dicom-seg, nifti, nrrd or npz"
+                f"{prediction.dense.shape[1:]}; volumes go to dicom-seg, nifti, nrrd, mha or npz"
             )
         if channel == 0 and prediction.instances is not None:
             return prediction.instances
@@ -166,7 +166,7 @@ def require_fits(name: str, exporter: Exporter, source: Source) -> None:
     if not bags and getattr(exporter, "of_bags", False):
         raise SpecError(
             f"--to {name}: {source.folder} holds predictions of images, which go to dicom-seg, "
-            "nifti, nrrd, npz (volumes), png, rle, geojson, npz, montage (pictures); only bags go "
+            "nifti, nrrd, mha, npz (volumes), png, rle, geojson, npz, montage (pictures); only bags go "
             f"to {name}"
         )
 
