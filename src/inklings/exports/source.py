@@ -166,8 +166,8 @@ def require_fits(name: str, exporter: Exporter, source: Source) -> None:
     if not bags and getattr(exporter, "of_bags", False):
         raise SpecError(
             f"--to {name}: {source.folder} holds predictions of images, which go to dicom-seg, "
-            "nifti, nrrd, mha, npz (volumes), png, rle, geojson, npz, montage (pictures); only bags go "
-            f"to {name}"
+            "nifti, nrrd, mha, npz (volumes), png, rle, geojson, npz, montage (pictures); only "
+            f"bags go to {name}"
         )
 
 
