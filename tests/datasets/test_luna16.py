@@ -8,7 +8,7 @@ from inklings.cases.cohort import Cohort
 from inklings.cases.opening import open_case
 from inklings.datasets.importing import run
 from inklings.datasets.luna16 import NODULE, Luna16, read_candidates
-from inklings.datasets.luna_tables import read_malignancy
+from inklings.datasets.luna_tables import read_malignancy, read_places
 from inklings.errors import DataError
 from inklings.labels.kinds import IRRELEVANT, BallLabel
 from inklings.phantoms.chest import Patient
@@ -114,3 +114,12 @@ def test_the_label_rule_holds_on_all_1182_real_rows() -> None:
     assert all(one.malignant == one.by_rule for one in rated)
     with path.open() as file:
         assert len(list(csv.DictReader(file))) == len(rated)
+
+
+def test_a_table_of_names_without_rows_says_that_nothing_was_found(tmp_path: Path) -> None:
+    path = tmp_path / "findings.csv"
+    path.write_text("seriesuid,coordX,coordY,coordZ,probability\n")
+    places = read_places(path, ("probability",))
+    assert len(places) == 0
+    assert places.points.shape == (0, 3)
+    assert places.by_series() == {}

@@ -78,9 +78,10 @@ def read_places(path: Path, numbers: Sequence[str] = ()) -> Places:
     said = _quickly(path, wanted)
     if said is None:
         table = read_table(path, keep=("seriesuid", *wanted))
-        table.require(("seriesuid", *wanted))
-        numbered = table.numbers(wanted)
-        ids = pa.array(table.stated("seriesuid"))
+        # A detector that found nothing writes no row.
+        table.require(("seriesuid", *wanted), filled=False)
+        numbered = table.numbers(wanted).reshape(-1, len(wanted))
+        ids = pa.array(table.stated("seriesuid"), pa.string())
     else:
         ids, numbered = said
     ids = ids.dictionary_encode()

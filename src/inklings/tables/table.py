@@ -45,8 +45,8 @@ class Table:
         place = f"{self.path}, row {self.rows[index]}"
         return place if column is None else f"{place}, column {column!r}"
 
-    def require(self, wanted: Sequence[str], hint: str = "") -> None:
-        """Check that columns are there, and that there are rows.
+    def require(self, wanted: Sequence[str], hint: str = "", filled: bool = True) -> None:
+        """Check that columns are there, and (unless none is an answer too) that there are rows.
 
         Raises:
             DataError: If one is missing; the message lists those that there are.
@@ -64,7 +64,7 @@ class Table:
                 + (f"; did you mean {meant!r} by {missing[0]!r}?" if meant else "")
                 + (f"; {hint}" if hint else "")
             )
-        if not len(self):
+        if filled and not len(self):
             raise DataError(f"{self.path}: expected rows below the names of the columns, got none")
 
     def said(self, column: str) -> list[str]:
