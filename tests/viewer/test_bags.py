@@ -56,7 +56,7 @@ def test_the_worst_bag_gave_its_true_answer_the_least(
         {"case": case, **{f"p{k}": p for k, p in enumerate(said)}, "truth": truth}
         for case, said, truth in lines
     )
-    Table((row,), cases).write(placed.folder)
+    Table((row,), cases, head={"cases": 2}).write(placed.folder)
     (found,) = open_shelf([placed.folder], cohort=placed.cohort).predictions
     assert found.metric == "P(true answer)"
     assert found.scores == pytest.approx(scores)
