@@ -289,13 +289,35 @@ def test_a_description_that_cannot_be_is_refused_in_words(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["{", "3", '[{"train": 1}]', '{"a": 1}', "[[]]"])
+@pytest.mark.parametrize("text", [
+    "{", "3", '[{"train": 1}]', '{"a": 1}', "[[]]", '[{"train": "a_001", "val": []}]',
+    '[{"train": ["a_001"], "val": {"a_002": 1}}]', '[{"train": [1], "val": []}]',
+])  # fmt: skip
 def test_a_split_file_that_is_none_is_refused_in_words(tmp_path: Path, text: str) -> None:
     home = tmp_path / "Dataset012_Split"
     nnunet(home, PLAIN, (0, 1, 2), ["a_001"])
     (home / "splits_final.json").write_text(text)
     with pytest.raises(DataError, match=r"splits_final\.json: expected a list of folds"):
         imported(home, tmp_path / "out")
+
+
+def test_a_case_that_a_fold_has_twice_is_refused_and_one_without_a_part_is_told(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "Dataset013_Twice"
+    nnunet(home, PLAIN, (0, 1, 2))
+    twice = [{"train": ["a_001", "a_002"], "val": ["a_002"]}]
+    (home / "splits_final.json").write_text(json.dumps(twice))
+    with pytest.raises(DataError, match="fold 0 has a_002 in train and in val"):
+        imported(home, tmp_path / "out")
+    once = [{"train": ["a_001"], "val": ["a_002"]}]
+    (home / "splits_final.json").write_text(json.dumps(once))
+    report = imported(home, tmp_path / "again")
+    told = [line for line in report.words if "in no part of" in line]
+    alone = [case.id for case in report.cohort if case.split is None]
+    assert len(told) == (1 if alone else 0)
+    assert all(name in told[0] for name in alone)
+    assert alone
 
 
 def test_more_classes_than_a_mask_can_number_are_set_aside_in_words(tmp_path: Path) -> None:

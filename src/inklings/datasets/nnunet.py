@@ -132,6 +132,12 @@ class NnUNet(Plain):
         words += [f"train and val as fold {self.fold} of {path.name} says"]
         if lost:
             words.append(f"{len(lost)} cases of the split are not here ({', '.join(lost[:3])})")
+        left = sorted(case.id for case in cohort if case.split is None)
+        if left:
+            words.append(
+                f"{len(left)} cases are in no part of {path.name} ({', '.join(left[:3])}): without "
+                "a part until 'inklings split'"
+            )
         return whole, words
 
     def _home(self, scratch: Path) -> Path:
@@ -169,15 +175,24 @@ class NnUNet(Plain):
             folds = json.loads(path.read_text(encoding="utf-8-sig"))
             if self.fold >= len(folds):
                 raise SpecError(f"--fold {self.fold}: {path.name} has {len(folds)} folds, from 0")
-            here = folds[self.fold]
-            found: dict[str, Split] = {}
-            found.update(dict.fromkeys(map(str, here["train"]), "train"))
-            found.update(dict.fromkeys(map(str, here["val"]), "val"))
+            train, val = (_names(folds[self.fold][part]) for part in ("train", "val"))
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(
                 f"{path}: expected a list of folds with train and val, got a problem with {error}"
             ) from None
-        return found
+        if both := sorted({*train} & {*val}):
+            raise DataError(
+                f"{path}: fold {self.fold} has {', '.join(both[:3])} in train and in val, expected "
+                "each case in one of them; mend the file, or give another with --splits"
+            )
+        return {**dict.fromkeys(train, "train"), **dict.fromkeys(val, "val")}
+
+
+def _names(listed: object) -> list[str]:
+    """The cases of a part; text would be read letter by letter."""
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise ValueError(f"{str(listed)[:40]!r}, which is no list of names of cases")
+    return listed
 
 
 def _scan(case: RawCase, said: Description, together: bool) -> Scan:
