@@ -542,6 +542,40 @@ def test_a_truncated_tiff_is_one_line(tmp_path: Path, cut: str, share: float) ->
     assert "\n" not in str(caught.value)
 
 
+STACKS_OF_PAGES = {
+    "ImageJ, z": {"imagej": True, "metadata": {"axes": "ZYX"}},
+    "ImageJ, time": {"imagej": True, "metadata": {"axes": "TYX"}},
+    "no description": {"metadata": None},
+    "shaped": {},
+    "OME": {"ome": True},
+    "BigTIFF, big-endian": {"bigtiff": True, "byteorder": ">", "metadata": None},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+@pytest.mark.parametrize("kind", STACKS_OF_PAGES)
+def test_a_truncated_stack_is_never_its_first_page(
+    tmp_path: Path, kind: str, share: float, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.tif"
+    array = samples("uint8", (5, 64, 80))
+    tifffile.imwrite(path, array, photometric="minisblack", **STACKS_OF_PAGES[kind])
+    read(path, "page=2" if kind != "OME" else None)  # the whole file is fine
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    for choice in (None, "page=0"):
+        assert "truncated or damaged" in refusal(path, choice)
+    assert capfd.readouterr().err == ""  # not a line of a library's log beside the refusal
+
+
+def test_planes_that_imagej_keeps_without_pages_are_counted(tmp_path: Path) -> None:
+    """Stacks above 4 GB have one page and all planes behind it; here a small one, cut."""
+    path = tmp_path / "a.tif"
+    said = "ImageJ=1.53t\nimages=5\nslices=5\n"
+    tifffile.imwrite(path, samples("uint8", (64, 80)), description=said, metadata=None)
+    assert "5 planes by its description, 1 in the file" in refusal(path)
+
+
 def test_large_strips_are_read_in_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     shape = (6000, 50_000)

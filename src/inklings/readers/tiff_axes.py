@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,7 @@ def layout_of(file: tifffile.TiffFile) -> Layout:
     series = list(file.series)
     if not series:
         raise ValueError("no picture in it")
+    _require_all_pages(file, str(series[0].kind))
     if series[0].kind in _DESCRIBED:
         chosen = [
             (k, one)
@@ -74,6 +76,29 @@ def layout_of(file: tifffile.TiffFile) -> Layout:
         others = [one for one in series[1:] if not _is_reduced(one.keyframe)]
         return Layout((first, *(_scene(k, one) for k, one in enumerate(others, 1))))
     return _paged(file, first)
+
+
+def _require_all_pages(file: tifffile.TiffFile, kind: str) -> None:
+    """Check that the list of pages ends where the file says; tifffile takes those that it finds.
+
+    Raises:
+        ValueError: If pages are missing.
+    """
+    found, handle, form = len(file.pages), file.filehandle, file.tiff
+    handle.seek(file.pages.next_page_offset or 0)
+    said = handle.read(form.offsetsize)
+    if len(said) < form.offsetsize or struct.unpack(form.offsetformat, said)[0]:
+        raise ValueError(
+            f"truncated or damaged: the list of pages breaks off after {found}; copy it again "
+            "from its source"
+        )
+    told = file.imagej_metadata or {}
+    planes = math.prod(int(told.get(key, 1)) for key in ("frames", "slices"))
+    if kind != "imagej" and planes > found:
+        raise ValueError(
+            f"truncated or damaged: {planes} planes by its description, {found} in the file; copy "
+            "it again from its source"
+        )
 
 
 def _paged(file: tifffile.TiffFile, first: Scene) -> Layout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections import OrderedDict
@@ -14,6 +15,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from inklings.readers.resample import Whole
+
+# What tifffile logs where it goes on is checked by the readers, and told in their own words.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _AT_ONCE = 2**20
 """Bytes that are read together where nothing is compressed."""
