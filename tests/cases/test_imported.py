@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from inklings.cases.imported import FILE, imported
 
 
@@ -22,9 +24,15 @@ def test_findings_of_the_import_are_told_with_count_and_consequence(tmp_path: Pa
     assert [one.case for one in imported(tmp_path, {("p", "overlap")})] == ["q"]
 
 
-def test_a_cohort_without_an_import_or_with_a_damaged_report_has_none(tmp_path: Path) -> None:
+def test_a_cohort_without_an_import_has_none(tmp_path: Path) -> None:
     assert imported(tmp_path) == []
-    (tmp_path / FILE).write_text("{", encoding="utf-8")
-    assert imported(tmp_path) == []
-    (tmp_path / FILE).write_text('{"findings": [3]}', encoding="utf-8")
-    assert imported(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"findings": [3]}', '{"findings": 7}', "[" * 10**5]
+)
+def test_a_damaged_report_is_told_and_never_taken_as_empty(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text, encoding="utf-8")
+    (one,) = imported(tmp_path)
+    assert (one.kind, one.severity) == ("damaged report", "warning")
+    assert FILE in one.reason

@@ -15,6 +15,8 @@ _LEFT_OUT = "left out"
 def imported(folder: Path, said: Collection[tuple[str, str]] = ()) -> list[Finding]:
     """The findings beside a cohort; none where it was not made by an import.
 
+    A report that cannot be read is a finding of its own.
+
     Args:
         folder: Of the cohort.
         said: Case and kind of what the check found by itself, and need not say twice.
@@ -31,8 +33,11 @@ def imported(folder: Path, said: Collection[tuple[str, str]] = ()) -> list[Findi
             for row in rows
             if (row["case"], row["kind"]) not in said
         ]
-    except (OSError, ValueError, KeyError, TypeError):
+    except FileNotFoundError:
         return []
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        reason = f"{folder / FILE} is damaged: what the import dropped or guessed is not known"
+        return [Finding("", "damaged report", "warning", f"{reason}; run the import again")]
 
 
 def _counted(row: dict[str, object]) -> str:
