@@ -731,3 +731,30 @@ def test_in_prediction_such_a_bag_fails_alone(trained: Path, tmp_path: Path) -> 
     assert done.predicted == 1
     assert list(done.failed) == ["bad"]
     assert "row 4" in done.failed["bad"]
+
+
+def test_a_column_to_ignore_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "bag,label,tile_id,f", "a,0,7,0.5", "b,1,8,0.25")
+    words = said("import", "mil-table", path, "--ignore", "tile", "--out", tmp_path / "c", code=2)
+    assert "tile_id" in words
+    assert not (tmp_path / "c" / "cohort.yaml").exists()
+
+
+def test_words_that_numpy_keeps_as_bytes_are_words(tmp_path: Path) -> None:
+    label = np.array([b"Normal", b"Normal", b"Tumor"])
+    np.savez(tmp_path / "t.npz", X=VALUES[:3], y=label, bag=np.array([b"p", b"p", b"q"]))
+    said("import", "mil-table", tmp_path / "t.npz", "--out", tmp_path / "c", code=0)
+    cohort = Cohort.read(tmp_path / "c")
+    assert list(cohort.classes) == ["Normal", "Tumor"]
+    assert [case.id for case in cohort] == ["p", "q"]
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_place_that_is_no_number_sets_its_slide_aside(tmp_path: Path, odd: float) -> None:
+    coords = np.zeros((5, 2))
+    coords[3, 1] = odd
+    h5(slides(tmp_path) / "s1.h5", coords=coords)
+    lines = [f"s{i},{i % 2}" for i in range(4)]
+    found = features(tmp_path, "slide,label", *lines)
+    assert [case.id for case in found.cohort] == ["s0", "s2", "s3"]
+    assert "coords" in next(one.detail for one in found.findings if one.case == "s1")

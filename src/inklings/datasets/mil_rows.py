@@ -96,8 +96,9 @@ def from_table(path: Path, columns: Columns) -> Rows:
         DataError: If it is not what it should be; the message names row and column.
         LabelError: If the rows of a bag disagree.
     """
-    table = read_table(path, keep=columns.named)
-    table.require(columns.named, _HINT)
+    wanted = (*columns.named, *columns.ignore)
+    table = read_table(path, keep=wanted)
+    table.require(wanted, _HINT)
     features = [n for n in table.names if n not in {*columns.named, *columns.ignore}]
     if not features:
         raise DataError(f"{path}: expected columns of features besides {', '.join(columns.named)}")
@@ -149,6 +150,8 @@ def from_npz(path: Path) -> Rows:
         reason = " ".join(str(error).split())
         reason = "objects of Python, which are not opened" if "pickle" in reason else reason
         raise DataError(f"{path}: expected arrays X, y and bag, got: {reason}") from None
+    label, bag = _text(label), _text(bag)
+    names = None if names is None else _text(names)
     shapes = features.ndim == 2 and label.shape == bag.shape == features.shape[:1]
     if not shapes or features.dtype.kind not in "fiu" or not len(features):
         raise DataError(
@@ -174,6 +177,11 @@ def from_npz(path: Path) -> Rows:
     return Rows(
         _narrow(path, features), names_, index, label_, [table.at(i, "y") for i in where]
     )  # fmt: skip
+
+
+def _text(cells: NDArray[Any]) -> NDArray[Any]:
+    """Words that NumPy keeps as bytes, as text; all else as it is."""
+    return np.char.decode(cells, "utf-8") if cells.dtype.kind == "S" else cells
 
 
 def _called(path: Path, names: NDArray[Any], bag: NDArray[Any], said: list[str]) -> list[str]:

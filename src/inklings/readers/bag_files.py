@@ -237,6 +237,8 @@ def _require_places(file: h5py.File, form: Form, count: int, path: Path) -> None
     places = axes[1] if len(axes) == 3 and axes[0] == 1 else axes[0]
     if places != count:
         raise ReaderError(f"{path}: expected a place for each of {count} instances, got {places}")
+    if file["coords"].dtype.kind == "f" and not np.isfinite(file["coords"][()]).all():
+        raise ReaderError(f"{path}: expected places of instances, got NaN or infinity in 'coords'")
 
 
 def _rows(
