@@ -758,3 +758,10 @@ def test_a_place_that_is_no_number_sets_its_slide_aside(tmp_path: Path, odd: flo
     found = features(tmp_path, "slide,label", *lines)
     assert [case.id for case in found.cohort] == ["s0", "s2", "s3"]
     assert "coords" in next(one.detail for one in found.findings if one.case == "s1")
+
+
+def test_bytes_that_are_no_words_are_refused(tmp_path: Path) -> None:
+    bag = np.array([b"p", b"p", b"\xff\xfe"])
+    np.savez(tmp_path / "t.npz", X=VALUES[:3], y=np.array([0, 0, 1]), bag=bag)
+    words = said("import", "mil-table", tmp_path / "t.npz", "--out", tmp_path / "c", code=2)
+    assert "UTF-8" in words

@@ -150,8 +150,8 @@ def from_npz(path: Path) -> Rows:
         reason = " ".join(str(error).split())
         reason = "objects of Python, which are not opened" if "pickle" in reason else reason
         raise DataError(f"{path}: expected arrays X, y and bag, got: {reason}") from None
-    label, bag = _text(label), _text(bag)
-    names = None if names is None else _text(names)
+    label, bag = _text(label, path), _text(bag, path)
+    names = None if names is None else _text(names, path)
     shapes = features.ndim == 2 and label.shape == bag.shape == features.shape[:1]
     if not shapes or features.dtype.kind not in "fiu" or not len(features):
         raise DataError(
@@ -179,9 +179,20 @@ def from_npz(path: Path) -> Rows:
     )  # fmt: skip
 
 
-def _text(cells: NDArray[Any]) -> NDArray[Any]:
-    """Words that NumPy keeps as bytes, as text; all else as it is."""
-    return np.char.decode(cells, "utf-8") if cells.dtype.kind == "S" else cells
+def _text(cells: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Words that NumPy keeps as bytes, as text; all else as it is.
+
+    Raises:
+        DataError: If they are no UTF-8.
+    """
+    if cells.dtype.kind != "S":
+        return cells
+    try:
+        return np.char.decode(cells, "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: expected words in UTF-8, got {error.object[:20]!r}; save them as text (str)"
+        ) from None
 
 
 def _called(path: Path, names: NDArray[Any], bag: NDArray[Any], said: list[str]) -> list[str]:
