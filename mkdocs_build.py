@@ -17,19 +17,19 @@ from typing import Any, Literal, Union, get_args, get_origin
 from mkdocs.structure.files import File
 from pydantic_core import PydanticUndefined
 
-from inklings.correction import CORRECTIONS
+from inklings.applications.lung_nodules.patches import CHANGES
+from inklings.applications.lung_nodules.spec import NoduleExperiment
+from inklings.data import AUGMENTS, INTENSITIES
 from inklings.losses import LOSSES
 from inklings.models import MODELS
 from inklings.models.instances import INSTANCE_ENCODERS
 from inklings.models.pooling import POOLINGS
-from inklings.nodules.patches import CHANGES
-from inklings.nodules.spec import NoduleExperiment
 from inklings.refinement import REFINEMENTS
 from inklings.registry import Registry
-from inklings.sampling import AUGMENTS, INTENSITIES
 from inklings.spec import Component, Experiment, Section
 from inklings.supervision import SUPERVISIONS
 from inklings.training import INSTANCE_AUGMENTS, OPTIMISERS, SCHEDULES
+from inklings.weak.correction import CORRECTIONS
 
 ROOT = Path(__file__).parent
 MARK = "<!-- generated: experiment -->"

@@ -26,11 +26,11 @@ import torch
 from torch.nn import functional as F
 
 from inklings.bags.writer import MadeBag, write_bags
+from inklings.data.bag_examples import BagExamples, gather_bags
 from inklings.models.bags import BagModel
 from inklings.progress import silence
 from inklings.spec import Experiment
-from inklings.training.bag_examples import BagExamples, gather_bags
-from inklings.training.learn_bags import learn_bags
+from inklings.tasks.learn_bags import learn_bags
 
 Clock = Callable[[], float]
 _HEAD = {"name": "mlp", "hidden": 1024, "dropout": 0.2}

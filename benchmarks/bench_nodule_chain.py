@@ -11,13 +11,13 @@ import argparse
 import time
 from pathlib import Path
 
+from inklings.applications.lung_nodules.cascade import Cascade, find
+from inklings.applications.lung_nodules.learn import Stage
+from inklings.applications.lung_nodules.lungs import lungs
+from inklings.applications.lung_nodules.reference import find_as_reference
+from inklings.applications.lung_nodules.scans import whole
 from inklings.findings.finding import Findings
 from inklings.inference.items import gather
-from inklings.nodules.chain import Chain, find
-from inklings.nodules.learn import Stage
-from inklings.nodules.lungs import lungs
-from inklings.nodules.reference import find_as_reference
-from inklings.nodules.scans import whole
 
 
 def told(name: str, seconds: float, found: Findings, threshold: float, outside: int) -> None:
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--segmenter", type=Path, required=True)
     parser.add_argument("--classifier", type=Path, required=True)
     asked = parser.parse_args()
-    chain = Chain.load(asked.run)
+    chain = Cascade.load(asked.run)
     segmenter, classifier = Stage.load(asked.segmenter), Stage.load(asked.classifier)
     (item,) = gather([asked.scan])
     with item.open() as image:

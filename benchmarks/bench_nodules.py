@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from inklings.cases.opening import open_case
+from inklings.applications.lung_nodules.lungs import lungs
+from inklings.cohorts.opening import open_case
 from inklings.datasets.importing import run
 from inklings.datasets.luna16 import Luna16
 from inklings.datasets.luna_tables import Places
@@ -25,9 +26,8 @@ from inklings.evaluation.froc import Reference
 from inklings.evaluation.froc_table import froc, from_tables, read_marks
 from inklings.evaluation.intervals import Bootstrap
 from inklings.geometry import Region
-from inklings.nodules.lungs import lungs
-from inklings.phantoms.chest import Patient, chest
-from inklings.phantoms.luna import write_luna
+from inklings.simulation.phantoms.chest import Patient, chest
+from inklings.simulation.phantoms.luna import write_luna
 
 SCANS, MARKS, NODULES = 888, 55_677, 1_186
 

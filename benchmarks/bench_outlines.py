@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 import tifffile
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import Label, PolygonLabel
 from inklings.labels.region import annotate_region

@@ -30,15 +30,15 @@ import numpy as np
 import tifffile
 import torch
 
+from inklings.data.grid import EVERYWHERE
+from inklings.data.tissue_finder import finder
 from inklings.inference.dense import forward_of
-from inklings.inference.run import Run
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import Job, predict_slide
-from inklings.phantoms.tissue import tissue_field
 from inklings.progress import silence
 from inklings.readers import open_image
-from inklings.sampling.grid import EVERYWHERE
-from inklings.sampling.tissue_finder import finder
+from inklings.runs.run import Run
+from inklings.simulation.phantoms.tissue import tissue_field
 from inklings.spec import Component, Inference
 from inklings.testing.runs import untrained_run
 

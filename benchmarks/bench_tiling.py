@@ -53,8 +53,8 @@ def peer(folder: Path, pictures: bool) -> list[tuple[int, int]]:
 
 def ours(folder: Path, method: str) -> list[tuple[int, int]]:
     """The tile index of a cohort of this slide."""
-    from inklings.sampling.tiles import TileIndex
-    from inklings.sampling.tiling import Rule, tile_cohort
+    from inklings.data.tile_index import TileIndex
+    from inklings.data.tiling import Rule, tile_cohort
 
     out = folder / f"tiles_{method}"
     (out / "cases" / "slide.parquet").unlink(missing_ok=True)
@@ -66,11 +66,11 @@ def ours(folder: Path, method: str) -> list[tuple[int, int]]:
 
 def prepare(folder: Path, shape: tuple[int, int], tissue: float) -> None:
     """Draw the slide, once, and write the cohort of it."""
-    from inklings.cases.case import Case
-    from inklings.cases.cohort import Cohort
+    from inklings.cohorts.case import Case
+    from inklings.cohorts.cohort import Cohort
     from inklings.labels.kinds import MaskLabel
-    from inklings.phantoms.biopsy import Plan
-    from inklings.phantoms.slides import write_slide
+    from inklings.simulation.phantoms.biopsy import Plan
+    from inklings.simulation.phantoms.slides import write_slide
 
     image = folder / "train_images" / "slide.tiff"
     if not image.exists():

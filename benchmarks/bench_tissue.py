@@ -14,7 +14,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "sampling"))
 from test_tissue import thumbnail
 
-from inklings.sampling import TISSUE
+from inklings.data import TISSUE
 
 
 def main() -> None:

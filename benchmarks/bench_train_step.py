@@ -23,14 +23,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from inklings.data.examples import Examples, from_masks
 from inklings.losses import LOSSES
 from inklings.models import MODELS
 from inklings.progress import silence
 from inklings.spec import Experiment
 from inklings.tensors import Batch
 from inklings.training import OPTIMISERS
-from inklings.training.examples import Examples, from_masks
-from inklings.training.learn import Trained, learn
+from inklings.training.learn import FitResult, learn
 from inklings.training.machine import precision
 
 Clock = Callable[[], float]
@@ -83,7 +83,7 @@ def experiment(what: dict[str, Any], steps: int, **training: Any) -> Experiment:
 
 def ours(
     what: dict[str, Any], examples: Examples, steps: int, clock: Clock, **training: Any
-) -> tuple[float, Trained]:
+) -> tuple[float, FitResult]:
     """Seconds of one step, from runs of two lengths, so that starting up does not count."""
     times = []
     for length in (3, 3 + steps):

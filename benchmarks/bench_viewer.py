@@ -30,8 +30,8 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from inklings.phantoms.biopsy import Biopsy, Plan
-from inklings.phantoms.slide_files import Storing, write_pyramid
+from inklings.simulation.phantoms.biopsy import Biopsy, Plan
+from inklings.simulation.phantoms.slide_files import Storing, write_pyramid
 from inklings.viewer.pictures import TILE, Grid
 
 SIZE = (20_000, 40_000)

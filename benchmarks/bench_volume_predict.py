@@ -13,12 +13,12 @@ import time
 import numpy as np
 import torch
 
+from inklings.data.intensity import Percentiles
+from inklings.data.slices import with_neighbours
 from inklings.geometry import Geometry
 from inklings.inference.dense import forward_of
-from inklings.inference.run import Blueprint, Record, Run
 from inklings.inference.volumes import predict_grid
-from inklings.sampling.intensity import Percentiles
-from inklings.sampling.planes import with_neighbours
+from inklings.runs.run import ModelConfig, Run, RunRecord
 from inklings.spec import Component, Inference, Volumes
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     asked = options.parse_args()
     shape = (asked.planes, asked.side, asked.side)
     volume = np.random.default_rng(0).integers(0, 900, (1, *shape)).astype(np.int16)
-    blueprint = Blueprint(
+    model_config = ModelConfig(
         Component(name="unet", options={"width": asked.width, "depth": 4}),
         3,
         ("organ",),
@@ -37,7 +37,7 @@ def main() -> None:
         intensity=Component(name="percentiles"),
         volumes=Volumes(view="context"),
     )
-    run = Run(blueprint.build().eval(), blueprint, Record((0.5,)))
+    run = Run(model_config.build().eval(), model_config, RunRecord((0.5,)))
     run.model.to(memory_format=torch.channels_last)
     grid = Geometry(shape, (3.0, 1.5, 1.5))
     settings = Inference(window=asked.side)

@@ -14,7 +14,7 @@ from inklings.datasets.mnist_bags import Plan, mnist_bags
 from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
 from inklings.spec import Experiment
-from inklings.training.fit import fit
+from inklings.tasks.fit import fit
 
 
 def main(out: Path, bags: tuple[int, int, int] = (200, 50, 150), steps: int = 400) -> float:

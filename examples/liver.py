@@ -8,17 +8,17 @@ of their files, scores them in mm, and writes a DICOM SEG of each. Half a minute
 import sys
 from pathlib import Path
 
-from inklings.cases.split_files import split_cohort
-from inklings.cases.splits import SplitOptions
+from inklings.cohorts.split_files import split_cohort
+from inklings.cohorts.splits import SplitOptions
 from inklings.datasets import importing
 from inklings.datasets.chaos import Chaos
 from inklings.evaluation.folders import Settings, evaluate
 from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.source import Source
 from inklings.inference.predict import predict
-from inklings.phantoms.chaos import write_studies
+from inklings.simulation.phantoms.chaos import write_studies
 from inklings.spec import Experiment
-from inklings.training.fit import fit
+from inklings.tasks.fit import fit
 
 EXPERIMENT = {
     "volumes": "context",

@@ -8,15 +8,15 @@ it. So short a training finds the plain ones only. About a minute of one core.
 import sys
 from pathlib import Path
 
-from inklings.cases.split_files import split_cohort
-from inklings.cases.splits import SplitOptions
+from inklings.applications.lung_nodules.fit import fit_stage
+from inklings.applications.lung_nodules.spec import NoduleExperiment
+from inklings.cohorts.split_files import split_cohort
+from inklings.cohorts.splits import SplitOptions
 from inklings.datasets import importing
 from inklings.datasets.luna16 import Luna16
 from inklings.evaluation.froc_table import froc, from_cohort, read_marks
-from inklings.nodules.fit import fit_stage
-from inklings.nodules.spec import NoduleExperiment
-from inklings.phantoms.luna import write_luna
 from inklings.pipelines.nodules import Settings, find_nodules
+from inklings.simulation.phantoms.luna import write_luna
 
 EXPERIMENT = {
     "model": {"name": "centre_point", "width": 12},

@@ -8,15 +8,15 @@ scored against the exact outlines of fields that neither has seen. About a minut
 import sys
 from pathlib import Path
 
-from inklings.cases.split_files import split_cohort
-from inklings.cases.splits import SplitOptions
+from inklings.cohorts.split_files import split_cohort
+from inklings.cohorts.splits import SplitOptions
 from inklings.evaluation.folders import evaluate
 from inklings.inference.predict import predict
-from inklings.phantoms.cohort import nuclei_cohort
+from inklings.simulation.chain import Chain
+from inklings.simulation.phantoms.cohort import nuclei_cohort
+from inklings.simulation.weaken import weaken
 from inklings.spec import Experiment
-from inklings.training.fit import fit
-from inklings.weakening.chain import Chain
-from inklings.weakening.weaken import weaken
+from inklings.tasks.fit import fit
 
 LEARNERS = {
     "trusted": {"correction": "none", "inference": {"threshold": 0.5}},

@@ -9,18 +9,18 @@ import csv
 import sys
 from pathlib import Path
 
-from inklings.cases.split_files import split_cohort
-from inklings.cases.splits import SplitOptions
+from inklings.cohorts.split_files import split_cohort
+from inklings.cohorts.splits import SplitOptions
+from inklings.data.tiling import Rule, tile_cohort
 from inklings.datasets.importing import run as import_cohort
 from inklings.datasets.panda import Panda
 from inklings.evaluation.folders import Settings
 from inklings.evaluation.slides import evaluate_slides
 from inklings.inference.predict import predict
-from inklings.phantoms.biopsy import Plan
-from inklings.phantoms.slides import write_panda
-from inklings.sampling.tiling import Rule, tile_cohort
+from inklings.simulation.phantoms.biopsy import Plan
+from inklings.simulation.phantoms.slides import write_panda
 from inklings.spec import Experiment
-from inklings.training.fit import fit
+from inklings.tasks.fit import fit
 
 EXPERIMENT = {
     "intensity": "half",  # the same scaling for a tile and for a slide

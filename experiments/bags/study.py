@@ -24,9 +24,9 @@ from inklings import progress
 from inklings.datasets.mnist_bags import Plan, mnist_bags
 from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
-from inklings.inference.run import Record
+from inklings.runs.run import RunRecord
 from inklings.spec import Experiment
-from inklings.training.fit import fit
+from inklings.tasks.fit import fit
 
 HERE = Path(__file__).parent
 SPLIT = (50_000, 0, 10_000)
@@ -143,7 +143,7 @@ def run(cell: Cell, work: Path) -> dict[str, object]:
     spent = time.process_time() - before
     predict(work / "run", [work / "cohort"], work / "out", split="test")
     table = evaluate_bags(work / "out", work / "cohort")
-    record = Record.read(work / "run")
+    record = RunRecord.read(work / "run")
     row: dict[str, object] = dict(zip(COLUMNS[:4], cell.key, strict=True))
     row |= {name: f"{table[name].value:.5f}" if name in table else "" for name in METRICS}
     row |= {"seconds": f"{record.seconds:.1f}", "processor_seconds": f"{spent:.1f}"}

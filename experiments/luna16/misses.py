@@ -16,9 +16,9 @@ import numpy as np
 
 from inklings.findings.files import read_all
 from inklings.findings.finding import Finding
-from inklings.phantoms.chest import Patient
-from inklings.phantoms.nodules import Nodule
 from inklings.progress import note
+from inklings.simulation.phantoms.chest import Patient
+from inklings.simulation.phantoms.nodules import Nodule
 
 RATES = (1, 8)
 SIZES = ((4, 5), (5, 6), (6, 8), (8, 12), (12, 31))
@@ -26,7 +26,7 @@ _PLEURA_MM, _VESSEL_MM, _BUMP_MM = 8.0, 2.0, 1.5
 
 
 def patient_of(case: str) -> Patient:
-    """``2.25.4707.<seed>.<number>`` as `inklings.phantoms.luna` numbers them."""
+    """``2.25.4707.<seed>.<number>`` as `inklings.simulation.phantoms.luna` numbers them."""
     seed, number = (int(part) for part in case.split(".")[-2:])
     return Patient(seed * 100_000 + number)
 

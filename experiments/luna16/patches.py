@@ -22,15 +22,15 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import nn
 
+from inklings.applications.lung_nodules.batches import Crop, Crops
 from inklings.evaluation.intervals import BOOTSTRAP
 from inklings.evaluation.ranking import auc
 from inklings.files import write_json
 from inklings.losses import LOSSES
-from inklings.nodules.batches import Crop, Crops
 from inklings.progress import note
 from inklings.spec import Component, Experiment
 from inklings.tensors import Output
-from inklings.training.keeper import Keeper, Saver
+from inklings.training.callbacks import CheckpointCallback, ValidationCallback
 from inklings.training.monitor import History, Monitor
 from inklings.training.trainer import run
 
@@ -142,8 +142,8 @@ def main() -> None:
     model = PatchNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     history = History(asked.out / "metrics.csv")
     asked.out.mkdir(parents=True, exist_ok=True)
-    saver = Saver(history, asked.out / "checkpoints" / "last")
-    callbacks = [Monitor(history), Keeper(history, None, None), saver]
+    saver = CheckpointCallback(history, asked.out / "checkpoints" / "last")
+    callbacks = [Monitor(history), ValidationCallback(history, None, None), saver]
     draw, loss = Draw(*data["train"]), Component(name="bce")
 
     def batches(rank: int, world: int) -> Crops:

@@ -17,13 +17,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from inklings.applications.lung_nodules.learn import Stage
+from inklings.applications.lung_nodules.lungs import lungs
+from inklings.applications.lung_nodules.reference import find_as_reference
+from inklings.applications.lung_nodules.scans import whole
 from inklings.files import write_text
 from inklings.findings import files
 from inklings.inference.items import gather
-from inklings.nodules.learn import Stage
-from inklings.nodules.lungs import lungs
-from inklings.nodules.reference import find_as_reference
-from inklings.nodules.scans import whole
 from inklings.progress import note
 
 

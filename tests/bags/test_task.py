@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from inklings.bags.task import channels, decide, probabilities, target, task_of
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import LabelError, SpecError
 from inklings.labels.kinds import BagLabel
 

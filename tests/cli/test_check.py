@@ -6,9 +6,9 @@ import pytest
 from PIL import Image as Pillow
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
-from inklings.phantoms.cohort import nuclei_cohort
+from inklings.cohorts.cohort import Cohort
+from inklings.simulation.phantoms.cohort import nuclei_cohort
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
 from inklings.testing.datasets import miniature_dsb2018, write_png, zipped
 
 BINARY = np.zeros((8, 9), np.uint8)

@@ -6,7 +6,7 @@ from PIL import Image as Pillow
 from typer.testing import CliRunner
 
 from inklings.cli import app
-from inklings.phantoms.cohort import nuclei_cohort
+from inklings.simulation.phantoms.cohort import nuclei_cohort
 
 
 @pytest.fixture(scope="module")

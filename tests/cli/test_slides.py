@@ -7,10 +7,10 @@ import pytest
 from PIL import Image as Pillow
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
-from inklings.phantoms.biopsy import Plan
-from inklings.phantoms.slides import write_panda
+from inklings.cohorts.cohort import Cohort
+from inklings.simulation.phantoms.biopsy import Plan
+from inklings.simulation.phantoms.slides import write_panda
 from inklings.testing.slides import write_levels
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "slides"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
-from inklings.phantoms.cohort import nuclei_cohort
+from inklings.cohorts.cohort import Cohort
+from inklings.simulation.phantoms.cohort import nuclei_cohort
 
 
 @pytest.fixture(scope="module")

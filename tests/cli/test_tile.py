@@ -1,13 +1,9 @@
-import sys
+import dataclasses
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "sampling"))
-import dataclasses
-
 import slides
+from typer.testing import CliRunner
 
 from inklings.cli import app
 

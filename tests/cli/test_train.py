@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
-from inklings.inference.run import Run
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.labels.kinds import MaskLabel
+from inklings.runs.run import Run
 
 EXPERIMENT = """
 cohort: elsewhere

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image as Pillow
 from typer.testing import CliRunner
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.labels.files import read_mask, write_mask
 from inklings.labels.kinds import MaskLabel
 

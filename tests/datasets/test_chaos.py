@@ -13,16 +13,16 @@ from click.testing import Result
 from PIL import Image as Pillow
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.chaos import Chaos
 from inklings.datasets.importing import run
 from inklings.errors import DataError, SpecError
 from inklings.labels.files import mask_geometry, read_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.phantoms.abdomen import ORGANS, Abdomen
-from inklings.phantoms.chaos import write_studies
 from inklings.readers import open_image
+from inklings.simulation.phantoms.abdomen import ORGANS, Abdomen
+from inklings.simulation.phantoms.chaos import write_studies
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 SHAPE = (10, 48, 48)

@@ -9,9 +9,9 @@ import pydicom
 import pytest
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.datasets.dicom_studies import DicomStudies
 from inklings.datasets.importing import Report, run
 from inklings.errors import DataError
@@ -19,8 +19,8 @@ from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.source import Source
 from inklings.geometry import Geometry
 from inklings.labels.rasterise import annotate
-from inklings.phantoms.dicom_files import SeriesText, write_series
 from inklings.predictions import Head, Prediction, Provenance
+from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 
 GRID = Geometry((7, 20, 18), (3.0, 0.8, 0.8), (5.0, -3.0, 11.0))
 NAME = "ZEBRAFISH"

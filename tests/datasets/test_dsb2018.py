@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dsb2018 import Dsb2018
 from inklings.datasets.importing import Report, run
 from inklings.errors import DataError

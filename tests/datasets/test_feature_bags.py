@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from inklings.bags.task import class_of, presence
-from inklings.cases.bags import spans
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.bags import spans
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.feature_bags import FeatureBags
 from inklings.datasets.importing import run
 from inklings.errors import DataError

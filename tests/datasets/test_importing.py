@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets import importing, masks
 from inklings.datasets.dsb2018 import Dsb2018
 from inklings.datasets.importing import run

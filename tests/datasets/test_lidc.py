@@ -5,9 +5,9 @@ import pydicom
 import pytest
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.datasets.importing import run
 from inklings.datasets.lidc import UNKNOWN, Lidc
 from inklings.datasets.luna16 import NODULE
@@ -16,8 +16,8 @@ from inklings.geometry import Geometry
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import IRRELEVANT, BallLabel, MaskLabel
 from inklings.labels.lidc import Outline, filled, read_lidc
-from inklings.phantoms.dicom_files import SeriesText, write_series
 from inklings.readers import open_image
+from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 
 ZIP = Path(__file__).parents[2] / ".." / "shared" / "data" / "lidc_idri_0001.zip"
 real = pytest.mark.skipif(not ZIP.is_file(), reason="the real scan is not here")

@@ -4,15 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.datasets.importing import run
 from inklings.datasets.luna16 import NODULE, Luna16, read_candidates
 from inklings.datasets.luna_tables import read_malignancy, read_places
 from inklings.errors import DataError
 from inklings.labels.kinds import IRRELEVANT, BallLabel
-from inklings.phantoms.chest import Patient
-from inklings.phantoms.luna import write_luna
+from inklings.simulation.phantoms.chest import Patient
+from inklings.simulation.phantoms.luna import write_luna
 
 SHAPE = (24, 48, 48)
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from inklings.bags.task import class_of, presence
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.importing import run
 from inklings.datasets.mil_table import MilTable
 from inklings.errors import DataError, LabelError

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from inklings.bags.instances import Instances
-from inklings.cases.bags import spans
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.bags import spans
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.labelled_pictures import pictures
 from inklings.datasets.mnist_bags import Plan, mnist_bags
 from inklings.errors import DataError, SpecError

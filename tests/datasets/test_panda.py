@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.datasets.importing import Report, run
 from inklings.datasets.panda import SCHEMES, Panda, read_table
 from inklings.errors import DataError, SpecError
 from inklings.labels.kinds import BACKGROUND, BagLabel, MaskLabel
 from inklings.labels.region import annotate_region
-from inklings.phantoms.biopsy import Plan
-from inklings.phantoms.slides import COARSE, write_panda
+from inklings.simulation.phantoms.biopsy import Plan
+from inklings.simulation.phantoms.slides import COARSE, write_panda
 
 TABLE = Path(__file__).parents[3] / "shared" / "data" / "panda" / "train.csv"
 needs_table = pytest.mark.skipif(not TABLE.is_file(), reason="panda/train.csv is not in ../shared")

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.cases.opening import open_case
+from inklings.cohorts.opening import open_case
 from inklings.datasets.importing import run
 from inklings.datasets.slides import Slides
 from inklings.datasets.tcga import Tcga, barcode

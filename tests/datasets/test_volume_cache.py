@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.datasets.importing import run
 from inklings.datasets.luna16 import Luna16
 from inklings.datasets.volume_cache import cache
@@ -16,8 +16,8 @@ from inklings.errors import ReaderError, SpecError
 from inklings.geometry import Region
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.phantoms.luna import write_luna
 from inklings.readers import open_image
+from inklings.simulation.phantoms.luna import write_luna
 
 SHAPE = (40, 80, 80)
 

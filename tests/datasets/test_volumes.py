@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.datasets.decathlon import Decathlon
 from inklings.datasets.importing import run
 from inklings.datasets.volumes import VolumeFolder

@@ -13,11 +13,11 @@ import typer
 import yaml
 from site_blocks import PAGES, ROOT, Block, Command, blocks, commands
 
+from inklings.applications.lung_nodules.spec import NoduleExperiment
 from inklings.changes import change
 from inklings.cli import app
-from inklings.nodules.spec import NoduleExperiment
 from inklings.spec import Experiment
-from inklings.training.components import require_known
+from inklings.tasks.components import require_known
 
 PLUGGED = {"mylab"}  # a dataset of the page about own parts, which its own test installs
 LEAST: dict[str, Any] = {"cohort": "c", "model": "unet", "loss": "bce", "training": {"steps": 1}}

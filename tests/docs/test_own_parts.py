@@ -17,8 +17,8 @@ from site_blocks import blocks
 from test_blocks_run import run_page
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets import DATASETS
 from inklings.losses import LOSSES
 from inklings.models import MODELS

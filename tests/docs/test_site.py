@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from site_blocks import ROOT
 
+from inklings.applications.lung_nodules.spec import Nodules
 from inklings.losses import LOSSES
 from inklings.models import MODELS
-from inklings.nodules.spec import Nodules
 from inklings.spec import Experiment, Section, Training
 
 pytest.importorskip("mkdocs", reason="the documentation packages are not installed (make docs)")

@@ -14,21 +14,21 @@ from typer.testing import CliRunner
 from inklings.bags.grades import lowest_first
 from inklings.bags.prediction import BagPrediction
 from inklings.bags.task import presence
-from inklings.cases.bags import spans
-from inklings.cases.case import SPLITS
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.bags import spans
+from inklings.cohorts.case import SPLITS
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.feature_bags import FeatureBags
 from inklings.datasets.importing import Report, run
 from inklings.datasets.mil_table import MilTable
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.inference.predict import predict
-from inklings.phantoms.bags import vector_bags
 from inklings.predictions import Head
 from inklings.readers.bag_files import Span, head, read, read_coords
+from inklings.simulation.phantoms.bags import vector_bags
+from inklings.tasks.fit import fit
 from inklings.testing.bags import bag_experiment
-from inklings.training.fit import fit
 
 CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
 shared = pytest.mark.skipif(not CASES.is_dir(), reason=f"no cases at {CASES}")

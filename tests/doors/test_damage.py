@@ -3,7 +3,6 @@
 import errno
 import json
 import struct
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -11,23 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import damage
 import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
-import damage
-
 from inklings.arrays import read_npz
 from inklings.bags.prediction import BagPrediction
-from inklings.cases.case import Case
-from inklings.cases.checks import FILE as DOCTOR
-from inklings.cases.checks import examine, examined
-from inklings.cases.cohort import Cohort
-from inklings.cases.split_files import FILE as SPLIT
-from inklings.cases.split_files import exclude, split_cohort
-from inklings.cases.splits import SplitOptions
 from inklings.cli import _explain
+from inklings.cohorts.case import Case
+from inklings.cohorts.checks import FILE as DOCTOR
+from inklings.cohorts.checks import examine, examined
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.split_files import FILE as SPLIT
+from inklings.cohorts.split_files import exclude, split_cohort
+from inklings.cohorts.splits import SplitOptions
+from inklings.data.tile_index import Head as TileHead
+from inklings.data.tile_index import TileIndex, write_case
 from inklings.errors import InklingsError
 from inklings.evaluation.pairs import Pair, Segmentation
 from inklings.evaluation.scoring import score
@@ -36,19 +35,17 @@ from inklings.evaluation.truth import truth
 from inklings.findings import files as finding_files
 from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Geometry
-from inklings.inference.run import Run
 from inklings.labels.corrections import Correction, Shape, read_corrections, write_corrections
 from inklings.labels.files import read_mask, write_mask
 from inklings.labels.kinds import MaskLabel
 from inklings.predictions import Head, Prediction, Provenance
 from inklings.readers import open_image
-from inklings.sampling.tiles import Head as TileHead
-from inklings.sampling.tiles import TileIndex, write_case
+from inklings.runs.run import Run
+from inklings.simulation.weaken import TRUTH_FILE
 from inklings.spec import Experiment
 from inklings.testing.runs import untrained_run
 from inklings.training import checkpoint
-from inklings.training.folder import Begun
-from inklings.weakening.weaken import TRUTH_FILE
+from inklings.training.run_state import RunState
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Door]:
     pair = Pair("p", "a", Segmentation.of(np.eye(5)), Segmentation.of(np.eye(5)))
     score([pair], metrics=["dice"]).write(root / "scores")
     run = untrained_run(root / "run")
-    Begun("abc", ("p1",)).write(run)
+    RunState("abc", ("p1",)).write(run)
     checkpoint.save(root / "last", {"global_step": 3, "weights": torch.arange(40.0)})
     tensors = next((root / "last").glob("*.safetensors"))
     weak = root / "weak"
@@ -125,7 +122,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Door]:
         "model.json": Door(run / "model.json", lambda: Run.load(run)),
         "run.json": Door(run / "run.json", lambda: Run.load(run)),
         "weights.safetensors": Door(run / "weights.safetensors", lambda: _weights(run), True),
-        "begun.json": Door(run / "begun.json", lambda: Begun.read(run)),
+        "begun.json": Door(run / "begun.json", lambda: RunState.read(run)),
         "state.json": Door(root / "last" / "state.json", lambda: checkpoint.load(root / "last")),
         "tensors.safetensors": Door(
             tensors, lambda: checkpoint.load(root / "last")["weights"].tolist(), True

@@ -1,20 +1,17 @@
 """Images of any format, damaged: what is read is what was written, or one line names the file."""
 
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import damage
 import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import tifffile
 from PIL import Image as Pillow
-
-sys.path.insert(0, str(Path(__file__).parent))
-import damage
 
 from inklings.datasets.archive import entries, read
 from inklings.errors import InklingsError

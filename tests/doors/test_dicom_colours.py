@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
+from dicom_files import RAMP, multi, series, slice_of
 from pydicom.encaps import encapsulate
 from pydicom.pixels import convert_color_space
 from pydicom.uid import (
@@ -21,9 +21,6 @@ from pydicom.uid import (
     JPEGLSLossless,
     RLELossless,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
-from dicom_files import RAMP, multi, series, slice_of
 
 from inklings.errors import ReaderError
 from inklings.readers import open_image

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
+from dicom_files import RAMP, series
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parent))
-from dicom_files import RAMP, series
-
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.inference.items import gather
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,6 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from pydicom.uid import (
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ImplicitVRLittleEndian,
-    RLELossless,
-)
-
-sys.path.insert(0, str(Path(__file__).parent))
 from dicom_files import (
     DOSE,
     ENHANCED_MR,
@@ -37,6 +28,12 @@ from dicom_files import (
     private,
     series,
     slice_of,
+)
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
 )
 
 from inklings.errors import ReaderError, SpecError

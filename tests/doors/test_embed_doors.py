@@ -1,7 +1,6 @@
 """Encoders as others publish them, and places of tiles as other programs read them."""
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,16 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
-
-sys.path.insert(0, str(Path(__file__).parent))
 from slide_files import picture
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.data.tile_index import TileIndex
+from inklings.data.tiling import Rule, tile_cohort
 from inklings.errors import ReaderError, SpecError
 from inklings.inference.embed import embed
 from inklings.inference.tile_encoder import Encoder, arguments, loaded, numbers
 from inklings.models import published
-from inklings.sampling.tiles import TileIndex
-from inklings.sampling.tiling import Rule, tile_cohort
 from inklings.testing.slides import halved, write_levels
 
 SIDE = 160  # of timm's smallest transformer

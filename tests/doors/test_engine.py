@@ -22,13 +22,11 @@ import tifffile
 from click.testing import Result
 from PIL import Image as Pillow
 from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent))
 from volume_sets import SHAPE, codes_of, grey_of, write
 
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.datasets import DATASETS
 from inklings.datasets.dataset import Argument, Converted, Mask, Option, Plain, Stored, stamp_of
 from inklings.datasets.decathlon import Decathlon
@@ -47,11 +45,11 @@ from inklings.labels.kinds import (
     PointLabel,
     PolygonLabel,
 )
-from inklings.phantoms.biopsy import Plan
-from inklings.phantoms.chaos import write_studies
-from inklings.phantoms.luna import write_luna
-from inklings.phantoms.slides import write_panda
 from inklings.readers.picture import decode
+from inklings.simulation.phantoms.biopsy import Plan
+from inklings.simulation.phantoms.chaos import write_studies
+from inklings.simulation.phantoms.luna import write_luna
+from inklings.simulation.phantoms.slides import write_panda
 from inklings.testing.datasets import DatasetContract, contents, write_png
 
 COMMAND = "from inklings.cli import run; run()"

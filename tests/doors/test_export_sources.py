@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,13 +18,11 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
+from enhanced_file import write_enhanced
 from pydicom.config import RAISE
 from pydicom.dataelem import RawDataElement
 from pydicom.sr.codedict import codes
 from pydicom.valuerep import validate_value
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "exports"))
-from enhanced_file import write_enhanced
 
 from inklings.exports.codes import distinct
 from inklings.exports.dicom_seg import DicomSeg, Made, Segment, save, segmentation
@@ -35,11 +32,11 @@ from inklings.exports.source import Source
 from inklings.exports.structured_report import Outline, objects
 from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Geometry, Region
-from inklings.phantoms.dicom_files import SeriesText, write_series
 from inklings.predictions import Head, Prediction, Provenance
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
 from inklings.readers.dicom_structures import read_structures
+from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 
 GRID = Geometry((4, 12, 10), (3.0, 0.8, 1.1), (5.0, -3.0, 11.0))
 JUDGE = shutil.which("dciodvfy")

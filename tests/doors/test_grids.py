@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
+from inklings.applications.lung_nodules.depth import depth
+from inklings.applications.lung_nodules.measure import measure
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import ReaderError
 from inklings.evaluation.chaos import surface_distances
 from inklings.evaluation.volume import volume_ml
@@ -28,8 +30,6 @@ from inklings.labels.balls import on_grid
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import BallLabel
 from inklings.labels.marks import draw_marks
-from inklings.nodules.depth import depth
-from inklings.nodules.measure import measure
 from inklings.orientation import orientation
 from inklings.readers import open_image
 from inklings.readers.image import Image

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +9,11 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK
+from segmentation_files import codes_of, imported, series
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.importing import run
 from inklings.datasets.totalsegmentator import TotalSegmentator
 from inklings.datasets.volumes import VolumeFolder
@@ -22,9 +22,6 @@ from inklings.geometry import Geometry
 from inklings.labels.files import read_mask
 from inklings.readers import open_image
 from inklings.readers.slicer_seg import read_slicer
-
-sys.path.insert(0, str(Path(__file__).parent))
-from segmentation_files import codes_of, imported, series
 
 nrrd = pytest.importorskip("nrrd", reason="pynrrd writes the files of 3D Slicer")
 CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,12 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image as Pillow
 from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent))
 from volume_sets import codes_of, nnunet, write
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
 from inklings.cli import app
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.datasets.decathlon import Decathlon
 from inklings.datasets.importing import Report, run
 from inklings.datasets.nnunet import NnUNet

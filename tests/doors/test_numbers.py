@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, LabelError, ReaderError, SpecError
 from inklings.geometry import Region
-from inklings.inference.run import Record, Run
 from inklings.inference.volumes import predict_volume
 from inklings.labels.files import read_mask, write_mask
 from inklings.labels.kinds import MaskLabel
 from inklings.predictions import Prediction, quantise
 from inklings.readers import open_image
+from inklings.runs.run import Run, RunRecord
+from inklings.simulation.chain import Chain
 from inklings.spec import Component, Experiment
+from inklings.tasks import fit as training
 from inklings.testing.runs import untrained_run
 from inklings.training import OPTIMISERS
-from inklings.training import fit as training
 from inklings.training import learn as learning
-from inklings.weakening.chain import Chain
 
 EXPERIMENT: dict[str, Any] = {
     "cohort": "cohort",
@@ -297,7 +297,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     state = load_file(run / "weights.safetensors")
     next(v for v in state.values() if v.is_floating_point()).view(-1)[0] = torch.nan
     save_file(state, run / "weights.safetensors")
-    Record.read(run).write(run)
+    RunRecord.read(run).write(run)
     with pytest.raises(DataError, match=r"weights\.safetensors holds weights that are no numbers"):
         Run.load(run)
 

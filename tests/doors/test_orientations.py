@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.applications.lung_nodules.measure import Measured
+from inklings.applications.lung_nodules.scans import in_memory, whole
 from inklings.cli import app
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.geometry import Geometry, Region
 from inklings.inference.predict import predict
-from inklings.inference.run import Record
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.nodules.measure import Measured
-from inklings.nodules.scans import in_memory, whole
 from inklings.orientation import CANONICAL, across, orientation, turn_to
-from inklings.phantoms.dicom_files import SeriesText, write_series
 from inklings.predictions import Prediction
 from inklings.readers import open_image
 from inklings.readers.nifti import write_nifti
+from inklings.runs.run import RunRecord
+from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 from inklings.spec import Component, Experiment, Volumes
+from inklings.tasks.fit import fit
 from inklings.testing.runs import untrained_run
-from inklings.training.fit import fit
 
 SHAPE, SPACING = (6, 10, 13), (3.0, 1.0, 1.25)
 CODES = [
@@ -118,7 +118,7 @@ def a_run(folder: Path, view: str = "slices", code: str | None = CANONICAL, **mo
     weights = load_file(run / "weights.safetensors")
     weights["head.weight"] = 60 * weights["head.weight"]  # places differ by more than a level
     save_file(weights, run / "weights.safetensors")
-    Record((0.5,)).write(run)  # with the checksum of these weights
+    RunRecord((0.5,)).write(run)  # with the checksum of these weights
     return run
 
 

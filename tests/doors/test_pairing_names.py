@@ -10,8 +10,8 @@ import pytest
 from PIL import Image as Pillow
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.pairing import pairs
 from inklings.errors import DataError, SpecError
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import LabelError
 from inklings.evaluation.folders import Settings, evaluate
 from inklings.evaluation.metric import Options

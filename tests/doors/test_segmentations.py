@@ -9,13 +9,9 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from enhanced_file import write_enhanced
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEGLSLossless, RLELossless
-from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "exports"))
-from enhanced_file import write_enhanced
 from segmentation_files import (
     GRID,
     codes_of,
@@ -30,6 +26,7 @@ from segmentation_files import (
     structures,
     turned,
 )  # fmt: skip
+from typer.testing import CliRunner
 
 from inklings.cli import app
 from inklings.errors import DataError, ReaderError

@@ -14,17 +14,17 @@ from PIL import Image
 from scipy import ndimage
 from typer.testing import CliRunner
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.stacked import inputs_of, stacked_case
 from inklings.cli import app
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.stacked import inputs_of, stacked_case
 from inklings.errors import DataError, GeometryError
 from inklings.inference.predict import predict
-from inklings.inference.run import Blueprint, Run
 from inklings.labels.kinds import MaskLabel
 from inklings.predictions import Prediction
+from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Experiment
-from inklings.training.fit import fit
+from inklings.tasks.fit import fit
 
 
 def smooth(points: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -147,10 +147,10 @@ def run(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_knows_the_names_and_scales_each_image_by_itself(run: Path) -> None:
-    blueprint = Blueprint.read(run)
-    assert blueprint.inputs == ("noise", "seen")
-    assert blueprint.in_channels == 2
-    assert blueprint.intensity.options["per_channel"] is True
+    model_config = ModelConfig.read(run)
+    assert model_config.inputs == ("noise", "seen")
+    assert model_config.in_channels == 2
+    assert model_config.intensity.options["per_channel"] is True
 
 
 def test_the_order_of_the_images_of_a_case_does_not_matter(
@@ -178,7 +178,7 @@ def test_a_case_without_one_of_the_images_fails_by_name(
     summary = predict(run, [tmp_path / "less"], tmp_path / "out")
     assert set(summary.failed) == {"c6", "c7"}
     assert "'seen' too" in summary.failed["c6"]
-    assert Run.load(run).blueprint.inputs == ("noise", "seen")
+    assert Run.load(run).model_config.inputs == ("noise", "seen")
 
 
 def test_predict_takes_files_by_the_names_that_were_learnt(

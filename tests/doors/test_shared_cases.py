@@ -10,11 +10,11 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from inklings.cases.bags import spans
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
 from inklings.cli import app
+from inklings.cohorts.bags import spans
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.errors import InklingsError
 from inklings.labels.kinds import MaskLabel
 from inklings.labels.rasterise import annotate

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,11 +13,9 @@ import numpy as np
 import pytest
 import shapely
 from shapely import affinity
-
-sys.path.insert(0, str(Path(__file__).parent))
 from slide_files import picture, tiled
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.annotations import read_outlines

@@ -1,16 +1,13 @@
 """Slides as scanners write them: levels, spacing and pixels are those of the written arrays."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import openslide
 import pytest
 from PIL import Image as Pillow
-from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent))
 from slide_files import dicom_level, dicom_slide, leica, philips, picture, tiled
+from typer.testing import CliRunner
 
 from inklings.cli import app
 from inklings.errors import ReaderError, SpecError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,11 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as Pillow
-
-sys.path.insert(0, str(Path(__file__).parent))
 from slide_files import dicom_slide, leica, picture, tiled
 
-from inklings.cases.case import Case
-from inklings.cases.label_checks import inspect
-from inklings.cases.opening import open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.label_checks import inspect
+from inklings.cohorts.opening import open_case
 from inklings.datasets.importing import Report, run
 from inklings.datasets.slide_masks import Meaning, mask_label
 from inklings.datasets.slides import Slides

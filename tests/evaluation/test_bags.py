@@ -7,15 +7,15 @@ import pytest
 from sklearn import metrics as theirs
 
 from inklings.bags.prediction import BagPrediction
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.evaluation.bag_metrics import Answers, confusion, kappa, metrics_of
 from inklings.evaluation.bags import evaluate_bags
 from inklings.evaluation.folders import Settings
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.evaluation.ranking import auc, auprc
-from inklings.phantoms.bags import vector_bags
 from inklings.predictions import Head, Provenance
+from inklings.simulation.phantoms.bags import vector_bags
 
 RNG = np.random.default_rng(0)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, GeometryError, LabelError, SpecError
 from inklings.evaluation import folders
 from inklings.evaluation.folders import Settings, evaluate

@@ -18,7 +18,7 @@ from inklings.evaluation.froc_table import froc, from_cohort, from_tables, read_
 from inklings.evaluation.intervals import Bootstrap
 from inklings.findings import Finding, Findings
 from inklings.findings.files import write
-from inklings.phantoms.luna import write_luna
+from inklings.simulation.phantoms.luna import write_luna
 
 LUNA = Path(__file__).parents[2] / ".." / "shared" / "data" / "luna16"
 real = pytest.mark.skipif(not LUNA.is_dir(), reason="the real tables are not here")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.evaluation.label_quality import label_quality
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import BagLabel, Label, MaskLabel

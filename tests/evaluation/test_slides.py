@@ -5,9 +5,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.evaluation import slides
 from inklings.evaluation.folders import Settings
@@ -16,7 +16,7 @@ from inklings.evaluation.scoring import score
 from inklings.evaluation.slides import evaluate_slides, has_slides
 from inklings.heatmaps.canvas import TILE
 from inklings.heatmaps.record import Area, SlidePrediction
-from inklings.heatmaps.sink import Places, Sink
+from inklings.heatmaps.writer import HeatmapWriter, Places
 from inklings.inference.slide_folder import slide_written
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.predictions import Head, Provenance
@@ -35,7 +35,7 @@ def said(folder: Path, case: str, image: Path, heat: np.ndarray) -> None:
     factor = (float(STEP), float(STEP))
     with slide_written(folder, case) as part:
         tissue = Places(np.ones((4, 4), np.bool_), shape)
-        with Sink(
+        with HeatmapWriter(
             part, CLASSES, (0.5, 0.5), tissue, shape=shape, factor=factor, slide=size,
             spacing_um=None,
         ) as sink:  # fmt: skip

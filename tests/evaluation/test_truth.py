@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 import inklings
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.truth import truth
 from inklings.labels.kinds import BagLabel
-from inklings.weakening.chain import Chain
-from inklings.weakening.weaken import weaken
+from inklings.simulation.chain import Chain
+from inklings.simulation.weaken import weaken
 
 BAGS = Chain.parse("bag")
 
@@ -72,6 +72,8 @@ def test_nothing_that_learns_can_name_the_truth(folder: str) -> None:
             if isinstance(node, ast.Import | ast.ImportFrom)
             for name in [getattr(node, "module", None) or "", *(a.name for a in node.names)]
         }
-        assert not named & {"inklings.evaluation.truth", "truth", "inklings.weakening.weaken"}, path
+        assert not named & {"inklings.evaluation.truth", "truth", "inklings.simulation.weaken"}, (
+            path
+        )
         texts = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
         assert "truth.yaml" not in texts, path

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+from enhanced_file import write_enhanced
+from export_volumes import CLASSES, HEAD, masks_on, predict
 from highdicom import UID, AlgorithmIdentificationSequence
 from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.sr.codedict import codes
 from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "readers"))
-from enhanced_file import write_enhanced
-from export_volumes import CLASSES, HEAD, masks_on, predict
 from volume_files import SPACING, ball, grid, oblique, orientations, write
 
 from inklings.cli import app
@@ -27,12 +23,12 @@ from inklings.exports.scan import datasets
 from inklings.exports.source import Source
 from inklings.geometry import Geometry
 from inklings.labels.files import mask_geometry, read_mask
-from inklings.phantoms.dicom_files import SeriesText, write_series
 from inklings.predictions import Head, Prediction, Provenance
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
 from inklings.readers.placing import placed
+from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 
 
 def exported(folder: Path, series: Path, masks: np.ndarray, head: Head = HEAD) -> Path:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pillow
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "readers"))
 from export_volumes import CLASSES, masks_on, predict
+from PIL import Image as Pillow
 from volume_files import grid, write
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.exports.montage import Montage, panels, sheet
 from inklings.exports.montage import Shown as Look
 from inklings.exports.source import Source

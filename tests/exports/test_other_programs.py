@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "readers"))
 from export_volumes import masks_on, predict
 from volume_files import grid, oblique, orientations, write
 
@@ -23,9 +19,9 @@ from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.rtstruct import RtStruct
 from inklings.exports.source import Source
 from inklings.geometry import Geometry
-from inklings.phantoms.chaos import write_studies
 from inklings.privacy.deidentify import Rules, deidentify
 from inklings.readers import open_image
+from inklings.simulation.phantoms.chaos import write_studies
 
 READS, JUDGES = "segimage2itkimage", "dciodvfy"
 needs_reader = pytest.mark.skipif(not shutil.which(READS), reason="needs pip install dcmqi")

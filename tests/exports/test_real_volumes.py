@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,23 +10,20 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+from export_volumes import predict as predict_by_hand
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "readers"))
-from export_volumes import predict as predict_by_hand
-
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
 from inklings.geometry import Geometry
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.phantoms.dicom_files import SeriesText, write_series
 from inklings.predictions import Head, Prediction, Provenance, predicted_cases
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
 from inklings.readers.placing import placed
+from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 from inklings.spec import Component, Volumes
 from inklings.testing.runs import untrained_run
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
-from matplotlib.path import Path as Outline
-from scipy import ndimage
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "readers"))
 from enhanced_file import write_enhanced
 from export_volumes import CLASSES, masks_on, predict
+from matplotlib.path import Path as Outline
+from scipy import ndimage
 from volume_files import ball, grid, oblique, orientations, write
 
 from inklings.exports.geojson import polygons

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, GeometryError
 from inklings.exports import EXPORTS
 from inklings.exports.source import Source

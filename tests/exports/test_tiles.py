@@ -1,17 +1,16 @@
 """PNG tiles for other programs, and back: colours, strips, values and splits survive."""
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import slides
 from PIL import Image as Pillow
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "sampling"))
-import slides
-
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
+from inklings.data.tile_index import TileIndex
+from inklings.data.tiling import Rule, tile_cohort
 from inklings.datasets.importing import run
 from inklings.datasets.tiles import Tiles
 from inklings.datasets.values import parse
@@ -19,8 +18,6 @@ from inklings.errors import DataError, LabelError
 from inklings.exports.tiles import Greys, write_pngs
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.sampling.tiles import TileIndex
-from inklings.sampling.tiling import Rule, tile_cohort
 
 SHAPE = (700, 900)
 SPLITS = {"a": "train", "b": "train", "c": "val"}

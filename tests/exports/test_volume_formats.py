@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 import SimpleITK
-from typer.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "readers"))
 from export_volumes import CLASSES, codes, masks_on, predict
+from typer.testing import CliRunner
 from volume_files import grid, oblique, orientations, write
 
 from inklings.cli import app

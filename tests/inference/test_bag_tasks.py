@@ -7,12 +7,12 @@ import pytest
 
 from inklings.bags.prediction import BagPrediction
 from inklings.bags.writer import MadeBag, write_bags
-from inklings.cases.case import SPLITS
+from inklings.cohorts.case import SPLITS
 from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
 from inklings.predictions import predicted_cases
+from inklings.tasks.fit import fit
 from inklings.testing.bags import bag_experiment
-from inklings.training.fit import fit
 
 
 def graded(folder: Path, task: str) -> None:

@@ -10,12 +10,12 @@ from inklings.bags.prediction import BagPrediction
 from inklings.cli import app
 from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
-from inklings.inference.run import Run
-from inklings.phantoms.bags import vector_bags
 from inklings.predictions import Head, predicted_cases
 from inklings.readers.bag_files import write
+from inklings.runs.run import Run
+from inklings.simulation.phantoms.bags import vector_bags
+from inklings.tasks.fit import fit
 from inklings.testing.bags import bag_experiment as experiment
-from inklings.training.fit import fit
 
 
 @pytest.fixture(scope="module")
@@ -93,4 +93,4 @@ def test_a_model_whose_instances_speak_to_one_another_says_so(tmp_path: Path) ->
     assert said.attention is not None
     assert said.attention.sum() == pytest.approx(1, abs=1e-5)
     assert len(said.instances) == len(said.attention)
-    assert Run.load(tmp_path / "run").blueprint.task == "binary"
+    assert Run.load(tmp_path / "run").model_config.task == "binary"

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from inklings.errors import DataError
 from inklings.inference.dense import fit_channels, predict_array, restore
-from inklings.inference.run import Record, Run
+from inklings.runs.run import Run, RunRecord
 from inklings.spec import Component, Inference
 from inklings.tensors import Output
-from inklings.testing.runs import blueprint, untrained_run
+from inklings.testing.runs import model_config, untrained_run
 
 
 class Copy(nn.Module):
@@ -25,8 +25,8 @@ class Copy(nn.Module):
 
 def copying(**changes: object) -> Run:
     half = Component(name="half")
-    plan = blueprint(in_channels=1, divisor=1, intensity=half, **changes)
-    return Run(Copy(), plan, Record((0.5,)))
+    plan = model_config(in_channels=1, divisor=1, intensity=half, **changes)
+    return Run(Copy(), plan, RunRecord((0.5,)))
 
 
 def smooth(height: int, width: int) -> np.ndarray:
@@ -65,7 +65,7 @@ def test_a_model_in_training_is_left_in_training() -> None:
 
 
 def test_softmax_runs_over_all_channels_and_drops_the_background() -> None:
-    plan = blueprint(
+    plan = model_config(
         channels=("background", "a", "b"),
         classes=("b", "a"),
         activation="softmax",
@@ -73,7 +73,7 @@ def test_softmax_runs_over_all_channels_and_drops_the_background() -> None:
         intensity=Component(name="half"),
     )
     image = np.random.default_rng(0).integers(0, 256, (3, 9, 11), dtype=np.uint8)
-    dense = predict_array(Run(Copy(), plan, Record((0.5, 0.5))), image)
+    dense = predict_array(Run(Copy(), plan, RunRecord((0.5, 0.5))), image)
     want = torch.from_numpy(image / 127.5 - 1).softmax(0).numpy()[[2, 1]] * 255
     np.testing.assert_allclose(dense, want, atol=0.51)
 

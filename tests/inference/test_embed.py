@@ -1,28 +1,25 @@
 """Tiles of slides into bags of features."""
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "sampling"))
 import slides
 
 from inklings.bags.answers import Ranks
 from inklings.bags.places import places, slides_of
-from inklings.cases.bags import spans
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
+from inklings.cohorts.bags import spans
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
+from inklings.data.tile_index import TileIndex, read_tile
+from inklings.data.tiling import Rule, cases_of, tile_cohort
 from inklings.errors import SpecError
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.inference.embed import Labels, embed
 from inklings.inference.tile_encoder import PIXELS, Encoder
 from inklings.readers.bag_files import Span, read, read_coords
-from inklings.sampling.tiles import TileIndex, read_tile
-from inklings.sampling.tiling import Rule, cases_of, tile_cohort
 
 ENCODER = Encoder("resnet10t", None, batch=7)
 

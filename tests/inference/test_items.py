@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.inference.items import Item, gather
-from inklings.phantoms.chaos import write_studies
+from inklings.simulation.phantoms.chaos import write_studies
 from inklings.testing.runs import pictures
 
 

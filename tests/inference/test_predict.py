@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.inference.predict import find_objects, predict
 from inklings.predictions import Head, Prediction, predicted_cases, remembered

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.cases.opening import open_case
+from inklings.cohorts.opening import open_case
 from inklings.datasets import importing
 from inklings.datasets.chaos import Chaos
 from inklings.datasets.volumes import VolumeFolder

@@ -11,8 +11,8 @@ import pytest
 import tifffile
 from PIL import Image as Pillow
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.heatmaps.record import SlidePrediction, folder_of
 from inklings.inference.items import Item

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+from inklings.data import NORMALISERS
+from inklings.data.slide_look import SlideLook
+from inklings.data.tissue_finder import everywhere
 from inklings.errors import GeometryError, ReaderError, SpecError
 from inklings.geometry import Geometry, Region
 from inklings.heatmaps.record import SlidePrediction
 from inklings.inference.dense import predict_array
-from inklings.inference.run import Run
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import Job, predict_slide
 from inklings.predictions import predicted_slides
 from inklings.readers.array import ArrayImage
-from inklings.sampling import NORMALISERS
-from inklings.sampling.slide_look import SlideLook
-from inklings.sampling.tissue_finder import everywhere
+from inklings.runs.run import Run
 from inklings.spec import Component, Inference
 from inklings.testing.runs import untrained_run
 
@@ -73,13 +73,13 @@ def test_a_run_that_changes_stains_changes_those_of_a_slide_by_its_tissue(
     name: str, tmp_path: Path
 ) -> None:
     run, image = loaded(tmp_path), tissue_like((300, 210))
-    own = dataclasses.replace(run.blueprint, stains=Component(name=name))
+    own = dataclasses.replace(run.model_config, stains=Component(name=name))
     changed = SlideLook.of(image, everywhere(image)).restain(NORMALISERS.build(name, {}))(
         image.array
     )
     assert np.abs(changed.astype(int) - image.array).mean() > 1
     _, heat = predicted(
-        dataclasses.replace(run, blueprint=own), image, job(heatmap_factor=1), tmp_path / "out"
+        dataclasses.replace(run, model_config=own), image, job(heatmap_factor=1), tmp_path / "out"
     )
     whole = predict_array(run, changed, job().window)
     assert np.abs(heat.astype(int) - whole).max() <= 1

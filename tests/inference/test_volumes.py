@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from inklings.data.intensity import Percentiles
 from inklings.errors import DataError
 from inklings.geometry import Geometry
-from inklings.inference.run import Blueprint, Record, Run
 from inklings.inference.volumes import predict_any, predict_grid, predict_volume
 from inklings.readers.array import ArrayImage
-from inklings.sampling.intensity import Percentiles
+from inklings.runs.run import ModelConfig, Run, RunRecord
 from inklings.spec import Component, Inference, Volumes
 from inklings.tensors import Output
 
@@ -40,11 +40,11 @@ class Shows(nn.Module):
 
 
 def run(model: nn.Module, volumes: Volumes, channels: int = 1, **more: Any) -> Run:
-    blueprint = Blueprint(
+    model_config = ModelConfig(
         Component(name="unet"), channels, ("a",), ("a",), intensity=PERCENTILES, volumes=volumes,
         **more,
     )  # fmt: skip
-    return Run(model, blueprint, Record((0.5,)))
+    return Run(model, model_config, RunRecord((0.5,)))
 
 
 def levels(volume: np.ndarray) -> np.ndarray:
@@ -108,7 +108,9 @@ def test_flips_are_averaged() -> None:
 
 
 def test_runs_of_pictures_and_of_volumes_are_not_confused() -> None:
-    pictures = Run(Shows(), Blueprint(Component(name="unet"), 1, ("a",), ("a",)), Record((0.5,)))
+    pictures = Run(
+        Shows(), ModelConfig(Component(name="unet"), 1, ("a",), ("a",)), RunRecord((0.5,))
+    )
     with pytest.raises(DataError, match="learnt from pictures, got a volume"):
         predict_any(pictures, VOLUME, GRID)
     with pytest.raises(DataError, match="got a picture"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
 from inklings.labels.files import write_mask

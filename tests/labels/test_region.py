@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.errors import LabelError
 from inklings.geometry import Region
 from inklings.labels.kinds import BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from inklings.cases.case import Case
-from inklings.cases.glance import glance
+from inklings.cohorts.case import Case
+from inklings.cohorts.fingerprint import fingerprint_case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
 from inklings.labels.files import mask_geometry, natural, read_mask, write_mask
@@ -46,7 +46,7 @@ def test_a_mask_of_a_volume_comes_back_from_every_way_to_store_it(
     case = Case("1", "1", {"ct": tmp_path / "image.nii.gz"}, (label,))
     said = annotate(case, "ct", GRID, ("liver", "spleen"))
     np.testing.assert_array_equal(said.category, CODES)
-    seen = glance(case, ("liver", "spleen"), {})
+    seen = fingerprint_case(case, ("liver", "spleen"), {})
     assert seen.findings == ()
     assert seen.present == ("liver", "spleen")
 
@@ -72,7 +72,7 @@ def test_a_mask_that_lies_elsewhere_in_the_patient_is_a_mismatch_in_millimetres(
     write_mask(tmp_path / "mask.nii.gz", CODES, elsewhere)
     label = MaskLabel(tmp_path / "mask.nii.gz", "ct", "classes", ("liver", "spleen"))
     case = Case("1", "1", {"ct": tmp_path / "image.nii.gz"}, (label,))
-    (finding,) = glance(case, ("liver", "spleen"), {}).findings
+    (finding,) = fingerprint_case(case, ("liver", "spleen"), {}).findings
     assert finding.kind == "mismatch"
     assert "off by up to 3 mm" in finding.reason
 

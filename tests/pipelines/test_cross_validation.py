@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 from inklings.cli import app
 from inklings.errors import DataError
-from inklings.phantoms.bags import vector_bags
 from inklings.pipelines.cross_validation import cross_validate
 from inklings.pipelines.sitting import Plan
+from inklings.simulation.phantoms.bags import vector_bags
 from inklings.testing.bags import bag_experiment
 
 

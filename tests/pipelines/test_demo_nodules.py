@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.applications.lung_nodules.spec import NoduleExperiment
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.nodules.spec import NoduleExperiment
 from inklings.pipelines.demo_nodules import STAGES, Plan, demo_nodules, table
 
 

@@ -27,7 +27,7 @@ def test_it_goes_from_slides_to_scores_and_on_where_it_stopped(
     tiny = {"name": "unet", "width": 4, "depth": 1}
     monkeypatch.setitem(module._COMMON, "model", tiny)
     monkeypatch.setitem(LEARNERS["weak"][2], "teacher", {"steps": 2})
-    monkeypatch.setattr("inklings.training.teacher._MORE", -1.0)  # two steps teach nothing
+    monkeypatch.setattr("inklings.weak.teacher._MORE", -1.0)  # two steps teach nothing
     monkeypatch.setitem(module._COMMON, "inference", {"threshold": 0.5, "window": 128})
     results = demo_slides(tmp_path, PLAN, _command)
     assert [result.learner for result in results] == list(LEARNERS)

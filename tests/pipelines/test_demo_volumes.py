@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 
 from inklings import progress
-from inklings.cases.cohort import Cohort
 from inklings.cli.demo import _command
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.pipelines import demo_volumes as module
 from inklings.pipelines.demo_volumes import COHORTS, Plan, demo_volumes, table
 from inklings.predictions import Prediction
 from inklings.spec import Experiment
-from inklings.training.components import require_known
+from inklings.tasks.components import require_known
 
 PLAN = Plan(patients=10, shape=(10, 32, 32), keep=0.3, steps=2)
 

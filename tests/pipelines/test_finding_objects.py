@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 from inklings.cli import app
 from inklings.findings import files
 from inklings.findings.finding import Finding, Findings
-from inklings.phantoms.chest import Chest, chest
-from inklings.phantoms.dicom_files import SeriesText, write_series
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.placing import placed
+from inklings.simulation.phantoms.chest import Chest, chest
+from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 
 LIDC = Path(__file__).parents[2] / ".." / "shared" / "data" / "lidc_idri_0001.zip"
 

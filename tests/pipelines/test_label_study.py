@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
-from inklings.phantoms.cohort import nuclei_cohort
 from inklings.pipelines.label_study import DEFAULT_EXPERIMENT, Plan, study, summary
 from inklings.pipelines.study_cell import LEARNERS, Cell
+from inklings.simulation.phantoms.cohort import nuclei_cohort
 from inklings.spec import Experiment
 
 TINY = Experiment.check(

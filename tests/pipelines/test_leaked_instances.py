@@ -6,11 +6,11 @@ import pytest
 
 from inklings.datasets.importing import run
 from inklings.errors import DataError
-from inklings.inference.run import Record
-from inklings.phantoms.bags import vector_bags
 from inklings.pipelines.leaked_instances import WARNING, LeakedInstances
+from inklings.runs.run import RunRecord
+from inklings.simulation.phantoms.bags import vector_bags
+from inklings.tasks.fit import fit
 from inklings.testing.bags import bag_experiment
-from inklings.training.fit import fit
 
 
 def test_the_warning_stays_with_everything_trained_from_it(tmp_path: Path) -> None:
@@ -20,8 +20,8 @@ def test_the_warning_stays_with_everything_trained_from_it(tmp_path: Path) -> No
     assert not tested & {case.patient for case in leaked}
     fit(bag_experiment(tmp_path / "leaked", 3), tmp_path / "first")
     fit(bag_experiment(tmp_path / "c", 3), tmp_path / "second", start=tmp_path / "first")
-    assert WARNING in Record.read(tmp_path / "first").warnings
-    assert any(WARNING in line for line in Record.read(tmp_path / "second").warnings)
+    assert WARNING in RunRecord.read(tmp_path / "first").warnings
+    assert any(WARNING in line for line in RunRecord.read(tmp_path / "second").warnings)
 
 
 def test_a_cohort_without_such_labels_has_none_to_leak(tmp_path: Path) -> None:

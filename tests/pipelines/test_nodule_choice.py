@@ -3,13 +3,13 @@ from dataclasses import replace
 
 import pytest
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.applications.lung_nodules.cascade import Cascade
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.findings import files
 from inklings.findings.finding import Finding, Findings
 from inklings.labels.kinds import BallLabel
-from inklings.nodules.chain import Chain
 from inklings.pipelines import nodule_choice
 from inklings.pipelines.nodule_choice import choose, require_validation
 
@@ -33,8 +33,8 @@ def searched(tmp_path, monkeypatch):
         for place, said, again, malignant in rows
     )
     files.write(Findings("a", found), tmp_path / "out")
-    chain = Chain(None, classifier=object())  # type: ignore[arg-type]
-    monkeypatch.setattr(nodule_choice.Chain, "load", lambda _: chain)
+    chain = Cascade(None, classifier=object())  # type: ignore[arg-type]
+    monkeypatch.setattr(nodule_choice.Cascade, "load", lambda _: chain)
     return tmp_path
 
 

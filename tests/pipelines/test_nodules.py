@@ -8,20 +8,20 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.applications.lung_nodules.cascade import Cascade
+from inklings.applications.lung_nodules.fit import fit_stage
+from inklings.applications.lung_nodules.learn import Stage
+from inklings.applications.lung_nodules.spec import NoduleExperiment
 from inklings.cli import app
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.findings import files
-from inklings.inference.run import write_model
 from inklings.labels.kinds import BallLabel
-from inklings.nodules.chain import Chain
-from inklings.nodules.fit import fit_stage
-from inklings.nodules.learn import Stage
-from inklings.nodules.spec import NoduleExperiment
-from inklings.phantoms.chest import chest
-from inklings.phantoms.luna import write_mhd
 from inklings.pipelines.nodules import Settings, find_nodules, require_unseen
+from inklings.runs.run import write_model
+from inklings.simulation.phantoms.chest import chest
+from inklings.simulation.phantoms.luna import write_mhd
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def study(tmp_path_factory):
     fit_stage(NoduleExperiment.check(record, "test"), folder / "run")
     stage = Stage.load(folder / "run")
     torch.nn.init.ones_(stage.model.head.bias)
-    write_model(folder / "run", stage.model, stage.blueprint)
+    write_model(folder / "run", stage.model, stage.model_config)
     stage.record.write(folder / "run")  # with the checksum of these weights
     return folder
 
@@ -88,7 +88,7 @@ def test_choosing_asks_a_classifier_that_had_no_weight(study, tmp_path) -> None:
         "nodules": {"stage": "classifier", "side": 16, "detector": str(study / "run")},
     }
     fit_stage(NoduleExperiment.check(record, "test"), run / "classifier")
-    replace(Chain.load(run), weight=0.0).write(run)
+    replace(Cascade.load(run), weight=0.0).write(run)
     for choosing, scores in ((False, {"detector"}), (True, {"detector", "classifier"})):
         out = tmp_path / f"choosing-{choosing}"
         settings = Settings(run, out, choosing=choosing)
@@ -165,7 +165,7 @@ def test_the_real_scan_leaves_dicom_objects_beside_its_series(study, tmp_path) -
     settings = Settings(study / "run", tmp_path, dicom=True)
     find_nodules([REAL], settings, say=lambda _: None)
     findings = files.read(tmp_path / "findings" / "lidc_idri_0001.json")
-    assert Chain.load(study / "run").threshold == 0.5
+    assert Cascade.load(study / "run").threshold == 0.5
     assert not findings.facts.get("warnings")
     assert (tmp_path / "dicom" / "lidc_idri_0001_report.dcm").is_file()
     assert (tmp_path / "dicom" / "lidc_idri_0001_seg.dcm").is_file()

@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.phantoms.cohort import nuclei_cohort
 from inklings.pipelines.prior import cohort_prior
-from inklings.weakening.chain import Chain
-from inklings.weakening.weaken import weaken
+from inklings.simulation.chain import Chain
+from inklings.simulation.phantoms.cohort import nuclei_cohort
+from inklings.simulation.weaken import weaken
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ def test_unknown_learners_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_study_goes_through_and_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inklings.training.teacher._MORE", -1.0)  # two steps teach nothing
+    monkeypatch.setattr("inklings.weak.teacher._MORE", -1.0)  # two steps teach nothing
     plan = Plan(train=8, test=2, size=(1400, 1000), tile=96)
     short = ["training.steps=2", "sampling.size=64", "model={name: unet, width: 4, depth: 1}"]
     recipes = {name: Experiment.load(RECIPES / f"{name}.yaml", short) for name in LABELS}

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from inklings.cli import app
 from inklings.errors import DataError
 from inklings.geometry import Geometry
-from inklings.phantoms.dicom_files import SeriesText, write_series
 from inklings.privacy.deidentify import REPORT, Rules, deidentify, painted
 from inklings.privacy.profile import KEYWORDS, PROFILE, action_of
 from inklings.readers import open_image
+from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 
 SECRET = "ZEBRAFISH"
 RULES = Rules(b"k" * 32)

@@ -8,12 +8,12 @@ import numpy as np
 import pydicom
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.phantoms.chaos import write_studies
 from inklings.predictions import Head, Prediction, Provenance
+from inklings.simulation.phantoms.chaos import write_studies
 
 NAME = "ZEBRAFISH"
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from inklings.bags.instances import Instances
-from inklings.cases.bags import common_shape, spans
-from inklings.cases.case import Case
+from inklings.cohorts.bags import common_shape, spans
+from inklings.cohorts.case import Case
 from inklings.errors import DataError
 from inklings.readers.bag_files import Span, head, read, read_coords, write
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,16 +24,14 @@ from pydicom.uid import (
     JPEGLSNearLossless,
     RLELossless,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
 from volume_files import CENTRE, ball, centre_of, grid, oblique
 
 from inklings.errors import ReaderError
 from inklings.geometry import Geometry
-from inklings.phantoms.dicom_files import SeriesText, dataset, write_series
 from inklings.readers import open_image
 from inklings.readers.dicom_series import open_series, series_in
 from inklings.readers.volume import Volume
+from inklings.simulation.phantoms.dicom_files import SeriesText, dataset, write_series
 
 DATA = Path(__file__).parents[2] / ".." / "shared" / "data"
 TEXT = SeriesText("t", "P1", bits=16)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK
-
-sys.path.insert(0, str(Path(__file__).parent))
 from volume_files import CENTRE, KINDS, ball, centre_of, grid, oblique, orientations, write
 
 from inklings.errors import ReaderError

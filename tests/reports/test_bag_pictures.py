@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from inklings.bags.prediction import BagPrediction
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.mnist_bags import Plan, mnist_bags
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.predictions import Head, Provenance

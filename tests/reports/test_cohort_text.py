@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from inklings.phantoms.cohort import nuclei_cohort
 from inklings.reports.cohort_text import cohort_text, file_text
+from inklings.simulation.phantoms.cohort import nuclei_cohort
 
 
 def test_a_cohort_in_words(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.reports.examples import labelled, mean_over, ranked, spread
 from inklings.testing.folders import write_cohort
 

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.labels.kinds import BagLabel
 from inklings.labels.marks import Annotation
-from inklings.phantoms.cohort import nuclei_cohort
 from inklings.reports.gallery import CLASS_COLOURS, choose, gallery, overlay, panel, picture
+from inklings.simulation.phantoms.cohort import nuclei_cohort
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.files import write_mask

@@ -1,7 +1,6 @@
 """Weak mode through its command, killed in each of its parts."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from processes import Killed, rows, same_weights, step
 from scipy import ndimage
 
-sys.path.insert(0, str(Path(__file__).parent))
-from processes import Killed, rows, same_weights, step
-
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.labels.kinds import MaskLabel
 from inklings.spec import Experiment
 

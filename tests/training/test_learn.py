@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from inklings.data.examples import Examples, from_masks
 from inklings.errors import DataError, SpecError
 from inklings.losses.bce import BCE
 from inklings.losses.cross_entropy import CrossEntropy
 from inklings.spec import Experiment
-from inklings.training.examples import Examples, from_masks
 from inklings.training.learn import learn
 from inklings.training.trainer import total_steps
-from inklings.training.validation import Validator
+from inklings.training.validation import SegmentationValidator
 
 Spec = Callable[..., Experiment]
 
@@ -31,7 +31,9 @@ def test_a_small_network_learns_to_find_discs(
 ) -> None:
     experiment = spec(steps=60, batch_size=8, model={"name": "unet", "width": 8, "depth": 2})
     trained = learn(experiment, discs, val_discs, classes=("disc",))
-    score = Validator(val_discs, experiment, trained.blueprint).score(trained.model, BCE())
+    score = SegmentationValidator(val_discs, experiment, trained.model_config).score(
+        trained.model, BCE()
+    )
     assert score.dice > 0.9
     assert trained.history[-1]["loss"] < 0.7 * trained.history[0]["loss"]
     assert 0 < trained.thresholds[0] < 1
@@ -129,9 +131,9 @@ def test_exclusive_classes_get_a_background_and_a_softmax(
 ) -> None:
     experiment = spec(loss="cross_entropy", steps=30, batch_size=8)
     trained = learn(experiment, discs, val_discs, classes=("disc",))
-    assert trained.blueprint.channels == ("background", "disc")
-    assert trained.blueprint.activation == "softmax"
-    validator = Validator(val_discs, experiment, trained.blueprint)
+    assert trained.model_config.channels == ("background", "disc")
+    assert trained.model_config.activation == "softmax"
+    validator = SegmentationValidator(val_discs, experiment, trained.model_config)
     assert validator.dense(trained.model, 0).shape == (1, 64, 64)
     assert validator.score(trained.model, CrossEntropy()).dice > 0.6
 
@@ -147,8 +149,10 @@ def test_whole_images_are_resized_where_the_recipe_says_so(
         validate_every=2,
     )
     trained = learn(experiment, discs, val_discs)
-    assert trained.blueprint.resize == 32
-    dense = Validator(val_discs, experiment, trained.blueprint).dense(trained.model, 0)
+    assert trained.model_config.resize == 32
+    dense = SegmentationValidator(val_discs, experiment, trained.model_config).dense(
+        trained.model, 0
+    )
     assert dense.shape == (1, 64, 64)
 
 

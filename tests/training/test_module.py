@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from inklings.data.examples import Examples
 from inklings.errors import DataError
 from inklings.losses.bce import BCE
 from inklings.spec import Experiment
 from inklings.tensors import Batch, Output
 from inklings.training import learn as learning
 from inklings.training import module
-from inklings.training.examples import Examples
 from inklings.training.module import Learner
 
 Spec = Callable[..., Experiment]
@@ -70,7 +70,7 @@ def test_a_run_of_nothing_but_bad_steps_leaves_weights_and_statistics_as_they_we
     torch.manual_seed(experiment.training.seed)
     trained = run(monkeypatch, experiment, discs, Poisoned({0, 1, 2}, how))
     torch.manual_seed(experiment.training.seed)
-    fresh = trained.blueprint.build().state_dict()
+    fresh = trained.model_config.build().state_dict()
     for name, value in trained.model.state_dict().items():
         if not name.endswith("num_batches_tracked"):
             assert torch.equal(value, fresh[name]), name

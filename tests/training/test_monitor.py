@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from inklings.data.examples import Examples
 from inklings.spec import Experiment
-from inklings.training.examples import Examples
 from inklings.training.learn import learn
 from inklings.training.monitor import History
 

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from pathlib import Path
 
+import balls
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).parent))
-import balls
-
+from inklings.data.examples import Examples
 from inklings.errors import SpecError
-from inklings.inference.run import Blueprint, Run
+from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Component, Experiment, Volumes
 from inklings.supervision.base import Target
-from inklings.training.examples import Examples
-from inklings.training.fit import fit
-from inklings.training.validation import Validator
+from inklings.tasks.fit import fit
+from inklings.training.validation import SegmentationValidator
 
 SPEC = Experiment.check(
     {"cohort": "c", "model": "unet", "loss": "bce", "training": {"steps": 1}}, "test"
 )
 
 
-class Told(Validator):
+class Told(SegmentationValidator):
     """A validator whose network says what the test tells it."""
 
     def __init__(self, said: NDArray[np.bool_], true: NDArray[np.bool_]) -> None:
@@ -37,7 +33,7 @@ class Told(Validator):
         )
         names = ("one", "two", "none")
         super().__init__(
-            examples, SPEC, Blueprint(Component(name="unet"), 1, names, names, volumes=Volumes())
+            examples, SPEC, ModelConfig(Component(name="unet"), 1, names, names, volumes=Volumes())
         )
         self.said = said
 

@@ -6,7 +6,6 @@ import http.client
 import json
 import shutil
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,14 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
-
-sys.path.insert(0, str(Path(__file__).parent))
 from chromium import launched
 
 from inklings.bags.places import SLIDES
 from inklings.bags.prediction import BagPrediction
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.evaluation.folders import evaluate
 from inklings.geometry import Geometry
 from inklings.labels.files import write_mask

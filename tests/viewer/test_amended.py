@@ -4,19 +4,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, LabelError
 from inklings.evaluation.truth import truth
 from inklings.geometry import Geometry
 from inklings.labels.corrections import Correction, Shape, shape_of, write_corrections
 from inklings.labels.kinds import BagLabel
 from inklings.labels.rasterise import annotate
+from inklings.simulation.chain import Chain
+from inklings.simulation.weaken import weaken
 from inklings.testing.folders import discs, write_cohort
 from inklings.testing.runs import blobs, write_pyramid
 from inklings.viewer.amended import amend, stencil
-from inklings.weakening.chain import Chain
-from inklings.weakening.weaken import weaken
 
 SQUARE = Shape("polygon", ((30.0, 30.0), (30.0, 39.0), (39.0, 39.0), (39.0, 30.0)))
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from inklings.cases.cohort import Cohort
 from inklings.cli import app
+from inklings.cohorts.cohort import Cohort
 from inklings.evaluation.table import Table
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import MaskLabel

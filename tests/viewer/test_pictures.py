@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.errors import GeometryError
 from inklings.readers import open_image
 from inklings.testing.runs import blobs, write_pyramid

@@ -5,10 +5,10 @@ from PIL import Image
 
 from inklings.errors import DataError
 from inklings.labels.kinds import MaskLabel
+from inklings.simulation.chain import Chain
+from inklings.simulation.weaken import weaken
 from inklings.testing.folders import write_run
 from inklings.viewer.shelf import Shelf, open_shelf
-from inklings.weakening.chain import Chain
-from inklings.weakening.weaken import weaken
 
 
 def test_a_run_brings_its_cohort_its_predictions_and_their_scores(shelf: Shelf) -> None:

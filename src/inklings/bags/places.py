@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.bags import spans
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
+from inklings.cohorts.bags import spans
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.errors import InklingsError
 from inklings.progress import note
 from inklings.readers.bag_files import Span, head, read_coords

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from inklings.bags.task import presence
-from inklings.cases.bags import spans
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.bags import spans
+from inklings.cohorts.cohort import Cohort
 
 
 def summary(cohort: Cohort) -> tuple[str, ...]:

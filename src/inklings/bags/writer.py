@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.bags.instance_truth import keep_instance_truth
-from inklings.cases.bags import ROWS
-from inklings.cases.case import Case, Split
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.bags import ROWS
+from inklings.cohorts.case import Case, Split
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.labels.kinds import BagLabel
 from inklings.readers.bag_files import write

@@ -21,9 +21,9 @@ def check(
     """
     from json import dumps
 
-    from inklings.cases.check_text import text
-    from inklings.cases.checks import examine
-    from inklings.cases.cohort import Cohort
+    from inklings.cohorts.check_text import text
+    from inklings.cohorts.checks import examine
+    from inklings.cohorts.cohort import Cohort
     from inklings.progress import note
 
     subject = Cohort.read(cohort)

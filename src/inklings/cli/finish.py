@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from inklings.fleet import Summary
+    from inklings.parallel import Summary
 
 
 def finish(summary: Summary, verb: str, out: Path) -> None:

@@ -19,8 +19,8 @@ def phantoms(
 ) -> None:
     """Write phantoms as a provider delivers its data, to be read by 'inklings import'."""
     from inklings.errors import DataError
-    from inklings.phantoms.chaos import write_studies
-    from inklings.phantoms.luna import write_luna
+    from inklings.simulation.phantoms.chaos import write_studies
+    from inklings.simulation.phantoms.luna import write_luna
 
     if out.exists() and any(out.iterdir()):
         raise DataError(f"expected a new folder, got {out}, which holds something; remove it")

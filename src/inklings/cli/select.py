@@ -17,8 +17,8 @@ def select(
     out: Annotated[Path, typer.Option(help="Folder of the smaller cohort.")],
 ) -> None:
     """Make a cohort of the cases with certain facts; pictures stay where they are, splits too."""
-    from inklings.cases.cohort import Cohort
-    from inklings.cases.selection import select_cases
+    from inklings.cohorts.cohort import Cohort
+    from inklings.cohorts.selection import select_cases
 
     chosen = select_cases(Cohort.read(cohort), where)
     chosen.write(out)

@@ -10,7 +10,7 @@ import typer
 from inklings.cli import choosing
 
 if TYPE_CHECKING:
-    from inklings.cases.case import Case
+    from inklings.cohorts.case import Case
 
 
 def show(
@@ -70,7 +70,7 @@ def _show_file(path: Path, out: Path | None, choice: str | None) -> None:
 
 
 def _show_cohort(folder: Path, out: Path | None, names: list[str], count: int, masks: bool) -> None:
-    from inklings.cases.cohort import Cohort
+    from inklings.cohorts.cohort import Cohort
     from inklings.errors import DataError
     from inklings.progress import note
     from inklings.reports.cohort_text import cohort_text

@@ -36,10 +36,10 @@ def split(
     Duplicates and sister crops (found by 'inklings check') stay together. With --exclude alone,
     a cohort that is split already keeps its split.
     """
-    from inklings.cases.split_files import exclude as take_out
-    from inklings.cases.split_files import split_cohort
-    from inklings.cases.split_text import text
-    from inklings.cases.splits import SplitOptions
+    from inklings.cohorts.split_files import exclude as take_out
+    from inklings.cohorts.split_files import split_cohort
+    from inklings.cohorts.split_text import text
+    from inklings.cohorts.splits import SplitOptions
     from inklings.errors import SpecError
     from inklings.progress import note
 

@@ -50,8 +50,8 @@ def tile(
     Ends with exit code 3 if some slide could not be read; the others are done all the same.
     """
     from inklings.cli.finish import finish
-    from inklings.sampling.tiles import TileIndex
-    from inklings.sampling.tiling import Rule, tile_cohort
+    from inklings.data.tile_index import TileIndex
+    from inklings.data.tiling import Rule, tile_cohort
 
     rule = Rule(size, stride, spacing_um, factor, min_tissue, method)
     summary = tile_cohort(cohort, out, rule, split, workers, scheduler)

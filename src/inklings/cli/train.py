@@ -38,7 +38,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a network as an experiment file says; run it again to go on after an interruption."""
-    from inklings.nodules.spec import is_stage
+    from inklings.applications.lung_nodules.spec import is_stage
     from inklings.spec import Experiment
 
     settings = list(changes or [])
@@ -51,14 +51,14 @@ def train(
         return
     spec = Experiment.load(experiment, settings)
 
-    from inklings.inference.run import Record
-    from inklings.training.fit import fit
+    from inklings.runs.run import RunRecord
+    from inklings.tasks.fit import fit
     from inklings.training.trainer import is_first
 
     fit(spec, out, resume=resume, start=start, allow_seen_test_patients=allow_seen)
     if not is_first():
         return
-    record = Record.read(out)
+    record = RunRecord.read(out)
     thresholds = ", ".join(f"{value:.2f}" for value in record.thresholds)
     typer.echo(
         f"{record.facts['steps']} steps in {record.seconds:.0f} s, threshold {thresholds} -> {out}"
@@ -74,14 +74,14 @@ def _stage(
     allow_seen: bool,
 ) -> None:
     """A stage of the lung nodules."""
-    from inklings.inference.run import Record
-    from inklings.nodules.fit import fit_stage
-    from inklings.nodules.spec import NoduleExperiment
+    from inklings.applications.lung_nodules.fit import fit_stage
+    from inklings.applications.lung_nodules.spec import NoduleExperiment
+    from inklings.runs.run import RunRecord
 
     spec = NoduleExperiment.load(experiment, settings)
     assert isinstance(spec, NoduleExperiment)
     fit_stage(spec, out, resume=resume, start=start, allow_seen=allow_seen)
-    record = Record.read(out)
+    record = RunRecord.read(out)
     typer.echo(
         f"{spec.nodules.stage}: {record.facts['steps']} steps in {record.seconds:.0f} s -> {out}"
     )

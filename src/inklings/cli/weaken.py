@@ -61,8 +61,8 @@ def weaken(
     """Make weaker labels of full ones, and keep the truth for evaluation only."""
     from inklings.evaluation.label_quality import label_quality
     from inklings.evaluation.truth import truth
-    from inklings.weakening.chain import Chain
-    from inklings.weakening.weaken import weaken as weaken_cohort
+    from inklings.simulation.chain import Chain
+    from inklings.simulation.weaken import weaken as weaken_cohort
 
     chain = Chain.parse(
         kind,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort, from_row
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort, from_row
 from inklings.datasets import findings as reports
 from inklings.datasets.dataset import Dataset
 from inklings.datasets.findings import Finding

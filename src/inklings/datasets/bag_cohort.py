@@ -12,9 +12,9 @@ import numpy as np
 from inklings.bags.instance_truth import keep_instance_truth
 from inklings.bags.summary import summary
 from inklings.bags.writer import STORE, MadeBag, ranges
-from inklings.cases.bags import ROWS
-from inklings.cases.case import Split
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.bags import ROWS
+from inklings.cohorts.case import Split
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Converted, Plain, Stored
 from inklings.datasets.findings import Finding
 from inklings.errors import DataError

@@ -46,8 +46,8 @@ from typing import Any, Literal, Protocol, Self, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Split
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Split
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.findings import Finding
 from inklings.geometry import Geometry
 from inklings.labels.kinds import BACKGROUND, NO_CLASS, Extent, Label, MaskLabel

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets import values
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, named_in, names
 from inklings.datasets.described import Description, read_description

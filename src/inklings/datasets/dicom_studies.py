@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import pydicom
 
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, names
 from inklings.datasets.drawn import Drawn, DrawnMasks, DrawnScan, Rule, place_of
 from inklings.datasets.findings import Finding

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from inklings.bags.answers import Ranks
 from inklings.bags.grades import lowest_first
 from inklings.bags.summary import summary
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, Stored, stamp_of
 from inklings.datasets.feature_files import look, require_one_width
 from inklings.datasets.feature_rows import FeatureBag, FeatureRows, Names, read_rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inklings.bags.answers import Answers, Ranks, answers
-from inklings.cases.case import Split
+from inklings.cohorts.case import Split
 from inklings.datasets.bag_cohort import require_whole_patients
 from inklings.datasets.dataset import stamp_of
 from inklings.datasets.feature_files import FeatureFiles

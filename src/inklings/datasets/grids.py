@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from inklings.cases.label_checks import difference
+from inklings.cohorts.label_checks import difference
 from inklings.datasets.findings import Finding
 from inklings.geometry import Geometry
 

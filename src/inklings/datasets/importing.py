@@ -23,8 +23,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from inklings.cases.case import SPLITS, Case
-from inklings.cases.cohort import Cohort, to_row
+from inklings.cohorts.case import SPLITS, Case
+from inklings.cohorts.cohort import Cohort, to_row
 from inklings.datasets.assembly import assembled, found_in
 from inklings.datasets.dataset import Converted, Dataset, Item, Mask, Stored
 from inklings.datasets.findings import Finding, fatal

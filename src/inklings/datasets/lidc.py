@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Mask, Plain
 from inklings.datasets.findings import Finding
 from inklings.datasets.luna16 import CT, NODULE

@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Option, Plain
 from inklings.datasets.findings import Finding
 from inklings.datasets.luna_tables import Places, Rated, plain_id, read_malignancy, read_places

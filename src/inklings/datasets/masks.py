@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from inklings.cases.case import Case
-from inklings.cases.opening import open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.opening import open_case
 from inklings.datasets.dataset import Mask
 from inklings.datasets.instances import encode
 from inklings.errors import LabelError

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.bags.writer import MadeBag
-from inklings.cases.case import SPLITS, Split
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import SPLITS, Split
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.bag_cohort import Bags, MadeBags
 from inklings.datasets.dataset import Argument, Option, stamp_of
 from inklings.datasets.importing import run

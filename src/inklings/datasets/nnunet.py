@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from inklings.cases.case import Split
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Split
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets import values
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, named_in
 from inklings.datasets.described import NAME, Description, read_description

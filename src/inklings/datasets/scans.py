@@ -16,8 +16,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Split
-from inklings.cases.label_checks import difference
+from inklings.cohorts.case import Split
+from inklings.cohorts.label_checks import difference
 from inklings.datasets import archive
 from inklings.datasets.dataset import Converted, Mask, Stored, stamp_of
 from inklings.datasets.findings import Finding, fatal

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from inklings.cases.case import Split
-from inklings.cases.opening import SLIDE, SPACING_FACT
+from inklings.cohorts.case import Split
+from inklings.cohorts.opening import SLIDE, SPACING_FACT
 from inklings.datasets.dataset import Converted, Stored, stamp_of
 from inklings.datasets.findings import Finding, fatal
 from inklings.datasets.grids import uncommon

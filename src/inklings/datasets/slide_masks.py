@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from inklings.cases.opening import SLIDE
+from inklings.cohorts.opening import SLIDE
 from inklings.datasets.findings import Finding
 from inklings.datasets.values import UNLABELLED
 from inklings.errors import DataError, SpecError

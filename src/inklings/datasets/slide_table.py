@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inklings.bags.answers import answers
-from inklings.cases.case import Split
+from inklings.cohorts.case import Split
 from inklings.datasets.slide_files import SlideFile
 from inklings.datasets.slide_names import bare, folders
 from inklings.errors import DataError

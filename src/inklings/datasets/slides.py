@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import SLIDE
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import SLIDE
 from inklings.datasets import several, values
 from inklings.datasets.companions import companions
 from inklings.datasets.dataset import Converted, Option, Plain, named_in, names

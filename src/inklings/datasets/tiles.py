@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from inklings.cases.case import SPLITS, Split
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import SPLITS, Split
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets import values
 from inklings.datasets.dataset import IN_PLACE, Argument, Converted, Option, Plain
 from inklings.datasets.folder import Folder, survey

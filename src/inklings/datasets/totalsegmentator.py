@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from inklings.cases.case import Split
+from inklings.cohorts.case import Split
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, names
 from inklings.datasets.findings import Finding
 from inklings.datasets.named_masks import NamedMasks, NamedScan, chosen

@@ -25,15 +25,15 @@ import blosc2
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.files import read_yaml, write_yaml
-from inklings.fleet import Summary, over_cases
 from inklings.geometry import Geometry
 from inklings.labels.kinds import BallLabel
 from inklings.orientation import in_array_order, orientation
+from inklings.parallel import Summary, over_cases
 from inklings.readers.stored import META, SUFFIX, description
 from inklings.readers.volume import Volume
 
@@ -87,7 +87,7 @@ def cache(
         spacing_mm: Keep copies resampled to this, one number or ``(z, y, x)`` of the patient;
             labels must be in millimetres then, as masks would no longer fit.
         most_gb: GiB that the files of the store may take together.
-        workers: Processes; see `inklings.fleet`.
+        workers: Processes; see `inklings.parallel`.
         scheduler: Of a cluster.
 
     Raises:
@@ -140,7 +140,7 @@ def _agree(source: Cohort, out: Path, spacing_mm: tuple[float, ...] | None) -> N
 
 @dataclass(frozen=True)
 class _Store:
-    """Decodes the volumes of one case; see `inklings.fleet.over_cases`."""
+    """Decodes the volumes of one case; see `inklings.parallel.over_cases`."""
 
     cohort: Path
     out: Path

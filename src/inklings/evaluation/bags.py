@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from inklings.bags.prediction import BagPrediction
 from inklings.bags.task import Task, class_of, decide, presence
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.errors import LabelError, SpecError
 from inklings.evaluation.bag_instances import instance_rows
 from inklings.evaluation.bag_metrics import Answers, BagMetric, metrics_of

@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
-from inklings.cases.case import Case
-from inklings.cases.opening import image_of_file, labelled_image, open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.opening import image_of_file, labelled_image, open_case
 from inklings.errors import GeometryError, LabelError
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
 from inklings.evaluation.metric import DEFAULT, Options

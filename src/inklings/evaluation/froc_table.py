@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.luna16 import NODULE
 from inklings.datasets.luna_tables import Places, plain_id, read_ids, read_places
 from inklings.errors import DataError, SpecError

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.files import written
 from inklings.labels.kinds import BagLabel
 from inklings.labels.region import annotate_overview

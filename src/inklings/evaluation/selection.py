@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from inklings import __version__
-from inklings.cases.case import SPLITS, Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import SPLITS, Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.evaluation.truth import truth
 from inklings.predictions import Head, predicted_cases

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.evaluation.scoring import Measured
 from inklings.evaluation.truth import truth
 from inklings.files import written
-from inklings.fleet import over_cases
+from inklings.parallel import over_cases
 
 Measure = Callable[[Case], Measured]
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.evaluation import METRICS
 from inklings.evaluation.calibration import histogram

@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.weakening.weaken import TRUTH_FILE, origin
+from inklings.simulation.weaken import TRUTH_FILE, origin
 
 
 def truth(folder: Path) -> Cohort:

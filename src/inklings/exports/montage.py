@@ -18,8 +18,8 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 from scipy import ndimage
 
-from inklings.cases.case import Case
-from inklings.cases.opening import labelled_image, stated_spacing
+from inklings.cohorts.case import Case
+from inklings.cohorts.opening import labelled_image, stated_spacing
 from inklings.errors import DataError, GeometryError
 from inklings.evaluation.truth import truth
 from inklings.exports.source import Source

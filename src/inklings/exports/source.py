@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from inklings.arrays import read_npz, shape_in
 from inklings.bags.prediction import is_of_bags
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import image_of_file
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import image_of_file
 from inklings.errors import DataError, GeometryError, SpecError
 from inklings.predictions import Head, Prediction, predicted_cases, predicted_slides
 from inklings.progress import track

@@ -18,18 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
+from inklings.data.tile_index import Head, TileIndex, read_tile, tiled_cases
+from inklings.data.tiling import cases_of
 from inklings.errors import DataError
 from inklings.files import write_json, write_text, written
-from inklings.fleet import Summary, over_cases
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.labels.marks import Annotation
 from inklings.labels.region import annotate_region
-from inklings.sampling.tiles import Head, TileIndex, read_tile, tiled_cases
-from inklings.sampling.tiling import cases_of
+from inklings.parallel import Summary, over_cases
 
 IMAGES, MASKS = "img_dir", "ann_dir"
 VALUES, PATIENTS = "values.txt", "patients.json"

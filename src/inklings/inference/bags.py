@@ -18,18 +18,18 @@ from inklings.bags.evidence import MEANINGS, warning
 from inklings.bags.instances import Instances
 from inklings.bags.prediction import KIND, BagPrediction
 from inklings.bags.task import Task, probabilities
-from inklings.cases.bags import spans
-from inklings.cases.case import Case, Split
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.bags import spans
+from inklings.cohorts.case import Case, Split
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.files import write_json
 from inklings.inference.bag_model import alone, outputs
 from inklings.inference.device import best_device
 from inklings.inference.folder import claim, note_output
-from inklings.inference.run import Run
 from inklings.predictions import Head, Provenance, predicted_cases, require_numbers
 from inklings.progress import track
 from inklings.readers.bag_files import Span, head, read_coords
+from inklings.runs.run import Run
 
 _AT_ONCE = 256  # bags that are read together
 
@@ -71,7 +71,7 @@ def predict_bags(
 
 def predict_instances(run: Run, instances: Instances) -> Iterator[tuple[int, BagPrediction]]:
     """Number and prediction of every bag, in order; cases have no name yet."""
-    task = cast(Task, run.blueprint.task)
+    task = cast(Task, run.model_config.task)
     scale, offset = _scale(run)
     for output, chosen, parts in outputs(run.model, instances):
         said = [scale * one + offset for one in alone(run.model, output, parts)]
@@ -101,7 +101,7 @@ def _predict(run: Run, cases: Sequence[Case], out: Path) -> dict[str, str]:
         try:
             where = spans(case)
             shapes = {head(span.path).shape for span in where}
-            wanted = tuple(run.blueprint.model.options.get("shape", ()))
+            wanted = tuple(run.model_config.model.options.get("shape", ()))
             if wanted and shapes != {wanted}:
                 raise DataError(
                     f"case {case.id}: expected instances of shape {wanted}, as the run learnt "
@@ -168,8 +168,8 @@ def _head(run: Run, threshold: float | None) -> Head:
         trained_on=run.record.trained_on,
         settings={
             "kind": KIND,
-            "task": run.blueprint.task,
-            "channels": list(run.blueprint.channels),
+            "task": run.model_config.task,
+            "channels": list(run.model_config.channels),
             "evidence": MEANINGS[evidence],
             "warning": warning(evidence),
         },
@@ -177,7 +177,7 @@ def _head(run: Run, threshold: float | None) -> Head:
 
 
 def _activated(run: Run, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    if run.blueprint.activation == "softmax":
+    if run.model_config.activation == "softmax":
         shifted = np.exp(logits - logits.max())
         return np.asarray(shifted / shifted.sum())
     return np.asarray(expit(logits))

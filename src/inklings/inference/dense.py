@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from inklings.data import INTENSITIES, NORMALISERS
+from inklings.data.crops import resize_image
+from inklings.data.intensity import Scale, apply
 from inklings.errors import DataError
 from inklings.inference.device import native_bf16
-from inklings.inference.run import Run
 from inklings.inference.sliding_window import Forward, sliding_window
 from inklings.predictions import quantise
-from inklings.sampling import INTENSITIES, NORMALISERS
-from inklings.sampling.crops import resize_image
-from inklings.sampling.intensity import Scale, apply
+from inklings.runs.run import Run
 from inklings.spec import Inference
 from inklings.tensors import Output
 
@@ -49,12 +49,12 @@ def predict_array(
         DataError: If the image has other channels than the model was trained on.
     """
     settings = settings or settings_of(run)
-    blueprint = run.blueprint
-    image = fit_channels(image, blueprint.in_channels)
-    if blueprint.stains is not None:
-        image = NORMALISERS.build(blueprint.stains.name, blueprint.stains.options)(image)
-    source = image if blueprint.resize is None else resize_image(image, blueprint.resize)
-    scaling = INTENSITIES.build(blueprint.intensity.name, blueprint.intensity.options)
+    model_config = run.model_config
+    image = fit_channels(image, model_config.in_channels)
+    if model_config.stains is not None:
+        image = NORMALISERS.build(model_config.stains.name, model_config.stains.options)(image)
+    source = image if model_config.resize is None else resize_image(image, model_config.resize)
+    scaling = INTENSITIES.build(model_config.intensity.name, model_config.intensity.options)
     scale = scale or scaling.scale(source)
     training = run.model.training
     run.model.eval()
@@ -62,15 +62,15 @@ def predict_array(
         dense = sliding_window(
             forward_of(run),
             source,
-            window=blueprint.resize or settings.window,
+            window=model_config.resize or settings.window,
             overlap=settings.overlap,
-            divisor=math.lcm(blueprint.divisor, getattr(run.model, "divisor", 1)),
+            divisor=math.lcm(model_config.divisor, getattr(run.model, "divisor", 1)),
             flips=settings.flips,
             prepare=functools.partial(apply, scale=scale),
         )
     finally:
         run.model.train(training)
-    return dense if blueprint.resize is None else restore(dense, image.shape[1:])
+    return dense if model_config.resize is None else restore(dense, image.shape[1:])
 
 
 def settings_of(run: Run) -> Inference:
@@ -100,14 +100,14 @@ def forward_of(run: Run) -> Forward:
     device = next(run.model.parameters(), torch.empty(0)).device
     exact = run.experiment is not None and run.experiment.training.precision == "32-true"
     half = native_bf16(device) and not exact
-    kept = list(run.blueprint.kept)
+    kept = list(run.model_config.kept)
 
     def forward(inputs: Tensor) -> Tensor:
         layout = torch.channels_last if inputs.ndim == 4 else torch.contiguous_format
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             output: Output = run.model(inputs.to(device, memory_format=layout))
         logits = output.logits.float()
-        softmax = run.blueprint.activation == "softmax"
+        softmax = run.model_config.activation == "softmax"
         return (logits.softmax(1) if softmax else logits.sigmoid())[:, kept]
 
     return forward

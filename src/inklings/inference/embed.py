@@ -26,19 +26,19 @@ from numpy.typing import NDArray
 from inklings.bags.answers import Ranks, answers
 from inklings.bags.instance_truth import keep_instance_truth
 from inklings.bags.places import COORDS_ON_LEVEL_0, SLIDES
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
+from inklings.data.tile_index import Head, TileIndex, read_tile
+from inklings.data.tiling import cases_of
 from inklings.errors import DataError, SpecError
 from inklings.files import written
-from inklings.fleet import Summary, over_cases
 from inklings.inference.tile_encoder import PIXELS, Encoder, loaded
 from inklings.inference.tile_places import tile_places
 from inklings.labels.kinds import BagLabel, Label
+from inklings.parallel import Summary, over_cases
 from inklings.progress import note
 from inklings.readers.bag_files import not_finite
-from inklings.sampling.tiles import Head, TileIndex, read_tile
-from inklings.sampling.tiling import cases_of
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from inklings.cases.case import Split
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import stated_spacing
-from inklings.cases.stacked import in_order
+from inklings.cohorts.case import Split
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import stated_spacing
+from inklings.cohorts.stacked import in_order
 from inklings.datasets.several import Group, Patterns, groups
 from inklings.errors import DataError, SpecError
 from inklings.readers import READERS, open_image

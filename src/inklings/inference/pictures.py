@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.stacked import stacked
+from inklings.cohorts.stacked import stacked
 from inklings.errors import GeometryError, InklingsError
 from inklings.geometry import Geometry
 from inklings.inference.items import Item
-from inklings.inference.run import Run
 from inklings.inference.volumes import predict_any
 from inklings.orientation import AS_STORED, orientation
 from inklings.predictions import Prediction
 from inklings.progress import note, track
 from inklings.refinement import REFINEMENTS
 from inklings.refinement.base import Refinement
+from inklings.runs.run import Run
 from inklings.spec import Component, Inference
 
 _AHEAD = 4  # images decoded before, or written after, the one in the model
@@ -72,7 +72,7 @@ class Pictures:
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
             writing: deque[Future[None]] = deque()
             # A volume is large: one in the network, one before it and one behind are enough.
-            ahead = _AHEAD if self._run.blueprint.volumes is None else 1
+            ahead = _AHEAD if self._run.model_config.volumes is None else 1
             for item, content in track(_read_ahead(items, reader, ahead), "predict", len(items)):
                 try:
                     image = content.result()
@@ -92,7 +92,7 @@ class Pictures:
 
     def _say_unplaced(self) -> None:
         """Which volumes could not be turned to the orientation that the run learnt."""
-        asked = self._run.blueprint.orientation
+        asked = self._run.model_config.orientation
         if self._unplaced and asked not in (None, AS_STORED):
             names = ", ".join(self._unplaced[:3]) + (", ..." if len(self._unplaced) > 3 else "")
             note(
@@ -108,7 +108,7 @@ class Pictures:
         """Cut into objects and write; of a volume also where it lies."""
         objects = None
         if self._how is not None:
-            objects = find_objects(dense, self._threshold, self._how, self._run.blueprint.core)
+            objects = find_objects(dense, self._threshold, self._how, self._run.model_config.core)
         grid = geometry if dense.ndim == 4 else None
         Prediction(item.case, item.path, dense, objects, grid, item.choice).write(self._out)
 

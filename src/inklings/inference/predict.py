@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from inklings import __version__, progress
-from inklings.cases.case import Split
+from inklings.cohorts.case import Split
+from inklings.data.tissue_finder import finder
 from inklings.datasets.several import Patterns
 from inklings.errors import DataError, InklingsError, SpecError
-from inklings.fleet import over_cases
 from inklings.inference.bags import predict_bags
 from inklings.inference.dense import (
     OF_VOLUMES,
@@ -30,7 +30,6 @@ from inklings.inference.device import best_device
 from inklings.inference.folder import claim, finished, note_output, report_failures
 from inklings.inference.items import Item, gather
 from inklings.inference.pictures import Pictures, find_objects
-from inklings.inference.run import Run
 from inklings.inference.slide_cases import (
     CaseTask,
     is_slide,
@@ -40,8 +39,9 @@ from inklings.inference.slide_cases import (
     write_listing,
 )
 from inklings.inference.slide_grid import SlideSettings
+from inklings.parallel import over_cases
 from inklings.predictions import Head, Provenance
-from inklings.sampling.tissue_finder import finder
+from inklings.runs.run import Run
 from inklings.spec import Inference
 
 __all__ = ["Summary", "find_objects", "predict", "predict_array"]
@@ -99,18 +99,20 @@ def predict(
     slides = slides or SlideSettings()
     finder(slides.tissue)
     trained = Run.load(run).folded()
-    if trained.blueprint.task is not None:
+    if trained.model_config.task is not None:
         counts = predict_bags(trained, inputs, out, split=split, threshold=changes.get("threshold"))
         return Summary(*counts, time.monotonic() - start)
     settings = _changed(settings_of(trained), changes)
-    if trained.blueprint.volumes is not None and trained.blueprint.orientation is None:
+    if trained.model_config.volumes is not None and trained.model_config.orientation is None:
         progress.note(
             f"{run}: learnt from volumes as their files store them (version 0.1.0): volumes that "
             "are stored in another orientation are predicted wrongly; train again for one rule"
         )
-    if trained.blueprint.volumes is None and settings.pieces != "all":
+    if trained.model_config.volumes is None and settings.pieces != "all":
         raise SpecError(f"pieces {settings.pieces!r}: {OF_VOLUMES}")
-    items, incomplete = _complete(gather(inputs, split, series, images), trained.blueprint.inputs)
+    items, incomplete = _complete(
+        gather(inputs, split, series, images), trained.model_config.inputs
+    )
     head = _head(trained, settings, slides)
     pictures = Pictures(trained, settings, head.thresholds[0], out)
     claim(out, head)
@@ -168,7 +170,7 @@ def _in_this_process(
     for item in items:
         try:
             with opened(item, task.slides) as image:
-                if is_slide(image, item, run.blueprint):
+                if is_slide(image, item, run.model_config):
                     large[item.case] = item
                 else:
                     plain.append(item)
@@ -210,8 +212,8 @@ def _head(run: Run, settings: Inference, slides: SlideSettings) -> Head:
         trained_on=run.record.trained_on,
         settings={
             **used,
-            "resize": run.blueprint.resize,
-            "core": run.blueprint.core,
+            "resize": run.model_config.resize,
+            "core": run.model_config.core,
             **_volumes(run, settings),
             "slides": slides.record(),
         },
@@ -220,9 +222,9 @@ def _head(run: Run, settings: Inference, slides: SlideSettings) -> Head:
 
 def _volumes(run: Run, settings: Inference) -> dict[str, Any]:
     """How volumes are seen; nothing for runs that learnt from pictures."""
-    seen = run.blueprint.volumes
+    seen = run.model_config.volumes
     if seen is None:
         return {}
     how = {"volumes": seen.model_dump(mode="json"), "largest": list(largest_of(run, settings))}
-    lies = run.blueprint.orientation  # what 0.1.0 began can be gone on with
+    lies = run.model_config.orientation  # what 0.1.0 began can be gone on with
     return how if lies is None else {**how, "orientation": lies}

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
+from inklings.data.tissue_finder import finder
 from inklings.files import write_text
 from inklings.heatmaps.record import SlidePrediction, table
 from inklings.inference.device import best_device
 from inklings.inference.items import SLIDES, Item
 from inklings.inference.pictures import Pictures, read_item
-from inklings.inference.run import Blueprint, Run
 from inklings.inference.slide_folder import slide_written
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import Job, predict_slide
@@ -24,7 +24,7 @@ from inklings.predictions import predicted_slides
 from inklings.readers.image import Image
 from inklings.readers.notes import Note
 from inklings.readers.pyramid import Pyramid
-from inklings.sampling.tissue_finder import finder
+from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Inference
 
 _SAME = 0.01  # spacings that differ by less, as a share, are one
@@ -64,7 +64,7 @@ class CaseTask:
     def predict(self, run: Run, item: Item) -> None:
         """As above, with what is at hand already."""
         with opened(item, self.slides) as image:
-            if not is_slide(image, item, run.blueprint):
+            if not is_slide(image, item, run.model_config):
                 pictures = Pictures(run, self.settings, self.thresholds[0], self.out)
                 content = read_item(item)
                 pictures.write(item, pictures.predict(content), content.geometry)
@@ -109,7 +109,7 @@ def opened(item: Item, slides: SlideSettings) -> Image:
     return replace(own, notes=(*own.notes, Note("spacing", text)))
 
 
-def is_slide(image: Image, item: Item, blueprint: Blueprint) -> bool:
+def is_slide(image: Image, item: Item, model_config: ModelConfig) -> bool:
     """Whether a case is predicted as a slide, which is read and written region by region.
 
     A tiled file is one if it has several levels, is called like one, is huge, or if the run
@@ -117,7 +117,7 @@ def is_slide(image: Image, item: Item, blueprint: Blueprint) -> bool:
     """
     if not isinstance(image, Pyramid) or len(item.images) > 1:
         return False
-    learnt = blueprint.spacing_um is not None or blueprint.factor is not None
+    learnt = model_config.spacing_um is not None or model_config.factor is not None
     called = item.path.suffix.lower() in SLIDES
     huge = image.geometry.shape[0] * image.geometry.shape[1] > _LARGE
     return learnt or called or huge or len(image.downsamples) > 1

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from inklings.errors import GeometryError, SpecError
-from inklings.inference.run import Blueprint
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
+from inklings.runs.run import ModelConfig
 
 Pair = tuple[float, float]
 _COARSER = 4  # of the maps against the grid of the network, where nobody asks
@@ -78,12 +78,12 @@ class Grid:
         return self.network[0] * self.step, self.network[1] * self.step
 
 
-def grid_of(image: Image, blueprint: Blueprint, settings: SlideSettings, window: int) -> Grid:
+def grid_of(image: Image, model_config: ModelConfig, settings: SlideSettings, window: int) -> Grid:
     """How ``image``, a slide at level 0, is seen and mapped.
 
     Args:
         image: The slide.
-        blueprint: What the network learnt on.
+        model_config: What the network learnt on.
         settings: What the user asked for.
         window: Side of a window; the maps divide it, so that windows begin on their grid.
 
@@ -92,7 +92,7 @@ def grid_of(image: Image, blueprint: Blueprint, settings: SlideSettings, window:
     """
     spacing = image.geometry.spacing
     um = None if spacing is None else (spacing[0] * 1000, spacing[1] * 1000)
-    view, network, remarks = _seen(image, um, blueprint, settings)
+    view, network, remarks = _seen(image, um, model_config, settings)
     wish = _wish(network, um, settings, remarks)
     step = _divisor_near(window, wish)
     if um is None:
@@ -102,20 +102,20 @@ def grid_of(image: Image, blueprint: Blueprint, settings: SlideSettings, window:
 
 
 def _seen(
-    image: Image, um: Pair | None, blueprint: Blueprint, settings: SlideSettings
+    image: Image, um: Pair | None, model_config: ModelConfig, settings: SlideSettings
 ) -> tuple[Image, Pair, list[str]]:
-    factor = settings.factor or (blueprint.factor if blueprint.spacing_um is None else None)
+    factor = settings.factor or (model_config.factor if model_config.spacing_um is None else None)
     if factor is not None:
         return image.shrunk(factor), (factor, factor), []
-    if blueprint.spacing_um is not None:
+    if model_config.spacing_um is not None:
         if um is None:
             raise GeometryError(
-                f"{image.geometry.frame}: the run learnt on samples of {blueprint.spacing_um:g} "
+                f"{image.geometry.frame}: the run learnt on samples of {model_config.spacing_um:g} "
                 f"um, but {_doubt(image)}; give its size with --spacing-um, or say with --factor "
                 "how many pixels make a sample"
             )
-        view = image.at(blueprint.spacing_um / 1000)
-        return view, (blueprint.spacing_um / um[0], blueprint.spacing_um / um[1]), []
+        view = image.at(model_config.spacing_um / 1000)
+        return view, (model_config.spacing_um / um[0], model_config.spacing_um / um[1]), []
     said = "the run does not say on which grid it learnt, so it was shown level 0 (see --factor)"
     return image.shrunk(1.0), (1.0, 1.0), [said]
 

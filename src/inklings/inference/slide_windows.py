@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.data.slide_look import Restain
 from inklings.geometry import Region
-from inklings.heatmaps.sink import Places
+from inklings.heatmaps.writer import Places
 from inklings.inference.dense import fit_channels
 from inklings.inference.windows import Axis
 from inklings.readers.image import Image
-from inklings.sampling.slide_look import Restain
 
 
 @dataclass(frozen=True)

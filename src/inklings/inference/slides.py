@@ -25,14 +25,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from inklings.data import INTENSITIES, NORMALISERS
+from inklings.data.intensity import Scale
+from inklings.data.slide_look import Restain, SlideLook
+from inklings.data.tissue_finder import FindTissue
 from inklings.errors import SpecError
 from inklings.heatmaps.canvas import Canvas
 from inklings.heatmaps.colours import colours
 from inklings.heatmaps.overlay import colour_picture, laid_over
 from inklings.heatmaps.record import OVERLAY, THUMBNAIL, Area, SlidePrediction
-from inklings.heatmaps.sink import Places, Sink
+from inklings.heatmaps.writer import HeatmapWriter, Places
 from inklings.inference.dense import forward_of
-from inklings.inference.run import Run
 from inklings.inference.slide_grid import Grid, SlideSettings, grid_of
 from inklings.inference.slide_windows import Batch, holding_tissue, read_ahead
 from inklings.inference.sliding_window import mirrored
@@ -41,10 +44,7 @@ from inklings.machine import cores
 from inklings.progress import track
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
-from inklings.sampling import INTENSITIES, NORMALISERS
-from inklings.sampling.intensity import Scale
-from inklings.sampling.slide_look import Restain, SlideLook
-from inklings.sampling.tissue_finder import FindTissue
+from inklings.runs.run import Run
 from inklings.spec import Inference
 
 _AHEAD = 3  # batches blended after the one in the network
@@ -89,7 +89,7 @@ def predict_slide(
     """
     began = time.monotonic()
     side = _window_side(run, job.window)
-    grid = grid_of(slide, run.blueprint, job.slides, side)
+    grid = grid_of(slide, run.model_config, job.slides, side)
     axes = [
         plan(n, side, job.window.overlap, _divisor(run), grid.step)
         for n in grid.view.geometry.shape
@@ -98,7 +98,7 @@ def predict_slide(
     windows = holding_tissue(places, axes, grid.step)
     look = SlideLook.of(slide, places.mask)
     restain, scale = seen_as(run, look)
-    with Sink(
+    with HeatmapWriter(
         folder,
         run.classes,
         job.thresholds,
@@ -114,7 +114,7 @@ def predict_slide(
             grid.view,
             axes,
             windows,
-            run.blueprint.in_channels,
+            run.model_config.in_channels,
             batch=_batch_size(run),
             readers=min(4, cores()),
             prepare=restain,
@@ -153,7 +153,7 @@ def predict_slide(
 
 def seen_as(run: Run, look: SlideLook) -> tuple[Restain, Scale]:
     """What a run does to the samples of a slide: how stains change, and how it scales them."""
-    stains, intensity = run.blueprint.stains, run.blueprint.intensity
+    stains, intensity = run.model_config.stains, run.model_config.intensity
     normaliser = NORMALISERS.build(stains.name, stains.options) if stains else None
     scaling = INTENSITIES.build(intensity.name, intensity.options)
     return look.restain(normaliser), look.restained(normaliser).scale(scaling)
@@ -203,7 +203,7 @@ def _summed(values: Tensor, step: int) -> Tensor:
 
 
 def _stream(
-    network: Network, batches: Iterator[Batch], axes: Sequence[Axis], step: int, sink: Sink
+    network: Network, batches: Iterator[Batch], axes: Sequence[Axis], step: int, sink: HeatmapWriter
 ) -> None:
     """Windows through the network; blending and writing follow in a thread of their own."""
     starts = [np.array(axis.starts) // step for axis in axes]
@@ -231,9 +231,9 @@ def _stream(
 
 
 def _window_side(run: Run, settings: Inference) -> int:
-    if run.blueprint.resize is not None:
+    if run.model_config.resize is not None:
         raise SpecError(
-            f"the run scales whole images to {run.blueprint.resize} samples, which no slide can "
+            f"the run scales whole images to {run.model_config.resize} samples, which no slide can "
             "be; train one on tiles (sampling.resize: false)"
         )
     divisor = _divisor(run)
@@ -241,7 +241,7 @@ def _window_side(run: Run, settings: Inference) -> int:
 
 
 def _divisor(run: Run) -> int:
-    return math.lcm(run.blueprint.divisor, getattr(run.model, "divisor", 1))
+    return math.lcm(run.model_config.divisor, getattr(run.model, "divisor", 1))
 
 
 def _batch_size(run: Run) -> int:

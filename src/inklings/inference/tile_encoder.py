@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from inklings.errors import SpecError
 from inklings.inference.device import best_device
-from inklings.inference.run import Run
 from inklings.models.encoders import normalisation, pooled
+from inklings.runs.run import Run
 
 PIXELS = "pixels"
 """Name of the encoder that is none."""
@@ -165,7 +165,7 @@ def _of_run(encoder: Encoder) -> Callable[[Tensor], Tensor]:
     if not hasattr(model, "encode"):
         raise SpecError(
             f"{encoder.name}: expected a run on bags of pictures, whose encoder can be taken, got "
-            f"model {run.blueprint.model.name}; or give the name of an encoder of timm"
+            f"model {run.model_config.model.name}; or give the name of an encoder of timm"
         )
     encode: Callable[[Tensor], Tensor] = model.encode
     return encode

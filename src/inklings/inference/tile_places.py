@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case
-from inklings.cases.opening import open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.opening import open_case
+from inklings.data.tile_index import TileIndex
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
-from inklings.sampling.tiles import TileIndex
 
 _SAME_LEVEL = 0.01
 _UM_AT_1X = 10.0

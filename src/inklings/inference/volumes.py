@@ -14,6 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inklings.data import INTENSITIES
+from inklings.data.intensity import Scale, apply
+from inklings.data.respace import respaced
 from inklings.errors import DataError
 from inklings.geometry import Geometry
 from inklings.inference.dense import (
@@ -24,16 +27,13 @@ from inklings.inference.dense import (
     settings_of,
     thresholds_of,
 )
-from inklings.inference.run import Run
 from inklings.inference.sliding_window import Forward, mirrored, sliding_window
 from inklings.inference.windows import Axis, plan
 from inklings.orientation import AS_STORED, in_array_order, turn_to
 from inklings.predictions import quantise
 from inklings.readers.image import Image
 from inklings.refinement.pieces import keep_largest
-from inklings.sampling import INTENSITIES
-from inklings.sampling.intensity import Scale, apply
-from inklings.sampling.respace import respaced
+from inklings.runs.run import Run
 from inklings.spec import Inference
 
 _BATCH = 4_000_000  # samples of the planes that go through a two-dimensional network at once
@@ -71,7 +71,7 @@ def predict_any(
     """
     if image.ndim == 4:
         return predict_grid(run, image, geometry, settings)
-    volumes = run.blueprint.volumes
+    volumes = run.model_config.volumes
     if volumes is not None and volumes.view != "slices":
         raise DataError(
             f"expected a volume for a run that learnt from {volumes.view} of volumes, got a picture"
@@ -101,22 +101,24 @@ def predict_grid(
         DataError: If the run did not learn from volumes or from others, or the spacing is needed
             and not known.
     """
-    seen, settings = run.blueprint.volumes, settings or settings_of(run)
+    seen, settings = run.model_config.volumes, settings or settings_of(run)
     if seen is None:
         raise DataError(
             "expected a picture for a run that learnt from pictures, got a volume; train on volumes"
         )
-    volume = fit_channels(volume, run.blueprint.in_channels // seen.planes)
-    turn = None if geometry is None else turn_to(geometry, run.blueprint.orientation or AS_STORED)
+    volume = fit_channels(volume, run.model_config.in_channels // seen.planes)
+    turn = (
+        None if geometry is None else turn_to(geometry, run.model_config.orientation or AS_STORED)
+    )
     if turn is not None and geometry is not None:
         volume, geometry = turn(volume), turn.grid(geometry)
     there = geometry
     if seen.spacing_mm is not None:
         if geometry is None:
             raise DataError("expected a volume with a known grid, got samples alone")
-        there = geometry.at(in_array_order(seen.spacing_mm, run.blueprint.orientation))
+        there = geometry.at(in_array_order(seen.spacing_mm, run.model_config.orientation))
         volume = respaced(volume, geometry, there)
-    asked = run.blueprint.intensity
+    asked = run.model_config.intensity
     scale = INTENSITIES.build(asked.name, asked.options).scale(volume)
     training = run.model.training
     run.model.eval()
@@ -135,11 +137,11 @@ def predict_grid(
 
 
 def _boxes(run: Run, volume: NDArray[Any], scale: Scale, settings: Inference) -> NDArray[np.uint8]:
-    assert run.blueprint.window is not None
+    assert run.model_config.window is not None
     return sliding_window(
         forward_of(run),
         volume,
-        window=run.blueprint.window,
+        window=run.model_config.window,
         overlap=settings.overlap,
         divisor=_divisor(run),
         batch_size=1,
@@ -170,7 +172,7 @@ def _planes(
 
 
 def _divisor(run: Run) -> int:
-    return math.lcm(run.blueprint.divisor, int(getattr(run.model, "divisor", 1)))
+    return math.lcm(run.model_config.divisor, int(getattr(run.model, "divisor", 1)))
 
 
 def _ahead(

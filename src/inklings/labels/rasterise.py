@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
 from inklings.labels.balls import on_grid

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from inklings.cases.case import Case
-from inklings.cases.opening import image_path, open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.opening import image_path, open_case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.files import Mask, read_mask

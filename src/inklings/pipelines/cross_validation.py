@@ -14,7 +14,7 @@ import numpy as np
 
 from inklings import progress
 from inklings.bags.task import Task, decide, presence, target, task_of
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.evaluation.bag_metrics import Answers, metrics_of
 from inklings.evaluation.bags import case_weights
@@ -22,8 +22,8 @@ from inklings.evaluation.intervals import BOOTSTRAP
 from inklings.files import read_yaml, write_json, write_yaml
 from inklings.pipelines.sitting import Plan, fold_path, sit, sittings
 from inklings.spec import Experiment
-from inklings.training.components import require_known
-from inklings.training.learn_bags import takes_bags
+from inklings.tasks.components import require_known
+from inklings.tasks.learn_bags import takes_bags
 
 HEAD = "crossval.yaml"
 

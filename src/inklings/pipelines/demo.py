@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from inklings import __version__
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.label_quality import label_quality
 from inklings.evaluation.table import Row, Table, number
 from inklings.evaluation.truth import truth
 from inklings.files import read_yaml, write_text, write_yaml
-from inklings.phantoms.cohort import tissue_cohort
+from inklings.simulation.phantoms.cohort import tissue_cohort
 
 Command = Callable[..., None]
 """Runs one ``inklings`` command, given its words."""

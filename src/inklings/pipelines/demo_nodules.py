@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inklings import __version__
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.files import read_yaml, write_yaml
 from inklings.pipelines.demo import Command

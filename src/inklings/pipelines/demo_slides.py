@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from inklings import __version__
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.table import Row, Table, number
 from inklings.files import read_yaml, write_yaml
-from inklings.phantoms.biopsy import Plan as SlidePlan
-from inklings.phantoms.slides import ANNOTATORS, write_panda
 from inklings.pipelines.demo import Command
+from inklings.simulation.phantoms.biopsy import Plan as SlidePlan
+from inklings.simulation.phantoms.slides import ANNOTATORS, write_panda
 
 _COMMON: dict[str, Any] = {
     "intensity": "half",

@@ -7,16 +7,16 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from inklings.cases.cohort import Cohort
+from inklings.applications.lung_nodules.lungs import lungs
+from inklings.applications.lung_nodules.measure import measure
+from inklings.applications.lung_nodules.scans import whole
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
 from inklings.exports.scan import Scan
 from inklings.exports.structured_report import Outline, objects
 from inklings.findings import files
 from inklings.findings.finding import Findings
-from inklings.nodules.lungs import lungs
-from inklings.nodules.measure import measure
-from inklings.nodules.scans import whole
 from inklings.orientation import turn_to
 from inklings.progress import note, track
 from inklings.readers import open_image

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings import progress
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.files import read_yaml, write_text, write_yaml
 from inklings.pipelines.study_cell import LEARNERS, Cell, Study, prepare, work
+from inklings.simulation.chain import Chain
 from inklings.spec import Experiment
-from inklings.weakening.chain import Chain
 
 WEAKNESSES = (
     "full",

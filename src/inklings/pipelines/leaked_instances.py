@@ -16,8 +16,8 @@ import numpy as np
 
 from inklings.bags.instances import Instances
 from inklings.bags.writer import MadeBag
-from inklings.cases.bags import spans
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.bags import spans
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.bag_cohort import Bags, MadeBags
 from inklings.datasets.dataset import Argument, stamp_of
 from inklings.errors import DataError

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case, Split
-from inklings.cases.cohort import Cohort
+from inklings.applications.lung_nodules.cascade import Cascade
+from inklings.cohorts.case import Case, Split
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.froc_table import froc, from_cohort, read_marks
 from inklings.evaluation.malignancy import compare
@@ -22,7 +23,6 @@ from inklings.files import write_json
 from inklings.findings import files
 from inklings.findings.finding import Finding, Findings
 from inklings.labels.kinds import BallLabel
-from inklings.nodules.chain import Chain
 from inklings.pipelines.nodules import write_report
 from inklings.reports.nodules import Judged
 
@@ -51,7 +51,7 @@ def account(
     folders = [path for path in inputs if (path / "cohort.yaml").is_file()]
     if len(folders) != 1:
         raise DataError(f"--validation: expected one cohort, got {len(folders)} of {len(inputs)}")
-    cohort, chain = Cohort.read(folders[0]), Chain.load(run)
+    cohort, chain = Cohort.read(folders[0]), Cascade.load(run)
     cases = cohort.cases if split is None else cohort.part(split)
     balls = {case.id: balls_of(case) for case in cases}
     found = {one.case: one for one in files.read_all(out) if one.case in balls}

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from inklings.cases.case import Split
-from inklings.cases.cohort import Cohort
+from inklings.applications.lung_nodules.cascade import Cascade, combined
+from inklings.applications.lung_nodules.validation import best_threshold
+from inklings.cohorts.case import Split
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.luna_tables import Places, plain_id
 from inklings.errors import DataError
 from inklings.evaluation.froc import Reference, curve, match
 from inklings.evaluation.froc_table import from_cohort
 from inklings.findings import files
 from inklings.findings.finding import Findings
-from inklings.nodules.chain import Chain, combined
-from inklings.nodules.validation import best_threshold
 from inklings.pipelines.nodule_account import rated
 
 WEIGHTS = tuple(round(0.1 * k, 1) for k in range(11))
@@ -55,7 +55,7 @@ def choose(out: Path, folder: Path, run: Path) -> str:
     Raises:
         DataError: If nothing was searched, or without asking the classifier that is to be weighed.
     """
-    cohort, chain = Cohort.read(folder), Chain.load(run)
+    cohort, chain = Cohort.read(folder), Cascade.load(run)
     cases = cohort.part(_PART)
     found = {one.case: one for one in files.read_all(out)}
     mine = [found[case.id] for case in cases if case.id in found]

@@ -7,19 +7,19 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from inklings.applications.lung_nodules.cascade import Cascade, Found
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
 from inklings.exports.scan import Scan
 from inklings.exports.structured_report import Outline, objects
 from inklings.geometry import Geometry
-from inklings.nodules.chain import Chain, Found
 from inklings.orientation import turn_to
 
 FOLDER = "dicom"
 
 
 def write_dicom(
-    found: Found, chain: Chain, path: Path, series: str | None, geometry: Geometry, out: Path
+    found: Found, chain: Cascade, path: Path, series: str | None, geometry: Geometry, out: Path
 ) -> str:
     """Write ``dicom/<case>_seg.dcm`` and ``<case>_report.dcm``; says why not, where it cannot.
 
@@ -50,7 +50,7 @@ def write_dicom(
     return ""
 
 
-def _made(chain: Chain) -> Made:
+def _made(chain: Cascade) -> Made:
     """Who found it, and when the network was ready: the same run makes the same objects."""
     folder = chain.detector.folder or Path()
     weights = folder / "weights.safetensors"

@@ -12,18 +12,18 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from inklings import fleet
-from inklings.cases.case import Split
-from inklings.cases.cohort import Cohort
-from inklings.cases.stages import Seen, require_one_split
+from inklings import parallel
+from inklings.applications.lung_nodules.cascade import STAGES, Cascade, Found, find
+from inklings.applications.lung_nodules.scans import whole
+from inklings.cohorts.case import Split
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.stages import Seen, require_one_split
 from inklings.errors import DataError
 from inklings.files import written
 from inklings.findings import files
 from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Geometry
 from inklings.inference.items import Item, gather
-from inklings.nodules.chain import STAGES, Chain, Found, find
-from inklings.nodules.scans import whole
 from inklings.pipelines.nodule_dicom import write_dicom
 from inklings.reports.nodule_crops import crop_picture
 from inklings.reports.nodules import Judged, nodule_report
@@ -62,7 +62,7 @@ def find_nodules(
     workers: int | None = None,
     scheduler: str | None = None,
     say: Callable[[str], None] = print,
-) -> fleet.Summary:
+) -> parallel.Summary:
     """Write ``findings/<case>.json``, ``findings.csv`` and crops; finished cases are skipped.
 
     Args:
@@ -77,9 +77,9 @@ def find_nodules(
         DataError: If there is nothing to read or the run is none.
     """
     items = {item.case: item for item in gather(inputs, split, settings.series)}
-    Chain.load(settings.run)  # a wrong run is everybody's mistake, not one for each case
+    Cascade.load(settings.run)  # a wrong run is everybody's mistake, not one for each case
     task = partial(_one, items, settings, say if not (workers or scheduler) else None)
-    summary = fleet.over_cases(
+    summary = parallel.over_cases(
         task,
         list(items),
         out=settings.out,
@@ -101,7 +101,7 @@ def write_report(
     out: Path, done: Sequence[Findings], run: Path, judged: Judged | None = None
 ) -> Path:
     """Write ``report.html``: the funnel of every scan and a picture of every nodule."""
-    return nodule_report(out / REPORT, done, out, Chain.load(run).threshold, judged)
+    return nodule_report(out / REPORT, done, out, Cascade.load(run).threshold, judged)
 
 
 def files_of(out: Path, case: str) -> Path:
@@ -116,7 +116,7 @@ def require_unseen(run: Path, inputs: Sequence[Path], split: Split | None) -> No
         DataError: If there are any, or the stages were trained on several splits: no scan may
             train one stage and judge another.
     """
-    chain = Chain.load(run)
+    chain = Cascade.load(run)
     require_one_split(
         {
             name: Seen(frozenset(stage.record.trained_on), stage.record.split_hash)
@@ -142,7 +142,7 @@ def _one(
 ) -> None:
     chain = _loaded(settings.run)
     if settings.choosing:
-        chain = replace(chain, weight=Chain.weight)
+        chain = replace(chain, weight=Cascade.weight)
     started = time.perf_counter()
     with items[case].open() as image:
         values, geometry = whole(image)
@@ -187,13 +187,13 @@ def _pictured(
     return replace(found.findings, found=tuple(shown))
 
 
-_KEPT: dict[Path, Chain] = {}
+_KEPT: dict[Path, Cascade] = {}
 
 
-def _loaded(run: Path) -> Chain:
+def _loaded(run: Path) -> Cascade:
     """The stages, read once a process."""
     if run not in _KEPT:
-        _KEPT[run] = Chain.load(run)
+        _KEPT[run] = Cascade.load(run)
     return _KEPT[run]
 
 

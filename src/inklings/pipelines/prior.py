@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings import progress
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.correction import CORRECTIONS, Evidence
-from inklings.correction.texture import out_of_fold_odds, texture_features
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.inference.dense import predict_array
-from inklings.inference.run import Run
 from inklings.labels.rasterise import annotate
 from inklings.readers import open_image
+from inklings.runs.run import Run
 from inklings.supervision.prior import Prior, estimate_prior
+from inklings.weak.correction import CORRECTIONS, Evidence
+from inklings.weak.correction.texture import out_of_fold_odds, texture_features
 
 _MOST = 120
 

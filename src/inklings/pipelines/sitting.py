@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 from inklings import progress
 from inklings.bags.task import Task, target, task_of
-from inklings.cases.cohort import Cohort
-from inklings.cases.folds import Fold, folds
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.folds import Fold, folds
+from inklings.data.bag_examples import BagExamples, gather_bags
 from inklings.files import write_json
 from inklings.inference.bags import predict_instances
-from inklings.inference.run import Record, Run
+from inklings.runs.run import Run, RunRecord
 from inklings.spec import Experiment
-from inklings.training.bag_examples import BagExamples, gather_bags
-from inklings.training.bag_validation import BagJudge
-from inklings.training.learn_bags import learn_bags, thresholds_of
-from inklings.training.learn_folds import Part, learn_parts, together
+from inklings.tasks.learn_bags import learn_bags, thresholds_of
+from inklings.tasks.learn_folds import Part, learn_parts, together
+from inklings.training.bag_validation import BagValidator
 
 Mask = NDArray[np.bool_]
 
@@ -115,14 +115,14 @@ def _learnt(
             )
             for part, val in zip(asked, held, strict=True)
         ]
-        return [Run(t.model, t.blueprint, Record(t.thresholds), spec) for t in trained]
-    blueprint, networks = learn_parts(spec, bags, asked, **names)
+        return [Run(t.model, t.model_config, RunRecord(t.thresholds), spec) for t in trained]
+    model_config, networks = learn_parts(spec, bags, asked, **names)
     runs = []
     for network, val in zip(networks, held, strict=True):
         kept = _some(bags, val)
-        judge = BagJudge(kept) if kept is not None else None
+        judge = BagValidator(kept) if kept is not None else None
         cut = thresholds_of(spec, network, judge, names["task"], len(names["classes"]))
-        runs.append(Run(network, blueprint, Record(cut), spec))
+        runs.append(Run(network, model_config, RunRecord(cut), spec))
     return runs
 
 

@@ -21,26 +21,26 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from inklings import progress
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
-from inklings.cases.split_files import split_cohort
-from inklings.cases.splits import SplitOptions
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
+from inklings.cohorts.split_files import split_cohort
+from inklings.cohorts.splits import SplitOptions
+from inklings.data.slide_look import SlideLook
+from inklings.data.tiling import Rule, tile_cohort
+from inklings.data.tissue_finder import finder
 from inklings.datasets import importing
 from inklings.datasets.panda import Panda
 from inklings.errors import LabelError, SpecError
 from inklings.files import write_json, write_text
 from inklings.inference.dense import predict_array
-from inklings.inference.run import Run
 from inklings.inference.slides import seen_as
 from inklings.labels.region import annotate_region
-from inklings.phantoms.biopsy import Plan as SlidePlan
-from inklings.phantoms.slides import ANNOTATORS, write_panda
-from inklings.sampling.slide_look import SlideLook
-from inklings.sampling.tiling import Rule, tile_cohort
-from inklings.sampling.tissue_finder import finder
+from inklings.runs.run import Run
+from inklings.simulation.phantoms.biopsy import Plan as SlidePlan
+from inklings.simulation.phantoms.slides import ANNOTATORS, write_panda
 from inklings.spec import Experiment
-from inklings.training.fit import fit
+from inklings.tasks.fit import fit
 
 LABELS = {"strong": "exact", "naive": "coarse", "weak": "coarse", "slides": "labelled"}
 """Which cohort each learner is given; masks of ``labelled`` are not looked at."""
@@ -209,9 +209,9 @@ def _tiles(
 
 
 def _predicted(trained: Run, case: Case) -> Pair:
-    um = trained.blueprint.spacing_um
+    um = trained.model_config.spacing_um
     assert um is not None
-    plain = replace(trained, blueprint=replace(trained.blueprint, stains=None))
+    plain = replace(trained, model_config=replace(trained.model_config, stains=None))
     with open_case(case) as slide:
         view = slide.at(um / 1000)
         restain, scale = seen_as(trained, SlideLook.of(slide, finder(TISSUE)(slide)))

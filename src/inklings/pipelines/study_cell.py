@@ -22,23 +22,23 @@ import torch
 from numpy.typing import NDArray
 
 from inklings import progress
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.correction import CORRECTIONS
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.data.examples import from_masks
 from inklings.evaluation.pairs import Pair, Segmentation
 from inklings.evaluation.scoring import score
 from inklings.files import write_json, written
 from inklings.inference.dense import predict_array
-from inklings.inference.run import Record, Run
 from inklings.labels.rasterise import annotate
 from inklings.readers import open_image
+from inklings.runs.run import Run, RunRecord
+from inklings.simulation.chain import Chain, apply, stream
 from inklings.spec import Experiment
 from inklings.supervision.base import Target
 from inklings.supervision.prior import average_share, estimate_prior, threshold_at
-from inklings.training.examples import from_masks
-from inklings.training.fit import Trained, learn
+from inklings.tasks.fit import FitResult, learn
 from inklings.training.thresholds import choose
-from inklings.weakening.chain import Chain, apply, stream
+from inklings.weak.correction import CORRECTIONS
 
 Masks = list[NDArray[np.bool_]]
 
@@ -222,10 +222,10 @@ def _threshold(
 
 
 def _predict(
-    experiment: Experiment, trained: Trained, images: Sequence[NDArray[np.uint8]]
+    experiment: Experiment, trained: FitResult, images: Sequence[NDArray[np.uint8]]
 ) -> list[NDArray[np.float32]]:
     """Probability of the foreground at the original size, ``(H, W)`` each."""
-    run = Run(trained.model, trained.blueprint, Record((0.5,)), experiment)
+    run = Run(trained.model, trained.model_config, RunRecord((0.5,)), experiment)
     return [predict_array(run, image)[0].astype(np.float32) / 255 for image in images]
 
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from inklings.bags.instances import Instances
 from inklings.bags.prediction import BagPrediction
 from inklings.bags.task import presence
-from inklings.cases.bags import common_shape, spans
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.bags import common_shape, spans
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.files import written
 from inklings.predictions import Head, predicted_cases

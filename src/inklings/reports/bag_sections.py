@@ -11,8 +11,8 @@ import numpy as np
 from markupsafe import Markup
 
 from inklings.bags.prediction import is_of_bags
-from inklings.cases.bags import is_bag, spans
-from inklings.cases.case import SPLITS
+from inklings.cohorts.bags import is_bag, spans
+from inklings.cohorts.case import SPLITS
 from inklings.errors import InklingsError
 from inklings.evaluation.table import Table
 from inklings.reports.bag_pictures import ShownBag, bag_figure, shown_bags

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.bags.task import presence
-from inklings.cases.bags import spans
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.bags import spans
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.labels.kinds import BagLabel
 from inklings.readers.bag_files import Head, Span, blocks, head, not_finite, read

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from inklings.cases.bags import is_bag
-from inklings.cases.case import SPLITS, Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
-from inklings.cases.orientations import counted, orientation_text
+from inklings.cohorts.bags import is_bag
+from inklings.cohorts.case import SPLITS, Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
+from inklings.cohorts.orientations import counted, orientation_text
 from inklings.errors import DataError
 from inklings.geometry import Geometry
 from inklings.labels.codes import mask_hint

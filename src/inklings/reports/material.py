@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.bags.prediction import is_of_bags
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError
 from inklings.evaluation.bags import evaluate_bags
 from inklings.evaluation.folders import evaluate

@@ -9,9 +9,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from inklings.cases.case import SPLITS, Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
+from inklings.cohorts.case import SPLITS, Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.evaluation.table import Row, Table
 from inklings.predictions import predicted_slides
 from inklings.reports import plots

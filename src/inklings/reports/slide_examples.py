@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from skimage.measure import label
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.geometry import Region
 from inklings.heatmaps.record import CLASSES, THUMBNAIL, Area, SlidePrediction, folder_of
 from inklings.heatmaps.tiled import level_near

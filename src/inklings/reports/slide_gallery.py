@@ -12,8 +12,8 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case
-from inklings.cases.opening import SLIDE, open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.opening import SLIDE, open_case
 from inklings.errors import DataError
 from inklings.labels.kinds import MaskLabel
 from inklings.labels.region import mask_region

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.geometry import Geometry, Region
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.depth import relative_depth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.geometry import Geometry, Region
 from inklings.supervision.base import Target
 from inklings.supervision.channels import as_target, channels, draw

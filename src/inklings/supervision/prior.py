@@ -78,7 +78,7 @@ class Prior:
 
     The estimate holds where positives are missing at random. Where position decides what is
     labelled (cores, borders) the prior is not identifiable from scores, and the estimate returns
-    the annotated area: correct the labels first (`inklings.correction`), which also says so.
+    the annotated area: correct the labels first (`inklings.weak.correction`), which also says so.
     """
 
     value: float

@@ -14,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from inklings.cases.cohort import Cohort
-from inklings.cases.label_checks import inspect
-from inklings.cases.opening import open_case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.label_checks import inspect
+from inklings.cohorts.opening import open_case
 from inklings.datasets.dataset import Converted, Dataset, Item
 from inklings.datasets.importing import run
 from inklings.datasets.instances import encode

@@ -11,8 +11,8 @@ from PIL import Image
 from scipy import ndimage
 
 from inklings import __version__
-from inklings.cases.case import Case, Split
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case, Split
+from inklings.cohorts.cohort import Cohort
 from inklings.files import write_json, write_text
 from inklings.labels.kinds import MaskLabel
 from inklings.predictions import Head, Prediction, Provenance, remember

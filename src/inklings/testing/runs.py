@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from inklings.inference.run import Blueprint, Record, write_model
+from inklings.runs.run import ModelConfig, RunRecord, write_model
 from inklings.spec import Component, Experiment
 
 _SMALL = {"width": 4, "depth": 2}
 
 
-def blueprint(**changes: Any) -> Blueprint:
+def model_config(**changes: Any) -> ModelConfig:
     """A small U-Net for one class in colour pictures, with some fields replaced."""
     values: dict[str, Any] = {
         "model": Component(name="unet", options=_SMALL),
@@ -26,7 +26,7 @@ def blueprint(**changes: Any) -> Blueprint:
         "classes": ("nucleus",),
         "divisor": 4,
     }
-    return Blueprint(**{**values, **changes})
+    return ModelConfig(**{**values, **changes})
 
 
 def untrained_run(
@@ -38,9 +38,9 @@ def untrained_run(
         folder: To write.
         seed: Of the weights.
         inference: Section of the experiment; objects by watershed if None.
-        changes: Fields of the blueprint.
+        changes: Fields of the model_config.
     """
-    plan = blueprint(**changes)
+    plan = model_config(**changes)
     torch.manual_seed(seed)
     write_model(folder, plan.build(), plan)
     experiment: dict[str, Any] = {
@@ -52,7 +52,7 @@ def untrained_run(
     }
     Experiment.check(experiment, "untrained_run").write(folder / "experiment.yaml")
     thresholds = (0.5,) * len(plan.classes)
-    Record(thresholds, trained_on=("p1", "p2"), split_hash="abc").write(folder)
+    RunRecord(thresholds, trained_on=("p1", "p2"), split_hash="abc").write(folder)
     return folder
 
 

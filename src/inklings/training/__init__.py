@@ -1,11 +1,10 @@
-"""Training: batches, the one LightningModule, the one Trainer; the tables of what it is made of."""
+"""Training: the one LightningModule, the one Trainer; the tables of what it is made of."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from inklings.registry import Registry
-from inklings.training.instance_augment import InstanceAugment
 from inklings.training.schedules import Schedule
 
 OPTIMISERS: Registry[Any] = Registry(
@@ -15,16 +14,6 @@ OPTIMISERS: Registry[Any] = Registry(
         "adamw": "inklings.training.optimisers:adamw",
         "rmsprop": "inklings.training.optimisers:rmsprop",
         "sgd": "inklings.training.optimisers:sgd",
-    },
-)
-
-INSTANCE_AUGMENTS: Registry[InstanceAugment] = Registry(
-    "augmentation of instances",
-    {
-        "affine": "inklings.models.views:Affine",
-        "flips": "inklings.training.instance_augment:Flips",
-        "jitter": "inklings.training.instance_augment:Jitter",
-        "noise": "inklings.training.instance_augment:Noise",
     },
 )
 

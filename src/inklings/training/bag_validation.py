@@ -14,9 +14,9 @@ from torch import nn
 
 from inklings.bags.calibration import instance_scale
 from inklings.bags.task import Task
+from inklings.data.bag_examples import BagExamples
 from inklings.inference.bag_model import alone, bag_logits, outputs
 from inklings.tensors import Batch, Output
-from inklings.training.bag_examples import BagExamples
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class BagScore:
         return {"val_loss": self.loss, "val_auc": self.auc}
 
 
-class BagJudge:
+class BagValidator:
     """Scores a model on held-out bags."""
 
     def __init__(self, examples: BagExamples) -> None:

@@ -11,35 +11,35 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
+from inklings.data import INTENSITIES
+from inklings.data.batches import Batches
+from inklings.data.examples import Examples, resized, with_background
+from inklings.data.slice_examples import sliced
+from inklings.data.volumes import require_dimensions, require_volumes_possible
 from inklings.errors import SpecError
 from inklings.inference.dense import OF_VOLUMES
-from inklings.inference.run import Blueprint
 from inklings.losses import LOSSES
 from inklings.models.weights import fit_weights
 from inklings.orientation import AS_STORED
-from inklings.sampling import INTENSITIES
+from inklings.runs.run import ModelConfig
 from inklings.spec import Experiment
 from inklings.supervision.prior import Prior
 from inklings.training import machine
-from inklings.training.batches import Batches
-from inklings.training.examples import Examples, resized, with_background
-from inklings.training.keeper import Keeper, Saver
+from inklings.training.callbacks import CheckpointCallback, ValidationCallback
 from inklings.training.monitor import History, Monitor
 from inklings.training.pictures import Gallery
-from inklings.training.planes import sliced
 from inklings.training.trainer import is_first, run
-from inklings.training.validation import Validator
-from inklings.training.volumes import require_dimensions, require_volumes_possible
+from inklings.training.validation import SegmentationValidator
 
 
 @dataclass(frozen=True)
-class Trained:
+class FitResult:
     """What a training returns.
 
     Attributes:
         model: In evaluation mode, on the processor, with the weights that are to be used: the
             best on validation where there was one, else the last; averaged if asked for.
-        blueprint: What the model takes and returns.
+        model_config: What the model takes and returns.
         thresholds: One for each class.
         priors: Estimated share of positives of each class; empty where no threshold needed it.
         history: Rows of numbers by step.
@@ -54,7 +54,7 @@ class Trained:
     """
 
     model: nn.Module
-    blueprint: Blueprint
+    model_config: ModelConfig
     thresholds: tuple[float, ...]
     priors: tuple[Prior, ...]
     history: tuple[Mapping[str, float], ...]
@@ -77,7 +77,7 @@ def learn(
     channels: Sequence[str] | None = None,
     out: Path | None = None,
     initial: Mapping[str, Tensor] | None = None,
-) -> Trained:
+) -> FitResult:
     """Train on arrays in memory; nothing is written unless ``out`` is given.
 
     Args:
@@ -100,11 +100,11 @@ def learn(
     if experiment.inference.threshold == "prior":
         _require_positives(val, classes)
     loss: Any = LOSSES.build(experiment.loss.name, experiment.loss.options)
-    blueprint = _blueprint(
+    model_config = _blueprint(
         experiment, train, classes, channels or classes, getattr(loss, "exclusive", False)
     )
     torch.manual_seed(experiment.training.seed)
-    model = blueprint.build()
+    model = model_config.build()
     if initial is not None:
         fit_weights(model, initial, "the first weights")
     if hasattr(loss, "attach"):  # a loss that asks the network more than once
@@ -113,18 +113,22 @@ def learn(
         require_dimensions(model, experiment.volumes)
     if not (train.volumes and experiment.volumes.view == "patches"):
         model = model.to(memory_format=torch.channels_last)
-    blueprint = replace(blueprint, divisor=int(getattr(model, "divisor", 1)))
-    validator = Validator(val, experiment, blueprint) if val is not None and len(val) else None
+    model_config = replace(model_config, divisor=int(getattr(model, "divisor", 1)))
+    validator = (
+        SegmentationValidator(val, experiment, model_config)
+        if val is not None and len(val)
+        else None
+    )
 
     history = History(out / "metrics.csv" if out else None)
-    shown = validator or Validator(train, experiment, blueprint)
+    shown = validator or SegmentationValidator(train, experiment, model_config)
     gallery = Gallery(out / "samples", shown) if out else None
-    monitor, keeper = Monitor(history), Keeper(history, validator, gallery)
+    monitor, keeper = Monitor(history), ValidationCallback(history, validator, gallery)
     callbacks: list[Callback] = [monitor, keeper]
     if out is not None:
-        callbacks.append(Saver(history, out / "checkpoints" / "last"))
+        callbacks.append(CheckpointCallback(history, out / "checkpoints" / "last"))
     reads_unlabelled = bool(getattr(loss, "reads_unlabelled", False))
-    fitted = _fitted(train, experiment, blueprint, reads_unlabelled)
+    fitted = _fitted(train, experiment, model_config, reads_unlabelled)
     spec = experiment.training
 
     def batches(rank: int, world: int) -> Batches:
@@ -142,10 +146,10 @@ def learn(
         history.write()
     if gallery is not None and is_first():
         gallery.draw(model, steps, ())
-    thresholds, priors = _thresholds(experiment, model, validator, blueprint)
-    return Trained(
+    thresholds, priors = _thresholds(experiment, model, validator, model_config)
+    return FitResult(
         model=model,
-        blueprint=blueprint,
+        model_config=model_config,
         thresholds=thresholds,
         priors=priors,
         history=tuple(history.rows),
@@ -155,7 +159,7 @@ def learn(
         skipped=learner.skipped,
         warnings=tuple(monitor.warnings),
         precision=machine.precision(experiment.training.precision),
-        largest=_largest(experiment, model, validator, blueprint, thresholds),
+        largest=_largest(experiment, model, validator, model_config, thresholds),
     )
 
 
@@ -196,10 +200,10 @@ def _blueprint(
     classes: Sequence[str],
     channels: Sequence[str],
     exclusive: bool,
-) -> Blueprint:
+) -> ModelConfig:
     volumes = experiment.volumes if train.volumes else None
     side = experiment.sampling.size
-    return Blueprint(
+    return ModelConfig(
         model=experiment.model,
         in_channels=train.channels * (volumes.planes if volumes else 1),
         channels=("background", *channels) if exclusive else tuple(channels),
@@ -215,7 +219,7 @@ def _blueprint(
 
 
 def _fitted(
-    train: Examples, experiment: Experiment, blueprint: Blueprint, unlabelled: bool
+    train: Examples, experiment: Experiment, model_config: ModelConfig, unlabelled: bool
 ) -> Examples:
     """The examples as batches are cut from them."""
     if train.volumes and experiment.volumes.view != "patches":
@@ -224,14 +228,17 @@ def _fitted(
         train = sliced(train, experiment.volumes, intensity, unlabelled)
     if experiment.sampling.resize:
         train = resized(train, experiment.sampling.size)
-    return with_background(train) if blueprint.activation == "softmax" else train
+    return with_background(train) if model_config.activation == "softmax" else train
 
 
 def _thresholds(
-    experiment: Experiment, model: nn.Module, validator: Validator | None, blueprint: Blueprint
+    experiment: Experiment,
+    model: nn.Module,
+    validator: SegmentationValidator | None,
+    model_config: ModelConfig,
 ) -> tuple[tuple[float, ...], tuple[Prior, ...]]:
     """Where to cut each class, and the class priors where the experiment asks for them."""
-    asked, count = experiment.inference.threshold, len(blueprint.classes)
+    asked, count = experiment.inference.threshold, len(model_config.classes)
     if not isinstance(asked, str):
         return (asked,) * count, ()
     if asked == "prior" and validator is not None:
@@ -245,12 +252,12 @@ def _thresholds(
 def _largest(
     experiment: Experiment,
     model: nn.Module,
-    validator: Validator | None,
-    blueprint: Blueprint,
+    validator: SegmentationValidator | None,
+    model_config: ModelConfig,
     thresholds: Sequence[float],
 ) -> tuple[str, ...]:
     """Classes that are one piece; ``auto`` asks what is known of the validation part."""
     asked = experiment.inference.pieces
     if asked == "auto" and validator is not None:
-        return tuple(blueprint.classes[k] for k in validator.in_one_piece(model, thresholds))
-    return blueprint.classes if asked == "largest" else ()
+        return tuple(model_config.classes[k] for k in validator.in_one_piece(model, thresholds))
+    return model_config.classes if asked == "largest" else ()

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from inklings.data.batches import Delivered, Source
 from inklings.errors import DataError
 from inklings.spec import Training
 from inklings.tensors import Batch, Output
 from inklings.training import OPTIMISERS, SCHEDULES
-from inklings.training.batches import Delivered, Source
 from inklings.training.ema import Average
 from inklings.training.optimisers import groups
 

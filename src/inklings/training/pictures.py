@@ -14,7 +14,7 @@ from torch import nn
 
 from inklings.files import written
 from inklings.supervision.base import Target
-from inklings.training.validation import Validator
+from inklings.training.validation import SegmentationValidator
 
 _LABEL, _FOUND = (255, 190, 0), (0, 220, 255)
 _UNKNOWN = 0.45
@@ -31,7 +31,9 @@ class Gallery:
         side: Longest side of each picture, in pixels; larger images are cropped in the middle.
     """
 
-    def __init__(self, folder: Path, validator: Validator, count: int = 4, side: int = 320) -> None:
+    def __init__(
+        self, folder: Path, validator: SegmentationValidator, count: int = 4, side: int = 320
+    ) -> None:
         self.folder, self.validator, self.side = folder, validator, side
         last = len(validator.examples) - 1
         self.chosen = np.unique(np.linspace(0, last, count).astype(int)).tolist()

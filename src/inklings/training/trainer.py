@@ -17,13 +17,13 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 
 from inklings import progress
+from inklings.data.batches import Source
 from inklings.spec import Experiment
 from inklings.training import checkpoint, machine
-from inklings.training.batches import Source
 from inklings.training.checkpoint import SafeCheckpointIO
-from inklings.training.folder import last_checkpoint
 from inklings.training.loggers import build_loggers
 from inklings.training.module import Learner
+from inklings.training.run_state import last_checkpoint
 
 
 def is_first() -> bool:

@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inklings.inference.run import Blueprint, Record, Run
+from inklings.data.examples import Examples
 from inklings.inference.volumes import predict_any
 from inklings.refinement.masks import at_least
 from inklings.refinement.pieces import largest_piece
+from inklings.runs.run import ModelConfig, Run, RunRecord
 from inklings.spec import Experiment
 from inklings.supervision.base import Target
 from inklings.supervision.prior import Prior, estimate_prior, threshold_at
 from inklings.tensors import Batch, Output
-from inklings.training.examples import Examples
 from inklings.training.thresholds import choose, counts, dice
 
 _HALF = 128  # the level of probability 0.5
@@ -49,24 +49,26 @@ class Score:
         return {"val_loss": self.loss, "val_dice": self.dice}
 
 
-class Validator:
+class SegmentationValidator:
     """Predicts whole images just as `inklings predict` will, and scores them.
 
     Args:
         examples: Images at their original size, with targets of the classes (and ``core``).
         experiment: Window, overlap and precision.
-        blueprint: What the model takes and returns.
+        model_config: What the model takes and returns.
     """
 
-    def __init__(self, examples: Examples, experiment: Experiment, blueprint: Blueprint) -> None:
-        self.examples, self.experiment, self.blueprint = examples, experiment, blueprint
+    def __init__(
+        self, examples: Examples, experiment: Experiment, model_config: ModelConfig
+    ) -> None:
+        self.examples, self.experiment, self.model_config = examples, experiment, model_config
         # Thresholds are chosen on what the network says, and pieces after them.
         self._settings = experiment.inference.model_copy(update={"pieces": "all"})
 
     def dense(self, model: nn.Module, index: int) -> NDArray[np.uint8]:
         """``(K, *S)`` quantised probabilities of one image, background left out."""
-        record = Record((0.5,) * len(self.blueprint.classes))
-        run = Run(model, self.blueprint, record, self.experiment)
+        record = RunRecord((0.5,) * len(self.model_config.classes))
+        run = Run(model, self.model_config, record, self.experiment)
         own, how = self.examples, self._settings
         return predict_any(run, own.images[index], own.geometry(index), how, own.scale(index))
 
@@ -87,7 +89,7 @@ class Validator:
         targets = self.examples.targets
         pairs = ((self.dense(model, i), target) for i, target in enumerate(targets))
         chosen = choose(pairs, pooled=bool(self.examples.groups))
-        return chosen[: len(self.blueprint.classes)]
+        return chosen[: len(self.model_config.classes)]
 
     def in_one_piece(self, model: nn.Module, thresholds: Sequence[float]) -> tuple[int, ...]:
         """Classes whose mean Dice does not fall where their largest piece alone is kept.
@@ -109,7 +111,7 @@ class Validator:
 
     def priors(self, model: nn.Module, seed: int) -> list[tuple[Prior, float]]:
         """The estimated share of positives of each class, and the threshold that agrees with it."""
-        count = len(self.blueprint.classes)
+        count = len(self.model_config.classes)
         targets = self.examples.targets
         dense = [self.dense(model, i) for i in range(len(targets))]
         result = []
@@ -130,7 +132,7 @@ class Validator:
         p = _scaled(dense, device).clamp(1 / 510, 1 - 1 / 510)
         value = _scaled(target.value, device)
         known = torch.from_numpy(np.ascontiguousarray(target.known))[None, None].to(device)
-        if self.blueprint.activation == "softmax":
+        if self.model_config.activation == "softmax":
             p, value = _with_rest(p).clamp(min=1 / 510), _with_rest(value)
             logits = p.log()
         else:

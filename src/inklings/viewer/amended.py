@@ -20,16 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.draw import line, polygon
 
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
-from inklings.cases.opening import open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import open_case
 from inklings.errors import DataError, LabelError
 from inklings.files import write_yaml
 from inklings.labels.corrections import Correction, Shape, read_corrections, standing
 from inklings.labels.files import as_stored, write_mask
 from inklings.labels.kinds import BagLabel, Label, MaskLabel
 from inklings.readers.pyramid import Pyramid
-from inklings.weakening.weaken import TRUTH_FILE, origin
+from inklings.simulation.weaken import TRUTH_FILE, origin
 
 LARGEST = 8192
 """Longest side of the mask of corrections of a slide; larger slides get a coarser one."""

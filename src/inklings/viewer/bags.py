@@ -12,8 +12,8 @@ from inklings.bags.instances import Instances
 from inklings.bags.places import Places, places
 from inklings.bags.prediction import BagPrediction
 from inklings.bags.task import channels
-from inklings.cases.bags import is_bag, spans
-from inklings.cases.case import Case
+from inklings.cohorts.bags import is_bag, spans
+from inklings.cohorts.case import Case
 from inklings.errors import DataError
 from inklings.geometry import Region
 from inklings.labels.kinds import BagLabel

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import approximate_polygon, find_contours
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.geometry import Region
 from inklings.viewer.layers import UNKNOWN, Layer, Layers
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from inklings.cases.bags import is_bag
-from inklings.cases.case import Case
+from inklings.cohorts.bags import is_bag
+from inklings.cohorts.case import Case
 from inklings.errors import DataError, InklingsError
 from inklings.labels.corrections import (
     ACTIONS,

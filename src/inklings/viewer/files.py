@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from inklings.arrays import read_npz
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.errors import DataError
 
 _IMAGES = (

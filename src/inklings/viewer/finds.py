@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.findings.files import FOLDER, read
 from inklings.geometry import Region
 from inklings.viewer.layers import Layer, Layers

@@ -16,8 +16,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case
-from inklings.cases.opening import labelled_image
+from inklings.cohorts.case import Case
+from inklings.cohorts.opening import labelled_image
 from inklings.errors import DataError
 from inklings.geometry import Region
 from inklings.heatmaps.colours import colours

@@ -10,8 +10,8 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case
-from inklings.cases.opening import image_path, open_case
+from inklings.cohorts.case import Case
+from inklings.cohorts.opening import image_path, open_case
 from inklings.errors import DataError, GeometryError
 from inklings.geometry import Region
 from inklings.readers.image import Image

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from inklings.bags.places import slides_of
 from inklings.bags.prediction import is_of_bags
-from inklings.cases.case import Case
-from inklings.cases.cohort import Cohort
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError
 from inklings.evaluation.table import Row, Table
 from inklings.evaluation.truth import truth

@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.cases.case import Case
+from inklings.cohorts.case import Case
 from inklings.errors import DataError, GeometryError
 from inklings.geometry import Geometry
 from inklings.readers.image import Image

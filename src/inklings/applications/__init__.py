@@ -1,0 +1,1 @@
+"""Whole tasks of one organ, made of the general parts."""

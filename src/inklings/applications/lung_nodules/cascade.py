@@ -1,0 +1,234 @@
+"""All stages in a row: a CT in, findings and the funnel out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.applications.lung_nodules.detect import Detected, detect
+from inklings.applications.lung_nodules.judge import judge
+from inklings.applications.lung_nodules.learn import Stage
+from inklings.applications.lung_nodules.measure import Measured, measure
+from inklings.applications.lung_nodules.scans import Scan, prepare
+from inklings.errors import DataError
+from inklings.files import write_json
+from inklings.findings.finding import Finding, Findings
+from inklings.geometry import Geometry
+from inklings.records import read_record
+
+STAGES = ("detector", "classifier", "malignancy")
+_FILE = "chain.json"
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """The trained stages.
+
+    Attributes:
+        detector: Finds candidates.
+        classifier: Says which are nodules; None leaves that to the detector.
+        malignancy: Says which nodules are malignant; None if nobody asks.
+        threshold: Probability from which a candidate is called a nodule.
+        suspicious: Probability from which a nodule is called suspicious.
+        weight: Of the classifier's logit beside the detector's, 0 to 1; at 0 it is not asked.
+    """
+
+    detector: Stage
+    classifier: Stage | None = None
+    malignancy: Stage | None = None
+    threshold: float = 0.5
+    suspicious: float = 0.5
+    weight: float = 0.5
+
+    @classmethod
+    def load(cls, folder: Path) -> Cascade:
+        """Read a folder with the runs ``detector``, ``classifier``, ``malignancy``, or one run.
+
+        ``chain.json`` beside them holds the thresholds, if they were chosen.
+
+        Raises:
+            DataError: If there is no detector.
+        """
+        if not (folder / "detector").is_dir():
+            stage = Stage.load(folder)
+            if stage.experiment.nodules.stage != "detector":
+                raise DataError(
+                    f"{folder}: expected a detector, or a folder with the run 'detector' in it, "
+                    f"got a {stage.experiment.nodules.stage}"
+                )
+            return dataclasses.replace(cls(stage), **_said(folder))  # type: ignore[arg-type]
+        stages = {name: Stage.load(folder / name) for name in STAGES if (folder / name).is_dir()}
+        return cls(**stages, **_said(folder))  # type: ignore[arg-type]
+
+    def write(self, folder: Path, chosen_on: Mapping[str, Any] | None = None) -> None:
+        """Keep the thresholds beside the runs, and what they were chosen on."""
+        said = {"threshold": self.threshold, "suspicious": self.suspicious, "weight": self.weight}
+        write_json(folder / _FILE, {**said, "chosen_on": dict(chosen_on or {})})
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """Patients that any stage has seen."""
+        stages = (self.detector, self.classifier, self.malignancy)
+        return frozenset(p for stage in stages if stage for p in stage.record.trained_on)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Which runs these are, for the record of the findings."""
+        return {
+            "stages": {
+                name: str(stage.folder)
+                for name in STAGES
+                if (stage := getattr(self, name)) is not None
+            },
+            "threshold": self.threshold,
+            "suspicious": self.suspicious,
+        }
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the chain says of one CT.
+
+    Attributes:
+        findings: All candidates, most probable first, with the funnel.
+        measured: Outline of each finding in the same order.
+        scan: What the networks saw.
+    """
+
+    findings: Findings
+    measured: tuple[Measured, ...]
+    scan: Scan
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find(chain: Cascade, values: NDArray[Any], geometry: Geometry, case: str) -> Found:
+    """Findings in one CT.
+
+    Args:
+        chain: The stages.
+        values: ``(z, y, x)`` in HU.
+        geometry: Its grid.
+        case: Id of the case.
+
+    Raises:
+        DataError: If these are no Hounsfield units.
+    """
+    scan = prepare(values, geometry)
+    detected = detect(chain.detector.model, scan)
+    outlines = [
+        measure(values, geometry, one.point_mm, one.diameter_mm, scan.lungs)
+        for one in detected.candidates
+    ]
+    sizes = [
+        _size(one.diameter_mm, m) for one, m in zip(detected.candidates, outlines, strict=True)
+    ]
+    found = _judged(chain, values, geometry, scan, detected, sizes)
+    volumes = [math.pi / 6 * mm**3 for mm in sizes]
+    found = [
+        dataclasses.replace(finding, volume_mm3=volume)
+        for finding, volume in zip(found, volumes, strict=True)
+    ]
+    order = sorted(range(len(found)), key=lambda k: -found[k].nodule)
+    nodules = [f for f in found if f.nodule >= chain.threshold]
+    funnel = {
+        "voxels": scan.voxels,
+        "flagged voxels": _in_voxels(detected.flagged, scan, geometry),
+        "candidates": len(found),
+        "nodules": len(nodules),
+    }
+    if chain.malignancy is not None:
+        funnel["suspicious"] = sum((f.malignancy or 0) >= chain.suspicious for f in nodules)
+    held = scan.lungs.holds([f.centre_mm for f in nodules]) if nodules else np.ones(0, bool)
+    left = sum(heat >= chain.threshold for heat in detected.outside)
+    outside = {"peaks from the threshold on left out": left, "nodules called": int((~held).sum())}
+    facts = {**chain.facts, "outside of the lungs": outside}
+    if not scan.lungs.found:
+        facts["warnings"] = ["no lungs were found, so candidates were looked for everywhere"]
+    findings = Findings(case, tuple(found), geometry.frame, funnel, facts)
+    return Found(findings, tuple(outlines[k] for k in order), scan)
+
+
+def _judged(
+    chain: Cascade,
+    values: NDArray[Any],
+    geometry: Geometry,
+    scan: Scan,
+    detected: Detected,
+    sizes: list[float],
+) -> list[Finding]:
+    candidates = detected.candidates
+    first = np.array([one.score for one in candidates])
+    scores = [{"detector": float(value)} for value in first]
+    chance = first
+    if chain.classifier is not None and chain.weight > 0 and candidates:
+        # The classifier learnt beside the sizes that the detector says, so it is told these.
+        places = [(one.point_mm, one.diameter_mm) for one in candidates]
+        second = judge(chain.classifier, values, geometry, places)
+        for said, value in zip(scores, second.tolist(), strict=True):
+            said["classifier"] = value
+        chance = combined(first, second, chain.weight)
+    malignant: list[float | None] = [None] * len(candidates)
+    asked = np.flatnonzero(chance >= min(chain.threshold, 0.05))
+    if chain.malignancy is not None and len(asked):
+        places = [(candidates[k].point_mm, sizes[k]) for k in asked]
+        for k, value in zip(asked, judge(chain.malignancy, values, geometry, places), strict=True):
+            malignant[k] = float(value)
+    return [
+        Finding(
+            centre_mm=one.point_mm,
+            diameter_mm=size,
+            nodule=float(chance[k]),
+            malignancy=malignant[k],
+            side=scan.lungs.side(one.point_mm),
+            zone=scan.lungs.zone(one.point_mm),
+            scores=scores[k],
+        )
+        for k, (one, size) in enumerate(zip(candidates, sizes, strict=True))
+    ]
+
+
+def combined(
+    first: NDArray[np.float64], second: NDArray[np.float64], weight: float
+) -> NDArray[np.float64]:
+    """Two probabilities as one: the weighted mean of their logits."""
+    total = (1 - weight) * _logit(first) + weight * _logit(second)
+    chance: NDArray[np.float64] = 1 / (1 + np.exp(-total))
+    return chance
+
+
+def _logit(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    inside = np.clip(chance, 1e-6, 1 - 1e-6)
+    logit: NDArray[np.float64] = np.log(inside / (1 - inside))
+    return logit
+
+
+def _size(guess_mm: float, outlined: Measured) -> float:
+    """The diameter that is reported: of the outline where there is one."""
+    return outlined.diameter_mm if outlined.grown else guess_mm
+
+
+def _in_voxels(samples: int, scan: Scan, geometry: Geometry) -> int:
+    """Samples of the working grid as voxels of the CT."""
+    return round(samples * scan.geometry.cell_mm / geometry.cell_mm)
+
+
+def _said(folder: Path) -> dict[str, float]:
+    path = folder / _FILE
+    if not path.is_file():
+        return {}
+    again = "choose the thresholds again"
+    record = read_record(dict[str, Any], path, "thresholds of a chain", again)
+    try:
+        said = {name: float(record[name]) for name in ("threshold", "suspicious", "weight")}
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"{path} is damaged ({error}); {again}") from None
+    if not all(map(math.isfinite, said.values())):
+        raise DataError(f"{path} is damaged (values that are no numbers); {again}")
+    return said

@@ -1,0 +1,203 @@
+"""What the judges learn from: boxes around candidates and nodules, cut once and kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from inklings.applications.lung_nodules.batches import Crop
+from inklings.applications.lung_nodules.detect import detect
+from inklings.applications.lung_nodules.gather import NODULE, image_of, read_cache
+from inklings.applications.lung_nodules.judge import inputs_of
+from inklings.applications.lung_nodules.learn import Stage
+from inklings.applications.lung_nodules.patches import Changes, Triple, cut_at
+from inklings.applications.lung_nodules.scans import prepare, whole
+from inklings.applications.lung_nodules.spec import NoduleExperiment
+from inklings.cohorts.case import Case
+from inklings.errors import LabelError
+from inklings.files import written
+from inklings.labels.kinds import BallLabel
+from inklings.progress import track
+from inklings.readers import open_image
+
+_MARGIN = 4  # samples on each side, so that shifts and turns need not repeat the border
+_CANDIDATES = 40
+_EASY = 0.02  # how often a candidate of no heat comes up, beside one that is certain
+_SIZE_ERROR = 0.14  # of the logarithm: what detector and outline get wrong on scans not seen
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Boxes of one or many cases.
+
+    Attributes:
+        cubes: ``(n, *sides + margin)`` uint8.
+        diameter_mm: ``(n,)`` as the chain would know it.
+        positive: ``(n,)`` bool: a nodule; or, for malignancy, a malignant one.
+        value: ``(n,)`` what is learnt, 0 to 1: whether it is positive; for malignancy the mean of
+            the readers' ratings, 0 where all said 1 and 1 where all said 5, if there are ratings.
+        case: ``(n,)`` index of the case, for tests by patient.
+        point_mm: ``(n, 3)``.
+        score: ``(n,)`` heat of the detector; 1 at what is annotated.
+    """
+
+    cubes: NDArray[np.uint8]
+    diameter_mm: NDArray[np.float64]
+    positive: NDArray[np.bool_]
+    value: NDArray[np.float64]
+    case: NDArray[np.int64]
+    point_mm: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.positive)
+
+
+def candidates_of(case: Case, detector: Stage, experiment: NoduleExperiment) -> Boxes:
+    """Boxes at what a detector finds in one case, and at the nodules themselves.
+
+    A candidate nearer to a nodule than its radius is positive, as LUNA16 counts; so is every
+    annotated centre, found or not.
+    """
+    with open_image(image_of(case)) as image:
+        values, geometry = whole(image)
+    found = detect(
+        detector.model, prepare(values, geometry), lowest=0.0, most=_CANDIDATES
+    ).candidates
+    nodules = _balls(case)
+    places = [(one.point_mm, one.diameter_mm) for one in found]
+    hits = [_hit(point, nodules) for point, _ in places]
+    places += [(ball.centre_mm, float(ball.diameter_mm or 0)) for ball in nodules]
+    hits += [True] * len(nodules)
+    scores = [one.score for one in found] + [1.0] * len(nodules)
+    return _cut(values, geometry, places, hits, scores, experiment)
+
+
+def rated_of(case: Case, experiment: NoduleExperiment) -> Boxes:
+    """Boxes at the nodules of one case whose malignancy somebody said.
+
+    Four readers say more than the yes or no that is made of them: a nodule that got 3, 3, 3, 1 and
+    one that got 1, 1, 1, 1 are both benign.
+    """
+    nodules = [ball for ball in _balls(case) if ball.malignant is not None]
+    with open_image(image_of(case)) as image:
+        values, geometry = whole(image)
+    places = [(ball.centre_mm, float(ball.diameter_mm or 0)) for ball in nodules]
+    malignant = [bool(ball.malignant) for ball in nodules]
+    boxes = _cut(values, geometry, places, malignant, [1.0] * len(nodules), experiment)
+    said = [
+        (np.mean(ball.ratings) - 1) / 4 if ball.ratings else float(yes)
+        for ball, yes in zip(nodules, malignant, strict=True)
+    ]
+    return dataclasses.replace(boxes, value=np.array(said, float))
+
+
+def collect(
+    cases: Sequence[Case], experiment: NoduleExperiment, detector: Stage | None, cache: Path
+) -> Boxes:
+    """Boxes of all cases; those of each are kept in ``cache``.
+
+    Raises:
+        LabelError: If one of the two classes is missing.
+    """
+    parts = []
+    for number, case in enumerate(track(cases, "boxes", len(cases))):
+        path = cache / f"{case.id}.npz"
+        if not path.is_file():
+            boxes = (
+                rated_of(case, experiment)
+                if detector is None
+                else candidates_of(case, detector, experiment)
+            )
+            with written(path, durable=False) as part, part.open("wb") as file:
+                np.savez(
+                    file, **{f.name: getattr(boxes, f.name) for f in dataclasses.fields(boxes)}
+                )
+        one = Boxes(**read_cache(path, [f.name for f in dataclasses.fields(Boxes)]))
+        parts.append(dataclasses.replace(one, case=np.full(len(one), number)))
+    merged = {
+        f.name: np.concatenate([getattr(part, f.name) for part in parts])
+        for f in dataclasses.fields(Boxes)
+    }
+    boxes = Boxes(**merged)
+    if not 0 < boxes.positive.sum() < len(boxes):
+        raise LabelError(
+            f"expected examples of both classes in {len(cases)} cases, got "
+            f"{int(boxes.positive.sum())} positive of {len(boxes)}"
+        )
+    return boxes
+
+
+class BoxCrops:
+    """Draws boxes, ``share`` of them positive, and changes them.
+
+    Negative ones come up the more often the surer the detector was: most candidates of a scan are
+    easy, and what is to be learnt is where the detector errs.
+
+    Args:
+        boxes: What to draw from.
+        experiment: Sides, share and augmentation.
+    """
+
+    def __init__(self, boxes: Boxes, experiment: NoduleExperiment) -> None:
+        self.boxes, self.sides = boxes, experiment.sides
+        self.share = experiment.nodules.positives
+        self.change = Changes(experiment.nodules.augment)
+        self._of = [np.flatnonzero(~boxes.positive), np.flatnonzero(boxes.positive)]
+        weight = boxes.score[self._of[0]] + _EASY
+        self._below = np.cumsum(weight) / weight.sum()
+
+    def __call__(self, rng: Generator) -> Crop:
+        """Inputs ``(2, *sides)``, value ``(1,)``, known ``(1,)``."""
+        if rng.random() < self.share:
+            index = int(rng.choice(self._of[1]))
+        else:
+            place = int(np.searchsorted(self._below, rng.random()))
+            index = int(self._of[0][min(place, len(self._below) - 1)])
+        cube = self.change(self.boxes.cubes[index], self.sides, rng)
+        mm = float(self.boxes.diameter_mm[index]) * float(np.exp(rng.normal(0, _SIZE_ERROR)))
+        value = np.array([self.boxes.value[index]], np.float32)
+        return inputs_of(cube, mm), value, np.ones(1, bool)
+
+
+def _balls(case: Case) -> list[BallLabel]:
+    return [
+        label
+        for label in case.labels
+        if isinstance(label, BallLabel) and label.name == NODULE and label.diameter_mm is not None
+    ]
+
+
+def _hit(point: tuple[float, float, float], nodules: Sequence[BallLabel]) -> bool:
+    return any(
+        np.linalg.norm(np.subtract(point, ball.centre_mm)) < (ball.diameter_mm or 0) / 2
+        for ball in nodules
+    )
+
+
+def _cut(
+    values: NDArray[np.int16],
+    geometry: object,
+    places: Sequence[tuple[tuple[float, float, float], float]],
+    hits: Sequence[bool],
+    scores: Sequence[float],
+    experiment: NoduleExperiment,
+) -> Boxes:
+    sides: Triple = tuple(n + 2 * _MARGIN for n in experiment.sides)  # type: ignore[assignment]
+    mm = experiment.nodules.spacing_mm
+    cubes = [cut_at(values, geometry, point, sides, mm) for point, _ in places]  # type: ignore[arg-type]
+    return Boxes(
+        np.stack(cubes) if cubes else np.zeros((0, *sides), np.uint8),
+        np.array([size for _, size in places], float),
+        np.array(hits, bool),
+        np.array(hits, float),
+        np.zeros(len(places), np.int64),
+        np.array([point for point, _ in places], float).reshape(-1, 3),
+        np.array(scores, float),
+    )

@@ -1,0 +1,68 @@
+"""Judges of candidates: is it a nodule, is it malignant; crops of a CT in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inklings.applications.lung_nodules.learn import Stage
+from inklings.applications.lung_nodules.patches import cut_at
+from inklings.applications.lung_nodules.targets import REFERENCE_MM
+from inklings.geometry import Geometry
+from inklings.predictions import require_numbers
+
+_AT_ONCE = 32
+
+
+def judge(
+    stage: Stage,
+    values: NDArray[Any],
+    geometry: Geometry,
+    places: Sequence[tuple[tuple[float, float, float], float]],
+) -> NDArray[np.float64]:
+    """Probability ``(n,)`` of each place.
+
+    Args:
+        stage: A trained classifier or malignancy model.
+        values: The whole CT, ``(z, y, x)`` in HU.
+        geometry: Its grid.
+        places: Points in mm of the patient, and diameters in mm.
+    """
+    asked = stage.experiment
+    cubes = [
+        cut_at(values, geometry, point, asked.sides, asked.nodules.spacing_mm)
+        for point, _ in places
+    ]
+    return probabilities(stage, cubes, [mm for _, mm in places])
+
+
+@torch.inference_mode()
+def probabilities(
+    stage: Stage, cubes: Sequence[NDArray[np.uint8]], diameters_mm: Sequence[float]
+) -> NDArray[np.float64]:
+    """Probability ``(n,)`` of boxes ``(*sides)`` that were cut already."""
+    found = []
+    for start in range(0, len(cubes), _AT_ONCE):
+        batch = [
+            inputs_of((cube / np.float32(255)).astype(np.float32), mm)
+            for cube, mm in zip(
+                cubes[start : start + _AT_ONCE],
+                diameters_mm[start : start + _AT_ONCE],
+                strict=True,
+            )
+        ]
+        logits = stage.model(torch.from_numpy(np.stack(batch))).logits
+        found.append(torch.sigmoid(logits[:, 0].float()).double().numpy())
+    said = np.concatenate(found) if found else np.zeros(0)
+    require_numbers(said)
+    return said
+
+
+def inputs_of(cube: NDArray[np.float32], diameter_mm: float) -> NDArray[np.float32]:
+    """``(2, *S)``: grey values, and the logarithm of the diameter over 8 mm everywhere."""
+    size = np.full(cube.shape, np.log(max(diameter_mm, 1.0) / REFERENCE_MM), np.float32)
+    return np.stack([cube, size])

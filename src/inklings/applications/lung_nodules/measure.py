@@ -1,0 +1,121 @@
+"""How large a nodule is: its samples in the CT as it was taken, from a centre and a guess."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from inklings.applications.lung_nodules.depth import depth
+from inklings.applications.lung_nodules.lungs import Lungs
+from inklings.geometry import Geometry, Region
+from inklings.orientation import Turn
+
+Bools = NDArray[np.bool_]
+
+_AIR_HU = -860.0
+_LEAST_CONTRAST = 120.0
+_REACH = 1.0  # radius that is looked at, as a share of the guessed diameter
+_MARGIN_MM = 4.0
+_OPEN = 0.45  # what is cut off is thinner than this share of the thickest part
+_RANGE = (0.7, 1.45)  # of the measured over the guessed diameter; else it holds wall or vessel
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The samples of one nodule.
+
+    Attributes:
+        mask: ``(*region.size)`` bool.
+        region: Where it lies in the CT.
+        volume_mm3: Of the mask.
+        diameter_mm: Of the ball of that volume.
+        grown: False where no outline was found and the mask is the guessed ball.
+    """
+
+    mask: Bools
+    region: Region
+    volume_mm3: float
+    diameter_mm: float
+    grown: bool
+
+    def on(self, turn: Turn) -> tuple[Region, Bools]:
+        """Region and mask on the grid of the file, which ``turn`` brought to the one here."""
+        return turn.back_region(self.region), turn.back(self.mask)
+
+
+def measure(
+    values: NDArray[Any],
+    geometry: Geometry,
+    point_mm: tuple[float, float, float],
+    guess_mm: float,
+    lungs: Lungs | None = None,
+) -> Measured:
+    """Outline one nodule at half of its contrast with air.
+
+    Samples above the middle between lung and nodule, connected to the centre, near it and inside
+    the lungs; what is thinner than the nodule (vessels, walls) is cut off by an opening.
+
+    Args:
+        values: The whole CT, ``(z, y, x)`` in HU.
+        geometry: Its grid.
+        point_mm: A place inside the nodule, ``(x, y, z)``.
+        guess_mm: Its diameter, roughly.
+        lungs: Keeps the outline out of the wall.
+    """
+    spacing = geometry.require_spacing()
+    reach = _REACH * guess_mm + _MARGIN_MM
+    region = _around(geometry, point_mm, reach)
+    part = values[region.slices].astype(np.float32)
+    index = np.indices(part.shape).reshape(3, -1).T + np.array(region.start)
+    points = geometry.to_points(index)
+    away = np.linalg.norm(points - np.asarray(point_mm), axis=1).reshape(part.shape)
+    near = away <= reach
+    if lungs is not None:
+        near &= lungs.holds(points, tight=True).reshape(part.shape)
+    soft = ndimage.gaussian_filter(part, [0.6 / mm for mm in spacing])
+    core = soft[away <= max(0.3 * guess_mm, 0.6 * max(spacing))]
+    ball = away <= guess_mm / 2
+    level = float(np.percentile(core, 60)) if core.size else _AIR_HU
+    if level - _AIR_HU < _LEAST_CONTRAST:
+        return _made(ball, region, geometry, False)
+    mask = _outlined((soft > (min(level, 60.0) + _AIR_HU) / 2) & near, away, geometry)
+    if mask is None:
+        return _made(ball, region, geometry, False)
+    found = _made(mask, region, geometry, True)
+    if not _RANGE[0] <= found.diameter_mm / guess_mm <= _RANGE[1]:
+        return _made(ball, region, geometry, False)
+    return found
+
+
+def _outlined(inside: Bools, away: NDArray[np.float64], geometry: Geometry) -> Bools | None:
+    """The thick part of ``inside`` that holds the centre; None where there is none."""
+    deep = depth(np.pad(inside, 1), geometry)[1:-1, 1:-1, 1:-1]
+    close = away <= max(3.0, 1.5 * max(geometry.require_spacing()))
+    thickest = float(deep[close].max(initial=0.0))
+    if thickest <= 0:
+        return None
+    cut = _OPEN * thickest
+    labels, _ = ndimage.label(deep >= cut)
+    here = labels[close & (deep == thickest)]
+    thick = labels == here[here > 0][0] if (here > 0).any() else deep >= cut
+    grown = depth(~thick, geometry) <= cut
+    mask: Bools = grown & inside
+    return mask if mask.any() else None
+
+
+def _around(geometry: Geometry, point: tuple[float, float, float], reach: float) -> Region:
+    middle = geometry.to_indices(point)
+    steps = np.array(geometry.radii(reach))
+    start = np.clip(np.floor(middle - steps), 0, np.array(geometry.shape) - 1).astype(int)
+    stop = np.clip(np.ceil(middle + steps) + 1, start + 1, geometry.shape).astype(int)
+    return Region(tuple(start.tolist()), tuple((stop - start).tolist()))
+
+
+def _made(mask: Bools, region: Region, geometry: Geometry, grown: bool) -> Measured:
+    volume = max(1, int(mask.sum())) * geometry.cell_mm
+    return Measured(mask, region, volume, 2 * (3 * volume / (4 * math.pi)) ** (1 / 3), grown)

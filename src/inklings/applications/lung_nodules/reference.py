@@ -1,0 +1,181 @@
+"""The chain of Stevens et al. 2020 (Deep Learning with PyTorch), to stand beside ours.
+
+A 2.5-D U-Net marks samples plane by plane with three neighbours on either side; what lies above
+one half is eroded once, connected samples are a candidate, and its centre is weighted by
+intensity; a classifier of 32 x 48 x 48 samples keeps those above one half. There is no lung mask,
+and all is counted in samples, not in millimetres. Faults that follow from this stay here as they
+are: erosion deletes whatever is thinner than three planes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import nn
+
+from inklings.applications.lung_nodules.batches import Crop
+from inklings.applications.lung_nodules.judge import judge
+from inklings.applications.lung_nodules.learn import Stage
+from inklings.findings.finding import Finding, Findings
+from inklings.geometry import Geometry
+
+CONTEXT = 3
+CROP, WIDE = 64, 96
+_NODULE_HU = -700
+_LEVEL = 0.5
+_PLANES_AT_ONCE = 4
+
+
+def grown_mask(
+    values: NDArray[Any], centres: Sequence[Sequence[float]], level_hu: float = _NODULE_HU
+) -> NDArray[np.bool_]:
+    """Samples of nodules of which only the centre is known.
+
+    On each axis by itself a box grows from the centre while *both* ends are denser than
+    ``level_hu``; inside the boxes whatever is denser belongs to the nodule.
+
+    Args:
+        values: The whole CT, ``(z, y, x)`` in HU.
+        centres: Indices ``(z, y, x)``.
+        level_hu: Lung is below, nodules are above.
+    """
+    box = np.zeros(values.shape, bool)
+    for centre in centres:
+        middle = [int(v) for v in np.rint(centre)]
+        radii = [_radius(values, middle, axis, level_hu) for axis in range(3)]
+        box[tuple(slice(max(0, m - r), m + r + 1) for m, r in zip(middle, radii, strict=True))] = (
+            True
+        )
+    mask: NDArray[np.bool_] = box & (values > level_hu)
+    return mask
+
+
+def _radius(values: NDArray[Any], middle: Sequence[int], axis: int, level: float) -> int:
+    line = values[tuple(slice(None) if a == axis else m for a, m in enumerate(middle))]
+    radius = 2
+    while (
+        middle[axis] - radius >= 0
+        and middle[axis] + radius < len(line)
+        and line[middle[axis] + radius] > level
+        and line[middle[axis] - radius] > level
+    ):
+        radius += 1
+    return radius
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A CT and its nodules' samples.
+
+    Attributes:
+        values: ``(z, y, x)`` int16 in HU, limited to -1000 to 1000.
+        mask: ``(z, y, x)``.
+    """
+
+    values: NDArray[np.int16]
+    mask: NDArray[np.bool_]
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """One sample of the mask for each of its planes and objects."""
+        labels, count = ndimage.label(self.mask)
+        found = []
+        for part in range(1, count + 1):
+            inside = np.argwhere(labels == part)
+            for z in np.unique(inside[:, 0]):
+                row = inside[inside[:, 0] == z]
+                found.append(row[len(row) // 2])
+        return np.array(found, np.int64).reshape(-1, 3)
+
+
+class SegmenterCrops:
+    """Draws 7 planes of 64 x 64 samples at random out of 96 x 96 around a nodule.
+
+    Args:
+        scans: What to draw from.
+    """
+
+    def __init__(self, scans: Sequence[Marked]) -> None:
+        self.scans = scans
+        self._places = [(k, place) for k, one in enumerate(scans) for place in one.places]
+
+    def __call__(self, rng: Generator) -> Crop:
+        """Inputs ``(7, 64, 64)``, value ``(1, 64, 64)``, known ``(1, 64, 64)``."""
+        index, place = self._places[int(rng.integers(len(self._places)))]
+        one = self.scans[index]
+        y, x = place[1:] - WIDE // 2 + rng.integers(0, WIDE - CROP + 1, 2)
+        rows = np.clip(np.arange(y, y + CROP), 0, one.values.shape[1] - 1)
+        columns = np.clip(np.arange(x, x + CROP), 0, one.values.shape[2] - 1)
+        planes = np.clip(
+            np.arange(place[0] - CONTEXT, place[0] + CONTEXT + 1), 0, len(one.values) - 1
+        )
+        inputs = one.values[np.ix_(planes, rows, columns)].astype(np.float32) / 1000
+        value = one.mask[place[0]][np.ix_(rows, columns)].astype(np.float32)
+        for axis in (1, 2):
+            if rng.random() < 0.5:
+                inputs, value = np.flip(inputs, axis), np.flip(value, axis - 1)
+        inputs = inputs + rng.normal(0, 0.025, inputs.shape)
+        known = np.ones((1, CROP, CROP), bool)
+        return (
+            np.ascontiguousarray(inputs, np.float32),
+            np.ascontiguousarray(value[None], np.float32),
+            known,
+        )
+
+
+@torch.inference_mode()
+def segment(model: nn.Module, values: NDArray[Any]) -> NDArray[np.float32]:
+    """Probability of a nodule at every sample, plane by plane, ``(z, y, x)``."""
+    limited = np.clip(values, -1000, 1000)
+    out = np.empty(values.shape, np.float32)
+    for start in range(0, len(values), _PLANES_AT_ONCE):
+        stop = min(start + _PLANES_AT_ONCE, len(values))
+        planes = [
+            limited[np.clip(np.arange(z - CONTEXT, z + CONTEXT + 1), 0, len(values) - 1)]
+            for z in range(start, stop)
+        ]
+        inputs = torch.from_numpy(np.stack(planes).astype(np.float32) / 1000)
+        out[start:stop] = torch.sigmoid(model(inputs).logits[:, 0]).numpy()
+    return out
+
+
+def group(chance: NDArray[np.float32], values: NDArray[Any]) -> NDArray[np.float64]:
+    """Centres ``(n, 3)`` of candidates as indices, weighted by intensity."""
+    inside = ndimage.binary_erosion(chance > _LEVEL, iterations=1)
+    labels, count = ndimage.label(inside)
+    if not count:
+        return np.zeros((0, 3))
+    weight = np.clip(values, -1000, 1000).astype(np.float32) + 1001
+    centres = ndimage.center_of_mass(weight, labels, np.arange(1, count + 1))
+    return np.array(centres, float).reshape(-1, 3)
+
+
+def find_as_reference(
+    segmenter: Stage, classifier: Stage | None, values: NDArray[Any], geometry: Geometry, case: str
+) -> Findings:
+    """What the reference's chain says of one CT; its candidates have no size, so 1 mm stands."""
+    chance = segment(segmenter.model, values)
+    centres = group(chance, values)
+    points = [tuple(point) for point in geometry.to_points(centres).tolist()]
+    marked = np.array([float(chance[tuple(np.rint(c).astype(int))]) for c in centres])
+    said = marked
+    if classifier is not None and points:
+        said = judge(classifier, values, geometry, [(p, 1.0) for p in points])
+    found = tuple(
+        Finding((x, y, z), 1.0, float(value), scores={"segmenter": float(first)})
+        for (x, y, z), value, first in zip(points, said, marked, strict=True)
+    )
+    funnel = {
+        "voxels": values.size,
+        "flagged voxels": int((chance > _LEVEL).sum()),
+        "candidates": len(found),
+        "nodules": sum(one.nodule > _LEVEL for one in found),
+    }
+    return Findings(case, found, geometry.frame, funnel, {"chain": "reference"})

@@ -1,0 +1,123 @@
+"""How good a judge is on validation boxes: what its best weights and its threshold go by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from inklings.applications.lung_nodules.examples import Boxes
+from inklings.applications.lung_nodules.judge import probabilities
+from inklings.applications.lung_nodules.learn import Stage
+from inklings.applications.lung_nodules.patches import middle_of
+from inklings.applications.lung_nodules.spec import NoduleExperiment
+from inklings.runs.run import ModelConfig
+
+
+@dataclass(frozen=True)
+class BoxScore:
+    """On all validation boxes.
+
+    Attributes:
+        f1: At the threshold where it is highest.
+        sensitivity: At the asked-for number of false positives a scan.
+        by: Which of the two is compared.
+    """
+
+    f1: float
+    sensitivity: float
+    by: str
+
+    @property
+    def merit(self) -> float:
+        """What the best weights are chosen by."""
+        return self.f1 if self.by == "f1" else self.sensitivity
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """Columns of the history."""
+        return {"val_f1": self.f1, "val_sensitivity": self.sensitivity}
+
+
+class BoxValidator:
+    """Scores a classifier or a malignancy model on boxes of validation cases.
+
+    Args:
+        boxes: Of the validation cases.
+        experiment: Sides of the boxes, and what is compared (`Nodules.keep`).
+        model_config: What the network takes.
+    """
+
+    def __init__(
+        self, boxes: Boxes, experiment: NoduleExperiment, model_config: ModelConfig
+    ) -> None:
+        self.boxes, self.experiment, self.model_config = boxes, experiment, model_config
+
+    def probabilities(self, model: nn.Module) -> NDArray[np.float64]:
+        """``(n,)`` of the boxes."""
+        stage = Stage(model, self.model_config, None, self.experiment)  # type: ignore[arg-type]
+        cubes = [middle_of(cube, self.experiment.sides) for cube in self.boxes.cubes]
+        was = model.training
+        model.eval()
+        try:
+            return probabilities(stage, cubes, self.boxes.diameter_mm.tolist())
+        finally:
+            model.train(was)
+
+    def score(self, model: nn.Module, loss: nn.Module) -> BoxScore:  # noqa: ARG002
+        """F1 and sensitivity of these weights."""
+        said, positive = self.probabilities(model), self.boxes.positive
+        asked = self.experiment.nodules
+        allowed = asked.false_positives * len(np.unique(self.boxes.case))
+        return BoxScore(
+            float(f1_of_the_best(said, positive).max(initial=0.0)),
+            sensitivity_at(said, positive, allowed),
+            asked.keep,
+        )
+
+
+def f1_of_the_best(
+    chance: NDArray[np.float64], positive: NDArray[np.bool_], missed: int = 0
+) -> NDArray[np.float64]:
+    """F1 ``(n,)`` if the most probable 1, 2, ... n are called.
+
+    Args:
+        chance: ``(n,)``.
+        positive: ``(n,)``.
+        missed: Positive ones that have no probability at all.
+    """
+    hits = np.cumsum(positive[np.argsort(-chance, kind="stable")])
+    called = np.arange(1, len(hits) + 1)
+    f1: NDArray[np.float64] = 2 * hits / (called + positive.sum() + missed)
+    return f1
+
+
+def best_threshold(
+    chance: NDArray[np.float64], positive: NDArray[np.bool_], missed: int = 0
+) -> float:
+    """Where F1 is highest; one half where there is nothing to choose by.
+
+    Args:
+        chance: ``(n,)``.
+        positive: ``(n,)``.
+        missed: Positive ones that have no probability at all.
+    """
+    if not 0 < positive.sum() < len(positive):
+        return 0.5
+    ranked = np.sort(chance)[::-1]
+    k = int(f1_of_the_best(chance, positive, missed).argmax())
+    after = ranked[k + 1] if k + 1 < len(ranked) else 0.0
+    return float(np.clip((ranked[k] + after) / 2, 1e-4, 1 - 1e-4))
+
+
+def sensitivity_at(
+    chance: NDArray[np.float64], positive: NDArray[np.bool_], false_positives: float
+) -> float:
+    """Share of the positive ones above the threshold that lets so many others through."""
+    others = np.sort(chance[~positive])[::-1]
+    place = int(false_positives)
+    cut = others[place] if place < len(others) else -np.inf
+    return float((chance[positive] > cut).mean()) if positive.any() else 0.0

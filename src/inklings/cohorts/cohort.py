@@ -1,0 +1,221 @@
+"""A cohort: the cases of a study, as a table on disk.
+
+``cohort.yaml`` says what the cohort is (name, classes, licence, citation, where it came from);
+``cases.parquet`` has one row a case. Paths are stored relative to the folder, so that it may be
+moved. Both are written atomically; nothing else needs to be known to read a cohort.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inklings.cohorts.case import SPLITS, Case, Split
+from inklings.errors import DataError
+from inklings.files import write_yaml, written
+from inklings.labels.kinds import (
+    BagLabel,
+    BallLabel,
+    BoxLabel,
+    Label,
+    MaskLabel,
+    PointLabel,
+    PolygonLabel,
+)
+from inklings.records import read_record
+
+_KINDS: dict[str, type[Any]] = {
+    "mask": MaskLabel,
+    "box": BoxLabel,
+    "point": PointLabel,
+    "ball": BallLabel,
+    "polygon": PolygonLabel,
+    "bag": BagLabel,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+_DAMAGED = (
+    OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Head:
+    """``cohort.yaml``."""
+
+    name: str
+    classes: tuple[str, ...]
+    facts: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Cases and what is common to them.
+
+    Attributes:
+        name: Short name, for titles.
+        cases: In order of id.
+        classes: What can be annotated; background is never named.
+        facts: Licence, citation, source, how it was split: whatever should travel along.
+    """
+
+    name: str
+    cases: tuple[Case, ...]
+    classes: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ids = [case.id for case in self.cases]
+        if len(set(ids)) < len(ids):
+            twice = next(i for i in ids if ids.count(i) > 1)
+            raise DataError(f"cohort {self.name!r}: expected unique case ids, got {twice!r} twice")
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __iter__(self) -> Iterator[Case]:
+        return iter(self.cases)
+
+    def part(self, split: Split) -> tuple[Case, ...]:
+        """The cases of one split."""
+        return tuple(case for case in self.cases if case.split == split)
+
+    def where(self, keep: Callable[[Case], bool]) -> Cohort:
+        """The cohort of the cases for which ``keep`` is true."""
+        return dataclasses.replace(self, cases=tuple(case for case in self.cases if keep(case)))
+
+    @property
+    def is_split(self) -> bool:
+        """Whether every case has been given a split."""
+        return bool(self.cases) and all(case.split is not None for case in self.cases)
+
+    @property
+    def split_hash(self) -> str | None:
+        """Fingerprint of who is in which split; None before splitting."""
+        if not self.is_split:
+            return None
+        text = "\n".join(sorted(f"{case.id}\t{case.patient}\t{case.split}" for case in self.cases))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def write(self, folder: Path) -> None:
+        """Write ``cohort.yaml`` and ``cases.parquet`` into ``folder``.
+
+        Raises:
+            DataError: If a path cannot be expressed relative to the folder.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        folder = folder.resolve()
+        rows = [to_row(case, folder) for case in sorted(self.cases, key=lambda c: c.id)]
+        columns = ("id", "patient", "split", "images", "labels", "facts", "choices")
+        table = pa.table(
+            {name: pa.array([row[name] for row in rows], pa.string()) for name in columns}
+        )
+        with written(folder / "cases.parquet") as path:
+            pq.write_table(table, path)
+        head = {"name": self.name, "classes": list(self.classes), "cases": len(self.cases)}
+        write_yaml(folder / "cohort.yaml", {**head, "facts": dict(self.facts)})
+
+    @classmethod
+    def read(cls, folder: Path) -> Cohort:
+        """Read a cohort folder.
+
+        Raises:
+            DataError: If it is not one, or is damaged; the message says what to do.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not (folder / "cohort.yaml").is_file():
+            came = "no such folder" if not folder.exists() else "no cohort.yaml in it"
+            raise DataError(
+                f"expected a cohort folder (cohort.yaml and cases.parquet) at {folder}, "
+                f"got {came}; make one with 'inklings import'"
+            )
+        again = "run the 'inklings import' that made it again"
+        head = read_record(_Head, folder / "cohort.yaml", "a cohort description", again)
+        try:
+            rows = pq.read_table(folder / "cases.parquet").to_pylist()
+            cases = tuple(from_row(row, folder.resolve()) for row in rows)
+        except (pa.ArrowException, *_DAMAGED) as error:
+            raise DataError(
+                f"{folder / 'cases.parquet'} is damaged ({' '.join(str(error).split())}); {again}"
+            ) from None
+        return cls(head.name, cases, head.classes, head.facts or {})
+
+
+def to_row(case: Case, folder: Path) -> dict[str, str | None]:
+    """A case as a row of ``cases.parquet``; paths become relative to ``folder``."""
+    return {
+        "id": case.id,
+        "patient": case.patient,
+        "split": case.split,
+        "images": json.dumps({k: _relative(p, folder) for k, p in case.images.items()}),
+        "labels": json.dumps([_label_to_json(label, folder) for label in case.labels]),
+        "facts": json.dumps(dict(case.facts)),
+        "choices": json.dumps(dict(case.choices)),
+    }
+
+
+def from_row(row: Mapping[str, Any], folder: Path) -> Case:
+    """The case of a row that `to_row` made.
+
+    Raises:
+        DataError: If its split is unknown, or its id names no files.
+    """
+    split = row["split"]
+    if split is not None and split not in SPLITS:
+        raise DataError(f"case {row['id']}: expected a split of {SPLITS}, got {split!r}")
+    images = {k: _absolute(p, folder) for k, p in json.loads(row["images"]).items()}
+    facts = json.loads(row["facts"])
+    choices = json.loads(row.get("choices") or "{}")
+    if not choices and "series" in facts:  # cohorts of version 0.1
+        choices = dict.fromkeys(images, facts.pop("series"))
+    return Case(
+        id=row["id"],
+        patient=row["patient"],
+        images=images,
+        labels=tuple(_label_from_json(value, folder) for value in json.loads(row["labels"])),
+        split=split,
+        facts=facts,
+        choices=choices,
+    )
+
+
+def _label_to_json(label: Label, folder: Path) -> dict[str, Any]:
+    record = dataclasses.asdict(label)
+    if isinstance(label, MaskLabel):
+        record["path"] = _relative(label.path, folder)
+    return {"type": _NAMES[type(label)], **record}
+
+
+def _label_from_json(record: Mapping[str, Any], folder: Path) -> Label:
+    values = {k: _tuples(v) for k, v in record.items() if k != "type"}
+    if record["type"] == "mask":
+        values["path"] = _absolute(record["path"], folder)
+    label: Label = _KINDS[record["type"]](**values)
+    return label
+
+
+def _tuples(value: Any) -> Any:
+    return (
+        tuple(_tuples(v) for v in value)
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else value
+    )
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder)).as_posix()
+
+
+def _absolute(path: str, folder: Path) -> Path:
+    return Path(os.path.normpath(folder / path))

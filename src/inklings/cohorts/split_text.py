@@ -1,0 +1,34 @@
+"""A split in words, for a terminal."""
+
+from __future__ import annotations
+
+from inklings.cohorts.case import SPLITS
+from inklings.cohorts.split_files import Outcome
+
+
+def text(outcome: Outcome) -> str:
+    """A table of cases and units by split and stratum, and the hash."""
+    record, total = outcome.record, len(outcome.cohort)
+    rows = [("", *SPLITS)]
+    rows.append(
+        ("cases", *(f"{n} ({n / total:.1%})" for n in (record["counts"][s] for s in SPLITS)))
+    )
+    rows.append(("independent groups", *(str(record["units"][s]) for s in SPLITS)))
+    if len(record["strata"]) > 1:
+        rows += [(name, *(str(n[s]) for s in SPLITS)) for name, n in record["strata"].items()]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    together = [len(group["cases"]) for group in record["groups"]]
+    if together:
+        lines.append(
+            f"{len(together)} groups of 2 to {max(together)} cases ({sum(together)} in all) were "
+            "kept together"
+        )
+    lines.append(f"split hash {record['hash']}")
+    return "\n".join(lines)

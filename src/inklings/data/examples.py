@@ -1,0 +1,286 @@
+"""What a training is given: decoded images and their targets, in memory or mapped from disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from inklings import progress
+from inklings.cohorts.case import Case
+from inklings.cohorts.stacked import in_order, inputs_of, stacked_case
+from inklings.data.crops import resize_image, resize_mask
+from inklings.data.intensity import Scale
+from inklings.data.packed import PackedArrays
+from inklings.data.respace import respaced
+from inklings.data.slices import Planes
+from inklings.errors import DataError, GeometryError, SpecError
+from inklings.geometry import Geometry
+from inklings.orientation import CANONICAL, turn_to
+from inklings.supervision.base import Supervision, Target
+
+MEMORY_VARIABLE = "INKLINGS_MEMORY_GB"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images and what is known about each, in one order.
+
+    Attributes:
+        images: ``(C, *S)`` each, uint8 or any number type, sizes may differ; ``S`` is ``(H, W)``
+            of pictures, ``(D, H, W)`` of volumes.
+        targets: ``value (K, *S)`` and ``known (*S)`` of each.
+        ids: Names, for messages and pictures.
+        groups: Case of each, where several images are of one case (tiles, planes); empty where
+            each is a case of its own.
+        geometries: Grid of each volume; empty for pictures.
+        scales: Centre and width of the intensities of each; empty where each image says its own.
+        weights: How often each is seen, as a share of an epoch; empty where all are alike.
+        in_doubt: What is not known was looked at and left in doubt; otherwise it may hide anything.
+        inputs: Names of the images of a case whose channels are stacked in each.
+        orientation: Which way the axes of all volumes run, as `inklings.orientation` has it; None
+            for pictures, and for arrays of which nobody said.
+    """
+
+    images: Sequence[NDArray[Any]]
+    targets: Sequence[Target]
+    ids: Sequence[str]
+    groups: Sequence[str] = ()
+    geometries: Sequence[Geometry] = ()
+    scales: Sequence[Scale] = ()
+    weights: Sequence[float] = ()
+    in_doubt: bool = False
+    inputs: Sequence[str] = ()
+    orientation: str | None = None
+
+    def __post_init__(self) -> None:
+        if not len(self.images) == len(self.targets) == len(self.ids):
+            raise SpecError(
+                f"expected as many targets and ids as images, got {len(self.images)} images, "
+                f"{len(self.targets)} targets, {len(self.ids)} ids"
+            )
+        if isinstance(self.images, Planes):  # made on demand, from volumes that were looked at
+            return
+        for name, image, target in zip(self.ids, self.images, self.targets, strict=True):
+            shapes = (target.value.shape[1:], target.known.shape)
+            if image.ndim not in (3, 4) or shapes != (image.shape[1:],) * 2:
+                raise GeometryError(
+                    f"{name}: expected an image (C, H, W) or a volume (C, D, H, W) and a target on "
+                    f"the same grid, got {image.shape} with a target of {target.value.shape}"
+                )
+        if len({image.ndim for image in self.images}) > 1:
+            raise GeometryError("expected pictures or volumes, got both; make two cohorts of them")
+        if self.groups and len(self.groups) != len(self.ids):
+            raise SpecError(f"expected {len(self.ids)} groups, got {len(self.groups)}")
+        channels = {len(image) for image in self.images}
+        if len(channels) > 1:
+            raise DataError(f"expected images of one number of channels, got {sorted(channels)}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def channels(self) -> int:
+        """``C`` of the images."""
+        return len(self.images[0])
+
+    @property
+    def volumes(self) -> bool:
+        """Whether these are volumes."""
+        return bool(len(self)) and self.images[0].ndim == 4
+
+    def geometry(self, index: int) -> Geometry | None:
+        """Grid of a volume; None of a picture."""
+        return self.geometries[index] if self.geometries else None
+
+    def scale(self, index: int) -> Scale | None:
+        """Centre and width of the intensities of an image; None where it says its own."""
+        return self.scales[index] if self.scales else None
+
+    @property
+    def judges(self) -> bool:
+        """Whether the Dice over what is known says how good a prediction is."""
+        return self.in_doubt or all(target.known.all() for target in self.targets)
+
+    def turned(self, code: str) -> Examples:
+        """The same volumes with their axes as ``code`` has them (`inklings.orientation`)."""
+        if not self.volumes or self.orientation == code:
+            return self
+        turns = [turn_to(grid, code) for grid in self.geometries]
+        return dataclasses.replace(
+            self,
+            images=tuple(t.view(image) for t, image in zip(turns, self.images, strict=True)),
+            targets=tuple(
+                Target(t.view(target.value), t.view(target.known))
+                for t, target in zip(turns, self.targets, strict=True)
+            ),
+            geometries=tuple(t.grid(g) for t, g in zip(turns, self.geometries, strict=True)),
+            orientation=code,
+        )
+
+    def with_targets(self, targets: Sequence[Target]) -> Examples:
+        """The same images with other labels."""
+        return dataclasses.replace(self, targets=tuple(targets))
+
+
+def from_masks(
+    images: Sequence[NDArray[Any]],
+    masks: Sequence[NDArray[Any]],
+    known: Sequence[NDArray[np.bool_]] | None = None,
+    ids: Sequence[str] | None = None,
+) -> Examples:
+    """Examples from arrays in memory.
+
+    Args:
+        images: ``(C, H, W)`` each.
+        masks: ``(H, W)`` or ``(K, H, W)`` each: bool, probabilities in [0, 1], or uint8 that is
+            already quantised.
+        known: ``(H, W)`` each; None if every sample is a fact.
+        ids: Names; None to number them.
+    """
+    targets = []
+    for i, mask in enumerate(masks):
+        value = mask[None] if mask.ndim == 2 else mask
+        if value.dtype != np.uint8:
+            value = np.rint(np.clip(value, 0, 1).astype(np.float32) * 255).astype(np.uint8)
+        everywhere = np.ones(mask.shape[-2:], np.bool_)
+        targets.append(Target(value, everywhere if known is None else known[i]))
+    names = ids or [f"image-{i}" for i in range(len(images))]
+    return Examples(tuple(images), tuple(targets), tuple(names))
+
+
+def resized(examples: Examples, size: int) -> Examples:
+    """Every image scaled to ``size`` x ``size``: bilinear; targets by the nearest sample."""
+    targets = [
+        Target(
+            np.stack([resize_mask(channel, size) for channel in target.value]),
+            resize_mask(target.known, size),
+        )
+        for target in examples.targets
+    ]
+    images = tuple(resize_image(image, size) for image in examples.images)
+    return dataclasses.replace(examples, images=images, targets=tuple(targets))
+
+
+def with_background(examples: Examples) -> Examples:
+    """A first channel that is certain where no class is: for losses over exclusive classes."""
+    targets = []
+    for target in examples.targets:
+        rest = 255 - np.minimum(target.value.sum(0, dtype=np.uint16), 255).astype(np.uint8)
+        targets.append(
+            Target(np.concatenate([(rest * target.known)[None], target.value]), target.known)
+        )
+    return examples.with_targets(targets)
+
+
+def gather(
+    cases: Sequence[Case],
+    supervision: Supervision,
+    scratch: Path | None = None,
+    what: str = "",
+    spacing_mm: float | tuple[float, ...] | None = None,
+) -> Examples:
+    """Decode the images of ``cases`` once and turn their labels into targets.
+
+    Volumes are turned to one orientation and brought to ``spacing_mm`` where that is given.
+
+    What exceeds the memory budget (half of the free memory, or `INKLINGS_MEMORY_GB`) goes to
+    files under ``scratch`` that the operating system maps in as they are needed.
+
+    Raises:
+        DataError: If an image is damaged, is no picture, or labels do not fit.
+    """
+    store = Store(budget_bytes(), scratch)
+    images, targets, grids = [], [], []
+    inputs = inputs_of(cases)
+    for case in progress.track(cases, f"read {what}".strip()):
+        ordered = {name: case.images[name] for name in in_order(case.id, case.images, inputs)}
+        image, target, grid = _example(dataclasses.replace(case, images=ordered), supervision)
+        if image.ndim == 4 and spacing_mm is not None:
+            image, target, grid = _respaced(image, target, grid, spacing_mm)
+        images.append(store.keep(image))
+        targets.append(Target(store.keep(target.value), store.keep(target.known)))
+        grids.append(grid)
+    flat = all(image.ndim == 3 for image in images)
+    return Examples(
+        _same_channels(images) if len(inputs) < 2 else tuple(images),
+        tuple(targets),
+        tuple(case.id for case in cases),
+        geometries=() if flat else tuple(grids),
+        inputs=inputs,
+        orientation=None if flat else CANONICAL,
+    )
+
+
+def budget_bytes() -> int:
+    """How much memory decoded images may take."""
+    asked = os.environ.get(MEMORY_VARIABLE)
+    try:
+        return int(float(asked) * 2**30) if asked else psutil.virtual_memory().available // 2
+    except ValueError:
+        raise SpecError(f"{MEMORY_VARIABLE}: expected a number of GB, got {asked!r}") from None
+
+
+def _example(case: Case, supervision: Supervision) -> tuple[NDArray[Any], Target, Geometry]:
+    read = stacked_case(case)
+    samples, geometry = np.ascontiguousarray(read.samples), read.geometry
+    target = supervision.target(case, geometry)
+    if samples.ndim == 3:
+        return samples, target, geometry
+    turn = turn_to(geometry)
+    return turn(samples), Target(turn(target.value), turn(target.known)), turn.grid(geometry)
+
+
+def _respaced(
+    image: NDArray[Any], target: Target, grid: Geometry, spacing_mm: float | tuple[float, ...]
+) -> tuple[NDArray[Any], Target, Geometry]:
+    """A volume on another grid; targets become shares where all is known, else the nearest."""
+    there = grid.at(spacing_mm)
+    partly = not bool(target.known.all())
+    known = respaced(target.known[None], grid, there, nearest=True)[0]
+    value = respaced(target.value, grid, there, nearest=partly)
+    return respaced(image, grid, there), Target(value, known), there
+
+
+def _same_channels(images: list[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+    # A cohort of colour pictures often holds a few that were saved as grey.
+    most = max((len(image) for image in images), default=0)
+    return tuple(
+        np.broadcast_to(image, (most, *image.shape[1:])) if len(image) == 1 != most else image
+        for image in images
+    )
+
+
+@dataclass
+class Store:
+    """Keeps arrays in memory up to a budget, and the rest in files mapped from ``scratch``."""
+
+    budget: int
+    scratch: Path | None
+    used: int = 0
+    _packed: PackedArrays | None = None
+
+    def keep(self, array: NDArray[Any]) -> NDArray[Any]:
+        """``array``, or the same samples mapped from a file."""
+        self.used += array.nbytes
+        if self.used <= self.budget:
+            return array
+        if self.scratch is None:
+            raise DataError(
+                f"the images need more than the memory budget of {self.budget / 2**30:.1f} GB; "
+                f"set {MEMORY_VARIABLE} higher, or train from a cohort with --out"
+            )
+        if self._packed is None:
+            progress.note(
+                f"memory budget of {self.budget / 2**30:.1f} GB reached ({MEMORY_VARIABLE}): "
+                f"the rest is mapped from {self.scratch}"
+            )
+            self._packed = PackedArrays(self.scratch)
+        return self._packed.view(self._packed.add(array))

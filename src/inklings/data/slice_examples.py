@@ -1,0 +1,84 @@
+"""Volumes as examples for networks of two dimensions: their planes, the useful ones more often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.data.examples import Examples
+from inklings.data.intensity import Intensity
+from inklings.data.slices import Planes
+from inklings.errors import LabelError
+from inklings.spec import Volumes
+from inklings.supervision.base import Target
+
+_HALF = 128
+
+
+def sliced(
+    examples: Examples, volumes: Volumes, intensity: Intensity, unlabelled: bool = False
+) -> Examples:
+    """The planes of ``examples``, which hold volumes; nothing is copied.
+
+    Intensities are those of the whole volume. Planes about which nothing is known are left out,
+    unless the loss looks at them; planes that show something annotated are seen more often.
+
+    Args:
+        examples: Volumes.
+        volumes: Neighbours of a plane, and how often organs are seen.
+        intensity: Of the experiment.
+        unlabelled: Whether the loss looks at what nothing is known about.
+
+    Raises:
+        LabelError: If no plane is left.
+    """
+    shows = [_shows(target) for target in examples.targets]
+    known = [np.asarray(target.known.any((1, 2))) for target in examples.targets]
+    places = [
+        (v, z)
+        for v, target in enumerate(examples.targets)
+        for z in range(target.known.shape[0])
+        if (unlabelled or known[v][z]) and (volumes.organ != 1 or shows[v][z])
+    ]
+    if not places:
+        raise LabelError("expected planes with something annotated to train on, got none")
+    scales = [intensity.scale(image) for image in examples.images]
+    flat = [tuple(part[:, 0] for part in scale) for scale in scales]
+    channels = examples.channels
+    if channels > 1 and volumes.planes > 1:
+        # Channels of one plane stay together, so the scales repeat as they do.
+        flat = [tuple(_repeated(p, channels, volumes.planes) for p in scale) for scale in flat]
+    chosen = Planes(examples.images, places, volumes.planes // 2)
+    return Examples(
+        images=chosen,
+        targets=tuple(_plane(examples.targets[v], z) for v, z in places),
+        ids=tuple(f"{examples.ids[v]}:{z}" for v, z in places),
+        groups=tuple(examples.ids[v] for v, _ in places),
+        scales=tuple((flat[v][0], flat[v][1]) for v, _ in places),
+        weights=_weights(np.array([shows[v][z] for v, z in places]), volumes.organ),
+        orientation=examples.orientation,
+    )
+
+
+def _plane(target: Target, z: int) -> Target:
+    return Target(target.value[:, z], target.known[z])
+
+
+def _shows(target: Target) -> NDArray[np.bool_]:
+    """Planes with a known positive, ``(D,)``."""
+    return np.asarray(((target.value >= _HALF) & target.known).any((0, 2, 3)))
+
+
+def _repeated(part: NDArray[Any], channels: int, planes: int) -> NDArray[Any]:
+    return np.tile(part, (planes, 1, 1)) if len(part) == channels else part
+
+
+def _weights(shows: NDArray[np.bool_], organ: float | None) -> tuple[float, ...]:
+    """Shares of an epoch; empty where all planes are alike."""
+    count = int(shows.sum())
+    if organ is None or not 0 < count < len(shows):
+        return ()
+    each = np.where(shows, organ / count, (1 - organ) / (len(shows) - count))
+    return tuple(each.tolist())

@@ -1,0 +1,166 @@
+"""From rows of blended tiles to the files of a slide, while the network works on the next row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.heatmaps.canvas import TILE, Row
+from inklings.heatmaps.features import Features
+from inklings.heatmaps.outlines import Outline, Outlines
+from inklings.heatmaps.pyramid import Pyramid, majority, mean
+from inklings.heatmaps.record import CLASSES, HEATMAP, OUTLINES, scaled
+from inklings.predictions import quantise
+
+Pair = tuple[float, float]
+_SPOOL = "spool.part"
+
+
+class Places:
+    """A mask of tissue, of any size, seen from the grid of the maps.
+
+    Args:
+        mask: ``(h, w)`` over the same extent as the maps.
+        shape: Samples of the maps.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_], shape: tuple[int, int]) -> None:
+        self.mask = mask
+        self.rows, self.columns = (
+            ((np.arange(n) + 0.5) * (m / n)).astype(np.int64)
+            for n, m in zip(shape, mask.shape, strict=True)
+        )
+        """For each row and column of the maps, the one of the mask that it lies in."""
+
+    def tile(self, ty: int, tx: int) -> NDArray[np.bool_]:
+        """The part under one tile, ``(TILE, TILE)``, False beyond the border."""
+        rows = self.rows[ty * TILE : (ty + 1) * TILE]
+        columns = self.columns[tx * TILE : (tx + 1) * TILE]
+        inside = self.mask[np.ix_(rows, columns)]
+        return np.pad(inside, ((0, TILE - len(rows)), (0, TILE - len(columns))))
+
+    @property
+    def samples(self) -> int:
+        """Samples of the maps that are tissue."""
+        up = np.bincount(self.rows, minlength=len(self.mask)).astype(np.int64)
+        along = np.bincount(self.columns, minlength=self.mask.shape[1])
+        return int((up @ self.mask) @ along)
+
+
+class HeatmapWriter:
+    """Takes rows of tiles from top to bottom and leaves heat map, map of classes and outlines.
+
+    Args:
+        folder: Of the case, to be filled.
+        classes: Their names, ``K``.
+        thresholds: From which probability each class is drawn.
+        tissue: Where there is any; the maps are 0 elsewhere.
+        shape: Samples of the maps.
+        factor: Pixels of level 0 to a sample of the maps, ``(y, x)``.
+        slide: Pixels of level 0.
+        spacing_um: Of level 0; None where unknown.
+        smallest: Regions of fewer samples are not outlined.
+        corner: First pixel of level 0 that was scanned, ``(y, x)``, from which outlines count.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        classes: Sequence[str],
+        thresholds: Sequence[float],
+        tissue: Places,
+        *,
+        shape: tuple[int, int],
+        factor: Pair,
+        slide: tuple[int, int],
+        spacing_um: Pair | None,
+        smallest: int = 1,
+        corner: tuple[int, int] = (0, 0),
+    ) -> None:
+        self._folder, self._classes, self._tissue, self._shape = folder, classes, tissue, shape
+        self._levels = np.array(thresholds, np.float32)[:, None, None] * 255
+        self._spacing_um = scaled(spacing_um, factor)
+        self._spool = (folder / _SPOOL).open("wb+")
+        self._heat = Pyramid(self._spool, len(classes), shape, mean)
+        self._codes = Pyramid(self._spool, 1, shape, majority)
+        self._text = (folder / OUTLINES).open("w", encoding="utf-8")
+        self._features = Features(self._text, classes, factor, slide, spacing_um, corner)
+        self._outlines = Outlines(shape[1], smallest)
+        self._next = 0  # first sample of the maps that the outlines have not seen
+        self.samples = np.zeros(len(classes) + 1, np.int64)
+        """Samples of the map of classes by code; those of code 0 are not counted."""
+        self.peaks = np.zeros(len(classes), np.uint8)
+        """Largest value of each class."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._spool.close()
+        self._text.close()
+        (self._folder / _SPOOL).unlink(missing_ok=True)
+
+    def take(self, rows: Iterable[Row]) -> None:
+        """Take finished rows, in order."""
+        for ty, tiles in rows:
+            self._take(ty, tiles)
+
+    def _take(self, ty: int, tiles: Mapping[int, NDArray[np.float32]]) -> None:
+        heat = {tx: self._quantised(ty, tx, tile) for tx, tile in tiles.items()}
+        codes = {tx: self._coded(tile) for tx, tile in heat.items()}
+        for tile in heat.values():
+            np.maximum(self.peaks, tile.max(axis=(1, 2)), out=self.peaks)
+        for code in codes.values():
+            counts = np.bincount(code.ravel(), minlength=len(self.samples))
+            counts[0] = 0
+            self.samples += counts
+        self._heat.push(ty, heat)
+        self._codes.push(ty, {tx: code[None] for tx, code in codes.items()})
+        height = min(TILE, self._shape[0] - ty * TILE)
+        band = np.zeros((height, self._shape[1]), np.uint8)
+        for tx, code in codes.items():
+            wide = min(TILE, self._shape[1] - tx * TILE)
+            band[:, tx * TILE : tx * TILE + wide] = code[:height, :wide]
+        self._keep(self._outlines.skip(ty * TILE - self._next))
+        self._keep(self._outlines.push(band))
+        self._next = ty * TILE + height
+
+    def _quantised(self, ty: int, tx: int, tile: NDArray[np.float32]) -> NDArray[np.uint8]:
+        inside: NDArray[np.uint8] = quantise(tile) * self._tissue.tile(ty, tx)
+        return inside
+
+    def _coded(self, heat: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Of the classes that reach their threshold, the one that exceeds it most, by ratio."""
+        said = np.where(heat >= self._levels, heat / self._levels, 0)
+        best = said.argmax(axis=0)
+        return np.asarray(np.where(said.max(axis=0) > 0, best + 1, 0), np.uint8)
+
+    def _keep(self, outlines: Iterable[Outline]) -> None:
+        for outline in outlines:
+            self._features.add(outline)
+
+    def finish(self) -> tuple[int, int]:
+        """Put the files together; how many regions were outlined and how many too small."""
+        self._keep(self._outlines.close())
+        self._features.close()
+        self._heat.finish()
+        self._codes.finish()
+        self._heat.write(self._folder / HEATMAP, self._classes, self._spacing_um)
+        self._codes.write(self._folder / CLASSES, ["class"], self._spacing_um)
+        return self._features.count, self._outlines.left_out
+
+    @property
+    def preview(self) -> NDArray[np.uint8]:
+        """The coarsest level of the map of classes, ``(h, w)``; after `finish`."""
+        plane: NDArray[np.uint8] = self._codes.preview[0]
+        return plane

@@ -1,0 +1,320 @@
+"""What a training leaves behind, and the model that comes back from it.
+
+A run folder holds, among other things:
+
+- ``weights.safetensors`` and ``model.json`` (`ModelConfig`: what to build and feed, so that the
+  weights mean something), written by `write_model`;
+- ``experiment.yaml``, the resolved experiment;
+- ``run.json`` (`RunRecord`: what was decided and where it came from), written last: a folder
+  without it is a training that has not finished.
+
+Weights are safetensors and never pickle, so that opening a run executes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from inklings.errors import DataError, SpecError
+from inklings.files import write_json, written
+from inklings.models import MODELS
+from inklings.models.folding import folded
+from inklings.records import read_record
+from inklings.spec import Component, Experiment, Volumes
+
+Activation = Literal["sigmoid", "softmax"]
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """``model.json``: everything that must be known to use the weights.
+
+    Attributes:
+        model: Name and options in the table of models.
+        in_channels: Channels of the image, ``C``.
+        channels: Name of every output channel, ``K`` of them: the classes, perhaps ``core``,
+            and for exclusive classes ``background``, in the order of the logits.
+        classes: What is reported, in this order; each is one of ``channels``.
+        activation: From logits to probabilities; ``softmax`` runs over ``channels``.
+        intensity: Name and options in the table of intensity scalings.
+        stains: Name and options of the normalisation of stains; None leaves them.
+        divisor: Sides of the input must be multiples of it.
+        resize: Side to which a whole image is scaled first; None where it never is.
+        task: What is asked of a bag; None for models of images.
+        spacing_um: Micrometres between the samples that the network learnt from; slides are
+            resampled to it. None where the images did not say.
+        factor: How many times coarser than level 0 of its slides the network's grid is, where
+            only that is known; None otherwise.
+        volumes: How the network sees volumes; None for one that learnt from pictures.
+        window: Sides of the windows of a volume, ``(z, y, x)``, for networks of three dimensions.
+        inputs: Names of the images of a case whose channels are stacked, in this order; one name
+            stands for any single image.
+        orientation: Three letters that volumes are turned to first, as `inklings.orientation`
+            has them, or ``stored``; None in runs of 0.1.0, which took volumes as they were stored.
+    """
+
+    model: Component
+    in_channels: int
+    channels: tuple[str, ...]
+    classes: tuple[str, ...]
+    activation: Activation = "sigmoid"
+    intensity: Component = field(default_factory=lambda: Component(name="zscore"))
+    divisor: int = 1
+    resize: int | None = None
+    task: str | None = None
+    spacing_um: float | None = None
+    factor: float | None = None
+    volumes: Volumes | None = None
+    window: tuple[int, ...] | None = None
+    stains: Component | None = None
+    inputs: tuple[str, ...] = ()
+    orientation: str | None = None
+
+    def __post_init__(self) -> None:
+        missing = [name for name in self.classes if name not in self.channels]
+        if (missing and self.task is None) or not self.classes:
+            raise SpecError(
+                f"expected every class among the output channels {list(self.channels)}, "
+                f"got {list(self.classes)}"
+            )
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Indices of the channels that a prediction keeps: the classes, then ``core`` if any."""
+        names = [*self.classes, *(["core"] if "core" in self.channels else [])]
+        return tuple(self.channels.index(name) for name in names)
+
+    @property
+    def core(self) -> int | None:
+        """Index of ``core`` in what `kept` selects; None where there is none."""
+        return len(self.classes) if "core" in self.channels else None
+
+    def build(self) -> nn.Module:
+        """The network, freshly initialised."""
+        options = dict(self.model.options)
+        sizes = {"in_channels": self.in_channels, "out_channels": len(self.channels)}
+        model: Any = MODELS.build(self.model.name, {**options, **sizes})
+        return model  # type: ignore[no-any-return]
+
+    def write(self, folder: Path) -> None:
+        """Write ``model.json``."""
+        record = dataclasses.asdict(self)
+        record["model"] = _without_first_weights(self.model).model_dump()
+        record["intensity"] = self.intensity.model_dump()
+        record["stains"] = None if self.stains is None else self.stains.model_dump()
+        record["volumes"] = None if self.volumes is None else self.volumes.model_dump(mode="json")
+        write_json(folder / "model.json", record)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read ``model.json``.
+
+        Raises:
+            DataError: If there is none or it is damaged.
+        """
+        path = folder / "model.json"
+        return read_record(cls, path, "a run made by 'inklings train'", "train again")
+
+
+def _without_first_weights(model: Component) -> Component:
+    """The model as it is rebuilt: its weights come from the run, and none from the network."""
+    if "weights" not in model.options:
+        return model
+    return Component(name=model.name, options={**model.options, "weights": None})
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """``run.json``: what the training decided, and where it came from.
+
+    Attributes:
+        thresholds: Probability from which a sample belongs to a class, one for each class.
+        trained_on: Patients whose labels or images the weights or thresholds have seen
+            (train and val), sorted.
+        split_hash: Fingerprint of the cohort's split.
+        seed: Of weights, batches and augmentation.
+        seconds: Time spent in training steps.
+        versions: Of inklings, torch and what else matters.
+        machine: Processor, cores, memory, device.
+        prior: Share of positive samples, estimated or given; None where it was not needed.
+        warnings: What a reader of the results should know, a sentence each.
+        facts: Whatever else is worth keeping (number of steps, best step, scores).
+        largest: Classes of which the largest connected part of a volume alone counts.
+        weights_sha256: Of the file of the weights, as it was written; empty in runs of 0.1.
+    """
+
+    thresholds: tuple[float, ...]
+    trained_on: tuple[str, ...] = ()
+    split_hash: str | None = None
+    seed: int = 0
+    seconds: float = 0.0
+    versions: Mapping[str, str] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    prior: Any = None
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    largest: tuple[str, ...] = ()
+    weights_sha256: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Write ``run.json``, the last file of a training, with the fingerprint of its weights."""
+        record = dataclasses.asdict(self)
+        if (folder / WEIGHTS).is_file():
+            record["weights_sha256"] = _sha256(folder / WEIGHTS)
+        write_json(folder / "run.json", record)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read ``run.json``.
+
+        Raises:
+            DataError: If the training has not finished, or the file is damaged.
+        """
+        if not (folder / "run.json").is_file() and (folder / "experiment.yaml").is_file():
+            raise DataError(
+                f"{folder}: this training has not finished; "
+                f"go on with 'inklings train {folder / 'experiment.yaml'} --out {folder} --resume'"
+            )
+        path = folder / "run.json"
+        return read_record(cls, path, "a run made by 'inklings train'", "train again")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model, ready to predict.
+
+    Attributes:
+        model: In evaluation mode, on the processor.
+        model_config: What the model takes and returns.
+        record: Thresholds and provenance.
+        experiment: As it was trained; None for a model still in memory.
+        folder: Where it was read from; None for a model still in memory.
+        weights_sha256: Fingerprint of the weights file.
+    """
+
+    model: nn.Module
+    model_config: ModelConfig
+    record: RunRecord
+    experiment: Experiment | None = None
+    folder: Path | None = None
+    weights_sha256: str = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.model_config.classes
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """Probability from which a sample belongs to each class."""
+        return self.record.thresholds
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a finished run.
+
+        Raises:
+            DataError: If the folder is no run, is not finished, or its weights do not fit.
+        """
+        if not folder.is_dir():
+            raise DataError(
+                f"expected a run folder made by 'inklings train' at {folder}, got no such folder"
+            )
+        record = RunRecord.read(folder)
+        model_config, model, digest = read_model(folder, record)
+        return cls(
+            model=model.eval(),
+            model_config=model_config,
+            record=record,
+            experiment=Experiment.load(folder / "experiment.yaml"),
+            folder=folder,
+            weights_sha256=digest,
+        )
+
+    def folded(self) -> Self:
+        """The same for predictions alone, which it makes faster: its model is `folded`, in place.
+
+        The model of this run is changed with it: load the folder again for the one as trained.
+        """
+        return dataclasses.replace(self, model=folded(self.model))
+
+
+def read_model(folder: Path, record: RunRecord) -> tuple[ModelConfig, nn.Module, str]:
+    """What `write_model` wrote, and the fingerprint of the weights.
+
+    Raises:
+        DataError: If a file is missing or damaged, or the weights are not those of the record.
+    """
+    model_config, path = ModelConfig.read(folder), folder / WEIGHTS
+    try:
+        model = model_config.build()
+    except SpecError as error:
+        raise DataError(f"{folder / 'model.json'} is damaged ({error}); train again") from None
+    load_weights(model, path)
+    digest = _sha256(path)
+    if record.weights_sha256 not in ("", digest):
+        raise DataError(
+            f"{path}: expected the weights that this run has written (SHA-256 "
+            f"{record.weights_sha256[:16]}...), got others ({digest[:16]}...); copy the run again "
+            "from its source, or train again"
+        )
+    return model_config, model, digest
+
+
+def write_model(folder: Path, model: nn.Module, model_config: ModelConfig) -> None:
+    """Write ``weights.safetensors`` and ``model.json``, each atomically.
+
+    Raises:
+        DataError: If a weight is no number.
+    """
+    state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
+    _require_finite(state, "the training ended with")
+    with written(folder / WEIGHTS) as path:
+        save_file(state, path, metadata={"model": json.dumps(model_config.model.model_dump())})
+    model_config.write(folder)
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Fill ``model`` with the weights of a safetensors file.
+
+    Raises:
+        DataError: If the file is missing, damaged or belongs to another network.
+    """
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: expected weights (safetensors), got: {reason}") from None
+    _require_finite(state, f"{path} holds")
+    try:
+        with torch.no_grad():
+            model.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: the weights do not fit the network: {reason}") from None
+
+
+def _require_finite(state: Mapping[str, Tensor], what: str) -> None:
+    for name, value in state.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise DataError(
+                f"{what} weights that are no numbers ({name}); train again, with a lower "
+                "training.learning_rate or with training.precision 32-true"
+            )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""What can be asked: each task says how it reads, learns, is judged, and predicts."""

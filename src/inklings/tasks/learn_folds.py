@@ -1,0 +1,110 @@
+"""Many small trainings on parts of the same bags at once: folds of a cross-validation."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from inklings.bags.task import Task
+from inklings.data.bag_batches import BagBatches
+from inklings.data.bag_examples import BagExamples
+from inklings.models.ensemble import Ensemble, may_sit
+from inklings.runs.run import ModelConfig
+from inklings.spec import Experiment
+from inklings.tasks.learn_bags import blueprint_of, first_model, loss_of
+from inklings.training.monitor import History, Monitor
+from inklings.training.trainer import run
+
+_BUDGET = 2**28  # bytes of the activations of one layer of all networks of a step
+
+
+@dataclass(frozen=True)
+class Part:
+    """One training.
+
+    Attributes:
+        train: ``(B,)``, True for the bags that it learns from.
+        seed: Of its weights.
+    """
+
+    train: NDArray[np.bool_]
+    seed: int
+
+
+def together(experiment: Experiment, bags: BagExamples, classes: Sequence[str], task: Task) -> int:
+    """How many trainings of this kind fit one committee; 1 where they must be made alone.
+
+    Small networks without statistics over a batch fit, as do tasks whose channels are questions
+    of their own: what a bag must not teach is then simply unknown to a member.
+    """
+    network = blueprint_of(experiment, bags.shape, classes, task).build()
+    spec = experiment.training
+    if not may_sit(network) or task == "multiclass" or spec.validate_every or spec.minutes:
+        return 1
+    widest = max(p.shape[0] for p in network.parameters())
+    most = experiment.bags.sample or math.inf
+    instances = np.minimum(bags.instances.counts, most).mean() * spec.batch_size
+    return max(1, int(_BUDGET / (4 * instances * max(widest, 64))))
+
+
+def learn_parts(
+    experiment: Experiment,
+    bags: BagExamples,
+    parts: Sequence[Part],
+    *,
+    classes: Sequence[str],
+    task: Task,
+) -> tuple[ModelConfig, list[nn.Module]]:
+    """Train one network for each part, all in the same steps.
+
+    Every step shows all of them the same bags, of which each learns from its own: a step of a
+    member has as many bags as its part is large. Steps are counted as for all bags.
+
+    Args:
+        experiment: Whose seed decides the order of the bags.
+        bags: All of them.
+        parts: The trainings.
+        classes: Names of the classes.
+        task: What is asked of a bag.
+    """
+    model_config = blueprint_of(experiment, bags.shape, classes, task)
+    members = [_member(experiment, model_config, bags, part) for part in parts]
+    channels = bags.value.shape[1]
+    mine = np.repeat(np.stack([part.train for part in parts], 1), channels, axis=1)
+    joint = dataclasses.replace(
+        bags,
+        value=np.tile(bags.value, (1, len(parts))),
+        known=np.tile(bags.known, (1, len(parts))) & mine,
+    )
+    loss: Any = loss_of(experiment.loss, task)
+    committee = Ensemble(members)
+    if hasattr(loss, "attach"):
+        loss.attach(committee)
+    spec = experiment.training
+
+    def batches(rank: int, world: int) -> BagBatches:
+        return BagBatches(joint, experiment.bags, spec.batch_size, spec.seed, rank, world)
+
+    torch.manual_seed(spec.seed)
+    learner = run(experiment, len(bags), batches, committee, loss, [Monitor(History(None))], None)
+    with learner.averaged():
+        return model_config, committee.cpu().apart()
+
+
+def _member(
+    experiment: Experiment, model_config: ModelConfig, bags: BagExamples, part: Part
+) -> nn.Module:
+    training = experiment.training.model_copy(update={"seed": part.seed})
+    spec = experiment.model_copy(update={"training": training})
+    network: nn.Module = first_model(
+        spec, model_config, bags.some(np.flatnonzero(part.train).tolist())
+    )
+    return network

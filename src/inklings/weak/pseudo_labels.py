@@ -1,0 +1,107 @@
+"""Maps of a teacher cut into what is positive, what is negative, and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.data.array_cache import ArrayCache
+from inklings.data.examples import Examples
+from inklings.inference.crf import CRF, sharpen
+from inklings.spec import Teacher
+from inklings.supervision.base import Target
+from inklings.weak.pseudo_label_selection import (
+    HALF,
+    Answer,
+    Levels,
+    inside,
+    thinned,
+    thinned_cases,
+)
+
+
+def marked(
+    labels: Examples,
+    maps: Sequence[NDArray[np.uint8]],
+    levels: Sequence[Levels],
+    crf: Mapping[str, float] | None,
+    shelf: ArrayCache,
+) -> list[Target]:
+    """What maps make of the labels as they were given, at the levels of chance."""
+
+    def mark(mine: Sequence[int]) -> list[Target]:
+        own = ((labels.images[i], maps[i], labels.targets[i]) for i in mine)
+        return [_target(image, dense, told, levels, crf) for image, dense, told in own]
+
+    return thinned_cases(labels, shelf, mark, "teacher marks")
+
+
+def levels_of(
+    maps: Sequence[NDArray[np.uint8]],
+    targets: Sequence[Target],
+    k: int,
+    share: float,
+    spec: Teacher,
+) -> Levels:
+    """The scores that ``share`` of the samples outside exceed, and ``spec.doubt`` times as many."""
+    count = np.zeros(257, np.int64)
+    for dense, target in zip(maps, targets, strict=True):
+        outside = dense[k][(target.value[k] < HALF) & target.known][:: spec.thinning]
+        count += np.bincount(outside, minlength=257)
+    # Of the 8 bits of a map, the lowest value that no larger share reaches: ties are not halved.
+    reached = count[::-1].cumsum()[::-1] / max(int(count.sum()), 1)
+    low, high = (
+        (int(np.argmax(reached <= part)) - 0.5) / 255
+        for part in (min(share * spec.doubt, 0.9), share)
+    )
+    return Levels(low, high)
+
+
+def _target(
+    image: NDArray[Any],
+    dense: NDArray[np.uint8],
+    told: Target,
+    levels: Sequence[Levels],
+    crf: Mapping[str, float] | None,
+) -> Target:
+    answers: list[Answer | None] = []
+    for k, level in enumerate(levels):
+        if not inside(told, k).any():
+            answers.append(None)
+            continue
+        p = dense[k].astype(np.float32) / 255
+        sure = _exceeds(p, level.sure, image, crf)
+        maybe = _exceeds(p, level.doubtful, image, crf)
+        answers.append(Answer(sure, maybe))
+    return thinned(told, answers)
+
+
+def _exceeds(
+    p: NDArray[np.float32], cut: float, image: NDArray[Any], crf: Mapping[str, float] | None
+) -> NDArray[np.bool_]:
+    """Where the map, or the map along the edges of the image, reaches ``cut``."""
+    if crf is None:
+        return p >= cut
+    along: NDArray[np.bool_] = sharpen(_colours(image), _rescaled(p, cut), CRF.of(crf)) >= 0.5
+    return along
+
+
+def _colours(image: NDArray[Any]) -> NDArray[np.float32]:
+    """What the CRF takes as colours, 0 to 255."""
+    colours = image[:3].astype(np.float32)
+    if image.dtype == np.uint8:
+        return colours
+    span = max(float(colours.max() - colours.min()), 1e-9)
+    spread: NDArray[np.float32] = (colours - colours.min()) * (255 / span)
+    return spread
+
+
+def _rescaled(probability: NDArray[np.float32], cut: float) -> NDArray[np.float32]:
+    """The probability whose odds are one at ``cut``."""
+    cut = min(max(cut, 0.02), 0.98)
+    odds = np.log(np.clip(probability, 1e-4, None) / np.clip(1 - probability, 1e-4, None))
+    scaled: NDArray[np.float32] = 1 / (1 + np.exp(np.log(cut / (1 - cut)) - odds))
+    return scaled.astype(np.float32)

@@ -1,0 +1,167 @@
+"""Self-training: the predictions of one round become labels of the next.
+
+A round relabels a drawn part of the training images with what the network now predicts, beside
+what was annotated; the rest keeps its labels, so that a mistake cannot take over at once. The
+share of positives is watched: a round that would halve or double it is not begun. Where there is
+a validation part, a round that scores worse on it is the last, and the one before it stands.
+
+Reference:
+    Lee, *Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural
+    Networks*, ICML workshop 2013. Partial replacement follows the usual practice of curriculum
+    labelling (Cascante-Bonilla et al., AAAI 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from inklings import progress
+from inklings.data.examples import Examples
+from inklings.inference.volumes import predict_any
+from inklings.losses import LOSSES
+from inklings.runs.run import Run, RunRecord
+from inklings.spec import Experiment
+from inklings.supervision.base import Target
+from inklings.supervision.channels import core
+from inklings.training.learn import FitResult
+from inklings.training.validation import SegmentationValidator
+
+_HALF = 128
+_BALANCE = 2.0
+_FIRST_WORD = 7  # keeps the draw of a round apart from those of batches
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a round changed in the labels.
+
+    Attributes:
+        number: From 2; the first round learns from the labels as they are.
+        relabelled: Images that got new labels.
+        before: Share of positive samples of the first class before.
+        after: The same after.
+        merit: On the validation part, more is better; None where there is none, or the round
+            was not begun.
+        kept: Whether its model stands.
+    """
+
+    number: int
+    relabelled: int
+    before: float
+    after: float
+    merit: float | None = None
+    kept: bool = True
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the share of positives stayed within a factor of two."""
+        return self.before / _BALANCE <= self.after <= self.before * _BALANCE
+
+
+def self_train(
+    experiment: Experiment,
+    train: Examples,
+    val: Examples | None,
+    trained_on: Callable[[Examples, Path], FitResult],
+    out: Path,
+) -> tuple[FitResult, list[Round]]:
+    """Train once, and again from the start for every further round, until one is of no use.
+
+    Args:
+        experiment: How many rounds, and how much each relabels.
+        train: The labels to begin with.
+        val: What decides whether a round was better; None leaves it to the balance alone.
+        trained_on: Trains on labels and keeps its run in a folder.
+        out: Run folder; rounds lie in ``rounds/1``, ``rounds/2`` where there are several.
+
+    Returns:
+        The model of the last useful round, and what each round did.
+    """
+    count = experiment.rounds.count
+    trained = trained_on(train, out if count == 1 else out / "rounds" / "1")
+    current, done = train, []
+    best = _merit(experiment, trained, val) if count > 1 else None
+    for number in range(2, count + 1):
+        following, record = relabel(experiment, trained, train, current, number)
+        if not record.balanced:
+            progress.note(
+                f"round {number} not begun: it would move the share of positives from "
+                f"{record.before:.4f} to {record.after:.4f}"
+            )
+            done.append(replace(record, kept=False))
+            break
+        candidate = trained_on(following, out / "rounds" / str(number))
+        merit = _merit(experiment, candidate, val)
+        if best is not None and merit is not None and merit < best:
+            progress.note(
+                f"round {number} fell from {best:.4f} to {merit:.4f} on the validation part; "
+                f"round {number - 1} stands"
+            )
+            done.append(replace(record, merit=merit, kept=False))
+            break
+        done.append(replace(record, merit=merit))
+        trained, current, best = candidate, following, merit
+    return trained, done
+
+
+def _merit(experiment: Experiment, trained: FitResult, val: Examples | None) -> float | None:
+    if val is None or not len(val):
+        return None
+    loss: Any = LOSSES.build(experiment.loss.name, experiment.loss.options)
+    return (
+        SegmentationValidator(val, experiment, trained.model_config)
+        .score(trained.model, loss)
+        .merit
+    )
+
+
+def relabel(
+    experiment: Experiment,
+    trained: FitResult,
+    original: Examples,
+    current: Examples,
+    number: int,
+) -> tuple[Examples, Round]:
+    """Labels for round ``number``.
+
+    Args:
+        experiment: Share of images to relabel, and the seed of their draw.
+        trained: The model of the round before, with its thresholds.
+        original: The labels that training began with; their positives always stay.
+        current: The labels of the round before.
+        number: From 2.
+    """
+    count = len(current)
+    rng = np.random.default_rng([experiment.training.seed, _FIRST_WORD, number])
+    drawn = rng.permutation(count)[: max(1, round(experiment.rounds.share * count))].tolist()
+    run = Run(trained.model, trained.model_config, RunRecord(trained.thresholds), experiment)
+    targets = list(current.targets)
+    for i in progress.track(sorted(drawn), f"relabel for round {number}"):
+        targets[i] = _relabelled(run, current, original.targets[i], i)
+    after = current.with_targets(targets)
+    return after, Round(number, len(drawn), _share(current), _share(after))
+
+
+def _relabelled(run: Run, examples: Examples, annotated: Target, index: int) -> Target:
+    image, grid = examples.images[index], examples.geometry(index)
+    dense = predict_any(run, image, grid, scale=examples.scale(index))
+    value = examples.targets[index].value.copy()
+    for k, threshold in enumerate(run.record.thresholds):
+        positive = dense[k] >= np.float32(threshold * 255)
+        positive |= (annotated.value[k] >= _HALF) & annotated.known
+        value[k] = positive * np.uint8(255)
+    if len(value) > len(run.record.thresholds):
+        objects, _ = ndimage.label(value[0] >= _HALF)
+        value[-1] = core(objects.astype(np.int32)) * np.uint8(255)
+    return Target(value, np.ones_like(annotated.known))
+
+
+def _share(examples: Examples) -> float:
+    positive = sum(int(((t.value[0] >= _HALF) & t.known).sum()) for t in examples.targets)
+    return positive / max(1, sum(t.known.size for t in examples.targets))

@@ -1,0 +1,73 @@
+"""Small chests and small networks, made once."""
+
+import numpy as np
+import pytest
+
+from inklings.applications.lung_nodules.spec import NoduleExperiment
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.labels.kinds import BallLabel
+from inklings.simulation.phantoms.chest import Chest, chest
+from inklings.simulation.phantoms.luna import write_mhd
+
+SHAPE = (48, 96, 96)
+
+
+@pytest.fixture(scope="session")
+def phantom() -> Chest:
+    return chest(3, SHAPE, nodules=4)
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chests")
+    cases = []
+    for seed, split in ((1, "train"), (2, "train"), (3, "val"), (4, "test")):
+        scan = chest(seed, SHAPE, nodules=3)
+        path = folder / f"chest-{seed}.mhd"
+        write_mhd(path, scan.image, scan.geometry)
+        labels = tuple(
+            BallLabel("ct", "nodule", n.centre_mm, n.diameter_mm, k % 2 == 0)
+            for k, n in enumerate(scan.nodules)
+        )
+        cases.append(Case(f"chest-{seed}", f"patient-{seed}", {"ct": path}, labels, split))
+    Cohort("chests", tuple(cases), ("nodule",)).write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def experiment(cohort):
+    def made(stage: str, **changes):
+        model = {
+            "detector": {"name": "centre_point", "width": 4, "blocks": 1},
+            "classifier": {"name": "nodule_net", "width": 4},
+            "malignancy": {"name": "nodule_net", "width": 4},
+        }[stage]
+        training = {
+            "steps": 4, "batch_size": 2, "checkpoint_every": 2, "loggers": [], "log_every": 1,
+            "precision": "32-true",
+        }  # fmt: skip
+        loss = "centre_point" if stage == "detector" else "bce"
+        nodules = {"stage": stage, "side": 32 if stage == "detector" else 16}
+        nodules |= changes.pop("nodules", {})
+        record = {
+            "cohort": str(cohort), "model": model, "loss": loss,
+            "training": training | changes.pop("training", {}), "nodules": nodules, **changes,
+        }  # fmt: skip
+        return NoduleExperiment.check(record, "test")
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def detector(experiment, tmp_path_factory):
+    from inklings.applications.lung_nodules.fit import fit_stage
+
+    out = tmp_path_factory.mktemp("runs") / "detector"
+    fit_stage(experiment("detector"), out)
+    return out
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

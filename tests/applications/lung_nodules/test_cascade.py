@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+
+from inklings.applications.lung_nodules.cascade import Cascade, combined, find
+from inklings.applications.lung_nodules.fit import fit_stage
+from inklings.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def runs(experiment, detector, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chain")
+    (folder / "detector").symlink_to(detector)
+    fit_stage(experiment("classifier", nodules={"detector": str(detector)}), folder / "classifier")
+    fit_stage(experiment("malignancy"), folder / "malignancy")
+    return folder
+
+
+def _open(chain: Cascade) -> Cascade:
+    """Lets everything through, so that there is something to count."""
+    from dataclasses import replace
+
+    torch.nn.init.zeros_(chain.detector.model.head.bias)
+    return replace(chain, threshold=0.0)
+
+
+def test_funnel_narrows_and_findings_are_complete(runs, phantom) -> None:
+    found = find(_open(Cascade.load(runs)), phantom.image, phantom.geometry, "a")
+    counts = list(found.findings.funnel.values())
+    assert list(found.findings.funnel) == [
+        "voxels", "flagged voxels", "candidates", "nodules", "suspicious",
+    ]  # fmt: skip
+    assert counts[0] == phantom.image.size
+    assert counts == sorted(counts, reverse=True)
+    assert len(found.measured) == len(found.findings) > 0
+    for one in found.findings:
+        assert one.side in ("left", "right")
+        assert 0 <= one.malignancy <= 1
+        assert set(one.scores) == {"detector", "classifier"}
+        assert one.volume_mm3 == pytest.approx(np.pi / 6 * one.diameter_mm**3, rel=1e-6)
+
+
+def test_a_classifier_without_weight_is_not_asked(runs, phantom) -> None:
+    from dataclasses import replace
+
+    chain = replace(_open(Cascade.load(runs)), weight=0.0)
+    found = find(chain, phantom.image, phantom.geometry, "a").findings
+    assert all(set(one.scores) == {"detector"} for one in found)
+    assert all(one.nodule == pytest.approx(one.scores["detector"], rel=1e-6) for one in found)
+
+
+def test_outlines_stand_in_the_order_of_the_findings(runs, phantom) -> None:
+    found = find(_open(Cascade.load(runs)), phantom.image, phantom.geometry, "a")
+    for finding, outline in zip(found.findings, found.measured, strict=True):
+        index = phantom.geometry.to_indices(finding.centre_mm)
+        assert (index > np.array(outline.region.start) - 1).all()
+        assert (index < np.array(outline.region.stop)).all()
+        if outline.grown:
+            assert finding.diameter_mm == pytest.approx(outline.diameter_mm)
+
+
+def test_thresholds_are_kept_beside_the_runs(runs) -> None:
+    from dataclasses import replace
+
+    chain = replace(Cascade.load(runs), threshold=0.3, suspicious=0.7, weight=0.4)
+    chain.write(runs)
+    again = Cascade.load(runs)
+    assert (again.threshold, again.suspicious, again.weight) == (0.3, 0.7, 0.4)
+    (runs / "chain.json").unlink()
+
+
+def test_a_chain_without_a_detector_is_refused(runs) -> None:
+    with pytest.raises(DataError, match="detector"):
+        Cascade.load(runs / "malignancy")
+
+
+def test_two_probabilities_are_joined_by_their_logits() -> None:
+    half = combined(np.array([0.9]), np.array([0.1]), 0.5)
+    assert half[0] == pytest.approx(0.5)
+    assert combined(np.array([0.9]), np.array([0.1]), 0.0)[0] == pytest.approx(0.9)

@@ -1,0 +1,175 @@
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from inklings.applications.lung_nodules.examples import (
+    BoxCrops,
+    Boxes,
+    candidates_of,
+    collect,
+    rated_of,
+)
+from inklings.applications.lung_nodules.fit import fit_stage, freeze
+from inklings.applications.lung_nodules.learn import Stage
+from inklings.cohorts.cohort import Cohort
+from inklings.errors import DataError, SpecError
+from inklings.models.nodule_net import LunaNet, NoduleNet
+
+
+def test_a_run_says_whom_it_has_seen_and_loads_again(detector) -> None:
+    stage = Stage.load(detector)
+    assert stage.record.trained_on == ("patient-1", "patient-2", "patient-3")
+    assert stage.record.facts["steps"] == 4
+    assert stage.experiment.nodules.stage == "detector"
+    assert {p.name for p in detector.glob("*.safetensors")} == {"weights.safetensors"}
+    assert not list(detector.rglob("*.pt")) + list(detector.rglob("*.pkl"))
+
+
+def test_an_interrupted_training_ends_in_the_weights_of_one_that_was_not(
+    experiment, detector, tmp_path, monkeypatch
+) -> None:
+    from inklings.applications.lung_nodules import learn
+
+    def killed(*_args, **_options):
+        raise KeyboardInterrupt
+
+    # As a kill after the last checkpoint: nothing has been written of the finished run.
+    short = experiment("detector")
+    monkeypatch.setattr(learn, "write_model", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fit_stage(short, tmp_path / "run")
+    monkeypatch.undo()
+    assert not (tmp_path / "run" / "run.json").exists()
+    fit_stage(short, tmp_path / "run")
+    one, other = Stage.load(detector).model, Stage.load(tmp_path / "run").model
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
+
+
+def test_a_finished_run_is_not_trained_again(experiment, detector) -> None:
+    with pytest.raises(SpecError, match="finished run"):
+        fit_stage(experiment("detector"), detector)
+    assert not fit_stage(experiment("detector"), detector, resume=True)
+
+
+def test_classifier_learns_from_candidates_of_the_detector(experiment, detector, tmp_path) -> None:
+    spec = experiment(
+        "classifier", nodules={"detector": str(detector)}, training={"validate_every": 2}
+    )
+    assert fit_stage(spec, tmp_path / "run")
+    stage = Stage.load(tmp_path / "run")
+    assert 0 < stage.record.thresholds[0] < 1
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    seen = {int(row["step"]): float(row["val_f1"]) for row in rows if row["val_f1"]}
+    assert sorted(seen) == [2, 4]
+    assert stage.record.facts["best_step"] == max(seen, key=lambda k: (seen[k], -k))
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["facts"]["cases"] > 6
+
+
+def test_a_classifier_without_a_detector_is_refused(experiment, tmp_path) -> None:
+    with pytest.raises(SpecError, match=r"nodules\.detector"):
+        fit_stage(experiment("classifier"), tmp_path)
+
+
+def test_no_scan_trains_one_stage_and_judges_another(
+    experiment, cohort, detector, tmp_path
+) -> None:
+    """The cross-stage check: the detector has seen what shall now be a test patient."""
+    other = Cohort.read(cohort)
+    splits = {"chest-1": "test", "chest-4": "train"}
+    moved = Cohort(
+        other.name,
+        tuple(
+            type(c)(c.id, c.patient, c.images, c.labels, splits.get(c.id, c.split)) for c in other
+        ),
+        other.classes,
+    )
+    moved.write(tmp_path / "cohort")
+    spec = experiment("classifier", nodules={"detector": str(detector)})
+    spec = spec.model_copy(update={"cohort": tmp_path / "cohort"})
+    with pytest.raises(DataError, match="too good"):
+        fit_stage(spec, tmp_path / "run")
+
+
+def test_malignancy_learns_from_rated_nodules(experiment, tmp_path) -> None:
+    assert fit_stage(experiment("malignancy"), tmp_path / "run")
+    assert Stage.load(tmp_path / "run").model_config.classes == ("malignant",)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_fine_tuning_moves_the_last_layers_and_nothing_else(depth) -> None:
+    """The reference's text says depth 2 where its code starts the head anew and no more."""
+    for model in (NoduleNet(2, 1, width=4), LunaNet(1, 1, sides=(16, 16, 16), width=2)):
+        freeze(model, depth)
+        moving = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}
+        still = {name for name, p in model.named_parameters() if not p.requires_grad}
+        assert "head" in moving
+        assert len(moving) == depth
+        assert still
+
+
+def test_fine_tuning_starts_from_the_classifier(experiment, detector, tmp_path) -> None:
+    spec = experiment("classifier", nodules={"detector": str(detector)})
+    fit_stage(spec, tmp_path / "classifier")
+    tuned = experiment("malignancy", nodules={"finetune": 1})
+    with pytest.raises(SpecError, match="--from"):
+        fit_stage(tuned, tmp_path / "none")
+    fit_stage(tuned, tmp_path / "tuned", start=tmp_path / "classifier")
+    before = Stage.load(tmp_path / "classifier").model.state_dict()
+    after = Stage.load(tmp_path / "tuned").model.state_dict()
+    assert torch.equal(before["levels.0.0.weight"], after["levels.0.0.weight"])
+    assert not torch.equal(before["head.weight"], after["head.weight"])
+
+
+def test_every_annotated_nodule_is_a_positive_box(experiment, cohort, detector) -> None:
+    spec = experiment("classifier", nodules={"detector": str(detector)})
+    case = Cohort.read(cohort).part("train")[0]
+    boxes = candidates_of(case, Stage.load(detector), spec)
+    assert boxes.positive.sum() >= len(case.labels)
+    assert boxes.cubes.shape[1:] == (24, 24, 24)
+    assert len(rated_of(case, spec)) == len(case.labels)
+
+
+def test_malignancy_learns_what_each_reader_said(experiment, cohort) -> None:
+    case = Cohort.read(cohort).part("train")[0]
+    ball = case.labels[0]
+    said = dataclasses.replace(ball, malignant=False, ratings=(3, 3, 4, 1))
+    dumb = dataclasses.replace(ball, malignant=True, ratings=())
+    spec = experiment("malignancy", nodules={"positives": 0.0, "augment": ()})
+    boxes = rated_of(dataclasses.replace(case, labels=(said, dumb)), spec)
+    # (3 + 3 + 4 + 1) / 4 = 2.75, of the way from 1 to 5: 1.75 / 4.
+    assert boxes.value == pytest.approx([0.4375, 1.0])
+    assert boxes.positive.tolist() == [False, True]
+    value = BoxCrops(boxes, spec)(np.random.default_rng(0))[1]
+    assert value.item() == pytest.approx(0.4375)
+
+
+def test_classes_are_drawn_in_the_ratio_that_is_asked_for(
+    experiment, cohort, detector, tmp_path
+) -> None:
+    for share in (0.25, 0.5):
+        spec = experiment(
+            "classifier", nodules={"detector": str(detector), "positives": share, "augment": ()}
+        )
+        boxes = collect(Cohort.read(cohort).part("train"), spec, Stage.load(detector), tmp_path)
+        draw = BoxCrops(boxes, spec)
+        drawn = [draw(np.random.default_rng(k))[1][0] for k in range(400)]
+        assert np.mean(drawn) == pytest.approx(share, abs=0.07)
+
+
+def test_false_alarms_that_the_detector_is_sure_of_are_drawn_most(experiment) -> None:
+    spec = experiment("malignancy", nodules={"positives": 0.0, "augment": ()})
+    sure = Boxes(
+        np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 24, 24, 24), np.uint8),
+        np.full(3, 8.0), np.array([False, False, True]), np.array([0.0, 0.0, 1.0]),
+        np.zeros(3, int), np.zeros((3, 3)), np.array([0.0, 0.98, 1.0]),
+    )  # fmt: skip
+    draw = BoxCrops(sure, spec)
+    shown = [draw(np.random.default_rng(k))[0][0].mean() * 255 for k in range(400)]
+    # Weights .02 and 1.00: the second comes up 98 times of a hundred.
+    assert np.mean(np.rint(shown) == 1) == pytest.approx(0.98, abs=0.02)

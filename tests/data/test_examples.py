@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inklings.cohorts.cohort import Cohort
+from inklings.data.examples import Examples, from_masks, gather, resized, with_background
+from inklings.errors import DataError, GeometryError, SpecError
+from inklings.supervision.full import Full
+
+IMAGE = np.zeros((3, 10, 12), np.uint8)
+MASK = np.zeros((10, 12), np.bool_)
+
+
+def test_masks_become_quantised_targets() -> None:
+    soft = from_masks([IMAGE], [np.full((2, 10, 12), 0.5, np.float32)])
+    assert soft.targets[0].value.shape == (2, 10, 12)
+    assert set(np.unique(soft.targets[0].value)) == {128}
+    hard = from_masks([IMAGE], [~MASK], known=[MASK])
+    assert (hard.targets[0].value == 255).all()
+    assert not hard.judges
+
+
+def test_images_and_targets_must_lie_on_one_grid() -> None:
+    with pytest.raises(GeometryError, match="target on the same grid"):
+        from_masks([IMAGE], [MASK.T])
+    with pytest.raises(SpecError, match="as many targets"):
+        Examples((IMAGE,), (), ("a",))
+    with pytest.raises(DataError, match=r"one number of channels, got \[1, 3\]"):
+        from_masks([IMAGE, IMAGE[:1]], [MASK, MASK])
+
+
+def test_background_is_certain_where_no_class_is_and_nowhere_unknown() -> None:
+    mask, known = MASK.copy(), ~MASK
+    mask[2, 3] = True
+    known[5, 5] = False
+    (target,) = with_background(from_masks([IMAGE], [mask], [known])).targets
+    assert target.value[0, 2, 3] == 0
+    assert target.value[0, 0, 0] == 255
+    assert target.value[0, 5, 5] == 0
+    assert (target.value.sum(0, dtype=int)[known] == 255).all()
+
+
+def test_resizing_moves_image_value_and_known_alike() -> None:
+    mask = MASK.copy()
+    mask[:5] = True
+    small = resized(from_masks([IMAGE], [mask], [mask]), 6)
+    assert small.images[0].shape == (3, 6, 6)
+    np.testing.assert_array_equal(small.targets[0].value[0] > 0, small.targets[0].known)
+    assert small.targets[0].known.mean() == 0.5
+
+
+def test_a_cohort_is_decoded_with_its_targets(cohort: Path) -> None:
+    train = gather(Cohort.read(cohort).part("train"), Full(("disc",)))
+    assert train.ids == tuple(f"case{i}" for i in range(6))
+    assert train.channels == 3
+    assert train.judges
+    for image, target in zip(train.images, train.targets, strict=True):
+        bright = image.mean(0) > 105
+        assert ((target.value[0] > 0) == bright).mean() > 0.98
+
+
+def test_the_memory_budget_is_named_when_nothing_can_be_mapped(
+    cohort: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = Cohort.read(cohort).part("train")
+    monkeypatch.setenv("INKLINGS_MEMORY_GB", "0.00002")
+    with pytest.raises(DataError, match="INKLINGS_MEMORY_GB"):
+        gather(cases, Full(("disc",)))
+    monkeypatch.setenv("INKLINGS_MEMORY_GB", "much")
+    with pytest.raises(SpecError, match="expected a number of GB, got 'much'"):
+        gather(cases, Full(("disc",)))

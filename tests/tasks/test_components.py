@@ -1,0 +1,46 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inklings.applications.lung_nodules.spec import NoduleExperiment, is_stage
+from inklings.errors import SpecError
+from inklings.spec import Experiment
+from inklings.tasks.components import require_known
+
+GOOD: dict[str, Any] = {
+    "cohort": "nowhere",
+    "model": {"name": "unet", "width": 8},
+    "loss": "bce",
+    "training": {"steps": 1},
+}
+
+
+def experiment(**changes: Any) -> Experiment:
+    return Experiment.check({**GOOD, **changes}, "test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {"name": "unet", "widht": 8}}, "model 'unet'.*'widht'"),
+        ({"loss": "bcee"}, "no loss named 'bcee'; did you mean 'bce'"),
+        ({"loss": "nnpu"}, "loss 'nnpu'.*'prior'"),
+        ({"sampling": {"augment": [{"name": "affine", "degrees": 3}]}}, "affine.*'degrees'"),
+        ({"training": {"steps": 1, "optimiser": {"name": "adamw", "decay": 1}}}, "'decay'"),
+        ({"correction": "magic"}, "no correction named 'magic'"),
+        ({"inference": {"instances": "watershd"}}, "did you mean 'watershed'"),
+    ],
+)
+def test_wrong_name_or_option_is_named_before_data_are_opened(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        require_known(experiment(**changes))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(__file__).parents[2].glob("experiments/**/*.yaml")), ids=lambda p: p.name
+)
+def test_experiments_of_the_repository_name_what_exists(path: Path) -> None:
+    require_known((NoduleExperiment if is_stage(path) else Experiment).load(path))

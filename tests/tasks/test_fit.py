@@ -1,0 +1,246 @@
+import dataclasses
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from processes import Killed, rows, same_weights
+
+from inklings.cohorts.cohort import Cohort
+from inklings.errors import DataError, InklingsError, LabelError, SpecError
+from inklings.inference.dense import predict_array
+from inklings.predictions import Prediction
+from inklings.readers import open_image
+from inklings.runs.run import Run, RunRecord
+from inklings.spec import Experiment
+from inklings.tasks.fit import fit
+
+Spec = Callable[..., Experiment]
+
+
+def edited(cohort: Path, change: Callable[[Any], Any]) -> Path:
+    """The cohort with ``change`` applied to every case."""
+    whole = Cohort.read(cohort)
+    dataclasses.replace(whole, cases=tuple(change(case) for case in whole)).write(cohort)
+    return cohort
+
+
+def test_a_run_folder_holds_what_the_contract_says(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    experiment = spec(cohort, steps=20, validate_every=10, loggers=["tensorboard"])
+    out = fit(experiment, tmp_path / "run")
+    names = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert {
+        "experiment.yaml",
+        "weights.safetensors",
+        "model.json",
+        "run.json",
+        "metrics.csv",
+        "samples/step-000010.png",
+        "samples/step-000020.png",
+        "checkpoints/last/state.json",
+    } <= names
+    assert any("events.out" in name for name in names)
+    assert not any(name.endswith((".pt", ".pth", ".ckpt", ".pkl")) for name in names)
+    assert Experiment.load(out / "experiment.yaml") == experiment
+    record = RunRecord.read(out)
+    assert record.trained_on == tuple(f"patient{i}" for i in range(8))
+    assert record.split_hash == Cohort.read(cohort).split_hash
+    assert record.facts["steps"] == 20
+    assert record.facts["non_finite_steps"] == 0
+    assert record.versions["torch"] == torch.__version__
+
+
+def test_a_run_predicts_what_the_training_validated(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    out = fit(spec(cohort, steps=40, batch_size=8), tmp_path / "run")
+    run = Run.load(out)
+    case = Cohort.read(cohort).part("test")[0]
+    with open_image(case.images["image"]) as image:
+        pixels = image.read(image.geometry.full)
+    dense = predict_array(run, pixels)
+    found = dense[0] >= 255 * run.thresholds[0]
+    bright = pixels.mean(0) > 105
+    assert 2 * (found & bright).sum() / (found.sum() + bright.sum()) > 0.85
+    assert Prediction("x", Path("x"), dense).dense.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda c: dataclasses.replace(c, split=None), DataError, "run 'inklings split"),
+        (lambda c: dataclasses.replace(c, split="test"), DataError, "cases in the train part"),
+        (lambda c: dataclasses.replace(c, labels=()), LabelError, "expected labels in the train"),
+    ],
+)
+def test_a_cohort_that_cannot_be_trained_on_is_refused_in_one_line(
+    spec: Spec,
+    cohort: Path,
+    tmp_path: Path,
+    change: Callable[[Any], Any],
+    error: type[InklingsError],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        fit(spec(edited(cohort, change)), tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_is_refused_and_with_resume_left_alone(
+    spec: Spec, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = fit(spec(cohort), tmp_path / "run")
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
+    with pytest.raises(SpecError, match="holds a finished run"):
+        fit(spec(cohort), out)
+    fit(spec(cohort), out, resume=True)
+    assert "the run is finished, nothing to do" in capsys.readouterr().err
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before
+
+
+def test_an_unfinished_run_of_another_experiment_is_in_the_way(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    out = fit(spec(cohort), tmp_path / "run")
+    (out / "run.json").unlink()
+    with pytest.raises(SpecError, match=r"another training\.steps"):
+        fit(spec(cohort, steps=8), out)
+    fit(spec(cohort), out)
+    assert (out / "run.json").is_file()
+
+
+def test_weights_that_have_seen_the_test_patients_are_refused_unless_told(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    first = fit(spec(cohort), tmp_path / "first")
+    swapped = edited(
+        cohort,
+        lambda c: dataclasses.replace(
+            c, split={"train": "test", "val": "val", "test": "train"}[c.split]
+        ),
+    )
+    with pytest.raises(DataError, match=r"6 test patients .* --allow-seen-test-patients"):
+        fit(spec(swapped), tmp_path / "second", start=first)
+    out = fit(spec(swapped), tmp_path / "second", start=first, allow_seen_test_patients=True)
+    assert "test results are too good" in RunRecord.read(out).warnings[0]
+
+
+def test_an_unfinished_run_does_not_go_on_with_a_split_that_leaks(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    out = fit(spec(cohort), tmp_path / "run")
+    (out / "run.json").unlink()
+    edited(cohort, lambda c: dataclasses.replace(c, split="test" if c.split == "val" else c.split))
+    with pytest.raises(DataError, match="2 test patients"):
+        fit(spec(cohort), out)
+
+
+def test_fine_tuning_begins_with_the_weights_of_a_run_or_a_foreign_file(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    first = fit(spec(cohort), tmp_path / "first")
+    weights = Run.load(first).model.state_dict()
+    torch.save({"state_dict": {f"module.{k}": v for k, v in weights.items()}}, tmp_path / "w.pth")
+    for i, source in enumerate((first, first / "weights.safetensors", tmp_path / "w.pth")):
+        out = fit(spec(cohort, steps=1, learning_rate=1e-12), tmp_path / f"{i}", start=source)
+        head = Run.load(out).model.state_dict()["head.weight"]
+        assert torch.allclose(head, weights["head.weight"], atol=1e-8)
+
+
+def test_a_foreign_file_with_code_in_it_is_not_opened(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    torch.save({"w": Path("/")}, tmp_path / "evil.pth")
+    with pytest.raises(InklingsError, match=r"evil\.pth"):
+        fit(spec(cohort), tmp_path / "run", start=tmp_path / "evil.pth")
+
+
+def test_images_beyond_the_memory_budget_are_mapped_and_give_the_same_weights(
+    spec: Spec, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = fit(spec(cohort), tmp_path / "plain")
+    monkeypatch.setenv("INKLINGS_MEMORY_GB", "0.00002")
+    mapped = fit(spec(cohort), tmp_path / "mapped")
+    assert same_weights(plain, mapped)
+    assert not (mapped / "scratch").exists()
+
+
+def long_run(spec: Spec, cohort: Path) -> Experiment:
+    return spec(
+        cohort,
+        steps=60,
+        checkpoint_every=7,
+        validate_every=20,
+        ema=0.9,
+        accumulate=2,
+        precision="auto",
+        sampling={"size": 32, "positives": 0.5},
+    )
+
+
+def test_killed_in_the_middle_of_an_epoch_and_resumed_it_ends_bit_for_bit_the_same(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    experiment = long_run(spec, cohort)
+    whole = fit(experiment, tmp_path / "whole")
+    broken = Killed(experiment, tmp_path / "broken")
+    assert broken.kill_when(lambda: broken.step() >= 14)
+    assert not (broken.out / "run.json").exists()
+    assert broken.start().wait() == 0
+    assert same_weights(whole, broken.out)
+    assert rows(whole) == rows(broken.out)
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments_lose_nothing(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    experiment = long_run(spec, cohort)
+    whole, start = tmp_path / "whole", time.monotonic()
+    assert Killed(experiment, whole).start().wait() == 0
+    duration = time.monotonic() - start
+    rng = random.Random(0)
+    kills = 0
+    for attempt in range(200):
+        if kills == 20:
+            break
+        broken = Killed(experiment, tmp_path / f"broken{attempt // 5}")
+        end = time.monotonic() + duration * rng.uniform(0.3, 1.0)
+        kills += broken.kill_when(lambda end=end: time.monotonic() > end)
+    assert kills == 20
+    for folder in sorted(tmp_path.glob("broken*/")):
+        assert Killed(experiment, folder).start().wait() == 0
+        assert same_weights(whole, folder), folder
+        assert rows(whole) == rows(folder)
+        assert sum(1 for _ in (folder / "checkpoints/last").glob("*.safetensors")) == 1
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network_and_only_one_speaks(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    command = Path(sys.executable).parent / "inklings"
+    if not command.is_file():
+        pytest.skip("the inklings command is not installed beside this Python")
+    spec(cohort, devices=2, loggers=["tensorboard"]).write(tmp_path / "experiment.yaml")
+    done = subprocess.run(
+        [command, "train", tmp_path / "experiment.yaml", "--out", tmp_path / "run"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert "inklings:" not in done.stderr
+    assert RunRecord.read(tmp_path / "run").facts["steps"] == 6
