@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 from inklings.applications.lung_nodules.fit import fit_stage
+from inklings.applications.lung_nodules.search import Settings, find_nodules
 from inklings.applications.lung_nodules.spec import NoduleExperiment
 from inklings.cohorts.split_files import split_cohort
 from inklings.cohorts.splits import SplitOptions
 from inklings.datasets import importing
 from inklings.datasets.luna16 import Luna16
 from inklings.evaluation.froc_table import froc, from_cohort, read_marks
-from inklings.pipelines.nodules import Settings, find_nodules
 from inklings.simulation.phantoms.luna import write_luna
 
 EXPERIMENT = {

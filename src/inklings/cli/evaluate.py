@@ -157,9 +157,9 @@ def _diameter(table: Path, bootstrap: tuple[int, int], as_json: bool) -> None:
     import dataclasses
     import json as formatter
 
+    from inklings.applications.lung_nodules.malignancy import diameter_baseline
     from inklings.datasets.luna_tables import read_malignancy
     from inklings.evaluation.intervals import Bootstrap
-    from inklings.evaluation.malignancy import diameter_baseline
 
     found = diameter_baseline(read_malignancy(table), Bootstrap(*bootstrap))
     if as_json:

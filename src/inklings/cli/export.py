@@ -37,7 +37,7 @@ def export(
 ) -> None:
     """Write predictions for viewers, archives of images and other programs."""
     if to == "dicom-sr":
-        from inklings.pipelines.finding_objects import export_findings
+        from inklings.applications.lung_nodules.finding_objects import export_findings
 
         path = out or predictions / "exports" / to
         count = export_findings(predictions, path, cohort)

@@ -49,10 +49,10 @@ def nodules(
     what each stage lost, FROC and CPM (account.json, froc.json). --choose sets the thresholds of
     the run where they do best on validation scans (chain.json).
     """
-    from inklings.pipelines.nodules import Settings, find_nodules, require_unseen
+    from inklings.applications.lung_nodules.search import Settings, find_nodules, require_unseen
 
     if choose:
-        from inklings.pipelines.nodule_choice import require_validation
+        from inklings.applications.lung_nodules.tuning import require_validation
 
         require_validation(inputs, split)
     if validation:
@@ -63,12 +63,12 @@ def nodules(
     )
     typer.echo(summary.line("searched", out))
     if validation:
-        from inklings.pipelines.nodule_account import account
+        from inklings.applications.lung_nodules.error_analysis import account
 
         for line in account(out, inputs, run, split):
             typer.echo(line)
     if choose:
-        from inklings.pipelines.nodule_choice import choose as chosen
+        from inklings.applications.lung_nodules.tuning import choose as chosen
 
         typer.echo(chosen(out, inputs[0], run))
     if summary.code:

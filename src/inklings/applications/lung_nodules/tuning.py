@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inklings.applications.lung_nodules.cascade import Cascade, combined
+from inklings.applications.lung_nodules.error_analysis import rated
 from inklings.applications.lung_nodules.validation import best_threshold
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
@@ -18,7 +19,6 @@ from inklings.evaluation.froc import Reference, curve, match
 from inklings.evaluation.froc_table import from_cohort
 from inklings.findings import files
 from inklings.findings.finding import Findings
-from inklings.pipelines.nodule_account import rated
 
 WEIGHTS = tuple(round(0.1 * k, 1) for k in range(11))
 _PART: Split = "val"

@@ -14,6 +14,8 @@ from PIL import Image as Pillow
 
 from inklings import parallel
 from inklings.applications.lung_nodules.cascade import STAGES, Cascade, Found, find
+from inklings.applications.lung_nodules.dicom import write_dicom
+from inklings.applications.lung_nodules.report import Judged, nodule_report
 from inklings.applications.lung_nodules.scans import whole
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
@@ -24,9 +26,7 @@ from inklings.findings import files
 from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Geometry
 from inklings.inference.items import Item, gather
-from inklings.pipelines.nodule_dicom import write_dicom
 from inklings.reports.nodule_crops import crop_picture
-from inklings.reports.nodules import Judged, nodule_report
 
 _SHOWN = 0.05
 CROPS = "crops"

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from inklings.applications.lung_nodules.cascade import Cascade
 from inklings.applications.lung_nodules.fit import fit_stage
 from inklings.applications.lung_nodules.learn import Stage
+from inklings.applications.lung_nodules.search import Settings, find_nodules, require_unseen
 from inklings.applications.lung_nodules.spec import NoduleExperiment
 from inklings.cli import app
 from inklings.cohorts.case import Case
@@ -18,7 +19,6 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.findings import files
 from inklings.labels.kinds import BallLabel
-from inklings.pipelines.nodules import Settings, find_nodules, require_unseen
 from inklings.runs.run import write_model
 from inklings.simulation.phantoms.chest import chest
 from inklings.simulation.phantoms.luna import write_mhd
@@ -156,7 +156,7 @@ def test_workers_find_what_one_process_finds(study, tmp_path) -> None:
         assert mine.funnel == theirs.funnel
 
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "lidc_idri_0001.zip"
+REAL = Path(__file__).parents[4] / "shared" / "data" / "lidc_idri_0001.zip"
 
 
 @pytest.mark.skipif(not REAL.is_file(), reason="the real CT of LIDC-IDRI is not here")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from inklings.applications.lung_nodules.error_table import Account
+from inklings.applications.lung_nodules.report import MOST_SCANS, Judged, nodule_report
 from inklings.datasets.luna_tables import Places
 from inklings.evaluation.froc import Reference
 from inklings.evaluation.froc_table import froc
 from inklings.evaluation.intervals import Bootstrap
-from inklings.evaluation.nodule_account import Account
 from inklings.findings.finding import Finding, Findings
-from inklings.reports.nodules import MOST_SCANS, Judged, nodule_report
 
 
 def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:

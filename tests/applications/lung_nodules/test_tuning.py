@@ -3,15 +3,15 @@ from dataclasses import replace
 
 import pytest
 
+from inklings.applications.lung_nodules import tuning
 from inklings.applications.lung_nodules.cascade import Cascade
+from inklings.applications.lung_nodules.tuning import choose, require_validation
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.findings import files
 from inklings.findings.finding import Finding, Findings
 from inklings.labels.kinds import BallLabel
-from inklings.pipelines import nodule_choice
-from inklings.pipelines.nodule_choice import choose, require_validation
 
 THERE = ((0.0, 0.0, 0.0), (40.0, 0.0, 0.0))
 AWAY = (0.0, 40.0, 0.0)
@@ -34,7 +34,7 @@ def searched(tmp_path, monkeypatch):
     )
     files.write(Findings("a", found), tmp_path / "out")
     chain = Cascade(None, classifier=object())  # type: ignore[arg-type]
-    monkeypatch.setattr(nodule_choice.Cascade, "load", lambda _: chain)
+    monkeypatch.setattr(tuning.Cascade, "load", lambda _: chain)
     return tmp_path
 
 

@@ -5,13 +5,18 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
+from inklings.applications.lung_nodules.malignancy import (
+    by_thresholds,
+    compare,
+    delong,
+    diameter_baseline,
+)
 from inklings.cli import app
 from inklings.datasets.luna_tables import read_malignancy
 from inklings.errors import DataError
 from inklings.evaluation.intervals import Bootstrap
-from inklings.evaluation.malignancy import by_thresholds, compare, delong, diameter_baseline
 
-TABLE = Path(__file__).parents[2] / ".." / "shared/data/luna16/annotations_with_malignancy.csv"
+TABLE = Path(__file__).parents[3] / ".." / "shared/data/luna16/annotations_with_malignancy.csv"
 
 
 @pytest.mark.skipif(not TABLE.is_file(), reason="the real table is not here")

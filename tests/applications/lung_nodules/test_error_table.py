@@ -1,6 +1,6 @@
 import numpy as np
 
-from inklings.evaluation.nodule_account import account
+from inklings.applications.lung_nodules.error_table import account
 from inklings.findings import Finding
 from inklings.labels.kinds import BallLabel
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from inklings.applications.lung_nodules.error_table import COLUMNS, ROWS, UNRATED, Account
 from inklings.evaluation.froc_table import FrocTable
-from inklings.evaluation.nodule_account import COLUMNS, ROWS, UNRATED, Account
 from inklings.findings.finding import Finding, Findings
 from inklings.reports.charts import Chart
 from inklings.reports.froc import froc_chart

@@ -19,7 +19,7 @@ from inklings.readers.placing import placed
 from inklings.simulation.phantoms.chest import Chest, chest
 from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 
-LIDC = Path(__file__).parents[2] / ".." / "shared" / "data" / "lidc_idri_0001.zip"
+LIDC = Path(__file__).parents[3] / ".." / "shared" / "data" / "lidc_idri_0001.zip"
 
 
 @pytest.fixture(scope="module")

@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.applications.lung_nodules.cascade import Cascade
+from inklings.applications.lung_nodules.error_table import Account, Rule
+from inklings.applications.lung_nodules.error_table import account as account_of
+from inklings.applications.lung_nodules.malignancy import compare
+from inklings.applications.lung_nodules.report import Judged
+from inklings.applications.lung_nodules.search import write_report
 from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.froc_table import froc, from_cohort, read_marks
-from inklings.evaluation.malignancy import compare
-from inklings.evaluation.nodule_account import Account, Rule
-from inklings.evaluation.nodule_account import account as account_of
 from inklings.files import write_json
 from inklings.findings import files
 from inklings.findings.finding import Finding, Findings
 from inklings.labels.kinds import BallLabel
-from inklings.pipelines.nodules import write_report
-from inklings.reports.nodules import Judged
 
 FILE = "account.json"
 RULES: tuple[Rule, ...] = ("reference", "luna16")
