@@ -91,6 +91,14 @@ def cohort(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests make slowly is kept for the others of the same run, and for nobody else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INKLINGS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _progress_is_shown() -> Iterator[None]:
     """A command run with ``--quiet`` in this process would silence the tests that follow."""

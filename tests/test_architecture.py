@@ -8,8 +8,8 @@ import inklings
 
 ROOT = Path(inklings.__file__).parent
 ORDER = """
-    errors geometry orientation registry files records arrays tables machine progress parallel modes
-    changes sections spec
+    errors geometry orientation registry files records arrays tables machine progress cache parallel
+    modes changes sections spec
     readers privacy labels predictions cohorts bags datasets simulation supervision refinement
     heatmaps
     tensors models losses data runs inference training weak tasks

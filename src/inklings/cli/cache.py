@@ -1,4 +1,4 @@
-"""``inklings cache``: volumes decoded once."""
+"""``inklings cache``: volumes decoded once, and what is kept of earlier work."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import typer
 
 
 def cache(
-    cohort: Annotated[Path, typer.Argument(help="Folder made by `inklings import`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The store, or one to go on with.")],
+    cohort: Annotated[Path | None, typer.Argument(help="Folder made by `inklings import`.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The store, or one to go on with.")
+    ] = None,
     spacing_mm: Annotated[
         str | None, typer.Option(help="Resampled copies: '1.5', or '2.5,0.7,0.7' (z, y, x).")
     ] = None,
@@ -23,15 +25,34 @@ def cache(
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:8786, instead.")
     ] = None,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Remove what trainings keep (no COHORT).")
+    ] = False,
 ) -> None:
     """Decode every volume once into chunks, so that a crop reads only its part of the file.
 
     The store is a cohort with the same cases, labels and splits: use it in place of COHORT. Killed,
     it goes on where it stopped. Volumes beyond --max-gb stay where they are (exit code 3).
+
+    Without COHORT: list what trainings keep of slow work, in INKLINGS_CACHE (~/.cache/inklings),
+    at most INKLINGS_CACHE_GB (20); --clear removes it.
     """
     from inklings.cli.finish import finish
-    from inklings.datasets.volume_cache import cache as store
     from inklings.errors import SpecError
+
+    asked = (out, spacing_mm, max_gb, workers, scheduler)
+    if cohort is None:
+        if any(value is not None for value in asked):
+            raise SpecError("expected a COHORT to decode, got options without one")
+        _list(clear)
+        return
+    if out is None or clear:
+        raise SpecError(
+            "--clear: removes what trainings keep; give no COHORT"
+            if clear
+            else f"expected --out, the store for the volumes of {cohort}"
+        )
+    from inklings.datasets.volume_cache import cache as store
 
     spacing: tuple[float, ...] | None = None
     if spacing_mm:
@@ -50,3 +71,19 @@ def cache(
         + (f"; {done.outside} stay where they are" if done.outside else "")
     )
     finish(done.summary, "cases cached", out)
+
+
+def _list(clear: bool) -> None:
+    from inklings.cache import GIB, Cache
+
+    kept = Cache.shared()
+    entries = kept.clear() if clear else kept.entries()
+    for kind in sorted({one.kind for one in entries}):
+        sizes = [one.bytes for one in entries if one.kind == kind]
+        typer.echo(f"{kind}: {len(sizes)} files, {sum(sizes) / 1e6:.1f} MB")
+    total = sum(one.bytes for one in entries) / 1e6
+    done = "removed from" if clear else "kept in"
+    typer.echo(
+        f"{len(entries)} files, {total:.1f} MB {done} {kept.folder} "
+        f"(at most {(kept.limit or 0) / GIB:g} GiB)"
+    )

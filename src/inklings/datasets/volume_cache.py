@@ -9,14 +9,9 @@ and the store's cohort points there.
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import functools
-import hashlib
 import json
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,15 +20,17 @@ import blosc2
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.cache import GIB, digest, identity, locked, recipe, sweep
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
-from inklings.cohorts.opening import open_case
+from inklings.cohorts.opening import SPACING_FACT, open_case
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.files import read_yaml, write_yaml
 from inklings.geometry import Geometry
 from inklings.labels.kinds import BallLabel
 from inklings.orientation import in_array_order, orientation
 from inklings.parallel import Summary, over_cases
+from inklings.progress import note
 from inklings.readers.stored import META, SUFFIX, description
 from inklings.readers.volume import Volume
 
@@ -41,9 +38,7 @@ FOLDER = "volumes"
 SETTINGS = "cache.yaml"
 _CHUNKS = (32, 64, 64)
 _BLOCKS = (8, 32, 32)
-_GIB = 1 << 30
 _PART = f".part{SUFFIX}"
-_STALE_S = 3600
 
 
 class StoreFullError(InklingsError):
@@ -95,10 +90,10 @@ def cache(
     """
     source = Cohort.read(cohort)
     _agree(source, out, spacing_mm)
-    bound = None if most_gb is None else int(most_gb * _GIB)
+    bound = None if most_gb is None else int(most_gb * GIB)
     task = _Store(cohort.resolve(), out.resolve(), spacing_mm, bound)
     names = [case.id for case in source]
-    _sweep(out / FOLDER)
+    sweep(out / FOLDER, f".*{_PART}")
     summary = over_cases(
         task, names, out=out, what="caching", workers=workers, scheduler=scheduler, told=False,
         done=lambda name: task.is_done(task.case(source, name)),
@@ -152,7 +147,7 @@ class _Store:
         case = self.case(_cohort(self.cohort, table.stat().st_mtime_ns), name)
         for image in case.images:
             path = self.path(case, image)
-            if _stamp_of(path) != _stamp(case, image):
+            if _stamp_of(path) != self.key(case, image):
                 self._write(case, image, path)
 
     @staticmethod
@@ -162,13 +157,19 @@ class _Store:
     def path(self, case: Case, image: str) -> Path:
         return self.out / FOLDER / f"{case.id}__{image}{SUFFIX}"
 
+    def key(self, case: Case, image: str) -> str:
+        """Of all that the samples in the store are made of."""
+        stated = case.facts.get(SPACING_FACT)
+        said = (identity(case.images[image]), case.choices.get(image), stated)
+        return digest(said, self.spacing_mm, recipe())
+
     def is_done(self, case: Case) -> bool:
-        return all(_stamp_of(self.path(case, k)) == _stamp(case, k) for k in case.images)
+        return all(_stamp_of(self.path(case, k)) == self.key(case, k) for k in case.images)
 
     def stored(self, case: Case) -> Case:
         """The case with the images of the store, as far as they are there."""
         images = {
-            k: self.path(case, k) if _stamp_of(self.path(case, k)) == _stamp(case, k) else there
+            k: self.path(case, k) if _stamp_of(self.path(case, k)) == self.key(case, k) else there
             for k, there in case.images.items()
         }
         # What lies in the store is one image.
@@ -189,7 +190,7 @@ class _Store:
             samples = view.read(view.geometry.full)
             facts = opened.facts if isinstance(opened, Volume) else {}
             said = {
-                "stamp": _stamp(case, image),
+                "stamp": self.key(case, image),
                 "bytes": int(samples.nbytes),
                 "geometry": _plain(view.geometry),
                 "channels": list(opened.channels),
@@ -200,7 +201,7 @@ class _Store:
         temporary = path.with_name(f".{path.stem}.{os.getpid()}{_PART}")
         try:
             _write_array(temporary, samples, said)
-            with _locked(self.out):
+            with locked(self.out):
                 self._require_room(path, temporary.stat().st_size)
                 temporary.replace(path)
         finally:
@@ -225,13 +226,6 @@ def _cohort(folder: Path, changed: int) -> Cohort:  # noqa: ARG001
     return Cohort.read(folder)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left; what is written just now is younger."""
-    for path in folder.glob(f".*{_PART}"):
-        if time.time() - path.stat().st_mtime > _STALE_S:
-            path.unlink(missing_ok=True)
-
-
 def _write_array(path: Path, samples: NDArray[Any], said: dict[str, Any]) -> None:
     """One file of chunks; bytes of neighbours are shuffled, as Hounsfield units compress so."""
     shape = samples.shape
@@ -250,30 +244,8 @@ def _write_array(path: Path, samples: NDArray[Any], said: dict[str, Any]) -> Non
         os.fsync(file.fileno())
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One process at a time, so that two cannot both fill the last room."""
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _plain(geometry: Geometry) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(geometry)))  # type: ignore[no-any-return]
-
-
-def _stamp(case: Case, image: str) -> str:
-    """Fingerprint of where an image comes from: names, sizes and times, no samples."""
-    path = case.images[image]
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    raw = path.with_suffix(".raw")
-    if path.suffix == ".mhd" and raw.is_file():
-        files.append(raw)
-    text = case.choices.get(image, "")
-    for file in files:
-        stat = file.stat() if file.exists() else None
-        text += f"\n{file.name} {stat and (stat.st_size, stat.st_mtime_ns)}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _stamp_of(path: Path) -> str | None:
@@ -281,5 +253,6 @@ def _stamp_of(path: Path) -> str | None:
         return None
     try:
         return str(description(path)["stamp"])
-    except (DataError, KeyError):
-        return None  # cut off by a full disk: made again
+    except (DataError, KeyError) as error:  # cut off by a full disk
+        note(f"cache: {error}; it is made anew")
+        return None

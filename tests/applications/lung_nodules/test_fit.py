@@ -9,12 +9,12 @@ import torch
 from inklings.applications.lung_nodules.examples import (
     BoxCrops,
     Boxes,
-    candidates_of,
+    boxes_of,
     collect,
-    rated_of,
 )
 from inklings.applications.lung_nodules.fit import fit_stage, freeze
 from inklings.applications.lung_nodules.learn import Stage
+from inklings.cache import Cache
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.models.nodule_net import LunaNet, NoduleNet
@@ -129,10 +129,10 @@ def test_fine_tuning_starts_from_the_classifier(experiment, detector, tmp_path) 
 def test_every_annotated_nodule_is_a_positive_box(experiment, cohort, detector) -> None:
     spec = experiment("classifier", nodules={"detector": str(detector)})
     case = Cohort.read(cohort).part("train")[0]
-    boxes = candidates_of(case, Stage.load(detector), spec)
+    boxes = boxes_of(case, spec, Stage.load(detector))
     assert boxes.positive.sum() >= len(case.labels)
     assert boxes.cubes.shape[1:] == (24, 24, 24)
-    assert len(rated_of(case, spec)) == len(case.labels)
+    assert len(boxes_of(case, spec, None)) == len(case.labels)
 
 
 def test_malignancy_learns_what_each_reader_said(experiment, cohort) -> None:
@@ -141,7 +141,7 @@ def test_malignancy_learns_what_each_reader_said(experiment, cohort) -> None:
     said = dataclasses.replace(ball, malignant=False, ratings=(3, 3, 4, 1))
     dumb = dataclasses.replace(ball, malignant=True, ratings=())
     spec = experiment("malignancy", nodules={"positives": 0.0, "augment": ()})
-    boxes = rated_of(dataclasses.replace(case, labels=(said, dumb)), spec)
+    boxes = boxes_of(dataclasses.replace(case, labels=(said, dumb)), spec, None)
     # (3 + 3 + 4 + 1) / 4 = 2.75, of the way from 1 to 5: 1.75 / 4.
     assert boxes.value == pytest.approx([0.4375, 1.0])
     assert boxes.positive.tolist() == [False, True]
@@ -156,7 +156,9 @@ def test_classes_are_drawn_in_the_ratio_that_is_asked_for(
         spec = experiment(
             "classifier", nodules={"detector": str(detector), "positives": share, "augment": ()}
         )
-        boxes = collect(Cohort.read(cohort).part("train"), spec, Stage.load(detector), tmp_path)
+        boxes = collect(
+            Cohort.read(cohort).part("train"), spec, Stage.load(detector), Cache(tmp_path)
+        )
         draw = BoxCrops(boxes, spec)
         drawn = [draw(np.random.default_rng(k))[1][0] for k in range(400)]
         assert np.mean(drawn) == pytest.approx(share, abs=0.07)

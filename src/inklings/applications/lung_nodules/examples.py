@@ -5,27 +5,29 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from inklings.applications.lung_nodules import detect as detection
+from inklings.applications.lung_nodules import lungs, patches, scans
 from inklings.applications.lung_nodules.batches import Crop
-from inklings.applications.lung_nodules.detect import detect
-from inklings.applications.lung_nodules.gather import NODULE, image_of, read_cache
+from inklings.applications.lung_nodules.detect import Candidate, detect
+from inklings.applications.lung_nodules.gather import NODULE, image_key, opened
 from inklings.applications.lung_nodules.judge import inputs_of
 from inklings.applications.lung_nodules.learn import Stage
 from inklings.applications.lung_nodules.patches import Changes, Triple, cut_at
 from inklings.applications.lung_nodules.scans import prepare, whole
 from inklings.applications.lung_nodules.spec import NoduleExperiment
+from inklings.cache import Cache, digest, recipe
 from inklings.cohorts.case import Case
 from inklings.errors import LabelError
-from inklings.files import written
 from inklings.labels.kinds import BallLabel
 from inklings.progress import track
-from inklings.readers import open_image
 
+_MAKERS = (scans, lungs, detection, patches)
 _MARGIN = 4  # samples on each side, so that shifts and turns need not repeat the border
 _CANDIDATES = 40
 _EASY = 0.02  # how often a candidate of no heat comes up, beside one that is certain
@@ -59,67 +61,57 @@ class Boxes:
         return len(self.positive)
 
 
-def candidates_of(case: Case, detector: Stage, experiment: NoduleExperiment) -> Boxes:
-    """Boxes at what a detector finds in one case, and at the nodules themselves.
+def boxes_of(
+    case: Case, experiment: NoduleExperiment, detector: Stage | None, cache: Cache | None = None
+) -> Boxes:
+    """Boxes of one case; what is cut is kept in ``cache``, what was said of it never is.
 
-    A candidate nearer to a nodule than its radius is positive, as LUNA16 counts; so is every
-    annotated centre, found or not.
+    With a detector: boxes at what it finds, and at the nodules themselves. A candidate nearer to a
+    nodule than its radius is positive, as LUNA16 counts; so is every annotated centre, found or
+    not.
+
+    Without: boxes at the nodules whose malignancy somebody said. Four readers say more than the
+    yes or no that is made of them: a nodule that got 3, 3, 3, 1 and one that got 1, 1, 1, 1 are
+    both benign.
     """
-    with open_image(image_of(case)) as image:
-        values, geometry = whole(image)
-    found = detect(
-        detector.model, prepare(values, geometry), lowest=0.0, most=_CANDIDATES
-    ).candidates
-    nodules = _balls(case)
-    places = [(one.point_mm, one.diameter_mm) for one in found]
-    hits = [_hit(point, nodules) for point, _ in places]
-    places += [(ball.centre_mm, float(ball.diameter_mm or 0)) for ball in nodules]
-    hits += [True] * len(nodules)
-    scores = [one.score for one in found] + [1.0] * len(nodules)
-    return _cut(values, geometry, places, hits, scores, experiment)
-
-
-def rated_of(case: Case, experiment: NoduleExperiment) -> Boxes:
-    """Boxes at the nodules of one case whose malignancy somebody said.
-
-    Four readers say more than the yes or no that is made of them: a nodule that got 3, 3, 3, 1 and
-    one that got 1, 1, 1, 1 are both benign.
-    """
-    nodules = [ball for ball in _balls(case) if ball.malignant is not None]
-    with open_image(image_of(case)) as image:
-        values, geometry = whole(image)
-    places = [(ball.centre_mm, float(ball.diameter_mm or 0)) for ball in nodules]
-    malignant = [bool(ball.malignant) for ball in nodules]
-    boxes = _cut(values, geometry, places, malignant, [1.0] * len(nodules), experiment)
-    said = [
-        (np.mean(ball.ratings) - 1) / 4 if ball.ratings else float(yes)
-        for ball, yes in zip(nodules, malignant, strict=True)
-    ]
-    return dataclasses.replace(boxes, value=np.array(said, float))
+    balls = _balls(case)
+    if detector is None:
+        balls = [ball for ball in balls if ball.malignant is not None]
+    places = [(ball.centre_mm, float(ball.diameter_mm or 0)) for ball in balls]
+    asked = (places, experiment.sides, experiment.nodules.spacing_mm, _MARGIN, _CANDIDATES)
+    key = digest(image_key(case), asked, _state(detector), recipe(*_MAKERS))
+    kept = (cache or Cache()).arrays("boxes", key, lambda: _cut(case, places, experiment, detector))
+    points = kept["point_mm"].tolist()
+    if detector is None:
+        positive = [bool(ball.malignant) for ball in balls]
+        value = [
+            (np.mean(ball.ratings) - 1) / 4 if ball.ratings else float(yes)
+            for ball, yes in zip(balls, positive, strict=True)
+        ]
+    else:
+        found = points[: len(points) - len(balls)]
+        positive = [_hit(point, balls) for point in found] + [True] * len(balls)
+        value = list(map(float, positive))
+    number = np.zeros(len(points), np.int64)
+    return Boxes(
+        **kept, positive=np.array(positive, bool), value=np.array(value, float), case=number
+    )
 
 
 def collect(
-    cases: Sequence[Case], experiment: NoduleExperiment, detector: Stage | None, cache: Path
+    cases: Sequence[Case],
+    experiment: NoduleExperiment,
+    detector: Stage | None,
+    cache: Cache | None = None,
 ) -> Boxes:
-    """Boxes of all cases; those of each are kept in ``cache``.
+    """Boxes of all cases.
 
     Raises:
         LabelError: If one of the two classes is missing.
     """
     parts = []
     for number, case in enumerate(track(cases, "boxes", len(cases))):
-        path = cache / f"{case.id}.npz"
-        if not path.is_file():
-            boxes = (
-                rated_of(case, experiment)
-                if detector is None
-                else candidates_of(case, detector, experiment)
-            )
-            with written(path, durable=False) as part, part.open("wb") as file:
-                np.savez(
-                    file, **{f.name: getattr(boxes, f.name) for f in dataclasses.fields(boxes)}
-                )
-        one = Boxes(**read_cache(path, [f.name for f in dataclasses.fields(Boxes)]))
+        one = boxes_of(case, experiment, detector, cache)
         parts.append(dataclasses.replace(one, case=np.full(len(one), number)))
     merged = {
         f.name: np.concatenate([getattr(part, f.name) for part in parts])
@@ -174,30 +166,42 @@ def _balls(case: Case) -> list[BallLabel]:
     ]
 
 
-def _hit(point: tuple[float, float, float], nodules: Sequence[BallLabel]) -> bool:
+def _hit(point: Sequence[float], nodules: Sequence[BallLabel]) -> bool:
     return any(
         np.linalg.norm(np.subtract(point, ball.centre_mm)) < (ball.diameter_mm or 0) / 2
         for ball in nodules
     )
 
 
+def _state(detector: Stage | None) -> object:
+    """All of a detector that what it finds depends on."""
+    if detector is None:
+        return None
+    weights = {k: v.detach().cpu().numpy() for k, v in detector.model.state_dict().items()}
+    return detector.model_config, weights
+
+
 def _cut(
-    values: NDArray[np.int16],
-    geometry: object,
+    case: Case,
     places: Sequence[tuple[tuple[float, float, float], float]],
-    hits: Sequence[bool],
-    scores: Sequence[float],
     experiment: NoduleExperiment,
-) -> Boxes:
+    detector: Stage | None,
+) -> dict[str, NDArray[Any]]:
+    """Boxes at what a detector finds, if there is one, and then at ``places``."""
+    with opened(case) as image:
+        values, geometry = whole(image)
+    found: Sequence[Candidate] = ()
+    if detector is not None:
+        scan = prepare(values, geometry)
+        found = detect(detector.model, scan, lowest=0.0, most=_CANDIDATES).candidates
+    places = [*((one.point_mm, one.diameter_mm) for one in found), *places]
+    scores = [one.score for one in found] + [1.0] * (len(places) - len(found))
     sides: Triple = tuple(n + 2 * _MARGIN for n in experiment.sides)  # type: ignore[assignment]
     mm = experiment.nodules.spacing_mm
-    cubes = [cut_at(values, geometry, point, sides, mm) for point, _ in places]  # type: ignore[arg-type]
-    return Boxes(
-        np.stack(cubes) if cubes else np.zeros((0, *sides), np.uint8),
-        np.array([size for _, size in places], float),
-        np.array(hits, bool),
-        np.array(hits, float),
-        np.zeros(len(places), np.int64),
-        np.array([point for point, _ in places], float).reshape(-1, 3),
-        np.array(scores, float),
-    )
+    cubes = [cut_at(values, geometry, point, sides, mm) for point, _ in places]
+    return {
+        "cubes": np.stack(cubes) if cubes else np.zeros((0, *sides), np.uint8),
+        "diameter_mm": np.array([size for _, size in places], float),
+        "point_mm": np.array([point for point, _ in places], float).reshape(-1, 3),
+        "score": np.array(scores, float),
+    }

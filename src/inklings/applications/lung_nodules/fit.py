@@ -9,7 +9,7 @@ from torch import nn
 
 from inklings.applications.lung_nodules.crops import DetectorCrops
 from inklings.applications.lung_nodules.examples import BoxCrops, collect
-from inklings.applications.lung_nodules.gather import NODULE, gather, image_of
+from inklings.applications.lung_nodules.gather import NODULE, gather, opened
 from inklings.applications.lung_nodules.learn import Prepared, Stage, learn_stage
 from inklings.applications.lung_nodules.reference import (
     CONTEXT,
@@ -22,6 +22,7 @@ from inklings.applications.lung_nodules.scans import whole
 from inklings.applications.lung_nodules.spec import NoduleExperiment
 from inklings.applications.lung_nodules.targets import CHANNELS
 from inklings.applications.lung_nodules.validation import BoxValidator, best_threshold
+from inklings.cache import Cache
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
@@ -29,7 +30,6 @@ from inklings.labels.files import read_mask, unlabelled
 from inklings.labels.kinds import BallLabel, MaskLabel
 from inklings.models.weights import read_weights
 from inklings.orientation import turn_to
-from inklings.readers import open_image
 from inklings.runs.run import ModelConfig
 from inklings.spec import Component
 from inklings.training.run_state import RunState, require_trainable, require_unseen
@@ -75,7 +75,7 @@ def _detector(
     asked = experiment.nodules
 
     def prepare() -> Prepared:
-        scans = gather(cohort.part("train"), out / "scans")
+        scans = gather(cohort.part("train"), Cache.shared())
         noise = 0.03 if asked.augment else 0.0
         return DetectorCrops(scans, experiment.sides[0], asked.positives, noise), len(scans), None
 
@@ -102,7 +102,7 @@ def _segmenter(
 
 def marked(case: Case) -> Marked:
     """A case for the reference: outlines of readers, or nodules grown from their centres."""
-    with open_image(image_of(case)) as image:
+    with opened(case) as image:
         values, geometry = whole(image)
         turn = turn_to(image.geometry)
     limited = np.clip(values, -1000, 1000).astype(np.int16)
@@ -139,17 +139,17 @@ def _judge(
     )
 
     def prepare() -> Prepared:
-        boxes = collect(cohort.part("train"), experiment, detector, out / "boxes")
+        boxes = collect(cohort.part("train"), experiment, detector, Cache.shared())
         judge = None
         if cohort.part("val") and experiment.training.validate_every:
-            held = collect(cohort.part("val"), experiment, detector, out / "boxes")
+            held = collect(cohort.part("val"), experiment, detector, Cache.shared())
             judge = BoxValidator(held, experiment, model_config)
         return BoxCrops(boxes, experiment), len(boxes), judge
 
     def thresholds(model: nn.Module) -> tuple[float, ...]:
         if not cohort.part("val"):
             return (0.5,)
-        boxes = collect(cohort.part("val"), experiment, detector, out / "boxes")
+        boxes = collect(cohort.part("val"), experiment, detector, Cache.shared())
         said = BoxValidator(boxes, experiment, model_config).probabilities(model)
         return (best_threshold(said, boxes.positive),)
 
