@@ -16,15 +16,16 @@ from typing import Any
 
 import numpy as np
 
+from inklings.applications.lung_nodules.luna import from_tables
 from inklings.applications.lung_nodules.lungs import lungs
 from inklings.cohorts.opening import open_case
 from inklings.datasets.importing import run
 from inklings.datasets.luna16 import Luna16
-from inklings.datasets.luna_tables import Places
 from inklings.datasets.volume_cache import cache
 from inklings.evaluation.froc import Reference
-from inklings.evaluation.froc_table import froc, from_tables, read_marks
+from inklings.evaluation.froc_table import froc, read_marks
 from inklings.evaluation.intervals import Bootstrap
+from inklings.findings.points import PointTable
 from inklings.geometry import Region
 from inklings.simulation.phantoms.chest import Patient, chest
 from inklings.simulation.phantoms.luna import write_luna
@@ -42,17 +43,17 @@ def timed(call: Callable[[], Any], times: int = 3) -> tuple[float, Any]:
     return best, out
 
 
-def drawn_marks() -> tuple[Places, Reference]:
+def drawn_marks() -> tuple[PointTable, Reference]:
     rng = np.random.default_rng(0)
     names = np.array([f"s{k}" for k in range(SCANS)], object)
     place = rng.uniform(-150, 150, (MARKS, 3))
     mark_of, nodule_of = rng.integers(0, SCANS, MARKS), rng.integers(0, SCANS, NODULES)
-    marks = Places(names[mark_of], place, {"probability": rng.random(MARKS)})
-    nodules = Places(
+    marks = PointTable(names[mark_of], place, {"probability": rng.random(MARKS)})
+    nodules = PointTable(
         names[nodule_of], rng.uniform(-150, 150, (NODULES, 3)),
         {"diameter_mm": rng.uniform(4, 30, NODULES)},
     )  # fmt: skip
-    none = Places(np.zeros(0, object), np.zeros((0, 3)), {"diameter_mm": np.zeros(0)})
+    none = PointTable(np.zeros(0, object), np.zeros((0, 3)), {"diameter_mm": np.zeros(0)})
     return marks, Reference(tuple(names), nodules, none)
 
 

@@ -10,10 +10,10 @@ ROOT = Path(inklings.__file__).parent
 ORDER = """
     errors geometry orientation registry files records arrays tables machine progress cache parallel
     modes changes sections spec
-    readers privacy labels predictions cohorts bags datasets simulation supervision refinement
-    heatmaps
+    readers privacy labels findings predictions cohorts bags datasets simulation supervision
+    refinement heatmaps
     tensors models losses data runs inference training weak tasks
-    findings evaluation exports reports viewer
+    evaluation exports reports viewer
     applications pipelines testing cli
 """.split()  # noqa: SIM905
 # A case holds label records, and rasterising reads a case: the records stand above both.
@@ -32,8 +32,8 @@ TRUTH = {"evaluation", "simulation"}
 AFTER_LEARNING = {
     f"applications/lung_nodules/{name}.py"
     for name in (
-        "dicom", "error_analysis", "error_table", "finding_objects", "malignancy", "report",
-        "search", "tuning",
+        "dicom", "error_analysis", "error_table", "finding_objects", "luna", "malignancy",
+        "report", "search", "tuning",
     )
 }  # fmt: skip
 # Where an import may stand inside a function: for a fast start, or for an optional package.

@@ -122,4 +122,4 @@ def test_a_table_of_names_without_rows_says_that_nothing_was_found(tmp_path: Pat
     places = read_places(path, ("probability",))
     assert len(places) == 0
     assert places.points.shape == (0, 3)
-    assert places.by_series() == {}
+    assert places.by_case() == {}

@@ -8,26 +8,29 @@ import pytest
 from sklearn.metrics import roc_curve
 from typer.testing import CliRunner
 
+from inklings.applications.lung_nodules.luna import from_tables
 from inklings.cli import app
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets.importing import run
 from inklings.datasets.luna16 import Luna16
-from inklings.datasets.luna_tables import Places, read_places
-from inklings.errors import DataError
+from inklings.datasets.luna_tables import read_places
+from inklings.errors import DataError, SpecError
 from inklings.evaluation.froc import RATES, Reference, curve, match, resampled
-from inklings.evaluation.froc_table import froc, from_cohort, from_tables, read_marks
+from inklings.evaluation.froc_table import froc, from_cohort, read_marks
 from inklings.evaluation.intervals import Bootstrap
 from inklings.findings import Finding, Findings
 from inklings.findings.files import write
+from inklings.findings.points import PointTable
+from inklings.labels.kinds import BallLabel
 from inklings.simulation.phantoms.luna import write_luna
 
 LUNA = Path(__file__).parents[2] / ".." / "shared" / "data" / "luna16"
 real = pytest.mark.skipif(not LUNA.is_dir(), reason="the real tables are not here")
 
 
-def places(*rows: tuple[str, float, float, float, float], name: str = "probability") -> Places:
-    numbers = np.array([row[1:] for row in rows], float).reshape(len(rows), 4)
-    series = np.array([row[0] for row in rows], object)
-    return Places(series, numbers[:, :3], {name: numbers[:, 3]})
+def places(*rows: tuple[str, float, float, float, float], name: str = "probability") -> PointTable:
+    return PointTable.of(rows, name)
 
 
 def reference(**rows: list[tuple[str, float, float, float, float]]) -> Reference:
@@ -163,8 +166,8 @@ def test_a_real_submission_scores_what_the_official_rules_say() -> None:
 @real
 def test_ids_with_and_without_leading_zeros_are_the_same_scan() -> None:
     annotations = read_places(LUNA / "newannotations.csv", ("diameter_mm",))
-    assert annotations.series[0] == "783"
-    assert set(read_marks(LUNA / "dpn26bs32.csv").series) <= {str(k) for k in range(888)}
+    assert annotations.cases[0] == "783"
+    assert set(read_marks(LUNA / "dpn26bs32.csv").cases) <= {str(k) for k in range(888)}
 
 
 def test_findings_of_a_folder_are_scored_and_compared_by_the_command(tmp_path: Path) -> None:
@@ -209,6 +212,36 @@ def test_a_cohort_gives_scans_patients_nodules_and_exclusions(tmp_path: Path) ->
     run(Luna16(root), tmp_path / "cohort", workers=1)
     known = from_cohort(tmp_path / "cohort")
     table = from_tables(root / "annotations.csv", root / "annotations_excluded.csv", None)
-    assert set(known.scans) == set(table.scans)
-    np.testing.assert_allclose(known.nodules.points, table.nodules.points)
-    assert (len(known.excluded), len(known.patients)) == (9, 3)
+    assert set(known.cases) == set(table.cases)
+    np.testing.assert_allclose(known.objects.points, table.objects.points)
+    assert (len(known.ignored), len(known.patients)) == (9, 3)
+
+
+def test_ids_that_differ_in_zeros_alone_stay_two_scans() -> None:
+    """A cohort may call its cases 007 and 7; only an id that no scan has is looked for cut."""
+    objects = places(
+        ("007", 0, 0, 0, 6), ("7", 0, 0, 0, 6), ("012", 0, 0, 0, 6), name="diameter_mm"
+    )
+    truth = Reference(("007", "7", "012"), objects, places(name="diameter_mm"), name="lesion")
+    found = match(places(("7", 0, 0, 1, 0.9), ("12", 0, 0, 1, 0.8), ("07", 0, 0, 0, 0.7)), truth)
+    assert np.isnan(found.best).tolist() == [True, False, False]
+    assert found.elsewhere == 1
+
+
+def test_objects_of_any_class_are_told_by_its_name_and_those_unmeasured(tmp_path: Path) -> None:
+    (tmp_path / "a.mhd").touch()
+
+    def cohort(*labels: BallLabel) -> Path:
+        case = Case("a", "p", {"mr": tmp_path / "a.mhd"}, labels)
+        Cohort("lesions", (case,), ("lesion",)).write(tmp_path / "cohort")
+        return tmp_path / "cohort"
+
+    known = from_cohort(cohort(BallLabel("mr", "lesion", (0.0, 0.0, 0.0), None)))
+    table = froc(places(("a", 0, 0, 4.9, 0.5)), known, Bootstrap(9))
+    assert table.cpm.value == 1.0
+    assert "1 lesions in 1 scans, 1 hit" in table.text()
+    assert "1 have no diameter and are taken as 10 mm across" in table.text()
+    both = [BallLabel("mr", name, (0.0, 0.0, 0.0), 5.0) for name in ("lesion", "cyst")]
+    with pytest.raises(SpecError, match="expected one class of objects, got cyst, lesion"):
+        from_cohort(cohort(*both))
+    assert from_cohort(cohort(*both), name="cyst").name == "cyst"

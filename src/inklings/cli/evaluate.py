@@ -121,9 +121,10 @@ def _froc(
     """Score findings or a submission by the rules of LUNA16."""
     import json as formatter
 
+    from inklings.applications.lung_nodules.luna import from_tables
     from inklings.errors import SpecError
     from inklings.evaluation.froc_table import froc as score
-    from inklings.evaluation.froc_table import from_cohort, from_tables, read_marks, unread
+    from inklings.evaluation.froc_table import from_cohort, read_marks, unread
     from inklings.evaluation.intervals import Bootstrap
     from inklings.progress import note
 
@@ -137,8 +138,8 @@ def _froc(
         reference = from_tables(annotations, excluded, series)
     if missing := unread(marks, reference):
         note(
-            f"warning: {len(missing)} of {len(reference.scans)} scans have no findings "
-            f"({', '.join(missing[:3])}); their nodules count as missed"
+            f"warning: {len(missing)} of {len(reference.cases)} scans have no findings "
+            f"({', '.join(missing[:3])}); what lies there counts as missed"
         )
     head = {"marks": str(marks), "reference": str(cohort or annotations), "other": str(compare)}
     other = read_marks(compare) if compare else None

@@ -26,10 +26,11 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Option, Plain
 from inklings.datasets.findings import Finding
-from inklings.datasets.luna_tables import Places, Rated, plain_id, read_malignancy, read_places
+from inklings.datasets.luna_tables import Rated, read_malignancy, read_places
 from inklings.datasets.scans import Scan, case_of
 from inklings.errors import DataError
 from inklings.files import written
+from inklings.findings.points import PointTable, plain_id
 from inklings.labels.kinds import IRRELEVANT, BallLabel, Label
 
 CT = "ct"
@@ -210,11 +211,11 @@ def labels_of(
     return {name: tuple(balls) for name, balls in labels.items()}, rows
 
 
-def _rows(places: Places) -> list[tuple[str, tuple[float, float, float], float]]:
+def _rows(places: PointTable) -> list[tuple[str, tuple[float, float, float], float]]:
     return [
         (series, (x, y, z), size)
         for series, (x, y, z), size in zip(
-            places.series.tolist(),
+            places.cases.tolist(),
             places.points.tolist(),
             places.values["diameter_mm"].tolist(),
             strict=True,
@@ -253,9 +254,9 @@ def write_candidates(cohort: Cohort, tables: Mapping[str, Path], out: Path) -> i
     parts = []
     for table, path in tables.items():
         places = read_places(path, ("class",))
-        here = np.array([series in names for series in places.series], bool)
+        here = np.array([series in names for series in places.cases], bool)
         x, y, z = places.points[here].T
-        ids = [names[series] for series in places.series[here]]
+        ids = [names[series] for series in places.cases[here]]
         nodule = places.values["class"][here] > 0.5
         columns = {"case": ids, "x": x, "y": y, "z": z, "nodule": nodule}
         columns["table"] = [table] * len(ids)
@@ -286,8 +287,8 @@ def read_candidates(
     case = np.array(rows["case"].to_pylist(), object)
     points = np.stack([rows[axis].to_numpy() for axis in "xyz"], 1)
     nodule = rows["nodule"].to_numpy(zero_copy_only=False)
-    places = Places(case, points, {})
-    return {name: (points[k], nodule[k]) for name, k in places.by_series().items()}
+    places = PointTable(case, points, {})
+    return {name: (points[k], nodule[k]) for name, k in places.by_case().items()}
 
 
 def _words(cohort: Cohort, rows: Counter[str], candidates: int, broken: int) -> tuple[str, ...]:

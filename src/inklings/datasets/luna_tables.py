@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from inklings.errors import DataError
+from inklings.findings.points import PointTable, plain_id
 from inklings.tables import Table, read_table
 from inklings.tables.bytes import content, decoded
 from inklings.tables.cells import is_missing, truth, whole
@@ -28,43 +29,9 @@ from inklings.tables.layout import below, layout_of
 
 PLACE = ("coordX", "coordY", "coordZ")
 _RATED = ("seriesuid", *PLACE, "diameter_mm", "mal_bool", "mal_details")
-EXCLUDED_MM = 10.0
-"""Diameter of findings that nobody measured, by the rules of LUNA16."""
 
 
-@dataclass(frozen=True)
-class Places:
-    """Rows of a table.
-
-    Attributes:
-        series: ``(N)`` ids.
-        points: ``(N, 3)``, ``(x, y, z)`` mm.
-        values: Other columns of numbers, each ``(N)``.
-    """
-
-    series: NDArray[np.object_]
-    points: NDArray[np.float64]
-    values: Mapping[str, NDArray[np.float64]]
-
-    def __len__(self) -> int:
-        return len(self.series)
-
-    def by_series(self) -> dict[str, NDArray[np.int_]]:
-        """Id to the rows of a scan, in their order."""
-        if not len(self):
-            return {}
-        order = np.argsort(self.series, kind="stable")
-        names, starts = np.unique(self.series[order], return_index=True)
-        return dict(zip(names.tolist(), np.split(order, starts[1:]), strict=True))
-
-
-def plain_id(text: str) -> str:
-    """An id without blanks, and without the leading zeros of a number."""
-    text = text.strip()
-    return str(int(text)) if text.isdigit() else text
-
-
-def read_places(path: Path, numbers: Sequence[str] = ()) -> Places:
+def read_places(path: Path, numbers: Sequence[str] = ()) -> PointTable:
     """Read a table.
 
     Args:
@@ -87,7 +54,7 @@ def read_places(path: Path, numbers: Sequence[str] = ()) -> Places:
     ids = ids.dictionary_encode()
     names = np.array([plain_id(name) for name in ids.dictionary.to_pylist()], object)
     values = {name: numbered[:, k] for k, name in enumerate(wanted) if name in numbers}
-    return Places(names[ids.indices.to_numpy()], numbered[:, : len(PLACE)], values)
+    return PointTable(names[ids.indices.to_numpy()], numbered[:, : len(PLACE)], values)
 
 
 def _quickly(path: Path, wanted: Sequence[str]) -> tuple[Any, NDArray[np.float64]] | None:

@@ -1,27 +1,30 @@
-"""FROC and CPM by the rules of LUNA16.
+"""FROC and CPM of objects of any kind, by the rules of LUNA16.
 
-A mark hits a nodule if it lies closer to its centre than its radius. The best mark of a nodule
-counts, more marks on it are ignored, and so are marks on excluded findings (those nobody measured
-have a diameter of 10 mm). All other marks are false positives. At most the 100 best marks of a
-scan count. Sensitivity over false positives a scan is joined by straight lines from (0, 0) on;
+A mark hits an object if it lies closer to its centre than its radius. The best mark of an object
+counts, more marks on it are ignored, and so are marks on what is to be ignored. What nobody
+measured has a diameter of 10 mm. All other marks are false positives. At most the 100 best marks
+of a scan count. Sensitivity over false positives a scan is joined by straight lines from (0, 0) on;
 CPM is its mean at 1/8, 1/4, 1/2, 1, 2, 4 and 8 (Setio et al. 2017, Medical Image Analysis 42;
 Niemeijer et al. 2011, IEEE TMI 30). Intervals resample scans, or patients where they are known.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.datasets.luna_tables import EXCLUDED_MM, Places
 from inklings.errors import DataError
 from inklings.evaluation.intervals import Bootstrap
+from inklings.findings.points import PointTable, plain_id, within
 
 RATES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0)
 MOST_MARKS = 100
+UNMEASURED_MM = 10.0
+"""Diameter of what nobody measured."""
 _ROWS = 50
 Array = NDArray[np.float64]
 Ints = NDArray[np.int_]
@@ -32,42 +35,57 @@ class Reference:
     """What is to be found.
 
     Attributes:
-        scans: Ids of all scans, also of those without a nodule.
-        nodules: With ``diameter_mm``.
-        excluded: What counts neither for nor against anybody.
+        cases: Ids of all scans, also of those without an object.
+        objects: With ``diameter_mm``, below 0 where nobody measured.
+        ignored: What counts neither for nor against anybody.
         patients: Of every scan; the scans themselves where nobody knows.
+        name: Of the class.
     """
 
-    scans: tuple[str, ...]
-    nodules: Places
-    excluded: Places
+    cases: tuple[str, ...]
+    objects: PointTable
+    ignored: PointTable
     patients: tuple[str, ...] = ()
+    name: str = "object"
 
     @property
     def units(self) -> Ints:
-        """``(scans)`` number of the patient, which is what a bootstrap draws."""
-        return np.unique(self.patients or self.scans, return_inverse=True)[1].astype(int)
+        """``(cases)`` number of the patient, which is what a bootstrap draws."""
+        return np.unique(self.patients or self.cases, return_inverse=True)[1].astype(int)
+
+    @property
+    def unmeasured(self) -> int:
+        """How many objects have no diameter."""
+        return int((self.objects.values["diameter_mm"] < 0).sum())
+
+    def named(self, ids: NDArray[np.object_]) -> NDArray[np.object_]:
+        """Ids ``(N)`` as the scans have them, where a spreadsheet has cut their leading zeros."""
+        plain = [plain_id(case) for case in self.cases]
+        count, known = Counter(plain), set(self.cases)
+        cut = {p: case for p, case in zip(plain, self.cases, strict=True) if count[p] == 1}
+        names = {i: i if i in known else cut.get(plain_id(i), i) for i in set(ids.tolist())}
+        return np.array([names[i] for i in ids.tolist()], object)
 
 
 @dataclass(frozen=True)
 class Matched:
-    """Marks and nodules of a study, matched once for all thresholds.
+    """Marks and objects of a study, matched once for all thresholds.
 
     Attributes:
-        best: ``(N)``: highest probability among the marks on each nodule, NaN where it was missed.
-        nodule_scan: ``(N)`` index of the scan of each.
+        best: ``(N)``: highest probability among the marks on each object, NaN where it was missed.
+        object_scan: ``(N)`` index of the scan of each.
         false: ``(M)`` probabilities of the false positives.
         false_scan: ``(M)`` index of the scan of each.
         units: ``(scans)`` what a bootstrap draws.
         marks: How many marks were read.
-        doubled: Marks ignored because the nodule has a better one.
-        irrelevant: Marks ignored because they lie on excluded findings.
+        doubled: Marks ignored because the object has a better one.
+        irrelevant: Marks ignored because they lie on what is to be ignored.
         beyond: Marks ignored because the scan has more than 100 better ones.
         elsewhere: Marks in scans that are not part of the study.
     """
 
     best: Array
-    nodule_scan: Ints
+    object_scan: Ints
     false: Array
     false_scan: Ints
     units: Ints
@@ -79,7 +97,7 @@ class Matched:
 
     @property
     def hits(self) -> int:
-        """Nodules with a mark."""
+        """Objects with a mark."""
         return int(np.isfinite(self.best).sum())
 
 
@@ -101,7 +119,7 @@ class Curve:
         return float(self.at(RATES).mean())
 
 
-def match(marks: Places, reference: Reference, most: int | None = MOST_MARKS) -> Matched:
+def match(marks: PointTable, reference: Reference, most: int | None = MOST_MARKS) -> Matched:
     """Match the marks of a detector with what is to be found.
 
     Args:
@@ -112,38 +130,39 @@ def match(marks: Places, reference: Reference, most: int | None = MOST_MARKS) ->
     Raises:
         DataError: If no mark lies in a scan of the study.
     """
+    marks = PointTable(reference.named(marks.cases), marks.points, marks.values)
     probability = marks.values["probability"]
-    rows, nodules = marks.by_series(), reference.nodules.by_series()
-    excluded = reference.excluded.by_series()
-    known = set(reference.scans)
+    rows, objects = marks.by_case(), reference.objects.by_case()
+    ignored = reference.ignored.by_case()
+    known = set(reference.cases)
     here = sum(len(k) for name, k in rows.items() if name in known)
     if len(marks) and not here:
         raise DataError(
             f"expected marks in the {len(known)} scans of the study, got only others, such as "
-            f"{marks.series[0]}; give the annotations that belong to these ids"
+            f"{marks.cases[0]}; give the annotations that belong to these ids"
         )
     none = np.zeros(0, int)
-    best, nodule_scan, false, false_scan = [], [], [], []
+    best, object_scan, false, false_scan = [], [], [], []
     doubled = irrelevant = beyond = 0
-    for scan, name in enumerate(reference.scans):
+    for scan, name in enumerate(reference.cases):
         mine = rows.get(name, none)
         kept = _strongest(mine, probability, most)
         beyond += len(mine) - len(kept)
         points, said = marks.points[kept], probability[kept]
-        on = _inside(points, reference.nodules, nodules.get(name, none))
+        on = _inside(points, reference.objects, objects.get(name, none))
         masked = np.where(on, said[:, None], -np.inf)
         top = masked.max(0, initial=-np.inf)
         best.append(np.where(np.isfinite(top), top, np.nan))
-        nodule_scan += [scan] * on.shape[1]
+        object_scan += [scan] * on.shape[1]
         doubled += int(on.sum()) - int(on.any(0).sum())
         used = on.any(1)
-        ignored = _inside(points, reference.excluded, excluded.get(name, none)).any(1) & ~used
-        irrelevant += int(ignored.sum())
-        wrong = said[~used & ~ignored]
+        passed = _inside(points, reference.ignored, ignored.get(name, none)).any(1) & ~used
+        irrelevant += int(passed.sum())
+        wrong = said[~used & ~passed]
         false.append(wrong)
         false_scan += [scan] * len(wrong)
     return Matched(
-        np.concatenate(best), np.array(nodule_scan, int), np.concatenate(false),
+        np.concatenate(best), np.array(object_scan, int), np.concatenate(false),
         np.array(false_scan, int), reference.units, len(marks), doubled, irrelevant, beyond,
         len(marks) - here,
     )  # fmt: skip
@@ -158,13 +177,11 @@ def _strongest(rows: Ints, probability: Array, most: int | None) -> Ints:
     return kept
 
 
-def _inside(points: Array, places: Places, rows: Ints) -> NDArray[np.bool_]:
-    """``(marks, places)``: whether each mark lies within the radius of each place."""
-    sizes = places.values["diameter_mm"][rows]
-    radius = np.where(sizes < 0, EXCLUDED_MM, sizes) / 2
-    off = points[:, None] - places.points[rows][None]
-    closer: NDArray[np.bool_] = (off**2).sum(-1) < radius**2
-    return closer
+def _inside(points: Array, table: PointTable, rows: Ints) -> NDArray[np.bool_]:
+    """``(marks, rows)``: whether each mark lies within the radius of each row."""
+    sizes = table.values["diameter_mm"][rows]
+    radii = np.where(sizes < 0, UNMEASURED_MM, sizes) / 2
+    return within(points, table.points[rows], radii)
 
 
 def curve(matched: Matched) -> Curve:
@@ -200,8 +217,8 @@ class _Events:
         probability = np.concatenate([matched.best[found], matched.false])
         order = np.argsort(-probability, kind="stable")
         ranked = probability[order]
-        self.nodule_scan = matched.nodule_scan
-        self.scan = np.concatenate([matched.nodule_scan[found], matched.false_scan])[order]
+        self.object_scan = matched.object_scan
+        self.scan = np.concatenate([matched.object_scan[found], matched.false_scan])[order]
         self.hit = (np.arange(len(order)) < found.sum())[order].astype(float)
         last = np.ones(len(ranked), bool)
         last[:-1] = ranked[1:] != ranked[:-1]
@@ -212,7 +229,7 @@ class _Events:
         each = weights[:, self.scan]
         hits = np.cumsum(each * self.hit, 1)[:, self.last]
         false = np.cumsum(each, 1)[:, self.last] - hits
-        total = weights[:, self.nodule_scan].sum(1, keepdims=True)
+        total = weights[:, self.object_scan].sum(1, keepdims=True)
         scans = weights.sum(1, keepdims=True)
         sensitivity = np.divide(hits, total, out=np.full_like(hits, np.nan), where=total > 0)
         return false / scans, sensitivity

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from inklings.cohorts.balls import balls_of, class_of
 from inklings.cohorts.cohort import Cohort
-from inklings.datasets.luna16 import NODULE
-from inklings.datasets.luna_tables import Places, plain_id, read_ids, read_places
+from inklings.datasets.luna_tables import read_places
 from inklings.errors import DataError, SpecError
-from inklings.evaluation.froc import RATES, Curve, Matched, Reference, curve, match, resampled
+from inklings.evaluation.froc import (
+    RATES,
+    UNMEASURED_MM,
+    Curve,
+    Matched,
+    Reference,
+    curve,
+    match,
+    resampled,
+)
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.truth import truth
 from inklings.files import write_json, write_text
 from inklings.findings.files import FOLDER, read_all
-from inklings.labels.kinds import IRRELEVANT, BallLabel
+from inklings.findings.points import PointTable
+from inklings.labels.kinds import IRRELEVANT
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class FrocTable:
     """Everything a FROC analysis found.
 
     Attributes:
-        counts: Scans, nodules, hits, false positives, and marks that were ignored.
+        counts: Scans, objects, hits, false positives, and marks that were ignored.
         sensitivities: At the seven rates.
         cpm: Their mean, with its interval.
         line: The whole curve.
@@ -69,10 +78,15 @@ class FrocTable:
         c = self.counts
         lines = [
             f"{self.head['marks']} against {self.head['reference']}",
-            f"{c['nodules']} nodules in {c['scans']} scans, {c['hits']} hit "
-            f"({c['nodules'] - c['hits']} never), {c['false positives']} false positives; ignored: "
+            f"{c['objects']} {self.head['class']}s in {c['scans']} scans, {c['hits']} hit "
+            f"({c['objects'] - c['hits']} never), {c['false positives']} false positives; ignored: "
             f"{c['doubled']} doubled, {c['irrelevant']} on excluded findings, "
             f"{c['beyond']} beyond 100 a scan, {c['elsewhere']} in other scans",
+        ]
+        if c["unmeasured"]:
+            taken = f"taken as {UNMEASURED_MM:g} mm across"
+            lines.append(f"{c['unmeasured']} have no diameter and are {taken}")
+        lines += [
             "",
             "false positives a scan   sensitivity   95 % interval",
         ]
@@ -120,10 +134,10 @@ class FrocTable:
 
 
 def froc(
-    marks: Places,
+    marks: PointTable,
     reference: Reference,
     bootstrap: Bootstrap | None = None,
-    other: Places | None = None,
+    other: PointTable | None = None,
     head: dict[str, Any] | None = None,
 ) -> FrocTable:
     """Score the marks of a detector, and compare with those of another on the same scans."""
@@ -136,7 +150,8 @@ def froc(
         for k, (rate, value) in enumerate(zip(RATES, at, strict=True))
     ]
     cpm = Sensitivity(float("nan"), line.cpm, *bootstrap.interval(drawn.mean(1)))
-    head = {"marks": "marks", "reference": "annotations", **(head or {})}
+    given = head or {}
+    head = {"marks": "marks", "reference": "annotations", "class": reference.name, **given}
     compared = None
     if other is not None:
         theirs = match(other, reference)
@@ -149,8 +164,9 @@ def froc(
 
 def _counts(matched: Matched, reference: Reference) -> dict[str, int]:
     return {
-        "scans": len(reference.scans),
-        "nodules": len(matched.best),
+        "scans": len(reference.cases),
+        "objects": len(matched.best),
+        "unmeasured": reference.unmeasured,
         "hits": matched.hits,
         "false positives": len(matched.false),
         "marks": matched.marks,
@@ -161,7 +177,7 @@ def _counts(matched: Matched, reference: Reference) -> dict[str, int]:
     }
 
 
-def read_marks(path: Path) -> Places:
+def read_marks(path: Path) -> PointTable:
     """A submission (CSV or TSV), or a folder that holds ``findings/<case>.json``.
 
     Raises:
@@ -172,9 +188,7 @@ def read_marks(path: Path) -> Places:
     folder = path.parent if path.name == FOLDER else path
     every = read_all(folder)
     rows = [(f.case, *one.centre_mm, one.nodule) for f in every for one in f]
-    series = np.array([plain_id(row[0]) for row in rows], object)
-    numbers = np.array([row[1:] for row in rows], float).reshape(len(rows), 4)
-    return Places(series, numbers[:, :3], {"probability": numbers[:, 3]})
+    return PointTable.of(rows, "probability")
 
 
 def unread(path: Path, reference: Reference) -> tuple[str, ...]:
@@ -182,31 +196,22 @@ def unread(path: Path, reference: Reference) -> tuple[str, ...]:
     if not path.is_dir():
         return ()
     folder = path if path.name == FOLDER else path / FOLDER
-    there = {plain_id(file.stem) for file in folder.glob("*.json")}
-    return tuple(scan for scan in reference.scans if scan not in there)
+    stems = np.array([file.stem for file in folder.glob("*.json")], object)
+    there = set(reference.named(stems).tolist())
+    return tuple(case for case in reference.cases if case not in there)
 
 
-def from_tables(annotations: Path, excluded: Path | None, scans: Path | None) -> Reference:
-    """The reference of the official files.
-
-    Args:
-        annotations: Nodules with ``diameter_mm``.
-        excluded: What is ignored.
-        scans: All ids; those of the annotations where it is not given.
-    """
-    nodules = read_places(annotations, ("diameter_mm",))
-    ignored = read_places(excluded, ("diameter_mm",)) if excluded else _empty()
-    ids = read_ids(scans) if scans else tuple(dict.fromkeys(nodules.series.tolist()))
-    known = set(ids)
-    return Reference(ids, _within(nodules, known), _within(ignored, known))
-
-
-def from_cohort(folder: Path, split: str = "all") -> Reference:
+def from_cohort(folder: Path, split: str = "all", name: str | None = None) -> Reference:
     """The reference of a cohort, with its patients.
 
+    Args:
+        folder: The cohort.
+        split: The part that is scored.
+        name: The class that is to be found; None: the only one that is marked by places.
+
     Raises:
-        SpecError: If the cohort has no such split.
-        DataError: If there is no nodule in it.
+        SpecError: If the cohort has no such split, or several classes.
+        DataError: If there is no such object in it.
     """
     cohort: Cohort = truth(folder)
     if split != "all" and not cohort.is_split:
@@ -214,31 +219,14 @@ def from_cohort(folder: Path, split: str = "all") -> Reference:
     cases = [case for case in cohort if split in ("all", case.split)]
     if not cases:
         raise SpecError(f"expected cases in split {split!r} of {folder}, got none; try another")
-    rows: dict[str, list[tuple[str, float, float, float, float]]] = {NODULE: [], IRRELEVANT: []}
+    name = class_of(cases, folder) if name is None else name
+    rows: dict[str, list[tuple[str, float, float, float, float]]] = {name: [], IRRELEVANT: []}
     for case in cases:
-        for label in case.labels:
-            if isinstance(label, BallLabel):
-                name = IRRELEVANT if label.name == IRRELEVANT else NODULE
-                size = -1.0 if label.diameter_mm is None else label.diameter_mm
-                rows[name].append((plain_id(case.id), *label.centre_mm, size))
-    if not rows[NODULE]:
-        raise DataError(f"expected nodules among the labels of {folder}, got none to be found")
-    ids = tuple(plain_id(case.id) for case in cases)
-    patients = tuple(case.patient for case in cases)
-    return Reference(ids, _places(rows[NODULE]), _places(rows[IRRELEVANT]), patients)
-
-
-def _places(rows: Sequence[tuple[str, float, float, float, float]]) -> Places:
-    numbers = np.array([row[1:] for row in rows], float).reshape(len(rows), 4)
-    series = np.array([row[0] for row in rows], object)
-    return Places(series, numbers[:, :3], {"diameter_mm": numbers[:, 3]})
-
-
-def _empty() -> Places:
-    return _places([])
-
-
-def _within(places: Places, known: set[str]) -> Places:
-    here = np.array([name in known for name in places.series], bool)
-    values = {name: column[here] for name, column in places.values.items()}
-    return Places(places.series[here], places.points[here], values)
+        for one in balls_of(case, (name, IRRELEVANT)):
+            size = -1.0 if one.diameter_mm is None else one.diameter_mm
+            rows[one.name].append((case.id, *one.centre_mm, size))
+    if not rows[name]:
+        raise DataError(f"expected a {name} among the labels of {folder}, got none to be found")
+    objects, ignored = (PointTable.of(rows[key], "diameter_mm") for key in (name, IRRELEVANT))
+    ids, patients = zip(*((case.id, case.patient) for case in cases), strict=True)
+    return Reference(ids, objects, ignored, patients, name)

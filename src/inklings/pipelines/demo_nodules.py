@@ -99,7 +99,7 @@ def table(results: dict[str, Any]) -> Iterator[str]:
     """What came of it, in a few lines."""
     froc, losses = results["froc"], results["account"]["luna16"]["losses"]
     cpm = froc["cpm"]
-    yield f"{froc['counts']['nodules']} nodules in {froc['counts']['scans']} scans never seen"
+    yield f"{froc['counts']['objects']} nodules in {froc['counts']['scans']} scans never seen"
     yield f"{'CPM':34}{cpm['value']:.3f}  ({cpm['low']:.3f} to {cpm['high']:.3f})"
     for one in froc["sensitivities"]:
         if one["rate"] in (1, 4):

@@ -7,11 +7,11 @@ import numpy as np
 
 from inklings.applications.lung_nodules.error_table import Account
 from inklings.applications.lung_nodules.report import MOST_SCANS, Judged, nodule_report
-from inklings.datasets.luna_tables import Places
 from inklings.evaluation.froc import Reference
 from inklings.evaluation.froc_table import froc
 from inklings.evaluation.intervals import Bootstrap
 from inklings.findings.finding import Finding, Findings
+from inklings.findings.points import PointTable
 
 
 def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:
@@ -21,9 +21,9 @@ def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:
         Findings("b", (Finding((9, 9, 9), 5.0, 0.3),), funnel={"voxels": 3000, "nodules": 0}),
     ]
     centres, sizes = np.zeros((2, 3)), {"diameter_mm": np.array([8.0, 6.0])}
-    nodules = Places(np.array(["a", "b"], object), centres, sizes)
-    none = Places(np.array([], object), np.zeros((0, 3)), {"diameter_mm": np.zeros(0)})
-    marks = Places(
+    nodules = PointTable(np.array(["a", "b"], object), centres, sizes)
+    none = PointTable(np.array([], object), np.zeros((0, 3)), {"diameter_mm": np.zeros(0)})
+    marks = PointTable(
         np.array(["a", "b"], object),
         np.array([(0.0, 0, 0), (9, 9, 9)]),
         {"probability": np.array([0.9, 0.3])},

@@ -129,7 +129,7 @@ def test_validation_accounts_for_every_nodule(study, tmp_path) -> None:
     nodules = sum(len(case.labels) for case in cases)
     for rule in ("reference", "luna16"):
         assert record[rule]["losses"]["nodules"] == nodules
-    assert json.loads((tmp_path / "froc.json").read_text())["counts"]["nodules"] == nodules
+    assert json.loads((tmp_path / "froc.json").read_text())["counts"]["objects"] == nodules
 
 
 def test_patients_that_trained_a_stage_are_not_accounted_for(study) -> None:

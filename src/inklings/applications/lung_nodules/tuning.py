@@ -13,12 +13,12 @@ from inklings.applications.lung_nodules.error_analysis import rated
 from inklings.applications.lung_nodules.validation import best_threshold
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
-from inklings.datasets.luna_tables import Places, plain_id
 from inklings.errors import DataError
 from inklings.evaluation.froc import Reference, curve, match
 from inklings.evaluation.froc_table import from_cohort
 from inklings.findings import files
 from inklings.findings.finding import Findings
+from inklings.findings.points import PointTable
 
 WEIGHTS = tuple(round(0.1 * k, 1) for k in range(11))
 _PART: Split = "val"
@@ -87,14 +87,14 @@ def choose(out: Path, folder: Path, run: Path) -> str:
     )
 
 
-def marks(found: Sequence[Findings], weight: float) -> Places:
+def marks(found: Sequence[Findings], weight: float) -> PointTable:
     """All candidates, as probable as they are with this weight of the classifier."""
-    rows = [(plain_id(one.case), finding) for one in found for finding in one]
+    rows = [(one.case, finding) for one in found for finding in one]
     first = np.array([f.scores["detector"] for _, f in rows])
     second = np.array([f.scores.get("classifier", f.scores["detector"]) for _, f in rows])
     points = np.array([f.centre_mm for _, f in rows], float).reshape(-1, 3)
     said = {"probability": combined(first, second, weight)}
-    return Places(np.array([name for name, _ in rows], object), points, said)
+    return PointTable(np.array([name for name, _ in rows], object), points, said)
 
 
 def best_weight(found: Sequence[Findings], reference: Reference) -> float:
