@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from typer.testing import CliRunner
 
-from inklings.applications.lung_nodules.depth import depth
-from inklings.applications.lung_nodules.measure import measure
+from inklings.applications.lung_nodules.lungs import NODULES
 from inklings.cli import app
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import ReaderError
 from inklings.evaluation.chaos import surface_distances
 from inklings.evaluation.volume import volume_ml
+from inklings.findings.depth import depth
+from inklings.findings.measure import measure
 from inklings.geometry import Geometry
 from inklings.labels.balls import on_grid
 from inklings.labels.files import read_mask
@@ -629,7 +630,7 @@ def test_a_nodule_has_one_size_on_straight_and_leaning_axes() -> None:
     straight = Geometry((24, 60, 60), (1.0, 1.0, 1.0), (-30.0, -30.0, -12.0))
     for grid in (straight, replace(straight, direction=LEANING.direction)):
         values = np.where(ball(grid, middle(grid), 5.0), 40, -860).astype(np.int16)
-        found = measure(values, grid, tuple(middle(grid).tolist()), 10.0)
+        found = measure(values, grid, tuple(middle(grid).tolist()), 10.0, NODULES)
         assert found.grown
         sizes.append(found.diameter_mm)
     assert sizes == pytest.approx([10.0, 10.0], rel=0.05)

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from inklings.applications.lung_nodules.detect import Detected, detect
 from inklings.applications.lung_nodules.judge import judge
 from inklings.applications.lung_nodules.learn import Stage
-from inklings.applications.lung_nodules.measure import Measured, measure
+from inklings.applications.lung_nodules.lungs import NODULES
 from inklings.applications.lung_nodules.scans import Scan, prepare
 from inklings.errors import DataError
 from inklings.files import write_json
 from inklings.findings.finding import Finding, Findings
+from inklings.findings.measure import Measured, measure
 from inklings.geometry import Geometry
 from inklings.records import read_record
 
@@ -123,7 +124,7 @@ def find(chain: Cascade, values: NDArray[Any], geometry: Geometry, case: str) ->
     scan = prepare(values, geometry)
     detected = detect(chain.detector.model, scan)
     outlines = [
-        measure(values, geometry, one.point_mm, one.diameter_mm, scan.lungs)
+        measure(values, geometry, one.point_mm, one.diameter_mm, NODULES, scan.lungs.holds_tight)
         for one in detected.candidates
     ]
     sizes = [

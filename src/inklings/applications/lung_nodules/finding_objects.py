@@ -7,8 +7,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from inklings.applications.lung_nodules.lungs import lungs
-from inklings.applications.lung_nodules.measure import measure
+from inklings.applications.lung_nodules.lungs import NODULES, lungs
 from inklings.applications.lung_nodules.scans import whole
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
@@ -17,6 +16,7 @@ from inklings.exports.scan import Scan
 from inklings.exports.structured_report import Outline, objects
 from inklings.findings import files
 from inklings.findings.finding import Findings
+from inklings.findings.measure import measure
 from inklings.orientation import turn_to
 from inklings.progress import note, track
 from inklings.readers import open_image
@@ -64,9 +64,10 @@ def _export(findings: Findings, scan: Scan, out: Path, when: datetime) -> None:
     outlines = []
     with open_image(scan.path, choice=scan.series) as image:
         values, grid = whole(image)
-        hull = lungs(values, grid) if len(chosen) else None
+        holds = lungs(values, grid).holds_tight if len(chosen) else None
         for finding in chosen:
-            found = measure(values, grid, finding.centre_mm, finding.diameter_mm, hull)
+            place, size = finding.centre_mm, finding.diameter_mm
+            found = measure(values, grid, place, size, NODULES, holds)
             outlines.append(Outline(*found.on(turn_to(scan.geometry))))
     stages = findings.facts.get("stages", {})
     words = {name: Path(str(run)).name for name, run in stages.items()}

@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from inklings.applications.lung_nodules.depth import depth
 from inklings.errors import DataError
+from inklings.findings.depth import depth
+from inklings.findings.measure import Contrast
 from inklings.geometry import Geometry
 
 Bools = NDArray[np.bool_]
+NODULES = Contrast(background=-860.0, least=120.0, brightest=60.0)
+"""Of nodules to the lung around them, in HU."""
 
 _GRID_MM = 3.0
 _AIR_HU = -400
@@ -52,9 +55,15 @@ class Lungs:
         """Of the hull."""
         return float(self.hull.sum()) * self.geometry.cell_mm / 1000
 
-    def holds(self, points: ArrayLike, tight: bool = False) -> Bools:
-        """Whether each of ``(n, 3)`` points in mm lies in the hull, or in the tight one."""
-        hull = self.tight if tight and self.tight is not None else self.hull
+    def holds(self, points: ArrayLike) -> Bools:
+        """Whether each of ``(n, 3)`` points in mm lies in the hull."""
+        return self._in(self.hull, points)
+
+    def holds_tight(self, points: ArrayLike) -> Bools:
+        """Whether each lies in the tight hull, where there is one."""
+        return self._in(self.hull if self.tight is None else self.tight, points)
+
+    def _in(self, hull: Bools, points: ArrayLike) -> Bools:
         points = np.asarray(points, float).reshape(-1, 3)
         index = np.rint(self.geometry.to_indices(points)).astype(int)
         inside = ((index >= 0) & (index < self.hull.shape)).all(1)

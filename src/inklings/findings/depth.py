@@ -1,4 +1,4 @@
-"""How deep samples lie in a mask, in millimetres, also where the axes of the grid lean."""
+"""How deep voxels lie in a mask, in millimetres, also where the axes of the grid lean."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""How large a nodule is: its samples in the CT as it was taken, from a centre and a guess."""
+"""How large an object is: its voxels in the volume as it was taken, from a centre and a guess."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inklings.applications.lung_nodules.depth import depth
-from inklings.applications.lung_nodules.lungs import Lungs
+from inklings.findings.depth import depth
 from inklings.geometry import Geometry, Region
 from inklings.orientation import Turn
 
 Bools = NDArray[np.bool_]
 
-_AIR_HU = -860.0
-_LEAST_CONTRAST = 120.0
 _REACH = 1.0  # radius that is looked at, as a share of the guessed diameter
 _MARGIN_MM = 4.0
 _OPEN = 0.45  # what is cut off is thinner than this share of the thickest part
@@ -26,12 +24,27 @@ _RANGE = (0.7, 1.45)  # of the measured over the guessed diameter; else it holds
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """Of bright objects to what lies around them.
+
+    Attributes:
+        background: Value of what lies around.
+        least: Difference to it below which no outline is drawn.
+        brightest: Brighter objects count as this, so that calcium does not narrow their outline.
+    """
+
+    background: float
+    least: float
+    brightest: float = math.inf
+
+
+@dataclass(frozen=True)
 class Measured:
-    """The samples of one nodule.
+    """The voxels of one object.
 
     Attributes:
         mask: ``(*region.size)`` bool.
-        region: Where it lies in the CT.
+        region: Where it lies in the volume.
         volume_mm3: Of the mask.
         diameter_mm: Of the ball of that volume.
         grown: False where no outline was found and the mask is the guessed ball.
@@ -53,19 +66,22 @@ def measure(
     geometry: Geometry,
     point_mm: tuple[float, float, float],
     guess_mm: float,
-    lungs: Lungs | None = None,
+    contrast: Contrast,
+    holds: Callable[[NDArray[np.float64]], Bools] | None = None,
 ) -> Measured:
-    """Outline one nodule at half of its contrast with air.
+    """Outline one object at half of its contrast.
 
-    Samples above the middle between lung and nodule, connected to the centre, near it and inside
-    the lungs; what is thinner than the nodule (vessels, walls) is cut off by an opening.
+    Voxels above the middle between background and object, connected to the centre, near it and
+    where an outline may be; what is thinner than the object (vessels, walls) is cut off by an
+    opening.
 
     Args:
-        values: The whole CT, ``(z, y, x)`` in HU.
+        values: The whole volume, ``(z, y, x)``.
         geometry: Its grid.
-        point_mm: A place inside the nodule, ``(x, y, z)``.
+        point_mm: A place inside the object, ``(x, y, z)``.
         guess_mm: Its diameter, roughly.
-        lungs: Keeps the outline out of the wall.
+        contrast: Of the objects.
+        holds: Whether each of ``(n, 3)`` points in mm may be part of an outline; all may, if None.
     """
     spacing = geometry.require_spacing()
     reach = _REACH * guess_mm + _MARGIN_MM
@@ -75,15 +91,16 @@ def measure(
     points = geometry.to_points(index)
     away = np.linalg.norm(points - np.asarray(point_mm), axis=1).reshape(part.shape)
     near = away <= reach
-    if lungs is not None:
-        near &= lungs.holds(points, tight=True).reshape(part.shape)
+    if holds is not None:
+        near &= holds(points).reshape(part.shape)
     soft = ndimage.gaussian_filter(part, [0.6 / mm for mm in spacing])
     core = soft[away <= max(0.3 * guess_mm, 0.6 * max(spacing))]
     ball = away <= guess_mm / 2
-    level = float(np.percentile(core, 60)) if core.size else _AIR_HU
-    if level - _AIR_HU < _LEAST_CONTRAST:
+    level = float(np.percentile(core, 60)) if core.size else contrast.background
+    if level - contrast.background < contrast.least:
         return _made(ball, region, geometry, False)
-    mask = _outlined((soft > (min(level, 60.0) + _AIR_HU) / 2) & near, away, geometry)
+    half = (min(level, contrast.brightest) + contrast.background) / 2
+    mask = _outlined((soft > half) & near, away, geometry)
     if mask is None:
         return _made(ball, region, geometry, False)
     found = _made(mask, region, geometry, True)
