@@ -21,7 +21,7 @@ def _recorder(out):
             Cohort("luna16", (Case("a", "a", {"ct": path}),), ("nodule",)).write(out / "cohort")
         if words[0] == "nodules":
             record = {
-                "counts": {"nodules": 3, "scans": 1},
+                "counts": {"objects": 3, "scans": 1},
                 "cpm": {"value": 0.9, "low": 0.8, "high": 1.0},
                 "sensitivities": [{"rate": 1.0, "value": 0.95, "low": 0.9, "high": 1.0}],
             }
