@@ -16,9 +16,9 @@ import shapely
 import tifffile
 
 from inklings.cohorts.case import Case
+from inklings.cohorts.region import annotate_region
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import Label, PolygonLabel
-from inklings.labels.region import annotate_region
 
 SIDE, CROP, CORNERS = 20_000, 256, 20
 

@@ -143,8 +143,8 @@ def test_slides_are_split_by_patient(tmp_path: Path) -> None:
 
 
 def test_slides_can_be_weakened_and_the_truth_stays(cohort: Path, tmp_path: Path) -> None:
+    from inklings.cohorts.region import annotate_overview
     from inklings.evaluation.truth import truth
-    from inklings.labels.region import annotate_overview
 
     code, _, error = run(
         "weaken", cohort, "--kind", "dilate", "--pixels", 3, "--out", tmp_path / "w"

@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 from inklings.cli import app
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.rasterise import annotate
 from inklings.datasets.dicom_studies import DicomStudies
 from inklings.datasets.importing import Report, run
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.source import Source
 from inklings.geometry import Geometry
-from inklings.labels.rasterise import annotate
 from inklings.predictions import Head, Prediction, Provenance
 from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 

@@ -8,11 +8,11 @@ import pytest
 
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.region import annotate_region
 from inklings.datasets.importing import Report, run
 from inklings.datasets.panda import SCHEMES, Panda, read_table
 from inklings.errors import DataError, SpecError
 from inklings.labels.kinds import BACKGROUND, BagLabel, MaskLabel
-from inklings.labels.region import annotate_region
 from inklings.simulation.phantoms.biopsy import Plan
 from inklings.simulation.phantoms.slides import COARSE, write_panda
 

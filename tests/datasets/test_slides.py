@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.region import annotate_region
 from inklings.datasets.importing import run
 from inklings.datasets.slides import Slides
 from inklings.datasets.tcga import Tcga, barcode
 from inklings.errors import DataError, SpecError
 from inklings.labels.kinds import BagLabel, MaskLabel, PolygonLabel
-from inklings.labels.region import annotate_region
 from inklings.testing.slides import write_levels
 
 NAMES = (

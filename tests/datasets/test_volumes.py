@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from inklings.cohorts.case import Case
+from inklings.cohorts.rasterise import annotate
 from inklings.datasets.decathlon import Decathlon
 from inklings.datasets.importing import run
 from inklings.datasets.volumes import VolumeFolder
@@ -17,7 +18,6 @@ from inklings.errors import DataError
 from inklings.geometry import Geometry
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.labels.rasterise import annotate
 from inklings.readers import open_image
 from inklings.readers.nifti import write_nifti
 

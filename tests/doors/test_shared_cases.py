@@ -15,9 +15,9 @@ from inklings.cohorts.bags import spans
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.rasterise import annotate
 from inklings.errors import InklingsError
 from inklings.labels.kinds import MaskLabel
-from inklings.labels.rasterise import annotate
 from inklings.readers import open_image
 from inklings.readers.bag_files import head, read
 

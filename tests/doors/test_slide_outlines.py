@@ -16,13 +16,13 @@ from shapely import affinity
 from slide_files import picture, tiled
 
 from inklings.cohorts.case import Case
+from inklings.cohorts.region import annotate_region
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.annotations import read_outlines
 from inklings.labels.kinds import Label, PolygonLabel
 from inklings.labels.marks import Annotation, draw_marks
 from inklings.labels.outlines import labels_of
-from inklings.labels.region import annotate_region
 
 SIDE = 96
 STAR = [(30, 5), (48, 88), (3, 30), (90, 28), (14, 80)]  # crosses itself

@@ -16,6 +16,7 @@ from slide_files import dicom_slide, leica, picture, tiled
 from inklings.cohorts.case import Case
 from inklings.cohorts.label_checks import inspect
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.region import annotate_region
 from inklings.datasets.importing import Report, run
 from inklings.datasets.slide_masks import Meaning, mask_label
 from inklings.datasets.slides import Slides
@@ -23,7 +24,6 @@ from inklings.errors import DataError, SpecError
 from inklings.exports.geojson import GeoJson
 from inklings.heatmaps.features import Features
 from inklings.heatmaps.outlines import Outline
-from inklings.labels.region import annotate_region
 
 SIDE = 256
 PIXELS = picture(SIDE, SIDE)

@@ -10,11 +10,11 @@ from PIL import Image as Pillow
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.fingerprint import fingerprint_case
+from inklings.cohorts.rasterise import annotate
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
 from inklings.labels.files import mask_geometry, natural, read_mask, write_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.labels.rasterise import annotate
 from inklings.readers.nifti import write_nifti
 
 GRID = Geometry((12, 10, 9), (3.0, 1.0, 0.8), (4.0, -2.0, 7.0))

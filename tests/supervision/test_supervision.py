@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from inklings.cohorts.case import Case
+from inklings.cohorts.rasterise import annotate
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import BagLabel, BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
-from inklings.labels.rasterise import annotate
 from inklings.supervision import SUPERVISIONS
 from inklings.supervision.base import Target
 

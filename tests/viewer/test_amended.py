@@ -6,12 +6,12 @@ import pytest
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.rasterise import annotate
 from inklings.errors import DataError, LabelError
 from inklings.evaluation.truth import truth
 from inklings.geometry import Geometry
 from inklings.labels.corrections import Correction, Shape, shape_of, write_corrections
 from inklings.labels.kinds import BagLabel
-from inklings.labels.rasterise import annotate
 from inklings.simulation.chain import Chain
 from inklings.simulation.weaken import weaken
 from inklings.testing.folders import discs, write_cohort

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.rasterise import combined
+from inklings.cohorts.region import annotate_region, mask_region
 from inklings.data import TISSUE
 from inklings.data.tile_index import Head
 from inklings.data.tissue import coarse_factor, find_tissue
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BagLabel, MaskLabel
-from inklings.labels.rasterise import combined
-from inklings.labels.region import annotate_region, mask_region
 from inklings.readers.image import Image
 
 BY_MASK, EVERYWHERE = "mask", "everywhere"

@@ -245,6 +245,8 @@ class Option:
 
 
 IN_PLACE = Option("Point at the images where they lie instead of copying them.")
+SPACING_UM = Option("Micrometres a pixel of level 0, where files do not say.", least=0.01, most=100)
+OVERRULE_SPACING = Option("Take --spacing-um whatever the files say.")
 
 
 def options_of(dataset: type[Any]) -> dict[str, Argument | Option]:

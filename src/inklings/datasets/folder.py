@@ -14,7 +14,6 @@ from inklings.datasets.dataset import (
     Converted,
     Mask,
     Option,
-    Plain,
     Stored,
 )
 from inklings.datasets.findings import Finding, fatal
@@ -34,7 +33,7 @@ from inklings.readers.choice import Choice
 
 
 @dataclass(frozen=True)
-class Folder(Plain):
+class Folder(several.FromPatterns):
     """Any pictures with masks: paired by name, values mapped to classes as you say.
 
     A mask belongs to the image of the same name; endings like _mask do not count. Images without
@@ -80,25 +79,10 @@ class Folder(Plain):
     facts: Mapping[str, Any] = field(default_factory=dict)
     yes: Annotated[bool, Option("Take the reading that was proposed.", decides=False)] = False
 
-    @property
-    def source(self) -> Path:
-        """The folder above the first wildcard of ``images``."""
-        return several.root_of(self.images)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """As the value map names them."""
-        return (self.class_name,) if self.instances else values.classes_of(self.meaning)
-
     def options(self) -> dict[str, Any]:
         """Everything that was given."""
         meaning = {name_of(code): name for code, name in sorted(self.meaning.items())}
-        return {
-            **super().options(),
-            "images": several.absolute(self.images),
-            "masks": several.absolute(self.masks),
-            "meaning": meaning,
-        }
+        return {**super().options(), "meaning": meaning}
 
     def settled(self, say: Callable[[str], None], agree: Callable[[str], bool]) -> Folder:
         """Show what the masks hold, and take the one obvious reading only if the user agrees.

@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from inklings.cohorts.cohort import Cohort
-from inklings.datasets.dataset import Argument, Converted, Option, Plain
+from inklings.datasets.dataset import (
+    OVERRULE_SPACING,
+    SPACING_UM,
+    Argument,
+    Converted,
+    Option,
+    Plain,
+)
 from inklings.datasets.findings import Finding
 from inklings.datasets.slide_case import Reading, SlideItem, slide_case
 from inklings.datasets.slide_masks import Meaning
@@ -153,11 +160,8 @@ class Panda(Plain):
     mask_provider: Annotated[
         str | None, Option("Whose codes those masks hold, if not the slide's provider.")
     ] = None
-    spacing_um: Annotated[
-        float | None,
-        Option("Micrometres a pixel of level 0, where files do not say.", least=0.01, most=100),
-    ] = None
-    overrule_spacing: Annotated[bool, Option("Take --spacing-um whatever the files say.")] = False
+    spacing_um: Annotated[float | None, SPACING_UM] = None
+    overrule_spacing: Annotated[bool, OVERRULE_SPACING] = False
     name: str = "panda"
     noun: str = "slides"
     said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)

@@ -12,7 +12,15 @@ from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import SLIDE
 from inklings.datasets import several, values
 from inklings.datasets.companions import companions
-from inklings.datasets.dataset import Converted, Option, Plain, named_in, names
+from inklings.datasets.dataset import (
+    OVERRULE_SPACING,
+    SPACING_UM,
+    Converted,
+    Option,
+    Plain,
+    named_in,
+    names,
+)
 from inklings.datasets.findings import Finding
 from inklings.datasets.slide_case import Reading, SlideItem, slide_case
 from inklings.datasets.slide_files import SUFFIXES, SlideFile, ids_of, known_ids, slides_in
@@ -82,11 +90,8 @@ class Slides(Plain):
     patient: Annotated[
         str | None, Option("Regular expression with one group: the patient in a path.")
     ] = None
-    spacing_um: Annotated[
-        float | None,
-        Option("Micrometres a pixel of level 0, where files do not say.", least=0.01, most=100),
-    ] = None
-    overrule_spacing: Annotated[bool, Option("Take --spacing-um whatever the files say.")] = False
+    spacing_um: Annotated[float | None, SPACING_UM] = None
+    overrule_spacing: Annotated[bool, OVERRULE_SPACING] = False
     name: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     noun: str = "slides"

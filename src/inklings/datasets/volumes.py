@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from inklings.datasets import several, values
-from inklings.datasets.dataset import Converted, Option, Plain
+from inklings.datasets.dataset import Converted, Option
 from inklings.datasets.findings import Finding
 from inklings.datasets.named_masks import (
     NamedMasks,
@@ -26,7 +26,7 @@ SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".seg.nrrd", ".
 
 
 @dataclass(frozen=True)
-class VolumeFolder(Plain):
+class VolumeFolder(several.FromPatterns):
     """Any volumes (NIfTI, MetaImage, NRRD) with masks of the same names.
 
     Segmentations of 3D Slicer (.seg.nrrd) say themselves what they show, and need no --values.
@@ -56,24 +56,6 @@ class VolumeFolder(Plain):
     name: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     noun: str = "volumes"
-
-    @property
-    def source(self) -> Path:
-        """The folder above the first wildcard of the images."""
-        return several.root_of(self.images)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """As the value map names them."""
-        return (self.class_name,) if self.instances else values.classes_of(self.meaning)
-
-    def options(self) -> dict[str, Any]:
-        """Everything that was given, patterns as whole paths."""
-        return {
-            **super().options(),
-            "images": several.absolute(self.images),
-            "masks": several.absolute(self.masks),
-        }
 
     def settled(
         self,

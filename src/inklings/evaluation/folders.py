@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.opening import image_of_file, labelled_image, open_case
+from inklings.cohorts.rasterise import annotate
 from inklings.errors import GeometryError, LabelError
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
 from inklings.evaluation.metric import DEFAULT, Options
@@ -31,7 +32,6 @@ from inklings.evaluation.selection import (
 )
 from inklings.evaluation.table import Table
 from inklings.geometry import Geometry
-from inklings.labels.rasterise import annotate
 from inklings.predictions import Head, Prediction
 from inklings.progress import track
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.region import annotate_overview
 from inklings.files import written
 from inklings.labels.kinds import BagLabel
-from inklings.labels.region import annotate_overview
 
 MEASURES = ("dice", "iou", "precision", "recall")
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.cohorts.case import Case
+from inklings.cohorts.region import annotate_region
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.evaluation import METRICS
 from inklings.evaluation.calibration import histogram
@@ -47,7 +48,6 @@ from inklings.geometry import Geometry, Region
 from inklings.heatmaps.record import SlidePrediction
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.labels.mask_codes import all_codes
-from inklings.labels.region import annotate_region
 from inklings.predictions import Head, predicted_slides
 from inklings.progress import note
 

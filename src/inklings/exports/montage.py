@@ -20,12 +20,12 @@ from scipy import ndimage
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.opening import labelled_image, stated_spacing
+from inklings.cohorts.rasterise import annotate
 from inklings.errors import DataError, GeometryError
 from inklings.evaluation.truth import truth
 from inklings.exports.source import Source
 from inklings.files import written
 from inklings.geometry import Geometry
-from inklings.labels.rasterise import annotate
 from inklings.predictions import Prediction
 from inklings.progress import note
 from inklings.readers import open_image

@@ -21,6 +21,7 @@ from PIL import Image as Pillow
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.region import annotate_region
 from inklings.data.tile_index import Head, TileIndex, read_tile, tiled_cases
 from inklings.data.tiling import cases_of
 from inklings.errors import DataError
@@ -28,7 +29,6 @@ from inklings.files import write_json, write_text, written
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.labels.marks import Annotation
-from inklings.labels.region import annotate_region
 from inklings.parallel import Summary, over_cases
 
 IMAGES, MASKS = "img_dir", "ann_dir"

@@ -105,7 +105,7 @@ def draw_marks(
         labels: What was marked, in samples of the grid.
         shape: Of the grid.
         classes: Names in the order of the codes of ``category``.
-        boxes: As for `inklings.labels.rasterise.annotate`.
+        boxes: As for `inklings.cohorts.rasterise.annotate`.
         claims: What the marks say of the rest, where these are only some of them.
 
     Raises:

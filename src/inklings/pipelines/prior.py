@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from inklings import progress
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.rasterise import annotate
 from inklings.errors import DataError
 from inklings.inference.dense import predict_array
-from inklings.labels.rasterise import annotate
 from inklings.readers import open_image
 from inklings.runs.run import Run
 from inklings.supervision.prior import Prior, estimate_prior

@@ -24,6 +24,7 @@ from inklings import progress
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.region import annotate_region
 from inklings.cohorts.split_files import split_cohort
 from inklings.cohorts.splits import SplitOptions
 from inklings.data.slide_look import SlideLook
@@ -35,7 +36,6 @@ from inklings.errors import LabelError, SpecError
 from inklings.files import write_json, write_text
 from inklings.inference.dense import predict_array
 from inklings.inference.slides import seen_as
-from inklings.labels.region import annotate_region
 from inklings.runs.run import Run
 from inklings.simulation.phantoms.biopsy import Plan as SlidePlan
 from inklings.simulation.phantoms.slides import ANNOTATORS, write_panda

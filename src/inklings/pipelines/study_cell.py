@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from inklings import progress
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.rasterise import annotate
 from inklings.data.examples import from_masks
 from inklings.evaluation.pairs import Pair, Segmentation
 from inklings.evaluation.scoring import score
 from inklings.files import write_json, written
 from inklings.inference.dense import predict_array
-from inklings.labels.rasterise import annotate
 from inklings.readers import open_image
 from inklings.runs.run import Run, RunRecord
 from inklings.simulation.chain import Chain, apply, stream

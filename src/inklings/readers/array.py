@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +15,12 @@ from inklings.arrays import require_whole
 from inklings.errors import GeometryError, ReaderError
 from inklings.geometry import Geometry, Region
 from inklings.readers.choice import ANY, Choice
+from inklings.readers.image import NothingToClose
 from inklings.readers.notes import Note
 
 
 @dataclass(frozen=True)
-class ArrayImage:
+class ArrayImage(NothingToClose):
     """An image held as an array ``(C, *geometry.shape)``."""
 
     array: NDArray[Any]
@@ -68,17 +68,6 @@ class ArrayImage:
     def read(self, region: Region) -> NDArray[Any]:
         """Samples of one region, ``(C, *region.size)``."""
         return self.array[(slice(None), *region.slices)]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
 
 
 class ArrayReader:

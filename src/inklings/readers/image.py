@@ -50,6 +50,21 @@ class Image(Protocol):
     ) -> None: ...
 
 
+class NothingToClose:
+    """For images that hold no open file: entering and leaving a ``with`` block does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+
 class Reader(Protocol):
     """Opens one family of file formats."""
 

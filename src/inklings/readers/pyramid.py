@@ -11,14 +11,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import GeometryError
 from inklings.geometry import Geometry, Region
+from inklings.readers.image import NothingToClose
 from inklings.readers.notes import Note
 from inklings.readers.resample import Pair, Whole, averaged, needed, picked
 from inklings.readers.resolution import HOW, Resolution
@@ -70,7 +70,7 @@ class Coloured(Protocol):
 
 
 @dataclass(frozen=True)
-class Pyramid:
+class Pyramid(NothingToClose):
     """A view of a slide on one grid; an `inklings.readers.image.Image`.
 
     Attributes:
@@ -223,17 +223,6 @@ class Pyramid:
         if any(any(pair) for pair in around):
             block = np.pad(block, [*((max(0, p), max(0, q)) for p, q in around), (0, 0)], "edge")
         return block
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
 
 
 def downsample(shapes: Sequence[Whole], level: int, whole: bool) -> Pair:

@@ -22,13 +22,13 @@ from inklings.cohorts.bags import is_bag, spans
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.rasterise import annotate
+from inklings.cohorts.region import annotate_region
 from inklings.errors import DataError
 from inklings.files import written
 from inklings.geometry import Geometry
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.labels.marks import Annotation
-from inklings.labels.rasterise import annotate
-from inklings.labels.region import annotate_region
 from inklings.readers import open_image
 from inklings.readers.bag_files import Span, head, is_bag_file
 from inklings.readers.pyramid import Pyramid

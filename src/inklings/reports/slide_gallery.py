@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.opening import SLIDE, open_case
+from inklings.cohorts.region import mask_region
 from inklings.errors import DataError
 from inklings.labels.kinds import MaskLabel
-from inklings.labels.region import mask_region
 from inklings.readers.pyramid import Pyramid
 from inklings.reports.gallery import thumbnail_grid
 

@@ -18,13 +18,13 @@ import numpy as np
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.region import annotate_overview
 from inklings.datasets.workers import converted
 from inklings.errors import DataError, LabelError
 from inklings.files import write_yaml
 from inklings.labels.files import as_stored, mask_suffix, write_mask
 from inklings.labels.kinds import BACKGROUND, BagLabel, Extent, Label, MaskLabel, PointLabel
 from inklings.labels.marks import Annotation
-from inklings.labels.region import annotate_overview
 from inklings.progress import note, track
 from inklings.records import read_record
 from inklings.simulation.base import Objects

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.cohorts.case import Case
+from inklings.cohorts.rasterise import annotate
+from inklings.cohorts.region import annotate_region
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.depth import relative_depth
 from inklings.labels.kinds import BagLabel
 from inklings.labels.marks import Annotation, BoxRule
-from inklings.labels.rasterise import annotate
-from inklings.labels.region import annotate_region
 from inklings.supervision.base import Target
 
 CORE = "core"
@@ -24,6 +24,21 @@ _CORE_DEPTH = 0.5
 def channels(classes: Sequence[str], cores: bool) -> tuple[str, ...]:
     """Names of the channels of a target: the classes, then ``core`` where asked for."""
     return (*classes, CORE) if cores else tuple(classes)
+
+
+class OfClasses:
+    """What kinds of supervision with one channel per class have in common.
+
+    Attributes:
+        classes: Their names.
+        cores: Whether a channel of the inner half of every object follows them.
+        channels: Names of all channels.
+    """
+
+    def __init__(self, classes: Sequence[str], cores: bool = False) -> None:
+        self.classes = tuple(classes)
+        self.cores = cores
+        self.channels = channels(classes, cores)
 
 
 def draw(

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from inklings.cohorts.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.supervision.base import Target
-from inklings.supervision.channels import as_target, channels, draw
+from inklings.supervision.channels import OfClasses, as_target, draw
 
 
-class Full:
+class Full(OfClasses):
     """Trust complete labels to the last sample; boxes count as if objects filled them."""
-
-    def __init__(self, classes: Sequence[str], cores: bool = False) -> None:
-        self.classes = tuple(classes)
-        self.cores = cores
-        self.channels = channels(classes, cores)
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
         """``value`` ``(K, *S)`` and ``known`` ``(*S)``, True everywhere.

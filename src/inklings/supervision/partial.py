@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from inklings.cohorts.case import Case
 from inklings.geometry import Geometry, Region
 from inklings.supervision.base import Target
-from inklings.supervision.channels import as_target, channels, draw
+from inklings.supervision.channels import OfClasses, as_target, draw
 
 
-class Partial:
+class Partial(OfClasses):
     """Facts where labels speak, nothing elsewhere.
 
     Of a box, an ellipse of half its size is the object, outside is not, and the rest of the
     box is not known. Of a point only its disc is known.
     """
-
-    def __init__(self, classes: Sequence[str], cores: bool = False) -> None:
-        self.classes = tuple(classes)
-        self.cores = cores
-        self.channels = channels(classes, cores)
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
         """``value`` ``(K, *S)`` and ``known`` ``(*S)``.

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from inklings.cohorts.case import Case
 from inklings.geometry import Geometry, Region
 from inklings.supervision.base import Target
-from inklings.supervision.channels import as_target, channels, draw
+from inklings.supervision.channels import OfClasses, as_target, draw
 
 
-class PositiveUnlabelled:
+class PositiveUnlabelled(OfClasses):
     """Marked samples are known positives; every other sample is unlabelled.
 
     For complete masks too: the choice for labels of which it is suspected that much is missing.
     """
-
-    def __init__(self, classes: Sequence[str], cores: bool = False) -> None:
-        self.classes = tuple(classes)
-        self.cores = cores
-        self.channels = channels(classes, cores)
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
         """``value`` ``(K, *S)`` and ``known`` ``(*S)``, True on positives only.

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.opening import labelled_image
+from inklings.cohorts.rasterise import annotate
+from inklings.cohorts.region import annotate_region
 from inklings.errors import DataError
 from inklings.geometry import Region
 from inklings.heatmaps.colours import colours
 from inklings.heatmaps.record import CLASSES, HEATMAP, SlidePrediction, folder_of
 from inklings.heatmaps.tiled import Map
 from inklings.labels.kinds import BagLabel
-from inklings.labels.rasterise import annotate
-from inklings.labels.region import annotate_region
 from inklings.predictions import Head, Prediction
 from inklings.readers.handles import Handles
 from inklings.readers.pyramid import Pyramid

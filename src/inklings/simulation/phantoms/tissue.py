@@ -9,13 +9,12 @@ pattern 3), fused and cribriform ones (4) and solid sheets (5).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inklings.geometry import Geometry, Region
+from inklings.readers.image import NothingToClose
 from inklings.simulation.phantoms.section import Section, paint, trace
 from inklings.simulation.phantoms.world import Look, World
 
@@ -24,7 +23,7 @@ _PAD_UM = 12.0  # a nucleus reaches this far into the neighbouring region
 
 
 @dataclass(frozen=True)
-class TissueImage:
+class TissueImage(NothingToClose):
     """A view of a world on one grid; an `inklings.readers.image.Image` whose answer is known."""
 
     world: World
@@ -83,17 +82,6 @@ class TissueImage:
             for start, n in zip(corner, region.size, strict=True)
         )
         return trace(self.world, y, x)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
 
 
 def tissue_field(

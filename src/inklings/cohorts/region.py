@@ -17,12 +17,12 @@ import numpy as np
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.opening import image_path, open_case
+from inklings.cohorts.rasterise import annotate, combined, overlaid
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.files import Mask, read_mask
 from inklings.labels.index import marks_of
 from inklings.labels.marks import Annotation, BoxRule, draw_marks
-from inklings.labels.rasterise import annotate, combined, overlaid
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid, factor_between
 
@@ -52,7 +52,7 @@ def annotate_region(
             ``open_case(case, image).at(0.002).geometry``.
         region: What to draw.
         classes: Names in the order of the codes of ``category``.
-        boxes: As for `inklings.labels.rasterise.annotate`.
+        boxes: As for `inklings.cohorts.rasterise.annotate`.
 
     Raises:
         LabelError: If nothing is annotated, or a label does not fit the image or the classes.

@@ -7,10 +7,10 @@ from PIL import Image as Pillow
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.region import annotate_overview, annotate_region, overview_factor
 from inklings.errors import LabelError
 from inklings.geometry import Region
 from inklings.labels.kinds import BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
-from inklings.labels.region import annotate_overview, annotate_region, overview_factor
 from inklings.testing.slides import write_levels
 
 SHAPE = (612, 836)

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image as Pillow
 
 from inklings.cohorts.case import Case
+from inklings.cohorts.rasterise import annotate
 from inklings.errors import LabelError
 from inklings.geometry import Geometry
 from inklings.labels.files import write_mask
@@ -21,7 +22,6 @@ from inklings.labels.kinds import (
     PolygonLabel,
 )
 from inklings.labels.marks import Annotation
-from inklings.labels.rasterise import annotate
 
 CLASSES = ("nucleus", "lumen")
 
