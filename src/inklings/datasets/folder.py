@@ -21,6 +21,7 @@ from inklings.datasets.grids import uncommon
 from inklings.datasets.laid import Drawn, count_of, drawn
 from inklings.datasets.modality import facts_of
 from inklings.datasets.patients import patient_of
+from inklings.datasets.patterned import FromPatterns
 from inklings.datasets.pictures import SUFFIXES, opened
 from inklings.datasets.several import Group
 from inklings.datasets.values import Survey
@@ -33,7 +34,7 @@ from inklings.readers.choice import Choice
 
 
 @dataclass(frozen=True)
-class Folder(several.FromPatterns):
+class Folder(FromPatterns):
     """Any pictures with masks: paired by name, values mapped to classes as you say.
 
     A mask belongs to the image of the same name; endings like _mask do not count. Images without

@@ -14,12 +14,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from inklings.datasets import pairing
-from inklings.datasets.dataset import Option, Plain, stamp_of
+from inklings.datasets.dataset import Option, stamp_of
 from inklings.datasets.findings import Finding
-from inklings.datasets.values import classes_of
 from inklings.errors import DataError, SpecError
 
 IMAGE = "image"
@@ -54,34 +52,6 @@ def parse(texts: Sequence[str]) -> Patterns:
             "t2='*_t2.nii.gz'"
         )
     return {match[1]: match[2] for match in named}
-
-
-class FromPatterns(Plain):
-    """What datasets have in common whose files are found by patterns; they are dataclasses."""
-
-    images: Patterns
-    masks: Patterns | None
-    meaning: Mapping[int, str]
-    instances: bool
-    class_name: str
-
-    @property
-    def source(self) -> Path:
-        """The folder above the first wildcard of the images."""
-        return root_of(self.images)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """As the value map names them."""
-        return (self.class_name,) if self.instances else classes_of(self.meaning)
-
-    def options(self) -> dict[str, Any]:
-        """Everything that was given, patterns as whole paths."""
-        return {
-            **super().options(),
-            "images": absolute(self.images),
-            "masks": absolute(self.masks),
-        }
 
 
 IMAGES = Option(

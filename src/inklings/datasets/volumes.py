@@ -19,6 +19,7 @@ from inklings.datasets.named_masks import (
     says_names,
 )
 from inklings.datasets.patients import patient_of
+from inklings.datasets.patterned import FromPatterns
 from inklings.datasets.scans import Scan, StoredMask, case_of
 from inklings.errors import DataError, SpecError
 
@@ -26,7 +27,7 @@ SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".seg.nrrd", ".
 
 
 @dataclass(frozen=True)
-class VolumeFolder(several.FromPatterns):
+class VolumeFolder(FromPatterns):
     """Any volumes (NIfTI, MetaImage, NRRD) with masks of the same names.
 
     Segmentations of 3D Slicer (.seg.nrrd) say themselves what they show, and need no --values.
