@@ -28,18 +28,18 @@ def _recorder(out):
             (out / "nodules").mkdir(parents=True, exist_ok=True)
             (out / "nodules" / "froc.json").write_text(json.dumps(record))
             account = {"luna16": {"losses": {"nodules": 3, "missed by segmentation": 1}}}
-            (out / "nodules" / "account.json").write_text(json.dumps(account))
+            (out / "nodules" / "error_analysis.json").write_text(json.dumps(account))
 
     return said, command
 
 
-def test_the_demo_goes_from_scans_to_an_account_by_public_commands(tmp_path) -> None:
+def test_the_demo_goes_from_scans_to_an_error_analysis_by_public_commands(tmp_path) -> None:
     said, command = _recorder(tmp_path)
     lines = list(table(demo_nodules(tmp_path, Plan(scans=8, steps=4), command)))
     assert [words[0] for words in said] == [
         "phantoms", "import", "split", "train", "train", "nodules", "nodules",
     ]  # fmt: skip
-    assert "--choose" in said[-2]
+    assert "--tune-thresholds" in said[-2]
     assert "val" in said[-2]
     assert "--validation" in said[-1]
     assert any("CPM" in line and "0.900" in line for line in lines)

@@ -19,12 +19,15 @@ def nodules(
     out: Annotated[Path, typer.Option(help="Folder to write; go on with one already begun.")],
     validation: Annotated[
         bool,
-        typer.Option("--validation", help="Account for what each stage found and lost."),
+        typer.Option("--validation", help="Error analysis: what each stage found and lost."),
     ] = False,
-    choose: Annotated[
+    tune_thresholds: Annotated[
         bool,
-        typer.Option("--choose", help="Choose the thresholds on --split val; kept in the run."),
+        typer.Option(
+            "--tune-thresholds", help="Tune the thresholds on --split val; kept in the run."
+        ),
     ] = False,
+    choose: Annotated[bool, typer.Option("--choose", hidden=True)] = False,
     split: Annotated[
         Literal["train", "val", "test"] | None, typer.Option(help="Only this part of a cohort.")
     ] = None,
@@ -45,31 +48,35 @@ def nodules(
     """Find lung nodules, how large they are and how likely malignant; run again to go on.
 
     Writes findings/<case>.json, findings.csv (the columns of a LUNA16 submission first), a picture
-    of each finding in crops/, and report.html with the funnel of every scan. --validation adds
-    what each stage lost, FROC and CPM (account.json, froc.json). --choose sets the thresholds of
-    the run where they do best on validation scans (chain.json).
+    of each finding in crops/, and report.html with the counts of every stage. --validation adds
+    what each stage lost, FROC and CPM (error_analysis.json, froc.json). --tune-thresholds sets
+    the thresholds of the run where they do best on validation scans (cascade.json).
     """
     from inklings.applications.lung_nodules.search import Settings, find_nodules, require_unseen
 
     if choose:
+        from inklings.errors import SpecError
+
+        raise SpecError("--choose is called --tune-thresholds now")
+    if tune_thresholds:
         from inklings.applications.lung_nodules.tuning import require_validation
 
         require_validation(inputs, split)
     if validation:
         require_unseen(run, inputs, split)
-    settings = Settings(run.resolve(), out.resolve(), series, dicom=dicom, choosing=choose)
+    settings = Settings(run.resolve(), out.resolve(), series, dicom=dicom, tuning=tune_thresholds)
     summary = find_nodules(
         inputs, settings, split=split, workers=workers, scheduler=scheduler, say=typer.echo
     )
     typer.echo(summary.line("searched", out))
     if validation:
-        from inklings.applications.lung_nodules.error_analysis import account
+        from inklings.applications.lung_nodules.error_analysis import error_analysis
 
-        for line in account(out, inputs, run, split):
+        for line in error_analysis(out, inputs, run, split):
             typer.echo(line)
-    if choose:
-        from inklings.applications.lung_nodules.tuning import choose as chosen
+    if tune_thresholds:
+        from inklings.applications.lung_nodules.tuning import tune
 
-        typer.echo(chosen(out, inputs[0], run))
+        typer.echo(tune(out, inputs[0], run))
     if summary.code:
         raise typer.Exit(summary.code)

@@ -1,4 +1,4 @@
-"""The whole way of nodules on chests that inklings draws itself: from scans to an account."""
+"""The whole way of nodules on chests that inklings draws itself: from scans to their errors."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def demo_nodules(out: Path, plan: Plan, command: Command) -> dict[str, Any]:
         command: Runs ``inklings`` with the words it is given.
 
     Returns:
-        FROC and account, as they are on disk.
+        FROC and error analysis, as they are on disk.
 
     Raises:
         DataError: If ``out`` holds a demo of another plan.
@@ -87,17 +87,18 @@ def demo_nodules(out: Path, plan: Plan, command: Command) -> dict[str, Any]:
         write_yaml(out / f"{name}.yaml", record)
         settings = ("--set", f"cohort={cohort}")
         command("train", out / f"{name}.yaml", *settings, "--out", runs / name, "--resume")
-    command("nodules", cohort, "--split", "val", "--run", runs, "--out", out / "val", "--choose")
-    command("nodules", cohort, "--split", "test", "--run", runs, "--out", found, "--validation")
+    search = ("nodules", cohort, "--run", runs)
+    command(*search, "--split", "val", "--out", out / "val", "--tune-thresholds")
+    command(*search, "--split", "test", "--out", found, "--validation")
     return {
         "froc": json.loads((found / "froc.json").read_text(encoding="utf-8")),
-        "account": json.loads((found / "account.json").read_text(encoding="utf-8")),
+        "error_analysis": json.loads((found / "error_analysis.json").read_text(encoding="utf-8")),
     }
 
 
 def table(results: dict[str, Any]) -> Iterator[str]:
     """What came of it, in a few lines."""
-    froc, losses = results["froc"], results["account"]["luna16"]["losses"]
+    froc, losses = results["froc"], results["error_analysis"]["luna16"]["losses"]
     cpm = froc["cpm"]
     yield f"{froc['counts']['objects']} nodules in {froc['counts']['scans']} scans never seen"
     yield f"{'CPM':34}{cpm['value']:.3f}  ({cpm['low']:.3f} to {cpm['high']:.3f})"
@@ -107,6 +108,6 @@ def table(results: dict[str, Any]) -> Iterator[str]:
             yield f"{name:34}{one['value']:.3f}  ({one['low']:.3f} to {one['high']:.3f})"
     for name, count in losses.items():
         yield f"{name:34}{count}"
-    if "malignancy" in results["account"]:
-        yield results["account"]["malignancy"]
+    if "malignancy" in results["error_analysis"]:
+        yield results["error_analysis"]["malignancy"]
     yield "These are phantoms: drawn chests, whose nodules are known."

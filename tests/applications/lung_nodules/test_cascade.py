@@ -9,19 +9,19 @@ from inklings.errors import DataError
 
 @pytest.fixture(scope="module")
 def runs(experiment, detector, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("chain")
+    folder = tmp_path_factory.mktemp("cascade")
     (folder / "detector").symlink_to(detector)
     fit_stage(experiment("classifier", nodules={"detector": str(detector)}), folder / "classifier")
     fit_stage(experiment("malignancy"), folder / "malignancy")
     return folder
 
 
-def _open(chain: Cascade) -> Cascade:
+def _open(cascade: Cascade) -> Cascade:
     """Lets everything through, so that there is something to count."""
     from dataclasses import replace
 
-    torch.nn.init.zeros_(chain.detector.model.head.bias)
-    return replace(chain, threshold=0.0)
+    torch.nn.init.zeros_(cascade.detector.model.head.bias)
+    return replace(cascade, threshold=0.0)
 
 
 def test_funnel_narrows_and_findings_are_complete(runs, phantom) -> None:
@@ -43,8 +43,8 @@ def test_funnel_narrows_and_findings_are_complete(runs, phantom) -> None:
 def test_a_classifier_without_weight_is_not_asked(runs, phantom) -> None:
     from dataclasses import replace
 
-    chain = replace(_open(Cascade.load(runs)), weight=0.0)
-    found = find(chain, phantom.image, phantom.geometry, "a").findings
+    cascade = replace(_open(Cascade.load(runs)), weight=0.0)
+    found = find(cascade, phantom.image, phantom.geometry, "a").findings
     assert all(set(one.scores) == {"detector"} for one in found)
     assert all(one.nodule == pytest.approx(one.scores["detector"], rel=1e-6) for one in found)
 
@@ -62,14 +62,16 @@ def test_outlines_stand_in_the_order_of_the_findings(runs, phantom) -> None:
 def test_thresholds_are_kept_beside_the_runs(runs) -> None:
     from dataclasses import replace
 
-    chain = replace(Cascade.load(runs), threshold=0.3, suspicious=0.7, weight=0.4)
-    chain.write(runs)
+    cascade = replace(Cascade.load(runs), threshold=0.3, suspicious=0.7, weight=0.4)
+    cascade.write(runs)
     again = Cascade.load(runs)
     assert (again.threshold, again.suspicious, again.weight) == (0.3, 0.7, 0.4)
+    (runs / "cascade.json").rename(runs / "chain.json")  # as version 0.1 called it
+    assert Cascade.load(runs).weight == 0.4
     (runs / "chain.json").unlink()
 
 
-def test_a_chain_without_a_detector_is_refused(runs) -> None:
+def test_a_cascade_without_a_detector_is_refused(runs) -> None:
     with pytest.raises(DataError, match="detector"):
         Cascade.load(runs / "malignancy")
 

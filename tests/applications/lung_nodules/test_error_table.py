@@ -1,6 +1,6 @@
 import numpy as np
 
-from inklings.applications.lung_nodules.error_table import account
+from inklings.applications.lung_nodules.error_table import error_table
 from inklings.findings import Finding
 from inklings.labels.kinds import BallLabel
 
@@ -23,7 +23,7 @@ def test_hand_worked_table_of_the_reference() -> None:
         mark(500, 0.9, 0.7),  # no nodule, called malignant
         mark(600, 0.1),  # no nodule, filtered
     ]
-    found = account(marks, nodules)
+    found = error_table(marks, nodules)
     assert found.table.tolist() == [[0, 1, 0, 1], [1, 0, 1, 0], [0, 0, 1, 1], [0, 0, 0, 0]]
     assert found.losses == {
         "nodules": 4,
@@ -37,31 +37,36 @@ def test_hand_worked_table_of_the_reference() -> None:
 
 
 def test_the_rule_of_luna16_is_stricter() -> None:
-    assert account([mark(6.9, 0.9)], [nodule(0)], rule="luna16").table[1, 0] == 1
-    assert account([mark(4.9, 0.9)], [nodule(0)], rule="luna16").table[1, 2] == 1
+    assert error_table([mark(6.9, 0.9)], [nodule(0)], rule="luna16").table[1, 0] == 1
+    assert error_table([mark(4.9, 0.9)], [nodule(0)], rule="luna16").table[1, 2] == 1
 
 
 def test_the_threshold_of_malignancy_is_used() -> None:
     """The reference takes it and then compares with the other threshold."""
     marks, nodules = [mark(0, 0.9, 0.4)], [nodule(0, malignant=True)]
-    assert account(marks, nodules, threshold_malignancy=0.5).table[2].tolist() == [0, 0, 1, 0]
-    assert account(marks, nodules, threshold_malignancy=0.3).table[2].tolist() == [0, 0, 0, 1]
+    assert error_table(marks, nodules, threshold_malignancy=0.5).table[2].tolist() == [0, 0, 1, 0]
+    assert error_table(marks, nodules, threshold_malignancy=0.3).table[2].tolist() == [0, 0, 0, 1]
 
 
 def test_scans_without_candidates_or_without_nodules_count() -> None:
-    assert account([], [nodule(0), nodule(9, malignant=None)]).table[:, 0].tolist() == [0, 1, 0, 1]
-    assert account([mark(0, 0.9)], []).table[0].tolist() == [0, 0, 1, 0]
-    assert account([], []).table.sum() == 0
+    assert error_table([], [nodule(0), nodule(9, malignant=None)]).table[:, 0].tolist() == [
+        0,
+        1,
+        0,
+        1,
+    ]
+    assert error_table([mark(0, 0.9)], []).table[0].tolist() == [0, 0, 1, 0]
+    assert error_table([], []).table.sum() == 0
 
 
 def test_a_candidate_within_two_nodules_counts_for_both() -> None:
-    found = account([mark(2, 0.9)], [nodule(0), nodule(4)])
+    found = error_table([mark(2, 0.9)], [nodule(0), nodule(4)])
     assert found.table.tolist()[:2] == [[0, 0, 0, 0], [0, 0, 2, 0]]
 
 
-def test_accounts_add_up_over_scans() -> None:
-    one = account([mark(0, 0.9)], [nodule(0)])
-    both = one + account([], [nodule(0)])
+def test_tables_add_up_over_scans() -> None:
+    one = error_table([mark(0, 0.9)], [nodule(0)])
+    both = one + error_table([], [nodule(0)])
     assert both.scans == 2
     assert np.array_equal(both.table[1], [1, 0, 1, 0])
     assert both.record()["losses"]["missed by segmentation"] == 1

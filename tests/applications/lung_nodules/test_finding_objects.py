@@ -29,7 +29,7 @@ def phantom() -> Chest:
 
 @pytest.fixture(scope="module")
 def found(phantom: Chest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the chain would say if it were always right, but for one doubtful candidate."""
+    """What the cascade would say if it were always right, but for one doubtful candidate."""
     folder = tmp_path_factory.mktemp("found")
     text = SeriesText("chest", "P1", modality="CT", bits=16, slope=1, intercept=0)
     write_series(folder / "ct", phantom.image, phantom.geometry, text)

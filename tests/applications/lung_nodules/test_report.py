@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from inklings.applications.lung_nodules.error_table import Account
-from inklings.applications.lung_nodules.report import MOST_SCANS, Judged, nodule_report
+from inklings.applications.lung_nodules.error_table import ErrorTable
+from inklings.applications.lung_nodules.report import MOST_SCANS, CascadeScores, nodule_report
 from inklings.evaluation.froc import Reference
 from inklings.evaluation.froc_table import froc
 from inklings.evaluation.intervals import Bootstrap
@@ -30,8 +30,10 @@ def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:
     )
     table = froc(marks, Reference(("a", "b"), nodules, none), Bootstrap(20))
     counts = np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
-    judged = Judged((Account(counts, "luna16", 0.5, 0.5, 2),), table, ("a note <of> its own",))
-    path = nodule_report(tmp_path / "report.html", found, tmp_path, 0.5, judged)
+    scores = CascadeScores(
+        (ErrorTable(counts, "luna16", 0.5, 0.5, 2),), table, ("a note <of> its own",)
+    )
+    path = nodule_report(tmp_path / "report.html", found, tmp_path, 0.5, scores)
     text = path.read_text()
     assert '<td>voxels</td><td class="right value">4,000</td>' in text
     assert "missed by segmentation 1 (50.0 %)" in text
@@ -42,11 +44,11 @@ def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:
             (r["false_positives_a_scan"], float(r["sensitivity"])) for r in csv.DictReader(file)
         ]
     assert rows == [(r, 0.5) for r in ("0.125", "0.25", "0.5", "1", "2", "4", "8", "CPM")]
-    funnel = (tmp_path / "report-numbers" / "funnel.csv").read_text()
-    assert funnel == "case,voxels,nodules\na,1000,1\nb,3000,0\n"
+    counts = (tmp_path / "report-numbers" / "cascade.csv").read_text()
+    assert counts == "case,voxels,nodules\na,1000,1\nb,3000,0\n"
 
 
-def test_without_the_truth_it_has_no_account(tmp_path: Path) -> None:
+def test_without_the_truth_it_has_no_error_analysis(tmp_path: Path) -> None:
     found = [Findings("a", (Finding((0, 0, 0), 8.0, 0.9),), funnel={"nodules": 1})]
     text = nodule_report(tmp_path / "report.html", found, tmp_path, 0.5).read_text()
     assert "What became of the nodules" not in text

@@ -76,7 +76,7 @@ def test_one_command_writes_findings_table_and_pictures(study, tmp_path) -> None
         assert picture.size[0] > 3 * 150
 
 
-def test_choosing_asks_a_classifier_that_had_no_weight(study, tmp_path) -> None:
+def test_tuning_asks_a_classifier_that_had_no_weight(study, tmp_path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     (run / "detector").symlink_to(study / "run")
@@ -89,9 +89,9 @@ def test_choosing_asks_a_classifier_that_had_no_weight(study, tmp_path) -> None:
     }
     fit_stage(NoduleExperiment.check(record, "test"), run / "classifier")
     replace(Cascade.load(run), weight=0.0).write(run)
-    for choosing, scores in ((False, {"detector"}), (True, {"detector", "classifier"})):
-        out = tmp_path / f"choosing-{choosing}"
-        settings = Settings(run, out, choosing=choosing)
+    for tuning, scores in ((False, {"detector"}), (True, {"detector", "classifier"})):
+        out = tmp_path / f"tuning-{tuning}"
+        settings = Settings(run, out, tuning=tuning)
         find_nodules([study / "scans" / "chest-3.mhd"], settings, say=lambda _: None)
         found = files.read(out / "findings" / "chest-3.json")
         assert all(set(one.scores) == scores for one in found)
@@ -119,12 +119,12 @@ def test_a_file_that_is_no_ct_fails_alone(study, tmp_path) -> None:
     assert summary.code == 3
 
 
-def test_validation_accounts_for_every_nodule(study, tmp_path) -> None:
+def test_validation_for_every_nodule(study, tmp_path) -> None:
     words = ["nodules", str(study / "cohort"), "--run", str(study / "run"), "--out", str(tmp_path)]
     result = CliRunner().invoke(app, [*words, "--split", "test", "--validation"])
     assert result.exit_code == 0, result.output
     assert "CPM" in result.output
-    record = json.loads((tmp_path / "account.json").read_text())
+    record = json.loads((tmp_path / "error_analysis.json").read_text())
     cases = Cohort.read(study / "cohort").part("test")
     nodules = sum(len(case.labels) for case in cases)
     for rule in ("reference", "luna16"):
@@ -132,7 +132,7 @@ def test_validation_accounts_for_every_nodule(study, tmp_path) -> None:
     assert json.loads((tmp_path / "froc.json").read_text())["counts"]["objects"] == nodules
 
 
-def test_patients_that_trained_a_stage_are_not_accounted_for(study) -> None:
+def test_patients_that_trained_a_stage_are_not_scored(study) -> None:
     with pytest.raises(DataError, match="have trained a stage"):
         require_unseen(study / "run", [study / "cohort"], "train")
     require_unseen(study / "run", [study / "cohort"], "test")
@@ -169,3 +169,10 @@ def test_the_real_scan_leaves_dicom_objects_beside_its_series(study, tmp_path) -
     assert not findings.facts.get("warnings")
     assert (tmp_path / "dicom" / "lidc_idri_0001_report.dcm").is_file()
     assert (tmp_path / "dicom" / "lidc_idri_0001_seg.dcm").is_file()
+
+
+def test_the_old_name_of_the_option_says_the_new_one(study, tmp_path) -> None:
+    words = ["nodules", str(study / "cohort"), "--run", str(study / "run"), "--split", "val"]
+    result = CliRunner().invoke(app, [*words, "--out", str(tmp_path), "--choose"])
+    assert result.exit_code == 2
+    assert "--choose is called --tune-thresholds now" in result.stderr

@@ -5,7 +5,7 @@ import pytest
 
 from inklings.applications.lung_nodules import tuning
 from inklings.applications.lung_nodules.cascade import Cascade
-from inklings.applications.lung_nodules.tuning import choose, require_validation
+from inklings.applications.lung_nodules.tuning import require_validation, tune
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
@@ -33,14 +33,14 @@ def searched(tmp_path, monkeypatch):
         for place, said, again, malignant in rows
     )
     files.write(Findings("a", found), tmp_path / "out")
-    chain = Cascade(None, classifier=object())  # type: ignore[arg-type]
-    monkeypatch.setattr(tuning.Cascade, "load", lambda _: chain)
+    cascade = Cascade(None, classifier=object())  # type: ignore[arg-type]
+    monkeypatch.setattr(tuning.Cascade, "load", lambda _: cascade)
     return tmp_path
 
 
 def test_thresholds_and_weight_are_those_that_do_best_on_validation(searched) -> None:
-    line = choose(searched / "out", searched / "cohort", searched)
-    said = json.loads((searched / "chain.json").read_text())
+    line = tune(searched / "out", searched / "cohort", searched)
+    said = json.loads((searched / "cascade.json").read_text())
     # Any weight of .5 and more ranks both nodules first; of these .5 is the nearest to one half.
     assert said["weight"] == 0.5
     # Logits (0.405 + 2.197) / 2 = 1.30, (0 + 0.847) / 2 = 0.424 and (2.197 - 4.595) / 2 = -1.20:
@@ -56,8 +56,8 @@ def test_a_classifier_that_was_not_asked_is_not_weighed(searched) -> None:
     unasked = tuple(replace(f, scores={"detector": f.scores["detector"]}) for f in found)
     files.write(replace(found, found=unasked), searched / "out")
     with pytest.raises(DataError, match="1 of 1 scans searched without it"):
-        choose(searched / "out", searched / "cohort", searched)
-    assert not (searched / "chain.json").exists()
+        tune(searched / "out", searched / "cohort", searched)
+    assert not (searched / "cascade.json").exists()
 
 
 def test_nothing_is_chosen_on_test_scans(searched) -> None:

@@ -1,4 +1,4 @@
-"""All stages in a row: a CT in, findings and the funnel out."""
+"""All stages in a row: a CT in, findings and the cascade statistics out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from inklings.geometry import Geometry
 from inklings.records import read_record
 
 STAGES = ("detector", "classifier", "malignancy")
-_FILE = "chain.json"
+_FILE = "cascade.json"
+_FILE_OF_0_1 = "chain.json"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Cascade:
     def load(cls, folder: Path) -> Cascade:
         """Read a folder with the runs ``detector``, ``classifier``, ``malignancy``, or one run.
 
-        ``chain.json`` beside them holds the thresholds, if they were chosen.
+        ``cascade.json`` beside them (``chain.json`` of 0.1) holds thresholds that were tuned.
 
         Raises:
             DataError: If there is no detector.
@@ -95,7 +96,7 @@ class Cascade:
 
 @dataclass(frozen=True)
 class Found:
-    """What the chain says of one CT.
+    """What the cascade says of one CT.
 
     Attributes:
         findings: All candidates, most probable first, with the funnel.
@@ -109,11 +110,11 @@ class Found:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def find(chain: Cascade, values: NDArray[Any], geometry: Geometry, case: str) -> Found:
+def find(cascade: Cascade, values: NDArray[Any], geometry: Geometry, case: str) -> Found:
     """Findings in one CT.
 
     Args:
-        chain: The stages.
+        cascade: The stages.
         values: ``(z, y, x)`` in HU.
         geometry: Its grid.
         case: Id of the case.
@@ -122,7 +123,7 @@ def find(chain: Cascade, values: NDArray[Any], geometry: Geometry, case: str) ->
         DataError: If these are no Hounsfield units.
     """
     scan = prepare(values, geometry)
-    detected = detect(chain.detector.model, scan)
+    detected = detect(cascade.detector.model, scan)
     outlines = [
         measure(values, geometry, one.point_mm, one.diameter_mm, NODULES, scan.lungs.holds_tight)
         for one in detected.candidates
@@ -130,26 +131,26 @@ def find(chain: Cascade, values: NDArray[Any], geometry: Geometry, case: str) ->
     sizes = [
         _size(one.diameter_mm, m) for one, m in zip(detected.candidates, outlines, strict=True)
     ]
-    found = _judged(chain, values, geometry, scan, detected, sizes)
+    found = _judged(cascade, values, geometry, scan, detected, sizes)
     volumes = [math.pi / 6 * mm**3 for mm in sizes]
     found = [
         dataclasses.replace(finding, volume_mm3=volume)
         for finding, volume in zip(found, volumes, strict=True)
     ]
     order = sorted(range(len(found)), key=lambda k: -found[k].nodule)
-    nodules = [f for f in found if f.nodule >= chain.threshold]
+    nodules = [f for f in found if f.nodule >= cascade.threshold]
     funnel = {
         "voxels": scan.voxels,
         "flagged voxels": _in_voxels(detected.flagged, scan, geometry),
         "candidates": len(found),
         "nodules": len(nodules),
     }
-    if chain.malignancy is not None:
-        funnel["suspicious"] = sum((f.malignancy or 0) >= chain.suspicious for f in nodules)
+    if cascade.malignancy is not None:
+        funnel["suspicious"] = sum((f.malignancy or 0) >= cascade.suspicious for f in nodules)
     held = scan.lungs.holds([f.centre_mm for f in nodules]) if nodules else np.ones(0, bool)
-    left = sum(heat >= chain.threshold for heat in detected.outside)
+    left = sum(heat >= cascade.threshold for heat in detected.outside)
     outside = {"peaks from the threshold on left out": left, "nodules called": int((~held).sum())}
-    facts = {**chain.facts, "outside of the lungs": outside}
+    facts = {**cascade.facts, "outside of the lungs": outside}
     if not scan.lungs.found:
         facts["warnings"] = ["no lungs were found, so candidates were looked for everywhere"]
     findings = Findings(case, tuple(found), geometry.frame, funnel, facts)
@@ -157,7 +158,7 @@ def find(chain: Cascade, values: NDArray[Any], geometry: Geometry, case: str) ->
 
 
 def _judged(
-    chain: Cascade,
+    cascade: Cascade,
     values: NDArray[Any],
     geometry: Geometry,
     scan: Scan,
@@ -168,18 +169,20 @@ def _judged(
     first = np.array([one.score for one in candidates])
     scores = [{"detector": float(value)} for value in first]
     chance = first
-    if chain.classifier is not None and chain.weight > 0 and candidates:
+    if cascade.classifier is not None and cascade.weight > 0 and candidates:
         # The classifier learnt beside the sizes that the detector says, so it is told these.
         places = [(one.point_mm, one.diameter_mm) for one in candidates]
-        second = judge(chain.classifier, values, geometry, places)
+        second = judge(cascade.classifier, values, geometry, places)
         for said, value in zip(scores, second.tolist(), strict=True):
             said["classifier"] = value
-        chance = combined(first, second, chain.weight)
+        chance = combined(first, second, cascade.weight)
     malignant: list[float | None] = [None] * len(candidates)
-    asked = np.flatnonzero(chance >= min(chain.threshold, 0.05))
-    if chain.malignancy is not None and len(asked):
+    asked = np.flatnonzero(chance >= min(cascade.threshold, 0.05))
+    if cascade.malignancy is not None and len(asked):
         places = [(candidates[k].point_mm, sizes[k]) for k in asked]
-        for k, value in zip(asked, judge(chain.malignancy, values, geometry, places), strict=True):
+        for k, value in zip(
+            asked, judge(cascade.malignancy, values, geometry, places), strict=True
+        ):
             malignant[k] = float(value)
     return [
         Finding(
@@ -221,11 +224,12 @@ def _in_voxels(samples: int, scan: Scan, geometry: Geometry) -> int:
 
 
 def _said(folder: Path) -> dict[str, float]:
-    path = folder / _FILE
-    if not path.is_file():
+    paths = [folder / _FILE, folder / _FILE_OF_0_1]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
         return {}
-    again = "choose the thresholds again"
-    record = read_record(dict[str, Any], path, "thresholds of a chain", again)
+    again = "tune the thresholds again"
+    record = read_record(dict[str, Any], path, "thresholds of a cascade", again)
     try:
         said = {name: float(record[name]) for name in ("threshold", "suspicious", "weight")}
     except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -19,13 +19,13 @@ FOLDER = "dicom"
 
 
 def write_dicom(
-    found: Found, chain: Cascade, path: Path, series: str | None, geometry: Geometry, out: Path
+    found: Found, cascade: Cascade, path: Path, series: str | None, geometry: Geometry, out: Path
 ) -> str:
     """Write ``dicom/<case>_seg.dcm`` and ``<case>_report.dcm``; says why not, where it cannot.
 
     Args:
-        found: Of the scan; what reaches the threshold of the chain is reported.
-        chain: What found it.
+        found: Of the scan; what reaches the threshold of the cascade is reported.
+        cascade: What found it.
         path: The DICOM series.
         series: Words that choose one of several.
         geometry: Grid of the scan, as its files have it.
@@ -35,12 +35,12 @@ def write_dicom(
     pairs = [
         (finding, Outline(*one.on(turn)))
         for finding, one in zip(found.findings, found.measured, strict=True)
-        if finding.nodule >= chain.threshold
+        if finding.nodule >= cascade.threshold
     ]
     said = replace(found.findings, found=tuple(finding for finding, _ in pairs))
     try:
         planes = Scan(case, path, series, geometry).planes()
-        made = objects(planes, said, [outline for _, outline in pairs], _made(chain))
+        made = objects(planes, said, [outline for _, outline in pairs], _made(cascade))
     except DataError as error:
         return f"no DICOM objects: {error}"
     if made is None:
@@ -50,10 +50,14 @@ def write_dicom(
     return ""
 
 
-def _made(chain: Cascade) -> Made:
+def _made(cascade: Cascade) -> Made:
     """Who found it, and when the network was ready: the same run makes the same objects."""
-    folder = chain.detector.folder or Path()
+    folder = cascade.detector.folder or Path()
     weights = folder / "weights.safetensors"
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    words = {"run": folder.name, "weights_sha256": digest[:16], "threshold": f"{chain.threshold:g}"}
+    words = {
+        "run": folder.name,
+        "weights_sha256": digest[:16],
+        "threshold": f"{cascade.threshold:g}",
+    }
     return Made(digest, datetime.fromtimestamp(int(weights.stat().st_mtime)), words)

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.applications.lung_nodules.cascade import Cascade
-from inklings.applications.lung_nodules.error_table import Account, Rule
-from inklings.applications.lung_nodules.error_table import account as account_of
+from inklings.applications.lung_nodules.error_table import ErrorTable, Rule, error_table
 from inklings.applications.lung_nodules.malignancy import compare
-from inklings.applications.lung_nodules.report import Judged
+from inklings.applications.lung_nodules.report import CascadeScores
 from inklings.applications.lung_nodules.search import write_report
 from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
@@ -26,17 +25,17 @@ from inklings.findings import files
 from inklings.findings.finding import Finding, Findings
 from inklings.labels.kinds import BallLabel
 
-FILE = "account.json"
+FILE = "error_analysis.json"
 RULES: tuple[Rule, ...] = ("reference", "luna16")
 _NODULE = "nodule"
 
 
-def account(
+def error_analysis(
     out: Path, inputs: Sequence[Path], run: Path, split: Split | None = None
 ) -> Iterator[str]:
     """Score the findings in ``out`` against the cohort; yields the lines of it.
 
-    Writes ``account.json`` (what each stage lost, by the rule of the reference and that of
+    Writes ``error_analysis.json`` (what each stage lost, by the rule of the reference and that of
     LUNA16), ``froc.json`` and ``froc.csv``.
 
     Args:
@@ -51,7 +50,7 @@ def account(
     folders = [path for path in inputs if (path / "cohort.yaml").is_file()]
     if len(folders) != 1:
         raise DataError(f"--validation: expected one cohort, got {len(folders)} of {len(inputs)}")
-    cohort, chain = Cohort.read(folders[0]), Cascade.load(run)
+    cohort, cascade = Cohort.read(folders[0]), Cascade.load(run)
     cases = cohort.cases if split is None else cohort.part(split)
     balls = {case.id: balls_of(case) for case in cases}
     found = {one.case: one for one in files.read_all(out) if one.case in balls}
@@ -59,20 +58,20 @@ def account(
         raise DataError(f"{out}: expected findings of cases of {folders[0]}, got none")
     record: dict[str, object] = {"run": str(run), "cohort": str(folders[0])}
     lines: list[str] = []
-    accounts: list[Account] = []
+    tables: list[ErrorTable] = []
     for rule in RULES:
-        total: Account = reduce(
+        total: ErrorTable = reduce(
             add,
             [
-                account_of(one.found, balls[case], chain.threshold, chain.suspicious, rule)
+                error_table(one.found, balls[case], cascade.threshold, cascade.suspicious, rule)
                 for case, one in found.items()
             ],
         )
-        accounts.append(total)
+        tables.append(total)
         record[rule] = total.record()
         lines += [*total.text().splitlines(), ""]
     notes: list[str] = []
-    if chain.malignancy is None:
+    if cascade.malignancy is None:
         notes.append("no stage was asked for malignancy: every nodule counts as called benign")
         lines += [*notes, ""]
     head = {"marks": str(out / files.TABLE), "reference": str(folders[0])}
@@ -85,10 +84,10 @@ def account(
         notes.append(verdict.sentence)
         lines += ["", verdict.sentence]
     write_json(out / FILE, record)
-    judgement = Judged(tuple(accounts), table, tuple(notes))
-    write_report(out, list(found.values()), run, judgement)
+    scores = CascadeScores(tuple(tables), table, tuple(notes))
+    write_report(out, list(found.values()), run, scores)
     yield from ("", *lines, "")
-    yield f"account -> {out / FILE}, {out / 'froc.json'}"
+    yield f"error analysis -> {out / FILE}, {out / 'froc.json'}"
 
 
 @dataclass(frozen=True)

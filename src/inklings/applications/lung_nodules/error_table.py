@@ -1,4 +1,4 @@
-"""Accounts of a chain of stages: where nodules were lost, and what else was called.
+"""Error table of a cascade: where nodules were lost, and what else was called.
 
 The table of Stevens et al. 2020 (Deep Learning with PyTorch): what lay there (no nodule, benign,
 malignant) against what became of it (missed by the segmentation, filtered by the classifier,
@@ -28,7 +28,7 @@ Ints = NDArray[np.int_]
 
 
 @dataclass(frozen=True)
-class Account:
+class ErrorTable:
     """What became of the nodules, and what of the candidates that are none.
 
     Attributes:
@@ -45,9 +45,9 @@ class Account:
     threshold_malignancy: float
     scans: int = 1
 
-    def __add__(self, other: Account) -> Account:
-        """Two accounts under the same rule and thresholds, counted together."""
-        return Account(
+    def __add__(self, other: ErrorTable) -> ErrorTable:
+        """Two tables under the same rule and thresholds, counted together."""
+        return ErrorTable(
             self.table + other.table, self.rule, self.threshold, self.threshold_malignancy,
             self.scans + other.scans,
         )  # fmt: skip
@@ -104,14 +104,14 @@ class Account:
         }
 
 
-def account(
+def error_table(
     candidates: Sequence[Finding],
     nodules: Sequence[BallLabel],
     threshold: float = 0.5,
     threshold_malignancy: float = 0.5,
     rule: Rule = "reference",
-) -> Account:
-    """The account of one scan.
+) -> ErrorTable:
+    """The error table of one scan.
 
     A nodule with several candidates counts as the best of them; a candidate that lies within
     several nodules counts for each.
@@ -131,7 +131,7 @@ def account(
         row = 3 if nodule.malignant is None else 1 + int(nodule.malignant)
         table[row, fate[mine].max(initial=0)] += 1
     table[0] += np.bincount(fate[~near.any(0)], minlength=len(COLUMNS))
-    return Account(table, rule, threshold, threshold_malignancy)
+    return ErrorTable(table, rule, threshold, threshold_malignancy)
 
 
 def _fate(finding: Finding, threshold: float, threshold_malignancy: float) -> int:

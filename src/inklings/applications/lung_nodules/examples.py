@@ -40,7 +40,7 @@ class Boxes:
 
     Attributes:
         cubes: ``(n, *sides + margin)`` uint8.
-        diameter_mm: ``(n,)`` as the chain would know it.
+        diameter_mm: ``(n,)`` as the cascade would know it.
         positive: ``(n,)`` bool: a nodule; or, for malignancy, a malignant one.
         value: ``(n,)`` what is learnt, 0 to 1: whether it is positive; for malignancy the mean of
             the readers' ratings, 0 where all said 1 and 1 where all said 5, if there are ratings.

@@ -1,4 +1,4 @@
-"""The chain of Stevens et al. 2020 (Deep Learning with PyTorch), to stand beside ours.
+"""The cascade of Stevens et al. 2020 (Deep Learning with PyTorch), to stand beside ours.
 
 A 2.5-D U-Net marks samples plane by plane with three neighbours on either side; what lies above
 one half is eroded once, connected samples are a candidate, and its centre is weighted by
@@ -160,7 +160,7 @@ def group(chance: NDArray[np.float32], values: NDArray[Any]) -> NDArray[np.float
 def find_as_reference(
     segmenter: Stage, classifier: Stage | None, values: NDArray[Any], geometry: Geometry, case: str
 ) -> Findings:
-    """What the reference's chain says of one CT; its candidates have no size, so 1 mm stands."""
+    """What the reference's cascade says of one CT; its candidates have no size, so 1 mm stands."""
     chance = segment(segmenter.model, values)
     centres = group(chance, values)
     points = [tuple(point) for point in geometry.to_points(centres).tolist()]

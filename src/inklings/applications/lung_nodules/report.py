@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from inklings.applications.lung_nodules.error_table import COLUMNS, ROWS, UNRATED, Account
+from inklings.applications.lung_nodules.error_table import COLUMNS, ROWS, UNRATED, ErrorTable
 from inklings.evaluation.froc_table import FrocTable
 from inklings.findings.finding import Finding, Findings
 from inklings.reports.charts import Chart
@@ -44,16 +44,16 @@ class _Scan:
 
 
 @dataclass(frozen=True)
-class Judged:
+class CascadeScores:
     """How good the findings are, where the truth is known.
 
     Attributes:
-        accounts: What each stage lost, by each rule.
+        errors: What each stage lost, by each rule.
         froc: Their FROC.
         notes: Sentences about the rest.
     """
 
-    accounts: tuple[Account, ...]
+    errors: tuple[ErrorTable, ...]
     froc: FrocTable
     notes: tuple[str, ...] = ()
 
@@ -63,7 +63,7 @@ def nodule_report(
     every: Sequence[Findings],
     folder: Path,
     threshold: float,
-    judged: Judged | None = None,
+    scores: CascadeScores | None = None,
 ) -> Path:
     """Write one self-contained page of HTML, and the numbers of its figures beside it.
 
@@ -72,7 +72,7 @@ def nodule_report(
         every: Findings of the scans; the first 60 are shown.
         folder: Where their pictures lie.
         threshold: Probability from which a candidate is called a nodule.
-        judged: How good they are, where the truth is known.
+        scores: How good they are, where the truth is known.
     """
     counts = [one.funnel for one in every]
     asked = any("suspicious" in funnel for funnel in counts)
@@ -85,15 +85,15 @@ def nodule_report(
         called=sum(finding.nodule >= threshold for one in every for finding in one),
         suspicious=sum(f.get("suspicious", 0) for f in counts) if asked else None,
         threshold=threshold,
-        judged=judged,
-        accounts=[_account(one) for one in judged.accounts] if judged else [],
-        froc=froc_chart(judged.froc) if judged else None,
-        rates=judged.froc.sensitivities if judged else (),
-        funnel=_funnel(every),
+        scores=scores,
+        errors=[_errors(one) for one in scores.errors] if scores else [],
+        froc=froc_chart(scores.froc) if scores else None,
+        rates=scores.froc.sensitivities if scores else (),
+        cascade=_cascade(every),
     )
 
 
-def _account(one: Account) -> dict[str, Any]:
+def _errors(one: ErrorTable) -> dict[str, Any]:
     """One rule's table for the template."""
     losses = one.losses
     every = max(1, losses["nodules"])
@@ -105,11 +105,11 @@ def _account(one: Account) -> dict[str, Any]:
         "nodules": losses["nodules"],
         "reach": "its radius (the rule of LUNA16)"
         if one.rule == "luna16"
-        else "0.7 of its diameter (the reference chain)",
+        else "0.7 of its diameter (the reference cascade)",
     }
 
 
-def _funnel(every: Sequence[Findings]) -> Chart:
+def _cascade(every: Sequence[Findings]) -> Chart:
     """How many are left after each stage: a row for each scan."""
     stages = list(dict.fromkeys(name for one in every for name in one.funnel))
     total = {name: sum(one.funnel.get(name, 0) for one in every) for name in stages}
@@ -123,12 +123,12 @@ def _funnel(every: Sequence[Findings]) -> Chart:
         for name, n in total.items()
     )
     picture = Markup(
-        '<div class="scroll"><table class="funnel"><thead><tr><th>Stage</th>'
+        '<div class="scroll"><table class="cascade"><thead><tr><th>Stage</th>'
         '<th class="right">Left</th>'
         "<th>on a scale of tens</th></tr></thead><tbody>{}</tbody></table></div>"
     ).format(bars)
     columns = {name: [one.funnel.get(name) for one in every] for name in stages}
-    return Chart("funnel", picture, {"case": [one.case for one in every], **columns})
+    return Chart("cascade", picture, {"case": [one.case for one in every], **columns})
 
 
 def _scan(number: int, findings: Findings, folder: Path, threshold: float) -> _Scan:

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from inklings import parallel
 from inklings.applications.lung_nodules.cascade import STAGES, Cascade, Found, find
 from inklings.applications.lung_nodules.dicom import write_dicom
-from inklings.applications.lung_nodules.report import Judged, nodule_report
+from inklings.applications.lung_nodules.report import CascadeScores, nodule_report
 from inklings.applications.lung_nodules.scans import whole
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
@@ -43,7 +43,7 @@ class Settings:
         series: Of a DICOM folder with several.
         pictures: Largest number of crops that are drawn a case.
         dicom: Whether a segmentation and a report are written for scans that are DICOM.
-        choosing: Every stage is asked, also one that an earlier choice gave no weight.
+        tuning: Every stage is asked, also one that an earlier tuning gave no weight.
     """
 
     run: Path
@@ -51,7 +51,7 @@ class Settings:
     series: str | None = None
     pictures: int = 12
     dicom: bool = False
-    choosing: bool = False
+    tuning: bool = False
 
 
 def find_nodules(
@@ -98,10 +98,10 @@ def find_nodules(
 
 
 def write_report(
-    out: Path, done: Sequence[Findings], run: Path, judged: Judged | None = None
+    out: Path, done: Sequence[Findings], run: Path, scores: CascadeScores | None = None
 ) -> Path:
     """Write ``report.html``: the funnel of every scan and a picture of every nodule."""
-    return nodule_report(out / REPORT, done, out, Cascade.load(run).threshold, judged)
+    return nodule_report(out / REPORT, done, out, Cascade.load(run).threshold, scores)
 
 
 def files_of(out: Path, case: str) -> Path:
@@ -110,21 +110,21 @@ def files_of(out: Path, case: str) -> Path:
 
 
 def require_unseen(run: Path, inputs: Sequence[Path], split: Split | None) -> None:
-    """Refuse to account for patients that a stage has learnt from.
+    """Refuse to score patients that a stage has learnt from.
 
     Raises:
         DataError: If there are any, or the stages were trained on several splits: no scan may
             train one stage and judge another.
     """
-    chain = Cascade.load(run)
+    cascade = Cascade.load(run)
     require_one_split(
         {
             name: Seen(frozenset(stage.record.trained_on), stage.record.split_hash)
             for name in STAGES
-            if (stage := getattr(chain, name)) is not None
+            if (stage := getattr(cascade, name)) is not None
         }
     )
-    seen = chain.trained_on
+    seen = cascade.trained_on
     for folder in inputs:
         if (folder / "cohort.yaml").is_file():
             cohort = Cohort.read(folder)
@@ -140,21 +140,21 @@ def require_unseen(run: Path, inputs: Sequence[Path], split: Split | None) -> No
 def _one(
     items: dict[str, Item], settings: Settings, say: Callable[[str], None] | None, case: str
 ) -> None:
-    chain = _loaded(settings.run)
-    if settings.choosing:
-        chain = replace(chain, weight=Cascade.weight)
+    cascade = _loaded(settings.run)
+    if settings.tuning:
+        cascade = replace(cascade, weight=Cascade.weight)
     started = time.perf_counter()
     with items[case].open() as image:
         values, geometry = whole(image)
         stored = image.geometry
         read = time.perf_counter()
-        found = find(chain, values, geometry, case)
+        found = find(cascade, values, geometry, case)
     seconds = {"reading": read - started, "finding": time.perf_counter() - read}
     findings = _pictured(found, values, geometry, settings)
     item = items[case]
     source = {"image": str(item.path), **({"series": item.choice} if item.choice else {})}
     if settings.dicom:
-        problem = write_dicom(found, chain, item.path, item.choice, stored, settings.out)
+        problem = write_dicom(found, cascade, item.path, item.choice, stored, settings.out)
         if problem:
             warnings = [*findings.facts.get("warnings", ()), problem]
             findings = replace(findings, facts={**findings.facts, "warnings": warnings})
@@ -163,7 +163,7 @@ def _one(
     findings = replace(findings, facts=facts)
     files.write(findings, settings.out)
     if say is not None:
-        for line in told(findings, chain.threshold):
+        for line in told(findings, cascade.threshold):
             say(line)
 
 

@@ -1,4 +1,4 @@
-"""Where a chain of stages cuts, and how much its classifier counts: chosen on validation scans."""
+"""Where a cascade cuts, and how much its classifier counts: chosen on validation scans."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _PART: Split = "val"
 
 
 def require_validation(inputs: Sequence[Path], split: Split | None) -> None:
-    """Refuse to choose on anything but the validation part of one cohort.
+    """Refuse to tune on anything but the validation part of one cohort.
 
     Raises:
         DataError: If this is something else.
     """
     if split != _PART or len(inputs) != 1 or not (inputs[0] / "cohort.yaml").is_file():
         raise DataError(
-            f"--choose: expected one cohort and --split val, got {len(inputs)} inputs and --split "
-            f"{split}; thresholds are chosen on validation scans only"
+            f"--tune-thresholds: expected one cohort and --split val, got {len(inputs)} inputs and "
+            f"--split {split}; thresholds are tuned on validation scans only"
         )
 
 
-def choose(out: Path, folder: Path, run: Path) -> str:
-    """Choose thresholds and weight on the findings in ``out``; they are kept in ``chain.json``.
+def tune(out: Path, folder: Path, run: Path) -> str:
+    """Tune thresholds and weight on the findings in ``out``; they are kept in ``cascade.json``.
 
     The weight of the classifier is that of the highest CPM; a candidate is a nodule from where the
     F1 of all marks against all nodules is highest, and suspicious from where that of the rated
@@ -55,21 +55,21 @@ def choose(out: Path, folder: Path, run: Path) -> str:
     Raises:
         DataError: If nothing was searched, or without asking the classifier that is to be weighed.
     """
-    cohort, chain = Cohort.read(folder), Cascade.load(run)
+    cohort, cascade = Cohort.read(folder), Cascade.load(run)
     cases = cohort.part(_PART)
     found = {one.case: one for one in files.read_all(out)}
     mine = [found[case.id] for case in cases if case.id in found]
     if not mine:
         raise DataError(f"{out}: expected findings of the val part of {folder}, got none")
-    if chain.classifier is not None:
+    if cascade.classifier is not None:
         unasked = sum(any("classifier" not in f.scores for f in one) for one in mine)
         if unasked:
             raise DataError(
                 f"{out}: expected what the classifier says of every candidate, got {unasked} of "
-                f"{len(mine)} scans searched without it; run --choose with another --out"
+                f"{len(mine)} scans searched without it; run --tune-thresholds with another --out"
             )
     reference = from_cohort(folder, _PART)
-    weight = chain.weight if chain.classifier is None else best_weight(mine, reference)
+    weight = cascade.weight if cascade.classifier is None else best_weight(mine, reference)
     matched = match(marks(mine, weight), reference)
     hits = matched.best[np.isfinite(matched.best)]
     threshold = best_threshold(
@@ -78,12 +78,12 @@ def choose(out: Path, folder: Path, run: Path) -> str:
         len(matched.best) - len(hits),
     )
     asked = rated(found, cases)
-    suspicious = best_threshold(asked.said, asked.malignant) if asked else chain.suspicious
-    chosen = dataclasses.replace(chain, threshold=threshold, suspicious=suspicious, weight=weight)
+    suspicious = best_threshold(asked.said, asked.malignant) if asked else cascade.suspicious
+    chosen = dataclasses.replace(cascade, threshold=threshold, suspicious=suspicious, weight=weight)
     chosen.write(run, {"split_hash": cohort.split_hash, "scans": len(mine)})
     return (
         f"chosen on {len(mine)} validation scans: a nodule from {threshold:.3f} on, suspicious "
-        f"from {suspicious:.3f} on, weight of the classifier {weight:g} -> {run}/chain.json"
+        f"from {suspicious:.3f} on, weight of the classifier {weight:g} -> {run}/cascade.json"
     )
 
 
