@@ -18,17 +18,17 @@ from mkdocs.structure.files import File
 from pydantic_core import PydanticUndefined
 
 from inklings.applications.lung_nodules.patches import CHANGES
-from inklings.applications.lung_nodules.spec import NoduleExperiment
 from inklings.data import AUGMENTS, INTENSITIES
+from inklings.data.instance_augment import INSTANCE_AUGMENTS
 from inklings.losses import LOSSES
 from inklings.models import MODELS
 from inklings.models.instances import INSTANCE_ENCODERS
 from inklings.models.pooling import POOLINGS
 from inklings.refinement import REFINEMENTS
 from inklings.registry import Registry
-from inklings.spec import Component, Experiment, Section
+from inklings.spec import TASKS, Component, Section
 from inklings.supervision import SUPERVISIONS
-from inklings.training import INSTANCE_AUGMENTS, OPTIMISERS, SCHEDULES
+from inklings.training import OPTIMISERS, SCHEDULES
 from inklings.weak.correction import CORRECTIONS
 
 ROOT = Path(__file__).parent
@@ -43,7 +43,7 @@ TABLES: Mapping[str, Registry[Any]] = {
     "intensity": INTENSITIES,
     "sampling.augment": AUGMENTS,
     "bags.augment": INSTANCE_AUGMENTS,
-    "nodules.augment": CHANGES,
+    "candidates.augment, malignancy.augment": CHANGES,
     "training.optimiser": OPTIMISERS,
     "training.schedule": SCHEDULES,
     "inference.instances": REFINEMENTS,
@@ -88,9 +88,9 @@ def reference() -> Iterator[str]:
     """The experiment file: sections with their keys, then the names that components may have."""
     yield "## Keys\n"
     shown: dict[type[Section], str] = {}
-    yield from _section("", Experiment, shown)
-    nodules = _section_of(NoduleExperiment.model_fields["nodules"].annotation)
-    yield from _section("nodules", nodules, shown)
+    for task in TASKS:
+        experiment: Any = TASKS.get(task)
+        yield from _section(f"task: {task}", experiment, shown)
     yield "\n## Names\n"
     yield "Options with their defaults; what the trainer fills in is left out."
     for key, table in TABLES.items():
@@ -102,7 +102,7 @@ def reference() -> Iterator[str]:
 
 def _section(path: str, model: type[Section], shown: dict[type[Section], str]) -> Iterator[str]:
     """One section and those within it; one that was shown before is referred to."""
-    title = path or "The file itself"
+    title = path
     if model in shown:
         yield f"\n### {title}\n\nAs `{shown[model]}`."
         return
@@ -116,7 +116,7 @@ def _section(path: str, model: type[Section], shown: dict[type[Section], str]) -
     for name, field in model.model_fields.items():
         section = _section_of(field.annotation)
         if section:
-            inner.append((f"{path}.{name}" if path else name, section))
+            inner.append((name if " " in path else f"{path}.{name}", section))
         kind = "section" if section else _kind(field.annotation)
         meaning = f" {meanings.get(name, '')} |" if last else ""
         yield f"| `{name}` | {kind} | {_default(field)} |{meaning}"

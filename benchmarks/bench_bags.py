@@ -30,7 +30,7 @@ from inklings.data.bag_examples import BagExamples, gather_bags
 from inklings.models.bags import BagModel
 from inklings.progress import silence
 from inklings.spec import Experiment
-from inklings.tasks.learn_bags import learn_bags
+from inklings.tasks.bags import learn
 
 Clock = Callable[[], float]
 _HEAD = {"name": "mlp", "hidden": 1024, "dropout": 0.2}
@@ -86,6 +86,7 @@ def ours(examples: BagExamples, model: dict[str, Any], clock: Clock, batch: int)
     """Bags a second through the Trainer."""
     record: dict[str, Any] = {
         "cohort": ".",
+        "task": "bags",
         "model": {"name": "bags", **model},
         "loss": "bag",
         "training": {
@@ -96,7 +97,7 @@ def ours(examples: BagExamples, model: dict[str, Any], clock: Clock, batch: int)
     }  # fmt: skip
     spec = Experiment.check(record, "benchmark")
     start = clock()
-    trained = learn_bags(spec, examples, None, classes=("x",), task="binary")
+    trained = learn(spec, examples, None, classes=("x",), task="binary")
     return trained.steps * batch / (clock() - start)
 
 

@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 from inklings.applications.lung_nodules.cascade import Cascade, find
-from inklings.applications.lung_nodules.learn import Stage
 from inklings.applications.lung_nodules.lungs import lungs
 from inklings.applications.lung_nodules.reference import find_as_reference
 from inklings.applications.lung_nodules.scans import whole
 from inklings.findings.finding import Findings
 from inklings.inference.items import gather
+from inklings.runs.run import Run
 
 
 def told(name: str, seconds: float, found: Findings, threshold: float, outside: int) -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--classifier", type=Path, required=True)
     asked = parser.parse_args()
     chain = Cascade.load(asked.run)
-    segmenter, classifier = Stage.load(asked.segmenter), Stage.load(asked.classifier)
+    segmenter, classifier = Run.load(asked.segmenter), Run.load(asked.classifier)
     (item,) = gather([asked.scan])
     with item.open() as image:
         values, geometry = whole(image), image.geometry

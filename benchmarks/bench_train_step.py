@@ -28,9 +28,10 @@ from inklings.losses import LOSSES
 from inklings.models import MODELS
 from inklings.progress import silence
 from inklings.spec import Experiment
+from inklings.tasks.pixels import learn
 from inklings.tensors import Batch
 from inklings.training import OPTIMISERS
-from inklings.training.learn import FitResult, learn
+from inklings.training.fit import FitResult
 from inklings.training.machine import precision
 
 Clock = Callable[[], float]

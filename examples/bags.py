@@ -14,7 +14,7 @@ from inklings.datasets.mnist_bags import Plan, mnist_bags
 from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
 from inklings.spec import Experiment
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 
 
 def main(out: Path, bags: tuple[int, int, int] = (200, 50, 150), steps: int = 400) -> float:
@@ -24,6 +24,7 @@ def main(out: Path, bags: tuple[int, int, int] = (200, 50, 150), steps: int = 40
     experiment = Experiment.check(
         {
             "cohort": str(cohort),
+            "task": "bags",
             "model": {"name": "bags", "encoder": "small_cnn", "pooling": "noisy_or"},
             "loss": "bag",
             "bags": {"augment": ["affine"]},
@@ -36,7 +37,7 @@ def main(out: Path, bags: tuple[int, int, int] = (200, 50, 150), steps: int = 40
         },
         "bags",
     )
-    fit(experiment, run, resume=True)
+    train(experiment, run, resume=True)
     predict(run, [cohort], predictions, split="test")
     table = evaluate_bags(predictions, cohort)
     table.write(predictions)

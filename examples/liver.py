@@ -18,7 +18,7 @@ from inklings.exports.source import Source
 from inklings.inference.predict import predict
 from inklings.simulation.phantoms.chaos import write_studies
 from inklings.spec import Experiment
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 
 EXPERIMENT = {
     "volumes": "context",
@@ -43,7 +43,7 @@ def main(
         split_cohort(cohort, SplitOptions((0.7, 0.1, 0.2)))
     training = {"steps": steps, "batch_size": 8, "learning_rate": 4e-3}
     experiment = Experiment.check({"cohort": str(cohort), "training": training, **EXPERIMENT}, "")
-    fit(experiment, run, resume=True)
+    train(experiment, run, resume=True)
     predict(run, [cohort], predictions, split="test")
     table = evaluate(predictions, cohort, Settings(metrics=METRICS))
     table.write(predictions)

@@ -8,20 +8,21 @@ it. So short a training finds the plain ones only. About a minute of one core.
 import sys
 from pathlib import Path
 
-from inklings.applications.lung_nodules.fit import fit_stage
 from inklings.applications.lung_nodules.search import Settings, find_nodules
-from inklings.applications.lung_nodules.spec import NoduleExperiment
 from inklings.cohorts.split_files import split_cohort
 from inklings.cohorts.splits import SplitOptions
 from inklings.datasets import importing
 from inklings.datasets.luna16 import Luna16
 from inklings.evaluation.froc_table import froc, from_cohort, read_marks
 from inklings.simulation.phantoms.luna import write_luna
+from inklings.spec import Experiment
+from inklings.tasks.train import train
 
 EXPERIMENT = {
     "model": {"name": "centre_point", "width": 12},
     "loss": "centre_point",
-    "nodules": {"stage": "detector", "side": 40, "positives": 0.6},
+    "task": "detection",
+    "detection": {"side": 40, "positives": 0.6},
 }
 
 
@@ -43,9 +44,7 @@ def main(
         "loggers": [],
     }
     record = {"cohort": str(cohort), "training": training, **EXPERIMENT}
-    experiment = NoduleExperiment.check(record, "detector")
-    assert isinstance(experiment, NoduleExperiment)
-    fit_stage(experiment, run, resume=True)
+    train(Experiment.check(record, "detector"), run, resume=True)
     find_nodules([cohort], Settings(run, found), split="test")
     table = froc(read_marks(found), from_cohort(cohort, "test"))
     table.write(found)

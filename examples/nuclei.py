@@ -16,7 +16,7 @@ from inklings.simulation.chain import Chain
 from inklings.simulation.phantoms.cohort import nuclei_cohort
 from inklings.simulation.weaken import weaken
 from inklings.spec import Experiment
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 
 LEARNERS = {
     "trusted": {"correction": "none", "inference": {"threshold": 0.5}},
@@ -44,7 +44,7 @@ def main(out: Path, fields: int = 40, steps: int = 150) -> dict[str, float]:
             },
             name,
         )
-        run = fit(experiment, out / "runs" / name, resume=True)
+        run = train(experiment, out / "runs" / name, resume=True)
         predictions = out / "predictions" / name
         predict(run, [wide], predictions, split="test")
         table = evaluate(predictions, wide)  # against the exact outlines, which nobody has seen

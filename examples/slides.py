@@ -20,7 +20,7 @@ from inklings.inference.predict import predict
 from inklings.simulation.phantoms.biopsy import Plan
 from inklings.simulation.phantoms.slides import write_panda
 from inklings.spec import Experiment
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 
 EXPERIMENT = {
     "intensity": "half",  # the same scaling for a tile and for a slide
@@ -45,7 +45,7 @@ def main(
     tile_cohort(cohort, tiles, Rule(size=256, spacing_um=2.0, min_tissue=0.1, method="stained"))
     training = {"steps": steps, "batch_size": 8, "learning_rate": 1e-3}
     record = {"cohort": str(cohort), "tiles": str(tiles), "training": training, **EXPERIMENT}
-    fit(Experiment.check(record, "slides"), run, resume=True)
+    train(Experiment.check(record, "slides"), run, resume=True)
     predict(run, [cohort], predictions, split="test")
     table = evaluate_slides(predictions, cohort, Settings(metrics=("dice_pooled", "iou")))
     table.write(predictions)

@@ -14,7 +14,7 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.data.examples import Examples, from_masks
 from inklings.labels.kinds import MaskLabel
-from inklings.spec import Experiment
+from inklings.spec import Experiment, SegmentationExperiment
 
 Disc = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 
@@ -66,8 +66,10 @@ def spec() -> Callable[..., Experiment]:
             "loss": "bce_dice",
             "sampling": {"size": 32},
         }
-        record |= {k: v for k, v in changes.items() if k in Experiment.model_fields}
-        training |= {k: v for k, v in changes.items() if k not in Experiment.model_fields}
+        record |= {k: v for k, v in changes.items() if k in SegmentationExperiment.model_fields}
+        training |= {
+            k: v for k, v in changes.items() if k not in SegmentationExperiment.model_fields
+        }
         return Experiment.check({**record, "training": training}, "test")
 
     return build

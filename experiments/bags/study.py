@@ -26,7 +26,7 @@ from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
 from inklings.runs.run import RunRecord
 from inklings.spec import Experiment
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 
 HERE = Path(__file__).parent
 SPLIT = (50_000, 0, 10_000)
@@ -139,7 +139,7 @@ def run(cell: Cell, work: Path) -> dict[str, object]:
     ]  # fmt: skip
     spec = Experiment.load(HERE / f"{cell.experiment}.yaml", changes)
     before = time.process_time()
-    fit(spec, work / "run")
+    train(spec, work / "run")
     spent = time.process_time() - before
     predict(work / "run", [work / "cohort"], work / "out", split="test")
     table = evaluate_bags(work / "out", work / "cohort")

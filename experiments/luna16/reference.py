@@ -17,7 +17,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from inklings.applications.lung_nodules.learn import Stage
 from inklings.applications.lung_nodules.lungs import lungs
 from inklings.applications.lung_nodules.reference import find_as_reference
 from inklings.applications.lung_nodules.scans import whole
@@ -25,6 +24,7 @@ from inklings.files import write_text
 from inklings.findings import files
 from inklings.inference.items import gather
 from inklings.progress import note
+from inklings.runs.run import Run
 
 
 def main() -> None:
@@ -37,8 +37,8 @@ def main() -> None:
     parser.add_argument("--split", choices=("train", "val", "test"))
     parser.add_argument("--scans", type=int, help="only so many; their ids go to scans.csv")
     asked = parser.parse_args()
-    segmenter = Stage.load(asked.segmenter)
-    classifier = Stage.load(asked.classifier) if asked.classifier else None
+    segmenter = Run.load(asked.segmenter)
+    classifier = Run.load(asked.classifier) if asked.classifier else None
     done = []
     for item in gather(asked.inputs, asked.split)[: asked.scans]:
         path = asked.out / files.FOLDER / f"{item.case}.json"

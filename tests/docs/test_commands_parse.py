@@ -13,11 +13,10 @@ import typer
 import yaml
 from site_blocks import PAGES, ROOT, Block, Command, blocks, commands
 
-from inklings.applications.lung_nodules.spec import NoduleExperiment
 from inklings.changes import change
 from inklings.cli import app
 from inklings.spec import Experiment
-from inklings.tasks.components import require_known
+from inklings.tasks import task_of
 
 PLUGGED = {"mylab"}  # a dataset of the page about own parts, which its own test installs
 LEAST: dict[str, Any] = {"cohort": "c", "model": "unet", "loss": "bce", "training": {"steps": 1}}
@@ -106,10 +105,8 @@ def test_every_experiment_is_one_that_could_run(block: Block) -> None:
         pytest.skip("a model of another package, whose own test installs it")
     whole = {**LEAST, **record}
     whole["training"] = {"steps": 1, **record.get("training", {})}
-    if "nodules" in record:
-        NoduleExperiment.check(whole, str(block))
-    else:
-        require_known(Experiment.check(whole, str(block)))
+    spec = Experiment.check(whole, str(block))
+    task_of(spec).check(spec)
 
 
 @pytest.mark.parametrize("page", PAGES)

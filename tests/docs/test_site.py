@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from site_blocks import ROOT
 
-from inklings.applications.lung_nodules.spec import Nodules
 from inklings.losses import LOSSES
 from inklings.models import MODELS
-from inklings.spec import Experiment, Section, Training
+from inklings.spec import TASKS, Section, Training
 
 pytest.importorskip("mkdocs", reason="the documentation packages are not installed (make docs)")
 
@@ -29,7 +28,7 @@ def build() -> Any:
 
 def test_every_key_of_every_section_is_in_the_reference(build: Any) -> None:
     text = "\n".join(build.reference())
-    sections: list[type[Section]] = [Experiment, Nodules]
+    sections: list[type[Section]] = [TASKS.get(name) for name in TASKS]
     while sections:
         section = sections.pop()
         for name, field in section.model_fields.items():

@@ -27,7 +27,7 @@ from inklings.inference.predict import predict
 from inklings.predictions import Head
 from inklings.readers.bag_files import Span, head, read, read_coords
 from inklings.simulation.phantoms.bags import vector_bags
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 from inklings.testing.bags import bag_experiment
 
 CASES = Path(__file__).parents[2] / ".." / "shared" / "cases"
@@ -679,7 +679,7 @@ def test_show_says_what_bags_and_their_files_are(tmp_path: Path) -> None:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bags")
     vector_bags(folder / "c", 24)
-    fit(bag_experiment(folder / "c", 5, model__pooling="noisy_or"), folder / "run")
+    train(bag_experiment(folder / "c", 5, model__pooling="noisy_or"), folder / "run")
     predict(folder / "run", [folder / "c"], folder / "p")
     return folder
 
@@ -722,7 +722,7 @@ def test_a_bag_that_became_no_number_later_is_one_line_in_training(tmp_path: Pat
     features(tmp_path, *rows, split="part")
     with_nan(np.nan)(tmp_path / "h5" / "s3.h5")
     with pytest.raises(DataError, match=r"s3.h5, row 4: expected finite numbers"):
-        fit(bag_experiment(tmp_path / "c", 5), tmp_path / "run")
+        train(bag_experiment(tmp_path / "c", 5), tmp_path / "run")
 
 
 def test_in_prediction_such_a_bag_fails_alone(trained: Path, tmp_path: Path) -> None:

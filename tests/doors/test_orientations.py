@@ -32,7 +32,7 @@ from inklings.readers.nifti import write_nifti
 from inklings.runs.run import RunRecord
 from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 from inklings.spec import Component, Experiment, Volumes
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 from inklings.testing.runs import untrained_run
 
 SHAPE, SPACING = (6, 10, 13), (3.0, 1.0, 1.25)
@@ -303,7 +303,7 @@ def trained(cohort: Path, out: Path, view: str = "slices") -> bytes:
         },
         "test",
     )
-    return (fit(experiment, out) / "weights.safetensors").read_bytes()
+    return (train(experiment, out) / "weights.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("view", ["slices", "patches"])

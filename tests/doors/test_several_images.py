@@ -24,7 +24,7 @@ from inklings.labels.kinds import MaskLabel
 from inklings.predictions import Prediction
 from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Experiment
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 
 
 def smooth(points: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -143,7 +143,7 @@ def run(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
         "test",
     )  # fmt: skip
-    return fit(experiment, tmp_path_factory.mktemp("run") / "run")
+    return train(experiment, tmp_path_factory.mktemp("run") / "run")
 
 
 def test_a_run_knows_the_names_and_scales_each_image_by_itself(run: Path) -> None:

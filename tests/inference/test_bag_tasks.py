@@ -11,7 +11,7 @@ from inklings.cohorts.case import SPLITS
 from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
 from inklings.predictions import predicted_cases
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 from inklings.testing.bags import bag_experiment
 
 
@@ -37,7 +37,7 @@ def test_tasks_are_learnt_and_scored(tmp_path: Path, task: str, metric: str) -> 
     graded(tmp_path / "c", task)
     pooling = "gated_attention" if task == "multilabel" else "max"
     spec = bag_experiment(tmp_path / "c", 150, model__pooling=pooling)
-    fit(spec, tmp_path / "run")
+    train(spec, tmp_path / "run")
     predict(tmp_path / "run", [tmp_path / "c"], tmp_path / "p", split="test")
     for case in predicted_cases(tmp_path / "p"):
         said = BagPrediction.read(tmp_path / "p", case)

@@ -14,7 +14,7 @@ from inklings.predictions import Head, predicted_cases
 from inklings.readers.bag_files import write
 from inklings.runs.run import Run
 from inklings.simulation.phantoms.bags import vector_bags
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 from inklings.testing.bags import bag_experiment as experiment
 
 
@@ -22,7 +22,7 @@ from inklings.testing.bags import bag_experiment as experiment
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bags")
     vector_bags(folder / "c", 120)
-    fit(experiment(folder / "c", 120, model__pooling="noisy_or"), folder / "run")
+    train(experiment(folder / "c", 120, model__pooling="noisy_or"), folder / "run")
     return folder
 
 
@@ -45,7 +45,7 @@ def test_the_diagnosis_and_the_instance_that_carries_it(trained: Path, tmp_path:
 
 def test_scores_of_instances_become_probabilities_by_held_out_bags(tmp_path: Path) -> None:
     vector_bags(tmp_path / "c", 400)
-    fit(experiment(tmp_path / "c", 120, model__pooling="gated_attention"), tmp_path / "run")
+    train(experiment(tmp_path / "c", 120, model__pooling="gated_attention"), tmp_path / "run")
     run = Run.load(tmp_path / "run")
     assert run.record.facts["instance_scale"][0][0] > 0
     predict(tmp_path / "run", [tmp_path / "c"], tmp_path / "p", split="test")
@@ -85,7 +85,7 @@ def test_bags_of_any_size_are_predicted_and_size_does_not_matter(
 
 def test_a_model_whose_instances_speak_to_one_another_says_so(tmp_path: Path) -> None:
     vector_bags(tmp_path / "c")
-    fit(experiment(tmp_path / "c", 3, model__pooling="transmil"), tmp_path / "run")
+    train(experiment(tmp_path / "c", 3, model__pooling="transmil"), tmp_path / "run")
     predict(tmp_path / "run", [tmp_path / "c"], tmp_path / "p", split="test")
     head = Head.read(tmp_path / "p")
     assert head.settings["warning"].startswith("Attention is not evidence")

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from inklings.applications.lung_nodules.spec import NoduleExperiment
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.pipelines.demo_nodules import STAGES, Plan, demo_nodules, table
+from inklings.spec import Experiment
 
 
 def _recorder(out):
@@ -44,7 +44,7 @@ def test_the_demo_goes_from_scans_to_an_error_analysis_by_public_commands(tmp_pa
     assert "--validation" in said[-1]
     assert any("CPM" in line and "0.900" in line for line in lines)
     for name in STAGES:
-        NoduleExperiment.load(tmp_path / f"{name}.yaml")
+        Experiment.load(tmp_path / f"{name}.yaml")
 
 
 def test_another_plan_is_not_mixed_in(tmp_path) -> None:

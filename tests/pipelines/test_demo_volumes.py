@@ -11,7 +11,7 @@ from inklings.pipelines import demo_volumes as module
 from inklings.pipelines.demo_volumes import COHORTS, Plan, demo_volumes, table
 from inklings.predictions import Prediction
 from inklings.spec import Experiment
-from inklings.tasks.components import require_known
+from inklings.tasks import task_of
 
 PLAN = Plan(patients=10, shape=(10, 32, 32), keep=0.3, steps=2)
 
@@ -23,7 +23,7 @@ def _loud() -> Iterator[None]:
 
 
 def test_the_experiment_of_the_demo_is_valid() -> None:
-    require_known(Experiment.check({"cohort": "cohort", **module.EXPERIMENT}, "demo"))
+    task_of(spec := Experiment.check({"cohort": "cohort", **module.EXPERIMENT}, "demo")).check(spec)
 
 
 @pytest.mark.slow

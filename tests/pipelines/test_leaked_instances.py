@@ -9,7 +9,7 @@ from inklings.errors import DataError
 from inklings.pipelines.leaked_instances import WARNING, LeakedInstances
 from inklings.runs.run import RunRecord
 from inklings.simulation.phantoms.bags import vector_bags
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 from inklings.testing.bags import bag_experiment
 
 
@@ -18,8 +18,8 @@ def test_the_warning_stays_with_everything_trained_from_it(tmp_path: Path) -> No
     leaked = run(LeakedInstances(tmp_path / "c"), tmp_path / "leaked", 1).cohort
     tested = {case.patient for case in cohort.part("test")}
     assert not tested & {case.patient for case in leaked}
-    fit(bag_experiment(tmp_path / "leaked", 3), tmp_path / "first")
-    fit(bag_experiment(tmp_path / "c", 3), tmp_path / "second", start=tmp_path / "first")
+    train(bag_experiment(tmp_path / "leaked", 3), tmp_path / "first")
+    train(bag_experiment(tmp_path / "c", 3), tmp_path / "second", start=tmp_path / "first")
     assert WARNING in RunRecord.read(tmp_path / "first").warnings
     assert any(WARNING in line for line in RunRecord.read(tmp_path / "second").warnings)
 

@@ -421,21 +421,20 @@ def finds(here: Path) -> None:
 
 def detector(here: Path) -> None:
     """A cohort of chests, and a detector of two steps."""
-    from inklings.applications.lung_nodules.fit import fit_stage
-    from inklings.applications.lung_nodules.spec import NoduleExperiment
     from inklings.cohorts.split_files import split_cohort
     from inklings.cohorts.splits import SplitOptions
     from inklings.datasets.importing import run
     from inklings.datasets.luna16 import Luna16
+    from inklings.spec import Experiment
+    from inklings.tasks.train import train
 
     luna(here)
     run(Luna16(here / "luna"), here / "cohort", workers=1)
     split_cohort(here / "cohort", SplitOptions((0.5, 0.25, 0.25)))
     changes = ["cohort=cohort", "training.steps=2", "training.batch_size=2"]
     path = here / "experiments/luna16/detector.yaml"
-    spec = NoduleExperiment.load(path, changes)
-    assert isinstance(spec, NoduleExperiment)
-    fit_stage(spec, here / "detector")
+    spec = Experiment.load(path, changes)
+    train(spec, here / "detector")
 
 
 def several(*worlds: World) -> World:

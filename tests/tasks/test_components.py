@@ -3,10 +3,9 @@ from typing import Any
 
 import pytest
 
-from inklings.applications.lung_nodules.spec import NoduleExperiment, is_stage
 from inklings.errors import SpecError
 from inklings.spec import Experiment
-from inklings.tasks.components import require_known
+from inklings.tasks import task_of
 
 GOOD: dict[str, Any] = {
     "cohort": "nowhere",
@@ -18,6 +17,10 @@ GOOD: dict[str, Any] = {
 
 def experiment(**changes: Any) -> Experiment:
     return Experiment.check({**GOOD, **changes}, "test")
+
+
+def require_known(spec: Experiment) -> None:
+    task_of(spec).check(spec)
 
 
 @pytest.mark.parametrize(
@@ -43,4 +46,4 @@ def test_wrong_name_or_option_is_named_before_data_are_opened(
     "path", sorted(Path(__file__).parents[2].glob("experiments/**/*.yaml")), ids=lambda p: p.name
 )
 def test_experiments_of_the_repository_name_what_exists(path: Path) -> None:
-    require_known((NoduleExperiment if is_stage(path) else Experiment).load(path))
+    require_known(Experiment.load(path))

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from inklings.tasks.pixels import learn
 from inklings.training import machine
-from inklings.training.learn import learn
 
 
 def test_fp16_is_said_to_be_bf16_where_no_graphics_processor_trains(

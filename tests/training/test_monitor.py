@@ -5,7 +5,7 @@ import pytest
 
 from inklings.data.examples import Examples
 from inklings.spec import Experiment
-from inklings.training.learn import learn
+from inklings.tasks.pixels import learn
 from inklings.training.monitor import History
 
 Spec = Callable[..., Experiment]

@@ -15,7 +15,7 @@ from inklings.errors import SpecError
 from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Component, Experiment, Volumes
 from inklings.supervision.base import Target
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 from inklings.training.validation import SegmentationValidator
 
 SPEC = Experiment.check(
@@ -80,7 +80,7 @@ def test_what_was_left_in_doubt_lets_the_rest_judge_and_what_was_not_labelled_do
 def test_a_run_says_which_classes_are_one_piece(pieces, kept, tmp_path, spec) -> None:
     cohort = balls.ball_cohort(tmp_path / "cohort")
     inference = {"pieces": pieces}
-    run = fit(
+    run = train(
         spec(cohort, volumes="slices", inference=inference, steps=30, learning_rate=1e-2),
         tmp_path / "run",
     )
@@ -91,4 +91,4 @@ def test_a_run_says_which_classes_are_one_piece(pieces, kept, tmp_path, spec) ->
 
 def test_pieces_are_for_volumes(cohort, tmp_path, spec) -> None:
     with pytest.raises(SpecError, match="pieces 'largest': expected volumes, got pictures"):
-        fit(spec(cohort, inference={"pieces": "largest"}), tmp_path / "run")
+        train(spec(cohort, inference={"pieces": "largest"}), tmp_path / "run")

@@ -7,17 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from inklings.data.examples import Examples, from_masks
+from inklings.models.base import Model
 from inklings.runs.run import ModelConfig
 from inklings.spec import Component, Experiment
 from inklings.tensors import Output
-from inklings.training.learn import FitResult
+from inklings.training.fit import FitResult, OperatingPoint
 from inklings.weak.self_training import Round, relabel, self_train
 
 
-class Brightness(nn.Module):
+class Brightness(Model):
     """Calls bright what is bright."""
-
-    divisor = 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +27,10 @@ class Brightness(nn.Module):
 
 
 BLUEPRINT = ModelConfig(Component(name="unet"), 1, ("cell",), ("cell",))
-TRAINED = FitResult(Brightness(), BLUEPRINT, (0.5,), (), (), 1, 1, 0.0, 0, (), "32-true")
+HALF = OperatingPoint((0.5,))
+TRAINED = FitResult(
+    Brightness(), BLUEPRINT, OperatingPoint((0.5,)), (), 1, 1, 0.0, 0, (), "32-true"
+)
 
 
 def experiment(share: float) -> Experiment:
@@ -79,7 +81,7 @@ def test_only_a_drawn_share_of_the_images_gets_new_labels(share: float, changed:
 
 def test_annotated_positives_stay_although_the_network_misses_them() -> None:
     examples, _ = half_labelled()
-    blind = dataclasses.replace(TRAINED, thresholds=(1.0,))
+    blind = dataclasses.replace(TRAINED, point=OperatingPoint((1.0,)))
     dark = Brightness()
     dark.scale.data.fill_(-8.0)
     blind = dataclasses.replace(blind, model=dark)

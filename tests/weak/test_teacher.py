@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,17 @@ from scipy import ndimage
 from inklings.data.examples import Examples, from_masks
 from inklings.errors import LabelError, SpecError
 from inklings.spec import Experiment
-from inklings.tasks.components import require_known
+from inklings.tasks import task_of
+from inklings.tasks.pixels import learn
 from inklings.weak.teacher import KEPT, lesson_facts, teach
 
 Spec = Callable[..., Experiment]
+
+
+def taught(experiment: Experiment, labels: Examples, val: Examples | None, classes, out=None):
+    return teach(experiment, labels, val, classes, partial(learn, classes=classes), out)
+
+
 LOCAL = {"name": "unet", "width": 8, "depth": 1, "prior": 0.3}
 
 
@@ -58,17 +66,17 @@ def test_outlines_that_hold_other_tissue_are_thinned_to_what_differs(spec: Spec)
     experiment = spec(teacher=teacher, intensity="half")
     more, truth = slides(6)
     val = from_masks(more, [wide(mask) for mask in truth])
-    result = teach(experiment, coarse, val, ("square",))
-    taught, trained, lessons = result.train, result.teacher, result.lessons
+    result = taught(experiment, coarse, val, ("square",))
+    student, trained, lessons = result.train, result.teacher, result.lessons
     assert result.val is not None
     assert_in_doubt_within(result.val, val)
     # Gained over 5 seeds, fp32 and bf16, one thread and two: .187, standard deviation .021.
     assert dice(result.val, truth) > dice(val, truth) + 0.12
     before = dice(coarse, masks)
     assert before < 0.3
-    assert dice(taught, masks) > before + 0.12
+    assert dice(student, masks) > before + 0.12
     assert trained.steps == 80
-    outside = [t.known[~wide(m)].all() for t, m in zip(taught.targets, masks, strict=True)]
+    outside = [t.known[~wide(m)].all() for t, m in zip(student.targets, masks, strict=True)]
     assert all(outside)
     assert 0 < lessons[0].positive < 0.6
 
@@ -79,7 +87,7 @@ def test_every_share_of_false_alarms_is_a_pass_that_learns_from_the_thinned_labe
     images, masks = slides(9)
     coarse = from_masks(images, [wide(mask) for mask in masks])
     teacher = {"model": LOCAL, "steps": 40, "learning_rate": 0.02, "false_alarms": [0.2, 0.01]}
-    told = teach(spec(teacher=teacher, intensity="half"), coarse, None, ("square",), tmp_path)
+    told = taught(spec(teacher=teacher, intensity="half"), coarse, None, ("square",), tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "2", KEPT]
     assert dice(told.train, masks) > dice(coarse, masks) + 0.15
     again = (tmp_path / "2" / "metrics.csv").read_text()
@@ -98,10 +106,10 @@ def test_labels_of_slides_become_labels_of_pixels(spec: Spec) -> None:
         "learning_rate": 0.02,
         "crf": {"position_sigma": 20, "colour_sigma": 20},
     }
-    result = teach(spec(teacher=teacher, intensity="half"), told, None, ("square",))
-    taught, lessons = result.train, result.lessons
-    assert dice(taught, masks) > 0.85
-    for target, mask in zip(taught.targets, masks, strict=True):
+    result = taught(spec(teacher=teacher, intensity="half"), told, None, ("square",))
+    student, lessons = result.train, result.lessons
+    assert dice(student, masks) > 0.85
+    for target, mask in zip(student.targets, masks, strict=True):
         if not mask.any():
             assert target.known.all()
             assert not target.value.any()
@@ -112,7 +120,7 @@ def test_a_teacher_without_any_negatives_or_positives_is_refused(spec: Spec) -> 
     images, masks = slides(3)
     for label, kind in ((np.ones_like(masks[0]), "positive"), (np.zeros_like(masks[0]), "negati")):
         with pytest.raises(LabelError, match=f"with and without square, got only {kind}"):
-            teach(spec(teacher={}), from_masks(images, [label] * 3), None, ("square",))
+            taught(spec(teacher={}), from_masks(images, [label] * 3), None, ("square",))
 
 
 def test_a_teacher_that_found_nothing_teaches_nothing(spec: Spec) -> None:
@@ -122,7 +130,7 @@ def test_a_teacher_that_found_nothing_teaches_nothing(spec: Spec) -> None:
     labels = [np.roll(inside, 8 * n, axis=0) if n % 2 else np.zeros_like(inside) for n in range(12)]
     teacher = {"model": LOCAL, "steps": 3, "false_alarms": 0.05}
     with pytest.raises(LabelError, match="more of the inside of square than of the outside"):
-        teach(spec(teacher=teacher), from_masks(list(noise), labels), None, ("square",))
+        taught(spec(teacher=teacher), from_masks(list(noise), labels), None, ("square",))
 
 
 def test_a_forest_thins_the_labels_before_the_teacher_learns(spec: Spec) -> None:
@@ -130,7 +138,7 @@ def test_a_forest_thins_the_labels_before_the_teacher_learns(spec: Spec) -> None
     coarse = from_masks(images, [wide(mask) for mask in masks])
     forest = {"samples": 20_000, "trees": 30}
     teacher = {"model": LOCAL, "steps": 80, "learning_rate": 0.02, "forest": forest}
-    result = teach(spec(teacher=teacher, intensity="half"), coarse, None, ("square",))
+    result = taught(spec(teacher=teacher, intensity="half"), coarse, None, ("square",))
     assert 0.05 < result.by_forest["square"] < 0.6
     assert lesson_facts(result)["forest"] == result.by_forest
     assert dice(result.train, masks) > dice(coarse, masks) + 0.1
@@ -144,7 +152,7 @@ def test_a_forest_that_found_nothing_leaves_the_labels_as_they_were(
     labels = from_masks([np.full((3, 64, 64), 200, np.uint8)] * 6, [inside] * 6)
     found = {"model": LOCAL, "steps": 1, "false_alarms": 0.05, "forest": {"trees": 5}}
     with pytest.raises(LabelError, match="teacher: expected more of the inside of square"):
-        teach(spec(teacher=found), labels, None, ("square",))
+        taught(spec(teacher=found), labels, None, ("square",))
     assert "the teacher learns from the labels as they are" in capsys.readouterr().err
 
 
@@ -169,7 +177,7 @@ def test_weak_is_one_word(spec: Spec) -> None:
 def test_the_parts_of_a_teacher_are_checked_before_any_data_are_opened(spec: Spec) -> None:
     for teacher in ({"loss": "nothing"}, {"model": "nothing"}, {"crf": {"colour_sigma": 0}}):
         with pytest.raises(SpecError):
-            require_known(spec(teacher=teacher))
+            task_of(spec := spec(teacher=teacher)).check(spec)
 
 
 def test_trees_alone_may_teach(spec: Spec) -> None:
@@ -178,7 +186,7 @@ def test_trees_alone_may_teach(spec: Spec) -> None:
     more, truth = slides(18)
     val = from_masks(more[12:], [wide(mask) for mask in truth[12:]])
     teacher = {"false_alarms": [], "forest": {"samples": 20_000, "trees": 30}}
-    result = teach(spec(teacher=teacher), coarse, val, ("square",))
+    result = taught(spec(teacher=teacher), coarse, val, ("square",))
     assert result.teacher is None
     assert result.val is not None
     assert_in_doubt_within(result.val, val)
@@ -195,7 +203,7 @@ def test_trees_alone_that_found_nothing_teach_nothing(spec: Spec) -> None:
     labels = from_masks([np.full((3, 64, 64), 200, np.uint8)] * 6, [inside] * 6)
     teacher = {"false_alarms": [], "forest": {"trees": 5}}
     with pytest.raises(LabelError, match=r"teacher\.forest: expected more of the inside of square"):
-        teach(spec(teacher=teacher), labels, None, ("square",))
+        taught(spec(teacher=teacher), labels, None, ("square",))
 
 
 def test_someone_has_to_teach(spec: Spec) -> None:
@@ -212,14 +220,14 @@ def test_what_was_finished_before_an_interruption_is_not_done_again(
     forest = {"samples": 20_000, "trees": 10}
     teacher = {"model": LOCAL, "steps": 40, "learning_rate": 0.02, "forest": forest}
     experiment = spec(teacher=teacher, intensity="half")
-    first = teach(experiment, coarse, val, ("square",), tmp_path)
+    first = taught(experiment, coarse, val, ("square",), tmp_path)
     assert isinstance(first.train.targets[1].value, np.memmap)
     grown: list[int] = []
     looked: list[int] = []
     monkeypatch.setattr("inklings.weak.pixel_classifier._grow", lambda *_: grown.append(1))
     monkeypatch.setattr("inklings.weak.teacher_maps._map", lambda _, __, i: looked.append(i))
     monkeypatch.setattr("inklings.weak.teacher.TeacherMaps.stretch", lambda *_: None)
-    again = teach(experiment, coarse, val, ("square",), tmp_path)
+    again = taught(experiment, coarse, val, ("square",), tmp_path)
     assert (grown, looked) == ([], [])
     assert first.val is not None
     assert again.val is not None

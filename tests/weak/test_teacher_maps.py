@@ -8,29 +8,28 @@ import torch
 from torch import Tensor, nn
 
 from inklings.data.examples import Examples, from_masks
+from inklings.models.base import Model
 from inklings.runs.run import ModelConfig
 from inklings.spec import Component, Experiment
 from inklings.tensors import Output
-from inklings.training.learn import FitResult
+from inklings.training.fit import FitResult, OperatingPoint
 from inklings.weak.teacher_maps import Scale, TeacherMaps
 
 Spec = Callable[..., Experiment]
 
 
-class Ramp(nn.Module):
+class Ramp(Model):
     """Logits that rise with the grey value: from ``low``, by ``step`` in all."""
-
-    divisor = 1
 
     def __init__(self, low: float, step: float) -> None:
         super().__init__()
         self.low, self.step = low, nn.Parameter(torch.tensor(step))
 
-    def forward(self, inputs: Tensor) -> Output:
+    def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:  # noqa: ARG002
         return Output(self.low + self.step * (inputs[:, :1] + 1) / 2)
 
 
-def teacher(spec: Spec, model: nn.Module, activation: str = "sigmoid") -> TeacherMaps:
+def teacher(spec: Spec, model: Model, activation: str = "sigmoid") -> TeacherMaps:
     model_config = ModelConfig(
         model=Component(name="unet"),
         in_channels=3,
@@ -39,7 +38,9 @@ def teacher(spec: Spec, model: nn.Module, activation: str = "sigmoid") -> Teache
         activation=activation,  # type: ignore[arg-type]
         intensity=Component(name="half"),
     )
-    trained = FitResult(model, model_config, (0.5,), (), (), 1, 1, 0.0, 0, (), "32-true")
+    trained = FitResult(
+        model, model_config, OperatingPoint((0.5,)), (), 1, 1, 0.0, 0, (), "32-true"
+    )
     return TeacherMaps(spec(intensity="half"), trained, 1)
 
 

@@ -32,12 +32,12 @@ def study(
     import os
 
     from inklings.changes import change
-    from inklings.spec import Experiment
+    from inklings.spec import SegmentationExperiment
 
     record = _default()
     for text in changes or []:
         change(record, text)
-    experiment = Experiment.check(record, "study")
+    experiment = SegmentationExperiment.check(record, "study")
 
     from inklings.pipelines.label_study import Plan, summary
     from inklings.pipelines.label_study import study as run

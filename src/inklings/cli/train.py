@@ -38,7 +38,6 @@ def train(
     ] = False,
 ) -> None:
     """Train a network as an experiment file says; run it again to go on after an interruption."""
-    from inklings.applications.lung_nodules.spec import is_stage
     from inklings.spec import Experiment
 
     settings = list(changes or [])
@@ -46,42 +45,17 @@ def train(
         settings.append("training.deterministic=true")
     if exact:
         settings.append(f"correction.exact=[{', '.join(exact)}]")
-    if is_stage(experiment):
-        _stage(experiment, settings, out, resume, start, allow_seen)
-        return
     spec = Experiment.load(experiment, settings)
 
     from inklings.runs.run import RunRecord
-    from inklings.tasks.fit import fit
+    from inklings.tasks.train import train as trained
     from inklings.training.trainer import is_first
 
-    fit(spec, out, resume=resume, start=start, allow_seen_test_patients=allow_seen)
+    trained(spec, out, resume=resume, start=start, allow_seen_test_patients=allow_seen)
     if not is_first():
         return
     record = RunRecord.read(out)
     thresholds = ", ".join(f"{value:.2f}" for value in record.thresholds)
     typer.echo(
         f"{record.facts['steps']} steps in {record.seconds:.0f} s, threshold {thresholds} -> {out}"
-    )
-
-
-def _stage(
-    experiment: Path,
-    settings: list[str],
-    out: Path,
-    resume: bool,
-    start: Path | None,
-    allow_seen: bool,
-) -> None:
-    """A stage of the lung nodules."""
-    from inklings.applications.lung_nodules.fit import fit_stage
-    from inklings.applications.lung_nodules.spec import NoduleExperiment
-    from inklings.runs.run import RunRecord
-
-    spec = NoduleExperiment.load(experiment, settings)
-    assert isinstance(spec, NoduleExperiment)
-    fit_stage(spec, out, resume=resume, start=start, allow_seen=allow_seen)
-    record = RunRecord.read(out)
-    typer.echo(
-        f"{spec.nodules.stage}: {record.facts['steps']} steps in {record.seconds:.0f} s -> {out}"
     )

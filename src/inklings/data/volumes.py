@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from inklings.data.examples import Examples
 from inklings.errors import SpecError
 from inklings.orientation import AS_STORED, orientation
-from inklings.spec import Experiment, Volumes
+from inklings.spec import SegmentationExperiment
 
 
-def require_volumes_possible(experiment: Experiment) -> None:
+def require_volumes_possible(experiment: SegmentationExperiment) -> None:
     """Raise SpecError where an option does not fit volumes."""
     if experiment.sampling.resize:
         raise SpecError(
@@ -29,14 +27,13 @@ def require_volumes_possible(experiment: Experiment) -> None:
         raise SpecError("expected pictures of slides for tiles and sampling.bag, got volumes")
 
 
-def require_dimensions(model: nn.Module, volumes: Volumes) -> None:
-    """Raise SpecError unless the network takes what the view gives."""
-    own = int(getattr(model, "dimensions", 2))
-    wanted = 3 if volumes.view == "patches" else 2
+def require_dimensions(own: int, view: str) -> None:
+    """Raise SpecError unless a network of ``own`` dimensions takes what the view gives."""
+    wanted = 3 if view == "patches" else 2
     if own != wanted:
         other = "unet" if wanted == 2 else "unet3d, or monai with dimensions: 3"
         raise SpecError(
-            f"volumes: {volumes.view}: expected a network of {wanted} dimensions, got one of "
+            f"volumes: {view}: expected a network of {wanted} dimensions, got one of "
             f"{own}; take model {other}, or another view"
         )
 

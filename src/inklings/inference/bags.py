@@ -26,6 +26,7 @@ from inklings.files import write_json
 from inklings.inference.bag_model import alone, outputs
 from inklings.inference.device import best_device
 from inklings.inference.folder import claim, note_output
+from inklings.models.base import BagNetwork
 from inklings.predictions import Head, Provenance, predicted_cases, require_numbers
 from inklings.progress import track
 from inklings.readers.bag_files import Span, head, read_coords
@@ -152,7 +153,8 @@ def _cases(inputs: Sequence[Path], split: Split | None) -> list[Case]:
 
 
 def _head(run: Run, threshold: float | None) -> Head:
-    evidence = str(getattr(run.model, "evidence", "score"))
+    network = run.model
+    evidence: str = network.evidence if isinstance(network, BagNetwork) else "score"
     if INSTANCE_SCALE in run.record.facts:
         evidence = "calibrated"
     thresholds = run.thresholds if threshold is None else (threshold,) * len(run.classes)

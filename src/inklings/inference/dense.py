@@ -20,7 +20,7 @@ from inklings.inference.device import native_bf16
 from inklings.inference.sliding_window import Forward, sliding_window
 from inklings.predictions import quantise
 from inklings.runs.run import Run
-from inklings.spec import Inference
+from inklings.spec import Inference, SegmentationExperiment
 from inklings.tensors import Output
 
 OF_VOLUMES = "expected volumes, got pictures; objects of pictures are told apart by 'instances'"
@@ -64,7 +64,7 @@ def predict_array(
             source,
             window=model_config.resize or settings.window,
             overlap=settings.overlap,
-            divisor=math.lcm(model_config.divisor, getattr(run.model, "divisor", 1)),
+            divisor=math.lcm(model_config.divisor, run.model.divisor),
             flips=settings.flips,
             prepare=functools.partial(apply, scale=scale),
         )
@@ -75,7 +75,8 @@ def predict_array(
 
 def settings_of(run: Run) -> Inference:
     """How the run's experiment wants images to be predicted."""
-    return run.experiment.inference if run.experiment is not None else Inference()
+    own = run.experiment
+    return own.inference if isinstance(own, SegmentationExperiment) else Inference()
 
 
 def thresholds_of(run: Run, settings: Inference) -> tuple[float, ...]:

@@ -241,7 +241,7 @@ def _window_side(run: Run, settings: Inference) -> int:
 
 
 def _divisor(run: Run) -> int:
-    return math.lcm(run.model_config.divisor, getattr(run.model, "divisor", 1))
+    return math.lcm(run.model_config.divisor, run.model.divisor)
 
 
 def _batch_size(run: Run) -> int:

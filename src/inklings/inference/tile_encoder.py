@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from inklings.errors import SpecError
 from inklings.inference.device import best_device
+from inklings.models.base import BagNetwork
 from inklings.models.encoders import normalisation, pooled
 from inklings.runs.run import Run
 
@@ -161,11 +162,10 @@ def _of_timm(encoder: Encoder) -> Callable[[Tensor], Tensor]:
 
 def _of_run(encoder: Encoder) -> Callable[[Tensor], Tensor]:
     run = Run.load(Path(encoder.name))
-    model: Any = run.model.eval().to(best_device())
-    if not hasattr(model, "encode"):
+    model = run.model.eval().to(best_device())
+    if not isinstance(model, BagNetwork):
         raise SpecError(
             f"{encoder.name}: expected a run on bags of pictures, whose encoder can be taken, got "
             f"model {run.model_config.model.name}; or give the name of an encoder of timm"
         )
-    encode: Callable[[Tensor], Tensor] = model.encode
-    return encode
+    return model.encode

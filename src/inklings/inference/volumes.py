@@ -172,7 +172,7 @@ def _planes(
 
 
 def _divisor(run: Run) -> int:
-    return math.lcm(run.model_config.divisor, int(getattr(run.model, "divisor", 1)))
+    return math.lcm(run.model_config.divisor, run.model.divisor)
 
 
 def _ahead(

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
-from inklings.losses.base import known_mask
+from inklings.losses.base import Loss, known_mask
 from inklings.tensors import Batch, Output
 
 
-class AlphaBeta(nn.Module):
+class AlphaBeta(Loss):
     """Alpha / beta multiple-instance learning (Lerousseau 2020).
 
     A bag is ``bag`` tiles in a row of the batch; an instance is a cell of ``cell x cell`` samples
@@ -41,9 +41,6 @@ class AlphaBeta(nn.Module):
         Lerousseau et al., *Weakly supervised multiple instance learning histopathological tumor
         segmentation*, MICCAI 2020. https://arxiv.org/abs/2004.05024
     """
-
-    exclusive = False
-    reads_unlabelled = False
 
     def __init__(
         self,

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
+from inklings.losses.base import Loss
 from inklings.tensors import Batch, Output
 
 
-class Bag(nn.Module):
+class Bag(Loss):
     r"""Cross-entropy of the bags; of both streams of DSMIL; instance clustering; elastic net.
 
     ``L = mean(CE(logits, y)) [averaged with CE(second, y)] (1 - c) + c CLUSTER
@@ -30,8 +31,6 @@ class Bag(nn.Module):
         mix: ``m``.
         positive_weight: Of the answer yes.
     """
-
-    reads_unlabelled = False
 
     def __init__(
         self,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from inklings.errors import SpecError
 from inklings.tensors import Batch, Output
 
 
-class Loss(Protocol):
-    """An ``nn.Module`` from a prediction and its target to one number.
+class Loss(nn.Module):
+    """Base of all losses: from a prediction and its target to one number.
 
     Attributes:
         exclusive: True if the logits compete (softmax over ``K``), False if each channel is a
@@ -21,11 +19,19 @@ class Loss(Protocol):
             valid but not known; all others are blind to them.
     """
 
-    exclusive: bool
-    reads_unlabelled: bool
+    exclusive: bool = False
+    reads_unlabelled: bool = False
 
-    def __call__(self, output: Output, batch: Batch) -> Tensor:
+    def forward(self, output: Output, batch: Batch) -> Tensor:
         """A scalar, float32 whatever the precision of the logits."""
+        raise NotImplementedError
+
+    def attach(self, network: nn.Module) -> None:
+        """The network that learns, for losses that look at its weights; others ignore it."""
+
+    def clipped(self) -> tuple[float, float] | None:
+        """Decisions taken so far and how many of them clipped, of losses that decide; else None."""
+        return None
 
 
 def valid_mask(output: Output, batch: Batch) -> Tensor | None:

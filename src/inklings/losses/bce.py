@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
-from inklings.losses.base import known_mask
+from inklings.losses.base import Loss, known_mask
 from inklings.tensors import Batch, Output
 
 
-class BCE(nn.Module):
+class BCE(Loss):
     r"""Binary cross-entropy of every channel, averaged over channels and known samples.
 
     ``L = mean(-w y log p - (1 - y) log(1 - p))`` with ``p = sigmoid(logit)``, the target ``y`` in

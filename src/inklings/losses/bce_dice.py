@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from inklings.losses.base import Loss
 from inklings.losses.bce import BCE
 from inklings.losses.dice import Dice
 from inklings.tensors import Batch, Output
 
 
-class BCEDice(nn.Module):
+class BCEDice(Loss):
     """``BCE + dice_weight * Dice``: per-sample gradients early, overlap at the end.
 
     The Dice term rewards scores near 0 and 1, so probabilities are no longer calibrated; where
@@ -19,9 +20,6 @@ class BCEDice(nn.Module):
 
     Unknown samples: not looked at. Nothing known: 0. Empty target: see `Dice`.
     """
-
-    exclusive = False
-    reads_unlabelled = False
 
     def __init__(
         self,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from inklings.losses.base import Loss
 from inklings.tensors import Batch, Output
 
 
-class CentrePointLoss(nn.Module):
+class CentrePointLoss(Loss):
     """Penalty-reduced focal loss of the heat map and smooth L1 of the rest (CenterNet, Zhou 2019).
 
     With heat ``p`` and target ``t``: where ``t = 1``, ``-(1 - p)**2 log p``; elsewhere
@@ -18,7 +19,6 @@ class CentrePointLoss(nn.Module):
     objects. A batch without objects has the second term of the heat alone.
     """
 
-    exclusive = False
     reads_unlabelled = True
 
     def __init__(self, regression: float = 0.5) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings.errors import SpecError
-from inklings.losses.base import known_mask, weighted_mean
+from inklings.losses.base import Loss, known_mask, weighted_mean
 from inklings.tensors import Batch, Output
 
 
-class CrossEntropy(nn.Module):
+class CrossEntropy(Loss):
     """Cross-entropy of a softmax over the channels, averaged over known samples.
 
     ``L = mean(-sum_k y_k log p_k)`` with ``p = softmax(logits)`` over ``K`` and a target ``y``
@@ -21,7 +21,6 @@ class CrossEntropy(nn.Module):
     """
 
     exclusive = True
-    reads_unlabelled = False
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Scalar loss of logits and values ``(B, K, *S)``.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings.errors import SpecError
-from inklings.losses.base import known_mask
+from inklings.losses.base import Loss, known_mask
 from inklings.tensors import Batch, Output
 
 
-class Dice(nn.Module):
+class Dice(Loss):
     r"""One minus the soft Dice overlap (Milletari 2016, with a plain sum below the line).
 
     ``L = 1 - (2 sum(p y) + s) / (sum(p) + sum(y) + s)``, per channel, with ``s = smooth`` on both
@@ -25,8 +25,6 @@ class Dice(nn.Module):
 
     Unknown samples: in none of the sums. Nothing known: 0.
     """
-
-    reads_unlabelled = False
 
     def __init__(
         self,

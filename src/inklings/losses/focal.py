@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
-from inklings.losses.base import known_mask, per_channel, weighted_mean
+from inklings.losses.base import Loss, known_mask, per_channel, weighted_mean
 from inklings.tensors import Batch, Output
 
 
-class Focal(nn.Module):
+class Focal(Loss):
     """Cross-entropy that fades where the answer is already right (Lin 2017).
 
     ``L = mean(-a_t (1 - p_t)^gamma log p_t)`` where ``p_t`` is the probability of the given label

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
-from inklings.losses.base import known_mask, weighted_mean
+from inklings.losses.base import Loss, known_mask, weighted_mean
 from inklings.tensors import Batch, Output
 
 
-class GCE(nn.Module):
+class GCE(Loss):
     """A loss between cross-entropy and absolute error, for wrong labels (Zhang & Sabuncu 2018).
 
     ``L_q = mean((1 - p_y^q) / q)`` where ``p_y`` is the probability of the given label. ``q -> 0``
@@ -22,8 +22,6 @@ class GCE(nn.Module):
     Differences from the paper: no truncation. Unknown samples: not looked at. Nothing known: 0.
     Empty target: the usual value.
     """
-
-    reads_unlabelled = False
 
     def __init__(self, q: float = 0.7, exclusive: bool = False) -> None:
         super().__init__()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from inklings.losses.base import known_mask
+from inklings.losses.base import Loss, known_mask
 from inklings.tensors import Batch, Output
 
 
-class LunaDice(nn.Module):
+class LunaDice(Loss):
     r"""``D(p, y) + w D(p y, y)`` with ``D`` one minus soft Dice of each sample (Stevens 2020).
 
     The second term is the Dice of the prediction inside of the nodule alone: it grows with what
@@ -18,9 +18,6 @@ class LunaDice(nn.Module):
 
     Unknown samples: in none of the sums. Crops without nodule teach through the first term.
     """
-
-    exclusive = False
-    reads_unlabelled = False
 
     def __init__(self, missed: float = 8.0) -> None:
         """Weight ``w`` of what is missed."""

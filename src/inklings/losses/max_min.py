@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
+from inklings.losses.base import Loss
 from inklings.tensors import Batch, Output
 
 
-class MaxMin(nn.Module):
+class MaxMin(Loss):
     r"""Binary cross-entropy of the instances that the bag label speaks of (Lerousseau 2020).
 
     In a negative bag every instance is negative. In a positive bag the ``ceil(alpha N)`` highest
@@ -22,9 +23,6 @@ class MaxMin(nn.Module):
 
     Unknown bags are not looked at. Nothing known: 0.
     """
-
-    exclusive = False
-    reads_unlabelled = False
 
     def __init__(self, alpha: float = 0.1, beta: float = 0.0) -> None:
         super().__init__()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings.errors import SpecError
-from inklings.losses.base import per_channel
+from inklings.losses.base import Loss, per_channel
 from inklings.losses.risk import (
     Surrogate,
     Unlabelled,
@@ -22,7 +22,7 @@ from inklings.losses.risk import (
 from inklings.tensors import Batch, Output
 
 
-class NNPU(nn.Module):
+class NNPU(Loss):
     """Positive-unlabelled risk whose negative part may not become negative (Kiryo 2017).
 
     ``R = R_p + R_n`` with ``R_p = pi E_P[l(f)]`` and ``R_n = E_U[l(-f)] - pi E_P[l(-f)]``, per
@@ -40,7 +40,6 @@ class NNPU(nn.Module):
     batch: ``E_U[l(-f)]``.
     """
 
-    exclusive = False
     reads_unlabelled = True
     prior: Tensor
     steps: Tensor
@@ -66,6 +65,10 @@ class NNPU(nn.Module):
         self.register_buffer("prior", check_prior("nnpu", prior), persistent=False)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64), persistent=False)
         self.register_buffer("clips", torch.zeros((), dtype=torch.int64), persistent=False)
+
+    def clipped(self) -> tuple[float, float]:
+        """Decisions taken in training so far, and how many of them clipped."""
+        return float(self.steps), float(self.clips)
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Scalar risk of logits and values ``(B, K, *S)``."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings.errors import SpecError
-from inklings.losses.base import per_channel
+from inklings.losses.base import Loss, per_channel
 from inklings.losses.risk import (
     Surrogate,
     Unlabelled,
@@ -21,7 +21,7 @@ from inklings.losses.risk import (
 from inklings.tensors import Batch, Output
 
 
-class PNU(nn.Module):
+class PNU(Loss):
     """Supervised risk mixed with the risk of one class against the unlabelled (Sakai 2017).
 
     ``R = (1 - eta) R_PN + eta R_PU`` for ``eta >= 0`` and ``(1 + eta) R_PN - eta R_NU`` below,
@@ -39,7 +39,6 @@ class PNU(nn.Module):
     the batch contributes 0.
     """
 
-    exclusive = False
     reads_unlabelled = True
     prior: Tensor
 

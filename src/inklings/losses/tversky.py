@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings.errors import SpecError
+from inklings.losses.base import Loss
 from inklings.losses.dice import mean_where_seen, soft_counts
 from inklings.tensors import Batch, Output
 
 
-class Tversky(nn.Module):
+class Tversky(Loss):
     """One minus an overlap that prices the two errors apart (Salehi 2017).
 
     ``L = 1 - (TP + s) / (TP + alpha FP + beta FN + s)`` with soft counts ``TP = sum(p y)``,
@@ -21,8 +22,6 @@ class Tversky(nn.Module):
     ``over`` and ``exclusive`` as in `Dice`. Unknown samples: in no count. Nothing known: 0.
     Empty target: 0 if predicted empty.
     """
-
-    reads_unlabelled = False
 
     def __init__(
         self,

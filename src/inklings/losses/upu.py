@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from inklings.losses.base import per_channel
+from inklings.losses.base import Loss, per_channel
 from inklings.losses.risk import (
     Surrogate,
     Unlabelled,
@@ -19,7 +19,7 @@ from inklings.losses.risk import (
 from inklings.tensors import Batch, Output
 
 
-class UPU(nn.Module):
+class UPU(Loss):
     """Unbiased estimate of the supervised risk without negatives (du Plessis 2015).
 
     ``R = pi E_P[l(f)] + E_U[l(-f)] - pi E_P[l(-f)]``: in expectation the risk of a training with
@@ -34,7 +34,6 @@ class UPU(nn.Module):
     batch: ``E_U[l(-f)]``.
     """
 
-    exclusive = False
     reads_unlabelled = True
     prior: Tensor
 

@@ -6,15 +6,16 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
+from inklings.losses.base import Loss
 from inklings.losses.risk import Unlabelled, check_choices, class_mean, groups
 from inklings.tensors import Batch, Output
 
 
-class VPU(nn.Module):
+class VPU(Loss):
     """Variational principle for positive-unlabelled learning (Chen 2020).
 
     ``L = log E_U[Phi] - E_P[log Phi]`` with ``Phi = sigmoid(f)``, per channel: the divergence of
@@ -32,7 +33,6 @@ class VPU(nn.Module):
     batch: ``log E_U[Phi]``.
     """
 
-    exclusive = False
     reads_unlabelled = True
 
     def __init__(

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from inklings.errors import SpecError
 from inklings.losses import LOSSES
+from inklings.losses.base import Loss
 from inklings.tensors import Batch, Output
 
 
-class Weighted(nn.Module):
+class Weighted(Loss):
     """``L = sum_i w_i L_i`` over named losses.
 
     In an experiment file a part is a weight, or a weight with the options of that loss::

@@ -19,7 +19,7 @@ MODELS: Registry[Model] = Registry(
         "nodule_net": "inklings.models.nodule_net:NoduleNet",
         "smp": "inklings.models.smp:SMP",
         "transunet": "inklings.models.transunet:TransUNet",
-        "transunet_small": "inklings.models.transunet:transunet_small",
+        "transunet_small": "inklings.models.transunet:TransUNetSmall",
         "unet": "inklings.models.unet:UNet",
         "unet3d": "inklings.models.unet3d:UNet3D",
     },

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from inklings.errors import SpecError
+from inklings.models.base import BagNetwork, Evidence
 from inklings.models.instances import INSTANCE_ENCODERS
 from inklings.models.members import agreed
 from inklings.models.pooling import POOLINGS
@@ -21,7 +22,7 @@ from inklings.tensors import Output
 _LEAST_SPREAD = 1e-6  # a feature that never varies is centred and otherwise left alone
 
 
-class BagModel(nn.Module):
+class BagModel(BagNetwork):
     """Encodes all instances of all bags at once, then pools each bag.
 
     Args:
@@ -40,8 +41,6 @@ class BagModel(nn.Module):
             answers.
     """
 
-    takes_bags = True
-    divisor = 1
     centre: Tensor
     spread: Tensor
 
@@ -82,11 +81,19 @@ class BagModel(nn.Module):
             raise SpecError(f"model.members: expected 1 with pooling {how.name}, got {members}")
         same = (in_channels, out_channels, shape, encoder, pooling, head, chunk, views)
         self.others = nn.ModuleList(BagModel(*same) for _ in range(members - 1))
+        # Not in chunks, with members, or with attention between instances (slow in stacks), nor
+        # with classifiers of instances, which the loss must see.
+        self.stackable = (
+            chunk is None
+            and members == 1
+            and self.evidence != "context"
+            and not any(name.endswith("clusters") for name, _ in self.named_modules())
+        )
 
     @property
-    def evidence(self) -> str:
+    def evidence(self) -> Evidence:
         """What the number of an instance means; see `Pooling`."""
-        said = str(self.pooling.evidence)
+        said: Evidence = self.pooling.evidence
         # A mean of answers follows from no single set of instance probabilities.
         return "score" if said == "probability" and len(self.others) else said
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,22 +12,71 @@ from torch.nn import functional as F
 from inklings.errors import SpecError
 from inklings.tensors import Output
 
+Evidence = Literal["probability", "score", "context"]
 
-class Model(Protocol):
-    """An ``nn.Module`` that returns logits.
 
-    An option called ``weights`` says where a training starts; a finished run is rebuilt without.
+class Model(nn.Module):
+    """Base of all networks: from ``inputs`` ``(B, C, *S)`` to logits ``(B, K, *S)``, or ``(B, K)``.
 
-    A network of volumes has an attribute ``dimensions`` of 3; all others are taken for 2.
+    What a network can do beyond that it says in these attributes; networks of other libraries
+    are wrapped. An option called ``weights`` says where a training starts; a finished run is
+    rebuilt without. Where the dimensions are an option, it is called ``dimensions``.
 
     Attributes:
         divisor: Input sides are best padded to multiples of it.
+        dimensions: Of the inputs: 2 or 3.
+        takes_bags: Whether it pools instances, as `BagNetwork` says.
+        backbone: Parameters whose names begin so may learn at a rate of their own.
     """
 
-    divisor: int
+    divisor: int = 1
+    dimensions: int = 2
+    takes_bags: bool = False
+    backbone: tuple[str, ...] = ()
 
-    def __call__(self, inputs: Tensor, valid: Tensor | None = None) -> Output:
+    def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:
         """Logits ``(B, K, *S)`` of ``inputs`` ``(B, C, *S)``."""
+        raise NotImplementedError
+
+    def last_layers(self, depth: int) -> Sequence[nn.Module]:  # noqa: ARG002
+        """The layers that learn when a finished network is tuned: 1 the head, 2 one block more.
+
+        Raises:
+            SpecError: If the network does not say what these are.
+        """
+        raise SpecError(f"finetune: {type(self).__name__} has no such layers; leave it out")
+
+
+class BagNetwork(Model):
+    """Base of networks of bags: instances ``(M, *shape)`` to logits ``(B, K)``.
+
+    Attributes:
+        evidence: What the number of an instance means; see `Pooling`.
+        stackable: Whether networks like it can be members of an `Ensemble`.
+    """
+
+    takes_bags = True
+    stackable: bool = False
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the number of an instance means."""
+        return "score"
+
+    def standardise(self, instances: Tensor) -> None:
+        """Fit the scaling of the inputs to ``(M, *shape)`` training instances; none by default."""
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """``(M, *shape)`` to ``(M, F)``."""
+        raise NotImplementedError
+
+    def pool(self, features: Tensor, valid: Tensor) -> Output:
+        """``(M, F)`` features, of which ``valid`` ``(B, N)`` says the places, to logits."""
+        raise NotImplementedError
+
+    def alone(self, features: Tensor) -> Tensor:
+        """Logits ``(M, K)`` of bags of one instance each."""
+        raise NotImplementedError
 
 
 def pad(inputs: Tensor, size: Sequence[int]) -> Tensor:
@@ -58,7 +107,7 @@ def start_at(head: nn.Module, prior: float) -> None:
     """
     if not 0 < prior < 1:
         raise SpecError(f"expected a prior between 0 and 1, got {prior}")
-    bias = getattr(head, "bias", None)
-    if not isinstance(bias, Tensor):
+    bias = dict(head.named_parameters(recurse=False)).get("bias")
+    if bias is None:
         raise SpecError(f"expected a last layer with a bias, got {head}; leave prior out")
     nn.init.constant_(bias, math.log(prior / (1 - prior)))

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inklings.models.base import multiples, pad
+from inklings.models.base import Model, multiples, pad
 from inklings.tensors import Output
 
 
-class CentrePoint(nn.Module):
+class CentrePoint(Model):
     """A heat map of centres with the offset and the size at each, after CenterNet (Zhou 2019).
 
     Three levels, on grids 2, 4 and 8 times coarser than the input ``(B, 1, Z, Y, X)``, with

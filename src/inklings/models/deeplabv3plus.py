@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings.errors import SpecError
+from inklings.models.base import Model
 from inklings.models.smp import SMP
 from inklings.tensors import Output
 
@@ -17,7 +18,7 @@ ENCODERS = {
 """Short names of the reference; any other name is one of segmentation_models_pytorch or timm."""
 
 
-class DeepLabV3Plus(nn.Module):
+class DeepLabV3Plus(Model):
     """Atrous spatial pyramid pooling and one skip at a quarter of the resolution (Chen 2018).
 
     The encoder ends at ``1/output_stride`` of the resolution with dilated last stages; the

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from inklings.models.base import BagNetwork, Model
 from inklings.tensors import Output
 
 _DOT = "|"  # names of parameters may not hold a dot
 
 
-class Ensemble(nn.Module):
+class Ensemble(BagNetwork):
     """Members with weights of their own, as one network whose channels are theirs.
 
     A small network costs more to call than to compute. Here the weights of all members lie in one
@@ -24,10 +25,7 @@ class Ensemble(nn.Module):
         members: At least one; of one shape, without statistics over a batch.
     """
 
-    takes_bags = True
-    divisor = 1
-
-    def __init__(self, members: Sequence[nn.Module]) -> None:
+    def __init__(self, members: Sequence[Model]) -> None:
         super().__init__()
         weights, buffers = stack_module_state(list(members))
         self.weights = nn.ParameterDict({k.replace(".", _DOT): v for k, v in weights.items()})
@@ -49,7 +47,7 @@ class Ensemble(nn.Module):
         logits, *second = (values.transpose(0, 1).flatten(1) for values in said)
         return Output(logits, second=second[0] if second else None)
 
-    def apart(self) -> list[nn.Module]:
+    def apart(self) -> list[Model]:
         """The members as networks of their own, in evaluation mode."""
         stacked = {name.replace(_DOT, "."): value for name, value in self.weights.items()}
         stacked |= self._state()
@@ -66,13 +64,7 @@ class Ensemble(nn.Module):
         }
 
 
-def may_sit(network: nn.Module) -> bool:
-    """Whether networks like this one can be members.
-
-    Not those that are several themselves, with statistics over a batch, in chunks, with attention
-    between instances (slow in stacks), or with classifiers of instances, which the loss must see.
-    """
+def may_stack(network: nn.Module) -> bool:
+    """Whether networks like this one can be members, which have no statistics over a batch."""
     over_batch = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
-    alone = getattr(network, "evidence", "") != "context" and not getattr(network, "others", ())
-    clusters = any(name.endswith("clusters") for name, _ in network.named_modules())
-    return alone and not over_batch and not clusters and getattr(network, "chunk", None) is None
+    return isinstance(network, BagNetwork) and network.stackable and not over_batch

@@ -15,6 +15,8 @@ from typing import Any, cast
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from inklings.models.base import Model
+
 _CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
     nn.Conv1d: nn.BatchNorm1d,
     nn.Conv2d: nn.BatchNorm2d,
@@ -22,7 +24,7 @@ _CONVOLUTIONS: dict[type[nn.Module], type[nn.Module]] = {
 }
 
 
-def folded(model: nn.Module) -> nn.Module:
+def folded(model: Model) -> Model:
     """Merge each normalisation that follows a convolution in a sequence into that, in place.
 
     What is wired in any other way is left as it is, for who calls whom cannot be seen there.

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from inklings.errors import MissingExtraError, SpecError
-from inklings.models.base import crop, multiples, pad
+from inklings.models.base import Model, crop, multiples, pad
 from inklings.tensors import Output
 
 try:
@@ -34,7 +34,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 DIVISORS = {"BasicUNet": 16, "BasicUNetPlusPlus": 16, "SegResNet": 8, "VNet": 16, "HighResNet": 1}
 
 
-class Monai(nn.Module):
+class Monai(Model):
     """A segmentation network of MONAI that maps ``(B, C, *S)`` to ``(B, K, *S)``.
 
     Inputs whose sides are no multiples of ``divisor`` are padded by zeros at their end and the

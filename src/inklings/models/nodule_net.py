@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
+from inklings.models.base import Model
 from inklings.tensors import Output
 
 
-class NoduleNet(nn.Module):
+class NoduleNet(Model):
     """Is it a nodule, is it malignant: a box and the diameter in, one logit out.
 
     ``inputs`` ``(B, 2, Z, Y, X)``: grey values, and a channel that is the diameter (its logarithm
@@ -19,7 +22,6 @@ class NoduleNet(nn.Module):
     are one or two samples thick, and a first step of two loses them.
     """
 
-    divisor = 1
     dimensions = 3
 
     def __init__(
@@ -51,6 +53,10 @@ class NoduleNet(nn.Module):
         )
         self.head = nn.Linear(32, out_channels)
 
+    def last_layers(self, depth: int) -> Sequence[nn.Module]:
+        """The head, and the linear layer before it."""
+        return [self.head] if depth == 1 else [self.head, self.block]
+
     def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:  # noqa: ARG002
         """Logits ``(B, out_channels)``."""
         features = self.levels(self.stem(inputs[:, :-1]))
@@ -61,7 +67,7 @@ class NoduleNet(nn.Module):
         return Output(self.head(self.block(pooled)))
 
 
-class LunaNet(nn.Module):
+class LunaNet(Model):
     """The classifier of the reference: four blocks of two convolutions, 8 to 64 channels.
 
     Input ``(B, 1, 32, 48, 48)`` is normalised as a batch; each block ends in a maximum over 2^3;
@@ -71,7 +77,6 @@ class LunaNet(nn.Module):
     Differences: boxes of other sizes are allowed (``sides``).
     """
 
-    divisor = 1
     dimensions = 3
 
     def __init__(
@@ -94,6 +99,10 @@ class LunaNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 assert module.bias is not None
                 nn.init.normal_(module.bias, std=1e-3)
+
+    def last_layers(self, depth: int) -> Sequence[nn.Module]:
+        """The head, and the last block of convolutions."""
+        return [self.head] if depth == 1 else [self.head, self.levels[-1]]
 
     def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:  # noqa: ARG002
         """Logits ``(B, out_channels)``; a channel with the diameter is not looked at."""

@@ -6,17 +6,17 @@ import inspect
 from typing import Any
 
 import segmentation_models_pytorch
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings.errors import SpecError
 from inklings.models import encoders
-from inklings.models.base import crop, multiples, pad, start_at
+from inklings.models.base import Model, crop, multiples, pad, start_at
 from inklings.tensors import Output
 
 OURS = {"encoder_weights", "activation", "aux_params"}
 
 
-class SMP(nn.Module):
+class SMP(Model):
     """Any architecture of segmentation_models_pytorch on any encoder it or timm has.
 
     Inputs whose sides are no multiples of the encoder's stride are padded by zeros at their end

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from inklings.errors import SpecError
 from inklings.models import encoders
-from inklings.models.base import crop, multiples, pad, start_at
+from inklings.models.base import Model, crop, multiples, pad, start_at
 from inklings.models.hybrid import HybridViT, Norm, from_timm
 from inklings.models.weights import fit_weights
 from inklings.tensors import Output
@@ -19,7 +19,7 @@ from inklings.tensors import Output
 PRETRAINED = "tu-vit_base_r50_s16_224.orig_in21k"
 
 
-class TransUNet(nn.Module):
+class TransUNet(Model):
     """TransUNet (Chen 2021) with the R50-ViT-B/16 hybrid and the cascaded upsampler.
 
     At ``H x W`` and the defaults:
@@ -129,26 +129,28 @@ class TransUNet(nn.Module):
         return Output(crop(self.head(x), size))
 
 
-def transunet_small(in_channels: int, out_channels: int, **options: Any) -> TransUNet:
+class TransUNetSmall(TransUNet):
     """A TransUNet that learns on a processor: the same plan, 1.1 M parameters.
 
     Batch normalisation instead of standardised weights, one block a stage, four layers of 128.
     Any option of `TransUNet` may be given.
     """
-    small: dict[str, Any] = {
-        "width": 16,
-        "layers": (1, 1, 1),
-        "dim": 128,
-        "depth": 4,
-        "heads": 4,
-        "hidden": 256,
-        "dropout": 0.0,
-        "image_size": 128,
-        "norm": "batch",
-        "first": 128,
-        "decoder": (64, 32, 16, 16),
-    }
-    return TransUNet(in_channels, out_channels, **{**small, **options})
+
+    def __init__(self, in_channels: int, out_channels: int, **options: Any) -> None:
+        small: dict[str, Any] = {
+            "width": 16,
+            "layers": (1, 1, 1),
+            "dim": 128,
+            "depth": 4,
+            "heads": 4,
+            "hidden": 256,
+            "dropout": 0.0,
+            "image_size": 128,
+            "norm": "batch",
+            "first": 128,
+            "decoder": (64, 32, 16, 16),
+        }
+        super().__init__(in_channels, out_channels, **{**small, **options})
 
 
 class Convolved(nn.Sequential):

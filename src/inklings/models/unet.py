@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
-from inklings.models.base import crop, pad, start_at
+from inklings.models.base import Model, crop, pad, start_at
 from inklings.tensors import Output
 
 
-class UNet(nn.Module):
+class UNet(Model):
     """U-Net (Ronneberger 2015) with batch normalisation and padded convolutions.
 
     Level ``k`` has ``width * 2**k`` channels on a grid ``2**k`` times coarser; with the defaults

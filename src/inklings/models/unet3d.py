@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
-from inklings.models.base import crop, multiples, pad, start_at
+from inklings.models.base import Model, crop, multiples, pad, start_at
 from inklings.tensors import Output
 
 Triple = tuple[int, int, int]
 
 
-class UNet3D(nn.Module):
+class UNet3D(Model):
     """3-D U-Net (Çiçek 2016), as nnU-Net simplifies it (Isensee 2021).
 
     Level ``k`` has ``width * 2**k`` channels, at most ``widest``, on a grid ``2**k`` times coarser:

@@ -21,9 +21,8 @@ from inklings.evaluation.bags import case_weights
 from inklings.evaluation.intervals import BOOTSTRAP
 from inklings.files import read_yaml, write_json, write_yaml
 from inklings.pipelines.sitting import Plan, fold_path, sit, sittings
-from inklings.spec import Experiment
-from inklings.tasks.components import require_known
-from inklings.tasks.learn_bags import takes_bags
+from inklings.spec import BagExperiment, Experiment
+from inklings.tasks import task_of as learner_of
 
 HEAD = "crossval.yaml"
 
@@ -66,11 +65,9 @@ def cross_validate(
         SpecError: If the experiment takes no bags, or ``out`` belongs to another one.
     """
     plan = plan or Plan()
-    require_known(experiment)
-    if not takes_bags(experiment):
-        raise SpecError(
-            f"expected an experiment on bags (model: bags), got model {experiment.model.name}"
-        )
+    if not isinstance(experiment, BagExperiment):
+        raise SpecError(f"expected an experiment of task bags, got one of {experiment.task}")
+    learner_of(experiment).check(experiment)
     _claim(experiment, out, plan)
     cohort = Cohort.read(experiment.cohort)
     todo = list(sittings(experiment, cohort, out, plan))
@@ -87,7 +84,7 @@ def cross_validate(
     return scores
 
 
-def summarise(cohort: Cohort, experiment: Experiment, out: Path, plan: Plan) -> list[Score]:
+def summarise(cohort: Cohort, experiment: BagExperiment, out: Path, plan: Plan) -> list[Score]:
     """The metrics of all folds that `cross_validate` has written."""
     task = task_of(cohort, experiment.bags.task)
     repeats = [_read(cohort, task, out, plan, repeat) for repeat in range(plan.repeats)]

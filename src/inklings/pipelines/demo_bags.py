@@ -17,6 +17,7 @@ Command = Callable[..., None]
 """Runs one ``inklings`` command, given its words."""
 
 EXPERIMENT: dict[str, Any] = {
+    "task": "bags",
     "model": {"name": "bags", "encoder": "small_cnn", "pooling": "noisy_or"},
     "loss": "bag",
     "bags": {"augment": [{"name": "affine"}]},

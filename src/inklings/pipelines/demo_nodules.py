@@ -24,13 +24,15 @@ STAGES: dict[str, dict[str, Any]] = {
     "detector": {
         "model": {"name": "centre_point", "width": 16},
         "loss": "centre_point",
-        "nodules": {"stage": "detector", "side": 48, "positives": 0.6},
+        "task": "detection",
+        "detection": {"side": 48, "positives": 0.6},
         "training": {"batch_size": 8, "learning_rate": 3e-3, **_TRAINING},
     },
     "malignancy": {
         "model": {"name": "nodule_net", "width": 12, "dropout": 0.3},
         "loss": "bce",
-        "nodules": {"stage": "malignancy", "side": 28, "spacing_mm": 1.25},
+        "task": "malignancy",
+        "malignancy": {"side": 28, "spacing_mm": 1.25},
         "training": {"batch_size": 16, "learning_rate": 2e-3, **_TRAINING},
     },
 }

@@ -25,7 +25,7 @@ from inklings.errors import DataError, SpecError
 from inklings.files import read_yaml, write_text, write_yaml
 from inklings.pipelines.study_cell import LEARNERS, Cell, Study, prepare, work
 from inklings.simulation.chain import Chain
-from inklings.spec import Experiment
+from inklings.spec import SegmentationExperiment
 
 WEAKNESSES = (
     "full",
@@ -130,7 +130,7 @@ def study(
     cohort: Path,
     out: Path,
     plan: Plan | None = None,
-    experiment: Experiment | None = None,
+    experiment: SegmentationExperiment | None = None,
     workers: int = 2,
 ) -> list[dict[str, Any]]:
     """Run what is missing of a study and write ``study.csv``.
@@ -149,7 +149,9 @@ def study(
         DataError: If the cohort is not split, or ``out`` holds another study.
     """
     plan = plan or Plan()
-    experiment = experiment or Experiment.check({"cohort": ".", **DEFAULT_EXPERIMENT}, "study")
+    experiment = experiment or SegmentationExperiment.check(
+        {"cohort": ".", **DEFAULT_EXPERIMENT}, "study"
+    )
     setting = Study(cohort.resolve(), out.resolve(), experiment)
     _claim(setting)
     cells = list(plan.cells())

@@ -19,9 +19,9 @@ from inklings.data.bag_examples import BagExamples, gather_bags
 from inklings.files import write_json
 from inklings.inference.bags import predict_instances
 from inklings.runs.run import Run, RunRecord
-from inklings.spec import Experiment
-from inklings.tasks.learn_bags import learn_bags, thresholds_of
-from inklings.tasks.learn_folds import Part, learn_parts, together
+from inklings.spec import BagExperiment
+from inklings.tasks.bag_folds import Part, learn_parts, together
+from inklings.tasks.bags import learn, thresholds_of
 from inklings.training.bag_validation import BagValidator
 
 Mask = NDArray[np.bool_]
@@ -47,7 +47,7 @@ class Plan:
 
 
 def sittings(
-    experiment: Experiment, cohort: Cohort, out: Path, plan: Plan
+    experiment: BagExperiment, cohort: Cohort, out: Path, plan: Plan
 ) -> Iterator[tuple[int, list[int]]]:
     """Repeat, and numbers of the folds that are trained in one go; what is done is left out.
 
@@ -66,7 +66,9 @@ def sittings(
                 yield repeat, numbers
 
 
-def sit(experiment: Experiment, out: Path, plan: Plan, repeat: int, numbers: Sequence[int]) -> None:
+def sit(
+    experiment: BagExperiment, out: Path, plan: Plan, repeat: int, numbers: Sequence[int]
+) -> None:
     """Train folds of one repeat, and write what is said of the cases that each leaves out."""
     torch.set_num_threads(1)
     progress.silence(True)
@@ -98,7 +100,7 @@ def sit(experiment: Experiment, out: Path, plan: Plan, repeat: int, numbers: Seq
 
 
 def _learnt(
-    spec: Experiment,
+    spec: BagExperiment,
     bags: BagExamples,
     asked: Sequence[Part],
     held: Sequence[Mask],
@@ -107,7 +109,7 @@ def _learnt(
     """A run for every part, all at once where they fit one committee."""
     if together(spec, bags, **names) == 1:
         trained = [
-            learn_bags(
+            learn(
                 _seeded(spec, part.seed),
                 bags.some(np.flatnonzero(part.train).tolist()),
                 _some(bags, val),
@@ -157,7 +159,7 @@ def _seed(*words: int) -> int:
     return int(np.random.default_rng(words).integers(2**31))
 
 
-def _seeded(spec: Experiment, seed: int) -> Experiment:
+def _seeded(spec: BagExperiment, seed: int) -> BagExperiment:
     training = spec.training.model_copy(update={"seed": seed})
     return spec.model_copy(update={"training": training})
 

@@ -39,8 +39,8 @@ from inklings.inference.slides import seen_as
 from inklings.runs.run import Run
 from inklings.simulation.phantoms.biopsy import Plan as SlidePlan
 from inklings.simulation.phantoms.slides import ANNOTATORS, write_panda
-from inklings.spec import Experiment
-from inklings.tasks.fit import fit
+from inklings.spec import SegmentationExperiment
+from inklings.tasks.train import train
 
 LABELS = {"strong": "exact", "naive": "coarse", "weak": "coarse", "slides": "labelled"}
 """Which cohort each learner is given; masks of ``labelled`` are not looked at."""
@@ -75,7 +75,10 @@ class Plan:
 
 
 def study(
-    out: Path, recipes: dict[str, Experiment], seeds: Sequence[int], plan: Plan | None = None
+    out: Path,
+    recipes: dict[str, SegmentationExperiment],
+    seeds: Sequence[int],
+    plan: Plan | None = None,
 ) -> list[dict[str, Any]]:
     """Run what is missing of a study and write ``table.csv``.
 
@@ -106,7 +109,7 @@ def study(
     return rows
 
 
-def _cell(data: Path, name: str, recipe: Experiment, seed: int) -> dict[str, Any]:
+def _cell(data: Path, name: str, recipe: SegmentationExperiment, seed: int) -> dict[str, Any]:
     """The scores; or why there are none, where the labels taught nothing: others still run."""
     try:
         return run(data, name, recipe, seed)
@@ -143,7 +146,7 @@ def draw(out: Path, seed: int, plan: Plan, cohort: str) -> Path:
     return out
 
 
-def run(data: Path, name: str, recipe: Experiment, seed: int) -> dict[str, Any]:
+def run(data: Path, name: str, recipe: SegmentationExperiment, seed: int) -> dict[str, Any]:
     """Train one learner and score it on the held-out slides."""
     cohort = LABELS[name]
     training = recipe.training.model_copy(update={"seed": seed})
@@ -154,7 +157,7 @@ def run(data: Path, name: str, recipe: Experiment, seed: int) -> dict[str, Any]:
             "training": training,
         }
     )
-    folder = fit(experiment, data / "runs" / name, resume=True)
+    folder = train(experiment, data / "runs" / name, resume=True)
     trained = Run.load(folder).folded()
     cases = Cohort.read(data / "test").cases
     slides = [_predicted(trained, case) for case in progress.track(cases, "predict held-out")]

@@ -33,10 +33,11 @@ from inklings.inference.dense import predict_array
 from inklings.readers import open_image
 from inklings.runs.run import Run, RunRecord
 from inklings.simulation.chain import Chain, apply, stream
-from inklings.spec import Experiment
+from inklings.spec import SegmentationExperiment
 from inklings.supervision.base import Target
 from inklings.supervision.prior import average_share, estimate_prior, threshold_at
-from inklings.tasks.fit import FitResult, learn
+from inklings.tasks.pixels import learn
+from inklings.training.fit import FitResult
 from inklings.training.thresholds import choose
 from inklings.weak.correction import CORRECTIONS
 
@@ -127,7 +128,7 @@ class Study:
 
     cohort: Path
     out: Path
-    experiment: Experiment
+    experiment: SegmentationExperiment
     _parts: dict[str, Images] = field(default_factory=dict)
 
     def part(self, split: Literal["train", "val", "test"]) -> Images:
@@ -192,7 +193,7 @@ def run(study: Study, cell: Cell) -> None:
     )
 
 
-def _experiment(study: Study, cell: Cell, learner: Learner) -> Experiment:
+def _experiment(study: Study, cell: Cell, learner: Learner) -> SegmentationExperiment:
     base = study.experiment
     loss = dict(learner.loss)
     if learner.prior == "true":
@@ -203,7 +204,7 @@ def _experiment(study: Study, cell: Cell, learner: Learner) -> Experiment:
     training = base.training.model_dump()
     training |= {"seed": cell.seed, "steps": (base.training.steps or 500) * cell.budget}
     record = {**base.model_dump(mode="json"), "loss": loss, "training": training}
-    return Experiment.check(record, f"study cell {cell.name}")
+    return SegmentationExperiment.check(record, f"study cell {cell.name}")
 
 
 def _threshold(
@@ -222,7 +223,7 @@ def _threshold(
 
 
 def _predict(
-    experiment: Experiment, trained: FitResult, images: Sequence[NDArray[np.uint8]]
+    experiment: SegmentationExperiment, trained: FitResult, images: Sequence[NDArray[np.uint8]]
 ) -> list[NDArray[np.float32]]:
     """Probability of the foreground at the original size, ``(H, W)`` each."""
     run = Run(trained.model, trained.model_config, RunRecord((0.5,)), experiment)

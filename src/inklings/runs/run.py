@@ -21,17 +21,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from safetensors.torch import save_file
+from torch import nn
 
 from inklings.errors import DataError, SpecError
 from inklings.files import write_json, written
 from inklings.models import MODELS
+from inklings.models.base import Model
 from inklings.models.folding import folded
 from inklings.records import read_record
+from inklings.runs.weights import load_weights, require_finite
 from inklings.spec import Component, Experiment, Volumes
+from inklings.spec.before import load_experiment
 
 Activation = Literal["sigmoid", "softmax"]
 WEIGHTS = "weights.safetensors"
@@ -101,12 +102,16 @@ class ModelConfig:
         """Index of ``core`` in what `kept` selects; None where there is none."""
         return len(self.classes) if "core" in self.channels else None
 
-    def build(self) -> nn.Module:
-        """The network, freshly initialised."""
-        options = dict(self.model.options)
+    def build(self) -> Model:
+        """The network, freshly initialised; SpecError if it cannot be, or is none of ours."""
         sizes = {"in_channels": self.in_channels, "out_channels": len(self.channels)}
-        model: Any = MODELS.build(self.model.name, {**options, **sizes})
-        return model  # type: ignore[no-any-return]
+        model = MODELS.build(self.model.name, {**self.model.options, **sizes})
+        if not isinstance(model, Model):
+            raise SpecError(
+                f"model {self.model.name}: expected a subclass of inklings.models.base.Model, "
+                f"got {type(model).__name__}"
+            )
+        return model
 
     def write(self, folder: Path) -> None:
         """Write ``model.json``."""
@@ -204,12 +209,17 @@ class Run:
         weights_sha256: Fingerprint of the weights file.
     """
 
-    model: nn.Module
+    model: Model
     model_config: ModelConfig
     record: RunRecord
     experiment: Experiment | None = None
     folder: Path | None = None
     weights_sha256: str = ""
+
+    @property
+    def task(self) -> str:
+        """What it has learnt, as `inklings.spec.TASKS` calls it."""
+        return self.experiment.task if self.experiment else "segmentation"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -238,7 +248,7 @@ class Run:
             model=model.eval(),
             model_config=model_config,
             record=record,
-            experiment=Experiment.load(folder / "experiment.yaml"),
+            experiment=load_experiment(folder),
             folder=folder,
             weights_sha256=digest,
         )
@@ -251,7 +261,7 @@ class Run:
         return dataclasses.replace(self, model=folded(self.model))
 
 
-def read_model(folder: Path, record: RunRecord) -> tuple[ModelConfig, nn.Module, str]:
+def read_model(folder: Path, record: RunRecord) -> tuple[ModelConfig, Model, str]:
     """What `write_model` wrote, and the fingerprint of the weights.
 
     Raises:
@@ -280,39 +290,10 @@ def write_model(folder: Path, model: nn.Module, model_config: ModelConfig) -> No
         DataError: If a weight is no number.
     """
     state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
-    _require_finite(state, "the training ended with")
+    require_finite(state, "the training ended with")
     with written(folder / WEIGHTS) as path:
         save_file(state, path, metadata={"model": json.dumps(model_config.model.model_dump())})
     model_config.write(folder)
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Fill ``model`` with the weights of a safetensors file.
-
-    Raises:
-        DataError: If the file is missing, damaged or belongs to another network.
-    """
-    try:
-        state = load_file(path)
-    except (SafetensorError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: expected weights (safetensors), got: {reason}") from None
-    _require_finite(state, f"{path} holds")
-    try:
-        with torch.no_grad():
-            model.load_state_dict(state)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: the weights do not fit the network: {reason}") from None
-
-
-def _require_finite(state: Mapping[str, Tensor], what: str) -> None:
-    for name, value in state.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-            raise DataError(
-                f"{what} weights that are no numbers ({name}); train again, with a lower "
-                "training.learning_rate or with training.precision 32-true"
-            )
 
 
 def _sha256(path: Path) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inklings.spec import Experiment
+from inklings.spec import BagExperiment
 
 
-def bag_experiment(cohort: Path, steps: int = 40, **changes: Any) -> Experiment:
+def bag_experiment(cohort: Path, steps: int = 40, **changes: Any) -> BagExperiment:
     """Vectors through a small network; ``model__pooling="max"`` changes ``model: {pooling}``."""
     record: dict[str, Any] = {
+        "task": "bags",
         "cohort": str(cohort),
         "model": {"name": "bags", "encoder": {"name": "mlp", "hidden": [16]}, "pooling": "lse"},
         "loss": "bag",
@@ -28,4 +29,4 @@ def bag_experiment(cohort: Path, steps: int = 40, **changes: Any) -> Experiment:
             record.setdefault(section, {})[name] = value
         else:
             record[section] = value
-    return Experiment.check(record, "test")
+    return BagExperiment.check(record, "test")

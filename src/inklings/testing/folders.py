@@ -16,7 +16,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.files import write_json, write_text
 from inklings.labels.kinds import MaskLabel
 from inklings.predictions import Head, Prediction, Provenance, remember
-from inklings.spec import Component, Experiment, Training
+from inklings.spec import Component, SegmentationExperiment, Training
 
 SPLITS: tuple[Split, ...] = ("train", "train", "val", "test", "test", "test")
 
@@ -86,7 +86,7 @@ def write_run(folder: Path, cohort: Path, predictions: Path | None = None) -> Pa
         cohort: That it claims to have learnt from.
         predictions: That it remembers having made.
     """
-    experiment = Experiment(
+    experiment = SegmentationExperiment(
         cohort=cohort,
         model=Component(name="unet"),
         loss=Component(name="bce"),

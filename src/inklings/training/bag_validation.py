@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
-from torch import nn
 
 from inklings.bags.calibration import instance_scale
 from inklings.bags.task import Task
 from inklings.data.bag_examples import BagExamples
 from inklings.inference.bag_model import alone, bag_logits, outputs
+from inklings.losses.base import Loss
+from inklings.models.base import Model
 from inklings.tensors import Batch, Output
 
 
@@ -48,11 +49,11 @@ class BagValidator:
     def __init__(self, examples: BagExamples) -> None:
         self.examples = examples
 
-    def logits(self, model: nn.Module) -> NDArray[np.float64]:
+    def logits(self, model: Model) -> NDArray[np.float64]:
         """``(B, K)``."""
         return bag_logits(model, self.examples.instances)
 
-    def score(self, model: nn.Module, loss: nn.Module) -> BagScore:
+    def score(self, model: Model, loss: Loss) -> BagScore:
         """Loss and AUC over all bags."""
         logits = self.logits(model)
         tensors = torch.from_numpy(logits).float()
@@ -67,7 +68,7 @@ class BagValidator:
             loss.train(was)
         return BagScore(number, _auc(logits, value, known))
 
-    def thresholds(self, model: nn.Module, task: Task) -> tuple[float, ...]:
+    def thresholds(self, model: Model, task: Task) -> tuple[float, ...]:
         """The probability of each channel from which the answer is yes."""
         logits = self.logits(model)
         if task in ("multiclass", "ordinal"):
@@ -75,7 +76,7 @@ class BagValidator:
         columns = zip(logits.T, self.examples.value.T, self.examples.known.T, strict=True)
         return tuple(cut(x[known], y[known] >= 0.5) for x, y, known in columns)
 
-    def instance_scales(self, model: nn.Module) -> list[tuple[float, float]]:
+    def instance_scales(self, model: Model) -> list[tuple[float, float]]:
         """Slope and offset of each channel that turn numbers of instances into probabilities."""
         every: list[NDArray[np.float64]] = []
         for output, _, parts in outputs(model, self.examples.instances):

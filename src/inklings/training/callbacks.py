@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings import progress
+from inklings.losses.base import Loss
+from inklings.models.base import Model
 from inklings.training.module import Learner
 from inklings.training.monitor import History
 
@@ -31,14 +33,14 @@ class Score(Protocol):
 class Validator(Protocol):
     """Scores a model on held-out cases."""
 
-    def score(self, model: nn.Module, loss: nn.Module) -> Score:
+    def score(self, model: Model, loss: Loss) -> Score:
         """How good ``model`` is now."""
 
 
 class Draws(Protocol):
     """Shows what a model does."""
 
-    def draw(self, model: nn.Module, step: int, loggers: Sequence[Any]) -> None:
+    def draw(self, model: Model, step: int, loggers: Sequence[Any]) -> None:
         """Write pictures of ``step``."""
 
 

@@ -12,11 +12,13 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from inklings.data.batches import Delivered, Source
 from inklings.errors import DataError
+from inklings.losses.base import Loss
+from inklings.models.base import Model
 from inklings.spec import Training
 from inklings.tensors import Batch, Output
 from inklings.training import OPTIMISERS, SCHEDULES
@@ -72,7 +74,7 @@ class Learner(pl.LightningModule):
     """
 
     def __init__(
-        self, model: nn.Module, loss: nn.Module, training: Training, batches: Source, steps: int
+        self, model: Model, loss: Loss, training: Training, batches: Source, steps: int
     ) -> None:
         super().__init__()
         self.model, self.loss = model, loss
@@ -97,7 +99,7 @@ class Learner(pl.LightningModule):
     @property
     def exclusive(self) -> bool:
         """Whether the channels compete, the first of them being the background."""
-        return bool(getattr(self.loss, "exclusive", False))
+        return self.loss.exclusive
 
     @property
     def rate(self) -> float:
@@ -237,7 +239,7 @@ class Learner(pl.LightningModule):
         self._restored = mine
 
     @contextmanager
-    def averaged(self) -> Iterator[nn.Module]:
+    def averaged(self) -> Iterator[Model]:
         """The model as it would be used now: with its averaged weights, where there are any."""
         if self.average is None:
             yield self.model

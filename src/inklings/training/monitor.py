@@ -155,10 +155,9 @@ class Monitor(Callback):
             logger.log_metrics(values, step)
 
     def _clipped(self, learner: Learner) -> float | None:
-        taken, clips = getattr(learner.loss, "steps", None), getattr(learner.loss, "clips", None)
-        if taken is None or clips is None:
+        now = learner.loss.clipped()
+        if now is None:
             return None
-        now = (float(taken), float(clips))
         new = now[0] - self._decisions[0]
         share = (now[1] - self._decisions[1]) / new if new > 0 else 0.0
         self._decisions = now

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from torch.nn import Module, Parameter
+from torch.nn import Parameter
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 from inklings.errors import SpecError
+from inklings.models.base import Model
 
 Parameters = Iterable[Parameter] | Iterable[dict[str, Any]]
 
 
-def groups(model: Module, backbone_rate: float) -> list[dict[str, Any]]:
+def groups(model: Model, backbone_rate: float) -> list[dict[str, Any]]:
     """Parameters in groups with the ``factor`` of the learning rate that each gets.
 
     A model says in ``backbone`` how the names of its encoder's parameters begin.
@@ -23,7 +24,7 @@ def groups(model: Module, backbone_rate: float) -> list[dict[str, Any]]:
     """
     if backbone_rate == 1:
         return [{"params": list(model.parameters()), "factor": 1.0}]
-    prefixes: tuple[str, ...] = getattr(model, "backbone", ())
+    prefixes = model.backbone
     named = list(model.named_parameters())
     inside = [p for name, p in named if prefixes and name.startswith(prefixes)]
     if not inside:

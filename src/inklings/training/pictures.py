@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from scipy import ndimage
-from torch import nn
 
 from inklings.files import written
+from inklings.models.base import Model
 from inklings.supervision.base import Target
 from inklings.training.validation import SegmentationValidator
 
@@ -38,7 +38,7 @@ class Gallery:
         last = len(validator.examples) - 1
         self.chosen = np.unique(np.linspace(0, last, count).astype(int)).tolist()
 
-    def draw(self, model: nn.Module, step: int, loggers: Sequence[Any]) -> None:
+    def draw(self, model: Model, step: int, loggers: Sequence[Any]) -> None:
         """Predict and write one picture; also to loggers that take pictures."""
         examples = self.validator.examples
         picture = _stack(

@@ -17,6 +17,7 @@ from inklings.files import read_yaml, write_json
 from inklings.records import read_record
 from inklings.runs.run import RunRecord
 from inklings.spec import Experiment
+from inklings.spec.before import as_now
 from inklings.training import checkpoint
 
 # What may differ between a run and its resumption without changing a weight.
@@ -124,7 +125,7 @@ def may_start(folder: Path, experiment: Experiment, resume: bool) -> bool:
         return False
     if not (folder / "experiment.yaml").is_file() or RunState.read(folder) is None:
         return True
-    before = read_yaml(folder / "experiment.yaml", "an experiment")
+    before = as_now(read_yaml(folder / "experiment.yaml", "an experiment"))
     changed = _differences(before, experiment.model_dump(mode="json"))
     if changed:
         raise SpecError(

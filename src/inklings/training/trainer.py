@@ -14,11 +14,12 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.rank_zero import _get_rank
 from lightning.pytorch.callbacks import Callback
-from torch import nn
 
 from inklings import progress
 from inklings.data.batches import Source
-from inklings.spec import Experiment
+from inklings.losses.base import Loss
+from inklings.models.base import Model
+from inklings.spec import Training
 from inklings.training import checkpoint, machine
 from inklings.training.checkpoint import SafeCheckpointIO
 from inklings.training.loggers import build_loggers
@@ -31,9 +32,8 @@ def is_first() -> bool:
     return not _get_rank()
 
 
-def total_steps(experiment: Experiment, images: int) -> int:
+def total_steps(spec: Training, images: int) -> int:
     """Optimiser steps of a run; an epoch sees as many crops as there are images."""
-    spec = experiment.training
     if spec.steps is not None:
         return spec.steps
     assert spec.epochs is not None
@@ -41,18 +41,18 @@ def total_steps(experiment: Experiment, images: int) -> int:
 
 
 def run(
-    experiment: Experiment,
+    spec: Training,
     count: int,
     batches: Callable[[int, int], Source],
-    model: nn.Module,
-    loss: nn.Module,
+    model: Model,
+    loss: Loss,
     callbacks: list[Callback],
     out: Path | None,
 ) -> Learner:
     """Train until the end; returns the learner as it then is.
 
     Args:
-        experiment: Of which the section ``training`` is looked at.
+        spec: How long and how.
         count: Images or bags, which is what an epoch goes once through.
         batches: From rank and number of processes to the batches of this one.
         model: What learns.
@@ -63,13 +63,12 @@ def run(
     Raises:
         DataError: If no step counted.
     """
-    spec = experiment.training
-    steps = total_steps(experiment, count)
+    steps = total_steps(spec, count)
     found = last_checkpoint(out) if out else None
     if found is not None:
         progress.note(f"train: going on from step {checkpoint.load_step(found)}")
     with _quiet_lightning(), _deterministic(spec.deterministic):
-        trainer = _trainer(experiment, steps, callbacks, out)
+        trainer = _trainer(spec, steps, callbacks, out)
         learner = Learner(
             model, loss, spec, batches(trainer.global_rank, trainer.world_size), steps
         )
@@ -79,10 +78,7 @@ def run(
     return learner
 
 
-def _trainer(
-    experiment: Experiment, steps: int, callbacks: list[Callback], out: Path | None
-) -> pl.Trainer:
-    spec = experiment.training
+def _trainer(spec: Training, steps: int, callbacks: list[Callback], out: Path | None) -> pl.Trainer:
     precision: Any = machine.precision(spec.precision)
     if precision != spec.precision != "auto" and is_first():
         progress.note(f"train: no {spec.precision} on this processor, so in {precision} instead")

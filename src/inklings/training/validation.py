@@ -9,14 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings.data.examples import Examples
 from inklings.inference.volumes import predict_any
+from inklings.losses.base import Loss
+from inklings.models.base import Model
 from inklings.refinement.masks import at_least
 from inklings.refinement.pieces import largest_piece
 from inklings.runs.run import ModelConfig, Run, RunRecord
-from inklings.spec import Experiment
+from inklings.spec import SegmentationExperiment
 from inklings.supervision.base import Target
 from inklings.supervision.prior import Prior, estimate_prior, threshold_at
 from inklings.tensors import Batch, Output
@@ -59,20 +61,20 @@ class SegmentationValidator:
     """
 
     def __init__(
-        self, examples: Examples, experiment: Experiment, model_config: ModelConfig
+        self, examples: Examples, experiment: SegmentationExperiment, model_config: ModelConfig
     ) -> None:
         self.examples, self.experiment, self.model_config = examples, experiment, model_config
         # Thresholds are chosen on what the network says, and pieces after them.
         self._settings = experiment.inference.model_copy(update={"pieces": "all"})
 
-    def dense(self, model: nn.Module, index: int) -> NDArray[np.uint8]:
+    def dense(self, model: Model, index: int) -> NDArray[np.uint8]:
         """``(K, *S)`` quantised probabilities of one image, background left out."""
         record = RunRecord((0.5,) * len(self.model_config.classes))
         run = Run(model, self.model_config, record, self.experiment)
         own, how = self.examples, self._settings
         return predict_any(run, own.images[index], own.geometry(index), how, own.scale(index))
 
-    def score(self, model: nn.Module, loss: nn.Module) -> Score:
+    def score(self, model: Model, loss: Loss) -> Score:
         """Loss and Dice over all images; unknown samples count for neither."""
         losses, counted = [], []
         for i, target in enumerate(self.examples.targets):
@@ -84,14 +86,14 @@ class SegmentationValidator:
         judged = self.examples.judges and len(found)
         return Score(float(np.mean(losses)), float(found.mean()) if judged else math.nan)
 
-    def thresholds(self, model: nn.Module) -> tuple[float, ...]:
+    def thresholds(self, model: Model) -> tuple[float, ...]:
         """The best threshold of each class by mean Dice."""
         targets = self.examples.targets
         pairs = ((self.dense(model, i), target) for i, target in enumerate(targets))
         chosen = choose(pairs, pooled=bool(self.examples.groups))
         return chosen[: len(self.model_config.classes)]
 
-    def in_one_piece(self, model: nn.Module, thresholds: Sequence[float]) -> tuple[int, ...]:
+    def in_one_piece(self, model: Model, thresholds: Sequence[float]) -> tuple[int, ...]:
         """Classes whose mean Dice does not fall where their largest piece alone is kept.
 
         Dice over what is known: where a few slices are outlined, they decide; where only
@@ -109,7 +111,7 @@ class SegmentationValidator:
         shown = ~np.isnan(wholes).all(0)
         return tuple(np.flatnonzero(shown & (gain >= 0)).tolist())
 
-    def priors(self, model: nn.Module, seed: int) -> list[tuple[Prior, float]]:
+    def priors(self, model: Model, seed: int) -> list[tuple[Prior, float]]:
         """The estimated share of positives of each class, and the threshold that agrees with it."""
         count = len(self.model_config.classes)
         targets = self.examples.targets
@@ -126,7 +128,7 @@ class SegmentationValidator:
         """Counts ``(N, K, 2, 256)`` of images; of tiles their sum: most show nothing."""
         return counted.sum(0, keepdims=True) if self.examples.groups else counted
 
-    def _loss(self, loss: nn.Module, dense: NDArray[np.uint8], target: Target) -> float:
+    def _loss(self, loss: Loss, dense: NDArray[np.uint8], target: Target) -> float:
         """The loss of quantised probabilities, through the logits that they stand for."""
         device = next((b.device for b in loss.buffers()), torch.device("cpu"))
         p = _scaled(dense, device).clamp(1 / 510, 1 - 1 / 510)

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -26,10 +25,10 @@ from inklings.data.examples import Examples
 from inklings.inference.volumes import predict_any
 from inklings.losses import LOSSES
 from inklings.runs.run import Run, RunRecord
-from inklings.spec import Experiment
+from inklings.spec import SegmentationExperiment
 from inklings.supervision.base import Target
 from inklings.supervision.channels import core
-from inklings.training.learn import FitResult
+from inklings.training.fit import FitResult
 from inklings.training.validation import SegmentationValidator
 
 _HALF = 128
@@ -65,7 +64,7 @@ class Round:
 
 
 def self_train(
-    experiment: Experiment,
+    experiment: SegmentationExperiment,
     train: Examples,
     val: Examples | None,
     trained_on: Callable[[Examples, Path], FitResult],
@@ -110,10 +109,12 @@ def self_train(
     return trained, done
 
 
-def _merit(experiment: Experiment, trained: FitResult, val: Examples | None) -> float | None:
+def _merit(
+    experiment: SegmentationExperiment, trained: FitResult, val: Examples | None
+) -> float | None:
     if val is None or not len(val):
         return None
-    loss: Any = LOSSES.build(experiment.loss.name, experiment.loss.options)
+    loss = LOSSES.build(experiment.loss.name, experiment.loss.options)
     return (
         SegmentationValidator(val, experiment, trained.model_config)
         .score(trained.model, loss)
@@ -122,7 +123,7 @@ def _merit(experiment: Experiment, trained: FitResult, val: Examples | None) -> 
 
 
 def relabel(
-    experiment: Experiment,
+    experiment: SegmentationExperiment,
     trained: FitResult,
     original: Examples,
     current: Examples,

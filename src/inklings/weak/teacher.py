@@ -20,19 +20,21 @@ Reference:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from torch import Tensor
 
 from inklings import progress
 from inklings.data.array_cache import ArrayCache, fingerprint
 from inklings.data.examples import Examples
 from inklings.errors import LabelError, SpecError
-from inklings.spec import Experiment, Teacher
+from inklings.spec import SegmentationExperiment, Teacher
 from inklings.supervision.base import Target
-from inklings.training.learn import FitResult, learn
+from inklings.training.fit import FitResult
 from inklings.weak.pixel_classifier import ThinningForest
 from inklings.weak.pseudo_label_selection import Levels, inside, shares
 from inklings.weak.pseudo_labels import levels_of, marked
@@ -50,6 +52,20 @@ _ADVICE = {
     "teacher.forest": "give it more cases, or let a network find it (teacher.false_alarms: 0.02)",
 }
 """What to do where one found nothing."""
+
+
+class Learn(Protocol):
+    """Trains a segmentation on examples in memory."""
+
+    def __call__(
+        self,
+        experiment: SegmentationExperiment,
+        train: Examples,
+        *,
+        out: Path | None,
+        initial: Mapping[str, Tensor] | None,
+    ) -> FitResult:
+        """The trained network; its run lies in ``out``, if that is given."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +108,11 @@ class Taught:
 
 
 def teach(
-    experiment: Experiment,
+    experiment: SegmentationExperiment,
     labels: Examples,
     val: Examples | None,
     classes: Sequence[str],
+    learn: Learn,
     out: Path | None = None,
 ) -> Taught:
     """Labels for the student, the teacher, and what it did.
@@ -105,6 +122,7 @@ def teach(
         labels: Images with labels that are too wide: outlines, or whole tiles of positive slides.
         val: The same of the validation part; the teacher marks it without having seen it.
         classes: Names of the classes.
+        learn: Trains a pass of the teacher.
         out: Folder of the teacher's own run; None writes nothing. What was finished there before
             an interruption is not done again; targets are mapped from its files.
 
@@ -128,7 +146,7 @@ def teach(
         first = trained.model.state_dict() if trained else None
         told = labels.with_targets(targets)
         own = _own(experiment, spec, as_given=number == 0 and forest is None)
-        trained = learn(own, told, None, classes=classes, out=folder, initial=first)
+        trained = learn(own, told, out=folder, initial=first)
         maker = TeacherMaps(experiment, trained, len(classes))
         measure = partial(levels_of, share=share, spec=spec)
         maker.stretch(labels, measure)
@@ -228,7 +246,9 @@ def _positive_shares(
     return {name: shares(told, marked, k)[0] for k, name in enumerate(classes)}
 
 
-def _own(experiment: Experiment, spec: Teacher, as_given: bool) -> Experiment:
+def _own(
+    experiment: SegmentationExperiment, spec: Teacher, as_given: bool
+) -> SegmentationExperiment:
     """The experiment of a pass of the teacher: its own parts, the rest as the student's.
 
     Its loss is for the labels as they were given; thinned ones are learnt as the student does.

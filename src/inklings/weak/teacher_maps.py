@@ -14,17 +14,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings import progress
 from inklings.data.array_cache import ArrayCache, arrays_of_cases
 from inklings.data.examples import Examples
 from inklings.inference.volumes import predict_any
+from inklings.models.base import Model
 from inklings.runs.run import Run, RunRecord
-from inklings.spec import Experiment
+from inklings.spec import SegmentationExperiment
 from inklings.supervision.base import Target
 from inklings.tensors import Output
-from inklings.training.learn import FitResult
+from inklings.training.fit import FitResult
 
 _PROBED = 48
 _MOST = 16.0
@@ -54,21 +55,21 @@ class Scale:
         return 1 / (1 + math.exp(-(_logit(stretched) / self.gain + self.middle)))
 
 
-class _Stretched(nn.Module):
+class _Stretched(Model):
     """A model with other logits."""
 
     middle: Tensor
     gain: Tensor
 
-    def __init__(self, model: nn.Module, scales: Sequence[Scale]) -> None:
+    def __init__(self, model: Model, scales: Sequence[Scale]) -> None:
         super().__init__()
         self.model = model
-        self.divisor = int(getattr(model, "divisor", 1))
+        self.divisor = model.divisor
         self.register_buffer("middle", torch.tensor([s.middle for s in scales]))
         self.register_buffer("gain", torch.tensor([s.gain for s in scales]))
 
-    def forward(self, inputs: Tensor) -> Output:
-        output: Output = self.model(inputs)
+    def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:
+        output: Output = self.model(inputs, valid)
         shape = (1, -1, *[1] * (output.logits.ndim - 2))
         middle, gain = self.middle.view(shape), self.gain.view(shape)
         return replace(output, logits=(output.logits.float() - middle) * gain)
@@ -83,7 +84,9 @@ class TeacherMaps:
         scales: Of the classes.
     """
 
-    def __init__(self, experiment: Experiment, trained: FitResult, classes: int) -> None:
+    def __init__(
+        self, experiment: SegmentationExperiment, trained: FitResult, classes: int
+    ) -> None:
         self._trained = trained
         self._run = Run(
             trained.model, trained.model_config, RunRecord(trained.thresholds), experiment

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from inklings.applications.lung_nodules.spec import NoduleExperiment
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.labels.kinds import BallLabel
 from inklings.simulation.phantoms.chest import Chest, chest
 from inklings.simulation.phantoms.luna import write_mhd
+from inklings.spec import Experiment
 
 SHAPE = (48, 96, 96)
 
@@ -37,34 +37,33 @@ def cohort(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def experiment(cohort):
-    def made(stage: str, **changes):
+    def made(task: str, section: dict | None = None, **changes):
         model = {
-            "detector": {"name": "centre_point", "width": 4, "blocks": 1},
-            "classifier": {"name": "nodule_net", "width": 4},
+            "detection": {"name": "centre_point", "width": 4, "blocks": 1},
+            "candidates": {"name": "nodule_net", "width": 4},
             "malignancy": {"name": "nodule_net", "width": 4},
-        }[stage]
+        }[task]
         training = {
             "steps": 4, "batch_size": 2, "checkpoint_every": 2, "loggers": [], "log_every": 1,
             "precision": "32-true",
         }  # fmt: skip
-        loss = "centre_point" if stage == "detector" else "bce"
-        nodules = {"stage": stage, "side": 32 if stage == "detector" else 16}
-        nodules |= changes.pop("nodules", {})
+        loss = "centre_point" if task == "detection" else "bce"
+        own = {"side": 32 if task == "detection" else 16, **(section or {})}
         record = {
-            "cohort": str(cohort), "model": model, "loss": loss,
-            "training": training | changes.pop("training", {}), "nodules": nodules, **changes,
+            "task": task, "cohort": str(cohort), "model": model, "loss": loss,
+            "training": training | changes.pop("training", {}), task: own, **changes,
         }  # fmt: skip
-        return NoduleExperiment.check(record, "test")
+        return Experiment.check(record, "test")
 
     return made
 
 
 @pytest.fixture(scope="session")
 def detector(experiment, tmp_path_factory):
-    from inklings.applications.lung_nodules.fit import fit_stage
+    from inklings.tasks.train import train
 
     out = tmp_path_factory.mktemp("runs") / "detector"
-    fit_stage(experiment("detector"), out)
+    train(experiment("detection"), out)
     return out
 
 

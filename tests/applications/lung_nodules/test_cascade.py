@@ -3,16 +3,16 @@ import pytest
 import torch
 
 from inklings.applications.lung_nodules.cascade import Cascade, combined, find
-from inklings.applications.lung_nodules.fit import fit_stage
 from inklings.errors import DataError
+from inklings.tasks.train import train
 
 
 @pytest.fixture(scope="module")
 def runs(experiment, detector, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cascade")
     (folder / "detector").symlink_to(detector)
-    fit_stage(experiment("classifier", nodules={"detector": str(detector)}), folder / "classifier")
-    fit_stage(experiment("malignancy"), folder / "malignancy")
+    train(experiment("candidates", {"detector": str(detector)}), folder / "classifier")
+    train(experiment("malignancy"), folder / "malignancy")
     return folder
 
 

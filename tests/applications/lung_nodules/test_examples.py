@@ -10,9 +10,9 @@ import torch
 
 from inklings.applications.lung_nodules.examples import boxes_of, collect
 from inklings.applications.lung_nodules.gather import gather
-from inklings.applications.lung_nodules.learn import Stage
 from inklings.cache import Cache
 from inklings.cohorts.cohort import Cohort
+from inklings.runs.run import Run
 from inklings.simulation.phantoms.chest import chest
 from inklings.simulation.phantoms.luna import write_mhd
 
@@ -51,8 +51,8 @@ def test_a_label_that_was_moved_is_another_box(experiment, cases, tmp_path) -> N
 def test_other_weights_of_the_detector_are_other_candidates(
     experiment, cases, detector, tmp_path
 ) -> None:
-    spec, kept = experiment("classifier", nodules={"detector": str(detector)}), Cache(tmp_path)
-    stage = Stage.load(detector)
+    spec, kept = experiment("candidates", {"detector": str(detector)}), Cache(tmp_path)
+    stage = Run.load(detector)
     other = dataclasses.replace(stage, model=copy.deepcopy(stage.model))
     with torch.no_grad():
         for weight in other.model.parameters():
@@ -68,7 +68,7 @@ def test_other_weights_of_the_detector_are_other_candidates(
 def test_other_boxes_are_asked_for_and_got(experiment, cases, tmp_path, change) -> None:
     kept = Cache(tmp_path)
     before = boxes_of(cases[0], experiment("malignancy"), None, kept)
-    after = boxes_of(cases[0], experiment("malignancy", nodules=change), None, kept)
+    after = boxes_of(cases[0], experiment("malignancy", change), None, kept)
     assert before.cubes.shape != after.cubes.shape or (before.cubes != after.cubes).any()
 
 

@@ -3,8 +3,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from inklings.applications.lung_nodules.fit import fit_stage, marked
-from inklings.applications.lung_nodules.learn import Stage
 from inklings.applications.lung_nodules.reference import (
     Marked,
     SegmenterCrops,
@@ -12,9 +10,13 @@ from inklings.applications.lung_nodules.reference import (
     group,
     grown_mask,
 )
+from inklings.applications.lung_nodules.tasks.nodule_segmentation import marked
 from inklings.cohorts.cohort import Cohort
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import MaskLabel
+from inklings.runs.run import Run
+from inklings.spec import Experiment
+from inklings.tasks.train import train
 
 
 def _scan(thick: int = 5) -> np.ndarray:
@@ -81,11 +83,11 @@ def test_outlines_of_readers_are_taken_where_there_are_any(cohort, phantom, tmp_
 
 def test_chain_of_the_reference_runs_end_to_end(experiment, phantom, tmp_path) -> None:
     model = {"name": "unet", "width": 4, "depth": 2, "up": "transposed"}
-    record = experiment("detector").model_dump(mode="json")
-    record |= {"model": model, "loss": "luna_dice", "nodules": {"stage": "segmenter", "side": 64}}
-    spec = type(experiment("detector")).check(record, "test")
-    fit_stage(spec, tmp_path / "segmenter")
-    stage = Stage.load(tmp_path / "segmenter")
+    record = experiment("detection").model_dump(mode="json", exclude={"detection"})
+    record |= {"task": "nodule_segmentation", "model": model, "loss": "luna_dice"}
+    spec = Experiment.check(record, "test")
+    train(spec, tmp_path / "segmenter")
+    stage = Run.load(tmp_path / "segmenter")
     findings = find_as_reference(stage, None, phantom.image, phantom.geometry, "a")
     assert list(findings.funnel) == ["voxels", "flagged voxels", "candidates", "nodules"]
     assert findings.funnel["candidates"] == len(findings)

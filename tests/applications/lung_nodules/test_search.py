@@ -9,19 +9,18 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from inklings.applications.lung_nodules.cascade import Cascade
-from inklings.applications.lung_nodules.fit import fit_stage
-from inklings.applications.lung_nodules.learn import Stage
 from inklings.applications.lung_nodules.search import Settings, find_nodules, require_unseen
-from inklings.applications.lung_nodules.spec import NoduleExperiment
 from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.findings import files
 from inklings.labels.kinds import BallLabel
-from inklings.runs.run import write_model
+from inklings.runs.run import Run, write_model
 from inklings.simulation.phantoms.chest import chest
 from inklings.simulation.phantoms.luna import write_mhd
+from inklings.spec import Experiment
+from inklings.tasks.train import train
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +42,11 @@ def study(tmp_path_factory):
         "model": {"name": "centre_point", "width": 4, "blocks": 1},
         "loss": "centre_point",
         "training": {"steps": 2, "batch_size": 2, "loggers": [], "precision": "32-true"},
-        "nodules": {"stage": "detector", "side": 32},
+        "task": "detection",
+        "detection": {"side": 32},
     }
-    fit_stage(NoduleExperiment.check(record, "test"), folder / "run")
-    stage = Stage.load(folder / "run")
+    train(Experiment.check(record, "test"), folder / "run")
+    stage = Run.load(folder / "run")
     torch.nn.init.ones_(stage.model.head.bias)
     write_model(folder / "run", stage.model, stage.model_config)
     stage.record.write(folder / "run")  # with the checksum of these weights
@@ -85,9 +85,10 @@ def test_tuning_asks_a_classifier_that_had_no_weight(study, tmp_path) -> None:
         "model": {"name": "nodule_net", "width": 4},
         "loss": "bce",
         "training": {"steps": 1, "batch_size": 2, "loggers": [], "precision": "32-true"},
-        "nodules": {"stage": "classifier", "side": 16, "detector": str(study / "run")},
+        "task": "candidates",
+        "candidates": {"side": 16, "detector": str(study / "run")},
     }
-    fit_stage(NoduleExperiment.check(record, "test"), run / "classifier")
+    train(Experiment.check(record, "test"), run / "classifier")
     replace(Cascade.load(run), weight=0.0).write(run)
     for tuning, scores in ((False, {"detector"}), (True, {"detector", "classifier"})):
         out = tmp_path / f"tuning-{tuning}"

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from inklings.applications.lung_nodules.detect import Detected, detect
 from inklings.applications.lung_nodules.judge import judge
-from inklings.applications.lung_nodules.learn import Stage
 from inklings.applications.lung_nodules.lungs import NODULES
 from inklings.applications.lung_nodules.scans import Scan, prepare
+from inklings.applications.lung_nodules.spec import DetectionExperiment
 from inklings.errors import DataError
 from inklings.files import write_json
 from inklings.findings.finding import Finding, Findings
 from inklings.findings.measure import Measured, measure
 from inklings.geometry import Geometry
 from inklings.records import read_record
+from inklings.runs.run import Run
 
 STAGES = ("detector", "classifier", "malignancy")
 _FILE = "cascade.json"
@@ -42,9 +43,9 @@ class Cascade:
         weight: Of the classifier's logit beside the detector's, 0 to 1; at 0 it is not asked.
     """
 
-    detector: Stage
-    classifier: Stage | None = None
-    malignancy: Stage | None = None
+    detector: Run
+    classifier: Run | None = None
+    malignancy: Run | None = None
     threshold: float = 0.5
     suspicious: float = 0.5
     weight: float = 0.5
@@ -59,14 +60,14 @@ class Cascade:
             DataError: If there is no detector.
         """
         if not (folder / "detector").is_dir():
-            stage = Stage.load(folder)
-            if stage.experiment.nodules.stage != "detector":
+            run = Run.load(folder)
+            if not isinstance(run.experiment, DetectionExperiment):
                 raise DataError(
                     f"{folder}: expected a detector, or a folder with the run 'detector' in it, "
-                    f"got a {stage.experiment.nodules.stage}"
+                    f"got a run of task {run.task}"
                 )
-            return dataclasses.replace(cls(stage), **_said(folder))  # type: ignore[arg-type]
-        stages = {name: Stage.load(folder / name) for name in STAGES if (folder / name).is_dir()}
+            return dataclasses.replace(cls(run), **_said(folder))  # type: ignore[arg-type]
+        stages = {name: Run.load(folder / name) for name in STAGES if (folder / name).is_dir()}
         return cls(**stages, **_said(folder))  # type: ignore[arg-type]
 
     def write(self, folder: Path, chosen_on: Mapping[str, Any] | None = None) -> None:

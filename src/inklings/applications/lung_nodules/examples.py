@@ -17,15 +17,15 @@ from inklings.applications.lung_nodules.batches import Crop
 from inklings.applications.lung_nodules.detect import Candidate, detect
 from inklings.applications.lung_nodules.gather import NODULE, image_key, opened
 from inklings.applications.lung_nodules.judge import inputs_of
-from inklings.applications.lung_nodules.learn import Stage
 from inklings.applications.lung_nodules.patches import Changes, Triple, cut_at
 from inklings.applications.lung_nodules.scans import prepare, whole
-from inklings.applications.lung_nodules.spec import NoduleExperiment
+from inklings.applications.lung_nodules.spec import BoxExperiment
 from inklings.cache import Cache, digest, recipe
 from inklings.cohorts.case import Case
 from inklings.errors import LabelError
 from inklings.labels.kinds import BallLabel
 from inklings.progress import track
+from inklings.runs.run import Run
 
 _MAKERS = (scans, lungs, detection, patches)
 _MARGIN = 4  # samples on each side, so that shifts and turns need not repeat the border
@@ -62,7 +62,7 @@ class Boxes:
 
 
 def boxes_of(
-    case: Case, experiment: NoduleExperiment, detector: Stage | None, cache: Cache | None = None
+    case: Case, experiment: BoxExperiment, detector: Run | None, cache: Cache | None = None
 ) -> Boxes:
     """Boxes of one case; what is cut is kept in ``cache``, what was said of it never is.
 
@@ -78,7 +78,7 @@ def boxes_of(
     if detector is None:
         balls = [ball for ball in balls if ball.malignant is not None]
     places = [(ball.centre_mm, float(ball.diameter_mm or 0)) for ball in balls]
-    asked = (places, experiment.sides, experiment.nodules.spacing_mm, _MARGIN, _CANDIDATES)
+    asked = (places, experiment.boxes.sides, experiment.boxes.spacing_mm, _MARGIN, _CANDIDATES)
     key = digest(image_key(case), asked, _state(detector), recipe(*_MAKERS))
     kept = (cache or Cache()).arrays("boxes", key, lambda: _cut(case, places, experiment, detector))
     points = kept["point_mm"].tolist()
@@ -100,8 +100,8 @@ def boxes_of(
 
 def collect(
     cases: Sequence[Case],
-    experiment: NoduleExperiment,
-    detector: Stage | None,
+    experiment: BoxExperiment,
+    detector: Run | None,
     cache: Cache | None = None,
 ) -> Boxes:
     """Boxes of all cases.
@@ -137,10 +137,10 @@ class BoxCrops:
         experiment: Sides, share and augmentation.
     """
 
-    def __init__(self, boxes: Boxes, experiment: NoduleExperiment) -> None:
-        self.boxes, self.sides = boxes, experiment.sides
-        self.share = experiment.nodules.positives
-        self.change = Changes(experiment.nodules.augment)
+    def __init__(self, boxes: Boxes, experiment: BoxExperiment) -> None:
+        self.boxes, self.sides = boxes, experiment.boxes.sides
+        self.share = experiment.boxes.positives
+        self.change = Changes(experiment.boxes.augment)
         self._of = [np.flatnonzero(~boxes.positive), np.flatnonzero(boxes.positive)]
         weight = boxes.score[self._of[0]] + _EASY
         self._below = np.cumsum(weight) / weight.sum()
@@ -173,7 +173,7 @@ def _hit(point: Sequence[float], nodules: Sequence[BallLabel]) -> bool:
     )
 
 
-def _state(detector: Stage | None) -> object:
+def _state(detector: Run | None) -> object:
     """All of a detector that what it finds depends on."""
     if detector is None:
         return None
@@ -184,8 +184,8 @@ def _state(detector: Stage | None) -> object:
 def _cut(
     case: Case,
     places: Sequence[tuple[tuple[float, float, float], float]],
-    experiment: NoduleExperiment,
-    detector: Stage | None,
+    experiment: BoxExperiment,
+    detector: Run | None,
 ) -> dict[str, NDArray[Any]]:
     """Boxes at what a detector finds, if there is one, and then at ``places``."""
     with opened(case) as image:
@@ -196,8 +196,8 @@ def _cut(
         found = detect(detector.model, scan, lowest=0.0, most=_CANDIDATES).candidates
     places = [*((one.point_mm, one.diameter_mm) for one in found), *places]
     scores = [one.score for one in found] + [1.0] * (len(places) - len(found))
-    sides: Triple = tuple(n + 2 * _MARGIN for n in experiment.sides)  # type: ignore[assignment]
-    mm = experiment.nodules.spacing_mm
+    sides: Triple = tuple(n + 2 * _MARGIN for n in experiment.boxes.sides)  # type: ignore[assignment]
+    mm = experiment.boxes.spacing_mm
     cubes = [cut_at(values, geometry, point, sides, mm) for point, _ in places]
     return {
         "cubes": np.stack(cubes) if cubes else np.zeros((0, *sides), np.uint8),

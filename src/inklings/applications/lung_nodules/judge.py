@@ -9,17 +9,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inklings.applications.lung_nodules.learn import Stage
 from inklings.applications.lung_nodules.patches import cut_at
+from inklings.applications.lung_nodules.spec import boxes_of
 from inklings.applications.lung_nodules.targets import REFERENCE_MM
 from inklings.geometry import Geometry
+from inklings.models.base import Model
 from inklings.predictions import require_numbers
+from inklings.runs.run import Run
 
 _AT_ONCE = 32
 
 
 def judge(
-    stage: Stage,
+    run: Run,
     values: NDArray[Any],
     geometry: Geometry,
     places: Sequence[tuple[tuple[float, float, float], float]],
@@ -27,22 +29,19 @@ def judge(
     """Probability ``(n,)`` of each place.
 
     Args:
-        stage: A trained classifier or malignancy model.
+        run: A trained model of candidates or of malignancy.
         values: The whole CT, ``(z, y, x)`` in HU.
         geometry: Its grid.
         places: Points in mm of the patient, and diameters in mm.
     """
-    asked = stage.experiment
-    cubes = [
-        cut_at(values, geometry, point, asked.sides, asked.nodules.spacing_mm)
-        for point, _ in places
-    ]
-    return probabilities(stage, cubes, [mm for _, mm in places])
+    asked = boxes_of(run.experiment)
+    cubes = [cut_at(values, geometry, point, asked.sides, asked.spacing_mm) for point, _ in places]
+    return probabilities(run.model, cubes, [mm for _, mm in places])
 
 
 @torch.inference_mode()
 def probabilities(
-    stage: Stage, cubes: Sequence[NDArray[np.uint8]], diameters_mm: Sequence[float]
+    model: Model, cubes: Sequence[NDArray[np.uint8]], diameters_mm: Sequence[float]
 ) -> NDArray[np.float64]:
     """Probability ``(n,)`` of boxes ``(*sides)`` that were cut already."""
     found = []
@@ -55,7 +54,7 @@ def probabilities(
                 strict=True,
             )
         ]
-        logits = stage.model(torch.from_numpy(np.stack(batch))).logits
+        logits = model(torch.from_numpy(np.stack(batch))).logits
         found.append(torch.sigmoid(logits[:, 0].float()).double().numpy())
     said = np.concatenate(found) if found else np.zeros(0)
     require_numbers(said)

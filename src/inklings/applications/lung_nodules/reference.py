@@ -22,9 +22,9 @@ from torch import nn
 
 from inklings.applications.lung_nodules.batches import Crop
 from inklings.applications.lung_nodules.judge import judge
-from inklings.applications.lung_nodules.learn import Stage
 from inklings.findings.finding import Finding, Findings
 from inklings.geometry import Geometry
+from inklings.runs.run import Run
 
 CONTEXT = 3
 CROP, WIDE = 64, 96
@@ -158,7 +158,7 @@ def group(chance: NDArray[np.float32], values: NDArray[Any]) -> NDArray[np.float
 
 
 def find_as_reference(
-    segmenter: Stage, classifier: Stage | None, values: NDArray[Any], geometry: Geometry, case: str
+    segmenter: Run, classifier: Run | None, values: NDArray[Any], geometry: Geometry, case: str
 ) -> Findings:
     """What the reference's cascade says of one CT; its candidates have no size, so 1 mm stands."""
     chance = segment(segmenter.model, values)

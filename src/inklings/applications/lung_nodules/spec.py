@@ -1,43 +1,48 @@
-"""The experiment file of a stage: that of any training, and which stage it is."""
+"""The experiment files of the stages of a search for lung nodules."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from inklings.files import read_yaml
+from inklings.errors import DataError
 from inklings.spec import Component, Experiment, Section
 
 _Count = Annotated[int, Field(gt=0)]
-Stage = Literal["detector", "classifier", "malignancy", "segmenter"]
+_HERE = "inklings.applications.lung_nodules.tasks"
 
 
-class Nodules(Section):
-    """What is learnt of lung nodules; ``nodules: detector`` alone gives the rest of these.
+class Detection(Section):
+    """How a detector learns where nodules are.
 
     Attributes:
-        stage: ``detector``: where nodules are. ``classifier``: whether a candidate of a detector
-            is one. ``malignancy``: whether a nodule is malignant. ``segmenter``: which samples
-            are nodule, the first stage of the reference.
-        detector: Run folder of the detector whose candidates a classifier learns from.
-        side: Of the crops, in samples: of the grid of 1.5 mm for a detector, of ``spacing_mm``
-            for the others.
-        spacing_mm: Of the crops of the classifiers; ``(z, y, x)`` or one number. ``voxels`` takes
-            the samples of the scan as they are, as the reference does.
-        positives: Share of crops with a nodule (detector) or of the second class.
-        augment: Which changes a classifier's crops undergo.
-        keep: What a classifier's best weights on validation boxes go by, if
-            ``training.validate_every`` is given: ``f1``, or ``sensitivity`` at so many
-            ``false_positives`` a scan.
-        false_positives: Of a scan.
-        finetune: Layers that learn, counted from the output, when a malignancy model starts from
-            a classifier (``--from``): 1 the last, 2 the last and the block before it; None all.
+        side: Of the crops, in voxels of the grid of 1.5 mm.
+        positives: Share of crops with a nodule.
+        noise: Largest spread of the added noise, as a share of the grey range.
     """
 
-    stage: Stage
-    detector: Path | None = None
+    side: _Count = 48
+    positives: float = Field(default=0.5, ge=0, le=1)
+    noise: float = Field(default=0.03, ge=0)
+
+
+class BoxSection(Section):
+    """Boxes around places of a CT, of which a network says yes or no.
+
+    Attributes:
+        side: Of a box, in voxels of ``spacing_mm``: one number, or ``(z, y, x)``.
+        spacing_mm: Between the voxels of a box; ``voxels`` takes those of the scan as they are,
+            as the reference does.
+        positives: Share of drawn boxes of the second class.
+        augment: Which changes a box undergoes.
+        monitor: What the best weights on validation boxes go by, if ``training.validate_every``
+            is given: ``f1``, or ``sensitivity`` at so many ``false_positives`` a scan.
+        false_positives: Of a scan.
+    """
+
     side: _Count | tuple[_Count, _Count, _Count] = 48
     spacing_mm: Annotated[float, Field(gt=0)] | Literal["voxels"] = 1.25
     positives: float = Field(default=0.5, ge=0, le=1)
@@ -48,24 +53,95 @@ class Nodules(Section):
         Component(name="rotate"),
         Component(name="noise"),
     )
-    keep: Literal["f1", "sensitivity"] = "f1"
+    monitor: Literal["f1", "sensitivity"] = "f1"
     false_positives: float = Field(default=1.0, gt=0)
-    finetune: int | None = Field(default=None, ge=1, le=2)
-
-
-class NoduleExperiment(Experiment):
-    """One reproducible run of a stage."""
-
-    nodules: Nodules
 
     @property
     def sides(self) -> tuple[int, int, int]:
-        """Samples of a crop, ``(z, y, x)``."""
-        side = self.nodules.side
-        return (side, side, side) if isinstance(side, int) else side
+        """Voxels of a box, ``(z, y, x)``."""
+        return (self.side,) * 3 if isinstance(self.side, int) else self.side
 
 
-def is_stage(path: Path) -> bool:
-    """Whether an experiment file is one of a stage of the nodules."""
-    record: Any = read_yaml(path, "an experiment file")
-    return isinstance(record, dict) and "nodules" in record
+class Candidates(BoxSection):
+    """Nodule or not; with the detector whose candidates are judged.
+
+    Attributes:
+        detector: Run folder of the detector.
+        side, spacing_mm, positives, augment, monitor, false_positives: As in `BoxSection`.
+    """
+
+    detector: Path
+
+
+class Malignancy(BoxSection):
+    """Malignant or benign.
+
+    Attributes:
+        finetune: Layers that learn, counted from the output, when it starts from a classifier of
+            candidates (``--from``): 1 the last, 2 the last and the block before it; None all.
+        side, spacing_mm, positives, augment, monitor, false_positives: As in `BoxSection`.
+    """
+
+    finetune: int | None = Field(default=None, ge=1, le=2)
+
+
+class DetectionExperiment(Experiment):
+    """Where lung nodules are (``task: detection``)."""
+
+    learner: ClassVar[str] = f"{_HERE}.detection:DetectionTask"
+    task: Literal["detection"] = "detection"
+    detection: Detection = Detection()
+
+
+class BoxExperiment(Experiment):
+    """Base of what judges boxes."""
+
+    @property
+    @abstractmethod
+    def boxes(self) -> BoxSection:
+        """How boxes are cut, drawn and changed."""
+
+
+class CandidateExperiment(BoxExperiment):
+    """Whether a candidate of a detector is a nodule (``task: candidates``)."""
+
+    learner: ClassVar[str] = f"{_HERE}.candidates:CandidateTask"
+    task: Literal["candidates"] = "candidates"
+    candidates: Candidates
+
+    @property
+    def boxes(self) -> BoxSection:
+        """How boxes are cut, drawn and changed."""
+        return self.candidates
+
+
+class MalignancyExperiment(BoxExperiment):
+    """Whether a nodule is malignant (``task: malignancy``)."""
+
+    learner: ClassVar[str] = f"{_HERE}.malignancy:MalignancyTask"
+    task: Literal["malignancy"] = "malignancy"
+    malignancy: Malignancy = Malignancy()
+
+    @property
+    def boxes(self) -> BoxSection:
+        """How boxes are cut, drawn and changed."""
+        return self.malignancy
+
+
+class NoduleSegmentationExperiment(Experiment):
+    """Which voxels are nodule: the first stage of the reference (``task: nodule_segmentation``)."""
+
+    learner: ClassVar[str] = f"{_HERE}.nodule_segmentation:NoduleSegmentationTask"
+    task: Literal["nodule_segmentation"] = "nodule_segmentation"
+
+
+def boxes_of(experiment: Experiment | None) -> BoxSection:
+    """How a trained judge sees boxes.
+
+    Raises:
+        DataError: If the run is of another task.
+    """
+    if not isinstance(experiment, BoxExperiment):
+        task = experiment.task if experiment else "none"
+        raise DataError(f"expected a run of task candidates or malignancy, got one of {task}")
+    return experiment.boxes

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from inklings.applications.lung_nodules.examples import Boxes
 from inklings.applications.lung_nodules.judge import probabilities
-from inklings.applications.lung_nodules.learn import Stage
 from inklings.applications.lung_nodules.patches import middle_of
-from inklings.applications.lung_nodules.spec import NoduleExperiment
-from inklings.runs.run import ModelConfig
+from inklings.applications.lung_nodules.spec import BoxSection
+from inklings.losses.base import Loss
+from inklings.models.base import Model
 
 
 @dataclass(frozen=True)
@@ -47,35 +46,30 @@ class BoxValidator:
 
     Args:
         boxes: Of the validation cases.
-        experiment: Sides of the boxes, and what is compared (`Nodules.keep`).
-        model_config: What the network takes.
+        asked: Sides of the boxes, and what is compared (`BoxSection.monitor`).
     """
 
-    def __init__(
-        self, boxes: Boxes, experiment: NoduleExperiment, model_config: ModelConfig
-    ) -> None:
-        self.boxes, self.experiment, self.model_config = boxes, experiment, model_config
+    def __init__(self, boxes: Boxes, asked: BoxSection) -> None:
+        self.boxes, self.asked = boxes, asked
 
-    def probabilities(self, model: nn.Module) -> NDArray[np.float64]:
+    def probabilities(self, model: Model) -> NDArray[np.float64]:
         """``(n,)`` of the boxes."""
-        stage = Stage(model, self.model_config, None, self.experiment)  # type: ignore[arg-type]
-        cubes = [middle_of(cube, self.experiment.sides) for cube in self.boxes.cubes]
+        cubes = [middle_of(cube, self.asked.sides) for cube in self.boxes.cubes]
         was = model.training
         model.eval()
         try:
-            return probabilities(stage, cubes, self.boxes.diameter_mm.tolist())
+            return probabilities(model, cubes, self.boxes.diameter_mm.tolist())
         finally:
             model.train(was)
 
-    def score(self, model: nn.Module, loss: nn.Module) -> BoxScore:  # noqa: ARG002
+    def score(self, model: Model, loss: Loss) -> BoxScore:  # noqa: ARG002
         """F1 and sensitivity of these weights."""
         said, positive = self.probabilities(model), self.boxes.positive
-        asked = self.experiment.nodules
-        allowed = asked.false_positives * len(np.unique(self.boxes.case))
+        allowed = self.asked.false_positives * len(np.unique(self.boxes.case))
         return BoxScore(
             float(f1_of_the_best(said, positive).max(initial=0.0)),
             sensitivity_at(said, positive, allowed),
-            asked.keep,
+            self.asked.monitor,
         )
 
 

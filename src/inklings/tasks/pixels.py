@@ -3,73 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from lightning.pytorch.callbacks import Callback
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings.data import INTENSITIES
 from inklings.data.batches import Batches
 from inklings.data.examples import Examples, resized, with_background
 from inklings.data.slice_examples import sliced
-from inklings.data.volumes import require_dimensions, require_volumes_possible
+from inklings.data.volumes import require_volumes_possible
 from inklings.errors import SpecError
 from inklings.inference.dense import OF_VOLUMES
 from inklings.losses import LOSSES
-from inklings.models.weights import fit_weights
+from inklings.models.base import Model
 from inklings.orientation import AS_STORED
 from inklings.runs.run import ModelConfig
-from inklings.spec import Experiment
+from inklings.spec import SegmentationExperiment
 from inklings.supervision.prior import Prior
-from inklings.training import machine
-from inklings.training.callbacks import CheckpointCallback, ValidationCallback
-from inklings.training.monitor import History, Monitor
+from inklings.tasks.base import require_possible
+from inklings.training.fit import FitResult, OperatingPoint, Prepared, fit
 from inklings.training.pictures import Gallery
-from inklings.training.trainer import is_first, run
 from inklings.training.validation import SegmentationValidator
 
 
-@dataclass(frozen=True)
-class FitResult:
-    """What a training returns.
-
-    Attributes:
-        model: In evaluation mode, on the processor, with the weights that are to be used: the
-            best on validation where there was one, else the last; averaged if asked for.
-        model_config: What the model takes and returns.
-        thresholds: One for each class.
-        priors: Estimated share of positives of each class; empty where no threshold needed it.
-        history: Rows of numbers by step.
-        steps: Optimiser steps taken.
-        best_step: Where the weights come from.
-        seconds: In the training loop, validation and checkpoints included.
-        skipped: Micro-batches left out because they were not finite.
-        warnings: A sentence each.
-        precision: As Lightning names it.
-        largest: Classes of which the largest connected part of a volume alone counts.
-        facts: Whatever else is worth keeping with the weights.
-    """
-
-    model: nn.Module
-    model_config: ModelConfig
-    thresholds: tuple[float, ...]
-    priors: tuple[Prior, ...]
-    history: tuple[Mapping[str, float], ...]
-    steps: int
-    best_step: int
-    seconds: float
-    skipped: int
-    warnings: tuple[str, ...]
-    precision: str
-    largest: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
 def learn(
-    experiment: Experiment,
+    experiment: SegmentationExperiment,
     train: Examples,
     val: Examples | None = None,
     *,
@@ -92,95 +52,74 @@ def learn(
     Raises:
         SpecError: If the experiment asks for something impossible.
     """
-    _require_possible(experiment, train, len(channels or classes))
-    if train.volumes:
-        require_volumes_possible(experiment)
-    elif experiment.inference.pieces != "all":
-        raise SpecError(f"inference.pieces {experiment.inference.pieces!r}: {OF_VOLUMES}")
+    prepared = prepare(experiment, train, val, classes, channels or classes, initial)
+    return fit(experiment.training, prepared, out)
+
+
+def prepare(
+    experiment: SegmentationExperiment,
+    train: Examples,
+    val: Examples | None,
+    classes: Sequence[str],
+    channels: Sequence[str],
+    initial: Mapping[str, Tensor] | None = None,
+) -> Prepared:
+    """What `fit` is told of a segmentation; arguments as of `learn`.
+
+    Raises:
+        SpecError: If the experiment asks for something impossible.
+    """
+    require_possible(experiment, validates=True)
+    _require_fitting(experiment, train, len(channels))
     if experiment.inference.threshold == "prior":
         _require_positives(val, classes)
-    loss: Any = LOSSES.build(experiment.loss.name, experiment.loss.options)
-    model_config = _blueprint(
-        experiment, train, classes, channels or classes, getattr(loss, "exclusive", False)
-    )
-    torch.manual_seed(experiment.training.seed)
-    model = model_config.build()
-    if initial is not None:
-        fit_weights(model, initial, "the first weights")
-    if hasattr(loss, "attach"):  # a loss that asks the network more than once
-        loss.attach(model)
-    if train.volumes:
-        require_dimensions(model, experiment.volumes)
-    if not (train.volumes and experiment.volumes.view == "patches"):
-        model = model.to(memory_format=torch.channels_last)
-    model_config = replace(model_config, divisor=int(getattr(model, "divisor", 1)))
+    loss = LOSSES.build(experiment.loss.name, experiment.loss.options)
+    model_config = _model_config(experiment, train, classes, channels, loss.exclusive)
     validator = (
         SegmentationValidator(val, experiment, model_config)
         if val is not None and len(val)
         else None
     )
-
-    history = History(out / "metrics.csv" if out else None)
     shown = validator or SegmentationValidator(train, experiment, model_config)
-    gallery = Gallery(out / "samples", shown) if out else None
-    monitor, keeper = Monitor(history), ValidationCallback(history, validator, gallery)
-    callbacks: list[Callback] = [monitor, keeper]
-    if out is not None:
-        callbacks.append(CheckpointCallback(history, out / "checkpoints" / "last"))
-    reads_unlabelled = bool(getattr(loss, "reads_unlabelled", False))
-    fitted = _fitted(train, experiment, model_config, reads_unlabelled)
+    fitted = _fitted(train, experiment, model_config, loss.reads_unlabelled)
     spec = experiment.training
 
     def batches(rank: int, world: int) -> Batches:
         how = (experiment.sampling, experiment.intensity, spec.batch_size, spec.seed)
         return Batches(fitted, *how, rank, world, experiment.volumes.patch)
 
-    learner = run(experiment, len(fitted), batches, model, loss, callbacks, out)
+    def operating_point(model: Model) -> OperatingPoint:
+        thresholds, priors = _thresholds(experiment, model, validator, model_config)
+        largest = _largest(experiment, model, validator, model_config, thresholds)
+        return OperatingPoint(thresholds, priors, largest)
 
-    with learner.averaged():
-        state = keeper.best or {k: v.detach().clone() for k, v in model.state_dict().items()}
-    model.load_state_dict(state)
-    model = model.cpu().eval()
-    steps = learner.seen // experiment.training.accumulate
-    if out is not None and is_first():
-        history.write()
-    if gallery is not None and is_first():
-        gallery.draw(model, steps, ())
-    thresholds, priors = _thresholds(experiment, model, validator, model_config)
-    return FitResult(
-        model=model,
+    patches = train.volumes and experiment.volumes.view == "patches"
+    return Prepared(
         model_config=model_config,
-        thresholds=thresholds,
-        priors=priors,
-        history=tuple(history.rows),
-        steps=steps,
-        best_step=keeper.best_step or steps,
-        seconds=learner.clock.seconds(),
-        skipped=learner.skipped,
-        warnings=tuple(monitor.warnings),
-        precision=machine.precision(experiment.training.precision),
-        largest=_largest(experiment, model, validator, model_config, thresholds),
+        build=model_config.build,
+        loss=loss,
+        batches=batches,
+        count=len(fitted),
+        operating_point=operating_point,
+        initial=initial,
+        memory_format=None if patches else torch.channels_last,
+        validator=validator,
+        gallery=partial(Gallery, validator=shown),
+        facts={"images": len(train)},
     )
 
 
-def _require_possible(experiment: Experiment, train: Examples, channels: int) -> None:
-    spec = experiment.training
+def _require_fitting(experiment: SegmentationExperiment, train: Examples, channels: int) -> None:
     if not len(train):
         raise SpecError("expected at least one image to train on, got none")
     if len(train.targets[0].value) != channels:
         raise SpecError(
             f"expected targets with {channels} channels, got {len(train.targets[0].value)}"
         )
-    if spec.deterministic and spec.minutes:
-        raise SpecError(
-            "training.deterministic: expected a run bounded by steps or epochs, got minutes too; "
-            "a clock never gives the same weights twice"
-        )
-    if spec.patience and not spec.validate_every:
-        raise SpecError(
-            "training.patience: expected validate_every with it, got none; early stopping counts "
-            "validations"
-        )
+    if train.volumes:
+        require_volumes_possible(experiment)
+    elif experiment.inference.pieces != "all":
+        raise SpecError(f"inference.pieces {experiment.inference.pieces!r}: {OF_VOLUMES}")
 
 
 def _require_positives(val: Examples | None, classes: Sequence[str]) -> None:
@@ -194,8 +133,8 @@ def _require_positives(val: Examples | None, classes: Sequence[str]) -> None:
             )
 
 
-def _blueprint(
-    experiment: Experiment,
+def _model_config(
+    experiment: SegmentationExperiment,
     train: Examples,
     classes: Sequence[str],
     channels: Sequence[str],
@@ -219,7 +158,7 @@ def _blueprint(
 
 
 def _fitted(
-    train: Examples, experiment: Experiment, model_config: ModelConfig, unlabelled: bool
+    train: Examples, experiment: SegmentationExperiment, model_config: ModelConfig, unlabelled: bool
 ) -> Examples:
     """The examples as batches are cut from them."""
     if train.volumes and experiment.volumes.view != "patches":
@@ -232,8 +171,8 @@ def _fitted(
 
 
 def _thresholds(
-    experiment: Experiment,
-    model: nn.Module,
+    experiment: SegmentationExperiment,
+    model: Model,
     validator: SegmentationValidator | None,
     model_config: ModelConfig,
 ) -> tuple[tuple[float, ...], tuple[Prior, ...]]:
@@ -250,8 +189,8 @@ def _thresholds(
 
 
 def _largest(
-    experiment: Experiment,
-    model: nn.Module,
+    experiment: SegmentationExperiment,
+    model: Model,
     validator: SegmentationValidator | None,
     model_config: ModelConfig,
     thresholds: Sequence[float],

@@ -11,7 +11,7 @@ from inklings.errors import DataError, SpecError
 from inklings.losses.bce import BCE
 from inklings.losses.cross_entropy import CrossEntropy
 from inklings.spec import Experiment
-from inklings.training.learn import learn
+from inklings.tasks.pixels import learn
 from inklings.training.trainer import total_steps
 from inklings.training.validation import SegmentationValidator
 
@@ -86,8 +86,8 @@ def test_accumulated_batches_give_the_gradient_of_one_large_batch(
 
 
 def test_epochs_count_images_not_batches(spec: Spec) -> None:
-    assert total_steps(spec(steps=None, epochs=3, batch_size=4), 12) == 9
-    assert total_steps(spec(steps=None, epochs=3, batch_size=4, accumulate=2), 12) == 5
+    assert total_steps(spec(steps=None, epochs=3, batch_size=4).training, 12) == 9
+    assert total_steps(spec(steps=None, epochs=3, batch_size=4, accumulate=2).training, 12) == 5
 
 
 def test_minutes_end_a_run_and_the_rate_follows_the_clock(spec: Spec, discs: Examples) -> None:
@@ -177,7 +177,7 @@ def test_targets_of_another_number_of_channels_are_refused(spec: Spec, discs: Ex
 def test_a_prior_without_held_out_positives_is_refused_before_any_training(
     spec: Spec, discs: Examples, val_discs: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inklings.training.learn.run", lambda *_: pytest.fail("it trained"))
+    monkeypatch.setattr("inklings.training.fit.run", lambda *_: pytest.fail("it trained"))
     asked = spec(inference={"threshold": "prior"})
     empty = from_masks(val_discs.images, [np.zeros((64, 64), np.bool_) for _ in val_discs.images])
     with pytest.raises(

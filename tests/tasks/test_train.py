@@ -20,7 +20,7 @@ from inklings.predictions import Prediction
 from inklings.readers import open_image
 from inklings.runs.run import Run, RunRecord
 from inklings.spec import Experiment
-from inklings.tasks.fit import fit
+from inklings.tasks.train import train
 
 Spec = Callable[..., Experiment]
 
@@ -36,7 +36,7 @@ def test_a_run_folder_holds_what_the_contract_says(
     spec: Spec, cohort: Path, tmp_path: Path
 ) -> None:
     experiment = spec(cohort, steps=20, validate_every=10, loggers=["tensorboard"])
-    out = fit(experiment, tmp_path / "run")
+    out = train(experiment, tmp_path / "run")
     names = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
     assert {
         "experiment.yaml",
@@ -62,7 +62,7 @@ def test_a_run_folder_holds_what_the_contract_says(
 def test_a_run_predicts_what_the_training_validated(
     spec: Spec, cohort: Path, tmp_path: Path
 ) -> None:
-    out = fit(spec(cohort, steps=40, batch_size=8), tmp_path / "run")
+    out = train(spec(cohort, steps=40, batch_size=8), tmp_path / "run")
     run = Run.load(out)
     case = Cohort.read(cohort).part("test")[0]
     with open_image(case.images["image"]) as image:
@@ -91,7 +91,7 @@ def test_a_cohort_that_cannot_be_trained_on_is_refused_in_one_line(
     message: str,
 ) -> None:
     with pytest.raises(error, match=message) as caught:
-        fit(spec(edited(cohort, change)), tmp_path / "run")
+        train(spec(edited(cohort, change)), tmp_path / "run")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
 
@@ -99,11 +99,11 @@ def test_a_cohort_that_cannot_be_trained_on_is_refused_in_one_line(
 def test_a_finished_run_is_refused_and_with_resume_left_alone(
     spec: Spec, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = fit(spec(cohort), tmp_path / "run")
+    out = train(spec(cohort), tmp_path / "run")
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
     with pytest.raises(SpecError, match="holds a finished run"):
-        fit(spec(cohort), out)
-    fit(spec(cohort), out, resume=True)
+        train(spec(cohort), out)
+    train(spec(cohort), out, resume=True)
     assert "the run is finished, nothing to do" in capsys.readouterr().err
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before
 
@@ -111,18 +111,18 @@ def test_a_finished_run_is_refused_and_with_resume_left_alone(
 def test_an_unfinished_run_of_another_experiment_is_in_the_way(
     spec: Spec, cohort: Path, tmp_path: Path
 ) -> None:
-    out = fit(spec(cohort), tmp_path / "run")
+    out = train(spec(cohort), tmp_path / "run")
     (out / "run.json").unlink()
     with pytest.raises(SpecError, match=r"another training\.steps"):
-        fit(spec(cohort, steps=8), out)
-    fit(spec(cohort), out)
+        train(spec(cohort, steps=8), out)
+    train(spec(cohort), out)
     assert (out / "run.json").is_file()
 
 
 def test_weights_that_have_seen_the_test_patients_are_refused_unless_told(
     spec: Spec, cohort: Path, tmp_path: Path
 ) -> None:
-    first = fit(spec(cohort), tmp_path / "first")
+    first = train(spec(cohort), tmp_path / "first")
     swapped = edited(
         cohort,
         lambda c: dataclasses.replace(
@@ -130,29 +130,29 @@ def test_weights_that_have_seen_the_test_patients_are_refused_unless_told(
         ),
     )
     with pytest.raises(DataError, match=r"6 test patients .* --allow-seen-test-patients"):
-        fit(spec(swapped), tmp_path / "second", start=first)
-    out = fit(spec(swapped), tmp_path / "second", start=first, allow_seen_test_patients=True)
+        train(spec(swapped), tmp_path / "second", start=first)
+    out = train(spec(swapped), tmp_path / "second", start=first, allow_seen_test_patients=True)
     assert "test results are too good" in RunRecord.read(out).warnings[0]
 
 
 def test_an_unfinished_run_does_not_go_on_with_a_split_that_leaks(
     spec: Spec, cohort: Path, tmp_path: Path
 ) -> None:
-    out = fit(spec(cohort), tmp_path / "run")
+    out = train(spec(cohort), tmp_path / "run")
     (out / "run.json").unlink()
     edited(cohort, lambda c: dataclasses.replace(c, split="test" if c.split == "val" else c.split))
     with pytest.raises(DataError, match="2 test patients"):
-        fit(spec(cohort), out)
+        train(spec(cohort), out)
 
 
 def test_fine_tuning_begins_with_the_weights_of_a_run_or_a_foreign_file(
     spec: Spec, cohort: Path, tmp_path: Path
 ) -> None:
-    first = fit(spec(cohort), tmp_path / "first")
+    first = train(spec(cohort), tmp_path / "first")
     weights = Run.load(first).model.state_dict()
     torch.save({"state_dict": {f"module.{k}": v for k, v in weights.items()}}, tmp_path / "w.pth")
     for i, source in enumerate((first, first / "weights.safetensors", tmp_path / "w.pth")):
-        out = fit(spec(cohort, steps=1, learning_rate=1e-12), tmp_path / f"{i}", start=source)
+        out = train(spec(cohort, steps=1, learning_rate=1e-12), tmp_path / f"{i}", start=source)
         head = Run.load(out).model.state_dict()["head.weight"]
         assert torch.allclose(head, weights["head.weight"], atol=1e-8)
 
@@ -162,15 +162,15 @@ def test_a_foreign_file_with_code_in_it_is_not_opened(
 ) -> None:
     torch.save({"w": Path("/")}, tmp_path / "evil.pth")
     with pytest.raises(InklingsError, match=r"evil\.pth"):
-        fit(spec(cohort), tmp_path / "run", start=tmp_path / "evil.pth")
+        train(spec(cohort), tmp_path / "run", start=tmp_path / "evil.pth")
 
 
 def test_images_beyond_the_memory_budget_are_mapped_and_give_the_same_weights(
     spec: Spec, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = fit(spec(cohort), tmp_path / "plain")
+    plain = train(spec(cohort), tmp_path / "plain")
     monkeypatch.setenv("INKLINGS_MEMORY_GB", "0.00002")
-    mapped = fit(spec(cohort), tmp_path / "mapped")
+    mapped = train(spec(cohort), tmp_path / "mapped")
     assert same_weights(plain, mapped)
     assert not (mapped / "scratch").exists()
 
@@ -192,7 +192,7 @@ def test_killed_in_the_middle_of_an_epoch_and_resumed_it_ends_bit_for_bit_the_sa
     spec: Spec, cohort: Path, tmp_path: Path
 ) -> None:
     experiment = long_run(spec, cohort)
-    whole = fit(experiment, tmp_path / "whole")
+    whole = train(experiment, tmp_path / "whole")
     broken = Killed(experiment, tmp_path / "broken")
     assert broken.kill_when(lambda: broken.step() >= 14)
     assert not (broken.out / "run.json").exists()

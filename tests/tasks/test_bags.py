@@ -13,8 +13,8 @@ from inklings.errors import SpecError
 from inklings.runs.run import Run, RunRecord
 from inklings.simulation.phantoms.bags import vector_bags
 from inklings.spec import Experiment
-from inklings.tasks.fit import fit
-from inklings.tasks.learn_bags import learn_bags
+from inklings.tasks.bags import learn
+from inklings.tasks.train import train
 from inklings.testing.bags import bag_experiment as experiment
 from inklings.training.bag_validation import BagValidator, cut
 
@@ -25,7 +25,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 def test_bags_are_learnt_and_the_run_says_how(tmp_path: Path) -> None:
     vector_bags(tmp_path / "c", 120)
-    fit(experiment(tmp_path / "c", 80, training__validate_every=40), tmp_path / "run")
+    train(experiment(tmp_path / "c", 80, training__validate_every=40), tmp_path / "run")
     record, run = RunRecord.read(tmp_path / "run"), Run.load(tmp_path / "run")
     assert run.model_config.task == "binary"
     assert record.facts["images"] == 80
@@ -45,7 +45,7 @@ def test_labels_of_instances_cannot_change_a_weight(tmp_path: Path) -> None:
             )
             assert pq.read_table(tmp_path / name / INSTANCE_TRUTH).num_rows == 60
             (tmp_path / name / INSTANCE_TRUTH).write_bytes(b"no table")
-        fit(experiment(tmp_path / name, 6), tmp_path / f"run-{name}")
+        train(experiment(tmp_path / name, 6), tmp_path / f"run-{name}")
     one, other = weights(tmp_path / "run-a"), weights(tmp_path / "run-b")
     assert all(torch.equal(one[k], other[k]) for k in one)
 
@@ -55,7 +55,7 @@ def test_an_interrupted_run_has_the_weights_of_an_uninterrupted_one(
 ) -> None:
     vector_bags(tmp_path / "c")
     spec = experiment(tmp_path / "c", 12, training__checkpoint_every=4, training__batch_size=4)
-    fit(spec, tmp_path / "whole")
+    train(spec, tmp_path / "whole")
 
     class Killed(Exception):
         pass
@@ -71,9 +71,9 @@ def test_an_interrupted_run_has_the_weights_of_an_uninterrupted_one(
 
     monkeypatch.setattr(BagBatches, "batch", fails)
     with pytest.raises(Killed):
-        fit(spec, tmp_path / "cut")
+        train(spec, tmp_path / "cut")
     monkeypatch.setattr(BagBatches, "batch", whole)
-    fit(spec, tmp_path / "cut")
+    train(spec, tmp_path / "cut")
     one, other = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     assert all(torch.equal(one[k], other[k]) for k in one)
 
@@ -84,7 +84,7 @@ def test_held_out_bags_are_never_augmented(tmp_path: Path) -> None:
     train = gather_bags(cohort.part("train"), cohort.classes, "binary")
     noise = [{"name": "noise", "sigma": 5.0}]
     spec = experiment(tmp_path / "c", 4, bags__augment=noise)
-    trained = learn_bags(spec, train, val, classes=("hit",), task="binary")
+    trained = learn(spec, train, val, classes=("hit",), task="binary")
     one, other = (BagValidator(val).logits(trained.model) for _ in range(2))
     assert np.array_equal(one, other)
 
@@ -94,7 +94,7 @@ def test_classes_that_exclude_each_other_need_a_loss_that_knows(tmp_path: Path) 
     train = gather_bags(cohort.part("train"), cohort.classes, "binary")
     spec = experiment(tmp_path / "c", 2, loss="cross_entropy")
     with pytest.raises(SpecError, match="loss bag suits every task"):
-        learn_bags(spec, train, None, classes=("hit",), task="binary")
+        learn(spec, train, None, classes=("hit",), task="binary")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_misspelt_parts_are_found_before_any_data_are_opened(
 ) -> None:
     spec: Experiment = experiment(tmp_path / "nowhere", 2, **change)
     with pytest.raises(SpecError, match=message):
-        fit(spec, tmp_path / "run")
+        train(spec, tmp_path / "run")
 
 
 def test_the_threshold_lies_in_the_middle_of_the_widest_gap() -> None:

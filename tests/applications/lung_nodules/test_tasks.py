@@ -12,19 +12,20 @@ from inklings.applications.lung_nodules.examples import (
     boxes_of,
     collect,
 )
-from inklings.applications.lung_nodules.fit import fit_stage, freeze
-from inklings.applications.lung_nodules.learn import Stage
+from inklings.applications.lung_nodules.tasks.malignancy import freeze
 from inklings.cache import Cache
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.models.nodule_net import LunaNet, NoduleNet
+from inklings.runs.run import Run
+from inklings.tasks.train import train
 
 
 def test_a_run_says_whom_it_has_seen_and_loads_again(detector) -> None:
-    stage = Stage.load(detector)
+    stage = Run.load(detector)
     assert stage.record.trained_on == ("patient-1", "patient-2", "patient-3")
     assert stage.record.facts["steps"] == 4
-    assert stage.experiment.nodules.stage == "detector"
+    assert stage.task == "detection"
     assert {p.name for p in detector.glob("*.safetensors")} == {"weights.safetensors"}
     assert not list(detector.rglob("*.pt")) + list(detector.rglob("*.pkl"))
 
@@ -32,36 +33,36 @@ def test_a_run_says_whom_it_has_seen_and_loads_again(detector) -> None:
 def test_an_interrupted_training_ends_in_the_weights_of_one_that_was_not(
     experiment, detector, tmp_path, monkeypatch
 ) -> None:
-    from inklings.applications.lung_nodules import learn
+    from inklings.tasks import train as module
 
     def killed(*_args, **_options):
         raise KeyboardInterrupt
 
     # As a kill after the last checkpoint: nothing has been written of the finished run.
-    short = experiment("detector")
-    monkeypatch.setattr(learn, "write_model", killed)
+    short = experiment("detection")
+    monkeypatch.setattr(module, "write_model", killed)
     with pytest.raises(KeyboardInterrupt):
-        fit_stage(short, tmp_path / "run")
+        train(short, tmp_path / "run")
     monkeypatch.undo()
     assert not (tmp_path / "run" / "run.json").exists()
-    fit_stage(short, tmp_path / "run")
-    one, other = Stage.load(detector).model, Stage.load(tmp_path / "run").model
+    train(short, tmp_path / "run")
+    one, other = Run.load(detector).model, Run.load(tmp_path / "run").model
     for name, tensor in one.state_dict().items():
         assert torch.equal(tensor, other.state_dict()[name]), name
 
 
 def test_a_finished_run_is_not_trained_again(experiment, detector) -> None:
     with pytest.raises(SpecError, match="finished run"):
-        fit_stage(experiment("detector"), detector)
-    assert not fit_stage(experiment("detector"), detector, resume=True)
+        train(experiment("detection"), detector)
+    before = (detector / "run.json").stat().st_mtime_ns
+    train(experiment("detection"), detector, resume=True)
+    assert (detector / "run.json").stat().st_mtime_ns == before
 
 
 def test_classifier_learns_from_candidates_of_the_detector(experiment, detector, tmp_path) -> None:
-    spec = experiment(
-        "classifier", nodules={"detector": str(detector)}, training={"validate_every": 2}
-    )
-    assert fit_stage(spec, tmp_path / "run")
-    stage = Stage.load(tmp_path / "run")
+    spec = experiment("candidates", {"detector": str(detector)}, training={"validate_every": 2})
+    train(spec, tmp_path / "run")
+    stage = Run.load(tmp_path / "run")
     assert 0 < stage.record.thresholds[0] < 1
     rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
     seen = {int(row["step"]): float(row["val_f1"]) for row in rows if row["val_f1"]}
@@ -71,9 +72,9 @@ def test_classifier_learns_from_candidates_of_the_detector(experiment, detector,
     assert record["facts"]["cases"] > 6
 
 
-def test_a_classifier_without_a_detector_is_refused(experiment, tmp_path) -> None:
-    with pytest.raises(SpecError, match=r"nodules\.detector"):
-        fit_stage(experiment("classifier"), tmp_path)
+def test_a_classifier_without_a_detector_is_refused(experiment) -> None:
+    with pytest.raises(SpecError, match=r"candidates\.detector: field required"):
+        experiment("candidates")
 
 
 def test_no_scan_trains_one_stage_and_judges_another(
@@ -90,15 +91,15 @@ def test_no_scan_trains_one_stage_and_judges_another(
         other.classes,
     )
     moved.write(tmp_path / "cohort")
-    spec = experiment("classifier", nodules={"detector": str(detector)})
+    spec = experiment("candidates", {"detector": str(detector)})
     spec = spec.model_copy(update={"cohort": tmp_path / "cohort"})
     with pytest.raises(DataError, match="too good"):
-        fit_stage(spec, tmp_path / "run")
+        train(spec, tmp_path / "run")
 
 
 def test_malignancy_learns_from_rated_nodules(experiment, tmp_path) -> None:
-    assert fit_stage(experiment("malignancy"), tmp_path / "run")
-    assert Stage.load(tmp_path / "run").model_config.classes == ("malignant",)
+    train(experiment("malignancy"), tmp_path / "run")
+    assert Run.load(tmp_path / "run").model_config.classes == ("malignant",)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
@@ -114,22 +115,22 @@ def test_fine_tuning_moves_the_last_layers_and_nothing_else(depth) -> None:
 
 
 def test_fine_tuning_starts_from_the_classifier(experiment, detector, tmp_path) -> None:
-    spec = experiment("classifier", nodules={"detector": str(detector)})
-    fit_stage(spec, tmp_path / "classifier")
-    tuned = experiment("malignancy", nodules={"finetune": 1})
+    spec = experiment("candidates", {"detector": str(detector)})
+    train(spec, tmp_path / "classifier")
+    tuned = experiment("malignancy", {"finetune": 1})
     with pytest.raises(SpecError, match="--from"):
-        fit_stage(tuned, tmp_path / "none")
-    fit_stage(tuned, tmp_path / "tuned", start=tmp_path / "classifier")
-    before = Stage.load(tmp_path / "classifier").model.state_dict()
-    after = Stage.load(tmp_path / "tuned").model.state_dict()
+        train(tuned, tmp_path / "none")
+    train(tuned, tmp_path / "tuned", start=tmp_path / "classifier")
+    before = Run.load(tmp_path / "classifier").model.state_dict()
+    after = Run.load(tmp_path / "tuned").model.state_dict()
     assert torch.equal(before["levels.0.0.weight"], after["levels.0.0.weight"])
     assert not torch.equal(before["head.weight"], after["head.weight"])
 
 
 def test_every_annotated_nodule_is_a_positive_box(experiment, cohort, detector) -> None:
-    spec = experiment("classifier", nodules={"detector": str(detector)})
+    spec = experiment("candidates", {"detector": str(detector)})
     case = Cohort.read(cohort).part("train")[0]
-    boxes = boxes_of(case, spec, Stage.load(detector))
+    boxes = boxes_of(case, spec, Run.load(detector))
     assert boxes.positive.sum() >= len(case.labels)
     assert boxes.cubes.shape[1:] == (24, 24, 24)
     assert len(boxes_of(case, spec, None)) == len(case.labels)
@@ -140,7 +141,7 @@ def test_malignancy_learns_what_each_reader_said(experiment, cohort) -> None:
     ball = case.labels[0]
     said = dataclasses.replace(ball, malignant=False, ratings=(3, 3, 4, 1))
     dumb = dataclasses.replace(ball, malignant=True, ratings=())
-    spec = experiment("malignancy", nodules={"positives": 0.0, "augment": ()})
+    spec = experiment("malignancy", {"positives": 0.0, "augment": ()})
     boxes = boxes_of(dataclasses.replace(case, labels=(said, dumb)), spec, None)
     # (3 + 3 + 4 + 1) / 4 = 2.75, of the way from 1 to 5: 1.75 / 4.
     assert boxes.value == pytest.approx([0.4375, 1.0])
@@ -154,10 +155,10 @@ def test_classes_are_drawn_in_the_ratio_that_is_asked_for(
 ) -> None:
     for share in (0.25, 0.5):
         spec = experiment(
-            "classifier", nodules={"detector": str(detector), "positives": share, "augment": ()}
+            "candidates", {"detector": str(detector), "positives": share, "augment": ()}
         )
         boxes = collect(
-            Cohort.read(cohort).part("train"), spec, Stage.load(detector), Cache(tmp_path)
+            Cohort.read(cohort).part("train"), spec, Run.load(detector), Cache(tmp_path)
         )
         draw = BoxCrops(boxes, spec)
         drawn = [draw(np.random.default_rng(k))[1][0] for k in range(400)]
@@ -165,7 +166,7 @@ def test_classes_are_drawn_in_the_ratio_that_is_asked_for(
 
 
 def test_false_alarms_that_the_detector_is_sure_of_are_drawn_most(experiment) -> None:
-    spec = experiment("malignancy", nodules={"positives": 0.0, "augment": ()})
+    spec = experiment("malignancy", {"positives": 0.0, "augment": ()})
     sure = Boxes(
         np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 24, 24, 24), np.uint8),
         np.full(3, 8.0), np.array([False, False, True]), np.array([0.0, 0.0, 1.0]),

@@ -1,68 +1,18 @@
-"""The experiment file: what to run, by name, with every value checked before any data are opened.
-
-A file is short because everything has a default; `Experiment.write` saves it resolved, beside the
-weights. ``--set training.steps=200`` replaces one value, whatever its depth.
-"""
+"""The experiment file of a segmentation: which pixels, which labels, and whom to believe."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from inklings.changes import change
-from inklings.errors import SpecError
-from inklings.files import read_yaml, write_yaml
 from inklings.modes import BAG, WEAK
 from inklings.sections import Component, Section
-
-__all__ = [
-    "Bags", "Component", "Experiment", "Forest", "Inference", "Rounds", "Sampling", "Section",
-    "Teacher", "Training", "Volumes",
-]  # fmt: skip
+from inklings.spec.base import Experiment
 
 _Millimetres = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(gt=0)]
-
-
-class Training(Section):
-    """How long and how.
-
-    Exactly one of ``steps`` and ``epochs`` bounds the run; an epoch is as many batches as it
-    takes to see as many samples as there are training images. ``minutes`` stops it earlier, and
-    the schedule of the learning rate then follows the clock. ``backbone_rate`` is the learning
-    rate of the encoder as a share of the whole (0.1 where it is pretrained).
-    """
-
-    steps: int | None = Field(default=None, gt=0)
-    epochs: int | None = Field(default=None, gt=0)
-    minutes: float | None = Field(default=None, gt=0)
-    batch_size: int = Field(default=8, gt=0)
-    accumulate: int = Field(default=1, gt=0)
-    optimiser: Component = Component(name="adamw", options={"weight_decay": 1e-4})
-    learning_rate: float = Field(default=4e-3, gt=0)
-    backbone_rate: float = Field(default=1.0, ge=0)
-    schedule: Component = Component(name="one_cycle")
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
-    clip_gradient: float | None = Field(default=5.0, gt=0)
-    ema: float | None = Field(default=None, gt=0, lt=1)
-    validate_every: int | None = Field(default=None, gt=0)
-    patience: int | None = Field(default=None, gt=0)
-    checkpoint_every: int = Field(default=100, gt=0)
-    log_every: int = Field(default=10, gt=0)
-    loggers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ("tensorboard",)
-    devices: _Count | Literal["auto"] = "auto"
-    nodes: int = Field(default=1, gt=0)
-    deterministic: bool = False
-    seed: int = Field(default=0, ge=0, lt=2**63)
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> Training:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError("give exactly one of steps and epochs")
-        return self
 
 
 class Sampling(Section):
@@ -114,20 +64,6 @@ class Volumes(Section):
     def planes(self) -> int:
         """Planes that the network sees at once as channels."""
         return 2 * self.context + 1 if self.view == "context" else 1
-
-
-class Bags(Section):
-    """Training on bags, with a model that takes them (``model: bags``).
-
-    ``task`` is what the labels mean where the cohort does not say it. ``sample`` is how many
-    instances of a bag a training step looks at, drawn anew each time; prediction sees them all.
-    ``standardise`` scales the inputs to mean 0 and spread 1 over the training part.
-    """
-
-    task: Literal["auto", "binary", "multilabel", "multiclass", "ordinal"] = "auto"
-    augment: tuple[Component, ...] = ()
-    sample: int | None = Field(default=None, gt=0)
-    standardise: bool = True
 
 
 class Rounds(Section):
@@ -227,8 +163,8 @@ class Inference(Section):
     pieces: Literal["all", "largest", "auto"] = "all"
 
 
-class Experiment(Section):
-    """One reproducible run.
+class SegmentationExperiment(Experiment):
+    """One reproducible segmentation (``task: segmentation``, which need not be said).
 
     Attributes:
         mode: ``strong`` trusts the labels; ``weak`` lets a teacher make finer ones first.
@@ -239,12 +175,14 @@ class Experiment(Section):
         supervision: How labels become targets; ``auto`` goes by the labels of each case.
         intensity: How samples become network inputs.
         stains: ``macenko`` or ``reinhard`` brings all sections to one stain; None leaves them.
+        rounds: Self-training.
         teacher: For labels that are too wide (outlines with slop, labels of slides): who makes
             finer ones of them.
     """
 
+    learner: ClassVar[str] = "inklings.tasks.segmentation:SegmentationTask"
+    task: Literal["segmentation"] = "segmentation"
     mode: Literal["strong", "weak"] = "strong"
-    cohort: Path
     tiles: Path | None = None
     intensity: Component = Component(name="zscore")
     stains: Component | None = None
@@ -252,10 +190,6 @@ class Experiment(Section):
     supervision: Component = Component(name="auto")
     sampling: Sampling = Sampling()
     volumes: Volumes = Volumes()
-    bags: Bags = Bags()
-    model: Component
-    loss: Component
-    training: Training
     rounds: Rounds = Rounds()
     teacher: Teacher | None = None
     inference: Inference = Inference()
@@ -268,33 +202,3 @@ class Experiment(Section):
             name = said.get("name") if isinstance(said, dict) else said
             return {**value, "teacher": BAG if name == "bag" else WEAK}
         return value
-
-    @classmethod
-    def load(cls, path: Path, changes: Sequence[str] = ()) -> Experiment:
-        """Read an experiment file and apply ``key.key=value`` changes (values are YAML).
-
-        Raises:
-            SpecError: If a key is unknown or a value impossible; every problem is one line.
-        """
-        record = read_yaml(path, "an experiment file")
-        if not isinstance(record, dict):
-            raise SpecError(f"{path}: expected keys and values, got {type(record).__name__}")
-        for text in changes:
-            change(record, text)
-        return cls.check(record, str(path))
-
-    @classmethod
-    def check(cls, record: dict[str, Any], where: str) -> Experiment:
-        """Validate a record; ``where`` names its source in the error."""
-        try:
-            return cls.model_validate(record)
-        except ValidationError as error:
-            lines = [
-                f"  {'.'.join(map(str, e['loc'])) or 'experiment'}: {e['msg'].lower()}"
-                for e in error.errors()
-            ]
-            raise SpecError(f"{where}:\n" + "\n".join(lines)) from None
-
-    def write(self, path: Path) -> None:
-        """Write the experiment with every default spelt out."""
-        write_yaml(path, self.model_dump(mode="json"))

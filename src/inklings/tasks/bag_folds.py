@@ -6,22 +6,20 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from inklings.bags.task import Task
 from inklings.data.bag_batches import BagBatches
 from inklings.data.bag_examples import BagExamples
-from inklings.models.ensemble import Ensemble, may_sit
+from inklings.models.base import Model
+from inklings.models.ensemble import Ensemble, may_stack
 from inklings.runs.run import ModelConfig
-from inklings.spec import Experiment
-from inklings.tasks.learn_bags import blueprint_of, first_model, loss_of
-from inklings.training.monitor import History, Monitor
-from inklings.training.trainer import run
+from inklings.spec import BagExperiment
+from inklings.tasks.bags import first_model, loss_of, model_config_of
+from inklings.training.fit import OperatingPoint, Prepared, fit
 
 _BUDGET = 2**28  # bytes of the activations of one layer of all networks of a step
 
@@ -39,15 +37,17 @@ class Part:
     seed: int
 
 
-def together(experiment: Experiment, bags: BagExamples, classes: Sequence[str], task: Task) -> int:
-    """How many trainings of this kind fit one committee; 1 where they must be made alone.
+def together(
+    experiment: BagExperiment, bags: BagExamples, classes: Sequence[str], task: Task
+) -> int:
+    """How many trainings of this kind fit one ensemble; 1 where they must be made alone.
 
     Small networks without statistics over a batch fit, as do tasks whose channels are questions
     of their own: what a bag must not teach is then simply unknown to a member.
     """
-    network = blueprint_of(experiment, bags.shape, classes, task).build()
+    network = model_config_of(experiment, bags.shape, classes, task).build()
     spec = experiment.training
-    if not may_sit(network) or task == "multiclass" or spec.validate_every or spec.minutes:
+    if not may_stack(network) or task == "multiclass" or spec.validate_every or spec.minutes:
         return 1
     widest = max(p.shape[0] for p in network.parameters())
     most = experiment.bags.sample or math.inf
@@ -56,14 +56,14 @@ def together(experiment: Experiment, bags: BagExamples, classes: Sequence[str], 
 
 
 def learn_parts(
-    experiment: Experiment,
+    experiment: BagExperiment,
     bags: BagExamples,
     parts: Sequence[Part],
     *,
     classes: Sequence[str],
     task: Task,
-) -> tuple[ModelConfig, list[nn.Module]]:
-    """Train one network for each part, all in the same steps.
+) -> tuple[ModelConfig, list[Model]]:
+    """Train one network for each part, all in the same steps, as one `Ensemble`.
 
     Every step shows all of them the same bags, of which each learns from its own: a step of a
     member has as many bags as its part is large. Steps are counted as for all bags.
@@ -75,8 +75,7 @@ def learn_parts(
         classes: Names of the classes.
         task: What is asked of a bag.
     """
-    model_config = blueprint_of(experiment, bags.shape, classes, task)
-    members = [_member(experiment, model_config, bags, part) for part in parts]
+    model_config = model_config_of(experiment, bags.shape, classes, task)
     channels = bags.value.shape[1]
     mine = np.repeat(np.stack([part.train for part in parts], 1), channels, axis=1)
     joint = dataclasses.replace(
@@ -84,27 +83,24 @@ def learn_parts(
         value=np.tile(bags.value, (1, len(parts))),
         known=np.tile(bags.known, (1, len(parts))) & mine,
     )
-    loss: Any = loss_of(experiment.loss, task)
-    committee = Ensemble(members)
-    if hasattr(loss, "attach"):
-        loss.attach(committee)
     spec = experiment.training
+
+    def build() -> Model:
+        return Ensemble([_member(experiment, model_config, bags, part) for part in parts])
 
     def batches(rank: int, world: int) -> BagBatches:
         return BagBatches(joint, experiment.bags, spec.batch_size, spec.seed, rank, world)
 
-    torch.manual_seed(spec.seed)
-    learner = run(experiment, len(bags), batches, committee, loss, [Monitor(History(None))], None)
-    with learner.averaged():
-        return model_config, committee.cpu().apart()
+    loss = loss_of(experiment.loss, task)
+    point = OperatingPoint()  # each member has its own, on the bags that its part holds out
+    prepared = Prepared(model_config, build, loss, batches, len(bags), lambda _: point)
+    trained = fit(spec, prepared).model
+    assert isinstance(trained, Ensemble)
+    return model_config, trained.apart()
 
 
 def _member(
-    experiment: Experiment, model_config: ModelConfig, bags: BagExamples, part: Part
-) -> nn.Module:
-    training = experiment.training.model_copy(update={"seed": part.seed})
-    spec = experiment.model_copy(update={"training": training})
-    network: nn.Module = first_model(
-        spec, model_config, bags.some(np.flatnonzero(part.train).tolist())
-    )
-    return network
+    experiment: BagExperiment, model_config: ModelConfig, bags: BagExamples, part: Part
+) -> Model:
+    torch.manual_seed(part.seed)
+    return first_model(experiment, model_config, bags.some(np.flatnonzero(part.train).tolist()))

@@ -1,0 +1,1 @@
+"""What can be learnt of lung nodules: one file a task."""

@@ -1,0 +1,34 @@
+"""Nodule or not: a judge of what a detector finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from inklings.applications.lung_nodules.spec import CandidateExperiment, DetectionExperiment
+from inklings.applications.lung_nodules.tasks.boxes import BoxTask
+from inklings.errors import DataError
+from inklings.runs.run import Run
+
+
+class CandidateTask(BoxTask[CandidateExperiment]):
+    """Learns which candidates of a detector are nodules."""
+
+    answer = "nodule"
+
+    def sources(self, experiment: CandidateExperiment) -> Sequence[Path]:
+        """The detector."""
+        return (experiment.candidates.detector,)
+
+    def detector(self, experiment: CandidateExperiment) -> Run:
+        """The detector whose candidates are judged.
+
+        Raises:
+            DataError: If the run is another one.
+        """
+        run = Run.load(experiment.candidates.detector)
+        if not isinstance(run.experiment, DetectionExperiment):
+            raise DataError(
+                f"{run.folder}: expected a run of task detection, got one of task {run.task}"
+            )
+        return run

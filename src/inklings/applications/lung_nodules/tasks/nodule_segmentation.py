@@ -1,0 +1,77 @@
+"""Which voxels are nodule: the first stage of the reference, learnt plane by plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from inklings.applications.lung_nodules.gather import NODULE, opened
+from inklings.applications.lung_nodules.reference import (
+    CONTEXT,
+    CROP,
+    Marked,
+    SegmenterCrops,
+    grown_mask,
+)
+from inklings.applications.lung_nodules.scans import whole
+from inklings.applications.lung_nodules.spec import NoduleSegmentationExperiment
+from inklings.applications.lung_nodules.tasks.crops import prepared_of, require_runs
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.labels.files import read_mask, unlabelled
+from inklings.labels.kinds import BallLabel, MaskLabel
+from inklings.orientation import CANONICAL, turn_to
+from inklings.runs.run import ModelConfig
+from inklings.tasks.base import Task
+from inklings.training.fit import Prepared
+
+_PLANES = 2 * CONTEXT + 1
+
+
+class NoduleSegmentationTask(Task[NoduleSegmentationExperiment]):
+    """Learns from outlines of readers, or nodules grown from their centres."""
+
+    validates = False
+
+    def check(self, experiment: NoduleSegmentationExperiment, start: Path | None = None) -> None:
+        """Also that the network takes seven planes."""
+        super().check(experiment, start)
+        model = _model_config(experiment).build()
+        require_runs(model, experiment, (_PLANES, CROP, CROP), (1, CROP, CROP))
+
+    def prepare(
+        self,
+        experiment: NoduleSegmentationExperiment,
+        cohort: Cohort,
+        out: Path,  # noqa: ARG002
+        initial: Mapping[str, Tensor] | None,
+    ) -> Prepared:
+        """Crops of seven planes of the annotated scans."""
+        scans = [marked(case) for case in cohort.part("train") if case.labels]
+        config, draw = _model_config(experiment), SegmenterCrops(scans)
+        return prepared_of(experiment, config, draw, len(scans), initial, memory_format=None)
+
+
+def _model_config(experiment: NoduleSegmentationExperiment) -> ModelConfig:
+    return ModelConfig(
+        experiment.model, _PLANES, ("nodule",), ("nodule",), window=(1, CROP, CROP),
+        orientation=CANONICAL,
+    )  # fmt: skip
+
+
+def marked(case: Case) -> Marked:
+    """A case for the reference: outlines of readers, or nodules grown from their centres."""
+    with opened(case) as image:
+        values, geometry = whole(image)
+        turn = turn_to(image.geometry)
+    limited = np.clip(values, -1000, 1000).astype(np.int16)
+    drawn = [label for label in case.labels if isinstance(label, MaskLabel)]
+    if drawn:
+        masks = [(label, turn(read_mask(label.path))) for label in drawn]
+        return Marked(limited, np.any([(m > 0) & ~unlabelled(k, m) for k, m in masks], axis=0))
+    balls = [b for b in case.labels if isinstance(b, BallLabel) and b.name == NODULE]
+    centres = [geometry.to_indices(ball.centre_mm).tolist() for ball in balls]
+    return Marked(limited, grown_mask(values, centres))

@@ -1,0 +1,43 @@
+"""The weights of a run: read without running code, whole, and of numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from inklings.errors import DataError
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Fill ``model`` with the weights of a safetensors file.
+
+    Raises:
+        DataError: If the file is missing, damaged or belongs to another network.
+    """
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: expected weights (safetensors), got: {reason}") from None
+    require_finite(state, f"{path} holds")
+    try:
+        with torch.no_grad():
+            model.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: the weights do not fit the network: {reason}") from None
+
+
+def require_finite(state: Mapping[str, Tensor], what: str) -> None:
+    """Raise DataError where a weight is no number; ``what`` begins the sentence."""
+    for name, value in state.items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise DataError(
+                f"{what} weights that are no numbers ({name}); train again, with a lower "
+                "training.learning_rate or with training.precision 32-true"
+            )

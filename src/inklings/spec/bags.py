@@ -1,0 +1,45 @@
+"""The experiment file of a diagnosis of bags: one answer for many instances."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from inklings.sections import Component, Section
+from inklings.spec.base import Experiment
+
+
+class Bags(Section):
+    """Training on bags, with a model that takes them (``model: bags``).
+
+    ``task`` is what the labels mean where the cohort does not say it. ``sample`` is how many
+    instances of a bag a training step looks at, drawn anew each time; prediction sees them all.
+    ``standardise`` scales the inputs to mean 0 and spread 1 over the training part.
+    """
+
+    task: Literal["auto", "binary", "multilabel", "multiclass", "ordinal"] = "auto"
+    augment: tuple[Component, ...] = ()
+    sample: int | None = Field(default=None, gt=0)
+    standardise: bool = True
+
+
+class BagInference(Section):
+    """``threshold: auto`` chooses where to call each class on held-out bags, else one half."""
+
+    threshold: Literal["auto"] | Annotated[float, Field(gt=0, lt=1)] = "auto"
+
+
+class BagExperiment(Experiment):
+    """One reproducible diagnosis of bags (``task: bags``).
+
+    Attributes:
+        cohort: Folder made by `inklings import`; relative paths start at the working folder.
+        bags: What is asked of a bag, and how its instances are seen.
+        inference: Where the answer is yes.
+    """
+
+    learner: ClassVar[str] = "inklings.tasks.bags:BagTask"
+    task: Literal["bags"] = "bags"
+    bags: Bags = Bags()
+    inference: BagInference = BagInference()

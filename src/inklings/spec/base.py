@@ -1,0 +1,135 @@
+"""What every experiment file says, and the one way in which it is read, checked and written."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self, get_args
+
+from pydantic import ValidationError
+
+from inklings.changes import change
+from inklings.errors import SpecError
+from inklings.files import read_yaml, write_yaml
+from inklings.registry import Registry
+from inklings.sections import Component, Section
+from inklings.spec.training import Training
+
+_LUNGS = "inklings.applications.lung_nodules.spec"
+
+TASKS: Registry[Experiment] = Registry(
+    "task",
+    {
+        "bags": "inklings.spec.bags:BagExperiment",
+        "candidates": f"{_LUNGS}:CandidateExperiment",
+        "detection": f"{_LUNGS}:DetectionExperiment",
+        "malignancy": f"{_LUNGS}:MalignancyExperiment",
+        "nodule_segmentation": f"{_LUNGS}:NoduleSegmentationExperiment",
+        "segmentation": "inklings.spec.segmentation:SegmentationExperiment",
+    },
+)
+"""What can be learnt, by the word of ``task:``; an experiment names who learns it (``learner``)."""
+
+
+class Experiment(Section):
+    """One reproducible run: a union over ``task``, each with the keys that mean something to it.
+
+    Attributes:
+        learner: Module and class of the `inklings.tasks.base.Task` that learns it.
+        task: What is learnt; see `TASKS`.
+        cohort: Folder made by `inklings import`; relative paths start at the working folder.
+        model: The network.
+        loss: What it is told.
+        training: How long and how.
+    """
+
+    learner: ClassVar[str]
+    task: str
+    cohort: Path
+    model: Component
+    loss: Component
+    training: Training
+
+    @classmethod
+    def load(cls, path: Path, changes: Sequence[str] = ()) -> Self:
+        """Read an experiment file and apply ``key.key=value`` changes (values are YAML).
+
+        Raises:
+            SpecError: If a key is unknown or a value impossible; every problem is one line.
+        """
+        record = read_yaml(path, "an experiment file")
+        if not isinstance(record, dict):
+            raise SpecError(f"{path}: expected keys and values, got {type(record).__name__}")
+        for text in changes:
+            change(record, text)
+        return cls.check(record, str(path))
+
+    @classmethod
+    def check(cls, record: Mapping[str, Any], where: str) -> Self:
+        """Validate a record of the task that it names; ``where`` names its source in the error."""
+        kind: Any = TASKS.get(named(record, where))
+        if not issubclass(kind, cls):
+            raise SpecError(f"{where}: expected {cls.__name__}, got one of task {record['task']}")
+        try:
+            experiment: Self = kind.model_validate(dict(record))
+        except ValidationError as error:
+            lines = [f"  {_told(dict(problem), kind)}" for problem in error.errors()]
+            raise SpecError(f"{where}:\n" + "\n".join(lines)) from None
+        return experiment
+
+    def write(self, path: Path) -> None:
+        """Write the experiment with every default spelt out."""
+        write_yaml(path, self.model_dump(mode="json"))
+
+
+def named(record: Mapping[str, Any], where: str) -> str:
+    """The task of a record: segmentation, where nothing speaks of another.
+
+    Raises:
+        SpecError: If it is not said and others are meant; one line that says what to write.
+    """
+    if record.get("task") is not None:
+        return str(record["task"])
+    if "nodules" in record:
+        raise SpecError(
+            f"{where}: the section 'nodules' is now a task of its own: write 'task: detection', "
+            "'candidates', 'malignancy' or 'nodule_segmentation' (which was its stage), and the "
+            "section of that name in place of 'nodules'"
+        )
+    model = record.get("model")
+    name = model.get("name") if isinstance(model, dict) else model
+    if name == "bags" or "bags" in record:
+        raise SpecError(f"{where}: a model of bags is trained by another task: write 'task: bags'")
+    return "segmentation"
+
+
+def _told(problem: Mapping[str, Any], kind: type[Section]) -> str:
+    """A problem in one line: where, and what is expected there."""
+    place = ".".join(map(str, problem["loc"])) or "experiment"
+    if problem["type"] != "extra_forbidden":
+        return f"{place}: {problem['msg'].lower()}"
+    *path, key = map(str, problem["loc"])
+    keys = list(_section(kind, path).model_fields)
+    others = [task for task in TASKS if not path and key in TASKS.get(task).model_fields]  # type: ignore[attr-defined]
+    task = kind.model_fields["task"].default
+    if others:
+        return f"{place}: means nothing to task {task} (but to {', '.join(others)}); leave it out"
+    near = difflib.get_close_matches(key, keys, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(keys)}"
+    return f"{place}: task {task} has no such key; {hint}"
+
+
+def _section(kind: type[Section], path: Sequence[str]) -> type[Section]:
+    """The section of an experiment that a path of keys leads to."""
+    for key in path:
+        field = kind.model_fields.get(key)
+        inner = [] if field is None else _classes(field.annotation)
+        found = [one for one in inner if issubclass(one, Section)]
+        kind = found[0] if found else kind
+    return kind
+
+
+def _classes(annotation: Any) -> list[type]:
+    inner = [c for part in get_args(annotation) for c in _classes(part)]
+    return [annotation] if isinstance(annotation, type) else inner

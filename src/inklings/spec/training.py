@@ -1,0 +1,49 @@
+"""How long a network learns, and how; the same for every task."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from inklings.sections import Component, Section
+
+_Count = Annotated[int, Field(gt=0)]
+
+
+class Training(Section):
+    """How long and how.
+
+    Exactly one of ``steps`` and ``epochs`` bounds the run; an epoch is as many batches as it
+    takes to see as many samples as there are training images. ``minutes`` stops it earlier, and
+    the schedule of the learning rate then follows the clock. ``backbone_rate`` is the learning
+    rate of the encoder as a share of the whole (0.1 where it is pretrained).
+    """
+
+    steps: int | None = Field(default=None, gt=0)
+    epochs: int | None = Field(default=None, gt=0)
+    minutes: float | None = Field(default=None, gt=0)
+    batch_size: int = Field(default=8, gt=0)
+    accumulate: int = Field(default=1, gt=0)
+    optimiser: Component = Component(name="adamw", options={"weight_decay": 1e-4})
+    learning_rate: float = Field(default=4e-3, gt=0)
+    backbone_rate: float = Field(default=1.0, ge=0)
+    schedule: Component = Component(name="one_cycle")
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    clip_gradient: float | None = Field(default=5.0, gt=0)
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    validate_every: int | None = Field(default=None, gt=0)
+    patience: int | None = Field(default=None, gt=0)
+    checkpoint_every: int = Field(default=100, gt=0)
+    log_every: int = Field(default=10, gt=0)
+    loggers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ("tensorboard",)
+    devices: _Count | Literal["auto"] = "auto"
+    nodes: int = Field(default=1, gt=0)
+    deterministic: bool = False
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Training:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give exactly one of steps and epochs")
+        return self

@@ -1,0 +1,211 @@
+"""Bags: one answer for many instances, from the label of the bag alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inklings.bags import task as questions
+from inklings.bags.calibration import INSTANCE_SCALE
+from inklings.cohorts.cohort import Cohort
+from inklings.data.bag_batches import BagBatches
+from inklings.data.bag_examples import BagExamples, gather_bags
+from inklings.data.instance_augment import INSTANCE_AUGMENTS
+from inklings.errors import SpecError
+from inklings.losses import LOSSES
+from inklings.losses.base import Loss
+from inklings.models.base import BagNetwork, Model
+from inklings.models.instances import INSTANCE_ENCODERS
+from inklings.models.pooling import POOLINGS
+from inklings.runs.run import ModelConfig
+from inklings.spec import BagExperiment, Component
+from inklings.tasks.base import FILLED, Task, require, require_possible
+from inklings.training.bag_validation import BagValidator
+from inklings.training.fit import FitResult, OperatingPoint, Prepared, fit
+
+_SEEN_FOR_SCALE = 20_000  # instances that mean and spread of the inputs are taken from
+
+
+class BagTask(Task[BagExperiment]):
+    """Learns what is true of a bag."""
+
+    takes_bags = True
+
+    def check(self, experiment: BagExperiment, start: Path | None = None) -> None:
+        """The parts of a bag model are components, too."""
+        super().check(experiment, start)
+        options = experiment.model.options
+        encoder = Component.model_validate(options.get("encoder", "identity"))
+        pooling = Component.model_validate(options.get("pooling", "gated_attention"))
+        head = {"head": options["head"]} if "head" in options else {}
+        require(INSTANCE_ENCODERS, encoder, shape=FILLED)
+        require(POOLINGS, pooling, features=FILLED, channels=FILLED, **head)
+        for augment in experiment.bags.augment:
+            INSTANCE_AUGMENTS.build(augment.name, augment.options)
+
+    def prepare(
+        self,
+        experiment: BagExperiment,
+        cohort: Cohort,
+        out: Path,  # noqa: ARG002
+        initial: Mapping[str, Tensor] | None,
+    ) -> Prepared:
+        """The bags of the cohort, and a network for instances like theirs."""
+        task = questions.task_of(cohort, experiment.bags.task)
+        train = gather_bags(cohort.part("train"), cohort.classes, task)
+        labelled = [case for case in cohort.part("val") if case.labels]
+        val = gather_bags(labelled, cohort.classes, task) if labelled else None
+        return prepare(experiment, train, val, cohort.classes, task, initial)
+
+
+def learn(
+    experiment: BagExperiment,
+    train: BagExamples,
+    val: BagExamples | None,
+    *,
+    classes: Sequence[str],
+    task: questions.Task,
+) -> FitResult:
+    """Train on bags; nothing is written.
+
+    Args:
+        experiment: Of which the cohort is not looked at.
+        train: What to learn from.
+        val: Chooses the thresholds and, with ``training.validate_every``, the best weights.
+        classes: Names of the classes.
+        task: What is asked of a bag.
+
+    Raises:
+        SpecError: If the experiment asks for something impossible.
+    """
+    return fit(experiment.training, prepare(experiment, train, val, classes, task))
+
+
+def prepare(
+    experiment: BagExperiment,
+    train: BagExamples,
+    val: BagExamples | None,
+    classes: Sequence[str],
+    task: questions.Task,
+    initial: Mapping[str, Tensor] | None = None,
+) -> Prepared:
+    """What `fit` is told of bags; of first weights those of an encoder alone will do.
+
+    Raises:
+        SpecError: If the experiment asks for something impossible.
+    """
+    require_possible(experiment, validates=True)
+    model_config = model_config_of(experiment, train.shape, classes, task)
+    validator = BagValidator(val) if val is not None and len(val) else None
+    spec = experiment.training
+
+    def build() -> Model:
+        return first_model(experiment, model_config, train)
+
+    def batches(rank: int, world: int) -> BagBatches:
+        return BagBatches(train, experiment.bags, spec.batch_size, spec.seed, rank, world)
+
+    def operating_point(model: Model) -> OperatingPoint:
+        thresholds = thresholds_of(experiment, model, validator, task, len(classes))
+        return OperatingPoint(thresholds, facts=_instance_facts(model, validator, task))
+
+    return Prepared(
+        model_config=model_config,
+        build=build,
+        loss=loss_of(experiment.loss, task),
+        batches=batches,
+        count=len(train),
+        operating_point=operating_point,
+        initial=initial,
+        partly=True,
+        validator=validator,
+        facts={"images": len(train)},
+    )
+
+
+def _instance_facts(
+    model: Model, validator: BagValidator | None, task: questions.Task
+) -> dict[str, Any]:
+    """How numbers of instances become probabilities, where held-out bags can say."""
+    asks = isinstance(model, BagNetwork) and model.evidence == "score"
+    if validator is None or not asks or task not in ("binary", "multilabel"):
+        return {}
+    return {INSTANCE_SCALE: validator.instance_scales(model)}
+
+
+def loss_of(asked: Component, task: questions.Task) -> Loss:
+    """The loss, whose classes compete if and only if the task says so."""
+    wanted = task == "multiclass"
+    options = dict(asked.options)
+    if asked.name == "bag":
+        options.setdefault("exclusive", wanted)
+    loss = LOSSES.build(asked.name, options)
+    if loss.exclusive != wanted:
+        raise SpecError(
+            f"loss {asked.name}: the task is {task}, whose classes "
+            f"{'exclude' if wanted else 'do not exclude'} one another; loss bag suits every task"
+        )
+    return loss
+
+
+def first_model(
+    experiment: BagExperiment, model_config: ModelConfig, train: BagExamples
+) -> BagNetwork:
+    """The network before its first step: random weights, inputs scaled to the training bags."""
+    model = model_config.build()
+    assert isinstance(model, BagNetwork)
+    if experiment.bags.standardise:
+        model.standardise(_some(train))
+    return model
+
+
+def model_config_of(
+    experiment: BagExperiment, shape: tuple[int, ...], classes: Sequence[str], task: questions.Task
+) -> ModelConfig:
+    """What a network for bags of ``shape`` takes and returns."""
+    asked = experiment.model
+    return ModelConfig(
+        model=Component(name=asked.name, options={**asked.options, "shape": list(shape)}),
+        in_channels=shape[0],
+        channels=questions.channels(task, classes),
+        classes=tuple(classes),
+        activation="softmax" if task == "multiclass" else "sigmoid",
+        task=task,
+    )
+
+
+def _some(train: BagExamples) -> Tensor:
+    """Instances of bags spread over the training part, enough to know mean and spread."""
+    order = np.random.default_rng(0).permutation(len(train))
+    found, count = [], 0
+    for index in order:
+        most = train.instances.counts[index]
+        rows = None
+        if most > _SEEN_FOR_SCALE // 10:
+            rows = np.linspace(0, most - 1, _SEEN_FOR_SCALE // 10).astype(np.int64)
+        found.append(train.instances.take(int(index), rows))
+        count += len(found[-1])
+        if count >= _SEEN_FOR_SCALE:
+            break
+    return torch.from_numpy(np.concatenate(found))
+
+
+def thresholds_of(
+    experiment: BagExperiment,
+    model: Model,
+    validator: BagValidator | None,
+    task: questions.Task,
+    count: int,
+) -> tuple[float, ...]:
+    """Where each class is called: as asked, chosen on held-out bags, or one half."""
+    asked = experiment.inference.threshold
+    if not isinstance(asked, str):
+        return (asked,) * count
+    if validator is None or task in ("multiclass", "ordinal"):
+        return (0.5,) * count
+    return validator.thresholds(model, task)

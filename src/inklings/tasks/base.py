@@ -1,0 +1,129 @@
+"""What a task is: what `inklings.tasks.train` asks of whatever can be learnt."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from torch import Tensor
+
+from inklings.cohorts.cohort import Cohort
+from inklings.errors import SpecError
+from inklings.losses import LOSSES
+from inklings.models import MODELS
+from inklings.registry import Registry
+from inklings.runs.run import ModelConfig
+from inklings.spec import Component, Experiment, Training
+from inklings.training import OPTIMISERS, SCHEDULES
+from inklings.training.fit import FitResult, Prepared, fit
+
+E = TypeVar("E", bound=Experiment)
+FILLED = "given by the trainer"
+"""Stands for options that an experiment file cannot give."""
+
+
+class Task(ABC, Generic[E]):
+    """One kind of learning: from an experiment and a cohort to what `fit` is told.
+
+    A new one is a file with an experiment (`inklings.spec.Experiment`), which names it, a line in
+    `inklings.spec.TASKS`, and a test that inherits `inklings.testing.contracts.TaskContract`.
+
+    Attributes:
+        takes_bags: Whether its models are those of bags.
+        validates: Whether weights are scored on held-out cases while they learn.
+    """
+
+    takes_bags: bool = False
+    validates: bool = True
+
+    def check(self, experiment: E, start: Path | None = None) -> None:  # noqa: ARG002
+        """Refuse names, options and combinations that cannot be, before any data are opened.
+
+        Args:
+            experiment: What to do.
+            start: Run folder or weights file to begin from.
+
+        Raises:
+            SpecError: One line that names the key.
+        """
+        require_components(experiment, self.takes_bags)
+        require_possible(experiment, self.validates)
+
+    def sources(self, experiment: E) -> Sequence[Path]:  # noqa: ARG002
+        """Earlier runs whose answers are learnt from, so that their patients count as seen."""
+        return ()
+
+    @abstractmethod
+    def prepare(
+        self, experiment: E, cohort: Cohort, out: Path, initial: Mapping[str, Tensor] | None
+    ) -> Prepared:
+        """Examples, model, loss, validation, and where answers will be cut.
+
+        Args:
+            experiment: What to do.
+            cohort: Its cases.
+            out: The run folder, for what need not be made again after an interruption.
+            initial: First weights, by name; None for random ones.
+        """
+
+    def learn(
+        self, experiment: E, cohort: Cohort, out: Path, initial: Mapping[str, Tensor] | None
+    ) -> FitResult:
+        """Prepare, and fit; tasks that fit several times one after the other say how."""
+        return fit(experiment.training, self.prepare(experiment, cohort, out, initial), out)
+
+    def as_used(self, experiment: E, model_config: ModelConfig) -> ModelConfig:  # noqa: ARG002
+        """What the model takes of files as they are, where training had changed them before."""
+        return model_config
+
+
+def require_components(experiment: Experiment, takes_bags: bool) -> None:
+    """Raise SpecError unless model, loss, optimiser and schedule exist and take their options."""
+    training, model = experiment.training, experiment.model
+    require(MODELS, model, in_channels=FILLED, out_channels=FILLED)
+    if MODELS.get(model.name).takes_bags != takes_bags:  # type: ignore[attr-defined]
+        told = "does not take bags" if takes_bags else "takes bags: write 'task: bags'"
+        raise SpecError(f"task {experiment.task}: model {model.name} {told}")
+    LOSSES.build(experiment.loss.name, experiment.loss.options)
+    require(OPTIMISERS, training.optimiser, parameters=FILLED, learning_rate=FILLED)
+    SCHEDULES.build(training.schedule.name, training.schedule.options)
+
+
+def require_possible(experiment: Experiment, validates: bool) -> None:
+    """Raise SpecError where options of the training contradict one another."""
+    training = experiment.training
+    if training.validate_every and not validates:
+        raise SpecError(
+            f"training.validate_every: task {experiment.task} is not validated while it learns; "
+            "leave it out"
+        )
+    if training.patience and not training.validate_every:
+        raise SpecError(
+            "training.patience: expected validate_every with it, got none; early stopping counts "
+            "validations"
+        )
+    if training.deterministic and training.minutes:
+        raise SpecError(
+            "training.deterministic: expected a run bounded by steps or epochs, got minutes too; "
+            "a clock never gives the same weights twice"
+        )
+    require_shared_batches(training)
+
+
+def require_shared_batches(training: Training, together: int = 1) -> None:
+    """Raise SpecError unless devices share batches evenly, ``together`` examples at a time."""
+    devices = training.devices if isinstance(training.devices, int) else 1
+    whole = devices * training.nodes * together
+    if training.batch_size % whole:
+        parts = f" of sampling.bag ({together})" if together > 1 else ""
+        raise SpecError(
+            f"training.batch_size: expected a multiple{parts} on each of "
+            f"{devices * training.nodes} devices, got {training.batch_size}"
+        )
+
+
+def require(table: Registry[Any], component: Component, **given: Any) -> None:
+    """Raise SpecError unless a component exists and takes its options and those ``given``."""
+    table.require(component.name, {**given, **component.options})

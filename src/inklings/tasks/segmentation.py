@@ -1,0 +1,199 @@
+"""Segmentation: labels of pixels, complete or weak, in pictures, tiles of slides and volumes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.stacked import inputs_of
+from inklings.data import AUGMENTS, INTENSITIES, NORMALISERS
+from inklings.data.examples import Examples, gather
+from inklings.data.restained import restained
+from inklings.data.tile_examples import Looks, gather_tiles, require_same_cohort
+from inklings.data.tile_index import Head
+from inklings.data.volumes import require_dimensions, unplaced
+from inklings.errors import SpecError
+from inklings.files import write_json
+from inklings.inference.crf import CRF
+from inklings.losses import LOSSES
+from inklings.models import MODELS
+from inklings.orientation import across
+from inklings.refinement import REFINEMENTS
+from inklings.runs.run import ModelConfig
+from inklings.spec import Component, SegmentationExperiment, Teacher
+from inklings.supervision import SUPERVISIONS
+from inklings.tasks import pixels
+from inklings.tasks.base import FILLED, Task, require, require_shared_batches
+from inklings.training.fit import FitResult, Prepared
+from inklings.training.trainer import is_first
+from inklings.weak.corrected import correct
+from inklings.weak.correction import CORRECTIONS
+from inklings.weak.self_training import self_train
+from inklings.weak.teacher import lesson_facts, teach
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a segmentation learns from, after whoever made its labels finer.
+
+    Attributes:
+        experiment: With the intensities as this cohort needs them.
+        train: Images and targets.
+        val: The same of the validation part; None where there is none.
+        names: Of the classes, and of the channels of the targets.
+        initial: First weights, by name; None for random ones.
+    """
+
+    experiment: SegmentationExperiment
+    train: Examples
+    val: Examples | None
+    names: Mapping[str, tuple[str, ...]]
+    initial: Mapping[str, Tensor] | None
+
+
+class SegmentationTask(Task[SegmentationExperiment]):
+    """Learns which pixels belong to which class."""
+
+    def check(self, experiment: SegmentationExperiment, start: Path | None = None) -> None:
+        """Also the parts that only a segmentation has."""
+        super().check(experiment, start)
+        correction = {k: v for k, v in experiment.correction.options.items() if k != "exact"}
+        INTENSITIES.build(experiment.intensity.name, experiment.intensity.options)
+        if experiment.stains is not None:
+            require(NORMALISERS, experiment.stains)
+        CORRECTIONS.require(experiment.correction.name, correction)
+        require(SUPERVISIONS, experiment.supervision, classes=FILLED)
+        for augment in experiment.sampling.augment:
+            AUGMENTS.build(augment.name, augment.options)
+        if experiment.teacher is not None:
+            _require_teacher(experiment.teacher)
+        if experiment.inference.instances is not None:
+            require(REFINEMENTS, experiment.inference.instances)
+        require_shared_batches(experiment.training, experiment.sampling.bag)
+        model: Any = MODELS.get(experiment.model.name)
+        dimensions = experiment.model.options.get("dimensions", model.dimensions)
+        require_dimensions(dimensions, experiment.volumes.view)
+
+    def prepare(
+        self,
+        experiment: SegmentationExperiment,
+        cohort: Cohort,
+        out: Path,
+        initial: Mapping[str, Tensor] | None,
+    ) -> Prepared:
+        """The first fit on the cohort; `learn` adds the rounds of self-training."""
+        given = _labels(experiment, cohort, out, initial)
+        how = (given.names["classes"], given.names["channels"], given.initial)
+        return pixels.prepare(given.experiment, given.train, given.val, *how)
+
+    def learn(
+        self,
+        experiment: SegmentationExperiment,
+        cohort: Cohort,
+        out: Path,
+        initial: Mapping[str, Tensor] | None,
+    ) -> FitResult:
+        """Fit, and again on labels of the last fit for every further round."""
+        given = _labels(experiment, cohort, out, initial)
+
+        def trained_on(labels: Examples, folder: Path) -> FitResult:
+            how = {"val": given.val, **given.names, "out": folder, "initial": given.initial}
+            return pixels.learn(given.experiment, labels, **how)  # type: ignore[arg-type]
+
+        trained, rounds = self_train(given.experiment, given.train, given.val, trained_on, out)
+        facts = {**trained.facts, "rounds": [dataclasses.asdict(one) for one in rounds]}
+        warnings = (*trained.warnings, *unplaced(given.train))
+        return dataclasses.replace(trained, facts=facts, warnings=warnings)
+
+    def as_used(self, experiment: SegmentationExperiment, model_config: ModelConfig) -> ModelConfig:
+        """With the change of stains, and the grid of the tiles: slides are read as they were.
+
+        In training the images were changed already, so the configuration did not speak of it.
+        """
+        used = dataclasses.replace(model_config, stains=experiment.stains)
+        if experiment.tiles is None:
+            return used
+        head = Head.read(experiment.tiles)
+        spacing = None if head.spacing_mm is None else head.spacing_mm * 1000
+        return dataclasses.replace(used, spacing_um=spacing, factor=head.factor)
+
+
+def _labels(
+    experiment: SegmentationExperiment,
+    cohort: Cohort,
+    out: Path,
+    initial: Mapping[str, Tensor] | None,
+) -> Labels:
+    """Read the examples; let a teacher and a correction make their labels finer."""
+    experiment = _scaled(experiment, cohort)
+    train, val, channels = _examples(experiment, cohort, out / "scratch")
+    learn = partial(pixels.learn, classes=cohort.classes)
+    if experiment.teacher is not None:
+        taught = teach(experiment, train, val, cohort.classes, learn, out / "teacher")
+        train, val = taught.train, taught.val
+        if is_first():
+            write_json(out / "teacher.json", lesson_facts(taught))
+        if initial is None and experiment.teacher.model is None and taught.teacher is not None:
+            initial = taught.teacher.model.state_dict()  # the student goes on where it stands
+    cleaned = correct(train, val, experiment.correction, channels)
+    if cleaned.evidence and is_first():
+        write_json(out / "correction.json", {"evidence": cleaned.evidence})
+    names = {"classes": tuple(cohort.classes), "channels": channels}
+    return Labels(experiment, cleaned.train, cleaned.val, names, initial)
+
+
+def _scaled(experiment: SegmentationExperiment, cohort: Cohort) -> SegmentationExperiment:
+    """Channels of several images are scaled each by itself: T1 and CT have no common scale."""
+    asked = experiment.intensity
+    if asked.name not in ("zscore", "percentiles"):
+        return experiment
+    several = {"per_channel": True} if len(inputs_of(cohort.part("train"))) > 1 else {}
+    own = Component(name=asked.name, options={"fractions": True, **several, **asked.options})
+    return experiment.model_copy(update={"intensity": own})
+
+
+def _examples(
+    experiment: SegmentationExperiment, cohort: Cohort, scratch: Path
+) -> tuple[Examples, Examples | None, tuple[str, ...]]:
+    asked = experiment.supervision
+    supervision = SUPERVISIONS.build(asked.name, {"classes": cohort.classes, **asked.options})
+    labelled = [case for case in cohort.part("val") if case.labels]
+    stains = experiment.stains
+    normaliser = NORMALISERS.build(stains.name, stains.options) if stains else None
+    read: Callable[..., Examples] = gather
+    if experiment.tiles is not None:
+        require_same_cohort(experiment.tiles, cohort)
+        intensity = INTENSITIES.build(experiment.intensity.name, experiment.intensity.options)
+        read = partial(gather_tiles, experiment.tiles, looks=Looks(intensity, normaliser))
+    else:
+        # Scores are those of the grid of the files, so only the training part is resampled.
+        read = partial(gather, spacing_mm=experiment.volumes.spacing_mm)
+    train = read(cohort.part("train"), supervision, scratch / "train", "train")
+    read = gather if experiment.tiles is None else read
+    val = read(labelled, supervision, scratch / "val", "val") if labelled else None
+    if experiment.tiles is None:
+        train, val = restained(train, normaliser), restained(val, normaliser) if val else None
+    if train.volumes:
+        code = across(train.geometries)
+        train, val = train.turned(code), val.turned(code) if val else None
+    return train, val, supervision.channels
+
+
+def _require_teacher(teacher: Teacher) -> None:
+    if teacher.model is not None:
+        require(MODELS, teacher.model, in_channels=FILLED, out_channels=FILLED)
+        model: Any = MODELS.get(teacher.model.name)
+        if model.takes_bags:
+            raise SpecError(f"teacher.model: {teacher.model.name} takes bags; name one of pixels")
+    if teacher.loss is not None:
+        LOSSES.build(teacher.loss.name, teacher.loss.options)
+    for augment in teacher.sampling.augment if teacher.sampling else ():
+        AUGMENTS.build(augment.name, augment.options)
+    CRF.of(teacher.crf or {})

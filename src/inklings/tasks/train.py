@@ -1,0 +1,129 @@
+"""Train what an experiment says, whatever its task: from a cohort on disk to a run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from inklings.cohorts.cohort import Cohort
+from inklings.models.weights import read_weights
+from inklings.runs.run import WEIGHTS, RunRecord, write_model
+from inklings.spec import Experiment
+from inklings.tasks import task_of
+from inklings.training import machine
+from inklings.training.fit import FitResult
+from inklings.training.run_state import (
+    RunState,
+    last_checkpoint,
+    may_start,
+    require_trainable,
+    require_unseen,
+    seen_by,
+)
+from inklings.training.trainer import is_first
+from inklings.weak.teacher import KEPT
+
+
+def train(
+    experiment: Experiment,
+    out: Path,
+    *,
+    resume: bool = False,
+    start: Path | None = None,
+    allow_seen_test_patients: bool = False,
+) -> Path:
+    """Train what ``experiment`` says and leave a run folder.
+
+    Args:
+        experiment: What to do.
+        out: The run folder; an unfinished run of the same experiment in it is gone on with.
+        resume: Whether a finished run there is fine, too (nothing is done then).
+        start: Run folder or weights file to begin from; None for random weights.
+        allow_seen_test_patients: Train although earlier weights have seen test patients.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        DataError: If cohort, labels or weights are not fit for it.
+        SpecError: If the experiment cannot be, or another run is in the way.
+    """
+    task = task_of(experiment)
+    task.check(experiment, start)
+    cohort = Cohort.read(experiment.cohort)
+    require_trainable(cohort, experiment.cohort)
+    if is_first() and not may_start(out, experiment, resume):
+        return out
+    earlier = [*task.sources(experiment), *([start] if start else [])]
+    notes = _unseen(cohort, out, earlier, allow_seen_test_patients) + _warned(cohort, start)
+    used = {case.patient for case in (*cohort.part("train"), *cohort.part("val"))}
+    begun = RunState(cohort.split_hash, tuple(sorted(used)), str(start or ""))
+    if is_first():
+        out.mkdir(parents=True, exist_ok=True)
+        experiment.write(out / "experiment.yaml")
+        begun.write(out)
+    try:
+        first = _first_weights(start) if start else None
+        trained = task.learn(experiment, cohort, out, first)
+    finally:
+        shutil.rmtree(out / "scratch", ignore_errors=True)
+    if is_first():
+        write_model(out, trained.model, task.as_used(experiment, trained.model_config))
+        _record(experiment, begun, trained, notes).write(out)
+        shutil.rmtree(out / "teacher" / KEPT, ignore_errors=True)
+    return out
+
+
+def _unseen(cohort: Cohort, out: Path, earlier: Sequence[Path], allowed: bool) -> list[str]:
+    """Refuse test patients that earlier runs have seen; warnings where that was allowed."""
+    sources = [(folder, seen_by(folder)) for folder in earlier]
+    begun = RunState.read(out)
+    if begun is not None and last_checkpoint(out):
+        sources.append((out, begun.trained_on))
+    notes = [require_unseen(cohort, seen, source, allowed) for source, seen in sources]
+    return [note for note in notes if note]
+
+
+def _warned(cohort: Cohort, start: Path | None) -> list[str]:
+    """What the cohort, or the run whose weights are begun with, warns of."""
+    notes = [str(cohort.facts["warning"])] if "warning" in cohort.facts else []
+    if start is not None and start.is_dir():
+        notes += [f"first weights: {line}" for line in RunRecord.read(start).warnings]
+    return notes
+
+
+def _first_weights(source: Path) -> dict[str, Tensor]:
+    return read_weights(source / WEIGHTS if source.is_dir() else source)
+
+
+def _record(
+    experiment: Experiment, begun: RunState, trained: FitResult, notes: Sequence[str]
+) -> RunRecord:
+    lies = trained.model_config.orientation
+    return RunRecord(
+        thresholds=trained.thresholds,
+        trained_on=begun.trained_on,
+        split_hash=begun.split_hash,
+        seed=experiment.training.seed,
+        seconds=round(trained.seconds, 3),
+        versions=machine.versions(),
+        machine=machine.describe(),
+        prior=[dataclasses.asdict(prior) for prior in trained.point.priors]
+        or experiment.loss.options.get("prior"),
+        warnings=(*notes, *trained.warnings),
+        largest=trained.point.largest,
+        facts={
+            "steps": trained.steps,
+            "best_step": trained.best_step,
+            "non_finite_steps": trained.skipped,
+            "precision": trained.precision,
+            "parameters": sum(p.numel() for p in trained.model.parameters()),
+            "start": begun.start,
+            **({"orientation": lies} if lies else {}),
+            **trained.facts,
+        },
+    )
