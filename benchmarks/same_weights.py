@@ -57,7 +57,7 @@ PREPARE = (
     "weaken pictures --kind dilate --pixels 3 --seed 0 --out coarse --workers 1",
     "weaken pictures --kind drop --keep 0.5 --seed 0 --out half --workers 1",
     "import slides --images raw/slides/images/*.tif --masks raw/slides/masks/*.png"
-    " --codes background,tumour --spacing-um 1 --out slides --workers 1",
+    " --values 0=background,1=tumour --spacing-um 1 --out slides --workers 1",
     "split slides --fractions 0.5 0.2 0.3 --seed 0",
     "weaken slides --kind bag --out graded --workers 1",
     "import nifti --images raw/volumes/images/*.nii.gz --masks raw/volumes/masks/*.nii.gz"
@@ -264,7 +264,7 @@ TRAININGS: Mapping[str, Training] = {
     "bags-crossval": Training(
         {
             "cohort": "bags",
-            "model": {"name": "bags", "encoder": "lenet", "pooling": "noisy_or", "members": 2},
+            "model": {"name": "bags", "encoder": "small_cnn", "pooling": "noisy_or", "members": 2},
             "loss": "bag",
             "bags": {"sample": 4},
         },
