@@ -66,7 +66,7 @@ PREPARE = (
     "import mnist-bags digits --bags 32 16 8 --draw again --seed 1 --out bags --workers 1",
     "phantoms luna16 --count 8 --seed 3 --out raw/luna",
     "import luna16 raw/luna --out chest --workers 1",
-    "split chest --fractions 0.5 0.25 0.25 --seed 0",
+    "split chest --fractions 0.5 0.25 0.25 --seed 3",
 )
 """How the cohorts come about, once, by the revision; ``raw`` is drawn by `draw`."""
 
@@ -195,8 +195,7 @@ TRAININGS: Mapping[str, Training] = {
             "loss": "bce",
             "teacher": {
                 "forest": {**_FOREST, "reach": 16, "false_alarms": [0.02, 0.02]},
-                "steps": 8,
-                "false_alarms": 0.02,
+                "false_alarms": [],
             },
             "inference": {"window": 64},
         },
