@@ -17,6 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from mkdocs.structure.files import File
 from pydantic_core import PydanticUndefined
 
+from inklings import recipes
 from inklings.applications.lung_nodules.patches import CHANGES
 from inklings.data import AUGMENTS, INTENSITIES
 from inklings.data.instance_augment import INSTANCE_AUGMENTS
@@ -57,11 +58,11 @@ _KINDS = {
     Path: "folder",
     Component: "component",
 }
-_SHIPPED = (".png", ".csv", ".yaml", ".py", ".ipynb")
+_SHIPPED = (".png", ".csv", ".py", ".ipynb")
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the results, the experiment files beside them, and the examples."""
+    """Add the results, what lies beside them, and the examples."""
     for readme in sorted((ROOT / "experiments").glob("*/README.md")):
         home = f"results/{readme.parent.name}"
         text = readme.read_text(encoding="utf-8")
@@ -85,8 +86,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def reference() -> Iterator[str]:
-    """The experiment file: sections with their keys, then the names that components may have."""
-    yield "## Keys\n"
+    """Recipes; the experiment file: sections with their keys, then the names of components."""
+    yield "## Recipes\n\n| name | task | what for | measured |\n|---|---|---|---|"
+    for recipe in map(recipes.recipe, recipes.names()):
+        yield f"| `{recipe.name}` | {recipe.task} | {recipe.about} | `{recipe.measured}` |"
+    yield "\n## Keys\n"
     shown: dict[type[Section], str] = {}
     for task in TASKS:
         experiment: Any = TASKS.get(task)

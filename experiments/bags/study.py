@@ -28,7 +28,6 @@ from inklings.runs.run import RunRecord
 from inklings.spec import Experiment
 from inklings.tasks.train import train
 
-HERE = Path(__file__).parent
 SPLIT = (50_000, 0, 10_000)
 _ONE = {"positives": "balanced", "positives_a_bag": 1}
 METRICS = ("accuracy", "auc", "instance_auc", "top1", "instance_auc_attention")
@@ -41,7 +40,7 @@ class Cell:
 
     setting: str
     pooling: str
-    experiment: str
+    recipe: str
     source: str
     plan: Plan
     seed: int
@@ -71,7 +70,7 @@ def cells(table: str, data: Path) -> Iterator[Cell]:
 def _reference(mnist: str, seed: int) -> Iterator[Cell]:
     plan = Plan(1, "3-7", (-1, -1, -1), parts=(45_000, 5_000, 10_000))
     for pooling in ("noisy_or", "lse", "gated_attention") if not seed else ("noisy_or",):
-        yield Cell("digit 1, bags of 3-7", pooling, "reference", mnist, plan, seed)
+        yield Cell("digit 1, bags of 3-7", pooling, "bags_reference", mnist, plan, seed)
 
 
 def _mnist(mnist: str, seed: int) -> Iterator[Cell]:
@@ -137,7 +136,7 @@ def run(cell: Cell, work: Path) -> dict[str, object]:
         f"cohort={work / 'cohort'}", f"training.seed={cell.seed}", "training.loggers=[]",
         "training.checkpoint_every=1000000", f"model.pooling={cell.pooling}", *cell.changes,
     ]  # fmt: skip
-    spec = Experiment.load(HERE / f"{cell.experiment}.yaml", changes)
+    spec = Experiment.load(cell.recipe, changes)
     before = time.process_time()
     train(spec, work / "run")
     spent = time.process_time() - before

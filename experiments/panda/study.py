@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-LEARNERS = ("strong", "naive", "weak", "slides")
+RECIPES = {"strong": "strong", "naive": "naive", "weak": "slides_weak", "slides": "slides"}
 
 
 def main() -> None:
@@ -20,11 +20,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("panda-study"))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--learners", nargs="+", default=LEARNERS, choices=LEARNERS)
+    parser.add_argument("--learners", nargs="+", default=list(RECIPES), choices=RECIPES)
     parser.add_argument("--set", nargs="*", default=[], help="Changes for all recipes, key=value.")
     asked = parser.parse_args()
-    here = Path(__file__).parent
-    recipes = {name: Experiment.load(here / f"{name}.yaml", asked.set) for name in asked.learners}
+    changes = ["cohort=.", "tiles=.", *asked.set]
+    recipes = {name: Experiment.load(RECIPES[name], changes) for name in asked.learners}
     rows = study(asked.out, recipes, asked.seeds, Plan())
     print("\n".join(summary(rows)))  # noqa: T201
 

@@ -13,6 +13,7 @@ import typer
 import yaml
 from site_blocks import PAGES, ROOT, Block, Command, blocks, commands
 
+from inklings import recipes
 from inklings.changes import change
 from inklings.cli import app
 from inklings.spec import Experiment
@@ -51,6 +52,9 @@ def told(command: Command) -> str | None:
             for word, value in itertools.pairwise(rest):
                 if word == "--set":
                     change({}, value)
+                named = not value.endswith(".yaml") and not value.isupper()
+                if word in ("train", "crossval") and named:
+                    recipes.text(value)
         for word in rest:
             if word.startswith("inklings "):
                 parse(tuple(shlex.split(word)))

@@ -5,19 +5,12 @@ import pytest
 
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
-from inklings.pipelines.label_study import DEFAULT_EXPERIMENT, Plan, study, summary
+from inklings.pipelines.label_study import Plan, default_experiment, study, summary
 from inklings.pipelines.study_cell import LEARNERS, Cell
 from inklings.simulation.phantoms.cohort import nuclei_cohort
-from inklings.spec import Experiment
 
-TINY = Experiment.check(
-    {
-        "cohort": ".",
-        **DEFAULT_EXPERIMENT,
-        "model": {"name": "unet", "width": 2, "depth": 2},
-        "training": {"steps": 2, "batch_size": 2},
-    },
-    "test",
+TINY = default_experiment(
+    ["model={name: unet, width: 2, depth: 2}", "training={steps: 2, batch_size: 2}"]
 )
 
 

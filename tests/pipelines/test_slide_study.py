@@ -8,7 +8,8 @@ from inklings.errors import LabelError, SpecError
 from inklings.pipelines.slide_study import LABELS, SCORES, Plan, scores, study, summary
 from inklings.spec import Experiment
 
-RECIPES = Path(__file__).parents[2] / "experiments" / "panda"
+GIVEN = ["cohort=.", "tiles=."]
+NAMES = {name: "slides_weak" if name == "weak" else name for name in LABELS}
 
 
 def test_scores_are_those_of_a_hand_worked_slide() -> None:
@@ -35,8 +36,8 @@ def test_tiles_with_a_trace_of_tumour_are_not_ranked() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(LABELS))
-def test_the_recipes_of_the_folder_are_valid(name: str) -> None:
-    recipe = Experiment.load(RECIPES / f"{name}.yaml")
+def test_each_learner_has_a_recipe(name: str) -> None:
+    recipe = Experiment.load(NAMES[name], GIVEN)
     assert (recipe.teacher is not None) == (name in ("weak", "slides"))
     assert recipe.model.name == "transunet_small"
 
@@ -62,7 +63,7 @@ def test_a_learner_whose_labels_teach_nothing_is_a_row_and_the_others_run(
 
     monkeypatch.setattr("inklings.pipelines.slide_study.run", run)
     monkeypatch.setattr("inklings.pipelines.slide_study.draw", lambda out, *_: out)
-    recipes = {n: Experiment.load(RECIPES / f"{n}.yaml") for n in ("strong", "weak", "naive")}
+    recipes = {n: Experiment.load(NAMES[n], GIVEN) for n in ("strong", "weak", "naive")}
     rows = study(tmp_path, recipes, [0, 1])
     assert len(rows) == 6
     assert "expected more of the inside" in (tmp_path / "table.csv").read_text()
@@ -73,7 +74,7 @@ def test_a_learner_whose_labels_teach_nothing_is_a_row_and_the_others_run(
 
 
 def test_unknown_learners_are_refused(tmp_path: Path) -> None:
-    recipe = Experiment.load(RECIPES / "strong.yaml")
+    recipe = Experiment.load("strong", GIVEN)
     with pytest.raises(SpecError, match="expected recipes of strong, naive, weak, slides, got odd"):
         study(tmp_path, {"odd": recipe}, [0])
 
@@ -82,8 +83,9 @@ def test_unknown_learners_are_refused(tmp_path: Path) -> None:
 def test_a_study_goes_through_and_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inklings.weak.teacher._MORE", -1.0)  # two steps teach nothing
     plan = Plan(train=8, test=2, size=(1400, 1000), tile=96)
-    short = ["training.steps=2", "sampling.size=64", "model={name: unet, width: 4, depth: 1}"]
-    recipes = {name: Experiment.load(RECIPES / f"{name}.yaml", short) for name in LABELS}
+    network = "model={name: unet, width: 4, depth: 1}"
+    short = [*GIVEN, "training.steps=2", "sampling.size=64", network]
+    recipes = {name: Experiment.load(NAMES[name], short) for name in LABELS}
     recipes = {
         name: recipe
         if recipe.teacher is None

@@ -13,7 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
-from site_blocks import ROOT, blocks
+from site_blocks import blocks
 from sklearn.datasets import load_digits
 
 from inklings.exports.dicom_seg import DicomSeg
@@ -37,11 +37,6 @@ from inklings.testing.runs import blobs, untrained_run, write_pyramid
 
 World = Callable[[Path], object]
 GRID = Geometry((12, 32, 32), (3.0, 1.0, 1.0), (0.0, 0.0, 0.0))
-
-
-def experiments(here: Path) -> None:
-    """The experiment files of the repository, where the commands look for them."""
-    (here / "experiments").symlink_to(ROOT / "experiments")
 
 
 def fields(count: int = 6) -> list[tuple[NDArray[np.uint8], NDArray[np.int32]]]:
@@ -432,16 +427,15 @@ def detector(here: Path) -> None:
     run(Luna16(here / "luna"), here / "cohort", workers=1)
     split_cohort(here / "cohort", SplitOptions((0.5, 0.25, 0.25)))
     changes = ["cohort=cohort", "training.steps=2", "training.batch_size=2"]
-    path = here / "experiments/luna16/detector.yaml"
-    spec = Experiment.load(path, changes)
+    spec = Experiment.load("detector", changes)
     train(spec, here / "detector")
 
 
 def several(*worlds: World) -> World:
-    """One after the other, and the experiment files."""
+    """One after the other."""
 
     def furnish(here: Path) -> None:
-        for world in (experiments, *worlds):
+        for world in worlds:
             world(here)
 
     return furnish

@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,10 +39,3 @@ def test_wrong_name_or_option_is_named_before_data_are_opened(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         require_known(experiment(**changes))
-
-
-@pytest.mark.parametrize(
-    "path", sorted(Path(__file__).parents[2].glob("experiments/**/*.yaml")), ids=lambda p: p.name
-)
-def test_experiments_of_the_repository_name_what_exists(path: Path) -> None:
-    require_known(Experiment.load(path))

@@ -9,7 +9,13 @@ import typer
 
 
 def crossval(
-    experiment: Annotated[Path, typer.Argument(help="An experiment on bags, a YAML file.")],
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME-OR-FILE",
+            help="A recipe (see 'inklings recipes'), or a file: with a suffix or a slash.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder; folds that are there are not done again.")],
     folds: Annotated[int, typer.Option(min=2, help="Of each repeat.")] = 10,
     repeats: Annotated[int, typer.Option(min=1, help="Shuffles.")] = 10,

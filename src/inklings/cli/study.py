@@ -31,21 +31,13 @@ def study(
     """Compare learners on weak labels of every kind: one table, one figure, resumable."""
     import os
 
-    from inklings.changes import change
-    from inklings.spec import SegmentationExperiment
-
-    record = _default()
-    for text in changes or []:
-        change(record, text)
-    experiment = SegmentationExperiment.check(record, "study")
-
-    from inklings.pipelines.label_study import Plan, summary
+    from inklings.pipelines.label_study import Plan, default_experiment, summary
     from inklings.pipelines.label_study import study as run
     from inklings.reports.study import study_report
 
     options = {"weaknesses": weakness, "learners": learner}
     plan = Plan(seeds=seeds, **{k: tuple(v) for k, v in options.items() if v})
-    rows = run(cohort, out, plan, experiment, workers or os.cpu_count() or 1)
+    rows = run(cohort, out, plan, default_experiment(changes or []), workers or os.cpu_count() or 1)
     report = study_report(out)
     typer.echo(f"{'weakness':32}{'label':>7}{'naive':>8}{'inklings':>16}{'oracle':>8}{'gap':>7}")
     for line in summary(rows):
@@ -55,11 +47,3 @@ def study(
             f"{line.corrected:9.3f} ± {line.spread:.3f}{line.oracle:8.3f}{gap:>7}"
         )
     typer.echo(f"{len(rows)} runs -> {out / 'study.csv'}, {report}")
-
-
-def _default() -> dict[str, object]:
-    from copy import deepcopy
-
-    from inklings.pipelines.label_study import DEFAULT_EXPERIMENT
-
-    return {"cohort": ".", **deepcopy(DEFAULT_EXPERIMENT)}

@@ -1,4 +1,4 @@
-"""``inklings train``: from an experiment file to a run folder."""
+"""``inklings train``: from a recipe or an experiment file to a run folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import typer
 
 
 def train(
-    experiment: Annotated[Path, typer.Argument(help="The experiment, a YAML file.")],
+    experiment: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME-OR-FILE",
+            help="A recipe (see 'inklings recipes'), or a file: with a suffix or a slash.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     changes: Annotated[
         list[str] | None,
@@ -37,7 +43,7 @@ def train(
         ),
     ] = False,
 ) -> None:
-    """Train a network as an experiment file says; run it again to go on after an interruption."""
+    """Train a network as a recipe or a file says; run it again to go on after an interruption."""
     from inklings.spec import Experiment
 
     settings = list(changes or [])

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
-from inklings.models.views import require_pictures
+from inklings.models.views import Affine, require_pictures
 from inklings.registry import Registry
 
 
@@ -17,6 +17,15 @@ class InstanceAugment(Protocol):
 
     def __call__(self, pictures: Tensor, dice: Generator) -> Tensor:
         """As many pictures, of the same size; chance comes from ``dice`` alone."""
+
+
+@dataclass(frozen=True)
+class Auto:
+    """`Affine` for pictures; features stay as they are."""
+
+    def __call__(self, pictures: Tensor, dice: Generator) -> Tensor:
+        """``(M, *shape)``."""
+        return Affine()(pictures, dice) if pictures.ndim == 4 else pictures
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ INSTANCE_AUGMENTS: Registry[InstanceAugment] = Registry(
     "augmentation of instances",
     {
         "affine": "inklings.models.views:Affine",
+        "auto": "inklings.data.instance_augment:Auto",
         "flips": "inklings.data.instance_augment:Flips",
         "jitter": "inklings.data.instance_augment:Jitter",
         "noise": "inklings.data.instance_augment:Noise",

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings import progress
+from inklings import progress, recipes
+from inklings.changes import change
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.files import read_yaml, write_text, write_yaml
@@ -65,18 +66,20 @@ COLUMNS = (
     "train_seconds",
 )
 
-DEFAULT_EXPERIMENT: dict[str, Any] = {
-    "model": {"name": "unet", "width": 16, "depth": 4},
-    "intensity": {"name": "zscore", "invert_bright": True},
-    "loss": "bce",
-    "sampling": {
-        "size": 96,
-        "positives": 0.5,
-        "augment": ["flips", "quarter_turns", "brightness_contrast"],
-    },
-    "training": {"steps": 500, "batch_size": 8, "learning_rate": 4e-3},
-}
-"""The network and budget of a cell: half a minute of one core."""
+
+def default_experiment(changes: Sequence[str] = ()) -> SegmentationExperiment:
+    """Network and budget of a cell, half a minute of one core: those of the recipe ``weak``.
+
+    How labels are corrected and where to cut is what the learners differ in.
+
+    Args:
+        changes: ``key.key=value`` each.
+    """
+    record = {**recipes.record("weak"), "cohort": "."}
+    del record["correction"], record["inference"]
+    for one in changes:
+        change(record, one)
+    return SegmentationExperiment.check(record, "study")
 
 
 @dataclass(frozen=True)
@@ -149,9 +152,7 @@ def study(
         DataError: If the cohort is not split, or ``out`` holds another study.
     """
     plan = plan or Plan()
-    experiment = experiment or SegmentationExperiment.check(
-        {"cohort": ".", **DEFAULT_EXPERIMENT}, "study"
-    )
+    experiment = experiment or default_experiment()
     setting = Study(cohort.resolve(), out.resolve(), experiment)
     _claim(setting)
     cells = list(plan.cells())

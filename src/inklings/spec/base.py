@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self, get_args
 
 from pydantic import ValidationError
 
-from inklings.changes import change
+from inklings import recipes
 from inklings.errors import SpecError
-from inklings.files import read_yaml, write_yaml
+from inklings.files import write_yaml
 from inklings.registry import Registry
 from inklings.sections import Component, Section
 from inklings.spec.training import Training
@@ -52,18 +52,15 @@ class Experiment(Section):
     training: Training
 
     @classmethod
-    def load(cls, path: Path, changes: Sequence[str] = ()) -> Self:
-        """Read an experiment file and apply ``key.key=value`` changes (values are YAML).
+    def load(cls, source: str | Path, changes: Sequence[str] = ()) -> Self:
+        """Read a recipe or a file and apply ``key.key=value`` changes, see `inklings.recipes.load`.
 
         Raises:
-            SpecError: If a key is unknown or a value impossible; every problem is one line.
+            DataError: If there is no such file, or it does not parse.
+            SpecError: If there is no such recipe, a key is unknown or a value impossible; every
+                problem is one line.
         """
-        record = read_yaml(path, "an experiment file")
-        if not isinstance(record, dict):
-            raise SpecError(f"{path}: expected keys and values, got {type(record).__name__}")
-        for text in changes:
-            change(record, text)
-        return cls.check(record, str(path))
+        return cls.check(*recipes.load(source, changes))
 
     @classmethod
     def check(cls, record: Mapping[str, Any], where: str) -> Self:

@@ -12,6 +12,7 @@ from inklings.registry import Registry
 INSTANCE_ENCODERS: Registry[InstanceEncoder] = Registry(
     "encoder",
     {
+        "auto": "inklings.models.instances.auto:auto",
         "identity": "inklings.models.instances.mlp:identity",
         "lenet": "inklings.models.instances.lenet:LeNet",
         "mlp": "inklings.models.instances.mlp:MLP",
