@@ -9,10 +9,10 @@ import math
 import sys
 from pathlib import Path
 
-from inklings.bags.prediction import BagPrediction
 from inklings.datasets.mnist_bags import Plan, mnist_bags
 from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
+from inklings.predictions.bags import BagPrediction
 from inklings.spec import Experiment
 from inklings.tasks.train import train
 

@@ -11,7 +11,7 @@ ORDER = """
     errors geometry orientation registry files records arrays tables machine progress cache parallel
     modes changes recipes sections spec
     readers privacy labels findings predictions cohorts bags datasets simulation supervision
-    refinement heatmaps
+    refinement
     tensors models losses data runs inference training weak tasks
     evaluation exports reports viewer
     applications pipelines testing cli

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from inklings.findings.files import read_all
 from inklings.findings.finding import Finding
+from inklings.predictions.findings import read_all
 from inklings.progress import note
 from inklings.simulation.phantoms.chest import Patient
 from inklings.simulation.phantoms.nodules import Nodule

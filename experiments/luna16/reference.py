@@ -21,8 +21,8 @@ from inklings.applications.lung_nodules.lungs import lungs
 from inklings.applications.lung_nodules.reference import find_as_reference
 from inklings.applications.lung_nodules.scans import whole
 from inklings.files import write_text
-from inklings.findings import files
 from inklings.inference.items import gather
+from inklings.predictions import findings as files
 from inklings.progress import note
 from inklings.runs.run import Run
 
@@ -41,8 +41,7 @@ def main() -> None:
     classifier = Run.load(asked.classifier) if asked.classifier else None
     done = []
     for item in gather(asked.inputs, asked.split)[: asked.scans]:
-        path = asked.out / files.FOLDER / f"{item.case}.json"
-        if not path.is_file():
+        if not files.file_of(asked.out, item.case).is_file():
             with item.open() as image:
                 values, geometry = whole(image), image.geometry
                 started, used = time.perf_counter(), time.process_time()
@@ -53,8 +52,8 @@ def main() -> None:
             outside = sum(not hull.holds([one.centre_mm])[0] for one in called)
             processor = round(time.process_time() - used, 2)
             facts = {"seconds": seconds, "processor_seconds": processor, "outside": outside}
-            files.write(replace(found, facts={**found.facts, **facts}), asked.out)
-        done.append(files.read(path))
+            replace(found, facts={**found.facts, **facts}).write(asked.out)
+        done.append(files.Findings.read(asked.out, item.case))
         note(f"{item.case}: {dict(done[-1].funnel)}, {dict(done[-1].facts)}")
     files.write_table(done, asked.out / files.TABLE)
     write_text(asked.out / "scans.csv", "".join(f"{one.case}\n" for one in done))

@@ -12,7 +12,7 @@ import errno
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from inklings.records import read_record
 FAILED = 3
 """Exit code of a command that finished, but not for every case."""
 
+_FAILED_FILE = "failed.json"
 _DEATHS = 2  # how many killed workers one case may cost beyond the first
 _PATIENCE_S = 10.0
 
@@ -110,7 +111,7 @@ def over_cases(
                     if told:
                         note(f"{name}: {reason}")
     finally:
-        _quarantine(out, failed, set(names))
+        quarantine(out, failed, set(names))
     return Summary(
         finished=len(todo) - len(failed),
         skipped=len(names) - len(todo),
@@ -145,15 +146,41 @@ def attempt(task: Task, name: str) -> str | None:
     return None
 
 
-def _quarantine(out: Path, failed: dict[str, str], tried: set[str]) -> None:
-    """Keep what failed now, and what failed before of cases that nobody asked for now."""
-    path = out / "failed.json"
-    before = read_record(dict[str, Any], path, "failed cases", "delete it") if path.exists() else {}
-    record = {name: before[name] for name in before if name not in tried} | failed
+def failed_cases(out: Path) -> dict[str, str]:
+    """``failed.json``: the reason for each case that failed and did not succeed since.
+
+    Raises:
+        DataError: If it is damaged.
+    """
+    path = out / _FAILED_FILE
+    if not path.is_file():
+        return {}
+    record = read_record(dict[str, str | _Before], path, "failed cases", "delete it")
+    return {case: r if isinstance(r, str) else r.reason for case, r in record.items()}
+
+
+@dataclass(frozen=True)
+class _Before:
+    """How 0.1.0 noted a failure."""
+
+    reason: str
+    image: str = ""
+
+
+def quarantine(out: Path, failed: Mapping[str, str], tried: Collection[str]) -> None:
+    """Keep what failed now, and what failed before of cases that nobody asked for now.
+
+    Args:
+        out: Where ``failed.json`` is.
+        failed: Reason of each case that failed.
+        tried: All cases that were asked for.
+    """
+    record = {case: why for case, why in failed_cases(out).items() if case not in tried}
+    record = {**record, **failed}
     if record:
-        write_json(path, dict(sorted(record.items())))
+        write_json(out / _FAILED_FILE, dict(sorted(record.items())))
     else:
-        path.unlink(missing_ok=True)
+        (out / _FAILED_FILE).unlink(missing_ok=True)
 
 
 def _local(stack: ExitStack, workers: int) -> Any:

@@ -3,7 +3,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from inklings.cli import app
-from inklings.heatmaps.record import SlidePrediction
+from inklings.predictions.slides import SlidePrediction
 from inklings.spec import Component
 from inklings.testing.runs import pictures, slides, untrained_run
 

@@ -16,7 +16,7 @@ from inklings.data.examples import gather
 from inklings.errors import SpecError
 from inklings.evaluation.folders import evaluate
 from inklings.inference.predict import predict
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.runs.run import Run
 from inklings.simulation.chain import Chain
 from inklings.simulation.weaken import weaken
@@ -42,7 +42,7 @@ def test_one_word_says_how_volumes_are_seen(volumes, model, cohort, tmp_path, sp
     experiment = spec(cohort, volumes=volumes, model=model, sampling=sampling, **LEARN)
     run = train(experiment, tmp_path / "run")
     predict(run, [cohort], tmp_path / "out", split="test")
-    prediction = Prediction.read(tmp_path / "out", "c5")
+    prediction = DensePrediction.read(tmp_path / "out", "c5")
     assert prediction.dense.shape == (1, *balls.GRID.shape)
     assert prediction.geometry is not None
     assert prediction.geometry.spacing == pytest.approx(balls.GRID.spacing)

@@ -19,7 +19,8 @@ from inklings.errors import DataError
 from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.source import Source
 from inklings.geometry import Geometry
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
 from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 
 GRID = Geometry((7, 20, 18), (3.0, 0.8, 0.8), (5.0, -3.0, 11.0))
@@ -49,7 +50,7 @@ def root(tmp_path: Path) -> Path:
     scan(root / "c", "OTHER", "T1 in", "c", 4)
     head = Head(("liver", "spleen"), (0.5, 0.5), Provenance("r", "0" * 64, None, "0"))
     head.write(tmp_path / "p")
-    Prediction("one", root / "a" / "t1", dense()).write(tmp_path / "p")
+    DensePrediction("one", root / "a" / "t1", dense()).write(tmp_path / "p")
     DicomSeg()(Source.open(tmp_path / "p"), root / "elsewhere")
     return root
 

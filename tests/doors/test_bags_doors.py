@@ -12,7 +12,6 @@ import pytest
 from typer.testing import CliRunner
 
 from inklings.bags.grades import lowest_first
-from inklings.bags.prediction import BagPrediction
 from inklings.bags.task import presence
 from inklings.cli import app
 from inklings.cohorts.bags import spans
@@ -24,7 +23,8 @@ from inklings.datasets.mil_table import MilTable
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.inference.predict import predict
-from inklings.predictions import Head
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.head import Head
 from inklings.readers.bag_files import Span, head, read, read_coords
 from inklings.simulation.phantoms.bags import vector_bags
 from inklings.tasks.train import train

@@ -16,7 +16,6 @@ import pytest
 import torch
 
 from inklings.arrays import read_npz
-from inklings.bags.prediction import BagPrediction
 from inklings.cli import _explain
 from inklings.cohorts.case import Case
 from inklings.cohorts.checks import FILE as DOCTOR
@@ -32,13 +31,15 @@ from inklings.evaluation.pairs import Pair, Segmentation
 from inklings.evaluation.scoring import score
 from inklings.evaluation.table import Table
 from inklings.evaluation.truth import truth
-from inklings.findings import files as finding_files
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
 from inklings.labels.corrections import Correction, Shape, read_corrections, write_corrections
 from inklings.labels.files import read_mask, write_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.findings import Findings
+from inklings.predictions.head import Head, Provenance
 from inklings.readers import open_image
 from inklings.runs.run import Run
 from inklings.simulation.weaken import TRUTH_FILE
@@ -66,11 +67,11 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Door]:
     head.write(said)
     dense = np.random.default_rng(0).integers(0, 256, (1, 4, 12, 10), np.uint8)
     grid = Geometry((4, 12, 10), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
-    Prediction("c", root / "c.png", dense, None, grid).write(said)
+    DensePrediction("c", root / "c.png", dense, None, grid).write(said)
     bag = BagPrediction("b", root / "b.h5", np.array([0.25]), np.array([1.0]), np.ones((3, 1)))
     bag.write(said)
     found = Findings("f", (Finding((1.0, 2.0, 3.0), 4.0, 0.5),), "frame", {"candidates": 1})
-    findings = finding_files.write(found, root)
+    findings = found.write(root)
     shape = Shape("stroke", ((1.0, 2.0),), (3.0,))
     one = Correction.now("a", "is", "n", "me", image="image", shape=shape)
     corrections = write_corrections(root / "corrections", "a", [one])
@@ -102,12 +103,12 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Door]:
         "image.npy": Door(root / "image.npy", lambda: _image(root / "image.npy")),
         "predictions.yaml": Door(said / "predictions.yaml", lambda: Head.read(said)),
         "c.npz": Door(
-            said / "cases" / "c.npz", lambda: Prediction.read(said, "c").dense.tolist(), True
+            said / "cases" / "c.npz", lambda: DensePrediction.read(said, "c").dense.tolist(), True
         ),
         "b.npz": Door(
             said / "cases" / "b.npz", lambda: BagPrediction.read(said, "b").logits.tolist(), True
         ),
-        "findings.json": Door(findings, lambda: finding_files.read(findings)),
+        "findings.json": Door(findings, lambda: Findings.read(root, "f")),
         "corrections.json": Door(corrections, lambda: read_corrections(corrections.parent, "a")),
         "tiles.yaml": Door(tiles / "tiles.yaml", lambda: len(TileIndex.read(tiles, ["a"]))),
         "tiles.parquet": Door(

@@ -30,9 +30,11 @@ from inklings.exports.headers import plain_text, repaired
 from inklings.exports.rtstruct import RtStruct
 from inklings.exports.source import Source
 from inklings.exports.structured_report import Outline, objects
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
 from inklings.geometry import Geometry, Region
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.findings import Findings
+from inklings.predictions.head import Head, Provenance
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
 from inklings.readers.dicom_structures import read_structures
@@ -100,7 +102,7 @@ def source(
     folder: Path, scan: Path, classes: tuple[str, ...] = ("liver",), threshold: float = 0.5
 ) -> Source:
     Head(classes, (threshold,) * len(classes), Provenance("r", "0" * 64, None, "0")).write(folder)
-    Prediction("one", scan, masks(len(classes))).write(folder)
+    DensePrediction("one", scan, masks(len(classes))).write(folder)
     return Source.open(folder)
 
 

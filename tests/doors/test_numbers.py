@@ -22,7 +22,8 @@ from inklings.geometry import Region
 from inklings.inference.volumes import predict_volume
 from inklings.labels.files import read_mask, write_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.predictions import Prediction, quantise
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.numbers import quantise
 from inklings.readers import open_image
 from inklings.runs.run import Run, RunRecord
 from inklings.simulation.chain import Chain
@@ -287,7 +288,7 @@ def test_a_case_that_a_network_has_no_number_for_is_set_aside_by_name(tmp_path: 
     assert done.exit_code in (0, 3), done.output
     assert (out / "cases" / "good.npz").is_file()
     if (out / "cases" / "wild.npz").is_file():  # the scaling of intensities coped
-        assert Prediction.read(out, "wild").dense.max() > 0
+        assert DensePrediction.read(out, "wild").dense.max() > 0
     else:
         assert "wild" in (out / "failed.json").read_text()
 

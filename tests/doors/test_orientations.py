@@ -26,7 +26,7 @@ from inklings.inference.predict import predict
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import MaskLabel
 from inklings.orientation import CANONICAL, across, orientation, turn_to
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.readers import open_image
 from inklings.readers.nifti import write_nifti
 from inklings.runs.run import RunRecord
@@ -124,7 +124,7 @@ def a_run(folder: Path, view: str = "slices", code: str | None = CANONICAL, **mo
 
 def predicted(run: Path, inputs: list[Path], out: Path, name: str) -> NDArray[np.uint8]:
     predict(run, inputs, out)
-    dense: NDArray[np.uint8] = Prediction.read(out, name).dense[0]
+    dense: NDArray[np.uint8] = DensePrediction.read(out, name).dense[0]
     return dense
 
 
@@ -155,7 +155,7 @@ def test_nifti_in_48_orientations_gives_one_prediction(tmp_path: Path, axes: str
     predict(run, [folder], tmp_path / "out")
     back = {
         name: back_by_nibabel(
-            Prediction.read(tmp_path / "out", name).dense[0], folder / f"{name}.nii"
+            DensePrediction.read(tmp_path / "out", name).dense[0], folder / f"{name}.nii"
         )
         for name in names
     }
@@ -174,7 +174,7 @@ def test_what_itk_writes_in_48_orientations_gives_one_prediction(
     predict(a_run(tmp_path / "run"), [folder], tmp_path / "out")
     back = {
         name: back_by_itk(
-            Prediction.read(tmp_path / "out", name).dense[0], folder / f"{name}{suffix}"
+            DensePrediction.read(tmp_path / "out", name).dense[0], folder / f"{name}{suffix}"
         )
         for name in names
     }
@@ -189,7 +189,9 @@ def test_neighbours_and_patches_are_anatomical_too(tmp_path: Path, view: str) ->
     list(stored_by_nibabel(folder, "straight"))
     predict(a_run(tmp_path / "run", view), [folder], tmp_path / "out")
     back = [
-        back_by_nibabel(Prediction.read(tmp_path / "out", name).dense[0], folder / f"{name}.nii")
+        back_by_nibabel(
+            DensePrediction.read(tmp_path / "out", name).dense[0], folder / f"{name}.nii"
+        )
         for name in CODES
     ]
     assert all(np.array_equal(dense, back[0]) for dense in back)
@@ -261,7 +263,7 @@ def test_runs_of_before_keep_their_rule_and_say_so(
     list(stored_by_nibabel(folder, "straight"))
     old = a_run(tmp_path / "old", code=None)
     predict(old, [folder / "LPS.nii", folder / "RAS.nii"], tmp_path / "out")
-    both = [Prediction.read(tmp_path / "out", name).dense[0] for name in ("LPS", "RAS")]
+    both = [DensePrediction.read(tmp_path / "out", name).dense[0] for name in ("LPS", "RAS")]
     assert not np.array_equal(both[0], both[1][:, ::-1, ::-1])
     assert "as their files store them" in capsys.readouterr().err
     new = a_run(tmp_path / "new")

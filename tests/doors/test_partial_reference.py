@@ -20,7 +20,8 @@ from inklings.evaluation.pairs import Pair, Segmentation
 from inklings.evaluation.scoring import score
 from inklings.evaluation.table import Table
 from inklings.labels.kinds import Extent, MaskLabel
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
 from inklings.readers import open_image
 from inklings.reports.run import judged_lines
 
@@ -106,7 +107,7 @@ def volumes(root: Path, extent: Extent) -> tuple[Path, Path]:
     with open_image(root / "a.nii.gz") as opened:
         grid = opened.geometry
     dense = said().astype(np.uint8)[None] * 255
-    Prediction("a", root / "a.nii.gz", dense, None, grid).write(root / "said")
+    DensePrediction("a", root / "a.nii.gz", dense, None, grid).write(root / "said")
     return root / "said", root / "cohort"
 
 

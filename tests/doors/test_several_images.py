@@ -21,7 +21,7 @@ from inklings.cohorts.stacked import inputs_of, stacked_case
 from inklings.errors import DataError, GeometryError
 from inklings.inference.predict import predict
 from inklings.labels.kinds import MaskLabel
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Experiment
 from inklings.tasks.train import train
@@ -162,7 +162,7 @@ def test_the_order_of_the_images_of_a_case_does_not_matter(
     Cohort("turned", tuple(turned), known.classes).write(tmp_path / "turned")
     predict(run, [tmp_path / "turned"], tmp_path / "two")
     for case in ("c6", "c7"):
-        one, two = (Prediction.read(tmp_path / n, case).dense for n in ("one", "two"))
+        one, two = (DensePrediction.read(tmp_path / n, case).dense for n in ("one", "two"))
         assert np.array_equal(one, two)
         truth = np.asarray(Image.open(cohort / f"{case[1:]}_mask.png")) > 0
         found = one[0] >= 128
@@ -199,5 +199,5 @@ def test_predict_takes_files_by_the_names_that_were_learnt(
     assert result.exit_code == 3
     assert "8: the run learnt from the images noise, seen, expected 'noise' too" in result.output
     for case in ("6", "7"):
-        one = Prediction.read(tmp_path / "one", f"c{case}").dense
-        assert np.array_equal(one, Prediction.read(tmp_path / "two", case).dense)
+        one = DensePrediction.read(tmp_path / "one", f"c{case}").dense
+        assert np.array_equal(one, DensePrediction.read(tmp_path / "two", case).dense)

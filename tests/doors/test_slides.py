@@ -22,8 +22,8 @@ from inklings.datasets.slide_masks import Meaning, mask_label
 from inklings.datasets.slides import Slides
 from inklings.errors import DataError, SpecError
 from inklings.exports.geojson import GeoJson
-from inklings.heatmaps.features import Features
-from inklings.heatmaps.outlines import Outline
+from inklings.predictions.heatmaps.features import Features
+from inklings.predictions.heatmaps.outlines import Outline
 
 SIDE = 256
 PIXELS = picture(SIDE, SIDE)

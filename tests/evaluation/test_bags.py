@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from sklearn import metrics as theirs
 
-from inklings.bags.prediction import BagPrediction
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.evaluation.bag_metrics import Answers, confusion, kappa, metrics_of
@@ -14,7 +13,8 @@ from inklings.evaluation.bags import evaluate_bags
 from inklings.evaluation.folders import Settings
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.evaluation.ranking import auc, auprc
-from inklings.predictions import Head, Provenance
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.head import Head, Provenance
 from inklings.simulation.phantoms.bags import vector_bags
 
 RNG = np.random.default_rng(0)

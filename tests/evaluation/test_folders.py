@@ -10,7 +10,8 @@ from inklings.errors import DataError, GeometryError, LabelError, SpecError
 from inklings.evaluation import folders
 from inklings.evaluation.folders import Settings, evaluate
 from inklings.evaluation.table import Table
-from inklings.predictions import Head, Prediction
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head
 from inklings.testing.folders import discs, write_cohort, write_predictions
 
 
@@ -99,7 +100,7 @@ def test_nothing_predicted_of_the_part_says_how_to_choose_another(
 
 
 def test_another_shape_is_one_line_that_names_the_case(predictions: Path, cohort: Path) -> None:
-    Prediction("case4", Path("x"), np.zeros((1, 5, 6), np.uint8)).write(predictions)
+    DensePrediction("case4", Path("x"), np.zeros((1, 5, 6), np.uint8)).write(predictions)
     with pytest.raises(GeometryError, match=r"case case4: predicted on a grid of \(5, 6\)"):
         evaluate(predictions, cohort)
 
@@ -143,7 +144,7 @@ def test_predictions_without_objects_get_connected_components(
 ) -> None:
     expected = evaluate(predictions, cohort)["f1_0.50"].value
     for case in ("case3", "case4", "case5"):
-        whole = Prediction.read(predictions, case)
+        whole = DensePrediction.read(predictions, case)
         dataclasses.replace(whole, instances=None).write(predictions)
     assert evaluate(predictions, cohort)["f1_0.50"].value == pytest.approx(expected)
 

@@ -19,10 +19,10 @@ from inklings.errors import DataError, SpecError
 from inklings.evaluation.froc import RATES, Reference, curve, match, resampled
 from inklings.evaluation.froc_table import froc, from_cohort, read_marks
 from inklings.evaluation.intervals import Bootstrap
-from inklings.findings import Finding, Findings
-from inklings.findings.files import write
+from inklings.findings.finding import Finding
 from inklings.findings.points import PointTable
 from inklings.labels.kinds import BallLabel
+from inklings.predictions.findings import Findings
 from inklings.simulation.phantoms.luna import write_luna
 
 LUNA = Path(__file__).parents[2] / ".." / "shared" / "data" / "luna16"
@@ -174,8 +174,8 @@ def test_findings_of_a_folder_are_scored_and_compared_by_the_command(tmp_path: P
     (tmp_path / "annotations.csv").write_text(
         "seriesuid,coordX,coordY,coordZ,diameter_mm\na,0,0,0,6\nb,0,0,0,6\n"
     )
-    write(Findings("a", (Finding((0, 0, 1), 6, 0.9), Finding((50, 0, 0), 6, 0.8))), tmp_path)
-    write(Findings("b", (Finding((0, 0, 1), 6, 0.7),)), tmp_path)
+    Findings("a", (Finding((0, 0, 1), 6, 0.9), Finding((50, 0, 0), 6, 0.8))).write(tmp_path)
+    Findings("b", (Finding((0, 0, 1), 6, 0.7),)).write(tmp_path)
     (tmp_path / "other.csv").write_text("seriesuid,coordX,coordY,coordZ,probability\na,0,0,1,0.9\n")
     words = ["evaluate", str(tmp_path), "--froc", "--resamples", "50", "--json"]
     words += ["--annotations", str(tmp_path / "annotations.csv")]
@@ -194,7 +194,7 @@ def test_findings_of_a_folder_are_scored_and_compared_by_the_command(tmp_path: P
 def test_scans_that_were_never_searched_are_told(tmp_path: Path) -> None:
     table = tmp_path / "annotations.csv"
     table.write_text("seriesuid,coordX,coordY,coordZ,diameter_mm\na,0,0,0,6\nb,0,0,0,6\n")
-    write(Findings("a", (Finding((0, 0, 1), 6, 0.9),)), tmp_path)
+    Findings("a", (Finding((0, 0, 1), 6, 0.9),)).write(tmp_path)
     words = ["evaluate", str(tmp_path), "--froc", "--annotations", str(table), "--resamples", "9"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output

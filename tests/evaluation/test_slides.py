@@ -13,13 +13,13 @@ from inklings.evaluation import slides
 from inklings.evaluation.folders import Settings
 from inklings.evaluation.pairs import Pair, Segmentation
 from inklings.evaluation.scoring import score
-from inklings.evaluation.slides import evaluate_slides, has_slides
-from inklings.heatmaps.canvas import TILE
-from inklings.heatmaps.record import Area, SlidePrediction
-from inklings.heatmaps.writer import HeatmapWriter, Places
-from inklings.inference.slide_folder import slide_written
+from inklings.evaluation.slides import evaluate_slides
 from inklings.labels.kinds import BagLabel, MaskLabel
-from inklings.predictions import Head, Provenance
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head, Provenance
+from inklings.predictions.heatmaps.canvas import TILE
+from inklings.predictions.heatmaps.writer import HeatmapWriter, Places
+from inklings.predictions.slides import Area, SlidePrediction, slide_written
 from inklings.testing.runs import blobs, write_pyramid
 
 CLASSES = ("benign", "tumour")
@@ -167,7 +167,7 @@ def test_labels_that_never_say_where_nothing_is_are_refused(
 
 def test_metrics_that_need_a_whole_image_say_so(predicted: tuple[Path, Path, list[Pair]]) -> None:
     out, cohort, _ = predicted
-    assert has_slides(out)
+    assert PredictionFolder.open(out).slides
     with pytest.raises(SpecError, match="needs a whole image"):
         evaluate_slides(out, cohort, Settings(split="all", metrics=("hd95",)))
     with pytest.raises(SpecError, match="did you mean 'dice'"):

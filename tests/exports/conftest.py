@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
 
 
 def objects_of(case: str) -> np.ndarray:
@@ -29,5 +30,5 @@ def predictions(tmp_path: Path) -> Path:
         image = tmp_path / f"{case}.png"
         Image.fromarray(np.full((*objects.shape, 3), 40, np.uint8)).save(image)
         dense = np.stack([(objects > 0) * 200, (objects == 3) * 180]).astype(np.uint8)
-        Prediction(case, image, dense, objects).write(folder)
+        DensePrediction(case, image, dense, objects).write(folder)
     return folder

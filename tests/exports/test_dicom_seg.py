@@ -23,7 +23,8 @@ from inklings.exports.scan import datasets
 from inklings.exports.source import Source
 from inklings.geometry import Geometry
 from inklings.labels.files import mask_geometry, read_mask
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
@@ -277,7 +278,7 @@ def test_one_of_several_series_in_a_folder_is_the_one_that_was_predicted(tmp_pat
     HEAD.write(folder)
     for case, series in (("one", "flair"), ("two", None)):
         dense = masks.astype(np.uint8) * 255
-        Prediction(case, tmp_path / "scan", dense, series=series).write(folder)
+        DensePrediction(case, tmp_path / "scan", dense, series=series).write(folder)
     with pytest.raises(
         ReaderError, match=r"case two: .*expected one series, got 2.*a --cohort says"
     ):

@@ -8,8 +8,8 @@ from inklings.errors import DataError
 from inklings.exports.geojson import GeoJson, polygons, signed_area
 from inklings.exports.npz import Npz
 from inklings.exports.source import Source
-from inklings.heatmaps.record import folder_of
 from inklings.inference.predict import predict
+from inklings.predictions.slides import folder_of
 from inklings.spec import Component
 from inklings.testing.runs import pictures, slides, untrained_run
 

@@ -7,7 +7,8 @@ from PIL import Image
 from inklings.errors import DataError
 from inklings.exports.png import Png, overlay
 from inklings.exports.source import Source
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
 
 
 def read(path: Path) -> np.ndarray:
@@ -16,7 +17,7 @@ def read(path: Path) -> np.ndarray:
 
 def test_masks_are_0_and_255_and_objects_16_bit(predictions: Path, tmp_path: Path) -> None:
     out = Png()(Source.open(predictions), tmp_path / "out")
-    truth = Prediction.read(predictions, "full").instances
+    truth = DensePrediction.read(predictions, "full").instances
     assert truth is not None
     mask = read(out / "masks" / "nucleus" / "full.png")
     np.testing.assert_array_equal(mask, (truth > 0) * 255)
@@ -49,6 +50,6 @@ def test_overlays_of_images_that_are_gone_are_left_out(
 def test_more_objects_than_16_bits_hold_are_refused(tmp_path: Path) -> None:
     Head(("n",), (0.5,), Provenance("r", "", None, "0")).write(tmp_path)
     objects = np.arange(300 * 300, dtype=np.uint32).reshape(300, 300)
-    Prediction("c", tmp_path / "c", np.zeros((1, 300, 300), np.uint8), objects).write(tmp_path)
+    DensePrediction("c", tmp_path / "c", np.zeros((1, 300, 300), np.uint8), objects).write(tmp_path)
     with pytest.raises(DataError, match="at most 65535 objects, got 89999"):
         Png()(Source.open(tmp_path), tmp_path / "out")

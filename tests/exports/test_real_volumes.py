@@ -18,7 +18,9 @@ from inklings.cohorts.cohort import Cohort
 from inklings.geometry import Geometry
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.predictions import Head, Prediction, Provenance, predicted_cases
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head, Provenance
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes
@@ -50,8 +52,8 @@ def predicted(cohort: Path, folder: Path) -> Path:
     )  # fmt: skip
     run("predict", run_folder, cohort, "--out", folder / "predictions")
     out = folder / "predictions"
-    (case,) = predicted_cases(out)
-    middle = float(np.median(Prediction.read(out, case).dense)) / 255
+    (case,) = PredictionFolder.open(out).cases
+    middle = float(np.median(DensePrediction.read(out, case).dense)) / 255
     replace(Head.read(out), thresholds=(middle,)).write(out)
     return out
 
@@ -77,7 +79,7 @@ def test_the_ct_of_chaos_comes_back_from_dicom_seg_nifti_and_nrrd_identical(
     (case,) = Cohort.read(cohort)
     series = next(iter(case.images.values()))
     folder = predicted(cohort, tmp_path)
-    prediction = Prediction.read(folder, case.id)
+    prediction = DensePrediction.read(folder, case.id)
     ragged = prediction.mask(Head.read(folder))
     assert 0.01 < ragged.mean() <= 0.99
     label = case.labels[0]
@@ -123,7 +125,7 @@ def test_crops_of_totalsegmentator_keep_their_grids_and_organs(name: str, tmp_pa
         "--values", "5=liver", "--others-are-background", "--out", cohort,
     )  # fmt: skip
     predictions = predicted(cohort, tmp_path)
-    found = Prediction.read(predictions, name).mask(Head.read(predictions))
+    found = DensePrediction.read(predictions, name).mask(Head.read(predictions))
     run("export", predictions, "--to", "nifti")
     run("export", predictions, "--to", "nrrd")
     told = run("export", predictions, "--to", "dicom-seg", code=2)

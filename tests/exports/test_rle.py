@@ -7,7 +7,8 @@ import pytest
 from inklings.exports.rle import Kaggle, Rle
 from inklings.exports.source import Source
 from inklings.labels.rle import decode
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -36,7 +37,7 @@ def test_a_submission_gives_the_objects_back_exactly(seed: int, tmp_path: Path) 
     objects = np.kron(rng.integers(0, 9, (6, 7)), np.ones((4, 3))).astype(np.uint16)
     numbers, dense = np.unique(objects), (objects > 0)[None].astype(np.uint8) * 255
     Head(("n",), (0.5,), Provenance("r", "", None, "0")).write(tmp_path)
-    Prediction("c", tmp_path / "c.png", dense, objects).write(tmp_path)
+    DensePrediction("c", tmp_path / "c.png", dense, objects).write(tmp_path)
     table = rows(Kaggle()(Source.open(tmp_path), tmp_path / "out"))
     back = np.zeros_like(objects)
     for number, row in zip(numbers[numbers > 0], table, strict=True):

@@ -8,7 +8,8 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, GeometryError
 from inklings.exports import EXPORTS
 from inklings.exports.source import Source
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
 
 
 def test_a_cohort_chooses_cases_and_says_where_images_are(
@@ -41,7 +42,7 @@ def test_objects_are_components_where_none_were_predicted(tmp_path: Path) -> Non
     Head(("n",), (0.5,), Provenance("r", "", None, "0")).write(tmp_path)
     dense = np.zeros((1, 20, 20), np.uint8)
     dense[0, 2:8, 2:8] = dense[0, 12:18, 12:18] = 255
-    Prediction("c", tmp_path, dense).write(tmp_path)
+    DensePrediction("c", tmp_path, dense).write(tmp_path)
     source = Source.open(tmp_path)
     assert source.objects(next(iter(source))).max() == 2
 
@@ -53,6 +54,6 @@ OF_BAGS = {"csv", "json", "parquet"}
 @pytest.mark.parametrize("name", sorted(set(EXPORTS) - OF_VOLUMES - OF_BAGS))
 def test_volumes_are_refused_by_formats_of_pictures(name: str, tmp_path: Path) -> None:
     Head(("n",), (0.5,), Provenance("r", "", None, "0")).write(tmp_path)
-    Prediction("c", tmp_path, np.zeros((1, 4, 5, 6), np.uint8)).write(tmp_path)
+    DensePrediction("c", tmp_path, np.zeros((1, 4, 5, 6), np.uint8)).write(tmp_path)
     with pytest.raises(GeometryError, match=r"expected a picture \(y, x\)"):
         EXPORTS.build(name, {})(Source.open(tmp_path), tmp_path / "out")

@@ -17,8 +17,9 @@ from volume_files import grid, oblique, write
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
 from inklings.exports.structured_report import Objects, Outline, objects
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
 from inklings.geometry import Region
+from inklings.predictions.findings import Findings
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.dicom_series import source_planes

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.bags.prediction import BagPrediction
 from inklings.bags.writer import MadeBag, write_bags
 from inklings.cohorts.case import SPLITS
 from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
-from inklings.predictions import predicted_cases
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.folder import PredictionFolder
 from inklings.tasks.train import train
 from inklings.testing.bags import bag_experiment
 
@@ -39,7 +39,7 @@ def test_tasks_are_learnt_and_scored(tmp_path: Path, task: str, metric: str) -> 
     spec = bag_experiment(tmp_path / "c", 150, model__pooling=pooling)
     train(spec, tmp_path / "run")
     predict(tmp_path / "run", [tmp_path / "c"], tmp_path / "p", split="test")
-    for case in predicted_cases(tmp_path / "p"):
+    for case in PredictionFolder.open(tmp_path / "p").cases:
         said = BagPrediction.read(tmp_path / "p", case)
         assert said.probability.shape == (3,)
         if task != "multilabel":

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from inklings.bags.prediction import BagPrediction
 from inklings.cli import app
 from inklings.evaluation.bags import evaluate_bags
 from inklings.inference.predict import predict
-from inklings.predictions import Head, predicted_cases
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head
 from inklings.readers.bag_files import write
 from inklings.runs.run import Run
 from inklings.simulation.phantoms.bags import vector_bags
@@ -28,7 +29,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_diagnosis_and_the_instance_that_carries_it(trained: Path, tmp_path: Path) -> None:
     predict(trained / "run", [trained / "c"], tmp_path / "p", split="test")
-    assert len(list(predicted_cases(tmp_path / "p"))) == 20
+    assert len(list(PredictionFolder.open(tmp_path / "p").cases)) == 20
     runner = CliRunner()
     done = runner.invoke(app, ["evaluate", str(tmp_path / "p"), "--cohort", str(trained / "c")])
     assert done.exit_code == 0, done.output
@@ -38,7 +39,7 @@ def test_the_diagnosis_and_the_instance_that_carries_it(trained: Path, tmp_path:
     page = (trained / "run" / "report.html").read_text()
     assert "Report of a diagnosis from bags" in page
     assert "data:image/png" in page
-    said = BagPrediction.read(tmp_path / "p", next(predicted_cases(tmp_path / "p")))
+    said = BagPrediction.read(tmp_path / "p", PredictionFolder.open(tmp_path / "p").cases[0])
     p = 1 / (1 + np.exp(-said.instances[:, 0].astype(float)))
     assert said.probability[0] == pytest.approx(1 - np.prod(1 - p), abs=1e-5)
 
@@ -89,7 +90,7 @@ def test_a_model_whose_instances_speak_to_one_another_says_so(tmp_path: Path) ->
     predict(tmp_path / "run", [tmp_path / "c"], tmp_path / "p", split="test")
     head = Head.read(tmp_path / "p")
     assert head.settings["warning"].startswith("Attention is not evidence")
-    said = BagPrediction.read(tmp_path / "p", next(predicted_cases(tmp_path / "p")))
+    said = BagPrediction.read(tmp_path / "p", PredictionFolder.open(tmp_path / "p").cases[0])
     assert said.attention is not None
     assert said.attention.sum() == pytest.approx(1, abs=1e-5)
     assert len(said.instances) == len(said.attention)

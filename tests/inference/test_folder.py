@@ -1,13 +1,10 @@
-import json
 from pathlib import Path
 
 import pytest
 
 from inklings.errors import SpecError
-from inklings.inference.folder import report_failures
-from inklings.inference.items import Item
 from inklings.inference.predict import predict
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.testing.runs import pictures, untrained_run
 
 
@@ -46,17 +43,4 @@ def test_a_damaged_prediction_is_made_again(run: Path, tmp_path: Path) -> None:
     (out / "cases" / "p001.npz").write_bytes(b"PK half a file")
     summary = predict(run, [images], out)
     assert (summary.predicted, summary.skipped) == (1, 1)
-    assert Prediction.read(out, "p001").dense.ndim == 3
-
-
-def test_failures_are_kept_until_the_case_succeeds(tmp_path: Path) -> None:
-    one, two = Item("one", {"image": Path("1.png")}), Item("two", {"image": Path("2.png")})
-    report_failures(tmp_path, [one], {"one": "torn"})
-    report_failures(tmp_path, [two], {"two": "lost"})
-    record = json.loads((tmp_path / "failed.json").read_text())
-    assert record == {
-        "one": {"image": "1.png", "reason": "torn"},
-        "two": {"image": "2.png", "reason": "lost"},
-    }
-    report_failures(tmp_path, [one, two], {})
-    assert not (tmp_path / "failed.json").exists()
+    assert DensePrediction.read(out, "p001").dense.ndim == 3

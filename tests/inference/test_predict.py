@@ -14,7 +14,10 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.inference.predict import find_objects, predict
-from inklings.predictions import Head, Prediction, predicted_cases, remembered
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head
+from inklings.predictions.outputs import remembered
 from inklings.refinement.watershed import Watershed
 from inklings.testing.runs import pictures, untrained_run
 
@@ -33,8 +36,8 @@ def test_every_picture_is_predicted_at_its_size(run: Path, tmp_path: Path) -> No
     images = pictures(tmp_path / "images", 4)
     summary = predict(run, [images], tmp_path / "out")
     assert (summary.predicted, summary.skipped, summary.failed) == (4, 0, {})
-    for case in predicted_cases(tmp_path / "out"):
-        prediction = Prediction.read(tmp_path / "out", case)
+    for case in PredictionFolder.open(tmp_path / "out").cases:
+        prediction = DensePrediction.read(tmp_path / "out", case)
         size = Image.open(prediction.image).size
         assert prediction.dense.shape == (1, size[1], size[0])
         assert prediction.instances is not None
@@ -69,7 +72,7 @@ def test_a_broken_picture_is_set_aside_and_the_rest_goes_on(run: Path, tmp_path:
     (images / "p001.png").write_bytes(whole[: len(whole) // 2])
     out = tmp_path / "out"
     summary = predict(run, [images], out)
-    assert list(predicted_cases(out)) == ["p000", "p002"]
+    assert list(PredictionFolder.open(out).cases) == ["p000", "p002"]
     assert list(summary.failed) == ["p001"]
     assert "truncated" in json.loads((out / "failed.json").read_text())["p001"]["reason"]
     (images / "p001.png").write_bytes(whole)
@@ -85,7 +88,7 @@ def test_images_of_a_case_are_stacked_as_channels(tmp_path: Path) -> None:
         Image.fromarray(rng.integers(0, 256, (24, 30), dtype=np.uint8)).save(path)
     Cohort("demo", (Case("c", "p", paths),), ("nucleus",)).write(tmp_path / "cohort")
     predict(run, [tmp_path / "cohort"], tmp_path / "out")
-    assert Prediction.read(tmp_path / "out", "c").dense.shape == (1, 24, 30)
+    assert DensePrediction.read(tmp_path / "out", "c").dense.shape == (1, 24, 30)
 
 
 def test_impossible_settings_are_refused(run: Path, tmp_path: Path) -> None:
@@ -126,9 +129,9 @@ def kill_and_complete(run: Path, images: Path, out: Path, kills: int, seed: int)
     assert before.items() <= stamps(out).items()
     undisturbed = out.with_name("undisturbed")
     predict(run, [images], undisturbed)
-    assert list(predicted_cases(out)) == list(predicted_cases(undisturbed))
-    for case in predicted_cases(out):
-        ours, theirs = Prediction.read(out, case), Prediction.read(undisturbed, case)
+    assert list(PredictionFolder.open(out).cases) == list(PredictionFolder.open(undisturbed).cases)
+    for case in PredictionFolder.open(out).cases:
+        ours, theirs = DensePrediction.read(out, case), DensePrediction.read(undisturbed, case)
         np.testing.assert_array_equal(ours.dense, theirs.dense)
         np.testing.assert_array_equal(ours.instances, theirs.instances)
 

@@ -11,7 +11,7 @@ from inklings.datasets.chaos import Chaos
 from inklings.datasets.volumes import VolumeFolder
 from inklings.evaluation.folders import Settings, evaluate
 from inklings.inference.predict import predict
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.spec import Component, Volumes
 from inklings.testing.runs import untrained_run
 
@@ -56,7 +56,7 @@ def test_crops_of_totalsegmentator_go_through_import_prediction_and_scores(
     report = importing.run(volumes, tmp_path / "cohort", workers=1)
     (case,) = report.cohort.cases
     predict(run(tmp_path / "run", (6.0, 4.0, 4.0)), [tmp_path / "cohort"], tmp_path / "out")
-    prediction = Prediction.read(tmp_path / "out", case.id)
+    prediction = DensePrediction.read(tmp_path / "out", case.id)
     with open_case(case) as opened:
         assert prediction.geometry == opened.geometry
         assert prediction.dense.shape == (1, *opened.geometry.shape)
@@ -69,7 +69,7 @@ def test_the_ct_of_chaos_goes_through_import_and_prediction(tmp_path: Path) -> N
     root = require("chaos_ct_sample.zip")
     (case,) = importing.run(Chaos(root, "ct"), tmp_path / "cohort", workers=1).cohort.cases
     predict(run(tmp_path / "run", (6.0, 3.0, 3.0)), [tmp_path / "cohort"], tmp_path / "out")
-    prediction = Prediction.read(tmp_path / "out", case.id)
+    prediction = DensePrediction.read(tmp_path / "out", case.id)
     assert prediction.dense.shape == (1, 78, 512, 512)
     with open_case(case) as opened:
         assert prediction.geometry == opened.geometry

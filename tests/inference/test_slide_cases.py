@@ -14,13 +14,13 @@ from PIL import Image as Pillow
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
-from inklings.heatmaps.record import SlidePrediction, folder_of
 from inklings.inference.items import Item
 from inklings.inference.predict import predict
 from inklings.inference.slide_cases import opened
-from inklings.inference.slide_folder import clear_abandoned, slide_written
 from inklings.inference.slide_grid import SlideSettings
-from inklings.predictions import Prediction, predicted_cases, predicted_slides
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.slides import SlidePrediction, clear_abandoned, folder_of, slide_written
 from inklings.spec import Component
 from inklings.testing.runs import blobs, pictures, slides, untrained_run, write_pyramid
 
@@ -50,10 +50,10 @@ def test_a_folder_of_slides_pictures_and_broken_files_finishes_the_good_ones(
     assert (summary.predicted, summary.skipped) == (3, 0)
     assert set(summary.failed) == {"cut", "noise", "empty"}
     assert all("\n" not in reason for reason in summary.failed.values())
-    assert list(predicted_slides(out)) == ["s000", "s001"]
-    assert list(predicted_cases(out)) == ["p000", "s000", "s001"]
+    assert sorted(PredictionFolder.open(out).slides) == ["s000", "s001"]
+    assert list(PredictionFolder.open(out).cases) == ["p000", "s000", "s001"]
     assert {path.name for path in folder_of(out, "s000").iterdir()} == NAMES
-    assert Prediction.read(out, "p000").dense.shape[0] == 1
+    assert DensePrediction.read(out, "p000").dense.shape[0] == 1
     assert set(json.loads((out / "failed.json").read_text())) == {"cut", "noise", "empty"}
     areas = (out / "areas.csv").read_text().splitlines()
     assert [line.split(",")[:2] for line in areas[1:]] == [
@@ -108,8 +108,8 @@ def test_a_small_tiled_picture_stays_a_picture_for_a_run_of_pictures(tmp_path: P
     tifffile.imwrite(folder / "a.tif", blobs((100, 90)), tile=(64, 64), photometric="rgb")
     write_pyramid(folder / "b.tif", blobs((300, 290)))
     predict(run, [folder], tmp_path / "out")
-    assert Prediction.read(tmp_path / "out", "a").dense.shape == (1, 100, 90)
-    assert list(predicted_slides(tmp_path / "out")) == ["b"]
+    assert DensePrediction.read(tmp_path / "out", "a").dense.shape == (1, 100, 90)
+    assert sorted(PredictionFolder.open(tmp_path / "out").slides) == ["b"]
     remarks = SlidePrediction.read(tmp_path / "out", "b").remarks
     assert any("does not say on which grid" in remark for remark in remarks)
 
@@ -141,18 +141,18 @@ def test_killed_in_the_middle_only_finished_slides_are_there_and_it_goes_on(
         [sys.executable, "-c", script, str(run), str(folder), str(out)], stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 60
-    while not list(predicted_slides(out)) and time.monotonic() < deadline:
+    while not sorted(PredictionFolder.open(out).slides) and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = list(predicted_slides(out))
+    done = sorted(PredictionFolder.open(out).slides)
     assert 0 < len(done) < 6
     for case in done:
         assert {path.name for path in folder_of(out, case).iterdir()} == NAMES
     summary = predict(run, [folder], out)
     assert summary.skipped == len(done)
-    assert len(list(predicted_slides(out))) == 6
+    assert len(sorted(PredictionFolder.open(out).slides)) == 6
     assert sorted(path.name for path in (out / "cases").iterdir()) == [f"s{i:03}" for i in range(6)]
     assert not (out / ".inputs.json").exists()
 
@@ -165,7 +165,7 @@ def test_workers_write_what_one_process_writes(run: Path, tmp_path: Path) -> Non
     predict(run, [folder], tmp_path / "one")
     summary = predict(run, [folder], tmp_path / "many", workers=2)
     assert (summary.predicted, set(summary.failed)) == (4, {"noise"})
-    for case in predicted_slides(tmp_path / "one"):
+    for case in sorted(PredictionFolder.open(tmp_path / "one").slides):
         mine, theirs = (SlidePrediction.read(tmp_path / where, case) for where in ("one", "many"))
         with mine.heatmap(tmp_path / "one") as a, theirs.heatmap(tmp_path / "many") as b:
             one, many = (heatmap.read(mine.geometry.full) for heatmap in (a, b))

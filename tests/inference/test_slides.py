@@ -12,11 +12,11 @@ from inklings.data.slide_look import SlideLook
 from inklings.data.tissue_finder import everywhere
 from inklings.errors import GeometryError, ReaderError, SpecError
 from inklings.geometry import Geometry, Region
-from inklings.heatmaps.record import SlidePrediction
 from inklings.inference.dense import predict_array
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import Job, predict_slide
-from inklings.predictions import predicted_slides
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.slides import SlidePrediction
 from inklings.readers.array import ArrayImage
 from inklings.runs.run import Run
 from inklings.spec import Component, Inference
@@ -200,7 +200,7 @@ def test_a_slide_without_tissue_is_finished_and_says_so(tmp_path: Path) -> None:
     assert not heat.any()
     assert record.areas[0].share == 0
     assert any("no tissue" in remark for remark in record.remarks)
-    assert list(predicted_slides(tmp_path / "a")) == ["s"]
+    assert sorted(PredictionFolder.open(tmp_path / "a").slides) == ["s"]
 
 
 def test_a_window_that_cannot_be_decoded_is_an_error_of_the_slide(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_window_that_cannot_be_decoded_is_an_error_of_the_slide(tmp_path: Path
     broken = Broken(image.array, image.geometry, image.channels)
     with pytest.raises(ReaderError, match="cannot decode"):
         predicted(loaded(tmp_path), broken, job(thresholds=(0.5,)), tmp_path / "a")
-    assert list(predicted_slides(tmp_path / "a")) == []
+    assert sorted(PredictionFolder.open(tmp_path / "a").slides) == []
 
 
 def test_the_pictures_show_the_classes_where_they_are(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from inklings.inference.sliding_window import sliding_window
-from inklings.predictions import quantise
+from inklings.predictions.numbers import quantise
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:

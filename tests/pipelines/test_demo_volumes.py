@@ -9,7 +9,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.pipelines import demo_volumes as module
 from inklings.pipelines.demo_volumes import COHORTS, Plan, demo_volumes, table
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.spec import Experiment
 from inklings.tasks import task_of
 
@@ -38,7 +38,7 @@ def test_it_goes_from_dicom_folders_to_scores_in_mm_and_on_where_it_stopped(
     assert "phantoms" in lines[-1]
     for name in COHORTS:
         case = Cohort.read(tmp_path / name).part("test")[0].id
-        assert Prediction.read(tmp_path / "predictions" / name, case).geometry is not None
+        assert DensePrediction.read(tmp_path / "predictions" / name, case).geometry is not None
         page = (tmp_path / "runs" / name / "report.html").read_text(encoding="utf-8")
         assert page.count("<svg") > 3
     again = demo_volumes(tmp_path, PLAN, _command)

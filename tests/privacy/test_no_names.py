@@ -12,7 +12,8 @@ from inklings.cli import app
 from inklings.cohorts.cohort import Cohort
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
 from inklings.simulation.phantoms.chaos import write_studies
 
 NAME = "ZEBRAFISH"
@@ -43,7 +44,7 @@ def test_no_report_table_or_picture_holds_the_name_of_a_patient(tmp_path: Path) 
         codes = read_mask(label.path)
         dense = np.stack([(codes == k) * 255 for k in range(1, len(read.classes) + 1)])
         image = next(iter(case.images.values()))
-        Prediction(case.id, image, dense.astype(np.uint8)).write(predictions)
+        DensePrediction(case.id, image, dense.astype(np.uint8)).write(predictions)
     told += run("evaluate", predictions, "--cohort", cohort, "--split", "all")
     for kind in ("nifti", "nrrd", "montage", "npz"):
         told += run("export", predictions, "--to", kind, "--cohort", cohort)

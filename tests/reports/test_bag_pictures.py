@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from inklings.bags.prediction import BagPrediction
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets.mnist_bags import Plan, mnist_bags
 from inklings.evaluation.instance_truth import instance_truth
-from inklings.predictions import Head, Provenance
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.head import Head, Provenance
 from inklings.reports.bag_pictures import bag_gallery, plan_of, shown_bags
 
 

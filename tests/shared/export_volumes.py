@@ -8,7 +8,8 @@ import numpy as np
 from volume_files import ball
 
 from inklings.geometry import Geometry
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
 
 CLASSES = ("liver", "left kidney", "grey thing")
 HEAD = Head(CLASSES, (0.5, 0.5, 0.5), Provenance("runs/one", "ab" * 32, None, "0"))
@@ -27,7 +28,7 @@ def predict(folder: Path, case: str, image: Path, masks: np.ndarray, head: Head 
     """A folder of predictions that holds ``masks`` of one case; the classes differ in certainty."""
     head.write(folder)
     certain = np.array([200, 255, 180, 190], np.uint8)[: len(masks)].reshape(-1, 1, 1, 1)
-    Prediction(case, image, masks * certain).write(folder)
+    DensePrediction(case, image, masks * certain).write(folder)
     return folder
 
 

@@ -20,7 +20,8 @@ from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.nrrd import segments
 from inklings.exports.source import Source
 from inklings.geometry import Geometry
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
 from inklings.readers import open_image
 from inklings.readers.metaimage import write_itk
 from inklings.readers.nifti import write_nifti
@@ -354,7 +355,7 @@ def segmented(here: Path) -> None:
         masks = np.stack([(volume(True) == k).astype(np.uint8) * 255 for k in (1, 2)])
         made = here / "made" / str(number)
         Head(("liver", "spleen"), (0.5, 0.5), Provenance("r", "0" * 64, None, "0")).write(made)
-        Prediction("seg", folder, masks).write(made)
+        DensePrediction("seg", folder, masks).write(made)
         DicomSeg()(Source.open(made), folder / "masks")
 
 

@@ -16,7 +16,7 @@ from processes import Killed, rows, same_weights
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError, LabelError, SpecError
 from inklings.inference.dense import predict_array
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.readers import open_image
 from inklings.runs.run import Run, RunRecord
 from inklings.spec import Experiment
@@ -71,7 +71,7 @@ def test_a_run_predicts_what_the_training_validated(
     found = dense[0] >= 255 * run.thresholds[0]
     bright = pixels.mean(0) > 105
     assert 2 * (found & bright).sum() / (found.sum() + bright.sum()) > 0.85
-    assert Prediction("x", Path("x"), dense).dense.dtype == np.uint8
+    assert DensePrediction("x", Path("x"), dense).dense.dtype == np.uint8
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,15 @@ import uvicorn
 from chromium import launched
 
 from inklings.bags.places import SLIDES
-from inklings.bags.prediction import BagPrediction
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.evaluation.folders import evaluate
 from inklings.geometry import Geometry
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import BagLabel, MaskLabel
-from inklings.predictions import Head, Prediction, Provenance
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
 from inklings.readers.bag_files import write as write_bag
 from inklings.readers.nifti import write_nifti
 from inklings.testing.folders import write_cohort, write_predictions
@@ -199,6 +200,6 @@ def scans(tmp_path: Path) -> Shelf:
         tmp_path
     )
     out = tmp_path / "predictions"
-    Prediction("a", tmp_path / "ct.nii.gz", box[None] * np.uint8(240), None, PLACED).write(out)
+    DensePrediction("a", tmp_path / "ct.nii.gz", box[None] * np.uint8(240), None, PLACED).write(out)
     Head(("lesion",), (0.5,), Provenance("", "", None, "")).write(out)
     return open_shelf([tmp_path], [out])

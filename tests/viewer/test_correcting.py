@@ -15,7 +15,8 @@ from inklings.cohorts.cohort import Cohort
 from inklings.evaluation.table import Table
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import MaskLabel
-from inklings.predictions import Head, Prediction
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head
 from inklings.testing.folders import write_cohort
 from inklings.viewer.contours import rings
 from inklings.viewer.shelf import open_shelf
@@ -82,7 +83,7 @@ def test_correcting_the_five_worst_cases_raises_the_score_on_held_out_ones(
         label = truth[case.id]
         assert isinstance(label, MaskLabel)
         masks[case.id] = (
-            Prediction.read(before, case.id).mask(head),
+            DensePrediction.read(before, case.id).mask(head),
             read_mask(label.path) > 0,
         )
     worst = sorted(masks, key=lambda case: _dice(*masks[case]))[:5]

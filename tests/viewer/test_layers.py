@@ -40,11 +40,12 @@ def test_tiles_of_a_prediction_hold_its_probabilities_and_classes(viewer: Any) -
 
 
 def test_of_several_classes_the_one_that_exceeds_its_threshold_most_is_drawn() -> None:
-    from inklings.predictions import Head, Prediction, Provenance
+    from inklings.predictions.dense import DensePrediction
+    from inklings.predictions.head import Head, Provenance
 
     dense = np.array([[[120, 200, 10]], [[60, 240, 10]]], np.uint8)
     head = Head(("a", "b"), (0.5, 0.2), Provenance("", "", None, ""))
-    found = codes(Prediction("c", Path("i"), dense), head)
+    found = codes(DensePrediction("c", Path("i"), dense), head)
     np.testing.assert_array_equal(found, [[2, 2, 0]])
 
 

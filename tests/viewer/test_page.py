@@ -10,7 +10,7 @@ import pytest
 from chromium import violations
 
 from inklings.errors import MissingExtraError
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.viewer.assets import Assets
 from inklings.viewer.shelf import Shelf
 
@@ -130,7 +130,7 @@ def test_a_heat_map_is_laid_over_and_its_threshold_acts_at_once(
     window: Window, shelf: Shelf
 ) -> None:
     folder = shelf.predictions[0].folder
-    sure = Prediction.read(folder, "case4")
+    sure = DensePrediction.read(folder, "case4")
     replace(sure, dense=sure.dense // 5 * 4).write(folder)  # nothing is certain any more
     page = window.case("case4")
     page.locator(".findings .finding").first.click()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from inklings.errors import DataError
-from inklings.findings.files import write
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
+from inklings.predictions.findings import Findings
 from inklings.viewer.shelf import Shelf, open_shelf
 from inklings.viewer.volumes import millimetres, nifti, to_samples
 
@@ -86,7 +86,7 @@ def test_written_findings_and_their_funnel_are_shown_at_their_places(
     centre = GEOMETRY.to_points((3.0, 8.5, 11.5))
     finding = Finding(tuple(centre.tolist()), 6.0, 0.9, 0.4, side="left", zone="upper")
     folder = scans.folder.parent / f"{scans.folder.name}-nodules"
-    write(Findings("a", (finding,), funnel={"candidates": 7, "nodules": 1}), folder)
+    Findings("a", (finding,), funnel={"candidates": 7, "nodules": 1}).write(folder)
     running = start(open_shelf([folder], cohort=scans.cohort))
     running.enter()
     answer = running.ask("/api/cases/a/findings/prediction0").json
@@ -101,8 +101,8 @@ def test_written_findings_and_their_funnel_are_shown_at_their_places(
 def test_findings_of_a_file_bring_the_image_they_were_found_in(scans: Shelf) -> None:
     folder = scans.folder.parent / f"{scans.folder.name}-file"
     image = scans.cases["a"].images["ct"]
-    write(Findings("ct", (), facts={"image": str(image)}), folder)
-    write(Findings("other", ()), folder)
+    Findings("ct", (), facts={"image": str(image)}).write(folder)
+    Findings("other", ()).write(folder)
     found = open_shelf([folder])
     assert {case.id: case.images for case in found} == {"ct": {"image": image}}
     (folder / "findings" / "ct.json").unlink()

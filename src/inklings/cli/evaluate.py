@@ -78,15 +78,14 @@ def evaluate(
         return
     if cohort is None:
         raise SpecError("expected --cohort, the cohort that was predicted")
-    from inklings.bags.prediction import is_of_bags
     from inklings.evaluation.bags import evaluate_bags
     from inklings.evaluation.folders import Settings
     from inklings.evaluation.folders import evaluate as score
     from inklings.evaluation.intervals import Bootstrap
     from inklings.evaluation.metric import Options
-    from inklings.evaluation.slides import evaluate_slides, has_slides
+    from inklings.evaluation.slides import evaluate_slides
     from inklings.evaluation.table import dump
-    from inklings.predictions import Head
+    from inklings.predictions.folder import PredictionFolder
     from inklings.progress import note
 
     settings = Settings(
@@ -98,8 +97,9 @@ def evaluate(
         workers=workers or min(8, os.cpu_count() or 1),
         scheduler=scheduler,
     )
-    bags = is_of_bags(Head.read(predictions))
-    way = evaluate_bags if bags else evaluate_slides if has_slides(predictions) else score
+    there = PredictionFolder.open(predictions)
+    images = evaluate_slides if there.slides else score
+    way = evaluate_bags if there.kind == "bags" else images
     table = way(predictions, cohort, settings, compare)
     paths = table.write(predictions)
     typer.echo(dump(table) if json else table.text())

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from inklings.bags.prediction import BagPrediction
 from inklings.errors import DataError
 from inklings.evaluation.bag_metrics import BINS
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.metric import Array, ratio
 from inklings.evaluation.ranking import ap_of_levels, auc, auc_of_levels, auprc, levels
 from inklings.evaluation.table import Row
+from inklings.predictions.bags import BagPrediction
 
 
 @dataclass(frozen=True)

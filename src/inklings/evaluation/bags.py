@@ -10,7 +10,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.bags.prediction import BagPrediction
 from inklings.bags.task import Task, class_of, decide, presence
 from inklings.cohorts.case import Case
 from inklings.errors import LabelError, SpecError
@@ -22,7 +21,8 @@ from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.metric import Array
 from inklings.evaluation.selection import Selection, common, facts_of, require_same_classes, select
 from inklings.evaluation.table import Change, Row, Table
-from inklings.predictions import Head
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.head import Head
 
 _SWAPS = 500
 

@@ -32,7 +32,8 @@ from inklings.evaluation.selection import (
 )
 from inklings.evaluation.table import Table
 from inklings.geometry import Geometry
-from inklings.predictions import Head, Prediction
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head
 from inklings.progress import track
 
 FEW = 60_000_000
@@ -119,7 +120,7 @@ def read_pair(folder: Path, head: Head, case: Case) -> Pair:
         DataError: If the prediction is damaged, or does not lie on the grid of the image.
         LabelError: If the labels of the case do not say where background is.
     """
-    prediction = Prediction.read(folder, case.id)
+    prediction = DensePrediction.read(folder, case.id)
     name = image_of_file(case, prediction.image)
     with open_case(case, name) as image:
         geometry = image.geometry

@@ -27,9 +27,9 @@ from inklings.evaluation.froc import (
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.truth import truth
 from inklings.files import write_json, write_text
-from inklings.findings.files import FOLDER, read_all
 from inklings.findings.points import PointTable
 from inklings.labels.kinds import IRRELEVANT
+from inklings.predictions.findings import FOLDER, read_all
 
 
 @dataclass(frozen=True)

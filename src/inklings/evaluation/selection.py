@@ -12,7 +12,8 @@ from inklings.cohorts.case import SPLITS, Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.evaluation.truth import truth
-from inklings.predictions import Head, predicted_cases
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head
 from inklings.progress import note
 
 Part = Literal["test", "val", "train", "all"]
@@ -59,7 +60,7 @@ def select(predictions: Path, cohort: Path, head: Head, settings: Asked) -> Sele
     split = labelled if labelled.is_split else standard
     part = settings.split if split.is_split else "all"
     wanted = {case.id for case in split if part == "all" or case.split == part}
-    predicted = set(predicted_cases(predictions))
+    predicted = set(PredictionFolder.open(predictions).cases)
     foreign = sorted(predicted - {case.id for case in standard})
     if foreign:
         raise DataError(
@@ -89,7 +90,7 @@ def select(predictions: Path, cohort: Path, head: Head, settings: Asked) -> Sele
 
 
 def _refuse_seen(cases: Iterable[Case], head: Head, settings: Asked) -> None:
-    seen = sorted({case.patient for case in cases} & set(head.trained_on))
+    seen = sorted({case.patient for case in cases} & set(head.trained_on or ()))
     if seen and not settings.allow_seen:
         raise SpecError(
             f"the run learnt from {len(seen)} of the patients to be scored ({_some(seen)}), so the "
@@ -134,7 +135,7 @@ def facts_of(predictions: Path, head: Head, selection: Selection) -> dict[str, A
         "run": head.provenance.run,
         "weights_sha256": head.provenance.weights_sha256,
         "thresholds": list(head.thresholds),
-        "seen": len({case.patient for case in selection.cases} & set(head.trained_on)),
+        "seen": len({case.patient for case in selection.cases} & set(head.trained_on or ())),
         "warnings": list(selection.warnings),
         "version": __version__,
     }

@@ -45,19 +45,15 @@ from inklings.evaluation.slide_cases import measured_cases
 from inklings.evaluation.slide_level import RANKED, Whole, ranks, slide_metrics, whole
 from inklings.evaluation.table import Table
 from inklings.geometry import Geometry, Region
-from inklings.heatmaps.record import SlidePrediction
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.labels.mask_codes import all_codes
-from inklings.predictions import Head, predicted_slides
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head
+from inklings.predictions.slides import SlidePrediction
 from inklings.progress import note
 
 _BLOCK = 2048
 _STREAMED = ("overlap", "calibration")
-
-
-def has_slides(predictions: Path) -> bool:
-    """Whether some case of a folder of predictions is a slide."""
-    return next(predicted_slides(predictions), None) is not None
 
 
 def evaluate_slides(
@@ -175,7 +171,7 @@ _FEW = 300_000_000
 
 
 def _samples(folder: Path, cases: Sequence[str]) -> int:
-    slides = set(predicted_slides(folder))
+    slides = PredictionFolder.open(folder).slides
     records = (SlidePrediction.read(folder, case) for case in cases if case in slides)
     return sum(record.map_shape[0] * record.map_shape[1] for record in records)
 
@@ -189,7 +185,7 @@ def _measure(
 ) -> Measured:
     """One case; by name, so that a worker process can be told."""
     chosen = _chosen(names, head.classes, options)
-    if case.id not in set(predicted_slides(folder)):
+    if case.id not in PredictionFolder.open(folder).slides:
         return measure(read_pair(folder, head, case), chosen)
     pair, judged = slide_pair(folder, head, case)
     found = replace(measure(pair, chosen), judged=judged)

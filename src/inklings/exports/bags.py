@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
-from inklings.bags.prediction import BagPrediction
 from inklings.bags.task import Task, decide
 from inklings.exports.source import Source
 from inklings.files import write_json, written
-from inklings.predictions import Head
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.head import Head
 from inklings.progress import track
 
 

@@ -30,7 +30,7 @@ from inklings.exports.identity import MAKER, UNNAMED, dated, named
 from inklings.exports.scan import scans
 from inklings.exports.source import Source
 from inklings.files import written
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.progress import note
 from inklings.readers.dicom_headers import Plane
 from inklings.readers.dicom_layout import laid_out
@@ -85,7 +85,7 @@ class DicomSeg:
         return out
 
 
-def marked(source: Source, out: Path) -> Iterator[tuple[Prediction, NDArray[np.bool_], Path]]:
+def marked(source: Source, out: Path) -> Iterator[tuple[DensePrediction, NDArray[np.bool_], Path]]:
     """Predictions with their masks ``(K, D, H, W)`` and file; without any mask there is no file."""
     head = source.head
     for prediction in source:
@@ -98,7 +98,7 @@ def marked(source: Source, out: Path) -> Iterator[tuple[Prediction, NDArray[np.b
         path.unlink(missing_ok=True)
 
 
-def made(source: Source, prediction: Prediction) -> Made:
+def made(source: Source, prediction: DensePrediction) -> Made:
     """Who predicted, and when: the time of the file."""
     file = source.folder / "cases" / f"{prediction.case}.npz"
     head = source.head

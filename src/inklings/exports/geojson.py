@@ -15,8 +15,8 @@ from skimage.measure import find_contours
 from inklings.errors import SpecError
 from inklings.exports.source import Source
 from inklings.files import write_text, written
-from inklings.heatmaps.record import OUTLINES, folder_of
 from inklings.labels.qupath import CORNER, ORIGIN
+from inklings.predictions.slides import OUTLINES, folder_of
 
 
 class GeoJson:

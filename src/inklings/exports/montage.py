@@ -26,7 +26,7 @@ from inklings.evaluation.truth import truth
 from inklings.exports.source import Source
 from inklings.files import written
 from inklings.geometry import Geometry
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.progress import note
 from inklings.readers import open_image
 
@@ -84,7 +84,7 @@ class Montage:
         return out
 
 
-def look(source: Source, prediction: Prediction, case: Case | None) -> Shown:
+def look(source: Source, prediction: DensePrediction, case: Case | None) -> Shown:
     """Read the image and the truth of one case.
 
     Raises:

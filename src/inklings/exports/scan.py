@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from inklings.errors import DataError, GeometryError, ReaderError
 from inklings.exports.source import Source
 from inklings.geometry import Geometry
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.readers import open_image
 from inklings.readers.dicom_files import File
 from inklings.readers.dicom_headers import Plane
@@ -117,7 +117,7 @@ def _opened(case: str, path: Path, series: str | None) -> Image:
         raise ReaderError(f"case {case}: {error}{hint}") from None
 
 
-def codes(prediction: Prediction, masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def codes(prediction: DensePrediction, masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """One number a sample, ``(*S)``: class index plus one, 0 is background.
 
     Where a sample belongs to several classes, the most probable counts, then the first.

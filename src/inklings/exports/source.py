@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.arrays import read_npz, shape_in
-from inklings.bags.prediction import is_of_bags
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import image_of_file
 from inklings.errors import DataError, GeometryError, SpecError
-from inklings.predictions import Head, Prediction, predicted_cases, predicted_slides
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.refinement.components import Components
@@ -42,15 +43,13 @@ class Source:
     """Predictions to export.
 
     Attributes:
-        folder: Written by `inklings predict`.
-        head: What is common to all cases.
+        there: Written by `inklings predict`.
         cases: Identifiers, sorted.
         labelled: The cases as the cohort has them, if one was given.
         cohort: Its folder.
     """
 
-    folder: Path
-    head: Head
+    there: PredictionFolder
     cases: tuple[str, ...]
     labelled: dict[str, Case] = field(default_factory=dict)
     cohort: Path | None = None
@@ -62,23 +61,31 @@ class Source:
         Raises:
             DataError: If it holds no predictions, or none of this cohort.
         """
-        head = Head.read(folder)
-        cases = tuple(predicted_cases(folder))
-        if not cases:
+        there = PredictionFolder.open(folder)
+        if not there.cases:
             raise DataError(f"{folder} holds no predicted case yet; run 'inklings predict' first")
         if cohort is None:
-            return cls(folder, head, cases)
+            return cls(there, there.cases)
         labelled = {case.id: case for case in Cohort.read(cohort)}
-        both = tuple(case for case in cases if case in labelled)
+        both = tuple(case for case in there.cases if case in labelled)
         if not both:
             raise DataError(f"no case of {cohort} was predicted in {folder}; is it the right one?")
-        return cls(folder, head, both, labelled, cohort)
+        return cls(there, both, labelled, cohort)
+
+    @property
+    def folder(self) -> Path:
+        """Where the predictions lie."""
+        return self.there.path
+
+    @property
+    def head(self) -> Head:
+        """What is common to all cases."""
+        return self.there.head
 
     @property
     def slides(self) -> tuple[str, ...]:
         """Those of the cases that are slides, which have maps and outlines of their own."""
-        there = set(predicted_slides(self.folder))
-        return tuple(case for case in self.cases if case in there)
+        return tuple(case for case in self.cases if case in self.there.slides)
 
     def glance(self, case: str) -> Glance:
         """What a prediction is of, without reading its samples.
@@ -86,7 +93,7 @@ class Source:
         Raises:
             DataError: If it is damaged.
         """
-        path = self.folder / "cases" / f"{case}.npz"
+        path = self.there.where(case)
         try:
             shape = shape_in(path, "dense")
             words = read_npz(path, ("image", "series"))
@@ -105,7 +112,7 @@ class Source:
         slides = set(self.slides)
         return replace(self, cases=tuple(case for case in self.cases if case not in slides))
 
-    def __iter__(self) -> Iterator[Prediction]:
+    def __iter__(self) -> Iterator[DensePrediction]:
         """One prediction after the other, with progress.
 
         Raises:
@@ -118,9 +125,9 @@ class Source:
                 f"{self.folder / 'cases'}"
             )
         for case in track(self.cases, "export"):
-            yield Prediction.read(self.folder, case)
+            yield DensePrediction.read(self.folder, case)
 
-    def objects(self, prediction: Prediction, channel: int = 0) -> NDArray[Any]:
+    def objects(self, prediction: DensePrediction, channel: int = 0) -> NDArray[Any]:
         """Numbered objects of one class, ``(H, W)``: as predicted, or connected components.
 
         Raises:
@@ -135,7 +142,7 @@ class Source:
             return prediction.instances
         return Components()(prediction.dense[channel], self.head.thresholds[channel])
 
-    def picture(self, prediction: Prediction) -> NDArray[np.uint8] | None:
+    def picture(self, prediction: DensePrediction) -> NDArray[np.uint8] | None:
         """The image of a case for the eye, ``(H, W, 3)``, or None if it is no longer there.
 
         Dark images are brightened: their darkest sample becomes 0, the brightest thousandth 255.
@@ -157,7 +164,7 @@ def require_fits(name: str, exporter: Exporter, source: Source) -> None:
     Raises:
         SpecError: If it is not; the message names those that are.
     """
-    bags = is_of_bags(source.head)
+    bags = source.there.kind == "bags"
     if bags and not getattr(exporter, "of_bags", False):
         raise SpecError(
             f"--to {name}: {source.folder} holds predictions of bags, which go to csv, json or "

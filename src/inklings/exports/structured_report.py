@@ -26,8 +26,9 @@ from inklings.exports.codes import meaning
 from inklings.exports.dicom_seg import Made, Segment, segmentation
 from inklings.exports.headers import usable
 from inklings.exports.identity import MAKER, UNNAMED, dated, derived_uid, named
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
 from inklings.geometry import Region
+from inklings.predictions.findings import Findings
 from inklings.readers.dicom_headers import Plane
 from inklings.readers.dicom_layout import laid_out
 

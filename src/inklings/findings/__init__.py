@@ -1,5 +1,1 @@
-"""Findings that a clinician can count: the record and its files."""
-
-from inklings.findings.finding import Finding, Findings, Side
-
-__all__ = ["Finding", "Findings", "Side"]
+"""Findings that a clinician can count."""

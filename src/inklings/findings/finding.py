@@ -1,10 +1,10 @@
-"""What a clinician counts: one finding, and all findings of one scan."""
+"""What a clinician counts: one place in the patient."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 Side = Literal["left", "right"]
 
@@ -35,32 +35,3 @@ class Finding:
     zone: Literal["upper", "middle", "lower"] | None = None
     picture: str | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Findings:
-    """All findings of one scan, most probable first.
-
-    Attributes:
-        case: Id of the case.
-        found: In order of `Finding.nodule`, the largest first.
-        frame: Physical space of the centres (`Geometry.frame`).
-        funnel: What each stage left, in order: ``{"voxels": 9_000_000, "candidates": 120, ...}``.
-        facts: What made them: run, thresholds, seconds, warnings.
-    """
-
-    case: str
-    found: tuple[Finding, ...]
-    frame: str = ""
-    funnel: Mapping[str, int] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        ordered = sorted(self.found, key=lambda finding: -finding.nodule)
-        object.__setattr__(self, "found", tuple(ordered))
-
-    def __len__(self) -> int:
-        return len(self.found)
-
-    def __iter__(self) -> Iterator[Finding]:
-        return iter(self.found)

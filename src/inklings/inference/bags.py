@@ -16,18 +16,20 @@ from inklings import __version__
 from inklings.bags.calibration import INSTANCE_SCALE
 from inklings.bags.evidence import MEANINGS, warning
 from inklings.bags.instances import Instances
-from inklings.bags.prediction import KIND, BagPrediction
 from inklings.bags.task import Task, probabilities
 from inklings.cohorts.bags import spans
 from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError, SpecError
-from inklings.files import write_json
 from inklings.inference.bag_model import alone, outputs
 from inklings.inference.device import best_device
-from inklings.inference.folder import claim, note_output
+from inklings.inference.folder import note_output
 from inklings.models.base import BagNetwork
-from inklings.predictions import Head, Provenance, predicted_cases, require_numbers
+from inklings.parallel import quarantine
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head, Provenance
+from inklings.predictions.numbers import require_numbers
 from inklings.progress import track
 from inklings.readers.bag_files import Span, head, read_coords
 from inklings.runs.run import Run
@@ -52,21 +54,17 @@ def predict_bags(
         InklingsError: If an input is unusable, or ``out`` holds other predictions.
     """
     cases = _cases(inputs, split)
-    claim(out, _head(run, threshold))
+    there = PredictionFolder.claim(out, _head(run, threshold))
     assert run.folder is not None
     note_output(run.folder, out)
-    done = set(predicted_cases(out))
+    done = set(there.cases)
     todo = [case for case in cases if case.id not in done]
     run.model.to(best_device())
     failed: dict[str, str] = {}
     with_progress = track(range(0, len(todo), _AT_ONCE), "predict")
     for first in with_progress:
         failed |= _predict(run, todo[first : first + _AT_ONCE], out)
-    path = out / "failed.json"
-    if failed:
-        write_json(path, failed)
-    else:
-        path.unlink(missing_ok=True)
+    quarantine(out, failed, {case.id for case in cases})
     return len(todo) - len(failed), len(cases) - len(todo), failed
 
 
@@ -169,12 +167,12 @@ def _head(run: Run, threshold: float | None) -> Head:
         ),
         trained_on=run.record.trained_on,
         settings={
-            "kind": KIND,
             "task": run.model_config.task,
             "channels": list(run.model_config.channels),
             "evidence": MEANINGS[evidence],
             "warning": warning(evidence),
         },
+        kind="bags",
     )
 
 

@@ -18,7 +18,7 @@ from inklings.data.intensity import Scale, apply
 from inklings.errors import DataError
 from inklings.inference.device import native_bf16
 from inklings.inference.sliding_window import Forward, sliding_window
-from inklings.predictions import quantise
+from inklings.predictions.numbers import quantise
 from inklings.runs.run import Run
 from inklings.spec import Inference, SegmentationExperiment
 from inklings.tensors import Output

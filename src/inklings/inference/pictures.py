@@ -22,7 +22,7 @@ from inklings.geometry import Geometry
 from inklings.inference.items import Item
 from inklings.inference.volumes import predict_any
 from inklings.orientation import AS_STORED, orientation
-from inklings.predictions import Prediction
+from inklings.predictions.dense import DensePrediction
 from inklings.progress import note, track
 from inklings.refinement import REFINEMENTS
 from inklings.refinement.base import Refinement
@@ -110,7 +110,7 @@ class Pictures:
         if self._how is not None:
             objects = find_objects(dense, self._threshold, self._how, self._run.model_config.core)
         grid = geometry if dense.ndim == 4 else None
-        Prediction(item.case, item.path, dense, objects, grid, item.choice).write(self._out)
+        DensePrediction(item.case, item.path, dense, objects, grid, item.choice).write(self._out)
 
 
 def find_objects(

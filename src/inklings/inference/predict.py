@@ -27,7 +27,7 @@ from inklings.inference.dense import (
     thresholds_of,
 )
 from inklings.inference.device import best_device
-from inklings.inference.folder import claim, finished, note_output, report_failures
+from inklings.inference.folder import finished, note_output
 from inklings.inference.items import Item, gather
 from inklings.inference.pictures import Pictures, find_objects
 from inklings.inference.slide_cases import (
@@ -39,8 +39,9 @@ from inklings.inference.slide_cases import (
     write_listing,
 )
 from inklings.inference.slide_grid import SlideSettings
-from inklings.parallel import over_cases
-from inklings.predictions import Head, Provenance
+from inklings.parallel import over_cases, quarantine
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head, Provenance
 from inklings.runs.run import Run
 from inklings.spec import Inference
 
@@ -115,8 +116,8 @@ def predict(
     )
     head = _head(trained, settings, slides)
     pictures = Pictures(trained, settings, head.thresholds[0], out)
-    claim(out, head)
-    done = finished([item for item in items if item.case not in incomplete], out)
+    there = PredictionFolder.claim(out, head)
+    done = finished([item for item in items if item.case not in incomplete], there)
     note_output(run, out)
     todo = [item for item in items if item.case not in done and item.case not in incomplete]
     listing = write_listing(out, todo)
@@ -140,8 +141,7 @@ def predict(
         listing.unlink(missing_ok=True)
         write_areas(out)
     predicted, every = len(todo) - len(failed), failed | incomplete
-    tried = [item for item in items if item.case not in done]
-    report_failures(out, tried, every)
+    quarantine(out, every, {item.case for item in items})
     return Summary(predicted, len(done), every, time.monotonic() - start)
 
 

@@ -12,15 +12,14 @@ import torch
 
 from inklings.data.tissue_finder import finder
 from inklings.files import write_text
-from inklings.heatmaps.record import SlidePrediction, table
 from inklings.inference.device import best_device
 from inklings.inference.items import SLIDES, Item
 from inklings.inference.pictures import Pictures, read_item
-from inklings.inference.slide_folder import slide_written
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import Job, predict_slide
 from inklings.machine import cores
-from inklings.predictions import predicted_slides
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.slides import SlidePrediction, slide_written, table
 from inklings.readers.image import Image
 from inklings.readers.notes import Note
 from inklings.readers.pyramid import Pyramid
@@ -136,7 +135,8 @@ def write_listing(out: Path, items: Sequence[Item]) -> Path:
 
 def write_areas(out: Path) -> None:
     """Write ``areas.csv`` with all slides predicted so far."""
-    slides = [SlidePrediction.read(out, case) for case in predicted_slides(out)]
+    there = sorted(PredictionFolder.open(out).slides)
+    slides = [SlidePrediction.read(out, case) for case in there]
     if slides:
         write_text(out / "areas.csv", table(slides))
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from inklings.data.slide_look import Restain
 from inklings.geometry import Region
-from inklings.heatmaps.writer import Places
 from inklings.inference.dense import fit_channels
 from inklings.inference.windows import Axis
+from inklings.predictions.heatmaps.writer import Places
 from inklings.readers.image import Image
 
 

@@ -30,17 +30,17 @@ from inklings.data.intensity import Scale
 from inklings.data.slide_look import Restain, SlideLook
 from inklings.data.tissue_finder import FindTissue
 from inklings.errors import SpecError
-from inklings.heatmaps.canvas import Canvas
-from inklings.heatmaps.colours import colours
-from inklings.heatmaps.overlay import colour_picture, laid_over
-from inklings.heatmaps.record import OVERLAY, THUMBNAIL, Area, SlidePrediction
-from inklings.heatmaps.writer import HeatmapWriter, Places
 from inklings.inference.dense import forward_of
 from inklings.inference.slide_grid import Grid, SlideSettings, grid_of
 from inklings.inference.slide_windows import Batch, holding_tissue, read_ahead
 from inklings.inference.sliding_window import mirrored
 from inklings.inference.windows import Axis, plan
 from inklings.machine import cores
+from inklings.predictions.heatmaps.canvas import Canvas
+from inklings.predictions.heatmaps.colours import colours
+from inklings.predictions.heatmaps.overlay import colour_picture, laid_over
+from inklings.predictions.heatmaps.writer import HeatmapWriter, Places
+from inklings.predictions.slides import OVERLAY, THUMBNAIL, Area, SlidePrediction
 from inklings.progress import track
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inklings.inference.windows import Axis, plan
-from inklings.predictions import quantise
+from inklings.predictions.numbers import quantise
 
 Forward = Callable[[Tensor], Tensor]
 """``(B, C, *S)`` samples to ``(B, K, *S)`` probabilities in [0, 1]."""

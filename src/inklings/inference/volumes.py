@@ -30,7 +30,7 @@ from inklings.inference.dense import (
 from inklings.inference.sliding_window import Forward, mirrored, sliding_window
 from inklings.inference.windows import Axis, plan
 from inklings.orientation import AS_STORED, in_array_order, turn_to
-from inklings.predictions import quantise
+from inklings.predictions.numbers import quantise
 from inklings.readers.image import Image
 from inklings.refinement.pieces import keep_largest
 from inklings.runs.run import Run

@@ -14,14 +14,15 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from inklings.bags.instances import Instances
-from inklings.bags.prediction import BagPrediction
 from inklings.bags.task import presence
 from inklings.cohorts.bags import common_shape, spans
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.files import written
-from inklings.predictions import Head, predicted_cases
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head
 from inklings.reports.figures import PRINTED
 from inklings.reports.pictures import displayed
 
@@ -65,9 +66,9 @@ def bag_gallery(predictions: Path, cohort: Path, out: Path, count: int = 10) -> 
 
 def shown_bags(predictions: Path, cohort: Path, count: int = 10) -> list[ShownBag]:
     """Some bags: mistakes, then positive and negative ones by turns."""
-    head, there = Head.read(predictions), Cohort.read(cohort)
-    names = set(predicted_cases(predictions))
-    cases = [case for case in there if case.id in names]
+    there = PredictionFolder.open(predictions)
+    head, names = there.head, set(there.cases)
+    cases = [case for case in Cohort.read(cohort) if case.id in names]
     said = {case.id: BagPrediction.read(predictions, case.id) for case in cases}
     chosen = _chosen(cases, said, head, count)
     truths = instance_truth(cohort)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from inklings.bags.prediction import is_of_bags
 from inklings.cohorts.bags import is_bag, spans
 from inklings.cohorts.case import SPLITS
 from inklings.errors import InklingsError
@@ -37,7 +36,7 @@ GROUPS = (
 def is_about_bags(material: Material) -> bool:
     """Whether a run learnt from bags."""
     if material.head is not None:
-        return is_of_bags(material.head)
+        return material.head.kind == "bags"
     cohort = material.cohort
     return cohort is not None and len(cohort) > 0 and is_bag(cohort.cases[0])
 

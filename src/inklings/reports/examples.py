@@ -21,7 +21,7 @@ from inklings.evaluation.instances import match
 from inklings.evaluation.pairs import Segmentation
 from inklings.evaluation.table import number
 from inklings.labels.kinds import BagLabel
-from inklings.predictions import Head
+from inklings.predictions.head import Head
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
 from inklings.reports.pictures import overlay, plane

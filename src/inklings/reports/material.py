@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.bags.prediction import is_of_bags
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError
 from inklings.evaluation.bags import evaluate_bags
 from inklings.evaluation.folders import evaluate
-from inklings.evaluation.slides import evaluate_slides, has_slides
+from inklings.evaluation.slides import evaluate_slides
 from inklings.evaluation.table import Table
 from inklings.evaluation.truth import truth
-from inklings.predictions import SLIDE_RECORD, Head, predicted_cases, remembered
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head
+from inklings.predictions.outputs import remembered
 from inklings.records import as_record, read_numbers, read_record
 
 _AGAIN = "copy the run again, or train again"
@@ -139,7 +140,7 @@ def latest(run: Path) -> Path | None:
         known = {case.id for case in Cohort.read(cohort_of(run))}
     except InklingsError:
         known = set()
-    own = [folder for folder in there if known & set(predicted_cases(folder))]
+    own = [folder for folder in there if known & set(PredictionFolder.open(folder).cases)]
     return next(reversed(own or there), None)
 
 
@@ -148,26 +149,22 @@ def _evaluation(
 ) -> tuple[Head | None, Table | None]:
     """The evaluation beside the predictions; made now, and written, where there is none."""
     try:
-        head = Head.read(predictions)
-        if _is_current(predictions):
-            return head, Table.read(predictions)
-        streamed = evaluate_slides if has_slides(predictions) else evaluate
-        table = (evaluate_bags if is_of_bags(head) else streamed)(predictions, cohort)
+        there = PredictionFolder.open(predictions)
+        if _is_current(there):
+            return there.head, Table.read(predictions)
+        images = evaluate_slides if there.slides else evaluate
+        table = (evaluate_bags if there.kind == "bags" else images)(predictions, cohort)
         table.write(predictions)
-        return head, table
+        return there.head, table
     except InklingsError as error:
         gaps.append(f"The predictions in {predictions.name} are not evaluated: {error}.")
         return None, None
 
 
-def _is_current(predictions: Path) -> bool:
+def _is_current(there: PredictionFolder) -> bool:
     """Whether there is an evaluation, and no case was predicted since."""
-    path = predictions / "evaluation.json"
-    if not path.is_file():
-        return False
-    cases = predictions / "cases"
-    files = (*cases.glob("[!.]*.npz"), *cases.glob(f"[!.]*/{SLIDE_RECORD}"))
-    return all(file.stat().st_mtime <= path.stat().st_mtime for file in files)
+    path = there.path / "evaluation.json"
+    return path.is_file() and there.changed <= path.stat().st_mtime
 
 
 def _record(path: Path) -> Mapping[str, Any]:

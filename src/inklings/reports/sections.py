@@ -13,7 +13,7 @@ from inklings.cohorts.case import SPLITS, Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
 from inklings.evaluation.table import Row, Table
-from inklings.predictions import predicted_slides
+from inklings.predictions.folder import PredictionFolder
 from inklings.reports import plots
 from inklings.reports.charts import Chart, Numbers, chart
 from inklings.reports.examples import RANKED_BY, group_of, mean_over, predicted, ranked
@@ -118,7 +118,7 @@ def cases(material: Material, each: int = 3) -> dict[str, Any] | None:
     by, lines = next((pair for pair in scored if any(pair[0] in x for x in pair[1])), ("", []))
     if not by:
         return None
-    slides = set(predicted_slides(m.predictions))
+    slides = PredictionFolder.open(m.predictions).slides
     known = {case.id: case for case in m.standard}
     groups = {
         title: [

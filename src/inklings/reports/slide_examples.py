@@ -14,9 +14,9 @@ from skimage.measure import label
 from inklings.cohorts.case import Case
 from inklings.cohorts.region import annotate_overview
 from inklings.geometry import Region
-from inklings.heatmaps.record import CLASSES, THUMBNAIL, Area, SlidePrediction, folder_of
-from inklings.heatmaps.tiled import level_near
 from inklings.labels.kinds import BagLabel
+from inklings.predictions.heatmaps.tiled import level_near
+from inklings.predictions.slides import CLASSES, THUMBNAIL, Area, SlidePrediction, folder_of
 from inklings.reports.examples import Example, score_of
 from inklings.reports.pictures import Plane, overlay
 

@@ -15,7 +15,9 @@ from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.files import write_json, write_text
 from inklings.labels.kinds import MaskLabel
-from inklings.predictions import Head, Prediction, Provenance, remember
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head, Provenance
+from inklings.predictions.outputs import remember
 from inklings.spec import Component, SegmentationExperiment, Training
 
 SPLITS: tuple[Split, ...] = ("train", "train", "val", "test", "test", "test")
@@ -73,7 +75,7 @@ def write_predictions(folder: Path, cohort: Path, shift: int = 1, split: str = "
             soft = ndimage.gaussian_filter((labels > 0).astype(float), 0.7)
             dense = np.rint(255 * soft)[None].astype(np.uint8)
             objects = np.where(dense[0] >= 127.5, labels, 0).astype(np.uint16)
-            Prediction(case.id, case.images["image"], dense, objects).write(folder)
+            DensePrediction(case.id, case.images["image"], dense, objects).write(folder)
     head.write(folder)
     return folder
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from inklings.bags.evidence import MEANINGS
 from inklings.bags.instances import Instances
 from inklings.bags.places import Places, places
-from inklings.bags.prediction import BagPrediction
 from inklings.bags.task import channels
 from inklings.cohorts.bags import is_bag, spans
 from inklings.cohorts.case import Case
 from inklings.errors import DataError
 from inklings.geometry import Region
 from inklings.labels.kinds import BagLabel
+from inklings.predictions.bags import BagPrediction
 from inklings.readers.bag_files import head
 from inklings.reports.pictures import displayed
 from inklings.viewer.cache import Cache
@@ -44,7 +44,7 @@ class Bags:
             "predictions": [
                 _said(predicted, case, lies)
                 for predicted in self._shelf.predictions
-                if predicted.bags and case.id in predicted.cases
+                if predicted.there.kind == "bags" and case.id in predicted.cases
             ],
         }
 

@@ -80,7 +80,7 @@ class Desk:
                     "metric": p.metric,
                     "higher": p.higher,
                     "classes": list(p.head.classes),
-                    "bags": p.bags,
+                    "bags": p.there.kind == "bags",
                 }
                 for p in self.shelf.predictions
             ],

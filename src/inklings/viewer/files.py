@@ -1,4 +1,4 @@
-"""Loose files as cases, and the little that must be read of a prediction to list it."""
+"""Loose files as cases."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from inklings.arrays import read_npz
 from inklings.cohorts.case import Case
 from inklings.errors import DataError
 
@@ -35,19 +34,6 @@ def loose_cases(paths: Sequence[Path]) -> dict[str, Case]:
             f"expected a cohort, a run, predictions or images at {paths[0]}, got none of them"
         )
     return cases
-
-
-def image_named(folder: Path, case: str) -> Path:
-    """The image that a prediction was made of, without reading its samples.
-
-    Raises:
-        DataError: If the prediction is damaged.
-    """
-    path = folder / "cases" / f"{case}.npz"
-    try:
-        return Path(str(read_npz(path, ("image",))["image"]))
-    except (ValueError, KeyError, OSError) as error:
-        raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
 
 
 def _found(paths: Sequence[Path]) -> Iterator[Path]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from inklings.cohorts.case import Case
-from inklings.findings.files import FOLDER, read
 from inklings.geometry import Region
+from inklings.predictions.findings import Findings
 from inklings.viewer.layers import Layer, Layers
 from inklings.viewer.pictures import Pictures
 from inklings.viewer.shelf import Predicted
@@ -80,10 +80,9 @@ def finds(
         source: Of a layer: ``prediction0``, ``labels``, ``truth``.
         predicted: The folder, if it is a prediction.
     """
-    if predicted is not None:
-        written = predicted.folder / FOLDER / f"{case.id}.json"
-        if written.is_file():
-            return _written(written, pictures, case)
+    if predicted is not None and predicted.there.kind == "findings":
+        done = case.id in predicted.cases
+        return _written(predicted.folder, pictures, case) if done else Found()
     of_case = layers.of(case)
     if source not in of_case:
         return Found()
@@ -169,9 +168,9 @@ def _measured(
     )
 
 
-def _written(path: Path, pictures: Pictures, case: Case) -> Found:
-    """Findings of `inklings nodules`, which are places in the patient."""
-    there = read(path)
+def _written(folder: Path, pictures: Pictures, case: Case) -> Found:
+    """Findings, which are places in the patient."""
+    there = Findings.read(folder, case.id)
     geometry = pictures.image(case).geometry
     geometry.require_spacing()
     places = []

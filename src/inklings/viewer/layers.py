@@ -22,11 +22,12 @@ from inklings.cohorts.rasterise import annotate
 from inklings.cohorts.region import annotate_region
 from inklings.errors import DataError
 from inklings.geometry import Region
-from inklings.heatmaps.colours import colours
-from inklings.heatmaps.record import CLASSES, HEATMAP, SlidePrediction, folder_of
-from inklings.heatmaps.tiled import Map
 from inklings.labels.kinds import BagLabel
-from inklings.predictions import Head, Prediction
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import Head
+from inklings.predictions.heatmaps.colours import colours
+from inklings.predictions.heatmaps.tiled import Map
+from inklings.predictions.slides import CLASSES, HEATMAP, SlidePrediction, folder_of
 from inklings.readers.handles import Handles
 from inklings.readers.pyramid import Pyramid
 from inklings.viewer.cache import Cache
@@ -92,7 +93,7 @@ class Layers:
                     Layer(source, title, "codes", source, names, colours(names), (), *sides)
                 )
         for number, predicted in enumerate(self._shelf.predictions):
-            if case.id in predicted.cases and not (predicted.bags or predicted.places):
+            if case.id in predicted.cases and predicted.there.kind == "dense":
                 found += self._of_prediction(case, number, predicted, sides)
         return {layer.id: layer for layer in found}
 
@@ -129,7 +130,7 @@ class Layers:
         if layer.source in ("truth", "labels"):
             return self._labelled(case, layer.source, factor, region)
         predicted = self._predicted(layer)
-        if case.id in predicted.slides:
+        if case.id in predicted.there.slides:
             return self._mapped(case, predicted, layer, factor, region)
         whole = self.dense(case, layer)
         rows, columns = (
@@ -168,7 +169,7 @@ class Layers:
         names, source = predicted.head.classes, f"prediction{number}"
         limits = tuple(t * 255 for t in predicted.head.thresholds)
         height, width, span = *sides, 1.0
-        if case.id in predicted.slides:
+        if case.id in predicted.there.slides:
             record = SlidePrediction.read(predicted.folder, case.id)
             (height, width), span = (
                 record.map_shape,
@@ -249,9 +250,9 @@ class Layers:
 
         return self._cache.get(("levels", path), make)
 
-    def _prediction(self, case: Case, predicted: Predicted) -> Prediction:
-        def make() -> tuple[Prediction, int]:
-            read = Prediction.read(predicted.folder, case.id)
+    def _prediction(self, case: Case, predicted: Predicted) -> DensePrediction:
+        def make() -> tuple[DensePrediction, int]:
+            read = DensePrediction.read(predicted.folder, case.id)
             own = 0 if read.instances is None else read.instances.nbytes
             return read, read.dense.nbytes + own
 
@@ -264,7 +265,7 @@ class Layers:
         return self._shelf.standard[case.id] if source == "truth" else case
 
 
-def codes(prediction: Prediction, head: Head) -> NDArray[np.uint8]:
+def codes(prediction: DensePrediction, head: Head) -> NDArray[np.uint8]:
     """Of the classes that reach their threshold, the one that exceeds it most, ``(*S)``."""
     shape = (-1,) + (1,) * (prediction.dense.ndim - 1)
     limits = np.maximum(np.array(head.thresholds, np.float32).reshape(shape) * 255, 1e-3)

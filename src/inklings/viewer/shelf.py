@@ -12,19 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inklings.bags.places import slides_of
-from inklings.bags.prediction import is_of_bags
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError
 from inklings.evaluation.table import Row, Table
 from inklings.evaluation.truth import truth
-from inklings.findings.files import FOLDER as FINDINGS
-from inklings.findings.files import read as read_findings
-from inklings.heatmaps.record import SlidePrediction
-from inklings.predictions import Head, Provenance, predicted_cases, predicted_slides
+from inklings.predictions.folder import PredictionFolder, holds_predictions
+from inklings.predictions.head import Head
 from inklings.progress import note
 from inklings.reports.material import cohort_of, latest
-from inklings.viewer.files import image_named, loose_cases
+from inklings.viewer.files import loose_cases
 
 CORRECTIONS = "corrections"
 _METRICS = ("dice", "iou", "auroc", "accuracy", "f1_0.50")
@@ -32,31 +29,23 @@ _METRICS = ("dice", "iou", "auroc", "accuracy", "f1_0.50")
 
 @dataclass(frozen=True)
 class Predicted:
-    """One folder of predictions.
+    """One folder of predictions, as the viewer shows it.
 
     Attributes:
         name: For people.
-        folder: Where it is.
-        head: Classes and thresholds.
-        cases: What is predicted there.
-        slides: Those of them that are slides, with maps of their own.
+        there: What the folder holds.
+        cases: What is predicted there; no links that lead out of the folder.
         metric: What ``scores`` are; empty where nothing was evaluated.
         higher: Whether a high score is good.
         scores: By case.
-        bags: Whether it is about bags.
-        places: Whether it holds findings only, and nothing to lay over an image.
     """
 
     name: str
-    folder: Path
-    head: Head
+    there: PredictionFolder
     cases: frozenset[str]
-    slides: frozenset[str]
     metric: str = ""
     higher: bool = True
     scores: Mapping[str, float] = field(default_factory=dict)
-    bags: bool = False
-    places: bool = False
 
     @classmethod
     def read(cls, folder: Path) -> Predicted:
@@ -65,31 +54,27 @@ class Predicted:
         Raises:
             DataError: If it holds no predictions.
         """
-        if not (folder / "predictions.yaml").is_file() and _has_findings(folder):
-            return cls._of_findings(folder)
-        head = Head.read(folder)
-        inside = folder.resolve()
-        cases = [case for case in predicted_cases(folder) if _within(inside, folder, case)]
+        there, inside = PredictionFolder.open(folder), folder.resolve()
+        cases = (case for case in there.cases if there.where(case).resolve().is_relative_to(inside))
         row, scores = _scores(folder)
         return cls(
-            folder.resolve().name,
-            folder,
-            head,
+            inside.name,
+            there,
             frozenset(cases),
-            frozenset(predicted_slides(folder)) & frozenset(cases),
             row.title if row else "",
             row.higher if row else True,
             scores,
-            is_of_bags(head),
         )
 
-    @classmethod
-    def _of_findings(cls, folder: Path) -> Predicted:
-        inside = folder.resolve()
-        files = (folder / FINDINGS).glob("[!.]*.json")
-        cases = [path.stem for path in files if path.resolve().is_relative_to(inside)]
-        head = Head(("nodule",), (0.5,), Provenance("", "", None, ""))
-        return cls(folder.resolve().name, folder, head, frozenset(cases), frozenset(), places=True)
+    @property
+    def folder(self) -> Path:
+        """Where it is."""
+        return self.there.path
+
+    @property
+    def head(self) -> Head:
+        """Classes and thresholds."""
+        return self.there.head
 
 
 @dataclass(frozen=True)
@@ -148,7 +133,7 @@ def open_shelf(
         runs = [path for path in paths if (path / "experiment.yaml").is_file()]
         cohort = cohort or cohort_of(first)
         folders = [folder for run in runs if (folder := latest(run))] + folders
-    elif (first / "predictions.yaml").is_file() or _has_findings(first):
+    elif holds_predictions(first):
         folders = [*paths, *folders]
     else:
         return _of_files(paths)
@@ -183,7 +168,7 @@ def _without_cohort(opened: Path, found: tuple[Predicted, ...]) -> Shelf:
     for predicted in found:
         for name, image in predicted_images(predicted):
             cases.setdefault(name, Case(name, name, {"image": image}))
-    if not cases and all(p.places for p in found):
+    if not cases and all(p.there.kind == "findings" for p in found):
         raise DataError(f"{opened} holds findings without images; give their --cohort")
     if not cases:
         raise DataError(f"{opened} holds no predicted case yet; run 'inklings predict' first")
@@ -195,7 +180,7 @@ def predicted_images(predicted: Predicted) -> Iterator[tuple[str, Path]]:
     """Each predicted case and the image that was read."""
     for name in sorted(predicted.cases):
         try:
-            yield name, _image_of(predicted, name)
+            yield name, predicted.there.image(name)
         except InklingsError as error:
             note(f"{name} is left out: {error}")
 
@@ -205,28 +190,6 @@ def _of_files(paths: Sequence[Path]) -> Shelf:
     folder = paths[0] if paths[0].is_dir() else paths[0].parent
     title = paths[0].resolve().name
     return Shelf(title, folder, cases, ("object",), {}, (), folder / CORRECTIONS)
-
-
-def _image_of(predicted: Predicted, name: str) -> Path:
-    if predicted.places:
-        facts = read_findings(predicted.folder / FINDINGS / f"{name}.json").facts
-        if "image" not in facts:
-            raise DataError("its findings do not say which image they are of; give the --cohort")
-        return Path(str(facts["image"]))
-    if name in predicted.slides:
-        return SlidePrediction.read(predicted.folder, name).image
-    return image_named(predicted.folder, name)
-
-
-def _has_findings(folder: Path) -> bool:
-    return folder.is_dir() and any((folder / FINDINGS).glob("[!.]*.json"))
-
-
-def _within(folder: Path, asked: Path, case: str) -> bool:
-    """Whether the file of a case, links followed, lies in the folder of predictions."""
-    paths = (asked / "cases" / f"{case}.npz", asked / "cases" / case)
-    there = [path.resolve() for path in paths if path.exists()]
-    return bool(there) and all(path.is_relative_to(folder) for path in there)
 
 
 def _origin(predicted: Predicted) -> Path | None:

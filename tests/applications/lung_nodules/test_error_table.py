@@ -1,7 +1,7 @@
 import numpy as np
 
 from inklings.applications.lung_nodules.error_table import error_table
-from inklings.findings import Finding
+from inklings.findings.finding import Finding
 from inklings.labels.kinds import BallLabel
 
 

@@ -11,8 +11,9 @@ from pydicom.sr.codedict import codes
 from typer.testing import CliRunner
 
 from inklings.cli import app
-from inklings.findings import files
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
+from inklings.predictions import findings as files
+from inklings.predictions.findings import Findings
 from inklings.readers import open_image
 from inklings.readers.dicom_segments import read_segments
 from inklings.readers.placing import placed
@@ -41,7 +42,7 @@ def found(phantom: Chest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     doubtful = Finding(phantom.nodules[0].centre_mm, 5.0, 0.1)
     facts = {"image": str(folder / "ct"), "threshold": 0.3, "stages": {"detector": "runs/d"}}
-    files.write(Findings("ct", (*sure, doubtful), frame, {}, facts), folder)
+    Findings("ct", (*sure, doubtful), frame, {}, facts).write(folder)
     return folder
 
 
@@ -75,7 +76,7 @@ def test_a_lost_scan_and_findings_that_are_not_there_are_one_line(
 ) -> None:
     lost = files.read_all(found)[0]
     lost = Findings(lost.case, lost.found, lost.frame, {}, {"image": str(tmp_path / "gone")})
-    files.write(lost, tmp_path)
+    lost.write(tmp_path)
     told = export(tmp_path, tmp_path / "out")
     assert told.startswith("2 ")
     assert "say where it is with --cohort" in told
@@ -90,7 +91,7 @@ def test_the_nodule_of_a_real_scan_is_outlined_where_luna16_has_it(tmp_path: Pat
         grid = image.geometry
     nodule = Finding((56.2, 86.3, -115.9), 23.35, 0.99, 0.8, 6600.0, "left")
     facts = {"image": str(LIDC), "threshold": 0.5}
-    files.write(Findings("lidc", (nodule,), grid.frame, {}, facts), tmp_path)
+    Findings("lidc", (nodule,), grid.frame, {}, facts).write(tmp_path)
     assert export(tmp_path, tmp_path / "out").startswith("0 ")
     back = read_segments(tmp_path / "out" / "lidc_seg.dcm")
     mask = placed(back.masks[1], back.geometry, grid).array

@@ -10,8 +10,9 @@ from inklings.applications.lung_nodules.report import MOST_SCANS, CascadeScores,
 from inklings.evaluation.froc import Reference
 from inklings.evaluation.froc_table import froc
 from inklings.evaluation.intervals import Bootstrap
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
 from inklings.findings.points import PointTable
+from inklings.predictions.findings import Findings
 
 
 def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:

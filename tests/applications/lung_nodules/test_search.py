@@ -14,8 +14,8 @@ from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.findings import files
 from inklings.labels.kinds import BallLabel
+from inklings.predictions.findings import Findings
 from inklings.runs.run import Run, write_model
 from inklings.simulation.phantoms.chest import chest
 from inklings.simulation.phantoms.luna import write_mhd
@@ -66,7 +66,7 @@ def test_one_command_writes_findings_table_and_pictures(study, tmp_path) -> None
     assert "voxels -> " in result.output
     assert "0 nodules called" in result.output
     assert "Outside of the lungs (table, wall, bowel)" in (out / "report.html").read_text()
-    findings = files.read(out / "findings" / "chest-3.json")
+    findings = Findings.read(out, "chest-3")
     assert len(findings) > 3
     rows = list(csv.DictReader((out / "findings.csv").open()))
     assert len(rows) == len(findings)
@@ -94,7 +94,7 @@ def test_tuning_asks_a_classifier_that_had_no_weight(study, tmp_path) -> None:
         out = tmp_path / f"tuning-{tuning}"
         settings = Settings(run, out, tuning=tuning)
         find_nodules([study / "scans" / "chest-3.mhd"], settings, say=lambda _: None)
-        found = files.read(out / "findings" / "chest-3.json")
+        found = Findings.read(out, "chest-3")
         assert all(set(one.scores) == scores for one in found)
 
 
@@ -148,7 +148,7 @@ def test_workers_find_what_one_process_finds(study, tmp_path) -> None:
             say=lambda _: None,
         )  # fmt: skip
     for path in sorted((one / "findings").glob("*.json")):
-        mine, theirs = files.read(path), files.read(many / "findings" / path.name)
+        mine, theirs = (Findings.read(there, path.stem) for there in (path.parents[1], many))
         assert len(mine) == len(theirs) > 0
         for a, b in zip(mine, theirs, strict=True):  # other numbers of threads add in another order
             assert a.centre_mm == pytest.approx(b.centre_mm, abs=1e-3)
@@ -165,7 +165,7 @@ REAL = Path(__file__).parents[4] / "shared" / "data" / "lidc_idri_0001.zip"
 def test_the_real_scan_leaves_dicom_objects_beside_its_series(study, tmp_path) -> None:
     settings = Settings(study / "run", tmp_path, dicom=True)
     find_nodules([REAL], settings, say=lambda _: None)
-    findings = files.read(tmp_path / "findings" / "lidc_idri_0001.json")
+    findings = Findings.read(tmp_path, "lidc_idri_0001")
     assert Cascade.load(study / "run").threshold == 0.5
     assert not findings.facts.get("warnings")
     assert (tmp_path / "dicom" / "lidc_idri_0001_report.dcm").is_file()

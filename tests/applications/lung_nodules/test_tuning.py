@@ -9,9 +9,9 @@ from inklings.applications.lung_nodules.tuning import require_validation, tune
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.findings import files
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
 from inklings.labels.kinds import BallLabel
+from inklings.predictions.findings import Findings
 
 THERE = ((0.0, 0.0, 0.0), (40.0, 0.0, 0.0))
 AWAY = (0.0, 40.0, 0.0)
@@ -32,7 +32,7 @@ def searched(tmp_path, monkeypatch):
         Finding(place, 10.0, said, malignant, scores={"detector": said, "classifier": again})
         for place, said, again, malignant in rows
     )
-    files.write(Findings("a", found), tmp_path / "out")
+    Findings("a", found).write(tmp_path / "out")
     cascade = Cascade(None, classifier=object())  # type: ignore[arg-type]
     monkeypatch.setattr(tuning.Cascade, "load", lambda _: cascade)
     return tmp_path
@@ -52,9 +52,9 @@ def test_thresholds_and_weight_are_those_that_do_best_on_validation(searched) ->
 
 
 def test_a_classifier_that_was_not_asked_is_not_weighed(searched) -> None:
-    found = files.read(searched / "out" / "findings" / "a.json")
+    found = Findings.read(searched / "out", "a")
     unasked = tuple(replace(f, scores={"detector": f.scores["detector"]}) for f in found)
-    files.write(replace(found, found=unasked), searched / "out")
+    replace(found, found=unasked).write(searched / "out")
     with pytest.raises(DataError, match="1 of 1 scans searched without it"):
         tune(searched / "out", searched / "cohort", searched)
     assert not (searched / "cascade.json").exists()

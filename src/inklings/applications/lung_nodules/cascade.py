@@ -19,9 +19,10 @@ from inklings.applications.lung_nodules.scans import Scan, prepare
 from inklings.applications.lung_nodules.spec import DetectionExperiment
 from inklings.errors import DataError
 from inklings.files import write_json
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
 from inklings.findings.measure import Measured, measure
 from inklings.geometry import Geometry
+from inklings.predictions.findings import Findings
 from inklings.records import read_record
 from inklings.runs.run import Run
 

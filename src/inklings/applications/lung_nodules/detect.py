@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from inklings.applications.lung_nodules.scans import SPACING_MM, STRIDE, Scan
 from inklings.applications.lung_nodules.targets import REFERENCE_MM, to_input
 from inklings.inference.device import best_device, native_bf16
-from inklings.predictions import require_numbers
+from inklings.predictions.numbers import require_numbers
 
 _SLAB = 128
 _HALO = 32

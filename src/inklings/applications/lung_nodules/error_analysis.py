@@ -21,9 +21,10 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.froc_table import froc, from_cohort, read_marks
 from inklings.files import write_json
-from inklings.findings import files
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
 from inklings.labels.kinds import BallLabel
+from inklings.predictions import findings as files
+from inklings.predictions.findings import Findings
 
 FILE = "error_analysis.json"
 RULES: tuple[Rule, ...] = ("reference", "luna16")

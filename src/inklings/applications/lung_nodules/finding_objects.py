@@ -14,10 +14,10 @@ from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
 from inklings.exports.scan import Scan
 from inklings.exports.structured_report import Outline, objects
-from inklings.findings import files
-from inklings.findings.finding import Findings
 from inklings.findings.measure import measure
 from inklings.orientation import turn_to
+from inklings.predictions import findings as files
+from inklings.predictions.findings import Findings
 from inklings.progress import note, track
 from inklings.readers import open_image
 
@@ -51,9 +51,7 @@ def export_findings(folder: Path, out: Path, cohort: Path | None = None) -> int:
             scans[case] = Scan(case, place.path, place.series, image.geometry)
         scans[case].planes()
     for findings in track(every, "reports", len(every)):
-        when = datetime.fromtimestamp(
-            int((folder / files.FOLDER / f"{findings.case}.json").stat().st_mtime)
-        )
+        when = datetime.fromtimestamp(int(files.file_of(folder, findings.case).stat().st_mtime))
         _export(findings, scans[findings.case], out, when)
     return len(every)
 

@@ -14,7 +14,7 @@ from inklings.applications.lung_nodules.spec import boxes_of
 from inklings.applications.lung_nodules.targets import REFERENCE_MM
 from inklings.geometry import Geometry
 from inklings.models.base import Model
-from inklings.predictions import require_numbers
+from inklings.predictions.numbers import require_numbers
 from inklings.runs.run import Run
 
 _AT_ONCE = 32

@@ -22,8 +22,9 @@ from torch import nn
 
 from inklings.applications.lung_nodules.batches import Crop
 from inklings.applications.lung_nodules.judge import judge
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
+from inklings.predictions.findings import Findings
 from inklings.runs.run import Run
 
 CONTEXT = 3

@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from inklings.applications.lung_nodules.error_table import COLUMNS, ROWS, UNRATED, ErrorTable
 from inklings.evaluation.froc_table import FrocTable
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
+from inklings.predictions.findings import Findings
 from inklings.reports.charts import Chart
 from inklings.reports.froc import froc_chart
 from inklings.reports.html import write_page

@@ -22,10 +22,11 @@ from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.stages import Seen, require_one_split
 from inklings.errors import DataError
 from inklings.files import written
-from inklings.findings import files
-from inklings.findings.finding import Finding, Findings
+from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
 from inklings.inference.items import Item, gather
+from inklings.predictions import findings as files
+from inklings.predictions.findings import Findings
 from inklings.reports.nodule_crops import crop_picture
 
 _SHOWN = 0.05
@@ -86,11 +87,10 @@ def find_nodules(
         what="nodules",
         workers=workers,
         scheduler=scheduler,
-        done=lambda case: files_of(settings.out, case).is_file(),
+        done=lambda case: files.file_of(settings.out, case).is_file(),
     )
-    done = [
-        files.read(files_of(settings.out, c)) for c in items if files_of(settings.out, c).is_file()
-    ]
+    there = set(files.cases_in(settings.out))
+    done = [Findings.read(settings.out, case) for case in items if case in there]
     if done:
         files.write_table(done, settings.out / files.TABLE)
         write_report(settings.out, done, settings.run)
@@ -102,11 +102,6 @@ def write_report(
 ) -> Path:
     """Write ``report.html``: the funnel of every scan and a picture of every nodule."""
     return nodule_report(out / REPORT, done, out, Cascade.load(run).threshold, scores)
-
-
-def files_of(out: Path, case: str) -> Path:
-    """Where the findings of a case are."""
-    return out / files.FOLDER / f"{case}.json"
 
 
 def require_unseen(run: Path, inputs: Sequence[Path], split: Split | None) -> None:
@@ -161,7 +156,7 @@ def _one(
     rounded = {k: round(v, 3) for k, v in seconds.items()}
     facts = {**findings.facts, **source, "seconds": rounded}
     findings = replace(findings, facts=facts)
-    files.write(findings, settings.out)
+    findings.write(settings.out)
     if say is not None:
         for line in told(findings, cascade.threshold):
             say(line)

@@ -16,9 +16,9 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.froc import Reference, curve, match
 from inklings.evaluation.froc_table import from_cohort
-from inklings.findings import files
-from inklings.findings.finding import Findings
 from inklings.findings.points import PointTable
+from inklings.predictions import findings as files
+from inklings.predictions.findings import Findings
 
 WEIGHTS = tuple(round(0.1 * k, 1) for k in range(11))
 _PART: Split = "val"

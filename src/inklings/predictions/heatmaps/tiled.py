@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inklings.errors import DataError
 from inklings.geometry import Region
-from inklings.heatmaps.canvas import TILE
+from inklings.predictions.heatmaps.canvas import TILE
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class _Plane:
 
 
 class Map:
-    """One level of a map that `inklings.heatmaps.pyramid` wrote.
+    """One level of a map that `inklings.predictions.heatmaps.pyramid` wrote.
 
     Attributes:
         path: The file.

@@ -19,7 +19,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from inklings.heatmaps.canvas import TILE
+from inklings.predictions.heatmaps.canvas import TILE
 
 Reduce = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """``(C, h, w)`` to half the size."""

@@ -1,7 +1,6 @@
 """What a model said about a bag and about each instance in it: ``cases/<id>.npz``.
 
-The folder is one of predictions like any other (`inklings.predictions.Head`), whose settings say
-``kind: bags``. Probabilities are stored as float64, not quantised: rankings of bags need it.
+Probabilities are stored as float64, not quantised: rankings of bags need it.
 """
 
 from __future__ import annotations
@@ -14,11 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.arrays import read_npz
-from inklings.errors import DataError
 from inklings.files import written
-from inklings.predictions import Head
-
-KIND = "bags"
+from inklings.predictions.stored import case_file, damaged, missing
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class BagPrediction:
         arrays: dict[str, Any] = {
             name: value for name in _ARRAYS if (value := getattr(self, name)) is not None
         }
-        path = folder / "cases" / f"{self.case}.npz"
+        path = case_file(folder, self.case)
         with written(path, durable=False) as temporary, temporary.open("wb") as file:
             np.savez(file, image=np.array(str(self.image)), **arrays)
 
@@ -62,22 +58,15 @@ class BagPrediction:
         Raises:
             DataError: If there is none or it is damaged.
         """
-        path = folder / "cases" / f"{case}.npz"
+        path = case_file(folder, case)
         try:
             file = read_npz(path)
             values = {name: file[name] for name in _ARRAYS if name in file}
             return cls(case, Path(str(file["image"])), **values)
         except FileNotFoundError:
-            raise DataError(
-                f"expected a prediction of case {case} at {path}, got no file"
-            ) from None
+            raise missing(case, path) from None
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
+            raise damaged(path, error) from None
 
 
 _ARRAYS = ("probability", "logits", "instances", "attention", "contribution", "coords")
-
-
-def is_of_bags(head: Head) -> bool:
-    """Whether a folder of predictions is about bags."""
-    return head.settings.get("kind") == KIND

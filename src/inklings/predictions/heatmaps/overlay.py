@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from inklings.heatmaps.colours import Colour
+from inklings.predictions.heatmaps.colours import Colour
 
 _OPACITY = 0.55
 _BORDER = 0.9

@@ -8,9 +8,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from inklings.heatmaps.colours import colours
-from inklings.heatmaps.outlines import Outline
 from inklings.labels.qupath import CORNER, ORIGIN
+from inklings.predictions.heatmaps.colours import colours
+from inklings.predictions.heatmaps.outlines import Outline
 
 
 class Features:

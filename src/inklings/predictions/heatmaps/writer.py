@@ -10,12 +10,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.heatmaps.canvas import TILE, Row
-from inklings.heatmaps.features import Features
-from inklings.heatmaps.outlines import Outline, Outlines
-from inklings.heatmaps.pyramid import Pyramid, majority, mean
-from inklings.heatmaps.record import CLASSES, HEATMAP, OUTLINES, scaled
-from inklings.predictions import quantise
+from inklings.predictions.heatmaps.canvas import TILE, Row
+from inklings.predictions.heatmaps.features import Features
+from inklings.predictions.heatmaps.outlines import Outline, Outlines
+from inklings.predictions.heatmaps.pyramid import Pyramid, majority, mean
+from inklings.predictions.numbers import quantise
+from inklings.predictions.slides import CLASSES, HEATMAP, OUTLINES, scaled
 
 Pair = tuple[float, float]
 _SPOOL = "spool.part"

@@ -6,9 +6,9 @@ import tifffile
 
 from inklings.errors import DataError
 from inklings.geometry import Region
-from inklings.heatmaps.canvas import TILE, Canvas
-from inklings.heatmaps.pyramid import Pyramid, level_shapes, majority, mean
-from inklings.heatmaps.tiled import Map, level_near
+from inklings.predictions.heatmaps.canvas import TILE, Canvas
+from inklings.predictions.heatmaps.pyramid import Pyramid, level_shapes, majority, mean
+from inklings.predictions.heatmaps.tiled import Map, level_near
 from inklings.readers import open_image
 
 

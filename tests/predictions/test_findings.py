@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from inklings.errors import DataError
-from inklings.findings import Finding, Findings
-from inklings.findings.files import read, read_all, write, write_table
+from inklings.findings.finding import Finding
+from inklings.predictions.findings import Findings, file_of, read_all, write_table
 
 FOUND = (
     Finding((1.0, -2.5, 3.25), 6.0, 0.25, None, 113.1, "left", "upper"),
@@ -15,7 +15,8 @@ FOUND = (
 
 def test_findings_come_back_as_they_were_written_most_probable_first(tmp_path: Path) -> None:
     before = Findings("a.1", FOUND, "frame", {"voxels": 100, "candidates": 2}, {"run": "r"})
-    after = read(write(before, tmp_path))
+    before.write(tmp_path)
+    after = Findings.read(tmp_path, "a.1")
     assert after == before
     assert [f.nodule for f in after] == [0.75, 0.25]
     assert read_all(tmp_path) == [before]
@@ -32,8 +33,9 @@ def test_the_table_is_a_luna16_submission(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text("{}")
+    (tmp_path / "findings").mkdir()
+    file_of(tmp_path, "a").write_text("{}")
     with pytest.raises(DataError, match=r"a\.json is damaged"):
-        read(tmp_path / "a.json")
+        Findings.read(tmp_path, "a")
     with pytest.raises(DataError, match="no such file"):
-        read(tmp_path / "b.json")
+        Findings.read(tmp_path, "b")

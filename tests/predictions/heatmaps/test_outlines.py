@@ -6,7 +6,7 @@ import pytest
 from scipy import ndimage
 from skimage.measure import label
 
-from inklings.heatmaps.outlines import Outline, Outlines, signed_area
+from inklings.predictions.heatmaps.outlines import Outline, Outlines, signed_area
 
 
 def swept(codes: np.ndarray, heights: list[int], smallest: int = 1) -> list[Outline]:

@@ -1,0 +1,40 @@
+"""What a network said is a number, and how probabilities are stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inklings.errors import DataError
+
+
+def quantise(probability: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Probabilities in [0, 1] to the nearest of 0..255: how they are stored.
+
+    Raises:
+        DataError: If one is no number.
+    """
+    require_numbers(probability)
+    stored: NDArray[np.uint8] = np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
+    return stored
+
+
+def require_numbers(*said: ArrayLike | None) -> None:
+    """Refuse what a network said where it is NaN or infinite: nothing of it is ever written.
+
+    Raises:
+        DataError: With what usually makes it so.
+    """
+    for values in said:
+        if values is None:
+            continue
+        finite = np.isfinite(np.asarray(values))  # tensors answer NumPy's functions with a warning
+        if not finite.all():
+            count = int(finite.size - np.count_nonzero(finite))
+            raise DataError(
+                f"the network's answer is no number in {count} places, so nothing was written; its "
+                "input holds values far beyond what it learnt from ('inklings show' tells their "
+                "range), or the run is broken"
+            )
