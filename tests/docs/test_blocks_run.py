@@ -46,6 +46,7 @@ QUICK: dict[str, World] = {
     "docs/datasets/mnist-bags.md": several(worlds.mnist),
     "docs/datasets/tables.md": several(worlds.musk, worlds.cells),
     "docs/datasets/tcga.md": several(worlds.gdc),
+    "docs/experiments.md": several(partial(worlds.careful, name="cohort")),
     "docs/how-to/dicom-gaps.md": several(
         lambda here: worlds.series(here / "study", gap=True, said="t1_vibe"), worlds.studies
     ),

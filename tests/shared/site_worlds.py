@@ -65,14 +65,14 @@ def cellpose(here: Path) -> None:
         tifffile.imwrite(folder / f"f{k}_cp_masks.tif", nuclei.astype(np.uint16))
 
 
-def careful(here: Path) -> None:
+def careful(here: Path, name: str = "exact") -> None:
     """A cohort with exact outlines, split."""
     from inklings.cohorts.split_files import split_cohort
     from inklings.cohorts.splits import SplitOptions
     from inklings.simulation.phantoms.cohort import nuclei_cohort
 
-    nuclei_cohort(here / "exact", 6, 96)
-    split_cohort(here / "exact", SplitOptions((0.5, 0.25, 0.25)))
+    nuclei_cohort(here / name, 6, 96)
+    split_cohort(here / name, SplitOptions((0.5, 0.25, 0.25)))
 
 
 def dsb(here: Path) -> None:
