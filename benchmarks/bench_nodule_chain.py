@@ -22,7 +22,7 @@ from inklings.runs.run import Run
 
 def told(name: str, seconds: float, found: Findings, threshold: float, outside: int) -> None:
     """One line: how long, and what was called where."""
-    called = sum(one.nodule >= threshold for one in found)
+    called = sum(one.score >= threshold for one in found)
     print(
         f"{name}: {seconds:.1f} s, {len(found)} candidates, {called} called, "
         f"{outside} of them outside of the lungs"
@@ -41,7 +41,7 @@ def main() -> None:
     segmenter, classifier = Run.load(asked.segmenter), Run.load(asked.classifier)
     (item,) = gather([asked.scan])
     with item.open() as image:
-        values, geometry = whole(image), image.geometry
+        values, geometry = whole(image)
     start = time.process_time()
     ours = find(chain, values, geometry, item.case).findings
     between = time.process_time()
@@ -53,11 +53,11 @@ def main() -> None:
         ("reference", end - between, theirs, 0.5),
     )
     for name, seconds, found, threshold in rows:
-        called = [one.centre_mm for one in found if one.nodule >= threshold]
+        called = [one.centre_mm for one in found if one.score >= threshold]
         outside = int((~hull.holds(called)).sum()) if called else 0
         told(name, seconds, found, threshold, outside)
     first = ours.found[0]
-    print(f"ours, first: {first.nodule:.3f} at {first.centre_mm}, {first.diameter_mm:.1f} mm")
+    print(f"ours, first: {first.score:.3f} at {first.centre_mm}, {first.diameter_mm:.1f} mm")
     print(f"the reference takes {(end - between) / (between - start):.0f} times as long")
 
 

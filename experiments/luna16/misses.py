@@ -65,9 +65,9 @@ def main() -> None:
                 if np.linalg.norm(np.subtract(finding.centre_mm, n.centre_mm)) < n.diameter_mm / 2
             ]  # fmt: skip
             for k in hit:
-                best[k] = max(best[k], finding.nodule)
+                best[k] = max(best[k], finding.score)
             if not hit:
-                false.append((finding.nodule, patient, finding))
+                false.append((finding.score, patient, finding))
         nodules += zip(patient.nodules, best, strict=True)
     false.sort(key=lambda row: -row[0])
     cuts = [false[min(rate * len(every), len(false) - 1)][0] for rate in RATES]

@@ -43,18 +43,18 @@ def main() -> None:
     for item in gather(asked.inputs, asked.split)[: asked.scans]:
         if not files.file_of(asked.out, item.case).is_file():
             with item.open() as image:
-                values, geometry = whole(image), image.geometry
+                values, geometry = whole(image)
                 started, used = time.perf_counter(), time.process_time()
                 found = find_as_reference(segmenter, classifier, values, geometry, item.case)
             seconds = {"finding": round(time.perf_counter() - started, 2)}
             hull = lungs(values, geometry)
-            called = [one for one in found if one.nodule > 0.5]
+            called = [one for one in found if one.score > 0.5]
             outside = sum(not hull.holds([one.centre_mm])[0] for one in called)
             processor = round(time.process_time() - used, 2)
             facts = {"seconds": seconds, "processor_seconds": processor, "outside": outside}
             replace(found, facts={**found.facts, **facts}).write(asked.out)
         done.append(files.Findings.read(asked.out, item.case))
-        note(f"{item.case}: {dict(done[-1].funnel)}, {dict(done[-1].facts)}")
+        note(f"{item.case}: {dict(done[-1].stage_counts)}, {dict(done[-1].facts)}")
     files.write_table(done, asked.out / files.TABLE)
     write_text(asked.out / "scans.csv", "".join(f"{one.case}\n" for one in done))
 

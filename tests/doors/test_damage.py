@@ -70,7 +70,9 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Door]:
     DensePrediction("c", root / "c.png", dense, None, grid).write(said)
     bag = BagPrediction("b", root / "b.h5", np.array([0.25]), np.array([1.0]), np.ones((3, 1)))
     bag.write(said)
-    found = Findings("f", (Finding((1.0, 2.0, 3.0), 4.0, 0.5),), "frame", {"candidates": 1})
+    found = Findings(
+        "f", (Finding("nodule", 0.5, (1.0, 2.0, 3.0), 4.0),), "frame", {"candidates": 1}
+    )
     findings = found.write(root)
     shape = Shape("stroke", ((1.0, 2.0),), (3.0,))
     one = Correction.now("a", "is", "n", "me", image="image", shape=shape)

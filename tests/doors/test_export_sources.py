@@ -118,7 +118,7 @@ def report(folder: Path, scan: Path) -> tuple[Path, Path]:
     found = Findings(
         "one",
         tuple(
-            Finding((float(5 + k), 0.0, 15.0), 5.0 + k, 0.9, None, None) for k in range(3)
+            Finding("nodule", 0.9, (float(5 + k), 0.0, 15.0), 5.0 + k) for k in range(3)
         ),
     )  # fmt: skip
     outlines = [

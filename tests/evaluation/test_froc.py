@@ -174,8 +174,10 @@ def test_findings_of_a_folder_are_scored_and_compared_by_the_command(tmp_path: P
     (tmp_path / "annotations.csv").write_text(
         "seriesuid,coordX,coordY,coordZ,diameter_mm\na,0,0,0,6\nb,0,0,0,6\n"
     )
-    Findings("a", (Finding((0, 0, 1), 6, 0.9), Finding((50, 0, 0), 6, 0.8))).write(tmp_path)
-    Findings("b", (Finding((0, 0, 1), 6, 0.7),)).write(tmp_path)
+    rows = (("a", (0, 0, 1), 0.9), ("a", (50, 0, 0), 0.8), ("b", (0, 0, 1), 0.7))
+    for case in "ab":
+        found = [Finding("nodule", score, at, 6) for name, at, score in rows if name == case]
+        Findings(case, tuple(found)).write(tmp_path)
     (tmp_path / "other.csv").write_text("seriesuid,coordX,coordY,coordZ,probability\na,0,0,1,0.9\n")
     words = ["evaluate", str(tmp_path), "--froc", "--resamples", "50", "--json"]
     words += ["--annotations", str(tmp_path / "annotations.csv")]
@@ -194,7 +196,7 @@ def test_findings_of_a_folder_are_scored_and_compared_by_the_command(tmp_path: P
 def test_scans_that_were_never_searched_are_told(tmp_path: Path) -> None:
     table = tmp_path / "annotations.csv"
     table.write_text("seriesuid,coordX,coordY,coordZ,diameter_mm\na,0,0,0,6\nb,0,0,0,6\n")
-    Findings("a", (Finding((0, 0, 1), 6, 0.9),)).write(tmp_path)
+    Findings("a", (Finding("nodule", 0.9, (0, 0, 1), 6),)).write(tmp_path)
     words = ["evaluate", str(tmp_path), "--froc", "--annotations", str(table), "--resamples", "9"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output

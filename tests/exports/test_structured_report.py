@@ -35,11 +35,17 @@ def findings(frame: str) -> Findings:
     return Findings(
         "one",
         (
-            Finding(tuple(points[0]), 11.25, 0.91, 0.75, 745.5, "left"),
-            Finding(tuple(points[1]), 5.5, 0.42, None, None, None),
+            Finding(
+                "nodule", 0.91, tuple(points[0]), 11.25,
+                {
+                    "organ": "lung", "side": "left", "volume_mm3": 745.5,
+                    "malignancy_probability": 0.75,
+                },
+            ),
+            Finding("nodule", 0.42, tuple(points[1]), 5.5, {"organ": "lung"}),
         ),
         frame,
-    )
+    )  # fmt: skip
 
 
 def made(folder: Path) -> tuple[Objects, Path]:

@@ -84,9 +84,12 @@ def test_written_findings_and_their_funnel_are_shown_at_their_places(
     start: Any, scans: Shelf
 ) -> None:
     centre = GEOMETRY.to_points((3.0, 8.5, 11.5))
-    finding = Finding(tuple(centre.tolist()), 6.0, 0.9, 0.4, side="left", zone="upper")
+    finding = Finding(
+        "nodule", 0.9, tuple(centre.tolist()), 6.0,
+        {"malignancy_probability": 0.4, "side": "left", "zone": "upper"},
+    )  # fmt: skip
     folder = scans.folder.parent / f"{scans.folder.name}-nodules"
-    Findings("a", (finding,), funnel={"candidates": 7, "nodules": 1}).write(folder)
+    Findings("a", (finding,), stage_counts={"candidates": 7, "nodules": 1}).write(folder)
     running = start(open_shelf([folder], cohort=scans.cohort))
     running.enter()
     answer = running.ask("/api/cases/a/findings/prediction0").json

@@ -187,7 +187,7 @@ def read_marks(path: Path) -> PointTable:
         return read_places(path, ("probability",))
     folder = path.parent if path.name == FOLDER else path
     every = read_all(folder)
-    rows = [(f.case, *one.centre_mm, one.nodule) for f in every for one in f]
+    rows = [(f.case, *one.centre_mm, one.score) for f in every for one in f]
     return PointTable.of(rows, "probability")
 
 

@@ -1,7 +1,7 @@
 """Findings as DICOM: outlines as a Segmentation, and a report of measurements that speaks of them.
 
 The report follows template TID 1500 of PS3.16 (Measurement Report), with one group of TID 1411 for
-each finding: diameter, volume, the chance that it is a nodule and that it is malignant, the side,
+each finding: diameter, volume, the chance that it is one and that it is malignant, organ and side,
 the segment that shows it, and in its name the place. Every report says that a machine wrote it and
 nobody verified it. Without findings there is none: the template asks for one group at least.
 """
@@ -22,7 +22,7 @@ from pydicom.sr.codedict import codes
 
 from inklings import __version__
 from inklings.errors import DataError
-from inklings.exports.codes import meaning
+from inklings.exports.codes import Meaning, meaning
 from inklings.exports.dicom_seg import Made, Segment, segmentation
 from inklings.exports.headers import usable
 from inklings.exports.identity import MAKER, UNNAMED, dated, derived_uid, named
@@ -113,9 +113,21 @@ def _numbered(planes: Sequence[Plane], outlines: Sequence[Outline]) -> NDArray[n
 def _segment(number: int, finding: Finding, key: tuple[str, ...]) -> Segment:
     """TID 1411 has no room for the place of a finding that a segment shows: its name says it."""
     x, y, z = finding.centre_mm
-    name = f"nodule {number}"
+    name = f"{finding.name} {number}"
     place = f"{name} at ({x:.1f}, {y:.1f}, {z:.1f}) mm"
-    return Segment(name, meaning("lung nodule"), (derived_uid("finding", *key, name), place))
+    return Segment(name, _meaning(finding), (derived_uid("finding", *key, name), place))
+
+
+def _meaning(finding: Finding) -> Meaning:
+    """A nodule of the lung is a lung nodule, where the codes know it."""
+    whole = meaning(f"{finding.word('organ')} {finding.name}")
+    return whole if whole.is_known else meaning(finding.name)
+
+
+def _kinds(findings: Findings) -> str:
+    """``lung nodules``; ``findings`` where they are of several kinds."""
+    kinds = {" ".join(filter(None, (one.word("organ"), one.name))) for one in findings}
+    return f"{kinds.pop()}s" if len(kinds) == 1 else "findings"
 
 
 def _report(
@@ -159,7 +171,7 @@ def _report(
             manufacturer=MAKER,
             is_complete=True,
             is_verified=False,
-            series_description=f"{MAKER}: lung nodules, not verified",
+            series_description=f"{MAKER}: {_kinds(findings)}, not verified"[:64],
         )
     made.ManufacturerModelName, made.SoftwareVersions = MAKER, __version__
     return named(dated(made, by.when), "report")
@@ -191,15 +203,15 @@ def _group(
     assert segment.tracking is not None
     measured = [
         sr.Measurement(codes.SCT.Diameter, finding.diameter_mm, codes.UCUM.Millimeter),
-        sr.Measurement(codes.DCM.CertaintyOfFinding, 100 * finding.nodule, _PERCENT),
+        sr.Measurement(codes.DCM.CertaintyOfFinding, 100 * finding.score, _PERCENT),
     ]
-    if finding.volume_mm3 is not None:
+    if (volume := finding.number("volume_mm3")) is not None:
         unit = codes.UCUM.CubicMillimeter
-        measured.append(sr.Measurement(codes.SCT.Volume, finding.volume_mm3, unit))
-    if finding.malignancy is not None:
-        chance = 100 * finding.malignancy
-        measured.append(sr.Measurement(codes.DCM.ProbabilityOfCancer, chance, _PERCENT))
-    side = _SIDES[finding.side] if finding.side else None
+        measured.append(sr.Measurement(codes.SCT.Volume, volume, unit))
+    if (malignant := finding.number("malignancy_probability")) is not None:
+        measured.append(sr.Measurement(codes.DCM.ProbabilityOfCancer, 100 * malignant, _PERCENT))
+    side, organ = _SIDES.get(finding.word("side") or ""), finding.word("organ")
+    sites = [sr.FindingSite(meaning(organ).type, laterality=side)] if organ else None
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(*segment.tracking),
         referenced_segment=sr.ReferencedSegment(
@@ -212,7 +224,7 @@ def _group(
         ),
         finding_category=segment.meaning.category,
         finding_type=segment.meaning.type,
-        finding_sites=[sr.FindingSite(codes.SCT.Lung, laterality=side)],
+        finding_sites=sites,
         algorithm_id=sr.AlgorithmIdentification(
             MAKER, __version__, [f"{word}={value}" for word, value in by.words.items()]
         ),
@@ -221,5 +233,10 @@ def _group(
 
 
 def _digest(findings: Findings) -> str:
-    said = repr([(f.centre_mm, f.diameter_mm, f.nodule, f.malignancy) for f in findings])
+    said = repr(
+        [
+            (f.centre_mm, f.diameter_mm, f.score, f.number("malignancy_probability"))
+            for f in findings
+        ]
+    )
     return hashlib.sha256(said.encode()).hexdigest()

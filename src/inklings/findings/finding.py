@@ -4,34 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-Side = Literal["left", "right"]
+Attribute = float | str
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One place in the patient that looks like a nodule.
+    """One place in the patient that looks like something.
 
     Attributes:
+        name: What it looks like: a class.
+        score: In [0, 1] that it is one at all; it ranks, and need not be a probability.
         centre_mm: ``(x, y, z)`` in mm of the patient, as `inklings.geometry.Geometry` counts them
             (x to the left, y to the back, z to the head).
         diameter_mm: Of the ball of the same volume, or as a detector estimates it.
-        nodule: Probability that it is a nodule at all.
-        malignancy: Probability that the nodule is malignant; None where nobody asked.
-        volume_mm3: None where only a diameter is known.
-        side: Lung in which it lies; None where it is not known.
-        zone: Third of that lung by height: ``upper``, ``middle`` or ``lower``; None if not known.
-        picture: File of its crop, relative to the folder of the findings.
-        scores: What the stages before said: ``{"candidate": 0.93}``.
+        attributes: What else is known, numbers and words, with the unit in the name:
+            ``volume_mm3``, ``malignancy_probability``, ``organ``, ``side`` (``left``, ``right``),
+            ``zone``, ``picture`` (file of its crop, relative to the folder of the findings), and
+            what the stages before said: ``detector_score``.
     """
 
+    name: str
+    score: float
     centre_mm: tuple[float, float, float]
     diameter_mm: float
-    nodule: float
-    malignancy: float | None = None
-    volume_mm3: float | None = None
-    side: Side | None = None
-    zone: Literal["upper", "middle", "lower"] | None = None
-    picture: str | None = None
-    scores: Mapping[str, float] = field(default_factory=dict)
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+    def number(self, name: str) -> float | None:
+        """An attribute that is a number; None where it is not known."""
+        value = self.attributes.get(name)
+        return None if value is None or isinstance(value, str) else float(value)
+
+    def word(self, name: str) -> str | None:
+        """An attribute that is a word; None where it is not known."""
+        value = self.attributes.get(name)
+        return value if isinstance(value, str) else None

@@ -7,10 +7,9 @@ probability``), so that other evaluators read it too.
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,33 +22,31 @@ from inklings.records import as_record, read_record
 
 FOLDER = "findings"
 TABLE = "findings.csv"
-COLUMNS = (
-    "seriesuid", "coordX", "coordY", "coordZ", "probability",
-    "diameter_mm", "volume_mm3", "malignancy", "side", "zone", "picture",
-)  # fmt: skip
-_SCHEMA = 1
+COLUMNS = ("seriesuid", "coordX", "coordY", "coordZ", "probability", "diameter_mm", "name")
+"""Of the table; attributes follow, as they come."""
+_SCHEMA = 2
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All findings of one scan, most probable first.
+    """All findings of one scan, the highest score first.
 
     Attributes:
         case: Id of the case.
-        found: In order of `Finding.nodule`, the largest first.
+        found: In order of `Finding.score`, the largest first.
         frame: Physical space of the centres (`Geometry.frame`).
-        funnel: What each stage left, in order: ``{"voxels": 9_000_000, "candidates": 120, ...}``.
+        stage_counts: What each stage left, in order: ``{"voxels": 9_000_000, "candidates": 120}``.
         facts: What made them: run, thresholds, seconds, warnings.
     """
 
     case: str
     found: tuple[Finding, ...]
     frame: str = ""
-    funnel: Mapping[str, int] = field(default_factory=dict)
+    stage_counts: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        ordered = sorted(self.found, key=lambda finding: -finding.nodule)
+        ordered = sorted(self.found, key=lambda finding: -finding.score)
         object.__setattr__(self, "found", tuple(ordered))
 
     def __len__(self) -> int:
@@ -79,7 +76,7 @@ class Findings:
             "schema": _SCHEMA,
             "case": self.case,
             "frame": self.frame,
-            "funnel": dict(self.funnel),
+            "stage_counts": dict(self.stage_counts),
             "facts": dict(self.facts),
             "findings": [_plain(finding) for finding in self],
         }
@@ -96,12 +93,10 @@ class Findings:
         path = file_of(folder, case)
         what = "findings as 'inklings predict' writes them"
         value = read_yaml(path, what)
-        if isinstance(value, dict) and "findings" in value:
-            value["found"] = value.pop("findings")
-        found = as_record(cls, value, path, "find them again")
+        found = as_record(cls, _as_now(value, path), path, "find them again")
         for one in found:
-            numbers = (*one.centre_mm, one.diameter_mm, one.nodule, one.malignancy, one.volume_mm3)
-            if not all(math.isfinite(n) for n in numbers if n is not None):
+            numbers = [n for n in one.attributes.values() if not isinstance(n, str)]
+            if not all(map(math.isfinite, (*one.centre_mm, one.diameter_mm, one.score, *numbers))):
                 raise DataError(f"{path}: expected {what}, got values that are no numbers")
         return found
 
@@ -168,26 +163,72 @@ def read_all(folder: Path) -> list[Findings]:
 
 def write_table(every: Iterable[Findings], path: Path) -> Path:
     """One row a finding of many scans, also a LUNA16 submission; returns ``path``."""
+    rows = [(findings.case, finding) for findings in every for finding in findings]
+    more = list(dict.fromkeys(name for _, finding in rows for name in finding.attributes))
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for findings in every:
-        writer.writerows(_row(findings.case, finding) for finding in findings)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*COLUMNS, *more))
+    writer.writerows(_row(case, finding, more) for case, finding in rows)
     write_text(path, text.getvalue())
     return path
 
 
-def _row(case: str, finding: Finding) -> dict[str, Any]:
-    x, y, z = (round(v, 3) for v in finding.centre_mm)
-    return {
-        "seriesuid": case, "coordX": x, "coordY": y, "coordZ": z,
-        "probability": f"{finding.nodule:.6g}", "diameter_mm": round(finding.diameter_mm, 2),
-        "volume_mm3": None if finding.volume_mm3 is None else round(finding.volume_mm3, 1),
-        "malignancy": None if finding.malignancy is None else f"{finding.malignancy:.6g}",
-        "side": finding.side, "zone": finding.zone, "picture": finding.picture,
-    }  # fmt: skip
+def _row(case: str, finding: Finding, more: Sequence[str]) -> Iterator[str]:
+    yield case
+    yield from (str(round(v, 3)) for v in finding.centre_mm)
+    yield from (f"{finding.score:.6g}", str(round(finding.diameter_mm, 2)), finding.name)
+    for name in more:
+        value = finding.attributes.get(name, "")
+        yield value if isinstance(value, str) else f"{value:.6g}"
 
 
 def _plain(finding: Finding) -> dict[str, Any]:
-    values = {f.name: getattr(finding, f.name) for f in dataclasses.fields(finding)}
-    return values | {"centre_mm": list(finding.centre_mm), "scores": dict(finding.scores)}
+    return {
+        "name": finding.name,
+        "score": finding.score,
+        "centre_mm": list(finding.centre_mm),
+        "diameter_mm": finding.diameter_mm,
+        "attributes": dict(finding.attributes),
+    }
+
+
+def _as_now(record: Any, path: Path) -> Any:
+    """A record with the names of today; version 0.1 knew nodules only.
+
+    Raises:
+        DataError: If a later version wrote it.
+    """
+    if not isinstance(record, dict):
+        return record
+    schema = record.get("schema", 1)
+    if not isinstance(schema, int) or schema > _SCHEMA:
+        raise DataError(
+            f"{path}: expected findings of schema {_SCHEMA} or before, got {schema!r}; read them "
+            "with the version of inklings that wrote them"
+        )
+    now = {k: v for k, v in record.items() if k != "schema"}
+    for name, was in (("found", "findings"), ("stage_counts", "funnel")):
+        if was in now:
+            now[name] = now.pop(was)
+    if schema == 1 and isinstance(now.get("found"), list):
+        now["found"] = [_nodule(one) for one in now["found"]]
+    return now
+
+
+def _nodule(record: Any) -> Any:
+    """A finding of 0.1: a lung nodule, with a field for each of its attributes."""
+    if not isinstance(record, dict):
+        return record
+    said = dict(record)
+    attributes: dict[str, Any] = {"organ": "lung"}
+    for name, was in (
+        ("volume_mm3", "volume_mm3"), ("malignancy_probability", "malignancy"),
+        ("side", "side"), ("zone", "zone"), ("picture", "picture"),
+    ):  # fmt: skip
+        if (value := said.pop(was, None)) is not None:
+            attributes[name] = value
+    scores = said.pop("scores", None) or {}
+    attributes |= {f"{stage}_score": value for stage, value in scores.items()}
+    if "nodule" in said:
+        said["score"] = said.pop("nodule")
+    return {**said, "name": "nodule", "attributes": attributes}

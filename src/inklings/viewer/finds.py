@@ -176,13 +176,13 @@ def _written(folder: Path, pictures: Pictures, case: Case) -> Found:
     places = []
     for number, finding in enumerate(there.found, 1):
         centre = tuple(geometry.to_indices(finding.centre_mm).tolist())
-        words = (finding.side, finding.zone, "nodule")
+        words = (finding.word("side"), finding.word("zone"), finding.name)
         places.append(
             Find(
                 f"finding{number}",
                 " ".join(word for word in words if word),
-                finding.nodule,
-                finding.malignancy,
+                finding.score,
+                finding.number("malignancy_probability"),
                 finding.diameter_mm,
                 "mm",
                 centre,
@@ -190,4 +190,4 @@ def _written(folder: Path, pictures: Pictures, case: Case) -> Found:
                 millimetres(geometry, centre),
             )
         )
-    return Found(tuple(places), there.funnel)
+    return Found(tuple(places), there.stage_counts)

@@ -24,20 +24,25 @@ def _open(cascade: Cascade) -> Cascade:
     return replace(cascade, threshold=0.0)
 
 
-def test_funnel_narrows_and_findings_are_complete(runs, phantom) -> None:
+def test_counts_shrink_and_findings_are_complete(runs, phantom) -> None:
     found = find(_open(Cascade.load(runs)), phantom.image, phantom.geometry, "a")
-    counts = list(found.findings.funnel.values())
-    assert list(found.findings.funnel) == [
+    counts = list(found.findings.stage_counts.values())
+    assert list(found.findings.stage_counts) == [
         "voxels", "flagged voxels", "candidates", "nodules", "suspicious",
     ]  # fmt: skip
     assert counts[0] == phantom.image.size
     assert counts == sorted(counts, reverse=True)
     assert len(found.measured) == len(found.findings) > 0
     for one in found.findings:
-        assert one.side in ("left", "right")
-        assert 0 <= one.malignancy <= 1
-        assert set(one.scores) == {"detector", "classifier"}
-        assert one.volume_mm3 == pytest.approx(np.pi / 6 * one.diameter_mm**3, rel=1e-6)
+        assert one.name == "nodule"
+        assert list(one.attributes) == [
+            "organ", "side", "zone", "volume_mm3", "detector_score", "classifier_score",
+            "malignancy_probability",
+        ]  # fmt: skip
+        assert one.word("side") in ("left", "right")
+        assert 0 <= one.number("malignancy_probability") <= 1
+        volume = np.pi / 6 * one.diameter_mm**3
+        assert one.number("volume_mm3") == pytest.approx(volume, rel=1e-6)
 
 
 def test_a_classifier_without_weight_is_not_asked(runs, phantom) -> None:
@@ -45,8 +50,9 @@ def test_a_classifier_without_weight_is_not_asked(runs, phantom) -> None:
 
     cascade = replace(_open(Cascade.load(runs)), weight=0.0)
     found = find(cascade, phantom.image, phantom.geometry, "a").findings
-    assert all(set(one.scores) == {"detector"} for one in found)
-    assert all(one.nodule == pytest.approx(one.scores["detector"], rel=1e-6) for one in found)
+    assert not any("classifier_score" in one.attributes for one in found)
+    for one in found:
+        assert one.score == pytest.approx(one.number("detector_score"), rel=1e-6)
 
 
 def test_outlines_stand_in_the_order_of_the_findings(runs, phantom) -> None:

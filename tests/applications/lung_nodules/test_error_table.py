@@ -10,7 +10,8 @@ def nodule(x: float, size: float = 10.0, malignant: bool | None = False) -> Ball
 
 
 def mark(x: float, probability: float, malignancy: float | None = None) -> Finding:
-    return Finding((x, 0.0, 0.0), 5.0, probability, malignancy)
+    said = {} if malignancy is None else {"malignancy_probability": malignancy}
+    return Finding("nodule", probability, (x, 0.0, 0.0), 5.0, said)
 
 
 def test_hand_worked_table_of_the_reference() -> None:

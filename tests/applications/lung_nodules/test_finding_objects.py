@@ -23,6 +23,9 @@ from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 LIDC = Path(__file__).parents[3] / ".." / "shared" / "data" / "lidc_idri_0001.zip"
 
 
+LUNG = {"organ": "lung", "malignancy_probability": 0.5}
+
+
 @pytest.fixture(scope="module")
 def phantom() -> Chest:
     return chest(3, (64, 128, 128), nodules=3)
@@ -37,10 +40,10 @@ def found(phantom: Chest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_image(folder / "ct") as image:
         frame = image.geometry.frame
     sure = [
-        Finding(n.centre_mm, n.diameter_mm, 0.9 - 0.1 * k, 0.5)
+        Finding("nodule", 0.9 - 0.1 * k, n.centre_mm, n.diameter_mm, LUNG)
         for k, n in enumerate(phantom.nodules)
     ]
-    doubtful = Finding(phantom.nodules[0].centre_mm, 5.0, 0.1)
+    doubtful = Finding("nodule", 0.1, phantom.nodules[0].centre_mm, 5.0, LUNG)
     facts = {"image": str(folder / "ct"), "threshold": 0.3, "stages": {"detector": "runs/d"}}
     Findings("ct", (*sure, doubtful), frame, {}, facts).write(folder)
     return folder
@@ -89,7 +92,7 @@ def test_a_lost_scan_and_findings_that_are_not_there_are_one_line(
 def test_the_nodule_of_a_real_scan_is_outlined_where_luna16_has_it(tmp_path: Path) -> None:
     with open_image(LIDC) as image:
         grid = image.geometry
-    nodule = Finding((56.2, 86.3, -115.9), 23.35, 0.99, 0.8, 6600.0, "left")
+    nodule = Finding("nodule", 0.99, (56.2, 86.3, -115.9), 23.35, {**LUNG, "side": "left"})
     facts = {"image": str(LIDC), "threshold": 0.5}
     Findings("lidc", (nodule,), grid.frame, {}, facts).write(tmp_path)
     assert export(tmp_path, tmp_path / "out").startswith("0 ")

@@ -89,5 +89,5 @@ def test_chain_of_the_reference_runs_end_to_end(experiment, phantom, tmp_path) -
     train(spec, tmp_path / "segmenter")
     stage = Run.load(tmp_path / "segmenter")
     findings = find_as_reference(stage, None, phantom.image, phantom.geometry, "a")
-    assert list(findings.funnel) == ["voxels", "flagged voxels", "candidates", "nodules"]
-    assert findings.funnel["candidates"] == len(findings)
+    assert list(findings.stage_counts) == ["voxels", "flagged voxels", "candidates", "nodules"]
+    assert findings.stage_counts["candidates"] == len(findings)

@@ -14,12 +14,23 @@ from inklings.findings.finding import Finding
 from inklings.findings.points import PointTable
 from inklings.predictions.findings import Findings
 
+FOUND = Finding("nodule", 0.9, (0, 0, 0), 8.0)
+MISSED = Finding("nodule", 0.3, (9, 9, 9), 5.0)
+
 
 def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:
     """Two scans, two nodules: one is hit before any false mark, the other never."""
     found = [
-        Findings("a", (Finding((0, 0, 0), 8.0, 0.9),), funnel={"voxels": 1000, "nodules": 1}),
-        Findings("b", (Finding((9, 9, 9), 5.0, 0.3),), funnel={"voxels": 3000, "nodules": 0}),
+        Findings(
+            "a",
+            (FOUND,),
+            stage_counts={"voxels": 1000, "nodules": 1},
+        ),
+        Findings(
+            "b",
+            (Finding("nodule", 0.3, (9, 9, 9), 5.0),),
+            stage_counts={"voxels": 3000, "nodules": 0},
+        ),
     ]
     centres, sizes = np.zeros((2, 3)), {"diameter_mm": np.array([8.0, 6.0])}
     nodules = PointTable(np.array(["a", "b"], object), centres, sizes)
@@ -50,14 +61,14 @@ def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:
 
 
 def test_without_the_truth_it_has_no_error_analysis(tmp_path: Path) -> None:
-    found = [Findings("a", (Finding((0, 0, 0), 8.0, 0.9),), funnel={"nodules": 1})]
+    found = [Findings("a", (FOUND,), stage_counts={"nodules": 1})]
     text = nodule_report(tmp_path / "report.html", found, tmp_path, 0.5).read_text()
     assert "What became of the nodules" not in text
     assert not (tmp_path / "report-numbers" / "froc.csv").exists()
 
 
 def test_scans_that_are_not_shown_are_counted(tmp_path: Path) -> None:
-    found = [Findings(f"s{k}", (Finding((0, 0, 0), 8.0, 0.9),)) for k in range(MOST_SCANS + 3)]
+    found = [Findings(f"s{k}", (FOUND,)) for k in range(MOST_SCANS + 3)]
     text = nodule_report(tmp_path / "report.html", found, tmp_path, 0.5).read_text()
     assert f"{MOST_SCANS + 3} scans searched, {MOST_SCANS + 3} nodules called" in text
     assert f"the first {MOST_SCANS} are shown below" in text

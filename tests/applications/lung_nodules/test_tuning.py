@@ -29,9 +29,15 @@ def searched(tmp_path, monkeypatch):
     Cohort("chests", cases, ("nodule",)).write(tmp_path / "cohort")
     rows = ((THERE[0], 0.6, 0.9, 0.4), (THERE[1], 0.5, 0.7, 0.2), (AWAY, 0.9, 0.01, 0.3))
     found = tuple(
-        Finding(place, 10.0, said, malignant, scores={"detector": said, "classifier": again})
+        Finding(
+            "nodule", said, place, 10.0,
+            {
+                "malignancy_probability": malignant, "detector_score": said,
+                "classifier_score": again,
+            },
+        )
         for place, said, again, malignant in rows
-    )
+    )  # fmt: skip
     Findings("a", found).write(tmp_path / "out")
     cascade = Cascade(None, classifier=object())  # type: ignore[arg-type]
     monkeypatch.setattr(tuning.Cascade, "load", lambda _: cascade)
@@ -53,7 +59,10 @@ def test_thresholds_and_weight_are_those_that_do_best_on_validation(searched) ->
 
 def test_a_classifier_that_was_not_asked_is_not_weighed(searched) -> None:
     found = Findings.read(searched / "out", "a")
-    unasked = tuple(replace(f, scores={"detector": f.scores["detector"]}) for f in found)
+    unasked = tuple(
+        replace(f, attributes={k: v for k, v in f.attributes.items() if k != "classifier_score"})
+        for f in found
+    )
     replace(found, found=unasked).write(searched / "out")
     with pytest.raises(DataError, match="1 of 1 scans searched without it"):
         tune(searched / "out", searched / "cohort", searched)

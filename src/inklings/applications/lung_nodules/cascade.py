@@ -19,13 +19,14 @@ from inklings.applications.lung_nodules.scans import Scan, prepare
 from inklings.applications.lung_nodules.spec import DetectionExperiment
 from inklings.errors import DataError
 from inklings.files import write_json
-from inklings.findings.finding import Finding
+from inklings.findings.finding import Attribute, Finding
 from inklings.findings.measure import Measured, measure
 from inklings.geometry import Geometry
 from inklings.predictions.findings import Findings
 from inklings.records import read_record
 from inklings.runs.run import Run
 
+MALIGNANCY = "malignancy_probability"
 STAGES = ("detector", "classifier", "malignancy")
 _FILE = "cascade.json"
 _FILE_OF_0_1 = "chain.json"
@@ -101,7 +102,7 @@ class Found:
     """What the cascade says of one CT.
 
     Attributes:
-        findings: All candidates, most probable first, with the funnel.
+        findings: All candidates, most probable first, and how many each stage left.
         measured: Outline of each finding in the same order.
         scan: What the networks saw.
     """
@@ -134,28 +135,25 @@ def find(cascade: Cascade, values: NDArray[Any], geometry: Geometry, case: str) 
         _size(one.diameter_mm, m) for one, m in zip(detected.candidates, outlines, strict=True)
     ]
     found = _judged(cascade, values, geometry, scan, detected, sizes)
-    volumes = [math.pi / 6 * mm**3 for mm in sizes]
-    found = [
-        dataclasses.replace(finding, volume_mm3=volume)
-        for finding, volume in zip(found, volumes, strict=True)
-    ]
-    order = sorted(range(len(found)), key=lambda k: -found[k].nodule)
-    nodules = [f for f in found if f.nodule >= cascade.threshold]
-    funnel = {
+    order = sorted(range(len(found)), key=lambda k: -found[k].score)
+    nodules = [f for f in found if f.score >= cascade.threshold]
+    counts = {
         "voxels": scan.voxels,
         "flagged voxels": _in_voxels(detected.flagged, scan, geometry),
         "candidates": len(found),
         "nodules": len(nodules),
     }
     if cascade.malignancy is not None:
-        funnel["suspicious"] = sum((f.malignancy or 0) >= cascade.suspicious for f in nodules)
+        counts["suspicious"] = sum(
+            (f.number(MALIGNANCY) or 0) >= cascade.suspicious for f in nodules
+        )
     held = scan.lungs.holds([f.centre_mm for f in nodules]) if nodules else np.ones(0, bool)
     left = sum(heat >= cascade.threshold for heat in detected.outside)
     outside = {"peaks from the threshold on left out": left, "nodules called": int((~held).sum())}
     facts = {**cascade.facts, "outside of the lungs": outside}
     if not scan.lungs.found:
         facts["warnings"] = ["no lungs were found, so candidates were looked for everywhere"]
-    findings = Findings(case, tuple(found), geometry.frame, funnel, facts)
+    findings = Findings(case, tuple(found), geometry.frame, counts, facts)
     return Found(findings, tuple(outlines[k] for k in order), scan)
 
 
@@ -169,33 +167,33 @@ def _judged(
 ) -> list[Finding]:
     candidates = detected.candidates
     first = np.array([one.score for one in candidates])
-    scores = [{"detector": float(value)} for value in first]
+    known: list[dict[str, Attribute]] = [
+        {
+            "organ": "lung",
+            "side": scan.lungs.side(one.point_mm),
+            "zone": scan.lungs.zone(one.point_mm),
+            "volume_mm3": math.pi / 6 * size**3,
+            "detector_score": float(value),
+        }
+        for one, size, value in zip(candidates, sizes, first, strict=True)
+    ]
     chance = first
     if cascade.classifier is not None and cascade.weight > 0 and candidates:
         # The classifier learnt beside the sizes that the detector says, so it is told these.
         places = [(one.point_mm, one.diameter_mm) for one in candidates]
         second = judge(cascade.classifier, values, geometry, places)
-        for said, value in zip(scores, second.tolist(), strict=True):
-            said["classifier"] = value
+        for said, value in zip(known, second.tolist(), strict=True):
+            said["classifier_score"] = value
         chance = combined(first, second, cascade.weight)
-    malignant: list[float | None] = [None] * len(candidates)
     asked = np.flatnonzero(chance >= min(cascade.threshold, 0.05))
     if cascade.malignancy is not None and len(asked):
         places = [(candidates[k].point_mm, sizes[k]) for k in asked]
         for k, value in zip(
             asked, judge(cascade.malignancy, values, geometry, places), strict=True
         ):
-            malignant[k] = float(value)
+            known[k][MALIGNANCY] = float(value)
     return [
-        Finding(
-            centre_mm=one.point_mm,
-            diameter_mm=size,
-            nodule=float(chance[k]),
-            malignancy=malignant[k],
-            side=scan.lungs.side(one.point_mm),
-            zone=scan.lungs.zone(one.point_mm),
-            scores=scores[k],
-        )
+        Finding("nodule", float(chance[k]), one.point_mm, size, known[k])
         for k, (one, size) in enumerate(zip(candidates, sizes, strict=True))
     ]
 

@@ -35,7 +35,7 @@ def write_dicom(
     pairs = [
         (finding, Outline(*one.on(turn)))
         for finding, one in zip(found.findings, found.measured, strict=True)
-        if finding.nodule >= cascade.threshold
+        if finding.score >= cascade.threshold
     ]
     said = replace(found.findings, found=tuple(finding for finding, _ in pairs))
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.applications.lung_nodules.cascade import Cascade
+from inklings.applications.lung_nodules.cascade import MALIGNANCY, Cascade
 from inklings.applications.lung_nodules.error_table import ErrorTable, Rule, error_table
 from inklings.applications.lung_nodules.malignancy import compare
 from inklings.applications.lung_nodules.report import CascadeScores
@@ -111,13 +111,13 @@ class Rated:
 def rated(found: Mapping[str, Findings], cases: Sequence[Case]) -> Rated | None:
     """None where no malignancy was asked, or one of the two kinds was not found."""
     rows = [
-        (mine.malignancy, float(ball.diameter_mm or 0), ball.malignant, case.patient)
+        (mine.number(MALIGNANCY), float(ball.diameter_mm or 0), ball.malignant, case.patient)
         for case in cases
         if case.id in found
         for ball in balls_of(case)
         if ball.malignant is not None
         and (mine := _on(ball, found[case.id].found)) is not None
-        and mine.malignancy is not None
+        and mine.number(MALIGNANCY) is not None
     ]
     if len({row[2] for row in rows}) < 2:
         return None
@@ -136,4 +136,4 @@ def _on(ball: BallLabel, found: Sequence[Finding]) -> Finding | None:
     inside = [
         one for one in found if np.linalg.norm(np.subtract(one.centre_mm, ball.centre_mm)) < reach
     ]
-    return max(inside, key=lambda one: one.nodule, default=None)
+    return max(inside, key=lambda one: one.score, default=None)

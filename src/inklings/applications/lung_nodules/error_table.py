@@ -135,9 +135,9 @@ def error_table(
 
 
 def _fate(finding: Finding, threshold: float, threshold_malignancy: float) -> int:
-    if finding.nodule < threshold:
+    if finding.score < threshold:
         return 1
-    return 2 if (finding.malignancy or 0.0) < threshold_malignancy else 3
+    return 2 if (finding.number("malignancy_probability") or 0.0) < threshold_malignancy else 3
 
 
 def _near(

@@ -58,7 +58,7 @@ def export_findings(folder: Path, out: Path, cohort: Path | None = None) -> int:
 
 def _export(findings: Findings, scan: Scan, out: Path, when: datetime) -> None:
     threshold = float(findings.facts.get("threshold", 0.5))
-    chosen = replace(findings, found=tuple(f for f in findings if f.nodule >= threshold))
+    chosen = replace(findings, found=tuple(f for f in findings if f.score >= threshold))
     outlines = []
     with open_image(scan.path, choice=scan.series) as image:
         values, grid = whole(image)

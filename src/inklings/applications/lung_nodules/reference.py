@@ -164,19 +164,19 @@ def find_as_reference(
     """What the reference's cascade says of one CT; its candidates have no size, so 1 mm stands."""
     chance = segment(segmenter.model, values)
     centres = group(chance, values)
-    points = [tuple(point) for point in geometry.to_points(centres).tolist()]
+    points = [(x, y, z) for x, y, z in geometry.to_points(centres).tolist()]
     marked = np.array([float(chance[tuple(np.rint(c).astype(int))]) for c in centres])
     said = marked
     if classifier is not None and points:
         said = judge(classifier, values, geometry, [(p, 1.0) for p in points])
     found = tuple(
-        Finding((x, y, z), 1.0, float(value), scores={"segmenter": float(first)})
-        for (x, y, z), value, first in zip(points, said, marked, strict=True)
+        Finding("nodule", score, point, 1.0, {"organ": "lung", "segmenter_score": first})
+        for point, score, first in zip(points, said.tolist(), marked.tolist(), strict=True)
     )
-    funnel = {
+    counts = {
         "voxels": values.size,
         "flagged voxels": int((chance > _LEVEL).sum()),
         "candidates": len(found),
-        "nodules": sum(one.nodule > _LEVEL for one in found),
+        "nodules": sum(one.score > _LEVEL for one in found),
     }
-    return Findings(case, found, geometry.frame, funnel, {"chain": "reference"})
+    return Findings(case, found, geometry.frame, counts, {"cascade": "reference"})

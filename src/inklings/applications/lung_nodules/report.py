@@ -1,4 +1,4 @@
-"""The page of the nodules: every scan with its funnel, every nodule with its picture."""
+"""The page of the nodules: what each stage left of every scan, every nodule with its picture."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Row:
 class _Scan:
     id: str
     case: str
-    funnel: tuple[tuple[str, str], ...]
+    counts: tuple[tuple[str, str], ...]
     seconds: float
     outside: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
@@ -75,15 +75,15 @@ def nodule_report(
         threshold: Probability from which a candidate is called a nodule.
         scores: How good they are, where the truth is known.
     """
-    counts = [one.funnel for one in every]
-    asked = any("suspicious" in funnel for funnel in counts)
+    counts = [one.stage_counts for one in every]
+    asked = any("suspicious" in count for count in counts)
     return write_page(
         path,
         "nodules.html",
         title=every[0].case if len(every) == 1 else f"Nodules of {len(every)} scans",
         searched=len(every),
         scans=[_scan(k, one, folder, threshold) for k, one in enumerate(every[:MOST_SCANS])],
-        called=sum(finding.nodule >= threshold for one in every for finding in one),
+        called=sum(finding.score >= threshold for one in every for finding in one),
         suspicious=sum(f.get("suspicious", 0) for f in counts) if asked else None,
         threshold=threshold,
         scores=scores,
@@ -112,8 +112,8 @@ def _errors(one: ErrorTable) -> dict[str, Any]:
 
 def _cascade(every: Sequence[Findings]) -> Chart:
     """How many are left after each stage: a row for each scan."""
-    stages = list(dict.fromkeys(name for one in every for name in one.funnel))
-    total = {name: sum(one.funnel.get(name, 0) for one in every) for name in stages}
+    stages = list(dict.fromkeys(name for one in every for name in one.stage_counts))
+    total = {name: sum(one.stage_counts.get(name, 0) for one in every) for name in stages}
     most = math.log10(max(10, *total.values())) if total else 1.0
     bars = Markup("").join(
         Markup(
@@ -128,16 +128,16 @@ def _cascade(every: Sequence[Findings]) -> Chart:
         '<th class="right">Left</th>'
         "<th>on a scale of tens</th></tr></thead><tbody>{}</tbody></table></div>"
     ).format(bars)
-    columns = {name: [one.funnel.get(name) for one in every] for name in stages}
+    columns = {name: [one.stage_counts.get(name) for one in every] for name in stages}
     return Chart("cascade", picture, {"case": [one.case for one in every], **columns})
 
 
 def _scan(number: int, findings: Findings, folder: Path, threshold: float) -> _Scan:
-    called = [one for one in findings if one.nodule >= threshold]
+    called = [one for one in findings if one.score >= threshold]
     return _Scan(
         f"scan{number}",
         findings.case,
-        _counts(findings.funnel),
+        _counts(findings.stage_counts),
         sum(findings.facts.get("seconds", {}).values()),
         _counts(findings.facts.get("outside of the lungs", {})),
         tuple(findings.facts.get("warnings", ())),
@@ -152,11 +152,12 @@ def _counts(counts: Mapping[str, int]) -> tuple[tuple[str, str], ...]:
 
 def _row(finding: Finding, folder: Path) -> _Row:
     x, y, z = finding.centre_mm
-    malignancy = "–" if finding.malignancy is None else f"{finding.malignancy:.2f}"
-    words = [finding.zone or "", finding.side or ""]
+    malignant, picture = finding.number("malignancy_probability"), finding.word("picture")
+    malignancy = "–" if malignant is None else f"{malignant:.2f}"
+    words = [finding.word("zone"), finding.word("side")]
     return _Row(
-        _embedded(folder / finding.picture) if finding.picture else None,
-        f"{finding.nodule:.2f}",
+        _embedded(folder / picture) if picture else None,
+        f"{finding.score:.2f}",
         malignancy,
         f"{finding.diameter_mm:.1f} mm",
         " ".join(word for word in words if word),

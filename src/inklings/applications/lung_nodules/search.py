@@ -1,4 +1,4 @@
-"""Nodules of many CTs: findings, funnel and pictures of each, as they come."""
+"""Nodules of many CTs: findings, counts and pictures of each, as they come."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from inklings import parallel
-from inklings.applications.lung_nodules.cascade import STAGES, Cascade, Found, find
+from inklings.applications.lung_nodules.cascade import MALIGNANCY, STAGES, Cascade, Found, find
 from inklings.applications.lung_nodules.dicom import write_dicom
 from inklings.applications.lung_nodules.report import CascadeScores, nodule_report
 from inklings.applications.lung_nodules.scans import whole
@@ -100,7 +100,7 @@ def find_nodules(
 def write_report(
     out: Path, done: Sequence[Findings], run: Path, scores: CascadeScores | None = None
 ) -> Path:
-    """Write ``report.html``: the funnel of every scan and a picture of every nodule."""
+    """Write ``report.html``: what each stage left of every scan and a picture of every nodule."""
     return nodule_report(out / REPORT, done, out, Cascade.load(run).threshold, scores)
 
 
@@ -170,14 +170,14 @@ def _pictured(
     for number, (finding, outline) in enumerate(
         zip(found.findings, found.measured, strict=True), 1
     ):
-        if number <= settings.pictures and finding.nodule >= _SHOWN:
+        if number <= settings.pictures and finding.score >= _SHOWN:
             name = f"{CROPS}/{found.findings.case}/{number:02d}.png"
             picture = crop_picture(
                 values, geometry, finding.centre_mm, outline.mask, outline.region
             )
             with written(settings.out / name, durable=False) as part:
                 Pillow.fromarray(picture).save(part)
-            finding = replace(finding, picture=name)
+            finding = replace(finding, attributes={**finding.attributes, "picture": name})
         shown.append(finding)
     return replace(found.findings, found=tuple(shown))
 
@@ -193,14 +193,14 @@ def _loaded(run: Path) -> Cascade:
 
 
 def told(findings: Findings, threshold: float) -> Iterator[str]:
-    """The lines of one case: what was found, and the funnel."""
+    """The lines of one case: what was found, and what each stage left."""
     yield f"{findings.case}: found nodule candidates"
     for finding in findings:
-        if finding.nodule >= threshold:
+        if finding.score >= threshold:
             yield "  " + line_of(finding)
-    funnel = " -> ".join(f"{count:,} {name}" for name, count in findings.funnel.items())
+    counts = " -> ".join(f"{n:,} {name}" for name, n in findings.stage_counts.items())
     seconds = findings.facts.get("seconds", {})
-    yield f"  {funnel} ({sum(seconds.values()):.1f} s)"
+    yield f"  {counts} ({sum(seconds.values()):.1f} s)"
     if outside := findings.facts.get("outside of the lungs"):
         told = ", ".join(f"{count:,} {name}" for name, count in outside.items())
         yield f"  outside of the lungs (table, wall, bowel): {told}"
@@ -211,10 +211,10 @@ def told(findings: Findings, threshold: float) -> Iterator[str]:
 def line_of(finding: Finding) -> str:
     """One finding, in the words of the reference and some more."""
     x, y, z = finding.centre_mm
-    parts = [f"nodule prob {finding.nodule:.3f}"]
-    if finding.malignancy is not None:
-        parts.append(f"malignancy prob {finding.malignancy:.3f}")
+    parts = [f"nodule prob {finding.score:.3f}"]
+    if (malignant := finding.number(MALIGNANCY)) is not None:
+        parts.append(f"malignancy prob {malignant:.3f}")
     parts.append(f"{finding.diameter_mm:.1f} mm")
-    if finding.side:
-        parts.append(f"{finding.side} {finding.zone or ''}".strip())
+    if side := finding.word("side"):
+        parts.append(f"{side} {finding.word('zone') or ''}".strip())
     return f"{', '.join(parts)}, center xyz ({x:.1f}, {y:.1f}, {z:.1f})"

@@ -62,7 +62,7 @@ def tune(out: Path, folder: Path, run: Path) -> str:
     if not mine:
         raise DataError(f"{out}: expected findings of the val part of {folder}, got none")
     if cascade.classifier is not None:
-        unasked = sum(any("classifier" not in f.scores for f in one) for one in mine)
+        unasked = sum(any(f.number("classifier_score") is None for f in one) for one in mine)
         if unasked:
             raise DataError(
                 f"{out}: expected what the classifier says of every candidate, got {unasked} of "
@@ -90,10 +90,10 @@ def tune(out: Path, folder: Path, run: Path) -> str:
 def marks(found: Sequence[Findings], weight: float) -> PointTable:
     """All candidates, as probable as they are with this weight of the classifier."""
     rows = [(one.case, finding) for one in found for finding in one]
-    first = np.array([f.scores["detector"] for _, f in rows])
-    second = np.array([f.scores.get("classifier", f.scores["detector"]) for _, f in rows])
+    first = np.array([f.attributes["detector_score"] for _, f in rows], float)
+    second = [f.attributes.get("classifier_score", f.attributes["detector_score"]) for _, f in rows]
     points = np.array([f.centre_mm for _, f in rows], float).reshape(-1, 3)
-    said = {"probability": combined(first, second, weight)}
+    said = {"probability": combined(first, np.array(second, float), weight)}
     return PointTable(np.array([name for name, _ in rows], object), points, said)
 
 
