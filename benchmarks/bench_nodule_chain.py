@@ -14,7 +14,7 @@ from pathlib import Path
 from inklings.applications.lung_nodules.cascade import Cascade, find
 from inklings.applications.lung_nodules.lungs import lungs
 from inklings.applications.lung_nodules.reference import find_as_reference
-from inklings.applications.lung_nodules.scans import whole
+from inklings.detection.scan import whole
 from inklings.inference.items import gather
 from inklings.predictions.findings import Findings
 from inklings.runs.run import Run

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from inklings.applications.lung_nodules.search import Settings, find_nodules
+from inklings.applications.lung_nodules.spec import DETECTION
 from inklings.cohorts.split_files import split_cohort
 from inklings.cohorts.splits import SplitOptions
 from inklings.datasets import importing
@@ -22,7 +23,7 @@ EXPERIMENT = {
     "model": {"name": "centre_point", "width": 12},
     "loss": "centre_point",
     "task": "detection",
-    "detection": {"side": 40, "positives": 0.6},
+    "detection": {**DETECTION, "side": 40, "positives": 0.6},
 }
 
 

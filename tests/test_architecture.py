@@ -12,18 +12,20 @@ ORDER = """
     modes changes recipes sections spec
     readers privacy labels findings predictions cohorts bags datasets simulation supervision
     refinement
-    tensors models losses data runs inference training weak tasks
+    tensors models losses data runs inference training weak detection tasks
     evaluation exports reports viewer
     applications pipelines testing cli
 """.split()  # noqa: SIM905
 TORCH = {
-    "tensors", "models", "losses", "runs", "inference", "training", "weak", "tasks",
+    "tensors", "models", "losses", "runs", "inference", "training", "weak", "detection", "tasks",
     "applications", "pipelines", "testing", "cli",
-    "data/batches.py", "data/bag_batches.py", "data/instance_augment.py", "data/volumes.py",
+    "data/batches.py", "data/bag_batches.py", "data/drawn.py", "data/instance_augment.py",
+    "data/volumes.py",
 }  # fmt: skip
 # What these import, directly or through others, they could learn from.
 LEARNERS = {
-    "data", "supervision", "weak", "models", "losses", "runs", "inference", "training", "tasks",
+    "data", "supervision", "weak", "models", "losses", "runs", "inference", "training", "detection",
+    "tasks",
 }  # fmt: skip
 TRUTH = {"evaluation", "simulation"}
 # An application holds both: all of its files learn, but for these, which score, show and export.

@@ -22,7 +22,7 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import nn
 
-from inklings.applications.lung_nodules.batches import Crop, Crops
+from inklings.data.drawn import Crop, Crops
 from inklings.evaluation.intervals import BOOTSTRAP
 from inklings.evaluation.ranking import auc
 from inklings.files import write_json

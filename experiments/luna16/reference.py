@@ -19,7 +19,7 @@ from pathlib import Path
 
 from inklings.applications.lung_nodules.lungs import lungs
 from inklings.applications.lung_nodules.reference import find_as_reference
-from inklings.applications.lung_nodules.scans import whole
+from inklings.detection.scan import whole
 from inklings.files import write_text
 from inklings.inference.items import gather
 from inklings.predictions import findings as files

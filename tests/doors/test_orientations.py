@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from inklings.applications.lung_nodules.scans import in_memory, whole
 from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.detection.scan import in_memory, whole
 from inklings.findings.measure import Measured
 from inklings.geometry import Geometry, Region
 from inklings.inference.predict import predict

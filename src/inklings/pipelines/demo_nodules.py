@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inklings import __version__
+from inklings.applications.lung_nodules.spec import DETECTION
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.files import read_yaml, write_yaml
@@ -25,7 +26,7 @@ STAGES: dict[str, dict[str, Any]] = {
         "model": {"name": "centre_point", "width": 16},
         "loss": "centre_point",
         "task": "detection",
-        "detection": {"side": 48, "positives": 0.6},
+        "detection": {**DETECTION, "side": 48, "positives": 0.6},
         "training": {"batch_size": 8, "learning_rate": 3e-3, **_TRAINING},
     },
     "malignancy": {

@@ -23,7 +23,7 @@ TASKS: Registry[Experiment] = Registry(
     {
         "bags": "inklings.spec.bags:BagExperiment",
         "candidates": f"{_LUNGS}:CandidateExperiment",
-        "detection": f"{_LUNGS}:DetectionExperiment",
+        "detection": "inklings.spec.detection:DetectionExperiment",
         "malignancy": f"{_LUNGS}:MalignancyExperiment",
         "nodule_segmentation": f"{_LUNGS}:NoduleSegmentationExperiment",
         "segmentation": "inklings.spec.segmentation:SegmentationExperiment",

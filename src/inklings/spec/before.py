@@ -70,6 +70,8 @@ def _stage(nodules: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
                 "side": side if isinstance(side, int) else side[0],
                 "positives": nodules["positives"],
                 "noise": 0.03 if nodules["augment"] else 0.0,
+                "region": "lungs",
+                "intensity": {"name": "window", "low": -1000.0, "high": 400.0},
             }
         }
     names = ["side", "spacing_mm", "positives", "augment", "false_positives"]

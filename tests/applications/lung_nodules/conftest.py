@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from inklings.applications.lung_nodules.spec import DETECTION
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.labels.kinds import BallLabel
@@ -48,7 +49,8 @@ def experiment(cohort):
             "precision": "32-true",
         }  # fmt: skip
         loss = "centre_point" if task == "detection" else "bce"
-        own = {"side": 32 if task == "detection" else 16, **(section or {})}
+        usual = {**DETECTION, "side": 32} if task == "detection" else {"side": 16}
+        own = usual | (section or {})
         record = {
             "task": task, "cohort": str(cohort), "model": model, "loss": loss,
             "training": training | changes.pop("training", {}), task: own, **changes,

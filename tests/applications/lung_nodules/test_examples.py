@@ -9,12 +9,16 @@ import pytest
 import torch
 
 from inklings.applications.lung_nodules.examples import boxes_of, collect
-from inklings.applications.lung_nodules.gather import gather
+from inklings.applications.lung_nodules.spec import DETECTION
 from inklings.cache import Cache
 from inklings.cohorts.cohort import Cohort
+from inklings.detection.gather import gather
 from inklings.runs.run import Run
 from inklings.simulation.phantoms.chest import chest
 from inklings.simulation.phantoms.luna import write_mhd
+from inklings.spec.detection import Detection
+
+LUNGS = Detection.model_validate(DETECTION)
 
 
 @pytest.fixture
@@ -83,7 +87,10 @@ def test_a_scan_of_the_same_size_and_time_is_another_scan(experiment, cases, tmp
         for file in (path, path.with_suffix(".raw")):
             os.utime(file, ns=(7, 7))
         found.append(
-            (gather([case], kept)[0], boxes_of(case, experiment("malignancy"), None, kept))
+            (
+                gather([case], "nodule", LUNGS, kept)[0],
+                boxes_of(case, experiment("malignancy"), None, kept),
+            )
         )
     (one, its), (other, others) = found
     assert not np.array_equal(one.scan.grey, other.scan.grey)
@@ -91,10 +98,10 @@ def test_a_scan_of_the_same_size_and_time_is_another_scan(experiment, cases, tmp
 
 
 def test_scans_are_prepared_once_and_come_back_as_they_were(cases, tmp_path) -> None:
-    made, again = (gather(cases, Cache(tmp_path)) for _ in range(2))
+    made, again = (gather(cases, "nodule", LUNGS, Cache(tmp_path)) for _ in range(2))
     assert len(Cache(tmp_path).entries()) == len(cases)
     for one, other in zip(made, again, strict=True):
         assert (one.scan.grey == other.scan.grey).all()
-        assert (one.scan.lungs.hull == other.scan.lungs.hull).all()
+        assert (one.scan.region.mask == other.scan.region.mask).all()
         assert one.scan.geometry == other.scan.geometry
-        assert (one.nodules, one.patient) == (other.nodules, other.patient)
+        assert (one.case, one.objects) == (other.case, other.objects)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from inklings.applications.lung_nodules.cascade import Cascade
 from inklings.applications.lung_nodules.search import Settings, find_nodules, require_unseen
+from inklings.applications.lung_nodules.spec import DETECTION
 from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
@@ -43,7 +44,7 @@ def study(tmp_path_factory):
         "loss": "centre_point",
         "training": {"steps": 2, "batch_size": 2, "loggers": [], "precision": "32-true"},
         "task": "detection",
-        "detection": {"side": 32},
+        "detection": {**DETECTION, "side": 32},
     }
     train(Experiment.check(record, "test"), folder / "run")
     stage = Run.load(folder / "run")

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.applications.lung_nodules.detect import Detected, detect
 from inklings.applications.lung_nodules.judge import judge
-from inklings.applications.lung_nodules.lungs import NODULES
-from inklings.applications.lung_nodules.scans import Scan, prepare
-from inklings.applications.lung_nodules.spec import DetectionExperiment
+from inklings.applications.lung_nodules.lungs import NODULES, Lungs, lungs
+from inklings.detection.candidates import Detected, detect
+from inklings.detection.find import settings_of
+from inklings.detection.scan import Scan, prepare
 from inklings.errors import DataError
 from inklings.files import write_json
 from inklings.findings.finding import Attribute, Finding
@@ -63,7 +63,7 @@ class Cascade:
         """
         if not (folder / "detector").is_dir():
             run = Run.load(folder)
-            if not isinstance(run.experiment, DetectionExperiment):
+            if run.task != "detection":
                 raise DataError(
                     f"{folder}: expected a detector, or a folder with the run 'detector' in it, "
                     f"got a run of task {run.task}"
@@ -125,16 +125,18 @@ def find(cascade: Cascade, values: NDArray[Any], geometry: Geometry, case: str) 
     Raises:
         DataError: If these are no Hounsfield units.
     """
-    scan = prepare(values, geometry)
-    detected = detect(cascade.detector.model, scan)
+    settings, hull = settings_of(cascade.detector), lungs(values, geometry)
+    known = hull.region if settings.region.name == "lungs" else None
+    scan = prepare(values, geometry, settings, known)
+    detected = detect(cascade.detector.model, scan, settings)
     outlines = [
-        measure(values, geometry, one.point_mm, one.diameter_mm, NODULES, scan.lungs.holds_tight)
+        measure(values, geometry, one.point_mm, one.diameter_mm, NODULES, hull.holds_tight)
         for one in detected.candidates
     ]
     sizes = [
         _size(one.diameter_mm, m) for one, m in zip(detected.candidates, outlines, strict=True)
     ]
-    found = _judged(cascade, values, geometry, scan, detected, sizes)
+    found = _judged(cascade, values, geometry, hull, detected, sizes)
     order = sorted(range(len(found)), key=lambda k: -found[k].score)
     nodules = [f for f in found if f.score >= cascade.threshold]
     counts = {
@@ -147,11 +149,11 @@ def find(cascade: Cascade, values: NDArray[Any], geometry: Geometry, case: str) 
         counts["suspicious"] = sum(
             (f.number(MALIGNANCY) or 0) >= cascade.suspicious for f in nodules
         )
-    held = scan.lungs.holds([f.centre_mm for f in nodules]) if nodules else np.ones(0, bool)
+    held = hull.holds([f.centre_mm for f in nodules]) if nodules else np.ones(0, bool)
     left = sum(heat >= cascade.threshold for heat in detected.outside)
     outside = {"peaks from the threshold on left out": left, "nodules called": int((~held).sum())}
     facts = {**cascade.facts, "outside of the lungs": outside}
-    if not scan.lungs.found:
+    if not hull.found:
         facts["warnings"] = ["no lungs were found, so candidates were looked for everywhere"]
     findings = Findings(case, tuple(found), geometry.frame, counts, facts)
     return Found(findings, tuple(outlines[k] for k in order), scan)
@@ -161,7 +163,7 @@ def _judged(
     cascade: Cascade,
     values: NDArray[Any],
     geometry: Geometry,
-    scan: Scan,
+    hull: Lungs,
     detected: Detected,
     sizes: list[float],
 ) -> list[Finding]:
@@ -170,8 +172,8 @@ def _judged(
     known: list[dict[str, Attribute]] = [
         {
             "organ": "lung",
-            "side": scan.lungs.side(one.point_mm),
-            "zone": scan.lungs.zone(one.point_mm),
+            "side": hull.side(one.point_mm),
+            "zone": hull.zone(one.point_mm),
             "volume_mm3": math.pi / 6 * size**3,
             "detector_score": float(value),
         }

@@ -11,23 +11,24 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from inklings.applications.lung_nodules import detect as detection
-from inklings.applications.lung_nodules import lungs, patches, scans
-from inklings.applications.lung_nodules.batches import Crop
-from inklings.applications.lung_nodules.detect import Candidate, detect
-from inklings.applications.lung_nodules.gather import NODULE, image_key, opened
+from inklings.applications.lung_nodules import lungs, patches
 from inklings.applications.lung_nodules.judge import inputs_of
 from inklings.applications.lung_nodules.patches import Changes, Triple, cut_at
-from inklings.applications.lung_nodules.scans import prepare, whole
-from inklings.applications.lung_nodules.spec import BoxExperiment
+from inklings.applications.lung_nodules.spec import NODULE, BoxExperiment
 from inklings.cache import Cache, digest, recipe
 from inklings.cohorts.case import Case
+from inklings.data.drawn import Crop
+from inklings.detection import candidates, scan
+from inklings.detection.candidates import Candidate, detect
+from inklings.detection.find import settings_of
+from inklings.detection.gather import image_key, opened
+from inklings.detection.scan import prepare, whole
 from inklings.errors import LabelError
 from inklings.labels.kinds import BallLabel
 from inklings.progress import track
 from inklings.runs.run import Run
 
-_MAKERS = (scans, lungs, detection, patches)
+_MAKERS = (scan, lungs, candidates, patches)
 _MARGIN = 4  # samples on each side, so that shifts and turns need not repeat the border
 _CANDIDATES = 40
 _EASY = 0.02  # how often a candidate of no heat comes up, beside one that is certain
@@ -178,7 +179,7 @@ def _state(detector: Run | None) -> object:
     if detector is None:
         return None
     weights = {k: v.detach().cpu().numpy() for k, v in detector.model.state_dict().items()}
-    return detector.model_config, weights
+    return detector.model_config, settings_of(detector).model_dump(mode="json"), weights
 
 
 def _cut(
@@ -192,8 +193,10 @@ def _cut(
         values, geometry = whole(image)
     found: Sequence[Candidate] = ()
     if detector is not None:
-        scan = prepare(values, geometry)
-        found = detect(detector.model, scan, lowest=0.0, most=_CANDIDATES).candidates
+        settings = settings_of(detector)
+        seen = prepare(values, geometry, settings)
+        many = settings.model_copy(update={"min_score": 0.0, "max_candidates": _CANDIDATES})
+        found = detect(detector.model, seen, many).candidates
     places = [*((one.point_mm, one.diameter_mm) for one in found), *places]
     scores = [one.score for one in found] + [1.0] * (len(places) - len(found))
     sides: Triple = tuple(n + 2 * _MARGIN for n in experiment.boxes.sides)  # type: ignore[assignment]

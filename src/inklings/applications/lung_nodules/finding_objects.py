@@ -8,8 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from inklings.applications.lung_nodules.lungs import NODULES, lungs
-from inklings.applications.lung_nodules.scans import whole
 from inklings.cohorts.cohort import Cohort
+from inklings.detection.scan import whole
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
 from inklings.exports.scan import Scan

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from inklings.applications.lung_nodules.patches import cut_at
 from inklings.applications.lung_nodules.spec import boxes_of
-from inklings.applications.lung_nodules.targets import REFERENCE_MM
 from inklings.geometry import Geometry
 from inklings.models.base import Model
 from inklings.predictions.numbers import require_numbers
 from inklings.runs.run import Run
 
 _AT_ONCE = 32
+_REFERENCE_MM = 8.0
 
 
 def judge(
@@ -63,5 +63,5 @@ def probabilities(
 
 def inputs_of(cube: NDArray[np.float32], diameter_mm: float) -> NDArray[np.float32]:
     """``(2, *S)``: grey values, and the logarithm of the diameter over 8 mm everywhere."""
-    size = np.full(cube.shape, np.log(max(diameter_mm, 1.0) / REFERENCE_MM), np.float32)
+    size = np.full(cube.shape, np.log(max(diameter_mm, 1.0) / _REFERENCE_MM), np.float32)
     return np.stack([cube, size])

@@ -7,7 +7,7 @@ at about 3 mm, for it need not be exact, only quick and complete.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from inklings.detection.region import SearchRegion, coarse_grid
 from inklings.errors import DataError
 from inklings.findings.depth import depth
 from inklings.findings.measure import Contrast
@@ -24,7 +25,6 @@ Bools = NDArray[np.bool_]
 NODULES = Contrast(background=-860.0, least=120.0, brightest=60.0)
 """Of nodules to the lung around them, in HU."""
 
-_GRID_MM = 3.0
 _AIR_HU = -400
 _CLOSE_MM = 12.0
 _RIM_MM = 6.0
@@ -55,21 +55,19 @@ class Lungs:
         """Of the hull."""
         return float(self.hull.sum()) * self.geometry.cell_mm / 1000
 
+    @property
+    def region(self) -> SearchRegion:
+        """Where candidates may lie."""
+        return SearchRegion(self.hull, self.geometry, self.found)
+
     def holds(self, points: ArrayLike) -> Bools:
         """Whether each of ``(n, 3)`` points in mm lies in the hull."""
-        return self._in(self.hull, points)
+        return self.region.holds(points)
 
     def holds_tight(self, points: ArrayLike) -> Bools:
         """Whether each lies in the tight hull, where there is one."""
-        return self._in(self.hull if self.tight is None else self.tight, points)
-
-    def _in(self, hull: Bools, points: ArrayLike) -> Bools:
-        points = np.asarray(points, float).reshape(-1, 3)
-        index = np.rint(self.geometry.to_indices(points)).astype(int)
-        inside = ((index >= 0) & (index < self.hull.shape)).all(1)
-        index = np.clip(index, 0, np.array(self.hull.shape) - 1)
-        kept: Bools = inside & hull[tuple(index.T)]
-        return kept
+        hull = self.hull if self.tight is None else self.tight
+        return SearchRegion(hull, self.geometry).holds(points)
 
     @cached_property
     def _ends(self) -> NDArray[np.float64]:
@@ -86,6 +84,14 @@ class Lungs:
         ends = self._ends[:, 2]
         share = (point_mm[2] - ends.min()) / max(float(np.ptp(ends)), 1e-6)
         return "lower" if share < 1 / 3 else "middle" if share < 2 / 3 else "upper"
+
+
+class LungRegion:
+    """Candidates lie in the lungs (``region: lungs``)."""
+
+    def __call__(self, values: NDArray[Any], geometry: Geometry) -> SearchRegion:
+        """The hull; the whole scan where there are no lungs."""
+        return lungs(values, geometry).region
 
 
 def lungs(values: NDArray[Any], geometry: Geometry) -> Lungs:
@@ -117,9 +123,8 @@ def lungs(values: NDArray[Any], geometry: Geometry) -> Lungs:
 
 def _coarse(values: NDArray[Any], geometry: Geometry) -> tuple[NDArray[np.float32], Geometry]:
     """Means over blocks of about 3 mm, and their grid; what does not fill a block is repeated."""
-    spacing = geometry.require_spacing()
-    steps = [max(1, round(_GRID_MM / mm)) for mm in spacing]
-    shape = [-(-n // step) for n, step in zip(values.shape, steps, strict=True)]
+    grid, steps = coarse_grid(geometry)
+    shape = grid.shape
     out = values
     for axis in (2, 1, 0):
         step, count = steps[axis], shape[axis]
@@ -134,9 +139,6 @@ def _coarse(values: NDArray[Any], geometry: Geometry) -> tuple[NDArray[np.float3
         for part in parts[1:]:
             total += part
         out = total / step
-    there = tuple(mm * step for mm, step in zip(spacing, steps, strict=True))
-    origin = geometry.to_points([(step - 1) / 2 for step in steps])
-    grid = replace(geometry, shape=tuple(shape), spacing=there, origin=tuple(origin.tolist()))
     return out.astype(np.float32, copy=False), grid
 
 

@@ -10,7 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inklings.applications.lung_nodules.scans import to_grey
+from inklings.applications.lung_nodules.spec import WINDOW_HU
+from inklings.detection.scan import to_grey
 from inklings.errors import SpecError
 from inklings.geometry import Geometry
 from inklings.registry import Registry
@@ -65,7 +66,7 @@ def cut_at(
             (place - first).astype(np.float32).reshape([-1 if b == axis else 1 for b in range(3)])
         )
         out = np.take(out, first, axis) * (1 - share) + np.take(out, after, axis) * share
-    return to_grey(out)
+    return to_grey(out, *WINDOW_HU)
 
 
 def flip(matrix: Matrix, rng: Generator, sides: Triple) -> Matrix:  # noqa: ARG001

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import nn
 
-from inklings.applications.lung_nodules.batches import Crop
 from inklings.applications.lung_nodules.judge import judge
+from inklings.data.drawn import Crop
 from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
 from inklings.predictions.findings import Findings

@@ -16,10 +16,10 @@ from inklings import parallel
 from inklings.applications.lung_nodules.cascade import MALIGNANCY, STAGES, Cascade, Found, find
 from inklings.applications.lung_nodules.dicom import write_dicom
 from inklings.applications.lung_nodules.report import CascadeScores, nodule_report
-from inklings.applications.lung_nodules.scans import whole
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.stages import Seen, require_one_split
+from inklings.detection.scan import whole
 from inklings.errors import DataError
 from inklings.files import written
 from inklings.findings.finding import Finding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,21 +12,18 @@ from inklings.errors import DataError
 from inklings.spec import Component, Experiment, Section
 
 _Count = Annotated[int, Field(gt=0)]
+NODULE = "nodule"
+"""Class of the balls in a cohort of chest CTs."""
+WINDOW_HU = -1000.0, 400.0
+"""What becomes black and white."""
+DETECTION: dict[str, Any] = {
+    "region": "lungs",
+    "intensity": {"name": "window", "low": WINDOW_HU[0], "high": WINDOW_HU[1]},
+}
+"""Section ``detection`` of a detector of lung nodules, beside its defaults."""
+GREY = Component.model_validate(DETECTION["intensity"])
+"""The same, as a component."""
 _HERE = "inklings.applications.lung_nodules.tasks"
-
-
-class Detection(Section):
-    """How a detector learns where nodules are.
-
-    Attributes:
-        side: Of the crops, in voxels of the grid of 1.5 mm.
-        positives: Share of crops with a nodule.
-        noise: Largest spread of the added noise, as a share of the grey range.
-    """
-
-    side: _Count = 48
-    positives: float = Field(default=0.5, ge=0, le=1)
-    noise: float = Field(default=0.03, ge=0)
 
 
 class BoxSection(Section):
@@ -83,14 +80,6 @@ class Malignancy(BoxSection):
     """
 
     finetune: int | None = Field(default=None, ge=1, le=2)
-
-
-class DetectionExperiment(Experiment):
-    """Where lung nodules are (``task: detection``)."""
-
-    learner: ClassVar[str] = f"{_HERE}.detection:DetectionTask"
-    task: Literal["detection"] = "detection"
-    detection: Detection = Detection()
 
 
 class BoxExperiment(Experiment):

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from inklings.applications.lung_nodules.examples import BoxCrops, Boxes, collect
 from inklings.applications.lung_nodules.patches import Changes
-from inklings.applications.lung_nodules.spec import BoxExperiment
-from inklings.applications.lung_nodules.tasks.crops import GREY, prepared_of, require_runs
+from inklings.applications.lung_nodules.spec import GREY, BoxExperiment
 from inklings.applications.lung_nodules.validation import BoxValidator, best_threshold
 from inklings.cache import Cache
 from inklings.cohorts.case import Case
@@ -20,6 +19,7 @@ from inklings.models.base import Model
 from inklings.orientation import CANONICAL
 from inklings.runs.run import ModelConfig, Run
 from inklings.tasks.base import Task
+from inklings.tasks.drawn import prepared_of, require_runs
 from inklings.training.fit import OperatingPoint, Prepared
 
 E = TypeVar("E", bound=BoxExperiment)

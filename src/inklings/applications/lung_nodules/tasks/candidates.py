@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from inklings.applications.lung_nodules.spec import CandidateExperiment, DetectionExperiment
+from inklings.applications.lung_nodules.spec import CandidateExperiment
 from inklings.applications.lung_nodules.tasks.boxes import BoxTask
-from inklings.errors import DataError
+from inklings.detection.find import settings_of
 from inklings.runs.run import Run
 
 
@@ -27,8 +27,5 @@ class CandidateTask(BoxTask[CandidateExperiment]):
             DataError: If the run is another one.
         """
         run = Run.load(experiment.candidates.detector)
-        if not isinstance(run.experiment, DetectionExperiment):
-            raise DataError(
-                f"{run.folder}: expected a run of task detection, got one of task {run.task}"
-            )
+        settings_of(run)
         return run

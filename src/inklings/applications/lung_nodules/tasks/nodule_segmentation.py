@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from inklings.applications.lung_nodules.gather import NODULE, opened
 from inklings.applications.lung_nodules.reference import (
     CONTEXT,
     CROP,
@@ -16,16 +15,17 @@ from inklings.applications.lung_nodules.reference import (
     SegmenterCrops,
     grown_mask,
 )
-from inklings.applications.lung_nodules.scans import whole
-from inklings.applications.lung_nodules.spec import NoduleSegmentationExperiment
-from inklings.applications.lung_nodules.tasks.crops import prepared_of, require_runs
+from inklings.applications.lung_nodules.spec import NODULE, NoduleSegmentationExperiment
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.detection.gather import opened
+from inklings.detection.scan import whole
 from inklings.labels.files import read_mask, unlabelled
 from inklings.labels.kinds import BallLabel, MaskLabel
 from inklings.orientation import CANONICAL, turn_to
 from inklings.runs.run import ModelConfig
 from inklings.tasks.base import Task
+from inklings.tasks.drawn import prepared_of, require_runs
 from inklings.training.fit import Prepared
 
 _PLANES = 2 * CONTEXT + 1

@@ -1,4 +1,4 @@
-"""What the stages of a search for nodules share in their training."""
+"""What tasks share that learn from crops which are drawn at random."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inklings.applications.lung_nodules.batches import Crops, Draw
+from inklings.data.drawn import Crops, Draw
 from inklings.errors import SpecError
 from inklings.losses import LOSSES
 from inklings.models.base import Model
 from inklings.runs.run import ModelConfig
-from inklings.spec import Component, Experiment
+from inklings.spec import Experiment
 from inklings.training.fit import OperatingPoint, Prepared
-
-GREY = Component(name="hounsfield", options={"low": -1000, "high": 400})
-"""How Hounsfield units become the grey values that the networks see."""
 
 
 def prepared_of(

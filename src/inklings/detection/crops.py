@@ -1,4 +1,4 @@
-"""Crops for the detector: around nodules, and anywhere in the lungs."""
+"""Crops for a detector: around objects, and anywhere in the search region."""
 
 from __future__ import annotations
 
@@ -10,57 +10,55 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inklings.applications.lung_nodules.batches import Crop
-from inklings.applications.lung_nodules.scans import Scan
-from inklings.applications.lung_nodules.targets import Truth, targets
+from inklings.data.drawn import Crop
+from inklings.detection.scan import Scan
+from inklings.detection.targets import Truth, targets
+from inklings.spec.detection import Detection
+
+_JITTER = 16  # voxels by which an object lies off the middle of its crop
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledScan:
     """A scan and what was found in it.
 
     Attributes:
         case: Id of the case.
-        patient: Whose it is.
         scan: What the network sees.
-        nodules: All of them: where none is, there is none.
+        objects: All of them: where none is, there is none.
     """
 
     case: str
-    patient: str
     scan: Scan
-    nodules: tuple[Truth, ...]
+    objects: tuple[Truth, ...]
 
 
 class DetectorCrops:
-    """Draws crops of ``side`` samples, ``share`` of them with a nodule, turned and disturbed.
+    """Draws crops, a share of them around an object, turned and disturbed.
 
     Args:
         scans: What to draw from.
-        side: Of the crops.
-        share: Of crops that are drawn around a nodule.
-        noise: Largest spread of the added noise, as a share of the grey range.
+        settings: Side, share and noise.
     """
 
-    def __init__(
-        self, scans: Sequence[Labelled], side: int = 48, share: float = 0.6, noise: float = 0.03
-    ) -> None:
-        self.scans, self.side, self.share, self.noise = scans, side, share, noise
-        self._with = [(i, k) for i, one in enumerate(scans) for k in range(len(one.nodules))]
+    def __init__(self, scans: Sequence[LabelledScan], settings: Detection) -> None:
+        self.scans, self.settings = scans, settings
+        self._with = [(i, k) for i, one in enumerate(scans) for k in range(len(one.objects))]
 
     def __call__(self, rng: Generator) -> Crop:
-        """Inputs ``(1, n, n, n)``, value ``(5, n/2, ...)``, known ``(1, n/2, ...)``."""
-        if self._with and rng.random() < self.share:
+        """Inputs ``(1, n, n, n)``, value ``(5, g, g, g)``, known ``(1, g, g, g)``."""
+        side = self.settings.side
+        if self._with and rng.random() < self.settings.positives:
             index, number = self._with[int(rng.integers(len(self._with)))]
             one = self.scans[index]
-            middle = np.asarray(one.nodules[number].place) + rng.uniform(-16, 16, 3)
+            middle = np.asarray(one.objects[number].place) + rng.uniform(-_JITTER, _JITTER, 3)
         else:
             one = self.scans[int(rng.integers(len(self.scans)))]
-            middle = _in_lungs(one.scan, rng)
-        start = np.floor(middle - self.side / 2).astype(int)
-        grey, nodules = turned(cut(one.scan.grey, start, self.side), one.nodules, start, rng)
-        value, known = targets(nodules, (0, 0, 0), self.side)
-        return disturbed(grey, rng, self.noise)[None], value, known
+            middle = _in_region(one.scan, rng)
+        start = np.floor(middle - side / 2).astype(int)
+        grey, objects = turned(cut(one.scan.grey, start, side), one.objects, start, rng)
+        value, known = targets(objects, self.settings)
+        return disturbed(grey, rng, self.settings.noise)[None], value, known
 
 
 def cut(grey: NDArray[np.uint8], start: NDArray[np.int_], side: int) -> NDArray[np.float32]:
@@ -73,13 +71,13 @@ def cut(grey: NDArray[np.uint8], start: NDArray[np.int_], side: int) -> NDArray[
 
 
 def turned(
-    cube: NDArray[np.float32], nodules: Sequence[Truth], start: NDArray[np.int_], rng: Generator
+    cube: NDArray[np.float32], objects: Sequence[Truth], start: NDArray[np.int_], rng: Generator
 ) -> tuple[NDArray[np.float32], list[Truth]]:
-    """One of 16 turns and reflections of a cube that keep its grid, and the nodules in it.
+    """One of 16 turns and reflections of a cube that keep its grid, and the objects in it.
 
     The first axis stays the first: slices are thicker than pixels are wide.
     """
-    places = [np.asarray(n.place) - start for n in nodules]
+    places = [np.asarray(one.place) - start for one in objects]
     order = np.array([0, 2, 1] if rng.random() < 0.5 else [0, 1, 2])
     flips = rng.random(3) < 0.5
     cube = cube.transpose(order)
@@ -89,8 +87,8 @@ def turned(
         for place in places:
             place[axis] = cube.shape[axis] - 1 - place[axis]
     moved = [
-        replace(n, place=(float(p[0]), float(p[1]), float(p[2])))
-        for n, p in zip(nodules, places, strict=True)
+        replace(one, place=(float(p[0]), float(p[1]), float(p[2])))
+        for one, p in zip(objects, places, strict=True)
     ]
     return np.ascontiguousarray(cube), moved
 
@@ -105,11 +103,11 @@ def disturbed(cube: NDArray[np.float32], rng: Generator, noise: float) -> NDArra
     return added
 
 
-def _in_lungs(scan: Scan, rng: Generator) -> NDArray[np.float64]:
-    """An index of the scan that lies in the hull."""
-    hull = scan.lungs.hull
+def _in_region(scan: Scan, rng: Generator) -> NDArray[np.float64]:
+    """An index of the scan that lies in the region."""
+    mask = scan.region.mask
     for _ in range(50):
-        place = rng.integers(0, hull.shape)
-        if hull[tuple(place)]:
+        place = rng.integers(0, mask.shape)
+        if mask[tuple(place)]:
             break
-    return scan.geometry.to_indices(scan.lungs.geometry.to_points(place))
+    return scan.geometry.to_indices(scan.region.geometry.to_points(place))

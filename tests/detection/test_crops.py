@@ -1,11 +1,11 @@
 import numpy as np
 
-from inklings.applications.lung_nodules.crops import DetectorCrops, Labelled, cut, turned
-from inklings.applications.lung_nodules.scans import prepare
-from inklings.applications.lung_nodules.targets import Truth
+from inklings.detection.crops import DetectorCrops, LabelledScan, cut, turned
+from inklings.detection.scan import prepare
+from inklings.detection.targets import Truth
 
 
-def test_turned_crops_take_their_nodules_along(rng) -> None:
+def test_turned_crops_take_their_objects_along(rng) -> None:
     for _ in range(20):
         cube = np.zeros((16, 16, 16), np.float32)
         place = tuple(rng.integers(1, 15, 3))
@@ -27,13 +27,14 @@ def test_crops_beyond_the_border_repeat_it() -> None:
     assert np.allclose(cut(grey, np.array([-4, -4, 6]), 8), 0.2)
 
 
-def test_the_same_seed_draws_the_same_crop(phantom) -> None:
-    scan = prepare(phantom.image, phantom.geometry)
+def test_the_same_seed_draws_the_same_crop(phantom, lungs) -> None:
+    scan = prepare(phantom.image, phantom.geometry, lungs)
     places = [scan.geometry.to_indices(n.centre_mm) for n in phantom.nodules]
     nodules = tuple(
         Truth(tuple(p), n.diameter_mm) for p, n in zip(places, phantom.nodules, strict=True)
     )
-    draw = DetectorCrops([Labelled("a", "a", scan, nodules)], side=32, share=1.0)
+    settings = lungs.model_copy(update={"side": 32, "positives": 1.0})
+    draw = DetectorCrops([LabelledScan("a", scan, nodules)], settings)
     one, other = (draw(np.random.default_rng(5)) for _ in range(2))
     assert all((a == b).all() for a, b in zip(one, other, strict=True))
     assert one[0].shape == (1, 32, 32, 32)

@@ -1,4 +1,4 @@
-"""Batches of crops for every stage; batch number ``k`` is a function of the seed and ``k``."""
+"""Batches of crops that are drawn at random; batch ``k`` is a function of the seed and ``k``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Detection of objects of any kind in volumes: heat maps of centres, candidates, their crops."""
