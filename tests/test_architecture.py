@@ -9,7 +9,7 @@ import inklings
 ROOT = Path(inklings.__file__).parent
 ORDER = """
     errors geometry orientation registry files records arrays tables machine progress cache parallel
-    modes changes recipes sections spec
+    modes sections changes recipes spec
     readers privacy labels findings predictions cohorts bags datasets simulation supervision
     refinement
     tensors models losses data runs inference training weak detection tasks

@@ -6,10 +6,18 @@ from typing import Any
 
 from inklings.errors import SpecError
 from inklings.files import parse_yaml
+from inklings.sections import section_at
 
 
-def change(record: dict[str, Any], assignment: str) -> None:
+def change(record: dict[str, Any], assignment: str, kind: Any = None) -> None:
     """Apply one ``key.key=value`` (the value is YAML) to a record that is not yet checked.
+
+    Where a file says one word for a section or a component, the word stays beside the new key.
+
+    Args:
+        record: Changed in place.
+        assignment: The key and its value.
+        kind: Section that the record is one of; None where components alone may be one word.
 
     Raises:
         SpecError: If it is no assignment, or the key leads nowhere.
@@ -21,8 +29,9 @@ def change(record: dict[str, Any], assignment: str) -> None:
     here = record
     for part in path:
         nested = here.setdefault(part, {})
-        if isinstance(nested, str):
-            nested = here[part] = {"name": nested}
+        kind = section_at(kind, part)
+        if isinstance(nested, str) and (word := kind.word if kind else "name"):
+            nested = here[part] = {word: nested}
         if not isinstance(nested, dict):
             raise SpecError(f"--set {key}: {part!r} holds {nested!r}, which has no keys")
         here = nested

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,6 +15,7 @@ class Component(BaseModel):
     """A registered name and its options: ``{name: nnpu, prior: 0.1}``, or just ``nnpu``."""
 
     model_config = _FINITE
+    word: ClassVar[str | None] = "name"
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
 
@@ -22,7 +23,7 @@ class Component(BaseModel):
     @classmethod
     def _gather_options(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return {"name": value}
+            return {cls.word: value}
         if not isinstance(value, dict):
             return value
         rest = {k: v for k, v in value.items() if k not in ("name", "options")}
@@ -48,6 +49,33 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 class Section(BaseModel):
-    """Base of all sections: frozen, and a misspelt key or a number that is none is an error."""
+    """Base of all sections: frozen, and a misspelt key or a number that is none is an error.
+
+    Attributes:
+        word: Key that a single word in place of the section stands for; None where none does.
+    """
 
     model_config = ConfigDict(**_FINITE, extra="forbid")
+    word: ClassVar[str | None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_word(cls, value: Any) -> Any:
+        return {cls.word: value} if cls.word is not None and isinstance(value, str) else value
+
+
+def section_at(kind: Any, key: str) -> Any:
+    """The section or component that ``key`` of a section holds; None where it holds a value."""
+    field = kind.model_fields.get(key) if is_section(kind) else None
+    found = [one for one in _classes(field.annotation) if is_section(one)] if field else []
+    return found[0] if found else None
+
+
+def is_section(kind: Any) -> bool:
+    """Whether a class is that of a section or a component."""
+    return isinstance(kind, type) and issubclass(kind, Section | Component)
+
+
+def _classes(annotation: Any) -> list[type]:
+    inner = [one for part in get_args(annotation) for one in _classes(part)]
+    return [annotation] if isinstance(annotation, type) else inner

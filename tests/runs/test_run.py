@@ -32,6 +32,16 @@ def test_fingerprints_differ_with_the_weights(tmp_path: Path) -> None:
     assert len(first.weights_sha256) == 64
 
 
+def test_classes_may_have_the_names_of_channels_that_are_none() -> None:
+    plain = model_config(channels=("core",), classes=("core",))
+    assert (plain.kept, plain.core) == ((0,), None)
+    inner = model_config(channels=("core", "core"), classes=("core",))
+    assert (inner.kept, inner.core) == ((0, 1), 1)
+    both = ("background", "background", "core")
+    rest = model_config(channels=both, classes=both[1:], activation="softmax")
+    assert (rest.kept, rest.core) == ((1, 2), None)
+
+
 def test_classes_come_first_and_core_last() -> None:
     plan = model_config(channels=("background", "core", "b", "a"), classes=("a", "b"))
     assert plan.kept == (3, 2, 1)

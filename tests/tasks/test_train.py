@@ -32,6 +32,14 @@ def edited(cohort: Path, change: Callable[[Any], Any]) -> Path:
     return cohort
 
 
+def unlabelled_val(case: Any) -> Any:
+    return dataclasses.replace(case, labels=()) if case.split == "val" else case
+
+
+def called(label: Any, names: tuple[str, ...]) -> Any:
+    return dataclasses.replace(label, classes=names)
+
+
 def test_a_run_folder_holds_what_the_contract_says(
     spec: Spec, cohort: Path, tmp_path: Path
 ) -> None:
@@ -117,6 +125,44 @@ def test_an_unfinished_run_of_another_experiment_is_in_the_way(
         train(spec(cohort, steps=8), out)
     train(spec(cohort), out)
     assert (out / "run.json").is_file()
+
+
+def test_a_start_that_came_to_nothing_does_not_block_the_corrected_command(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InklingsError, match="needs labelled disc"):
+        train(
+            spec(edited(cohort, unlabelled_val), inference={"threshold": "prior"}), tmp_path / "r"
+        )
+    assert (tmp_path / "r" / "begun.json").exists()
+    out = train(
+        spec(cohort, steps=2, model={"name": "unet", "width": 6, "depth": 1}), tmp_path / "r"
+    )
+    assert RunRecord.read(out).facts["steps"] == 2
+
+
+@pytest.mark.parametrize("names", [("core",), ("core", "rim")])
+@pytest.mark.parametrize("how", [{}, {"loss": "cross_entropy"}])
+def test_classes_may_be_called_as_channels_that_are_none(
+    spec: Spec, cohort: Path, tmp_path: Path, names: tuple[str, ...], how: dict[str, Any]
+) -> None:
+    whole = Cohort.read(cohort)
+    renamed = [
+        dataclasses.replace(c, labels=tuple(called(one, names) for one in c.labels)) for c in whole
+    ]
+    dataclasses.replace(whole, cases=tuple(renamed), classes=names).write(cohort)
+    cores = {"name": "full", "cores": True}
+    out = train(spec(cohort, steps=2, supervision=cores, **how), tmp_path / "run")
+    run = Run.load(out)
+    assert run.classes == names
+    assert len(run.thresholds) == len(names)
+    assert len(predict_array(run, np.zeros((3, 32, 32), np.uint8))) == len(names) + 1
+
+
+def test_a_class_that_means_none_is_refused(spec: Spec, cohort: Path, tmp_path: Path) -> None:
+    dataclasses.replace(Cohort.read(cohort), classes=("disc", "background")).write(cohort)
+    with pytest.raises(DataError, match="called 'background', which means no class"):
+        train(spec(cohort), tmp_path / "run")
 
 
 def test_weights_that_have_seen_the_test_patients_are_refused_unless_told(

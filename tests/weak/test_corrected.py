@@ -44,7 +44,7 @@ def test_wide_outlines_of_both_parts_shrink_to_the_object() -> None:
 
 
 def test_cores_follow_the_corrected_outlines() -> None:
-    cleaned = correct(examples(WIDE, cores=True), None, AUTO, ("cell", "core"))
+    cleaned = correct(examples(WIDE, cores=True), None, AUTO, ("cell",))
     value = cleaned.train.targets[0].value
     np.testing.assert_array_equal(value[1] > 0, core((value[0] > 0).astype(np.int32)))
 

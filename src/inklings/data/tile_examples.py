@@ -147,7 +147,7 @@ def _read(
     with open_case(case, head.image) as slide:
         view = head.view(slide)
         scale, restain = looks.of(slide, head) if looks else (None, unchanged)
-        tissue = _tissue(slide, head) if getattr(supervision, "of_tissue", False) else None
+        tissue = _tissue(slide, head) if supervision.of_tissue else None
 
         def read(region: Region) -> Tile:
             pixels, value, known = _tile(case, view, region, supervision)

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from inklings.bags.task import Task, decide
-from inklings.exports.source import Source
+from inklings.exports.source import Exporter, Source
 from inklings.files import write_json, written
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.head import Head
 from inklings.progress import track
 
 
-class Csv:
+class Csv(Exporter):
     """``bags.csv`` and ``instances.csv``.
 
     Bags: case, instances, ``probability CLASS`` and ``called CLASS`` (0 or 1) for each class.
@@ -71,7 +71,7 @@ class Parquet(Csv):
         return pq.ParquetWriter(path, schema)  # type: ignore[no-any-return]
 
 
-class Json:
+class Json(Exporter):
     """``bags.json``: what the numbers mean, and for each bag its row and those of its instances."""
 
     of_bags = True

@@ -28,7 +28,7 @@ from inklings.exports.codes import Colour, Meaning, distinct, meaning
 from inklings.exports.headers import plain_text, usable
 from inklings.exports.identity import MAKER, UNNAMED, dated, named
 from inklings.exports.scan import scans
-from inklings.exports.source import Source
+from inklings.exports.source import Exporter, Source
 from inklings.files import written
 from inklings.predictions.dense import DensePrediction
 from inklings.progress import note
@@ -71,7 +71,7 @@ class Made:
     words: dict[str, str]
 
 
-class DicomSeg:
+class DicomSeg(Exporter):
     """``<case>.dcm``: one object a case, one segment a class; planes without mask are left out."""
 
     def __call__(self, source: Source, out: Path) -> Path:

@@ -13,13 +13,13 @@ from scipy import ndimage
 from skimage.measure import find_contours
 
 from inklings.errors import SpecError
-from inklings.exports.source import Source
+from inklings.exports.source import Exporter, Source
 from inklings.files import write_text, written
 from inklings.labels.qupath import CORNER, ORIGIN
 from inklings.predictions.slides import OUTLINES, folder_of
 
 
-class GeoJson:
+class GeoJson(Exporter):
     """``<case>.geojson``: one feature an object, in pixels ``(x, y)`` from the image's corner.
 
     A contour runs along the outer edges of its samples: the centre of the first sample of the

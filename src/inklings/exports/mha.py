@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from inklings.exports.scan import codes, scans
-from inklings.exports.source import Source
+from inklings.exports.source import Exporter, Source
 from inklings.files import write_json
 from inklings.readers.metaimage import write_itk
 
 
-class Mha:
+class Mha(Exporter):
     """``<case>.mha``: 0 is background, 1 the first class and so on; ``classes.json`` says which.
 
     Where a sample belongs to several classes, the most probable counts.

@@ -23,7 +23,7 @@ from inklings.cohorts.opening import labelled_image, stated_spacing
 from inklings.cohorts.rasterise import annotate
 from inklings.errors import DataError, GeometryError
 from inklings.evaluation.truth import truth
-from inklings.exports.source import Source
+from inklings.exports.source import Exporter, Source
 from inklings.files import written
 from inklings.geometry import Geometry
 from inklings.predictions.dense import DensePrediction
@@ -64,7 +64,7 @@ class Shown:
         return seen.tolist() or [len(self.grey) // 2]
 
 
-class Montage:
+class Montage(Exporter):
     """``panels/<case>/<plane>.png`` for each plane with a mask, and ``<case>.png`` with nine.
 
     Truth is drawn where a cohort is given that has some, also that behind weakened labels.

@@ -8,12 +8,12 @@ import numpy as np
 
 from inklings.errors import GeometryError
 from inklings.exports.scan import codes, scans
-from inklings.exports.source import Source
+from inklings.exports.source import Exporter, Source
 from inklings.files import write_json
 from inklings.readers.nifti import write_nifti
 
 
-class Nifti:
+class Nifti(Exporter):
     """``<case>.nii.gz``: 0 is background, 1 the first class and so on; ``classes.json`` says which.
 
     Where a sample belongs to several classes, the most probable counts. A scan that is NIfTI itself

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from inklings.exports.source import Source
+from inklings.exports.source import Exporter, Source
 from inklings.files import written
 
 
-class Npz:
+class Npz(Exporter):
     """``<case>.npz``: ``probability (K, *S)`` float32, ``mask (K, *S)`` bool, names, thresholds.
 
     ``channels`` names the K channels, ``thresholds`` holds one number for each class, and

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from inklings.exports.codes import distinct, meaning
 from inklings.exports.scan import codes, scans
-from inklings.exports.source import Source
+from inklings.exports.source import Exporter, Source
 from inklings.readers.metaimage import write_itk
 
 
-class Nrrd:
+class Nrrd(Exporter):
     """``<case>.seg.nrrd``: 0 is background, 1 the first class and so on.
 
     Names, colours and codes of the segments stand in the header, as 3D Slicer keeps them. Where a

@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from skimage.segmentation import find_boundaries
 
 from inklings.errors import DataError
-from inklings.exports.source import Source
+from inklings.exports.source import Exporter, Source
 from inklings.files import written
 from inklings.progress import note
 
@@ -20,7 +20,7 @@ _HUES = 8
 _LAST_HUE = 0.55  # red to cyan: blue and violet vanish on black and on stained tissue
 
 
-class Png:
+class Png(Exporter):
     """One folder of PNG a kind, one file a case.
 
     ``masks/<class>``: 0 and 255. ``instances``: 16 bit, the number of the object, 0 is

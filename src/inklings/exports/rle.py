@@ -10,12 +10,12 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from inklings.exports.source import Source
+from inklings.exports.source import Exporter, Source
 from inklings.files import written
 from inklings.labels.rle import encode_objects
 
 
-class Rle:
+class Rle(Exporter):
     """``objects.csv``: every object of every class; images without objects have no row.
 
     With several classes a third column, ``Class``, names them.
@@ -34,7 +34,7 @@ class Rle:
                     yield [prediction.case, text, *([name] if several else [])]
 
 
-class Kaggle:
+class Kaggle(Exporter):
     """``submission.csv``: objects of the first class; no sample belongs to two objects.
 
     Every image has at least one row, an empty one where nothing was found, since the

@@ -23,7 +23,7 @@ from inklings.exports.geojson import polygons, signed_area
 from inklings.exports.headers import plain_text, usable
 from inklings.exports.identity import MAKER, UNNAMED, dated, named
 from inklings.exports.scan import Scan, datasets, scans
-from inklings.exports.source import Source
+from inklings.exports.source import Exporter, Source
 from inklings.readers.dicom_headers import Plane
 
 Ring = NDArray[np.float64]
@@ -34,7 +34,7 @@ _PATIENT_AND_STUDY = (
 )  # fmt: skip
 
 
-class RtStruct:
+class RtStruct(Exporter):
     """``<case>.dcm``: one structure set a case, one region of interest a class."""
 
     def __call__(self, source: Source, out: Path) -> Path:

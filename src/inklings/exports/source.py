@@ -165,12 +165,12 @@ def require_fits(name: str, exporter: Exporter, source: Source) -> None:
         SpecError: If it is not; the message names those that are.
     """
     bags = source.there.kind == "bags"
-    if bags and not getattr(exporter, "of_bags", False):
+    if bags and not exporter.of_bags:
         raise SpecError(
             f"--to {name}: {source.folder} holds predictions of bags, which go to csv, json or "
             "parquet (probabilities and evidence)"
         )
-    if not bags and getattr(exporter, "of_bags", False):
+    if not bags and exporter.of_bags:
         raise SpecError(
             f"--to {name}: {source.folder} holds predictions of images, which go to dicom-seg, "
             "nifti, nrrd, mha, npz (volumes), png, rle, geojson, npz, montage (pictures); only "
@@ -179,7 +179,13 @@ def require_fits(name: str, exporter: Exporter, source: Source) -> None:
 
 
 class Exporter(Protocol):
-    """Writes one format; its attribute ``of_bags`` is True where that is one for bags."""
+    """Writes one format.
+
+    Attributes:
+        of_bags: Whether that is one for bags.
+    """
+
+    of_bags: bool = False
 
     def __call__(self, source: Source, out: Path) -> Path:
         """Write all cases of ``source`` into the folder ``out``; the file or folder written.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -96,7 +96,11 @@ def record(name: str) -> dict[str, Any]:
     return found
 
 
-def load(source: str | Path, changes: Sequence[str] = ()) -> tuple[dict[str, Any], str]:
+def load(
+    source: str | Path,
+    changes: Sequence[str] = (),
+    kind_of: Callable[[dict[str, Any], str], Any] | None = None,
+) -> tuple[dict[str, Any], str]:
     """The experiment that a recipe or a file stands for, and what to call it in errors.
 
     A text with a suffix or a slash is a file, and so is every `Path`; any other text is a recipe,
@@ -105,7 +109,9 @@ def load(source: str | Path, changes: Sequence[str] = ()) -> tuple[dict[str, Any
 
     Args:
         source: Name of a recipe, or path of a file of YAML or JSON.
-        changes: ``key.key=value`` each, applied in this order.
+        changes: ``key.key=value`` each, applied in this order, ``task`` first: it says what the
+            other keys mean.
+        kind_of: From keys and values, and what to call them, to the section that they are one of.
 
     Returns:
         Keys and values, not yet checked; and ``recipe NAME`` or the path.
@@ -115,8 +121,9 @@ def load(source: str | Path, changes: Sequence[str] = ()) -> tuple[dict[str, Any
         SpecError: If there is no such recipe, or something is left `OPEN`.
     """
     found, where = _read(source)
-    for text in changes:
-        change(found, text)
+    for text in sorted(changes, key=lambda text: not text.startswith("task=")):
+        asks = kind_of is not None and not text.startswith("task=")
+        change(found, text, kind_of(found, where) if kind_of and asks else None)
     left = list(_left_open(found))
     if left:
         give = " ".join(f"--set {key}={key.rpartition('.')[2].upper()}" for key in left)

@@ -93,14 +93,20 @@ class ModelConfig:
 
     @property
     def kept(self) -> tuple[int, ...]:
-        """Indices of the channels that a prediction keeps: the classes, then ``core`` if any."""
-        names = [*self.classes, *(["core"] if "core" in self.channels else [])]
-        return tuple(self.channels.index(name) for name in names)
+        """Indices of the channels that a prediction keeps: the classes, then ``core`` if any.
+
+        A class may be called ``core`` or ``background`` itself: the first channel of exclusive
+        classes is never a class, and ``core`` is a channel that is no class.
+        """
+        first = int(self.activation == "softmax" and self.task is None)
+        own = [self.channels.index(name, first) for name in self.classes]
+        rest = [i for i, name in enumerate(self.channels) if name == "core" and i not in own]
+        return (*own, *rest)
 
     @property
     def core(self) -> int | None:
         """Index of ``core`` in what `kept` selects; None where there is none."""
-        return len(self.classes) if "core" in self.channels else None
+        return len(self.classes) if len(self.kept) > len(self.classes) else None
 
     def build(self) -> Model:
         """The network, freshly initialised; SpecError if it cannot be, or is none of ours."""

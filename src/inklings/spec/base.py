@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Self
 
 from pydantic import ValidationError
 
@@ -13,7 +13,7 @@ from inklings import recipes
 from inklings.errors import SpecError
 from inklings.files import write_yaml
 from inklings.registry import Registry
-from inklings.sections import Component, Section
+from inklings.sections import Component, Section, section_at
 from inklings.spec.training import Training
 
 _LUNGS = "inklings.applications.lung_nodules.spec"
@@ -60,12 +60,12 @@ class Experiment(Section):
             SpecError: If there is no such recipe, a key is unknown or a value impossible; every
                 problem is one line.
         """
-        return cls.check(*recipes.load(source, changes))
+        return cls.check(*recipes.load(source, changes, kind_of))
 
     @classmethod
     def check(cls, record: Mapping[str, Any], where: str) -> Self:
         """Validate a record of the task that it names; ``where`` names its source in the error."""
-        kind: Any = TASKS.get(named(record, where))
+        kind = kind_of(record, where)
         if not issubclass(kind, cls):
             raise SpecError(f"{where}: expected {cls.__name__}, got one of task {record['task']}")
         try:
@@ -78,6 +78,11 @@ class Experiment(Section):
     def write(self, path: Path) -> None:
         """Write the experiment with every default spelt out."""
         write_yaml(path, self.model_dump(mode="json"))
+
+
+def kind_of(record: Mapping[str, Any], where: str) -> Any:
+    """The class of the experiment that a record is one of."""
+    return TASKS.get(named(record, where))
 
 
 def named(record: Mapping[str, Any], where: str) -> str:
@@ -107,7 +112,10 @@ def _told(problem: Mapping[str, Any], kind: type[Section]) -> str:
     if problem["type"] != "extra_forbidden":
         return f"{place}: {problem['msg'].lower()}"
     *path, key = map(str, problem["loc"])
-    keys = list(_section(kind, path).model_fields)
+    section: Any = kind
+    for step in path:
+        section = section_at(section, step) or section
+    keys = list(section.model_fields)
     others = [task for task in TASKS if not path and key in TASKS.get(task).model_fields]  # type: ignore[attr-defined]
     task = kind.model_fields["task"].default
     if others:
@@ -115,18 +123,3 @@ def _told(problem: Mapping[str, Any], kind: type[Section]) -> str:
     near = difflib.get_close_matches(key, keys, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(keys)}"
     return f"{place}: task {task} has no such key; {hint}"
-
-
-def _section(kind: type[Section], path: Sequence[str]) -> type[Section]:
-    """The section of an experiment that a path of keys leads to."""
-    for key in path:
-        field = kind.model_fields.get(key)
-        inner = [] if field is None else _classes(field.annotation)
-        found = [one for one in inner if issubclass(one, Section)]
-        kind = found[0] if found else kind
-    return kind
-
-
-def _classes(annotation: Any) -> list[type]:
-    inner = [c for part in get_args(annotation) for c in _classes(part)]
-    return [annotation] if isinstance(annotation, type) else inner

@@ -49,16 +49,12 @@ class Volumes(Section):
         organ: Share of the planes of an epoch that show something annotated; None: all alike.
     """
 
+    word: ClassVar[str | None] = "view"
     view: Literal["slices", "context", "patches"] = "slices"
     context: int = Field(default=1, gt=0)
     patch: tuple[_Count, _Count, _Count] | None = None
     spacing_mm: _Millimetres | tuple[_Millimetres, _Millimetres, _Millimetres] | None = None
     organ: float | None = Field(default=0.7, gt=0, le=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_word(cls, value: Any) -> Any:
-        return {"view": value} if isinstance(value, str) else value
 
     @property
     def planes(self) -> int:
@@ -196,7 +192,7 @@ class SegmentationExperiment(Experiment):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_word(cls, value: Any) -> Any:
+    def _default_teacher(cls, value: Any) -> Any:
         if isinstance(value, dict) and value.get("mode") == "weak" and not value.get("teacher"):
             said = value.get("supervision")
             name = said.get("name") if isinstance(said, dict) else said

@@ -10,12 +10,12 @@ from inklings.cohorts.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BagLabel
-from inklings.supervision.base import Target
+from inklings.supervision.base import Supervision, Target
 from inklings.supervision.channels import channels
 from inklings.supervision.partial import Partial
 
 
-class Auto:
+class Auto(Supervision):
     """What the labels of each case allow, and no more.
 
     ========================================  =================================================

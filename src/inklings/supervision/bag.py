@@ -10,10 +10,10 @@ from inklings.cohorts.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BagLabel
-from inklings.supervision.base import Target
+from inklings.supervision.base import Supervision, Target
 
 
-class Bag:
+class Bag(Supervision):
     """Every sample carries the label of its case; masks are not looked at.
 
     Of tiles of slides, every sample of tissue does, and glass is negative, whatever its slide.

@@ -27,9 +27,15 @@ class Target:
 
 
 class Supervision(Protocol):
-    """Turns the labels of a case into its target."""
+    """Turns the labels of a case into its target.
+
+    Attributes:
+        channels: Names of the channels of a target.
+        of_tissue: Whether a target of a slide speaks of its tissue alone.
+    """
 
     channels: tuple[str, ...]
+    of_tissue: bool = False
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
         """Target of ``case`` on ``geometry``, or of one region of it.

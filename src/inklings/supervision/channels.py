@@ -15,7 +15,7 @@ from inklings.geometry import Geometry, Region
 from inklings.labels.depth import relative_depth
 from inklings.labels.kinds import BagLabel
 from inklings.labels.marks import Annotation, BoxRule
-from inklings.supervision.base import Target
+from inklings.supervision.base import Supervision, Target
 
 CORE = "core"
 _CORE_DEPTH = 0.5
@@ -26,7 +26,7 @@ def channels(classes: Sequence[str], cores: bool) -> tuple[str, ...]:
     return (*classes, CORE) if cores else tuple(classes)
 
 
-class OfClasses:
+class OfClasses(Supervision):
     """What kinds of supervision with one channel per class have in common.
 
     Attributes:

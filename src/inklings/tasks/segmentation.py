@@ -142,7 +142,7 @@ def _labels(
             write_json(out / "teacher.json", lesson_facts(taught))
         if initial is None and experiment.teacher.model is None and taught.teacher is not None:
             initial = taught.teacher.model.state_dict()  # the student goes on where it stands
-    cleaned = correct(train, val, experiment.correction, channels)
+    cleaned = correct(train, val, experiment.correction, cohort.classes)
     if cleaned.evidence and is_first():
         write_json(out / "correction.json", {"evidence": cleaned.evidence})
     names = {"classes": tuple(cohort.classes), "channels": channels}

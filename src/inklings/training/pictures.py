@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 from scipy import ndimage
@@ -53,7 +54,7 @@ class Gallery:
         with written(self.folder / f"step-{step:06d}.png") as path:
             Pillow.fromarray(picture).save(path, "PNG")
         for logger in loggers:
-            if hasattr(logger.experiment, "add_image"):
+            if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image("samples", picture, step, dataformats="HWC")
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from inklings import progress
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.files import read_yaml, write_json
+from inklings.labels.kinds import BACKGROUND, NO_CLASS
 from inklings.records import read_record
 from inklings.runs.run import RunRecord
 from inklings.spec import Experiment
@@ -73,6 +75,12 @@ def require_trainable(cohort: Cohort, where: Path) -> None:
             f"{where}: expected a cohort with a split, got one without; "
             f"run 'inklings split {where}'"
         )
+    reserved = [name for name in cohort.classes if name in (BACKGROUND, *NO_CLASS)]
+    if reserved:
+        raise DataError(
+            f"{where}: a class is called {reserved[0]!r}, which means no class in masks; import "
+            "again with another name"
+        )
     train = cohort.part("train")
     if not train:
         raise DataError(
@@ -111,7 +119,7 @@ def may_start(folder: Path, experiment: Experiment, resume: bool) -> bool:
     """Whether there is something to do in ``folder``: False for a finished run with ``resume``.
 
     An unfinished run of the same experiment is gone on with, asked or not: that is what running
-    an interrupted command again means.
+    an interrupted command again means. One that has learnt nothing yet is begun anew.
 
     Raises:
         SpecError: If a finished run, or one of another experiment, is in the way.
@@ -127,12 +135,22 @@ def may_start(folder: Path, experiment: Experiment, resume: bool) -> bool:
         return True
     before = as_now(read_yaml(folder / "experiment.yaml", "an experiment"))
     changed = _differences(before, experiment.model_dump(mode="json"))
+    if changed and not any(folder.rglob("checkpoints/last/state.json")):
+        _forget(folder)
+        return True
     if changed:
         raise SpecError(
             f"{folder} holds an unfinished run with another {', '.join(changed)}; "
             "choose another --out, or go on with the experiment.yaml in it"
         )
     return True
+
+
+def _forget(folder: Path) -> None:
+    """Remove what a start that came to nothing has written of its own experiment."""
+    for name in ("begun.json", "correction.json", "teacher.json", "metrics.csv"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "samples", ignore_errors=True)
 
 
 def _differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> list[str]:

@@ -15,7 +15,7 @@ from inklings.data.slices import Planes
 from inklings.errors import SpecError
 from inklings.spec import Component
 from inklings.supervision.base import Target
-from inklings.supervision.channels import CORE, core
+from inklings.supervision.channels import core
 from inklings.weak.correction import CORRECTIONS, Correction, Evidence
 
 _HALF = 128
@@ -40,7 +40,7 @@ def correct(
     train: Examples,
     val: Examples | None,
     correction: Component,
-    channels: Sequence[str],
+    classes: Sequence[str],
 ) -> Cleaned:
     """Correct the complete masks of both parts together; all other targets stay as they are.
 
@@ -49,7 +49,7 @@ def correct(
         val: The same of the validation part; None if there is none.
         correction: Name and options in the table of corrections; besides them ``exact``, the
             ids of cases whose masks are known to be exact and show the annotators' style.
-        channels: Names of the channels of the targets.
+        classes: Names of the classes; a further channel of the targets is that of inner halves.
 
     Raises:
         SpecError: If ``exact`` names a case that is not there.
@@ -57,7 +57,7 @@ def correct(
     if correction.name == "none":
         return Cleaned(train, val, [])
     if train.volumes:
-        return _by_planes(train, val, correction, channels)
+        return _by_planes(train, val, correction, classes)
     options = dict(correction.options)
     exact: list[str] = [str(name) for name in options.pop("exact", ())]
     cleaner = CORRECTIONS.build(correction.name, options)
@@ -68,12 +68,12 @@ def correct(
     images = [*train.images, *(val.images if val else ())]
     targets = [*train.targets, *(val.targets if val else ())]
     evidence: list[dict[str, Any]] = []
-    for k, name in enumerate(channels):
-        if name != CORE:
-            targets, records = _channel(
-                images, targets, k, cleaner, [ids.index(i) for i in exact], CORE in channels
-            )
-            evidence += [{"class": name, **dataclasses.asdict(record)} for record in records]
+    cores = len(targets[0].value) > len(classes)
+    for k, name in enumerate(classes):
+        targets, records = _channel(
+            images, targets, k, cleaner, [ids.index(i) for i in exact], cores
+        )
+        evidence += [{"class": name, **dataclasses.asdict(record)} for record in records]
     count = len(train)
     return Cleaned(
         train.with_targets(targets[:count]),
@@ -83,7 +83,7 @@ def correct(
 
 
 def _by_planes(
-    train: Examples, val: Examples | None, correction: Component, channels: Sequence[str]
+    train: Examples, val: Examples | None, correction: Component, classes: Sequence[str]
 ) -> Cleaned:
     """The planes of volumes that show something and are known throughout, as pictures."""
     places = [_places(part) if part else [] for part in (train, val)]
@@ -92,7 +92,7 @@ def _by_planes(
     if exact:
         ids = [name for part in flat for name in part.ids if name.rpartition(":")[0] in exact]
         correction = Component(name=correction.name, options={**correction.options, "exact": ids})
-    cleaned = correct(flat[0], flat[1] if val else None, correction, channels)
+    cleaned = correct(flat[0], flat[1] if val else None, correction, classes)
     return Cleaned(
         _restacked(train, places[0], cleaned.train),
         _restacked(val, places[1], cleaned.val) if val and cleaned.val else None,
