@@ -318,7 +318,27 @@ TRAININGS: Mapping[str, Training] = {
     ),
 }
 
-NOW: Mapping[str, Mapping[str, Any]] = {}
+
+def _task(name: str, task: str, **section: Any) -> dict[str, Any]:
+    """The experiment of a training as a task of its own, and its section."""
+    kept = {k: v for k, v in TRAININGS[name].experiment.items() if k != "nodules"}
+    return {"experiment": {"task": task, **kept, **section}}
+
+
+NOW: Mapping[str, Mapping[str, Any]] = {
+    "bags": _task("bags", "bags"),
+    "bags-crossval": _task("bags-crossval", "bags"),
+    "detector": _task("detector", "detection", detection={"side": 32, "positives": 0.6}),
+    "malignancy": _task("malignancy", "malignancy", malignancy={"side": 16, "spacing_mm": 1.5}),
+    "classifier": _task(
+        "classifier",
+        "candidates",
+        candidates={
+            "detector": "runs/detector", "side": 16, "spacing_mm": 2, "monitor": "sensitivity",
+        },
+    ),
+    "segmenter": _task("segmenter", "nodule_segmentation"),
+}  # fmt: skip
 """What the working tree spells otherwise: fields of `Training` to replace, by name."""
 
 

@@ -196,6 +196,20 @@ def test_commands_import_only_what_is_quick_at_the_top() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_nobody_probes_what_a_model_or_a_loss_can_do() -> None:
+    """It stands in their base classes; a probe by name finds nothing where one is misspelt."""
+    probing = {"models", "losses", "supervision", "exports", *LEARNERS}
+    wrong = []
+    for path, here in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if here not in probing or not isinstance(node, ast.Call):
+                continue
+            named = isinstance(node.func, ast.Name) and node.func.id in ("getattr", "hasattr")
+            if named and isinstance(node.args[1], ast.Constant):
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
+    assert not wrong, "\n".join(wrong)
+
+
 def test_files_stay_readable() -> None:
     lengths = {
         path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())

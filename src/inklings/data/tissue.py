@@ -19,6 +19,7 @@ from skimage.filters import threshold_otsu
 
 from inklings.errors import ReaderError
 from inklings.readers.image import Image
+from inklings.readers.pyramid import Pyramid
 
 SAMPLE_UM = 8.0
 """Side of a sample of the view in which tissue is looked for."""
@@ -78,7 +79,8 @@ def coarse_factor(slide: Image) -> float:
     least = math.sqrt(math.prod(slide.geometry.shape) / _MOST_SAMPLES)
     wanted = max(wanted, math.ceil(least))
     low = max(wanted / 2.5, least)
-    levels = [d for d in getattr(slide, "downsamples", ()) if low <= d < wanted * 2.5]
+    there = slide.downsamples if isinstance(slide, Pyramid) else ()
+    levels = [d for d in there if low <= d < wanted * 2.5]
     if levels:
         return float(min(levels, key=lambda d: abs(math.log(d / wanted))))
     return float(max(1, round(wanted)))
