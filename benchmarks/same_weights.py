@@ -514,6 +514,11 @@ def results(folder: Path, name: str) -> dict[str, NDArray[Any]]:
     return found
 
 
+_WAS = {"malignancy_probability": "malignancy"}
+_NOT_COMPARED = {"picture", "name", "organ", "detector_score", "classifier_score"}
+"""Columns of findings: what they were called, and what the first version kept elsewhere."""
+
+
 def _columns(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
     """Columns of a table, as they are written; a table without rows is no result."""
     with path.open(encoding="utf-8", newline="") as file:
@@ -521,8 +526,8 @@ def _columns(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
     if not rows:
         raise RuntimeError(f"expected rows to compare, got none in {path}")
     for column in rows[0]:
-        if column != "picture":
-            yield column, np.array([row[column] for row in rows])
+        if column not in _NOT_COMPARED:
+            yield _WAS.get(column, column), np.array([row[column] for row in rows])
 
 
 def _numbers(record: Any, where: str = "") -> Iterator[tuple[str, float]]:

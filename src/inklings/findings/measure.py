@@ -87,26 +87,41 @@ def measure(
     reach = _REACH * guess_mm + _MARGIN_MM
     region = _around(geometry, point_mm, reach)
     part = values[region.slices].astype(np.float32)
-    index = np.indices(part.shape).reshape(3, -1).T + np.array(region.start)
-    points = geometry.to_points(index)
-    away = np.linalg.norm(points - np.asarray(point_mm), axis=1).reshape(part.shape)
+    points, away = _distances(geometry, region, point_mm)
     near = away <= reach
     if holds is not None:
         near &= holds(points).reshape(part.shape)
     soft = ndimage.gaussian_filter(part, [0.6 / mm for mm in spacing])
     core = soft[away <= max(0.3 * guess_mm, 0.6 * max(spacing))]
-    ball = away <= guess_mm / 2
+    guessed = away <= guess_mm / 2
     level = float(np.percentile(core, 60)) if core.size else contrast.background
     if level - contrast.background < contrast.least:
-        return _made(ball, region, geometry, False)
+        return _made(guessed, region, geometry, False)
     half = (min(level, contrast.brightest) + contrast.background) / 2
     mask = _outlined((soft > half) & near, away, geometry)
     if mask is None:
-        return _made(ball, region, geometry, False)
+        return _made(guessed, region, geometry, False)
     found = _made(mask, region, geometry, True)
     if not _RANGE[0] <= found.diameter_mm / guess_mm <= _RANGE[1]:
-        return _made(ball, region, geometry, False)
+        return _made(guessed, region, geometry, False)
     return found
+
+
+def ball(geometry: Geometry, point_mm: tuple[float, float, float], diameter_mm: float) -> Measured:
+    """The voxels of an object of which only place and diameter are known."""
+    region = _around(geometry, point_mm, diameter_mm / 2)
+    _, away = _distances(geometry, region, point_mm)
+    return _made(away <= diameter_mm / 2, region, geometry, False)
+
+
+def _distances(
+    geometry: Geometry, region: Region, point_mm: tuple[float, float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points ``(n, 3)`` of a region, and how far ``(*region.size)`` each is from a place, in mm."""
+    index = np.indices(region.size).reshape(3, -1).T + np.array(region.start)
+    points = geometry.to_points(index)
+    away = np.linalg.norm(points - np.asarray(point_mm), axis=1)
+    return points, away.reshape(region.size)
 
 
 def _outlined(inside: Bools, away: NDArray[np.float64], geometry: Geometry) -> Bools | None:

@@ -179,7 +179,10 @@ def _row(case: str, finding: Finding, more: Sequence[str]) -> Iterator[str]:
     yield from (f"{finding.score:.6g}", str(round(finding.diameter_mm, 2)), finding.name)
     for name in more:
         value = finding.attributes.get(name, "")
-        yield value if isinstance(value, str) else f"{value:.6g}"
+        if isinstance(value, str):
+            yield value
+        else:
+            yield str(round(value, 1)) if name.endswith("_mm3") else f"{value:.6g}"
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def named(record: Mapping[str, Any], where: str) -> str:
         raise SpecError(
             f"{where}: the section 'nodules' is now a task of its own: write 'task: detection', "
             "'candidates', 'malignancy' or 'nodule_segmentation' (which was its stage), and the "
-            "section of that name in place of 'nodules'"
+            "section of that name in place of 'nodules' ('inklings recipes detector' shows one)"
         )
     model = record.get("model")
     name = model.get("name") if isinstance(model, dict) else model

@@ -74,6 +74,23 @@ def test_reported_are_the_findings_above_the_threshold_with_an_outline_each(
         assert np.linalg.norm(centre - nodule.centre_mm) < nodule.diameter_mm / 2
 
 
+def test_findings_of_other_organs_are_balls_called_by_their_name(
+    found: Path, phantom: Chest, tmp_path: Path
+) -> None:
+    nodules = Findings.read(found, "ct")
+    lesion = Finding("lesion", 0.9, phantom.nodules[0].centre_mm, 20.0)
+    Findings("ct", (lesion,), nodules.frame, {}, nodules.facts).write(tmp_path)
+    assert export(tmp_path, tmp_path / "out").startswith("0 findings of 1 scans")
+    back = read_segments(tmp_path / "out" / "ct_seg.dcm")
+    with open_image(found / "ct") as image:
+        grid = image.geometry
+    mask = placed(back.masks[1], back.geometry, grid).array
+    volume = np.count_nonzero(mask) * grid.cell_mm
+    assert (6 * volume / np.pi) ** (1 / 3) == pytest.approx(20.0, rel=0.03)
+    report = highdicom.sr.srread(tmp_path / "out" / "ct_report.dcm")
+    assert report.SeriesDescription.endswith("lesions, not verified")
+
+
 def test_a_lost_scan_and_findings_that_are_not_there_are_one_line(
     found: Path, tmp_path: Path
 ) -> None:

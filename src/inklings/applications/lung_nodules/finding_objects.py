@@ -14,7 +14,7 @@ from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
 from inklings.exports.scan import Scan
 from inklings.exports.structured_report import Outline, objects
-from inklings.findings.measure import measure
+from inklings.findings.measure import ball, measure
 from inklings.orientation import turn_to
 from inklings.predictions import findings as files
 from inklings.predictions.findings import Findings
@@ -31,8 +31,8 @@ class _Place:
 def export_findings(folder: Path, out: Path, cohort: Path | None = None) -> int:
     """Write ``<case>_seg.dcm`` and ``<case>_report.dcm`` into ``out``; the number of scans.
 
-    Findings below the threshold of their run are not reported. Outlines are drawn again in the
-    scan, since findings hold places and sizes only.
+    Findings below the threshold of their run are not reported. Outlines of nodules are drawn
+    again in the scan, since findings hold places and sizes only; other findings are balls.
 
     Args:
         folder: Written by ``inklings nodules``.
@@ -62,10 +62,15 @@ def _export(findings: Findings, scan: Scan, out: Path, when: datetime) -> None:
     outlines = []
     with open_image(scan.path, choice=scan.series) as image:
         values, grid = whole(image)
-        holds = lungs(values, grid).holds_tight if len(chosen) else None
-        for finding in chosen:
+        in_lungs = [finding.word("organ") == "lung" for finding in chosen]
+        holds = lungs(values, grid).holds_tight if any(in_lungs) else None
+        for finding, inside in zip(chosen, in_lungs, strict=True):
             place, size = finding.centre_mm, finding.diameter_mm
-            found = measure(values, grid, place, size, NODULES, holds)
+            found = (
+                measure(values, grid, place, size, NODULES, holds)
+                if inside
+                else ball(grid, place, size)
+            )
             outlines.append(Outline(*found.on(turn_to(scan.geometry))))
     stages = findings.facts.get("stages", {})
     words = {name: Path(str(run)).name for name, run in stages.items()}
