@@ -1,5 +1,6 @@
 """Features of other tools."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 from inklings.bags.task import class_of, presence
 from inklings.cohorts.bags import spans
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.splits import strata
 from inklings.datasets.feature_bags import FeatureBags
 from inklings.datasets.importing import run
-from inklings.errors import DataError
+from inklings.errors import DataError, LabelError, SpecError
+from inklings.labels.kinds import SurvivalLabel, ValueLabel
 from inklings.readers.bag_files import write
+from inklings.reports.bag_show import bag_lines
 
 
 @pytest.fixture
@@ -50,6 +54,52 @@ def test_columns_of_zeros_and_ones_are_questions_of_their_own(
     cohort = imported(features, path, tmp_path / "c", label=("tumour", "necrosis"))
     assert cohort.facts["task"] == "multilabel"
     assert np.isnan(presence(cohort.cases[1], cohort.classes)[1])
+
+
+def test_a_number_a_time_and_an_event_are_labels(features: Path, tmp_path: Path) -> None:
+    path = table(
+        tmp_path / "t.csv", "slide,patient,age,os,dead", "s1,p,61.5,12,1", "s2,p,61.5,12,dead",
+        "s3,q,,NA,",
+    )  # fmt: skip
+    made = run(
+        FeatureBags(features, path, patient="patient", value="age"), tmp_path / "v", workers=1
+    )
+    assert [case.labels for case in Cohort.read(tmp_path / "v")] == [(ValueLabel("age", 61.5),), ()]
+    assert made.cohort.facts["task"] == "regression"
+    assert any("age: 1 of 3 without a label ('')" in word for word in made.words)
+    cohort = imported(features, path, tmp_path / "s", patient="patient", time="os", event="dead")
+    assert (cohort.classes, cohort.facts["task"]) == (("os",), "survival")
+    assert cohort.cases[0].labels == (SurvivalLabel("os", 12.0, True),)
+    assert strata(cohort.cases, {})[cohort.cases[0].id] == "os: event"
+    assert bag_lines(cohort)[-1] == (
+        "bag labels: os 12 to 12 (median 12) in 1, 1 with the event, 1 without a label"
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("s1,old,1,1", "row 2, column 'age': expected a number, got 'old'"),
+        ("s1,5,-3,1", "row 2, column 'os': expected a time of 0 or more, got -3"),
+        ("s1,5,3,maybe", "row 2, column 'dead': expected 1 or 0"),
+        ("s1,5,,1", "row 2, column 'os': expected a time and an event, got one of them"),
+        ("s1,5,3,0", "at least one event, got 1 censored"),
+    ],
+)
+def test_what_is_no_number_time_or_event_is_refused(
+    features: Path, tmp_path: Path, row: str, said: str
+) -> None:
+    path = table(tmp_path / "t.csv", "slide,age,os,dead", row)
+    options = {"value": "age"} if "age" in said else {"time": "os", "event": "dead"}
+    with pytest.raises(LabelError, match=re.escape(said)):
+        imported(features, path, tmp_path / "c", **options)
+
+
+def test_classes_and_numbers_exclude_one_another(features: Path, tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "slide,label,age,os", "s1,1,5,3")
+    for options in ({"time": "os"}, {"value": "age", "label": ("label", "os")}):
+        with pytest.raises(SpecError, match="expected --"):
+            imported(features, path, tmp_path / "c", **options)
 
 
 def test_what_does_not_fit_together_is_refused(features: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from inklings.datasets.importing import run
 from inklings.datasets.mil_table import MilTable
 from inklings.errors import DataError, LabelError
 from inklings.evaluation.instance_truth import instance_truth
+from inklings.labels.kinds import SurvivalLabel
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "data" / "mil_classic"
 
@@ -34,6 +35,15 @@ def test_npz_with_names(tmp_path: Path) -> None:
 def table(path: Path, *lines: str) -> Path:
     path.write_text("\n".join(lines))
     return path
+
+
+def test_a_table_may_hold_times_and_events(tmp_path: Path) -> None:
+    path = table(
+        tmp_path / "a.csv", "bag,months,status,f1", "a,3,0,1", "a,3,0,3", "b,7.5,1:DECEASED,5"
+    )
+    cohort = mil_table(path, tmp_path / "c", time="months", event="status")
+    assert cohort.cases[0].labels == (SurvivalLabel("months", 3.0, False),)
+    assert cohort.cases[1].labels == (SurvivalLabel("months", 7.5, True),)
 
 
 def test_csv_with_patients_instances_and_grades(tmp_path: Path) -> None:

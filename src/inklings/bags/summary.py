@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from inklings.bags.task import presence
+from inklings.bags.label_words import counted
 from inklings.cohorts.bags import spans
 from inklings.cohorts.cohort import Cohort
 
@@ -18,19 +18,10 @@ def summary(cohort: Cohort) -> tuple[str, ...]:
     if not len(cohort):
         return ()
     sizes = sorted(sum(map(len, spans(case))) for case in cohort)
-    held = Counter[str]()
-    unsaid = 0
-    for case in cohort:
-        said = presence(case, cohort.classes)
-        unsaid += int((said != said).all())
-        for name, there in zip(cohort.classes, said, strict=True):
-            held[name] += int(there == 1)
     parts = Counter(case.split or "not split" for case in cohort)
-    told = [f"{name} in {held[name]}" for name in cohort.classes]
-    told += [f"{unsaid} without a label"] if unsaid else []
     return (
         f"{len(cohort)} bags of {sizes[0]} to {sizes[-1]} instances ({sum(sizes)} in all; "
-        f"{', '.join(told)}; "
+        f"{', '.join(counted(cohort))}; "
         + ", ".join(f"{count} {part}" for part, count in parts.items())
         + ")",
     )

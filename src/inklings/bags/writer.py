@@ -15,7 +15,7 @@ from inklings.cohorts.bags import ROWS
 from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import BagLabel, CaseLabel, SurvivalLabel, ValueLabel
 from inklings.readers.bag_files import write
 
 STORE = "instances.h5"
@@ -28,23 +28,28 @@ class MadeBag:
     Attributes:
         id: Of the case.
         instances: ``(N, D)`` or ``(N, C, H, W)``.
-        present: For each class, whether it is there; None where that is not known.
+        present: For each class, whether it is there; None where that is not known. Empty where
+            the bag has a number.
         patient: Bags of one patient share a split.
         split: None to split later.
         truth: ``(N,)`` labels of the instances, for evaluation only; None where unknown.
         facts: What else is known of the bag.
+        outcome: Its number, or its time and whether that is an event; None where there is none.
     """
 
     id: str
     instances: NDArray[Any]
-    present: tuple[bool | None, ...]
+    present: tuple[bool | None, ...] = ()
     patient: str = ""
     split: Split | None = None
     truth: NDArray[np.uint8] | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    outcome: ValueLabel | SurvivalLabel | None = None
 
-    def labels(self, classes: Sequence[str]) -> tuple[BagLabel, ...]:
+    def labels(self, classes: Sequence[str]) -> tuple[CaseLabel, ...]:
         """What is known of it, as its case holds it."""
+        if not self.present:
+            return () if self.outcome is None else (self.outcome,)
         pairs = zip(classes, self.present, strict=True)
         return tuple(BagLabel(name, bool(there)) for name, there in pairs if there is not None)
 

@@ -17,7 +17,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.fingerprint import Finding, Fingerprint, Severity
 from inklings.cohorts.label_checks import Problem, Repair, inspect
 from inklings.errors import DataError
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import BagLabel, CaseLabel, SurvivalLabel
 from inklings.readers.bag_files import Span, blocks, head, not_finite
 
 _ONE_OF = ("multiclass", "ordinal")
@@ -119,20 +119,21 @@ def _absent(cohort: Cohort) -> list[Finding]:
     if cohort.is_split:
         parts = {part: cohort.part(part) for part in SPLITS}
     for part, cases in parts.items():
-        said = Counter(
-            (label.name, label.present)
-            for case in cases
-            for label in case.labels
-            if isinstance(label, BagLabel)
-        )
+        labels = [k for case in cases for k in case.labels if isinstance(k, CaseLabel)]
+        said = Counter((k.name, k.present) for k in labels if isinstance(k, BagLabel))
+        events = Counter((k.name, k.event) for k in labels if isinstance(k, SurvivalLabel))
         if not cases:
             continue
         severity: Severity = "error" if part in ("train", "the cohort") else "warning"
-        if not said:
+        if not labels:
             reason = f"none of {len(cases)} bags has a label"
             found.append(Finding(part, "no labels", severity, reason))
             continue
-        for name in cohort.classes:
+        for name in dict.fromkeys(name for name, _ in events):
+            if not events[name, True]:
+                reason = f"{name}: all {events[name, False]} times are censored, none is an event"
+                found.append(Finding(part, "no events", severity, reason))
+        for name in cohort.classes if said else ():
             for there, word in ((True, "with"), (False, "without")):
                 if not said[name, there]:
                     reason = f"no bag {word} {name!r} among {len(cases)}"
@@ -159,6 +160,7 @@ def _labels(case: Case, classes: Sequence[str], task: str, say: Any) -> tuple[st
     """Classes that the labels show."""
     present: dict[str, None] = {}
     said: dict[str, bool] = {}
+    outcomes: dict[str, CaseLabel] = {}
     for label in case.labels:
         try:
             shown = inspect(label, case, {}, classes).names
@@ -170,6 +172,8 @@ def _labels(case: Case, classes: Sequence[str], task: str, say: Any) -> tuple[st
             label.present
         ):
             say("contradiction", "error", f"{label.name} is labelled present and absent")
+        elif isinstance(label, CaseLabel) and outcomes.setdefault(label.name, label) != label:
+            say("contradiction", "error", f"{label.name} has two labels that differ")
     if task in _ONE_OF and said and sum(said.values()) != 1:
         names = ", ".join(present) or "none"
         say("contradiction", "error", f"expected exactly one class present, got {names}")

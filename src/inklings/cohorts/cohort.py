@@ -27,6 +27,8 @@ from inklings.labels.kinds import (
     MaskLabel,
     PointLabel,
     PolygonLabel,
+    SurvivalLabel,
+    ValueLabel,
 )
 from inklings.records import read_record
 
@@ -37,6 +39,8 @@ _KINDS: dict[str, type[Any]] = {
     "ball": BallLabel,
     "polygon": PolygonLabel,
     "bag": BagLabel,
+    "value": ValueLabel,
+    "survival": SurvivalLabel,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

@@ -23,6 +23,8 @@ from inklings.labels.kinds import (
     MaskLabel,
     PointLabel,
     PolygonLabel,
+    SurvivalLabel,
+    ValueLabel,
 )
 from inklings.labels.mask_codes import all_codes
 from inklings.readers import open_image
@@ -78,6 +80,9 @@ def inspect(
         raise Problem("unknown class", reason, "import")
     if isinstance(label, BagLabel):
         return Shown((label.name,) if label.present else (), 0)
+    if isinstance(label, ValueLabel | SurvivalLabel):
+        _require_outcome(label)
+        return Shown((), 0)
     if label.image not in case.images:
         reason = f"a label is on image {label.image!r}, the case has {', '.join(case.images)}"
         raise Problem("mismatch", reason, "import")
@@ -87,6 +92,15 @@ def inspect(
     if geometry is not None:
         _require_inside(label, geometry)
     return Shown((), 0) if label.name in NO_CLASS else Shown((label.name,), 1)
+
+
+def _require_outcome(label: ValueLabel | SurvivalLabel) -> None:
+    number = label.value if isinstance(label, ValueLabel) else label.time
+    if not np.isfinite(number):
+        raise Problem("unexpected values", f"{label.name}: expected a finite number, got {number}")
+    if isinstance(label, SurvivalLabel) and number < 0:
+        reason = f"{label.name}: expected a time of 0 or more, got {number:g}"
+        raise Problem("unexpected values", reason)
 
 
 def _is_slide(case: Case, image: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inklings.cohorts.case import Case
 from inklings.errors import DataError
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import CaseLabel
 from inklings.readers import open_image
 from inklings.readers.image import Image
 
@@ -39,7 +39,7 @@ def image_path(case: Case, image: str | None = None) -> Path:
 
 def labelled_image(case: Case) -> str:
     """Name of the image that carries labels; the first where none does."""
-    marked = [label.image for label in case.labels if not isinstance(label, BagLabel)]
+    marked = [label.image for label in case.labels if not isinstance(label, CaseLabel)]
     return marked[0] if marked else next(iter(case.images))
 
 

@@ -17,14 +17,7 @@ from inklings.errors import LabelError
 from inklings.geometry import Geometry
 from inklings.labels.balls import on_grid
 from inklings.labels.files import Mask, read_mask, unlabelled
-from inklings.labels.kinds import (
-    BACKGROUND,
-    IRRELEVANT,
-    BagLabel,
-    BallLabel,
-    Label,
-    MaskLabel,
-)
+from inklings.labels.kinds import BACKGROUND, IRRELEVANT, BallLabel, CaseLabel, Label, MaskLabel
 from inklings.labels.marks import Annotation, BoxRule, code_of, draw_marks
 
 
@@ -48,7 +41,7 @@ def annotate(
     Raises:
         LabelError: If nothing is annotated, or a label does not fit the grid or the classes.
     """
-    labels = [k for k in case.labels if not isinstance(k, BagLabel) and k.image == image]
+    labels = [k for k in case.labels if not isinstance(k, CaseLabel) and k.image == image]
     if not labels:
         raise LabelError(
             f"case {case.id}: expected a mask, polygon, box or point on image {image!r}, got none; "

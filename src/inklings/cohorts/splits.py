@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from inklings.cohorts.case import SPLITS, Case, Split
 from inklings.errors import DataError, SpecError
+from inklings.labels.kinds import SurvivalLabel, ValueLabel
 
 FACTS = ("modality", "stain", "site", "scanner")
 """Facts that are stratified by when nothing is asked for, the first that varies."""
@@ -90,6 +91,8 @@ def strata(
 ) -> dict[str, str]:
     """Case id to its stratum: the value of a fact, and which classes its labels show.
 
+    Of labels that are numbers: the quarter of a value, and whether a time ends with the event.
+
     Raises:
         SpecError: If no case has the fact asked for.
     """
@@ -102,15 +105,36 @@ def strata(
             f"expected a fact of the cases to stratify by, got {fact!r}; "
             f"known: {', '.join(known) or 'none'}"
         )
+    outcomes = outcome_strata(cases)
     return {
         case.id: " ".join(
             [
                 *([f"{fact}={case.facts.get(fact, 'unknown')}"] if fact else []),
-                "+".join(present.get(case.id, ())) or "nothing annotated",
+                "+".join([*present.get(case.id, ()), *outcomes.get(case.id, ())])
+                or "nothing annotated",
             ]
         )
         for case in cases
     }
+
+
+def outcome_strata(cases: Sequence[Case]) -> dict[str, tuple[str, ...]]:
+    """Case id to the strata of its numbers: quarter of a value, event or censored of a time."""
+    values: dict[str, list[float]] = defaultdict(list)
+    for case in cases:
+        for label in case.labels:
+            if isinstance(label, ValueLabel):
+                values[label.name].append(label.value)
+    edges = {name: np.quantile(of, [0.25, 0.5, 0.75]) for name, of in values.items()}
+    found: dict[str, list[str]] = defaultdict(list)
+    for case in cases:
+        for label in case.labels:
+            if isinstance(label, ValueLabel):
+                quarter = 1 + int(np.searchsorted(edges[label.name], label.value, side="left"))
+                found[case.id].append(f"{label.name}: quarter {quarter}")
+            elif isinstance(label, SurvivalLabel):
+                found[case.id].append(f"{label.name}: {'event' if label.event else 'censored'}")
+    return {case: tuple(names) for case, names in found.items()}
 
 
 def assign(

@@ -22,7 +22,7 @@ from inklings.data import TISSUE
 from inklings.data.tile_index import Head
 from inklings.data.tissue import coarse_factor, find_tissue
 from inklings.geometry import Geometry, Region
-from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.labels.kinds import CaseLabel, MaskLabel
 from inklings.readers.image import Image
 
 BY_MASK, EVERYWHERE = "mask", "everywhere"
@@ -213,7 +213,7 @@ def annotated(
     """
     known = np.zeros(len(tiles))
     labels = np.zeros((len(tiles), len(head.classes)))
-    mine = [k for k in case.labels if not isinstance(k, BagLabel) and k.image == head.image]
+    mine = [k for k in case.labels if not isinstance(k, CaseLabel) and k.image == head.image]
     if not mine:
         return known, labels
     whole = outline(case, head.image)

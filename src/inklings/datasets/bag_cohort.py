@@ -18,7 +18,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Converted, Plain, Stored
 from inklings.datasets.findings import Finding
 from inklings.errors import DataError
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import CaseLabel
 from inklings.readers.bag_files import write
 
 
@@ -47,7 +47,7 @@ class BagItem:
     store: Path
     rows: str
     patient: str
-    labels: tuple[BagLabel, ...]
+    labels: tuple[CaseLabel, ...]
     split: Split | None
     facts: Mapping[str, str]
     findings: tuple[Finding, ...] = ()

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from inklings.bags.answers import Ranks
 from inklings.bags.grades import lowest_first
+from inklings.bags.outcome_columns import OutcomeColumns
 from inklings.bags.summary import summary
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, Stored, stamp_of
@@ -21,6 +22,9 @@ ORDERED = Option("The classes are grades, in the order that their names tell.")
 ORDER = Option(
     "The classes are grades in this order, lowest first: low,medium,high.", parse=lowest_first
 )
+VALUE = Option("Column of a number of the bag, in place of classes: a regression.")
+TIME = Option("Column of a time, to the event or to the end of the observation: a survival.")
+EVENT = Option("Column with 1 where the time ended with the event, 0 where it is censored.")
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class FeatureBags(Plain):
     """Features of slides, by inklings embed, CLAM, TRIDENT or STAMP; read where they lie.
 
     A label column of 0 and 1 is a question of its own, named after the column; one column of
-    other values has one class for each, and exactly one of them holds.
+    other values has one class for each, and exactly one of them holds. --value takes a number of
+    each bag instead, --time and --event how long its patient was followed, and why not longer.
     """
 
     source: Annotated[Path, Argument("Files of features (HDF5), one a slide.")]
@@ -41,6 +46,9 @@ class FeatureBags(Plain):
         None
     )
     split: Annotated[str | None, Option("Column with train, val, test.")] = None
+    value: Annotated[str | None, VALUE] = None
+    time: Annotated[str | None, TIME] = None
+    event: Annotated[str | None, EVENT] = None
     ordered: Annotated[bool, ORDERED] = False
     order: Annotated[tuple[str, ...], ORDER] = ()
     name: str = ""
@@ -100,6 +108,8 @@ class FeatureBags(Plain):
 
 @lru_cache(maxsize=2)
 def _read(dataset: FeatureBags, stamp: str) -> FeatureRows:  # noqa: ARG001
-    names = Names(dataset.slide, dataset.label, dataset.patient, dataset.split)
+    outcome = OutcomeColumns(dataset.value, dataset.time, dataset.event)
+    label = outcome.instead_of(dataset.label)
+    names = Names(dataset.slide, label, dataset.patient, dataset.split, outcome)
     ranks = Ranks(dataset.ordered, dataset.order)
     return read_rows(dataset.source, dataset.table, names, ranks)

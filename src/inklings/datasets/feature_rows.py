@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inklings.bags.answers import Answers, Ranks, answers
+from inklings.bags.label_words import word
+from inklings.bags.outcome_columns import NO_OUTCOME, OutcomeColumns, Outcomes, outcomes
 from inklings.cohorts.case import Split
 from inklings.datasets.bag_cohort import require_whole_patients
 from inklings.datasets.dataset import stamp_of
@@ -14,7 +16,7 @@ from inklings.datasets.feature_files import FeatureFiles
 from inklings.datasets.findings import Finding
 from inklings.datasets.slide_names import bare, case_ids, folders, tcga_patient
 from inklings.errors import DataError, LabelError
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import BagLabel, CaseLabel
 from inklings.tables import Table, parts, read_table, told
 
 
@@ -27,17 +29,24 @@ class Names:
         label: Classes; several columns for several questions of their own.
         patient: Whose slides are one bag; None to take every slide by itself.
         split: train, val or test; None to split later.
+        outcome: Columns of numbers, in place of classes.
     """
 
     slide: str = "slide"
     label: tuple[str, ...] = ("label",)
     patient: str | None = None
     split: str | None = None
+    outcome: OutcomeColumns = NO_OUTCOME
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns of the labels: of classes, or of numbers."""
+        return self.outcome.names or self.label
 
     @property
     def all(self) -> tuple[str, ...]:
         """The columns that are read."""
-        return (self.slide, *self.label, *(n for n in (self.patient, self.split) if n))
+        return (self.slide, *self.labels, *(n for n in (self.patient, self.split) if n))
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class FeatureBag:
     id: str
     patient: str
     files: tuple[tuple[str, Path], ...]
-    labels: tuple[BagLabel, ...]
+    labels: tuple[CaseLabel, ...]
     split: Split | None
     findings: tuple[Finding, ...]
 
@@ -73,12 +82,12 @@ class FeatureRows:
 
     Attributes:
         bags: In the order of their first rows.
-        answers: Classes and task.
+        answers: Classes and task, with the labels.
         words: What was guessed and what was passed over, a line each.
     """
 
     bags: tuple[FeatureBag, ...]
-    answers: Answers
+    answers: Answers | Outcomes
     words: tuple[str, ...]
 
 
@@ -101,11 +110,12 @@ def read_rows(features: Path, table: Path, names: Names, ranks: Ranks | None = N
             f"{slides[0]!r}; files: {some}, ...)"
         )
     known = [i for i, path in enumerate(paths) if path is not None]
-    found = answers(
-        {column: [rows.columns[column][i] for i in known] for column in names.label},
-        lambda i, column: rows.at(known[i], column),
-        ranks,
-    )
+    cells = {column: [rows.columns[column][i] for i in known] for column in names.labels}
+    found: Answers | Outcomes
+    if names.outcome.names:
+        found = outcomes(cells, lambda i, column: rows.at(known[i], column), names.outcome)
+    else:
+        found = answers(cells, lambda i, column: rows.at(known[i], column), ranks)
     words = [f"{table.name}: {note}" for note in (*rows.notes, *found.notes)]
     words += [f"{table.name}: {note}" for note in told(rows, names.split)] if names.split else []
     absent = [slides[i] for i, path in enumerate(paths) if path is None]
@@ -131,7 +141,7 @@ class _Read:
     rows: Table
     names: Names
     slides: Sequence[str]
-    answers: Answers
+    answers: Answers | Outcomes
     place: Mapping[int, int]
     paths: Sequence[Path | None]
 
@@ -203,21 +213,23 @@ def _once(read: _Read) -> tuple[list[int], dict[int, list[Finding]]]:
     return list(first.values()), findings
 
 
-def _labels(read: _Read, key: str, members: Sequence[int]) -> tuple[BagLabel, ...]:
+def _labels(read: _Read, key: str, members: Sequence[int]) -> tuple[CaseLabel, ...]:
     """What the rows of a bag say; a row that says nothing agrees with all others."""
-    said: dict[str, tuple[bool, int]] = {}
+    said: dict[str, tuple[CaseLabel, int]] = {}
     for i in members:
         for label in read.answers.labels(read.place[i]):
-            before = said.setdefault(label.name, (label.present, i))
-            if before[0] != label.present:
-                column = read.names.label[0] if len(read.names.label) == 1 else label.name
+            before = said.setdefault(label.name, (label, i))
+            if before[0] != label:
+                column = read.names.labels[0] if len(read.names.labels) == 1 else label.name
                 values = [read.rows.columns[column][k] for k in (before[1], i)]
+                if not isinstance(label, BagLabel):
+                    values = [word(before[0]), word(label)]
                 raise LabelError(
                     f"{read.rows.path}, rows {read.rows.rows[before[1]]} and {read.rows.rows[i]}: "
                     f"{read.names.patient} {key}: expected one label and one split for all "
                     f"{len(members)} slides, got {' and '.join(values)}"
                 )
-    return tuple(BagLabel(name, present) for name, (present, _) in said.items())
+    return tuple(label for label, _ in said.values())
 
 
 def _require_one_part(

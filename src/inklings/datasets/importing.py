@@ -33,7 +33,7 @@ from inklings.datasets.masks import write_numbers
 from inklings.datasets.workers import converted
 from inklings.errors import DataError, InklingsError, LabelError
 from inklings.files import write_bytes
-from inklings.labels.kinds import BagLabel, Label, MaskLabel
+from inklings.labels.kinds import CaseLabel, Label, MaskLabel
 from inklings.progress import note, track
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
@@ -202,7 +202,7 @@ class _Store:
         return self.out / place
 
     def _label(self, label: Label | Mask, case: Case, number: int, files: dict[str, int]) -> Label:
-        on = None if isinstance(label, BagLabel) else label.image or next(iter(case.images))
+        on = None if isinstance(label, CaseLabel) else label.image or next(iter(case.images))
         if on is not None and on not in case.images:
             had = ", ".join(case.images)
             raise LabelError(f"a label lies on image {on!r}, the case has {had}")

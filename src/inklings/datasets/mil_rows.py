@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ _OTHERS = {
     **dict.fromkeys(("instance_label", "instance", "tile_label"), "--instance"),
     **dict.fromkeys(("bag_id", "bag_name", "slide", "slide_id"), "--bag"),
     **dict.fromkeys(("bag_label", "target"), "--label"),
+    **dict.fromkeys(("os_months", "survival_time", "os_time"), "--time"),
+    **dict.fromkeys(("event", "os_event", "os_status", "vital_status"), "--event"),
 }
 _ENOUGH = 10  # rows from which on a column that counts them cannot be chance
 
@@ -41,7 +43,7 @@ class Columns:
 
     Attributes:
         bag: Name of the bag, the same in all its rows.
-        label: Label of the bag: 0 or 1, or names of classes.
+        label: Label of the bag: 0 or 1, names of classes, or numbers in one or two columns.
         instance: Label of the instance, 0 or 1, for evaluation only; None where there is none.
         patient: Bags of one patient share a split; None where each bag is one.
         split: train, val or test; None to split later.
@@ -49,7 +51,7 @@ class Columns:
     """
 
     bag: str = "bag"
-    label: str = "label"
+    label: tuple[str, ...] = ("label",)
     instance: str | None = None
     patient: str | None = None
     split: str | None = None
@@ -59,7 +61,7 @@ class Columns:
     def named(self) -> tuple[str, ...]:
         """The columns that are no features."""
         some = (self.instance, self.patient, self.split)
-        return (self.bag, self.label, *(name for name in some if name))
+        return (self.bag, *self.label, *(name for name in some if name))
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ class Rows:
         features: ``(N, D)`` float32, finite.
         names: Of the ``B`` bags.
         index: ``(N,)`` which bag each instance is of.
-        label: ``B`` cells of labels.
-        at: ``B`` words for the place of the label.
+        label: Column to its ``B`` cells of labels.
+        at: Column to ``B`` words for the places of the labels.
         truth: ``(N,)`` labels of instances, 255 where there is none; None where no column has them.
         patient: ``B`` patients; None where no column has them.
         split: ``B`` parts; None where no column has them.
@@ -81,8 +83,8 @@ class Rows:
     features: NDArray[np.float32]
     names: Sequence[str]
     index: NDArray[np.intp]
-    label: Sequence[str]
-    at: Sequence[str]
+    label: Mapping[str, Sequence[str]]
+    at: Mapping[str, Sequence[str]]
     truth: NDArray[np.uint8] | None = None
     patient: Sequence[str] | None = None
     split: Sequence[Any] | None = None
@@ -118,14 +120,17 @@ def from_table(path: Path, columns: Columns) -> Rows:
     if table.decimal(features) == ",":
         notes.append("numbers have decimal commas")
     notes += _repeated(table, bag, columns)
-    label = [whole(cell) for cell in table.said(columns.label)]
-    label, where = _one_each(table, columns.label, label, index, names)
+    label, at = {}, {}
+    for column in columns.label:
+        cells = [whole(cell) for cell in table.said(column)]
+        label[column], where = _one_each(table, column, cells, index, names)
+        at[column] = [table.at(i, column) for i in where]
     return Rows(
         features=_narrow(path, values),
         names=names,
         index=index,
         label=label,
-        at=[table.at(i, columns.label) for i in where],
+        at=at,
         truth=_truth(table, columns.instance) if columns.instance else None,
         patient=_one_each(table, columns.patient, patient, index, names)[0]
         if columns.patient and patient else None,
@@ -135,8 +140,12 @@ def from_table(path: Path, columns: Columns) -> Rows:
     )  # fmt: skip
 
 
-def from_npz(path: Path) -> Rows:
+def from_npz(path: Path, column: Sequence[str] = ("label",)) -> Rows:
     """Read ``X (N, D)``, ``y (N,)`` and ``bag (N,)``, and ``bag_name`` if there is one.
+
+    Args:
+        path: The file.
+        column: What its labels ``y`` are called.
 
     Raises:
         DataError: If they are not there, or a feature is no finite number.
@@ -150,6 +159,8 @@ def from_npz(path: Path) -> Rows:
         reason = " ".join(str(error).split())
         reason = "objects of Python, which are not opened" if "pickle" in reason else reason
         raise DataError(f"{path}: expected arrays X, y and bag, got: {reason}") from None
+    if len(column) > 1:
+        raise DataError(f"{path}: expected one column of labels (y), got {' and '.join(column)}")
     label, bag = _text(label, path), _text(bag, path)
     names = None if names is None else _text(names, path)
     shapes = features.ndim == 2 and label.shape == bag.shape == features.shape[:1]
@@ -174,9 +185,8 @@ def from_npz(path: Path) -> Rows:
     names_, index = _grouped(said)
     cells = ["" if cell in ("nan", "None") else whole(cell) for cell in map(str, label.tolist())]
     label_, where = _one_each(table, "y", cells, index, names_)
-    return Rows(
-        _narrow(path, features), names_, index, label_, [table.at(i, "y") for i in where]
-    )  # fmt: skip
+    at = [table.at(i, "y") for i in where]
+    return Rows(_narrow(path, features), names_, index, {column[0]: label_}, {column[0]: at})
 
 
 def _text(cells: NDArray[Any], path: Path) -> NDArray[Any]:

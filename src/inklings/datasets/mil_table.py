@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from inklings.bags.answers import Ranks, answers
+from inklings.bags.answers import Answers, Ranks, answers
+from inklings.bags.outcome_columns import OutcomeColumns, Outcomes, outcomes
 from inklings.bags.writer import MadeBag
 from inklings.datasets.bag_cohort import Bags, MadeBags
 from inklings.datasets.dataset import Argument, Option, stamp_of
-from inklings.datasets.feature_bags import ORDER, ORDERED
+from inklings.datasets.feature_bags import EVENT, ORDER, ORDERED, TIME, VALUE
 from inklings.datasets.mil_rows import Columns, Rows, from_npz, from_table
 from inklings.datasets.slide_names import case_ids, tcga_patient
 
@@ -37,6 +38,9 @@ class MilTable(Bags):
     class_: Annotated[
         str, Option("Name of the class where labels are 0 and 1.", flag="--class")
     ] = "positive"
+    value: Annotated[str | None, VALUE] = None
+    time: Annotated[str | None, TIME] = None
+    event: Annotated[str | None, EVENT] = None
     ordered: Annotated[bool, ORDERED] = False
     order: Annotated[tuple[str, ...], ORDER] = ()
     name: str = ""
@@ -64,21 +68,37 @@ class MilTable(Bags):
 
 @lru_cache(maxsize=1)
 def _made(dataset: MilTable, stamp: str) -> MadeBags:  # noqa: ARG001
+    outcome = OutcomeColumns(dataset.value, dataset.time, dataset.event)
     columns = Columns(
-        dataset.bag, dataset.label, dataset.instance, dataset.patient, dataset.split, dataset.ignore
+        bag=dataset.bag,
+        label=outcome.names or (dataset.label,),
+        instance=dataset.instance,
+        patient=dataset.patient,
+        split=dataset.split,
+        ignore=dataset.ignore,
     )
+    outcome.instead_of((dataset.label,))
     path = dataset.source
-    rows = from_npz(path) if path.suffix.lower() == ".npz" else from_table(path, columns)
-    ranks = Ranks(dataset.ordered, dataset.order)
-    found = answers(
-        {dataset.label: rows.label}, lambda i, _: rows.at[i], ranks, name=dataset.class_
+    rows = (
+        from_npz(path, columns.label)
+        if path.suffix.lower() == ".npz"
+        else from_table(path, columns)
     )
+    found: Answers | Outcomes
+    if outcome.names:
+        found = outcomes(rows.label, lambda i, column: rows.at[column][i], outcome)
+    else:
+        ranks = Ranks(dataset.ordered, dataset.order)
+        found = answers(
+            rows.label, lambda i, column: rows.at[column][i], ranks, name=dataset.class_
+        )
     patients, words = _patients(rows)
     bags = [
         MadeBag(
             id=name,
             instances=rows.features[of],
-            present=found.present[k],
+            present=found.present[k] if isinstance(found, Answers) else (),
+            outcome=found.rows[k] if isinstance(found, Outcomes) else None,
             patient=patients[k],
             split=None if rows.split is None else rows.split[k],
             truth=_truth(rows, of),

@@ -17,7 +17,7 @@ from inklings.datasets.grids import uncommon
 from inklings.datasets.slide_masks import Meaning, mask_label
 from inklings.errors import DataError, LabelError
 from inklings.labels.annotations import read_outlines
-from inklings.labels.kinds import BagLabel, BoxLabel, Label, PointLabel, PolygonLabel
+from inklings.labels.kinds import BoxLabel, CaseLabel, Label, PointLabel, PolygonLabel
 from inklings.labels.outlines import Drawing, Origin, labels_of
 from inklings.readers import open_image
 from inklings.readers.image import Image
@@ -123,7 +123,7 @@ def slide_case(item: SlideItem, reading: Reading) -> Converted:
         return Converted({}, findings=tuple(findings))
     return Converted(
         {name: Stored(path) for name, path in images.items()},
-        tuple(k if isinstance(k, BagLabel) else replace(k, image=item.on) for k in labels),
+        tuple(k if isinstance(k, CaseLabel) else replace(k, image=item.on) for k in labels),
         patient=item.patient,
         split=item.split,
         facts=facts,

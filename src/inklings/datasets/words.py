@@ -10,7 +10,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.datasets import findings as reports
 from inklings.datasets.findings import Finding
 from inklings.datasets.importing import Report
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import CaseLabel
 
 _REASONS = 3
 """Why cases were left out, said on the screen; all of it is in the report."""
@@ -36,7 +36,7 @@ def lines(report: Report, out: Path) -> list[str]:
 def _labelled(cohort: Cohort) -> list[str]:
     """How many cases have labels; labels of the whole case are told apart."""
     some = [case for case in cohort if case.labels]
-    whole = sum(all(isinstance(label, BagLabel) for label in case.labels) for case in some)
+    whole = sum(all(isinstance(label, CaseLabel) for label in case.labels) for case in some)
     if 0 < whole < len(some):
         labelled = [f"{len(some) - whole} with marks in the image", f"{whole} labelled as a whole"]
     else:

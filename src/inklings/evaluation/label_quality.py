@@ -14,7 +14,7 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.region import annotate_overview
 from inklings.files import written
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import CaseLabel
 
 MEASURES = ("dice", "iou", "precision", "recall")
 
@@ -146,4 +146,4 @@ def agreements(
 
 
 def _annotated_image(case: Case) -> str | None:
-    return next((k.image for k in case.labels if not isinstance(k, BagLabel)), None)
+    return next((k.image for k in case.labels if not isinstance(k, CaseLabel)), None)

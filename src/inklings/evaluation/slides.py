@@ -45,7 +45,7 @@ from inklings.evaluation.slide_cases import measured_cases
 from inklings.evaluation.slide_level import RANKED, Whole, ranks, slide_metrics, whole
 from inklings.evaluation.table import Table
 from inklings.geometry import Geometry, Region
-from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.labels.kinds import BagLabel, CaseLabel, MaskLabel
 from inklings.labels.mask_codes import all_codes
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import Head
@@ -258,7 +258,7 @@ def _is_shown(case: Case, name: str) -> bool:
 
 
 def _is_located(case: Case) -> bool:
-    return any(not isinstance(label, BagLabel) for label in case.labels)
+    return any(not isinstance(label, CaseLabel) for label in case.labels)
 
 
 def _blocks(folder: Path, record: SlidePrediction, head: Head, case: Case) -> Iterator[Pair]:

@@ -27,7 +27,7 @@ from inklings.data.tiling import cases_of
 from inklings.errors import DataError
 from inklings.files import write_json, write_text, written
 from inklings.geometry import Geometry, Region
-from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.labels.kinds import CaseLabel, MaskLabel
 from inklings.labels.marks import Annotation
 from inklings.parallel import Summary, over_cases
 
@@ -116,7 +116,7 @@ class PngWriter:
         tiles = TileIndex.read(self.index, [name])
         case = cases_of(tiles.head.cohort)[name]
         labelled = any(
-            not isinstance(label, BagLabel) and label.image == tiles.head.image
+            not isinstance(label, CaseLabel) and label.image == tiles.head.image
             for label in case.labels
         )
         with open_case(case, tiles.head.image) as slide:

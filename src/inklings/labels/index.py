@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from inklings.labels.balls import POINT_DIAMETER
 from inklings.labels.fill import area
 from inklings.labels.kinds import (
-    BagLabel,
     BallLabel,
     BoxLabel,
+    CaseLabel,
     Label,
     MaskLabel,
     PointLabel,
@@ -67,7 +67,7 @@ class Marks:
     """
 
     def __init__(self, labels: Sequence[Label], image: str) -> None:
-        here = [k for k in labels if not isinstance(k, BagLabel) and k.image == image]
+        here = [k for k in labels if not isinstance(k, CaseLabel) and k.image == image]
         self.masks = [k for k in here if isinstance(k, MaskLabel)]
         self.some = bool(here)
         self._labels = [k for k in here if not isinstance(k, MaskLabel | BallLabel)]

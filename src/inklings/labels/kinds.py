@@ -106,4 +106,30 @@ class BagLabel:
     present: bool
 
 
-Label = MaskLabel | BoxLabel | PointLabel | BallLabel | PolygonLabel | BagLabel
+@dataclass(frozen=True, slots=True)
+class ValueLabel:
+    """A number of the case as a whole (an age, an expression score), in the unit of ``name``."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class SurvivalLabel:
+    """How long somebody was followed, and whether the event was seen at the end of it.
+
+    Attributes:
+        name: What is timed, ``os_months`` say, which tells the unit.
+        time: From the start to the event, or to when nobody looked any more; 0 or more.
+        event: False where the time is censored: the event came later, or never.
+    """
+
+    name: str
+    time: float
+    event: bool
+
+
+CaseLabel = BagLabel | ValueLabel | SurvivalLabel
+"""What is known of a case as a whole, and lies nowhere in an image."""
+
+Label = MaskLabel | BoxLabel | PointLabel | BallLabel | PolygonLabel | CaseLabel

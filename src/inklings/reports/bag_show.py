@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.bags.task import presence
+from inklings.bags.label_words import counted, word
 from inklings.cohorts.bags import spans
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import BagLabel, CaseLabel
 from inklings.readers.bag_files import Head, Span, blocks, head, not_finite, read
 
 _TILES, _ROWS, _COLUMNS = 25, 48, 192
@@ -40,14 +40,7 @@ def bag_lines(cohort: Cohort) -> list[str]:
             f"bags: {min(sizes)} to {max(sizes)} instances, median {middle}, {sum(sizes)} in all"
         )
         lines.append(f"instances: {'; '.join(f'{kind} ({n} bags)' for kind, n in kinds.items())}")
-    said = Counter[str]()
-    for case in cohort:
-        there = presence(case, cohort.classes)
-        said.update(n for n, one in zip(cohort.classes, there, strict=True) if one == 1)
-        said["none said"] += int(np.isnan(there).all())
-    told = [f"{name} in {said[name]}" for name in cohort.classes]
-    told += [f"{said['none said']} without a label"] if said["none said"] else []
-    lines.append(f"bag labels: {', '.join(told)}")
+    lines.append(f"bag labels: {', '.join(counted(cohort))}")
     if broken:
         lines.append(f"{broken} bags cannot be opened: inklings check says why")
     return lines
@@ -123,7 +116,8 @@ def bag_words(case: Case) -> list[str]:
     count = sum(map(len, spans(case)))
     words = [f"{count} instance{'' if count == 1 else 's'}"]
     words += [case.split] if case.split else []
-    words += [n.name for n in case.labels if isinstance(n, BagLabel) and n.present][:2]
+    labels = [k for k in case.labels if isinstance(k, CaseLabel)]
+    words += [word(k) for k in labels if not isinstance(k, BagLabel) or k.present][:2]
     return words
 
 

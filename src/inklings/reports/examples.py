@@ -20,7 +20,7 @@ from inklings.evaluation.folders import read_pair
 from inklings.evaluation.instances import match
 from inklings.evaluation.pairs import Segmentation
 from inklings.evaluation.table import number
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import CaseLabel
 from inklings.predictions.head import Head
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
@@ -121,7 +121,7 @@ def labelled(case: Case, classes: Sequence[str], truth: Case | None, score: str)
 
     None where it has no label of places.
     """
-    name = next((k.image for k in case.labels if not isinstance(k, BagLabel)), None)
+    name = next((k.image for k in case.labels if not isinstance(k, CaseLabel)), None)
     if name is None:
         return None
     layers: dict[str, NDArray[Any]] = {}

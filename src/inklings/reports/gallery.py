@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from scipy import ndimage
 
+from inklings.bags.label_words import word
 from inklings.cohorts.bags import is_bag, spans
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
@@ -27,7 +28,7 @@ from inklings.cohorts.region import annotate_region
 from inklings.errors import DataError
 from inklings.files import written
 from inklings.geometry import Geometry
-from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.labels.kinds import CaseLabel, MaskLabel
 from inklings.labels.marks import Annotation
 from inklings.readers import open_image
 from inklings.readers.bag_files import Span, head, is_bag_file
@@ -121,7 +122,7 @@ def panel(case: Case, classes: Sequence[str]) -> Panel:
         drawn = annotate if geometry.shape == whole else _annotate_all
         annotation = drawn(case, name, geometry, classes)
     except DataError:
-        fits = any(not isinstance(label, BagLabel) for label in case.labels)
+        fits = any(not isinstance(label, CaseLabel) for label in case.labels)
         words.append("label does not fit" if fits else _bags(case))
         return Panel(_resized(_shown(array, geometry)), title, " · ".join(words))
     if annotation.separated:
@@ -285,9 +286,7 @@ def _short(name: str) -> str:
 
 
 def _bags(case: Case) -> str:
-    words = [
-        f"{'' if k.present else 'no '}{k.name}" for k in case.labels if isinstance(k, BagLabel)
-    ]
+    words = [word(k) for k in case.labels if isinstance(k, CaseLabel)]
     return ", ".join(words) or "unlabelled"
 
 

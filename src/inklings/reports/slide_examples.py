@@ -14,7 +14,7 @@ from skimage.measure import label
 from inklings.cohorts.case import Case
 from inklings.cohorts.region import annotate_overview
 from inklings.geometry import Region
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import CaseLabel
 from inklings.predictions.heatmaps.tiled import level_near
 from inklings.predictions.slides import CLASSES, THUMBNAIL, Area, SlidePrediction, folder_of
 from inklings.reports.examples import Example, score_of
@@ -34,7 +34,7 @@ def predicted_slide(line: Mapping[str, Any], folder: Path, case: Case) -> Exampl
         thumbnail = np.asarray(picture.convert("RGB"))
     shape = (thumbnail.shape[0], thumbnail.shape[1])
     layers: dict[str, NDArray[Any]] = {}
-    name = next((k.image for k in case.labels if not isinstance(k, BagLabel)), None)
+    name = next((k.image for k in case.labels if not isinstance(k, CaseLabel)), None)
     if name is not None:
         true = annotate_overview(case, name, record.classes)
         layers["truth"] = _objects(true.category, shape)

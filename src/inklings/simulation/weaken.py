@@ -23,7 +23,15 @@ from inklings.datasets.workers import converted
 from inklings.errors import DataError, LabelError
 from inklings.files import write_yaml
 from inklings.labels.files import as_stored, mask_suffix, write_mask
-from inklings.labels.kinds import BACKGROUND, BagLabel, Extent, Label, MaskLabel, PointLabel
+from inklings.labels.kinds import (
+    BACKGROUND,
+    BagLabel,
+    CaseLabel,
+    Extent,
+    Label,
+    MaskLabel,
+    PointLabel,
+)
 from inklings.labels.marks import Annotation
 from inklings.progress import note, track
 from inklings.records import read_record
@@ -119,7 +127,7 @@ def _claim(cohort: Path, chain: Chain, seed: int, out: Path, exact: Sequence[str
 
 
 def _weaken_case(case: Case, classes: Sequence[str], chain: Chain, seed: int, out: Path) -> Case:
-    image = next((k.image for k in case.labels if not isinstance(k, BagLabel)), None)
+    image = next((k.image for k in case.labels if not isinstance(k, CaseLabel)), None)
     if image is None:
         return case
     masks = (out / "masks" / f"{case.id}{suffix}" for suffix in (".png", ".npy", ".nii.gz"))
@@ -191,7 +199,7 @@ def _names(case: Case) -> list[str]:
     for label in case.labels:
         if isinstance(label, MaskLabel):
             names.update((name, None) for name in label.classes if name != BACKGROUND)
-        elif not isinstance(label, BagLabel):
+        elif not isinstance(label, CaseLabel):
             names[label.name] = None
     if not names:
         raise LabelError(f"case {case.id}: expected a label that marks a class, got none")

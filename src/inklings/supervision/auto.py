@@ -9,7 +9,7 @@ import numpy as np
 from inklings.cohorts.case import Case
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import BagLabel, CaseLabel
 from inklings.supervision.base import Supervision, Target
 from inklings.supervision.channels import channels
 from inklings.supervision.partial import Partial
@@ -44,7 +44,7 @@ class Auto(Supervision):
             LabelError: If a label does not fit the image, or marks what a bag label denies.
         """
         absent = {k.name for k in case.labels if isinstance(k, BagLabel) and not k.present}
-        if all(isinstance(label, BagLabel) for label in case.labels):
+        if all(isinstance(label, CaseLabel) for label in case.labels):
             shape = geometry.shape if region is None else region.size
             value = np.zeros((len(self.channels), *shape), np.uint8)
             known = np.full(shape, absent.issuperset(self.classes))

@@ -13,7 +13,7 @@ from inklings.cohorts.region import annotate_region
 from inklings.errors import LabelError
 from inklings.geometry import Geometry, Region
 from inklings.labels.depth import relative_depth
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import CaseLabel
 from inklings.labels.marks import Annotation, BoxRule
 from inklings.supervision.base import Supervision, Target
 
@@ -53,7 +53,7 @@ def draw(
     Raises:
         LabelError: If none does, or several do: their grids may differ.
     """
-    marked = {label.image for label in case.labels if not isinstance(label, BagLabel)}
+    marked = {label.image for label in case.labels if not isinstance(label, CaseLabel)}
     if len(marked) > 1:
         raise LabelError(
             f"case {case.id}: expected labels on one image, got labels on "

@@ -23,7 +23,7 @@ from inklings.labels.corrections import (
     undo,
     write_corrections,
 )
-from inklings.labels.kinds import BagLabel, Label, MaskLabel
+from inklings.labels.kinds import BagLabel, CaseLabel, Label, MaskLabel
 from inklings.readers.pyramid import Pyramid
 from inklings.viewer.bags import Bags
 from inklings.viewer.cache import Cache
@@ -251,5 +251,5 @@ def _replaced(case: Case, action: str, name: str) -> dict[str, Any]:
     if action == "bag":
         old = [k.present for k in case.labels if isinstance(k, BagLabel) and k.name == name]
         return {"present": old[0] if old else None}
-    drawn = [label for label in case.labels if not isinstance(label, BagLabel)]
+    drawn = [label for label in case.labels if not isinstance(label, CaseLabel)]
     return {"labels": list(dict.fromkeys(_kind(label) for label in drawn))}

@@ -22,7 +22,7 @@ from inklings.cohorts.rasterise import annotate
 from inklings.cohorts.region import annotate_region
 from inklings.errors import DataError
 from inklings.geometry import Region
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import CaseLabel
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.head import Head
 from inklings.predictions.heatmaps.colours import colours
@@ -293,7 +293,7 @@ def png(plane: NDArray[np.uint8]) -> bytes:
 
 
 def _drawn(case: Case) -> bool:
-    return any(not isinstance(label, BagLabel) for label in case.labels)
+    return any(not isinstance(label, CaseLabel) for label in case.labels)
 
 
 def _arrayed(array: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
