@@ -18,9 +18,7 @@ from mkdocs.structure.files import File
 from pydantic_core import PydanticUndefined
 
 from inklings import recipes
-from inklings.applications.lung_nodules.patches import CHANGES
-from inklings.data import AUGMENTS, INTENSITIES
-from inklings.data.instance_augment import INSTANCE_AUGMENTS
+from inklings.data import INTENSITIES, TRANSFORMS
 from inklings.losses import LOSSES
 from inklings.models import MODELS
 from inklings.models.instances import INSTANCE_ENCODERS
@@ -42,9 +40,10 @@ TABLES: Mapping[str, Registry[Any]] = {
     "correction": CORRECTIONS,
     "supervision": SUPERVISIONS,
     "intensity": INTENSITIES,
-    "sampling.augment": AUGMENTS,
-    "bags.augment": INSTANCE_AUGMENTS,
-    "candidates.augment, malignancy.augment": CHANGES,
+    "sampling.augment (pictures)": TRANSFORMS["pictures"],
+    "sampling.augment (patches of volumes)": TRANSFORMS["patches"],
+    "bags.augment": TRANSFORMS["instances"],
+    "candidates.augment, malignancy.augment": TRANSFORMS["boxes"],
     "training.optimiser": OPTIMISERS,
     "training.schedule": SCHEDULES,
     "inference.instances": REFINEMENTS,

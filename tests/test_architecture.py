@@ -21,7 +21,7 @@ def rooms() -> Iterator[tuple[list[str], str]]:
 
 ORDER = [name for names, _ in rooms() for name in names]
 TORCH = {name for names, torch in rooms() if torch == "yes" for name in names} | {
-    "data/batches.py", "data/bag_batches.py", "data/drawn.py", "data/instance_augment.py",
+    "data/batches.py", "data/bag_batches.py", "data/instance_augment.py",
     "data/volumes.py",
 }  # fmt: skip
 # What these import, directly or through others, they could learn from.

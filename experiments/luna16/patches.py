@@ -22,7 +22,7 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import nn
 
-from inklings.data.drawn import Crop, Crops
+from inklings.data.batches import Crop, CropBatches
 from inklings.evaluation.intervals import BOOTSTRAP
 from inklings.evaluation.ranking import auc
 from inklings.files import write_json
@@ -146,8 +146,8 @@ def main() -> None:
     callbacks = [Monitor(history), ValidationCallback(history, None, None), saver]
     draw, loss = Draw(*data["train"]), Component(name="bce")
 
-    def batches(rank: int, world: int) -> Crops:
-        return Crops(draw, 64, asked.seed, rank, world)
+    def batches(rank: int, world: int) -> CropBatches:
+        return CropBatches(draw, 64, asked.seed, rank, world)
 
     learner = run(
         experiment, len(data["train"][1]), batches, model,

@@ -61,3 +61,12 @@ def test_other_labels_have_another_fingerprint() -> None:
     other = labels.with_targets([*labels.targets[1:], labels.targets[0]])
     assert fingerprint(labels) == fingerprint(tiles())
     assert fingerprint(labels) != fingerprint(other)
+
+
+def test_other_pixels_have_another_fingerprint() -> None:
+    """A file that was repaired under the same name and the same labels."""
+    labels = tiles()
+    images = [image.copy() for image in labels.images]
+    images[2][0, 3, 3] = 9
+    other = Examples(tuple(images), labels.targets, labels.ids, labels.groups)
+    assert fingerprint(labels) != fingerprint(other)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from inklings.data.bag_batches import BagBatches, places
+from inklings.data.bag_batches import BagBatches, taken
 from inklings.data.bag_examples import BagExamples, gather_bags
 from inklings.errors import SpecError
 from inklings.simulation.phantoms.bags import vector_bags
@@ -40,7 +40,7 @@ def test_labels_travel_with_their_instances_however_bags_are_shuffled(
 
 def test_every_bag_comes_once_an_epoch(examples: BagExamples) -> None:
     source = BagBatches(examples, Bags(), 10, seed=1)
-    seen = [source._bag(n, p) for n in range(6) for p in range(10)]
+    seen = [source._order.at(place) for place in range(60)]
     assert sorted(seen) == list(range(60))
 
 
@@ -69,4 +69,4 @@ def test_processes_share_a_batch_without_overlap(examples: BagExamples) -> None:
 
 
 def test_places() -> None:
-    assert places([2, 1]).tolist() == [[True, True], [True, False]]
+    assert taken([2, 1]).tolist() == [[True, True], [True, False]]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from inklings.data.batches import Batches
+from inklings.data.batches import Batches, Crop, CropBatches
 from inklings.data.examples import Examples, from_masks
 from inklings.errors import SpecError
 from inklings.spec import Component, Sampling
@@ -101,3 +101,16 @@ def test_target_and_image_stay_together_through_all_augmentations(discs: Example
         for image, mask in zip(bright, batch.value[:, 0] > 0, strict=True):
             if mask.any():
                 assert image[mask].mean() > image[~mask].mean() + 0.8
+
+
+def test_crops_that_a_function_draws_are_shared_and_numbered_like_others() -> None:
+    def draw(rng: np.random.Generator) -> Crop:
+        return rng.random((1, 4, 4), np.float32), np.ones(1, np.float32), np.ones(1, np.bool_)
+
+    whole = CropBatches(draw, 4, seed=1).batch(5)
+    parts = [CropBatches(draw, 4, 1, rank, 2).batch(5) for rank in range(2)]
+    assert torch.equal(whole.inputs[::2], parts[0].inputs)
+    assert torch.equal(whole.inputs[1::2], parts[1].inputs)
+    assert whole.to(torch.device("cpu")).value.tolist() == [[1.0]] * 4  # no 255ths
+    with pytest.raises(SpecError, match="multiple of the 3 devices"):
+        CropBatches(draw, 4, 1, 0, 3)

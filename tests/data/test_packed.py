@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from inklings.data import packed
-from inklings.data.examples import Store
-from inklings.data.packed import Named, PackedArrays
+from inklings.data.array_cache import ArrayCache
+from inklings.data.packed import PackedArrays, Store
 
 
 def mapped_files() -> int:
@@ -55,49 +55,56 @@ def test_thousands_of_arrays_are_a_handful_of_mapped_files(tmp_path: Path) -> No
     assert all((array == i % 256).all() for i, array in enumerate(kept))
 
 
+def kept(folder: Path, name: str, value: float = 0.0, size: int = 50) -> tuple[float, bool]:
+    """The first value of an array of a cache, and whether it was made for this."""
+    made = []
+
+    def make() -> np.ndarray:
+        made.append(1)
+        return np.full(size, value)
+
+    return float(ArrayCache(folder).keep(name, make)[0]), bool(made)
+
+
 def test_a_line_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
-    Named(tmp_path).put("a", np.arange(5))
-    index = tmp_path / "index.jsonl"
-    with index.open("a") as file:
+    kept(tmp_path, "a", 1)
+    with (tmp_path / "index.jsonl").open("a") as file:
         file.write('["b", 0, 64, [5')
-    again = Named(tmp_path)
-    assert again.get("b") is None
-    again.put("b", np.arange(3))
-    last = Named(tmp_path)
-    assert last.get("a").tolist() == [0, 1, 2, 3, 4]
-    assert last.get("b").tolist() == [0, 1, 2]
+    assert kept(tmp_path, "b", 2) == (2, True)
+    assert kept(tmp_path, "a") == (1, False)
+    assert kept(tmp_path, "b") == (2, False)
 
 
-def test_what_the_disk_lost_is_made_again(tmp_path: Path) -> None:
-    Named(tmp_path).put("a", np.arange(100))
+def test_what_the_disk_lost_is_made_again_with_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept(tmp_path, "a", 1)
     with (tmp_path / "0.bin").open("r+b") as file:
         file.seek(80)
         file.write(b"\x00" * 80)
-    again = Named(tmp_path)
-    assert again.get("a") is None
-    again.put("a", np.arange(100))
-    assert (Named(tmp_path).get("a") == np.arange(100)).all()
+    assert kept(tmp_path, "a", 2) == (2, True)
+    assert "damaged" in capsys.readouterr().err
+    assert kept(tmp_path, "a") == (2, False)
 
 
 def test_two_at_once_do_not_write_over_each_other(tmp_path: Path) -> None:
-    one, other = Named(tmp_path), Named(tmp_path)
-    first = one.put("a", np.zeros(50))
-    other.put("b", np.ones(50))
-    one.put("c", np.full(50, 2.0))
+    one, other = ArrayCache(tmp_path), ArrayCache(tmp_path)
+    first = one.keep("a", lambda: np.zeros(50))
+    other.keep("b", lambda: np.ones(50))
+    one.keep("c", lambda: np.full(50, 2.0))
     assert (first == 0).all()
-    found = Named(tmp_path)
-    assert [found.get(name)[0] for name in "abc"] == [0, 1, 2]
+    assert [kept(tmp_path, name) for name in "abc"] == [(0, False), (1, False), (2, False)]
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    named = Named(tmp_path)
-    named.put("a", np.arange(5))
+    kept(tmp_path, "a", 1)
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(PackedArrays, "add", full)
-    with pytest.raises(OSError, match="No space"):
-        named.put("b", np.arange(5))
-    assert Named(tmp_path).get("b") is None
-    assert Named(tmp_path).get("a").tolist() == [0, 1, 2, 3, 4]
+    with monkeypatch.context() as patch:
+        patch.setattr(PackedArrays, "add", full)
+        with pytest.raises(OSError, match="No space"):
+            kept(tmp_path, "b", 2)
+    assert kept(tmp_path, "b", 3) == (3, True)
+    assert kept(tmp_path, "a") == (1, False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from inklings.data import AUGMENTS, NORMALISERS
+from inklings.data import NORMALISERS, TRANSFORMS
 from inklings.data.crops import Sample, cut
 from inklings.data.intensity import Half, ZScore
 from inklings.data.stains import (
@@ -157,11 +157,11 @@ def test_jitter_is_the_same_whatever_the_normalisation() -> None:
 
 def test_jitter_is_drawn_from_its_generator_and_leaves_grey_images() -> None:
     before, _ = sample(Half())
-    jitter = AUGMENTS.build("stain_jitter", {"amount": 0.2})
+    jitter = TRANSFORMS["pictures"].build("stain_jitter", {"amount": 0.2})
     one, two, other = (jitter(before, np.random.default_rng(s)).inputs for s in (3, 3, 4))
     assert (one == two).all()
     assert not (one == other).all()
     grey = dataclasses.replace(before, inputs=before.inputs[:1])
     assert jitter(grey, np.random.default_rng(3)).inputs is grey.inputs
     with pytest.raises(SpecError, match="amount < 1"):
-        AUGMENTS.build("stain_jitter", {"amount": 1.5})
+        TRANSFORMS["pictures"].build("stain_jitter", {"amount": 1.5})

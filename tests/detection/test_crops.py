@@ -1,30 +1,48 @@
+import dataclasses
+
 import numpy as np
 
-from inklings.detection.crops import DetectorCrops, LabelledScan, cut, turned
+from inklings.data.boxes import cut_cube
+from inklings.detection.crops import DetectorCrops, LabelledScan
 from inklings.detection.scan import prepare
 from inklings.detection.targets import Truth
 
 
-def test_turned_crops_take_their_objects_along(rng) -> None:
-    for _ in range(20):
-        cube = np.zeros((16, 16, 16), np.float32)
-        place = tuple(rng.integers(1, 15, 3))
-        cube[place] = 1
-        shown, moved = turned(cube, [Truth(tuple(map(float, place)), 5.0)], np.zeros(3, int), rng)
-        assert shown[tuple(int(v) for v in moved[0].place)] == 1
+def test_turned_crops_take_their_objects_along(phantom, lungs) -> None:
+    """The heat is highest where the crop is brightest: at the one object of an empty scan."""
+    scan = prepare(phantom.image, phantom.geometry, lungs)
+    grey = np.zeros_like(scan.grey)
+    place = tuple(n // 2 for n in grey.shape)
+    grey[tuple(slice(c - 2, c + 3) for c in place)] = 255
+    one = LabelledScan("a", dataclasses.replace(scan, grey=grey), (Truth(place, 8.0),))
+    settings = lungs.model_copy(update={"side": 32, "positives": 1.0, "noise": 0.0})
+    draw = DetectorCrops([one], settings)
+    seen = set()
+    for seed in range(20):
+        inputs, value, _ = draw(np.random.default_rng(seed))
+        if value[0].max() < 1:  # the object is at the edge
+            continue
+        peak = np.array(np.unravel_index(value[0].argmax(), value[0].shape)) * 2
+        bright = np.argwhere(inputs[0] > 0.5).mean(0)
+        assert np.abs(bright - peak).max() <= 2
+        seen.add(tuple(peak))
+    assert len(seen) > 5
 
 
-def test_slices_stay_slices(rng) -> None:
+def test_slices_stay_slices(phantom, lungs) -> None:
     """A scan is coarser along z: lying on its side it is no scan that anybody takes."""
-    ramp = np.broadcast_to(np.arange(8.0)[:, None, None], (8, 8, 8)).astype(np.float32)
-    for _ in range(20):
-        shown, _ = turned(ramp, [], np.zeros(3, int), rng)
-        assert np.ptp(shown, axis=(1, 2)).max() == 0
+    scan = prepare(phantom.image, phantom.geometry, lungs)
+    ramp = np.broadcast_to(np.arange(len(scan.grey))[:, None, None], scan.grey.shape)
+    one = LabelledScan("a", dataclasses.replace(scan, grey=ramp.astype(np.uint8)), ())
+    draw = DetectorCrops([one], lungs.model_copy(update={"side": 8, "noise": 0.0}))
+    for seed in range(20):
+        inputs, _, _ = draw(np.random.default_rng(seed))
+        assert np.ptp(inputs[0], axis=(1, 2)).max() < 1e-5
 
 
 def test_crops_beyond_the_border_repeat_it() -> None:
     grey = np.full((8, 8, 8), 51, np.uint8)
-    assert np.allclose(cut(grey, np.array([-4, -4, 6]), 8), 0.2)
+    assert (cut_cube(grey, np.array([-4, -4, 6]), 8) == 51).all()
 
 
 def test_the_same_seed_draws_the_same_crop(phantom, lungs) -> None:

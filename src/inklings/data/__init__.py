@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from inklings.data.augment import Augment
+from collections.abc import Sequence
+from typing import Any, Literal
+
 from inklings.data.intensity import Intensity
 from inklings.data.stains import Normaliser
 from inklings.data.tissue import TissueMethod
+from inklings.errors import SpecError
 from inklings.registry import Registry
+from inklings.spec import Component
 
 INTENSITIES: Registry[Intensity] = Registry(
     "intensity",
@@ -18,21 +22,81 @@ INTENSITIES: Registry[Intensity] = Registry(
     },
 )
 
-AUGMENTS: Registry[Augment] = Registry(
-    "augmentation",
-    {
-        "affine": "inklings.data.augment:Affine",
-        "affine3d": "inklings.data.augment_volume:Affine3D",
-        "brightness_contrast": "inklings.data.augment:BrightnessContrast",
-        "flips": "inklings.data.augment:Flips",
-        "gray": "inklings.data.augment:Gray",
-        "invert": "inklings.data.augment:Invert",
-        "noise": "inklings.data.augment:Noise",
-        "quarter_turns": "inklings.data.augment:QuarterTurns",
-        "stain_jitter": "inklings.data.stains:StainJitter",
-        "transpose": "inklings.data.augment:Transpose",
-    },
-)
+Use = Literal["pictures", "patches", "boxes", "instances"]
+"""What is transformed: pictures, tiles and planes ``(C, H, W)``; patches of volumes
+``(C, D, H, W)``; boxes cut anew with each change; all instances of a batch of bags at once."""
+
+_AFFINE_3D = "inklings.data.affine:Affine3D"
+_FLAT = "inklings.data.transforms"
+_SAMPLES = {
+    "blur": f"{_FLAT}:Blur",
+    "brightness_contrast": f"{_FLAT}:BrightnessContrast",
+    "flips": f"{_FLAT}:Flips",
+    "gain_shift": f"{_FLAT}:GainShift",
+    "gray": f"{_FLAT}:Gray",
+    "invert": f"{_FLAT}:Invert",
+    "noise": f"{_FLAT}:Noise",
+    "quarter_turns": f"{_FLAT}:QuarterTurns",
+    "transpose": f"{_FLAT}:Transpose",
+}
+
+TRANSFORMS: dict[Use, Registry[Any]] = {
+    "pictures": Registry(
+        "augmentation",
+        {
+            **_SAMPLES,
+            "affine": "inklings.data.affine:Affine",
+            "stain_jitter": "inklings.data.stains:StainJitter",
+        },
+    ),
+    "patches": Registry(
+        "augmentation",
+        {
+            **_SAMPLES,
+            "affine": "inklings.data.affine:Affine3D",
+            "affine3d": "inklings.data.affine:Affine3D",
+        },
+    ),
+    "boxes": Registry(
+        "augmentation of boxes",
+        {
+            "flips": "inklings.data.boxes:Flips",
+            "noise": "inklings.data.boxes:Noise",
+            "offset": "inklings.data.boxes:Offset",
+            "rotate": "inklings.data.boxes:Rotate",
+            "scale": "inklings.data.boxes:Scale",
+        },
+    ),
+    "instances": Registry(
+        "augmentation of instances",
+        {
+            "affine": "inklings.models.views:Affine",
+            "auto": "inklings.data.instance_augment:Auto",
+            "flips": "inklings.data.instance_augment:Flips",
+            "jitter": "inklings.data.instance_augment:Jitter",
+            "noise": "inklings.data.instance_augment:Noise",
+        },
+    ),
+}
+"""One table of transforms: a name means one thing, done as it suits what is transformed."""
+
+
+def build_transforms(asked: Sequence[Component], use: Use) -> list[Any]:
+    """The transforms of an experiment, in order; asked for before data are opened.
+
+    Raises:
+        SpecError: If a name is unknown, is none for this use, or an option does not fit.
+    """
+    own = TRANSFORMS[use]
+    for one in asked:
+        others = [other for other, table in TRANSFORMS.items() if one.name in table]
+        if one.name not in own and others:
+            raise SpecError(
+                f"augmentation {one.name!r}: expected one for {use}, got one for "
+                f"{' and '.join(others)}; for {use} there are {', '.join(own)}"
+            )
+    return [own.build(one.name, one.options) for one in asked]
+
 
 TISSUE: Registry[TissueMethod] = Registry(
     "tissue method",

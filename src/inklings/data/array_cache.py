@@ -2,58 +2,111 @@
 
 from __future__ import annotations
 
-import functools
-import zlib
+import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from inklings import progress
+from inklings.cache import digest
 from inklings.data.examples import Examples
-from inklings.data.packed import Named
+from inklings.data.packed import PackedArrays, Place, checksum
+from inklings.data.slices import Planes
+
+_INDEX = "index.jsonl"
+_SHOWN = 1 << 16  # values of an image that tell it from others
 
 
-@dataclass(frozen=True)
 class ArrayCache:
     """Keeps arrays by name, mapped from files, so that memory does not grow with the cases.
 
-    Attributes:
-        folder: Where; None keeps them in memory, and nothing for the next time.
+    An array counts when its line in the index is whole, which is written after the array; another
+    process finds it again.
+
+    Args:
+        folder: For nothing else; None keeps arrays in memory, and nothing for the next time.
     """
 
-    folder: Path | None = None
-
-    @functools.cached_property
-    def _named(self) -> Named:
-        assert self.folder is not None
-        return Named(self.folder)
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+        self._packed: PackedArrays | None = None
+        self._places: dict[str, Place] = {}
+        self._bytes = 0
 
     def keep(self, name: str, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-        """What ``make`` returned, now or before."""
+        """What ``make`` returned, now or before; a damaged array is made anew, with a note."""
         if self.folder is None:
             return make()
-        found = self._named.get(name)
-        return self._named.put(name, make()) if found is None else found
+        packed = self._packed or self._open(self.folder)
+        place = self._places.get(name)
+        if place is not None:
+            found = packed.view(place)
+            if checksum(found) == place.crc:
+                return found
+            progress.note(f"{self.folder}: {name} is damaged; it is made anew")
+        array = make()
+        if _size(self.folder) != self._bytes:  # another object has written here
+            packed = self._open(self.folder)
+        place = packed.add(array)
+        with (self.folder / _INDEX).open("a", encoding="utf-8") as file:
+            file.write(json.dumps([name, *place]) + "\n")
+        self._places[name], self._bytes = place, _size(self.folder)
+        return packed.view(place)
 
     def part(self, *told: object) -> ArrayCache:
-        """A shelf of its own for what depends on ``told`` alone; other things have another."""
+        """One of its own for what depends on ``told`` alone (`inklings.cache.digest`)."""
         if self.folder is None:
             return self
-        return ArrayCache(self.folder / f"{zlib.crc32(repr(told).encode()):08x}")
+        return ArrayCache(self.folder / digest(*told))
+
+    def _open(self, folder: Path) -> PackedArrays:
+        self._places = _places(folder / _INDEX)
+        self._bytes = _size(folder)
+        self._packed = PackedArrays(folder, tuple(self._places.values()))
+        return self._packed
 
 
-def fingerprint(labels: Examples) -> int:
-    """A number that changes with the names and labels of examples, if not with their pixels."""
-    number = zlib.crc32(repr(list(labels.ids)).encode())
-    for target in labels.targets:
-        for part in (target.value, target.known):
-            number = zlib.crc32(np.ascontiguousarray(part).data, number)
-    return number
+def _size(folder: Path) -> int:
+    index = folder / _INDEX
+    return index.stat().st_size if index.exists() else 0
+
+
+def _places(index: Path) -> dict[str, Place]:
+    if not index.exists():
+        return {}
+    text = index.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:  # killed within a line
+        with index.open("r+", encoding="utf-8") as file:
+            file.truncate(len(whole.encode()))
+    lines = map(json.loads, whole.splitlines())
+    return {
+        name: Place(file, start, tuple(shape), dtype, crc)
+        for name, file, start, shape, dtype, crc in lines
+    }
+
+
+def fingerprint(labels: Examples) -> str:
+    """Changes with the names and labels of examples and with their pixels.
+
+    Of an image it looks at the start, the middle and the end: all of a tile, some of a volume.
+    """
+    images = labels.images
+    if isinstance(images, Planes):
+        shown: list[object] = [images.places, images.context, *map(_some, images.volumes)]
+    else:
+        shown = [_some(image) for image in images]
+    told = [(target.value, target.known) for target in labels.targets]
+    return digest(list(labels.ids), shown, told)
+
+
+def _some(image: NDArray[Any]) -> object:
+    flat = image.reshape(-1)
+    starts = (0, max(len(flat) - _SHOWN, 0) // 2, max(len(flat) - _SHOWN, 0))
+    return [image.shape, [flat[start : start + _SHOWN] for start in dict.fromkeys(starts)]]
 
 
 def by_case(examples: Examples) -> list[list[int]]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,54 +16,23 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inklings.data import build_transforms
 from inklings.data.bag_examples import BagExamples
-from inklings.data.batches import in_threads
-from inklings.data.instance_augment import INSTANCE_AUGMENTS
+from inklings.data.batches import IndexedBatch, Source
+from inklings.data.sampler import Shuffle
 from inklings.errors import SpecError
 from inklings.spec import Bags
-from inklings.tensors import Batch
 
-_ORDER, _CONTENT = 0, 1
-
-
-@dataclass(frozen=True)
-class IndexedBagBatch:
-    """A batch of bags and its place in the run.
-
-    Attributes:
-        number: Counts micro-batches from 0 over the whole run.
-        inputs: ``(M, *shape)`` instances, one bag after the other.
-        value: ``(B, K)`` float32.
-        known: ``(B, K)`` bool.
-        valid: ``(B, N)`` bool with ``M`` True places.
-    """
-
-    number: int
-    inputs: Tensor
-    value: Tensor
-    known: Tensor
-    valid: Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        """The batch as models and losses know it, on ``device``."""
-        return Batch(
-            self.inputs.to(device, non_blocking=True),
-            self.value.to(device, non_blocking=True),
-            self.known.to(device, non_blocking=True),
-            self.valid.to(device, non_blocking=True),
-        )
+_CONTENT = 1
 
 
-class BagBatches:
-    """All batches of a run, by number; see `inklings.data.batches.Source`.
+class BagBatches(Source):
+    """Batches of bags.
 
     Args:
         examples: What to draw from.
         bags: Augmentation, and how many instances of a bag a step looks at.
-        batch_size: Bags of a whole batch, over all devices.
-        seed: With the number of the batch, all that it depends on.
-        rank: Which slice of every batch this process takes.
-        world: How many processes share a batch.
+        batch_size, seed, rank, world: As `inklings.data.batches.Source`.
 
     Raises:
         SpecError: If there are no bags, or a batch cannot be shared evenly.
@@ -80,50 +47,40 @@ class BagBatches:
         rank: int = 0,
         world: int = 1,
     ) -> None:
+        super().__init__(batch_size, seed, rank, world)
         if not len(examples):
             raise SpecError("expected at least one bag to train on, got none")
-        if batch_size % world:
-            raise SpecError(
-                f"training.batch_size: expected a multiple of the {world} devices, got {batch_size}"
-            )
         self.examples, self.bags = examples, bags
-        self.batch_size, self.seed, self.rank, self.world = batch_size, seed, rank, world
-        self._augments = [INSTANCE_AUGMENTS.build(a.name, a.options) for a in bags.augment]
-        self._order = lru_cache(maxsize=4)(self._shuffled)
+        self._transforms = build_transforms(bags.augment, "instances")
+        self._order = Shuffle(len(examples), seed)
 
-    def batch(self, number: int) -> IndexedBagBatch:
+    def batch(self, number: int) -> IndexedBatch:
         """This process's slice of batch ``number``."""
         rng = default_rng([self.seed, _CONTENT, number, self.rank])
-        chosen = [
-            self._bag(number, place) for place in range(self.rank, self.batch_size, self.world)
-        ]
+        chosen = [self._order.at(number * self.batch_size + place) for place in self.places]
         parts = [self._instances(index, rng) for index in chosen]
         inputs = torch.from_numpy(np.concatenate(parts))
-        if self._augments:
+        if self._transforms:
             inputs = inputs.float()
             dice = torch.Generator().manual_seed(int(rng.integers(2**62)))
-            for augment in self._augments:
-                inputs = augment(inputs, dice)
-        return IndexedBagBatch(
+            for transform in self._transforms:
+                inputs = transform(inputs, dice)
+        return IndexedBatch(
             number,
             inputs,
             torch.from_numpy(self.examples.value[chosen]),
             torch.from_numpy(self.examples.known[chosen]),
-            places([len(part) for part in parts]),
+            taken([len(part) for part in parts]),
         )
 
-    def from_number(self, first: int, ahead: int = 3) -> Iterator[IndexedBagBatch]:
+    def from_number(self, first: int, ahead: int = 3) -> Iterator[IndexedBatch]:
         """Batches ``first``, ``first + 1``, ... without end, made ``ahead`` of time in threads.
 
         What lies in memory and stays as it is is put together sooner than handed to a thread.
         """
-        if self.examples.instances.in_memory and not self._augments:
+        if self.examples.instances.in_memory and not self._transforms:
             return map(self.batch, itertools.count(first))
-        return in_threads(self.batch, first, ahead, self.world)
-
-    def _bag(self, number: int, place: int) -> int:
-        epoch, turn = divmod(number * self.batch_size + place, len(self.examples))
-        return int(self._order(epoch)[turn])
+        return super().from_number(first, ahead)
 
     def _instances(self, index: int, rng: Generator) -> NDArray[Any]:
         count, most = self.examples.instances.counts[index], self.bags.sample
@@ -132,10 +89,7 @@ class BagBatches:
         rows = np.sort(rng.choice(count, most, replace=False))
         return self.examples.instances.take(index, rows)
 
-    def _shuffled(self, epoch: int) -> NDArray[np.int64]:
-        return default_rng([self.seed, _ORDER, epoch]).permutation(len(self.examples))
 
-
-def places(counts: Sequence[int]) -> Tensor:
+def taken(counts: Sequence[int]) -> Tensor:
     """``(B, N)`` bool: the first ``counts[b]`` places of row ``b`` are taken."""
     return torch.arange(max(counts))[None] < torch.tensor(list(counts))[:, None]

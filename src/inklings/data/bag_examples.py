@@ -16,7 +16,7 @@ from inklings.bags.instances import Instances
 from inklings.bags.task import Task, target
 from inklings.cohorts.bags import common_shape, spans
 from inklings.cohorts.case import Case
-from inklings.data.examples import budget_bytes
+from inklings.data.packed import budget_bytes
 from inklings.errors import LabelError, SpecError
 
 

@@ -28,6 +28,8 @@ class Sample:
         known: ``(*S)``, True where ``value`` is a fact.
         valid: ``(*S)``, False on padding.
         scale: Centre and width by which ``inputs`` were normalised; None where that is forgotten.
+        points: Places ``(n, len(S))`` as indices, which move with the rest; None where none are
+            asked for.
     """
 
     inputs: NDArray[np.float32]
@@ -35,6 +37,7 @@ class Sample:
     known: NDArray[np.bool_]
     valid: NDArray[np.bool_]
     scale: Scale | None = None
+    points: NDArray[np.float64] | None = None
 
 
 def anywhere(shape: Sequence[int], size: int | Sequence[int], rng: Generator) -> Region:

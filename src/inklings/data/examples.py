@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from inklings import progress
@@ -18,15 +16,13 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.stacked import in_order, inputs_of, stacked_case
 from inklings.data.crops import resize_image, resize_mask
 from inklings.data.intensity import Scale
-from inklings.data.packed import PackedArrays
+from inklings.data.packed import Store, budget_bytes
 from inklings.data.respace import respaced
 from inklings.data.slices import Planes
 from inklings.errors import DataError, GeometryError, SpecError
 from inklings.geometry import Geometry
 from inklings.orientation import CANONICAL, turn_to
 from inklings.supervision.base import Supervision, Target
-
-MEMORY_VARIABLE = "INKLINGS_MEMORY_GB"
 
 
 @dataclass(frozen=True)
@@ -219,15 +215,6 @@ def gather(
     )
 
 
-def budget_bytes() -> int:
-    """How much memory decoded images may take."""
-    asked = os.environ.get(MEMORY_VARIABLE)
-    try:
-        return int(float(asked) * 2**30) if asked else psutil.virtual_memory().available // 2
-    except ValueError:
-        raise SpecError(f"{MEMORY_VARIABLE}: expected a number of GB, got {asked!r}") from None
-
-
 def _example(case: Case, supervision: Supervision) -> tuple[NDArray[Any], Target, Geometry]:
     read = stacked_case(case)
     samples, geometry = np.ascontiguousarray(read.samples), read.geometry
@@ -256,31 +243,3 @@ def _same_channels(images: list[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         np.broadcast_to(image, (most, *image.shape[1:])) if len(image) == 1 != most else image
         for image in images
     )
-
-
-@dataclass
-class Store:
-    """Keeps arrays in memory up to a budget, and the rest in files mapped from ``scratch``."""
-
-    budget: int
-    scratch: Path | None
-    used: int = 0
-    _packed: PackedArrays | None = None
-
-    def keep(self, array: NDArray[Any]) -> NDArray[Any]:
-        """``array``, or the same samples mapped from a file."""
-        self.used += array.nbytes
-        if self.used <= self.budget:
-            return array
-        if self.scratch is None:
-            raise DataError(
-                f"the images need more than the memory budget of {self.budget / 2**30:.1f} GB; "
-                f"set {MEMORY_VARIABLE} higher, or train from a cohort with --out"
-            )
-        if self._packed is None:
-            progress.note(
-                f"memory budget of {self.budget / 2**30:.1f} GB reached ({MEMORY_VARIABLE}): "
-                f"the rest is mapped from {self.scratch}"
-            )
-            self._packed = PackedArrays(self.scratch)
-        return self._packed.view(self._packed.add(array))

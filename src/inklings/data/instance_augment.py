@@ -9,7 +9,6 @@ import torch
 from torch import Generator, Tensor
 
 from inklings.models.views import Affine, require_pictures
-from inklings.registry import Registry
 
 
 class InstanceAugment(Protocol):
@@ -70,15 +69,3 @@ class Noise:
         """``(M, *shape)``."""
         spread = pictures.std(0, correction=0, keepdim=True)
         return pictures + self.sigma * spread * torch.randn(pictures.shape, generator=dice)
-
-
-INSTANCE_AUGMENTS: Registry[InstanceAugment] = Registry(
-    "augmentation of instances",
-    {
-        "affine": "inklings.models.views:Affine",
-        "auto": "inklings.data.instance_augment:Auto",
-        "flips": "inklings.data.instance_augment:Flips",
-        "jitter": "inklings.data.instance_augment:Jitter",
-        "noise": "inklings.data.instance_augment:Noise",
-    },
-)

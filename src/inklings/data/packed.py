@@ -6,20 +6,25 @@ of each slide reaches that with 11,000 slides, which is one public data set.
 
 from __future__ import annotations
 
-import json
 import math
+import os
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
+
+from inklings import progress
+from inklings.errors import DataError, SpecError
 
 SEGMENT = 2**28
 """Bytes of a file, or of its only array where that is larger; what is not written takes no room."""
 
 _ALIGNED = 64
-_INDEX = "index.jsonl"
+MEMORY_VARIABLE = "INKLINGS_MEMORY_GB"
 
 
 class Place(NamedTuple):
@@ -72,7 +77,7 @@ class PackedArrays:
             file.seek(start)
             file.write(raw.data)
         self._end = start + data.nbytes
-        return Place(self._file, start, data.shape, data.dtype.str, zlib.crc32(raw.data))
+        return Place(self._file, start, data.shape, data.dtype.str, checksum(data))
 
     def view(self, place: Place) -> NDArray[Any]:
         """The array at a place, mapped."""
@@ -85,56 +90,43 @@ class PackedArrays:
         return self.folder / f"{number}.bin"
 
 
-class Named:
-    """Packed arrays with names, which another process finds again.
+def checksum(array: NDArray[Any]) -> int:
+    """Changes when a byte does."""
+    return zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
-    An array counts when its line in the index is whole, which is written after the array.
 
-    Args:
-        folder: For nothing else.
-    """
+@dataclass
+class Store:
+    """Keeps arrays in memory up to a budget, and the rest in files mapped from ``scratch``."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._index = folder, folder / _INDEX
-        self._open()
+    budget: int
+    scratch: Path | None
+    used: int = 0
+    _packed: PackedArrays | None = None
 
-    def _open(self) -> None:
-        self._places = self._read()
-        self._packed = PackedArrays(self._folder, tuple(self._places.values()))
-        self._bytes = self._size()
+    def keep(self, array: NDArray[Any]) -> NDArray[Any]:
+        """``array``, or the same samples mapped from a file."""
+        self.used += array.nbytes
+        if self.used <= self.budget:
+            return array
+        if self.scratch is None:
+            raise DataError(
+                f"the images need more than the memory budget of {self.budget / 2**30:.1f} GB; "
+                f"set {MEMORY_VARIABLE} higher, or train from a cohort with --out"
+            )
+        if self._packed is None:
+            progress.note(
+                f"memory budget of {self.budget / 2**30:.1f} GB reached ({MEMORY_VARIABLE}): "
+                f"the rest is mapped from {self.scratch}"
+            )
+            self._packed = PackedArrays(self.scratch)
+        return self._packed.view(self._packed.add(array))
 
-    def get(self, name: str) -> NDArray[Any] | None:
-        """The array of this name; None where there is none, or not the one that was written."""
-        place = self._places.get(name)
-        if place is None:
-            return None
-        found = self._packed.view(place)
-        whole = zlib.crc32(np.ascontiguousarray(found).reshape(-1).view(np.uint8).data) == place.crc
-        return found if whole else None
 
-    def put(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
-        """The same samples, mapped."""
-        if self._size() != self._bytes:  # another object has written here
-            self._open()
-        place = self._packed.add(array)
-        with self._index.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([name, *place]) + "\n")
-        self._places[name], self._bytes = place, self._size()
-        return self._packed.view(place)
-
-    def _size(self) -> int:
-        return self._index.stat().st_size if self._index.exists() else 0
-
-    def _read(self) -> dict[str, Place]:
-        if not self._index.exists():
-            return {}
-        text = self._index.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:  # killed within a line
-            with self._index.open("r+", encoding="utf-8") as file:
-                file.truncate(len(whole.encode()))
-        lines = map(json.loads, whole.splitlines())
-        return {
-            name: Place(file, start, tuple(shape), dtype, crc)
-            for name, file, start, shape, dtype, crc in lines
-        }
+def budget_bytes() -> int:
+    """How much memory decoded images may take."""
+    asked = os.environ.get(MEMORY_VARIABLE)
+    try:
+        return int(float(asked) * 2**30) if asked else psutil.virtual_memory().available // 2
+    except ValueError:
+        raise SpecError(f"{MEMORY_VARIABLE}: expected a number of GB, got {asked!r}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator, default_rng
@@ -19,7 +20,29 @@ _LEAST = 0.05
 _HALF = 128
 
 
-class Sampler:
+class Shuffle:
+    """Every image (or bag) once an epoch, a function of the seed and the number of the epoch alone.
+
+    Attributes:
+        length: Places of an epoch.
+    """
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.count = self.length = count
+        self.seed = seed
+        self._latest = lru_cache(maxsize=4)(self.epoch)
+
+    def epoch(self, number: int) -> NDArray[np.int64]:
+        """Indices of epoch ``number``, in order."""
+        return default_rng([self.seed, _ORDER, number]).permutation(self.count)
+
+    def at(self, place: int) -> int:
+        """The index at a place, counted from the start of the run."""
+        epoch, turn = divmod(place, self.length)
+        return int(self._latest(epoch)[turn])
+
+
+class Sampler(Shuffle):
     """The images of every epoch, a function of the seed and the number of the epoch alone.
 
     An epoch has as many places as there are images (in whole bags). Without weights each image
@@ -36,7 +59,8 @@ class Sampler:
         Raises:
             SpecError: If bags are asked for and the images are of no cases.
         """
-        self.count, self.seed, self.bag = len(examples), seed, sampling.bag
+        super().__init__(len(examples), seed)
+        self.bag = sampling.bag
         self.length = -(-self.count // self.bag) * self.bag
         groups = list(examples.groups) or list(examples.ids)
         self.weights = (
@@ -60,7 +84,7 @@ class Sampler:
         if self.bag > 1:
             return self._bags(rng)
         if self.weights is None:
-            return rng.permutation(self.count)
+            return super().epoch(number)
         return rng.permutation(_systematic(self.weights, self.count, rng))
 
     def _bags(self, rng: Generator) -> NDArray[np.int64]:

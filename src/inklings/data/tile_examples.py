@@ -17,8 +17,9 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
 from inklings.data import TISSUE
-from inklings.data.examples import Examples, Store, budget_bytes
+from inklings.data.examples import Examples
 from inklings.data.intensity import Intensity, Scale
+from inklings.data.packed import Store, budget_bytes
 from inklings.data.slide_look import Restain, SlideLook, unchanged
 from inklings.data.stains import Normaliser
 from inklings.data.tile_index import Head, TileIndex, read_tile, tiled_cases

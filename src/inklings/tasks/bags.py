@@ -13,9 +13,9 @@ from torch import Tensor
 from inklings.bags import task as questions
 from inklings.bags.calibration import INSTANCE_SCALE
 from inklings.cohorts.cohort import Cohort
+from inklings.data import build_transforms
 from inklings.data.bag_batches import BagBatches
 from inklings.data.bag_examples import BagExamples, gather_bags
-from inklings.data.instance_augment import INSTANCE_AUGMENTS
 from inklings.errors import SpecError
 from inklings.losses import LOSSES
 from inklings.losses.base import Loss
@@ -45,8 +45,7 @@ class BagTask(Task[BagExperiment]):
         head = {"head": options["head"]} if "head" in options else {}
         require(INSTANCE_ENCODERS, encoder, shape=FILLED)
         require(POOLINGS, pooling, features=FILLED, channels=FILLED, **head)
-        for augment in experiment.bags.augment:
-            INSTANCE_AUGMENTS.build(augment.name, augment.options)
+        build_transforms(experiment.bags.augment, "instances")
 
     def prepare(
         self,

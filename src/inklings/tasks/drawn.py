@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inklings.data.drawn import Crops, Draw
+from inklings.data.batches import CropBatches, Draw
 from inklings.errors import SpecError
 from inklings.losses import LOSSES
 from inklings.models.base import Model
@@ -42,8 +42,8 @@ def prepared_of(
     spec = experiment.training
     half = OperatingPoint((0.5,) * len(model_config.classes))
 
-    def batches(rank: int, world: int) -> Crops:
-        return Crops(draw, spec.batch_size, spec.seed, rank, world)
+    def batches(rank: int, world: int) -> CropBatches:
+        return CropBatches(draw, spec.batch_size, spec.seed, rank, world)
 
     return Prepared(
         model_config=model_config,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.stacked import inputs_of
-from inklings.data import AUGMENTS, INTENSITIES, NORMALISERS
+from inklings.data import INTENSITIES, NORMALISERS, Use, build_transforms
 from inklings.data.examples import Examples, gather
 from inklings.data.restained import restained
 from inklings.data.tile_examples import Looks, gather_tiles, require_same_cohort
@@ -70,10 +70,10 @@ class SegmentationTask(Task[SegmentationExperiment]):
             require(NORMALISERS, experiment.stains)
         CORRECTIONS.require(experiment.correction.name, correction)
         require(SUPERVISIONS, experiment.supervision, classes=FILLED)
-        for augment in experiment.sampling.augment:
-            AUGMENTS.build(augment.name, augment.options)
+        seen: Use = "patches" if experiment.volumes.view == "patches" else "pictures"
+        build_transforms(experiment.sampling.augment, seen)
         if experiment.teacher is not None:
-            _require_teacher(experiment.teacher)
+            _require_teacher(experiment.teacher, seen)
         if experiment.inference.instances is not None:
             require(REFINEMENTS, experiment.inference.instances)
         require_shared_batches(experiment.training, experiment.sampling.bag)
@@ -186,7 +186,7 @@ def _examples(
     return train, val, supervision.channels
 
 
-def _require_teacher(teacher: Teacher) -> None:
+def _require_teacher(teacher: Teacher, seen: Use) -> None:
     if teacher.model is not None:
         require(MODELS, teacher.model, in_channels=FILLED, out_channels=FILLED)
         model: Any = MODELS.get(teacher.model.name)
@@ -194,6 +194,6 @@ def _require_teacher(teacher: Teacher) -> None:
             raise SpecError(f"teacher.model: {teacher.model.name} takes bags; name one of pixels")
     if teacher.loss is not None:
         LOSSES.build(teacher.loss.name, teacher.loss.options)
-    for augment in teacher.sampling.augment if teacher.sampling else ():
-        AUGMENTS.build(augment.name, augment.options)
+    if teacher.sampling is not None:
+        build_transforms(teacher.sampling.augment, seen)
     CRF.of(teacher.crf or {})

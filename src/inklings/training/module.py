@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from inklings.data.batches import Delivered, Source
+from inklings.data.batches import IndexedBatch, Source
 from inklings.errors import DataError
 from inklings.losses.base import Loss
 from inklings.models.base import Model
@@ -58,7 +58,7 @@ class Feed:
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
 
-    def __iter__(self) -> Iterator[Delivered]:
+    def __iter__(self) -> Iterator[IndexedBatch]:
         return self.learner.batches.from_number(self.learner.seen)
 
 
@@ -124,7 +124,7 @@ class Learner(pl.LightningModule):
 
     def transfer_batch_to_device(
         self,
-        batch: Delivered,
+        batch: IndexedBatch,
         device: torch.device,
         dataloader_idx: int,  # noqa: ARG002
     ) -> tuple[int, Batch]:

@@ -11,24 +11,25 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from inklings.applications.lung_nodules import lungs, patches
+from inklings.applications.lung_nodules import lungs
 from inklings.applications.lung_nodules.judge import inputs_of
-from inklings.applications.lung_nodules.patches import Changes, Triple, cut_at
-from inklings.applications.lung_nodules.spec import NODULE, BoxExperiment
+from inklings.applications.lung_nodules.spec import NODULE, WINDOW_HU, BoxExperiment
 from inklings.cache import Cache, digest, recipe
 from inklings.cohorts.case import Case
-from inklings.data.drawn import Crop
+from inklings.data import boxes as data_boxes
+from inklings.data.batches import Crop
+from inklings.data.boxes import BoxTransforms, Triple, cut_box
 from inklings.detection import candidates, scan
 from inklings.detection.candidates import Candidate, detect
 from inklings.detection.find import settings_of
 from inklings.detection.gather import image_key, opened
-from inklings.detection.scan import prepare, whole
+from inklings.detection.scan import prepare, to_grey, whole
 from inklings.errors import LabelError
 from inklings.labels.kinds import BallLabel
 from inklings.progress import track
 from inklings.runs.run import Run
 
-_MAKERS = (scan, lungs, candidates, patches)
+_MAKERS = (scan, lungs, candidates, data_boxes)
 _MARGIN = 4  # samples on each side, so that shifts and turns need not repeat the border
 _CANDIDATES = 40
 _EASY = 0.02  # how often a candidate of no heat comes up, beside one that is certain
@@ -141,7 +142,7 @@ class BoxCrops:
     def __init__(self, boxes: Boxes, experiment: BoxExperiment) -> None:
         self.boxes, self.sides = boxes, experiment.boxes.sides
         self.share = experiment.boxes.positives
-        self.change = Changes(experiment.boxes.augment)
+        self.change = BoxTransforms(experiment.boxes.augment)
         self._of = [np.flatnonzero(~boxes.positive), np.flatnonzero(boxes.positive)]
         weight = boxes.score[self._of[0]] + _EASY
         self._below = np.cumsum(weight) / weight.sum()
@@ -201,7 +202,9 @@ def _cut(
     scores = [one.score for one in found] + [1.0] * (len(places) - len(found))
     sides: Triple = tuple(n + 2 * _MARGIN for n in experiment.boxes.sides)  # type: ignore[assignment]
     mm = experiment.boxes.spacing_mm
-    cubes = [cut_at(values, geometry, point, sides, mm) for point, _ in places]
+    cubes = [
+        to_grey(cut_box(values, geometry, point, sides, mm), *WINDOW_HU) for point, _ in places
+    ]
     return {
         "cubes": np.stack(cubes) if cubes else np.zeros((0, *sides), np.uint8),
         "diameter_mm": np.array([size for _, size in places], float),

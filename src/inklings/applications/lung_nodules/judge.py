@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inklings.applications.lung_nodules.patches import cut_at
-from inklings.applications.lung_nodules.spec import boxes_of
+from inklings.applications.lung_nodules.spec import WINDOW_HU, boxes_of
+from inklings.data.boxes import cut_box
+from inklings.detection.scan import to_grey
 from inklings.geometry import Geometry
 from inklings.models.base import Model
 from inklings.predictions.numbers import require_numbers
@@ -35,7 +36,9 @@ def judge(
         places: Points in mm of the patient, and diameters in mm.
     """
     asked = boxes_of(run.experiment)
-    cubes = [cut_at(values, geometry, point, asked.sides, asked.spacing_mm) for point, _ in places]
+    how = (asked.sides, asked.spacing_mm)
+    boxes = (cut_box(values, geometry, point, *how) for point, _ in places)
+    cubes = [to_grey(box, *WINDOW_HU) for box in boxes]
     return probabilities(run.model, cubes, [mm for _, mm in places])
 
 

@@ -21,7 +21,7 @@ from scipy import ndimage
 from torch import nn
 
 from inklings.applications.lung_nodules.judge import judge
-from inklings.data.drawn import Crop
+from inklings.data.batches import Crop
 from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
 from inklings.predictions.findings import Findings

@@ -44,7 +44,7 @@ class BoxSection(Section):
     spacing_mm: Annotated[float, Field(gt=0)] | Literal["voxels"] = 1.25
     positives: float = Field(default=0.5, ge=0, le=1)
     augment: tuple[Component, ...] = (
-        Component(name="flip"),
+        Component(name="flips"),
         Component(name="offset"),
         Component(name="scale"),
         Component(name="rotate"),

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from inklings.applications.lung_nodules.examples import Boxes
 from inklings.applications.lung_nodules.judge import probabilities
-from inklings.applications.lung_nodules.patches import middle_of
 from inklings.applications.lung_nodules.spec import BoxSection
+from inklings.data.boxes import middle_of
 from inklings.losses.base import Loss
 from inklings.models.base import Model
 

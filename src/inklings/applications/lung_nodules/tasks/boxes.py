@@ -9,12 +9,12 @@ from typing import TypeVar
 from torch import Tensor
 
 from inklings.applications.lung_nodules.examples import BoxCrops, Boxes, collect
-from inklings.applications.lung_nodules.patches import Changes
 from inklings.applications.lung_nodules.spec import GREY, BoxExperiment
 from inklings.applications.lung_nodules.validation import BoxValidator, best_threshold
 from inklings.cache import Cache
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.data import build_transforms
 from inklings.models.base import Model
 from inklings.orientation import CANONICAL
 from inklings.runs.run import ModelConfig, Run
@@ -37,7 +37,7 @@ class BoxTask(Task[E]):
     def check(self, experiment: E, start: Path | None = None) -> None:
         """Also the changes of a box, and that the network takes boxes of these sides."""
         super().check(experiment, start)
-        Changes(experiment.boxes.augment)
+        build_transforms(experiment.boxes.augment, "boxes")
         shape = (2, *experiment.boxes.sides)
         require_runs(self._model_config(experiment).build(), experiment, shape, (1,))
 

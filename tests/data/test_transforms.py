@@ -1,21 +1,27 @@
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inklings.data import AUGMENTS
-from inklings.data.augment import (
-    Affine,
+from inklings.data import TRANSFORMS, Use, build_transforms
+from inklings.data.affine import Affine, warp
+from inklings.data.crops import Sample
+from inklings.data.transforms import (
+    Blur,
     BrightnessContrast,
     Flips,
+    GainShift,
     Gray,
     Invert,
     Noise,
     QuarterTurns,
-    warp,
+    Transform,
+    Transpose,
 )
-from inklings.data.crops import Sample
+from inklings.errors import SpecError
+from inklings.spec import Component
 
 SIZE = 33
 
@@ -132,11 +138,11 @@ def test_brightness_and_contrast_have_the_spread_they_are_given() -> None:
     assert np.std(values) == pytest.approx(0.5, rel=0.05)  # 0.3 and 0.4 in quadrature
 
 
-@pytest.mark.parametrize("name", sorted({*AUGMENTS} - {"affine3d"}))
+@pytest.mark.parametrize("name", sorted(TRANSFORMS["pictures"]))
 def test_the_same_generator_gives_the_same_sample_and_the_argument_is_left_alone(name: str) -> None:
     sample = marked([(3, 8), (20, 5)])
     before: list[NDArray] = [a.copy() for a in (sample.inputs, sample.value, sample.known)]
-    augment = AUGMENTS.build(name, {})
+    (augment,) = build_transforms([Component(name=name)], "pictures")
     first, second = (augment(sample, np.random.default_rng(9)) for _ in range(2))
     np.testing.assert_array_equal(first.inputs, second.inputs)
     np.testing.assert_array_equal(first.value, second.value)
@@ -157,3 +163,61 @@ def test_gray_is_the_mean_of_the_channels_and_invert_the_negative() -> None:
     np.testing.assert_array_equal(Invert(1.0)(sample, rng).inputs, -sample.inputs)
     assert Gray(0.0)(sample, rng).inputs is sample.inputs
     assert Invert(0.0)(sample, rng).inputs is sample.inputs
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [Flips(), QuarterTurns(), Transpose(), Affine(scale=0.0, probability=1.0)],
+    ids=lambda augment: type(augment).__name__,
+)
+def test_points_go_where_the_pixels_go(augment: Transform) -> None:
+    places = [(3, 8), (20, 5)]
+    before = dataclasses.replace(marked(places), points=np.array(places, float))
+    for seed in range(12):
+        after = augment(before, np.random.default_rng(seed))
+        assert after.points is not None
+        for y, x in np.rint(after.points).astype(int).tolist():
+            if 1 <= y < SIZE - 1 and 1 <= x < SIZE - 1:  # else it was turned out of the crop
+                assert after.inputs[0, y - 1 : y + 2, x - 1 : x + 2].any()
+
+
+def test_a_blurred_picture_has_its_mean_and_less_contrast() -> None:
+    soft = Blur(probability=1.0, least=1.0, most=1.0)(discs(), np.random.default_rng(0)).inputs
+    assert soft.mean() == pytest.approx(discs().inputs.mean(), rel=0.05)
+    assert soft.std() < 0.8 * discs().inputs.std()
+    with pytest.raises(SpecError, match="least <= most"):
+        Blur(least=1.0, most=0.5)
+
+
+def test_gain_and_shift_have_the_spread_they_are_given() -> None:
+    sample = dataclasses.replace(discs(), inputs=np.array([[[0.0, 1.0]] * 2] * 3, np.float32))
+    sample = dataclasses.replace(sample, known=np.ones((2, 2), bool), valid=np.ones((2, 2), bool))
+    seen = np.array(
+        [GainShift(0.1, 0.02)(sample, np.random.default_rng(k)).inputs[0, 0] for k in range(2000)]
+    )
+    gain = seen[:, 1] - seen[:, 0]
+    assert (gain.min(), gain.max()) == pytest.approx((0.9, 1.1), abs=0.002)
+    assert seen[:, 0].std() == pytest.approx(0.02, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("name", "use", "others"),
+    [
+        ("stain_jitter", "patches", "pictures"),
+        ("affine3d", "pictures", "patches"),
+        ("offset", "pictures", "boxes"),
+        ("quarter_turns", "instances", "pictures and patches"),
+    ],
+)
+def test_a_transform_of_other_dimensions_is_refused_with_those_there_are(
+    name: str, use: Use, others: str
+) -> None:
+    with pytest.raises(SpecError, match=f"expected one for {use}, got one for {others}; for {use}"):
+        build_transforms([Component(name=name)], use)
+
+
+@pytest.mark.parametrize("use", sorted(TRANSFORMS))
+def test_flips_and_noise_have_the_same_name_everywhere(use: Use) -> None:
+    assert {"flips", "noise"} <= {*TRANSFORMS[use]}
+    with pytest.raises(SpecError, match="did you mean 'flips'"):
+        build_transforms([Component(name="flip")], use)

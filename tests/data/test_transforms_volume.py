@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 
-from inklings.data import AUGMENTS
-from inklings.data.augment import Affine, Flips
-from inklings.data.augment_volume import Affine3D, rotation, warp
+from inklings.data import build_transforms
+from inklings.data.affine import Affine3D, rotation, warp3d
 from inklings.data.crops import Sample
+from inklings.data.transforms import Flips
 from inklings.errors import SpecError
+from inklings.spec import Component
 
 SHAPE = (17, 21, 21)
 MIDDLE = (8, 10, 10)
@@ -42,19 +44,19 @@ def place(mask: np.ndarray) -> list[int]:
     ],
 )
 def test_a_known_point_goes_where_the_turn_takes_it(angles, before, after) -> None:
-    turned = warp(spot(*before), rotation(*angles), 1.0)
+    turned = warp3d(spot(*before), rotation(*angles), 1.0)
     for mask in (turned.inputs[0] > 0.9, turned.value[0] == 255, turned.known):
         assert place(mask) == list(after)
 
 
 def test_enlarging_twice_takes_a_point_twice_as_far() -> None:
-    grown = warp(spot(2, -4, 3), np.eye(3), 2.0)
+    grown = warp3d(spot(2, -4, 3), np.eye(3), 2.0)
     assert grown.inputs[0][12, 2, 16] == pytest.approx(1)
     assert grown.value[0][12, 2, 16] == 255
 
 
 @pytest.mark.parametrize(
-    "name", ["flips", "quarter_turns", "transpose", "affine3d", "brightness_contrast", "noise"]
+    "name", ["flips", "quarter_turns", "transpose", "affine", "brightness_contrast", "noise"]
 )
 def test_image_and_mask_of_a_patch_stay_together(name: str) -> None:
     rng = default_rng(1)
@@ -62,10 +64,11 @@ def test_image_and_mask_of_a_patch_stay_together(name: str) -> None:
     mask[3:9, 4:12, 6:17] = True
     inputs = (4.0 * mask[None]).astype(np.float32)
     sample = Sample(inputs, mask[None] * np.uint8(255), np.ones(SHAPE, bool), np.ones(SHAPE, bool))
-    options: dict[str, Any] = {"probability": 1.0} if name == "affine3d" else {}
+    options: dict[str, Any] = {"probability": 1.0} if name == "affine" else {}
     moved = 0
     for _ in range(8):
-        out = AUGMENTS.build(name, options)(sample, rng)
+        (transform,) = build_transforms([Component(name=name, options=options)], "patches")
+        out = transform(sample, rng)
         assert out.inputs.shape == sample.inputs.shape
         on = out.value[0] == 255
         bright = out.inputs[0] > (out.inputs[0].max() + out.inputs[0].min()) / 2
@@ -83,11 +86,14 @@ def test_axes_that_mean_something_are_not_flipped() -> None:
         Flips(axes="w")
 
 
-def test_pictures_and_patches_have_an_affine_of_their_own() -> None:
-    with pytest.raises(SpecError, match="affine3d"):
-        Affine(probability=1.0)(spot(1, 1, 1), default_rng(0))
-    with pytest.raises(SpecError, match="'affine'"):
-        Affine3D()(spot(1, 1, shape=SHAPE[1:]), default_rng(0))
+def test_a_point_goes_where_its_voxel_goes() -> None:
+    sample = dataclasses.replace(spot(2, 5, 3), points=np.array([[10.0, 15.0, 13.0]]))
+    for seed in range(8):
+        moved = Affine3D(probability=1.0)(sample, default_rng(seed))
+        assert moved.points is not None
+        (found,) = moved.points - MIDDLE
+        near = np.argwhere(moved.known) - MIDDLE
+        assert len(near) == 0 or np.abs(near - found).max(1).min() <= 1
 
 
 def test_the_same_generator_gives_the_same_patch_and_the_argument_is_left_alone() -> None:
