@@ -8,7 +8,7 @@ it. So short a training finds the plain ones only. About a minute of one core.
 import sys
 from pathlib import Path
 
-from inklings.applications.lung_nodules.search import Settings, find_nodules
+from inklings.applications.lung_nodules.search import find_nodules
 from inklings.applications.lung_nodules.spec import DETECTION
 from inklings.cohorts.split_files import split_cohort
 from inklings.cohorts.splits import SplitOptions
@@ -46,7 +46,7 @@ def main(
     }
     record = {"cohort": str(cohort), "training": training, **EXPERIMENT}
     train(Experiment.check(record, "detector"), run, resume=True)
-    find_nodules([cohort], Settings(run, found), split="test")
+    find_nodules(run, [cohort], found, split="test")
     table = froc(read_marks(found), from_cohort(cohort, "test"))
     table.write(found)
     print(f"CPM {table.cpm.value:.3f}; the findings with pictures: {found / 'report.html'}")

@@ -728,7 +728,7 @@ def test_a_bag_that_became_no_number_later_is_one_line_in_training(tmp_path: Pat
 def test_in_prediction_such_a_bag_fails_alone(trained: Path, tmp_path: Path) -> None:
     good, bad = h5(tmp_path / "good.h5"), with_nan(np.nan)(tmp_path / "bad.h5")
     done = predict(trained / "run", [good, bad], tmp_path / "p")
-    assert done.predicted == 1
+    assert done.finished == 1
     assert list(done.failed) == ["bad"]
     assert "row 4" in done.failed["bad"]
 

@@ -63,10 +63,10 @@ def test_predicting_again_does_nothing_and_a_bad_bag_fails_alone(
     write(tmp_path / "wide.h5", np.zeros((3, 9), np.float32))
     inputs = [tmp_path / "good.h5", tmp_path / "wide.h5"]
     summary = predict(trained / "run", inputs, tmp_path / "p")
-    assert (summary.predicted, list(summary.failed)) == (1, ["wide"])
+    assert (summary.finished, list(summary.failed)) == (1, ["wide"])
     assert "as the run learnt from" in summary.failed["wide"]
     again = predict(trained / "run", inputs[:1], tmp_path / "p")
-    assert (again.predicted, again.skipped) == (0, 1)
+    assert (again.finished, again.skipped) == (0, 1)
 
 
 def test_bags_of_any_size_are_predicted_and_size_does_not_matter(
@@ -95,3 +95,26 @@ def test_a_model_whose_instances_speak_to_one_another_says_so(tmp_path: Path) ->
     assert said.attention.sum() == pytest.approx(1, abs=1e-5)
     assert len(said.instances) == len(said.attention)
     assert Run.load(tmp_path / "run").model_config.task == "binary"
+
+
+def test_failures_of_bags_that_nobody_asked_for_now_are_kept(trained: Path, tmp_path: Path) -> None:
+    for name in ("wide", "wider"):
+        write(tmp_path / f"{name}.h5", np.zeros((3, 9), np.float32))
+    write(tmp_path / "good.h5", np.zeros((3, 4), np.float32))
+    every = [tmp_path / f"{name}.h5" for name in ("good", "wide", "wider")]
+    predict(trained / "run", every, tmp_path / "p")
+    again = predict(trained / "run", every[:2], tmp_path / "p")
+    assert (again.skipped, list(again.failed)) == (1, ["wide"])
+    assert set(PredictionFolder.open(tmp_path / "p").failed) == {"wide", "wider"}
+
+
+@pytest.mark.slow
+def test_workers_predict_bags(trained: Path, tmp_path: Path) -> None:
+    write(tmp_path / "wide.h5", np.zeros((3, 9), np.float32))
+    inputs = [trained / "c", tmp_path / "wide.h5"]
+    one = predict(trained / "run", inputs, tmp_path / "one")
+    many = predict(trained / "run", inputs, tmp_path / "many", workers=2)
+    assert (many.finished, many.failed) == (one.finished, one.failed)
+    for case in PredictionFolder.open(tmp_path / "one").cases:
+        a, b = (BagPrediction.read(tmp_path / name, case) for name in ("one", "many"))
+        np.testing.assert_allclose(a.logits, b.logits, atol=1e-5)

@@ -35,7 +35,7 @@ def stamps(out: Path) -> dict[str, tuple[int, int]]:
 def test_every_picture_is_predicted_at_its_size(run: Path, tmp_path: Path) -> None:
     images = pictures(tmp_path / "images", 4)
     summary = predict(run, [images], tmp_path / "out")
-    assert (summary.predicted, summary.skipped, summary.failed) == (4, 0, {})
+    assert (summary.finished, summary.skipped, summary.failed) == (4, 0, {})
     for case in PredictionFolder.open(tmp_path / "out").cases:
         prediction = DensePrediction.read(tmp_path / "out", case)
         size = Image.open(prediction.image).size
@@ -62,7 +62,7 @@ def test_finished_cases_are_skipped(run: Path, tmp_path: Path) -> None:
     predict(run, [images / "p001.png", images / "p003.png"], out)
     before = stamps(out)
     summary = predict(run, [images], out)
-    assert (summary.predicted, summary.skipped) == (3, 2)
+    assert (summary.finished, summary.skipped) == (3, 2)
     assert before.items() <= stamps(out).items()
 
 
@@ -74,9 +74,9 @@ def test_a_broken_picture_is_set_aside_and_the_rest_goes_on(run: Path, tmp_path:
     summary = predict(run, [images], out)
     assert list(PredictionFolder.open(out).cases) == ["p000", "p002"]
     assert list(summary.failed) == ["p001"]
-    assert "truncated" in json.loads((out / "failed.json").read_text())["p001"]["reason"]
+    assert "truncated" in json.loads((out / "failed.json").read_text())["p001"]
     (images / "p001.png").write_bytes(whole)
-    assert predict(run, [images], out).predicted == 1
+    assert predict(run, [images], out).finished == 1
     assert not (out / "failed.json").exists()
 
 

@@ -64,10 +64,19 @@ def nodules(
         require_validation(inputs, split)
     if validation:
         require_unseen(run, inputs, split)
-    settings = Settings(run.resolve(), out.resolve(), series, dicom=dicom, tuning=tune_thresholds)
     summary = find_nodules(
-        inputs, settings, split=split, workers=workers, scheduler=scheduler, say=typer.echo
+        run,
+        inputs,
+        out,
+        Settings(dicom=dicom, tuning=tune_thresholds),
+        split=split,
+        series=series,
+        workers=workers,
+        scheduler=scheduler,
+        say=typer.echo,
     )
+    for case, reason in summary.failed.items():
+        typer.echo(f"failed: {case}: {reason}", err=True)
     typer.echo(summary.line("searched", out))
     if validation:
         from inklings.applications.lung_nodules.error_analysis import error_analysis

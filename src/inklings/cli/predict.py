@@ -9,8 +9,6 @@ import typer
 
 from inklings.cli import choosing
 
-_FAILED = 3
-
 
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder made by `inklings train`.")],
@@ -66,12 +64,15 @@ def predict(
         typer.Option(help="Slides: or how much coarser than the network's grid; 4 if left out."),
     ] = None,
     tissue: Annotated[
-        str,
-        typer.Option(help="Slides: stained, saturation, density, white, or everywhere."),
-    ] = "stained",
+        str | None,
+        typer.Option(
+            help="Slides: stained, saturation, density, white, or everywhere; stained if left out."
+        ),
+    ] = None,
     smallest_region: Annotated[
-        int, typer.Option(min=1, help="Slides: outlines of regions of at least so many samples.")
-    ] = 16,
+        int | None,
+        typer.Option(min=1, help="Slides: outlines of regions of at least so many samples, or 16."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes that share the cases; 0 for this one.")
     ] = None,
@@ -79,44 +80,40 @@ def predict(
         str | None, typer.Option(help="Address of a Dask scheduler whose workers do it.")
     ] = None,
 ) -> None:
-    """Predict pictures, volumes and slides; run again to go on, finished cases are skipped.
+    """Predict with any run; run again to go on, finished cases are skipped.
 
-    A slide leaves a heat map and a map of classes (pyramidal OME-TIFF), outlines (GeoJSON), a
-    thumbnail with overlay and the area of each class in cases/<case>/, and areas.csv for all.
-    Ends with exit code 3 if some image could not be read; the others are predicted all the same.
+    Pictures and volumes leave cases/<case>.npz; a slide leaves a heat map and a map of classes
+    (pyramidal OME-TIFF), outlines (GeoJSON), a thumbnail with overlay and the area of each class
+    in cases/<case>/, and areas.csv for all; a bag its diagnosis and what each instance has to do
+    with it; a detector, or a folder of all stages, findings/<case>.json and findings.csv.
+    Ends with exit code 3 if some case could not be read; the others are predicted all the same.
     """
     from inklings.datasets.several import parse
-    from inklings.inference.predict import predict as predict_images
-    from inklings.inference.slide_grid import SlideSettings
+    from inklings.inference.predict import predict as predict_cases
 
-    slides = SlideSettings(
+    summary = predict_cases(
+        run,
+        inputs or [],
+        out,
+        workers=workers,
+        scheduler=scheduler,
+        split=split,
+        series=choosing.chosen(series, scene, page, channel, project),
+        images=parse(images) if images else None,
+        flips=flips,
+        threshold=threshold,
+        instances=instances,
+        pieces=pieces,
         factor=factor,
         spacing_um=spacing_um,
-        overrule_spacing=overrule_spacing,
+        overrule_spacing=overrule_spacing or None,
         heatmap_spacing_um=heatmap_spacing_um,
         heatmap_factor=heatmap_factor,
         tissue=tissue,
         smallest_region=smallest_region,
     )
-    summary = predict_images(
-        run,
-        inputs or [],
-        out,
-        split=split,
-        series=choosing.chosen(series, scene, page, channel, project),
-        images=parse(images) if images else None,
-        slides=slides,
-        workers=workers,
-        scheduler=scheduler,
-        flips=flips,
-        threshold=threshold,
-        instances=instances,
-        pieces=pieces,
-    )
     for case, reason in summary.failed.items():
         typer.echo(f"failed: {case}: {reason}", err=True)
-    before = f", {summary.skipped} were done before" if summary.skipped else ""
-    failed = f", {len(summary.failed)} failed (failed.json)" if summary.failed else ""
-    typer.echo(f"{summary.predicted} predicted in {summary.seconds:.1f} s{before}{failed} -> {out}")
-    if summary.failed:
-        raise typer.Exit(_FAILED)
+    typer.echo(summary.line("predicted", out))
+    if summary.code:
+        raise typer.Exit(summary.code)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -18,16 +20,15 @@ from inklings.bags.evidence import MEANINGS, warning
 from inklings.bags.instances import Instances
 from inklings.bags.task import Task, probabilities
 from inklings.cohorts.bags import spans
-from inklings.cohorts.case import Case, Split
+from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.inference.bag_model import alone, outputs
 from inklings.inference.device import best_device
-from inklings.inference.folder import note_output
+from inklings.inference.items import Inputs
+from inklings.inference.predictor import Options, Predictor, loaded
 from inklings.models.base import BagNetwork
-from inklings.parallel import quarantine
 from inklings.predictions.bags import BagPrediction
-from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import Head, Provenance
 from inklings.predictions.numbers import require_numbers
 from inklings.progress import track
@@ -37,35 +38,42 @@ from inklings.runs.run import Run
 _AT_ONCE = 256  # bags that are read together
 
 
-def predict_bags(
-    run: Run,
-    inputs: Sequence[Path],
-    out: Path,
-    *,
-    split: Split | None = None,
-    threshold: float | None = None,
-) -> tuple[int, int, dict[str, str]]:
-    """Predict every bag of ``inputs``: cohorts of bags, or files of instances (HDF5).
+class BagPredictor(Predictor):
+    """Runs of the task bags; inputs are cohorts of bags, or files of instances (HDF5)."""
 
-    Returns:
-        How many were predicted now, how many before, and the reason for each that failed.
+    options = ("split", "threshold")
 
-    Raises:
-        InklingsError: If an input is unusable, or ``out`` holds other predictions.
-    """
-    cases = _cases(inputs, split)
-    there = PredictionFolder.claim(out, _head(run, threshold))
-    assert run.folder is not None
-    note_output(run.folder, out)
-    done = set(there.cases)
-    todo = [case for case in cases if case.id not in done]
-    run.model.to(best_device())
-    failed: dict[str, str] = {}
-    with_progress = track(range(0, len(todo), _AT_ONCE), "predict")
-    for first in with_progress:
-        failed |= _predict(run, todo[first : first + _AT_ONCE], out)
-    quarantine(out, failed, {case.id for case in cases})
-    return len(todo) - len(failed), len(cases) - len(todo), failed
+    def __init__(self, run: Path, inputs: Sequence[Path], options: Options) -> None:
+        self.run, self._loaded = run, Run.load(run).folded()
+        self._inputs = Inputs(tuple(inputs), options.get("split"))
+        self._cases = _cases(self._inputs)
+        self.cases = {case: next(iter(bag.images.values())) for case, bag in self._cases.items()}
+        self.unusable = {}
+        self.head = _head(self._loaded, options.get("threshold"))
+
+    @classmethod
+    def allowed(cls, run: Path) -> tuple[str, tuple[str, ...]]:  # noqa: ARG003
+        """A bag has neither objects nor a grid."""
+        return "a run that learnt from bags", cls.options
+
+    def task(self, out: Path) -> Callable[[str], None]:
+        """Predicts one bag."""
+        return partial(_one, self.run.resolve(), self._inputs.resolved(), out)
+
+    def here(self, out: Path, todo: Sequence[str]) -> dict[str, str]:
+        """Many bags at once."""
+        self._loaded.model.to(best_device())
+        failed: dict[str, str] = {}
+        for first in track(range(0, len(todo), _AT_ONCE), "predict"):
+            cases = [self._cases[case] for case in todo[first : first + _AT_ONCE]]
+            failed |= _predict(self._loaded, cases, out)
+        return failed
+
+
+def _one(run: Path, inputs: Inputs, out: Path, case: str) -> None:
+    """One bag, in any process."""
+    if failed := _predict(loaded(run, inputs.call), [inputs.once(_cases)[case]], out):
+        raise DataError(failed[case])
 
 
 def predict_instances(run: Run, instances: Instances) -> Iterator[tuple[int, BagPrediction]]:
@@ -133,21 +141,32 @@ def _named(said: BagPrediction, case: Case, where: tuple[Span, ...]) -> BagPredi
     return replace(said, case=case.id, image=where[0].path, coords=_coords(where))
 
 
-def _cases(inputs: Sequence[Path], split: Split | None) -> list[Case]:
+def _cases(inputs: Inputs) -> dict[str, Case]:
+    """The bags by their ids.
+
+    Raises:
+        SpecError: If two are called the same, or a part is asked for where there is none.
+        DataError: If an input holds no bags.
+    """
     found: list[Case] = []
-    for path in inputs:
+    split = inputs.split
+    for path in inputs.paths:
         if (path / "cohort.yaml").is_file():
             cohort = Cohort.read(path)
             if split is not None and not cohort.is_split:
                 raise SpecError(f"--split {split}: {path} is not split yet; run 'inklings split'")
             found += cohort.cases if split is None else cohort.part(split)
+        elif split is not None:
+            raise SpecError(f"--split {split}: expected a cohort, got {path}, which has no parts")
         elif path.suffix.lower() in (".h5", ".hdf5") and path.is_file():
             found.append(Case(path.stem, path.stem, {"features": path.resolve()}))
         else:
             raise DataError(f"expected a cohort of bags or a file of instances (.h5) at {path}")
     if not found:
         raise DataError("expected bags to predict, got none")
-    return found
+    if twice := [case for case, count in Counter(bag.id for bag in found).items() if count > 1]:
+        raise SpecError(f"two bags would be case {twice[0]!r}; predict them into two folders")
+    return {bag.id: bag for bag in found}
 
 
 def _head(run: Run, threshold: float | None) -> Head:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import stated_spacing
 from inklings.cohorts.stacked import in_order
-from inklings.datasets.several import Group, Patterns, groups
+from inklings.datasets.several import Group, Patterns, absolute, groups
 from inklings.errors import DataError, SpecError
 from inklings.readers import READERS, open_image
 from inklings.readers.dicom_files import begins_as_dicom
@@ -26,6 +28,7 @@ SLIDES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".npy"})
 VOLUMES = frozenset({".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr"})
 SUFFIXES = PICTURES | SLIDES | VOLUMES
+T = TypeVar("T")
 IMAGE = "image"
 """Name of the image where a file says none."""
 
@@ -75,6 +78,42 @@ class Item:
         """
         names = in_order(self.case, self.images, inputs)
         return replace(self, images={name: self.images[name] for name in names})
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a user gave, as it travels to other processes.
+
+    Attributes:
+        paths, split, choice, images: As for `gather`.
+        call: Tells one prediction from the next, also where files have changed in between.
+    """
+
+    paths: tuple[Path, ...]
+    split: Split | None = None
+    choice: str | None = None
+    images: Patterns | None = None
+    call: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def resolved(self) -> Inputs:
+        """The same from any working folder."""
+        paths = tuple(path.resolve() for path in self.paths)
+        return replace(self, paths=paths, images=absolute(self.images))
+
+    def items(self) -> dict[str, Item]:
+        """The items by their cases."""
+        found = gather(self.paths, self.split, self.choice, self.images)
+        return {item.case: item for item in found}
+
+    def once(self, make: Callable[[Inputs], dict[str, T]]) -> dict[str, T]:
+        """``make(self)``, once a process for all cases of a call."""
+        if _MADE.get("call") != self.call:
+            _MADE.update(call=self.call, value=make(self))
+        value: dict[str, T] = _MADE["value"]
+        return value
+
+
+_MADE: dict[str, Any] = {}
 
 
 def gather(

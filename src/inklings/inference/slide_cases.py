@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from inklings.data.tissue_finder import finder
 from inklings.files import write_text
-from inklings.inference.device import best_device
-from inklings.inference.items import SLIDES, Item
+from inklings.inference.items import SLIDES, Inputs, Item
 from inklings.inference.pictures import Pictures, read_item
+from inklings.inference.predictor import loaded
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import Job, predict_slide
-from inklings.machine import cores
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.slides import SlidePrediction, slide_written, table
 from inklings.readers.image import Image
@@ -37,28 +31,26 @@ class CaseTask:
     Attributes:
         run: Folder of the run.
         out: Folder of predictions.
-        listing: File that says what each case is, written by `write_listing`.
+        inputs: Where the cases come from.
         settings: Window, overlap, flips, objects.
         slides: Grid, maps and tissue of slides.
         thresholds: One a class.
-        threads: Of the network; None for as many as there are cores.
         watched: Whether to show how many windows are done.
     """
 
     run: Path
     out: Path
-    listing: Path
+    inputs: Inputs
     settings: Inference
     slides: SlideSettings
     thresholds: tuple[float, ...]
-    threads: int | None = None
     watched: bool = False
 
     def __call__(self, case: str) -> None:
         """Predict ``case``, slide or picture, and write what belongs to it."""
-        run = _loaded(self.run, self.threads)
-        item = _listed(self.listing)[case]
-        self.predict(run, item)
+        run = loaded(self.run, self.inputs.call)
+        item = self.inputs.once(Inputs.items)[case]
+        self.predict(run, item.ordered(run.model_config.inputs))
 
     def predict(self, run: Run, item: Item) -> None:
         """As above, with what is at hand already."""
@@ -122,44 +114,8 @@ def is_slide(image: Image, item: Item, model_config: ModelConfig) -> bool:
     return learnt or called or huge or len(image.downsamples) > 1
 
 
-def write_listing(out: Path, items: Sequence[Item]) -> Path:
-    """Say in a file what each case is, for processes elsewhere."""
-    path = (out / ".inputs.json").resolve()
-    record = {
-        i.case: [{k: str(p) for k, p in i.images.items()}, i.spacing_mm, dict(i.choices)]
-        for i in items
-    }
-    write_text(path, json.dumps(record))
-    return path
-
-
-def write_areas(out: Path) -> None:
+def write_areas(there: PredictionFolder) -> None:
     """Write ``areas.csv`` with all slides predicted so far."""
-    there = sorted(PredictionFolder.open(out).slides)
-    slides = [SlidePrediction.read(out, case) for case in there]
+    slides = [SlidePrediction.read(there.path, case) for case in sorted(there.slides)]
     if slides:
-        write_text(out / "areas.csv", table(slides))
-
-
-@functools.lru_cache(maxsize=1)
-def _loaded(run: Path, threads: int | None) -> Run:
-    if threads is not None:
-        torch.set_num_threads(threads)
-    loaded = Run.load(run).folded()
-    loaded.model.to(best_device())
-    return loaded
-
-
-@functools.lru_cache(maxsize=1)
-def _listed(path: Path) -> dict[str, Item]:
-    record = json.loads(path.read_text(encoding="utf-8"))
-    return {
-        case: Item(case, {k: Path(p) for k, p in images.items()}, spacing, choices)
-        for case, (images, spacing, choices) in record.items()
-    }
-
-
-def shared(task: CaseTask, workers: int | None, scheduler: str | None) -> CaseTask:
-    """The task for processes that share this machine, or that have one of their own."""
-    threads = max(1, cores() // workers) if workers else None
-    return replace(task, threads=threads, watched=not (workers or scheduler))
+        write_text(there.path / "areas.csv", table(slides))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from inklings.errors import GeometryError, SpecError
@@ -50,6 +50,10 @@ class SlideSettings:
     def record(self) -> dict[str, Any]:
         """For the head of the predictions."""
         return asdict(self)
+
+
+SLIDE_OPTIONS = tuple(field.name for field in fields(SlideSettings))
+"""Names of what may be chosen about slides."""
 
 
 @dataclass(frozen=True)

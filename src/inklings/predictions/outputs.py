@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 from inklings.files import write_json
+from inklings.progress import note
 from inklings.records import read_record
 
 
@@ -25,3 +27,13 @@ def remembered(run: Path) -> tuple[Path, ...]:
     path = run / "outputs.json"
     record = read_record(dict[str, list[str]], path, "what a run has written", "delete it")
     return tuple((run.resolve() / path).resolve() for path in record.get("predictions", ()))
+
+
+def note_output(run: Path, folder: Path) -> None:
+    """`remember`, where the run can be written: a read-only one predicts all the same."""
+    try:
+        remember(run, folder)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        note(f"{run} cannot be written, so 'inklings report' will not find {folder} by itself")

@@ -40,6 +40,7 @@ class BagExperiment(Experiment):
     """
 
     learner: ClassVar[str] = "inklings.tasks.bags:BagTask"
+    predictor: ClassVar[str] = "inklings.inference.bags:BagPredictor"
     task: Literal["bags"] = "bags"
     bags: Bags = Bags()
     inference: BagInference = BagInference()

@@ -60,5 +60,6 @@ class DetectionExperiment(Experiment):
     """Where objects are, and how large (``task: detection``)."""
 
     learner: ClassVar[str] = "inklings.tasks.detection:DetectionTask"
+    predictor: ClassVar[str] = "inklings.applications.lung_nodules.search:NodulePredictor"
     task: Literal["detection"] = "detection"
     detection: Detection = Detection()

@@ -177,6 +177,7 @@ class SegmentationExperiment(Experiment):
     """
 
     learner: ClassVar[str] = "inklings.tasks.segmentation:SegmentationTask"
+    predictor: ClassVar[str] = "inklings.inference.images:ImagePredictor"
     task: Literal["segmentation"] = "segmentation"
     mode: Literal["strong", "weak"] = "strong"
     tiles: Path | None = None

@@ -14,9 +14,13 @@ from inklings.applications.lung_nodules.spec import DETECTION
 from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
-from inklings.errors import DataError
+from inklings.errors import DataError, SpecError
+from inklings.files import write_yaml
+from inklings.inference.predict import predict
 from inklings.labels.kinds import BallLabel
 from inklings.predictions.findings import Findings
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.outputs import remembered
 from inklings.runs.run import Run, write_model
 from inklings.simulation.phantoms.chest import chest
 from inklings.simulation.phantoms.luna import write_mhd
@@ -96,28 +100,72 @@ def test_tuning_asks_a_classifier_that_had_no_weight(study, tmp_path) -> None:
         (True, {"detector_score", "classifier_score"}),
     ):
         out = tmp_path / f"tuning-{tuning}"
-        settings = Settings(run, out, tuning=tuning)
-        find_nodules([study / "scans" / "chest-3.mhd"], settings, say=lambda _: None)
+        settings = Settings(tuning=tuning)
+        find_nodules(run, [study / "scans" / "chest-3.mhd"], out, settings, say=lambda _: None)
         found = Findings.read(out, "chest-3")
         said = [{name for name in one.attributes if name.endswith("_score")} for one in found]
         assert all(names == scores for names in said)
 
 
 def test_finished_cases_are_skipped_and_the_rest_is_done(study, tmp_path) -> None:
-    settings = Settings(study / "run", tmp_path)
-    lines: list[str] = []
-    first = find_nodules([study / "scans" / "chest-3.mhd"], settings, say=lines.append)
-    again = find_nodules([study / "cohort"], settings, split="test", say=lines.append)
+    run, lines = study / "run", list[str]()
+    first = find_nodules(run, [study / "scans" / "chest-3.mhd"], tmp_path, say=lines.append)
+    again = predict(run, [study / "cohort"], tmp_path, split="test")
     assert (first.finished, again.finished, again.skipped) == (1, 1, 1)
     assert len(list((tmp_path / "findings").glob("*.json"))) == 2
+
+
+def test_predict_takes_a_detector_and_its_head_says_what_found_it(study, tmp_path) -> None:
+    out = tmp_path / "found"
+    words = ["predict", str(study / "run"), str(study / "cohort"), "--split", "test"]
+    result = CliRunner().invoke(app, [*words, "--out", str(out), "--threshold", "0.4"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("2 predicted in")
+    there = PredictionFolder.open(out)
+    assert (there.kind, there.cases) == ("findings", ("chest-3", "chest-4"))
+    assert there.head.trained_on == Run.load(study / "run").record.trained_on
+    assert there.head.thresholds == (0.4,)
+    assert there.head.provenance.weights_sha256 == Run.load(study / "run").weights_sha256
+    assert len((out / "findings.csv").read_text().splitlines()) > 2
+    assert remembered(study / "run")[-1] == out.resolve()
+    again = CliRunner().invoke(app, [*words, "--out", str(out)])
+    assert again.exit_code == 2
+    assert "choose another --out" in again.stderr
+
+
+def test_findings_of_0_1_without_a_head_are_read_but_not_gone_on_with(study, tmp_path) -> None:
+    run, scan, out = study / "run", study / "scans" / "chest-3.mhd", tmp_path / "out"
+    find_nodules(run, [scan], out, say=lambda _: None)
+    (out / "predictions.yaml").unlink()
+    there = PredictionFolder.open(out)
+    assert there.head.trained_on == Run.load(run).record.trained_on
+    assert there.image("chest-3") == scan.resolve()
+    with pytest.raises(SpecError, match="do not say whose weights made them; choose another"):
+        predict(run, [scan], out)
+    found = Findings.read(out, "chest-3")
+    stages = {"stages": {"detector": str(tmp_path / "gone")}}
+    replace(found, facts={**found.facts, **stages}).write(out)
+    there = PredictionFolder.open(out)
+    assert there.head.trained_on is None
+    assert "nobody knows" in there.notes[0]
+
+
+def test_a_stage_without_its_detector_predicts_nothing(study, tmp_path) -> None:
+    write_yaml(tmp_path / "run" / "experiment.yaml", {
+        "cohort": "c", "model": "nodule_net", "loss": "bce", "training": {"steps": 1},
+        "task": "malignancy",
+    })  # fmt: skip
+    with pytest.raises(DataError, match=r"task malignancy predicts nothing by itself; put it"):
+        predict(tmp_path / "run", [study / "cohort"], tmp_path / "out")
 
 
 def test_a_file_that_is_no_ct_fails_alone(study, tmp_path) -> None:
     picture = tmp_path / "picture.png"
     Image.new("L", (64, 64)).save(picture)
     summary = find_nodules(
+        study / "run",
         [picture, study / "scans" / "chest-3.mhd"],
-        Settings(study / "run", tmp_path / "out"),
+        tmp_path / "out",
         say=lambda _: None,
     )
     assert summary.finished == 1
@@ -149,7 +197,7 @@ def test_workers_find_what_one_process_finds(study, tmp_path) -> None:
     one, many = tmp_path / "one", tmp_path / "many"
     for out, workers in ((one, None), (many, 2)):
         find_nodules(
-            [study / "cohort"], Settings(study / "run", out), split="test", workers=workers,
+            study / "run", [study / "cohort"], out, split="test", workers=workers,
             say=lambda _: None,
         )  # fmt: skip
     for path in sorted((one / "findings").glob("*.json")):
@@ -169,8 +217,7 @@ REAL = Path(__file__).parents[4] / "shared" / "data" / "lidc_idri_0001.zip"
 @pytest.mark.skipif(not REAL.is_file(), reason="the real CT of LIDC-IDRI is not here")
 @pytest.mark.slow
 def test_the_real_scan_leaves_dicom_objects_beside_its_series(study, tmp_path) -> None:
-    settings = Settings(study / "run", tmp_path, dicom=True)
-    find_nodules([REAL], settings, say=lambda _: None)
+    find_nodules(study / "run", [REAL], tmp_path, Settings(dicom=True), say=lambda _: None)
     findings = Findings.read(tmp_path, "lidc_idri_0001")
     assert Cascade.load(study / "run").threshold == 0.5
     assert not findings.facts.get("warnings")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from inklings import parallel
+from inklings import __version__
 from inklings.applications.lung_nodules.cascade import MALIGNANCY, STAGES, Cascade, Found, find
 from inklings.applications.lung_nodules.dicom import write_dicom
 from inklings.applications.lung_nodules.report import CascadeScores, nodule_report
@@ -20,13 +21,17 @@ from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.stages import Seen, require_one_split
 from inklings.detection.scan import whole
-from inklings.errors import DataError
+from inklings.errors import DataError, SpecError
 from inklings.files import written
 from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
-from inklings.inference.items import Item, gather
+from inklings.inference.items import Inputs, Item
+from inklings.inference.predictor import Options, Predictor
+from inklings.parallel import Summary, over_cases
 from inklings.predictions import findings as files
 from inklings.predictions.findings import Findings
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head, Provenance
 from inklings.reports.nodule_crops import crop_picture
 
 _SHOWN = 0.05
@@ -36,40 +41,98 @@ REPORT = "report.html"
 
 @dataclass(frozen=True)
 class Settings:
-    """How CTs are searched.
+    """How CTs are searched beyond what any prediction is asked.
 
     Attributes:
-        run: Folder of the stages.
-        out: Where findings go.
-        series: Of a DICOM folder with several.
         pictures: Largest number of crops that are drawn a case.
         dicom: Whether a segmentation and a report are written for scans that are DICOM.
-        tuning: Every stage is asked, also one that an earlier tuning gave no weight.
+        tuning: Every stage is asked, also one that an earlier tuning gave no weight, and nothing
+            goes by the thresholds of that.
     """
 
-    run: Path
-    out: Path
-    series: str | None = None
     pictures: int = 12
     dicom: bool = False
     tuning: bool = False
 
 
+class NodulePredictor(Predictor):
+    """Runs of the task detection, and cascades that begin with one.
+
+    Args:
+        run: Folder of the detector, or of all stages.
+        inputs: CTs, folders of them, or cohorts.
+        options: What any prediction is asked.
+        settings: How CTs are searched.
+        say: Prints the lines of a case, in this process.
+    """
+
+    options = ("split", "series", "threshold")
+
+    def __init__(
+        self,
+        run: Path,
+        inputs: Sequence[Path],
+        options: Options,
+        settings: Settings | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self.run, self._settings, self._say = run, settings or Settings(), say
+        self._cascade = _asked(Cascade.load(run), self._settings, options.get("threshold"))
+        self._inputs = Inputs(tuple(inputs), options.get("split"), options.get("series"))
+        self._items = self._inputs.items()
+        self.cases = {case: item.path for case, item in self._items.items()}
+        self.unusable = {}
+        self.head = _head(run, self._cascade)
+
+    @classmethod
+    def allowed(cls, run: Path) -> tuple[str, tuple[str, ...]]:  # noqa: ARG003
+        """Findings are places, without a mask."""
+        return "a detector of nodules", cls.options
+
+    def task(self, out: Path) -> Callable[[str], None]:
+        """Searches one CT."""
+        threshold = self._cascade.threshold
+        inputs, run = self._inputs.resolved(), self.run.resolve()
+        return partial(_one, run, inputs, self._settings, threshold, out)
+
+    def here(self, out: Path, todo: Sequence[str]) -> dict[str, str]:
+        """One CT after the other."""
+
+        def search(case: str) -> None:
+            findings = _searched(self._cascade, self._items[case], self._settings, out)
+            if self._say is not None:
+                for line in told(findings, self._cascade.threshold):
+                    self._say(line)
+
+        return over_cases(search, todo, out=out, what="predict", told=False).failed
+
+    def finish(self, there: PredictionFolder) -> None:
+        """``findings.csv``: all findings that there are, also a LUNA16 submission."""
+        if there.cases:
+            files.write_table(files.read_all(there.path), there.path / files.TABLE)
+
+
 def find_nodules(
+    run: Path,
     inputs: Sequence[Path],
-    settings: Settings,
+    out: Path,
+    settings: Settings | None = None,
     *,
     split: Split | None = None,
+    series: str | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
     say: Callable[[str], None] = print,
-) -> parallel.Summary:
-    """Write ``findings/<case>.json``, ``findings.csv`` and crops; finished cases are skipped.
+) -> Summary:
+    """Predict as any other run, and write ``report.html``.
 
     Args:
+        run: Folder of a detector, or of all stages.
         inputs: CTs, folders of them, or cohorts.
+        out: Where findings go.
         settings: How.
         split: Only this part of a cohort.
+        series: Of a DICOM folder with several.
         workers: Processes on this machine.
         scheduler: Address of a Dask scheduler instead.
         say: Prints the lines of a case.
@@ -77,23 +140,13 @@ def find_nodules(
     Raises:
         DataError: If there is nothing to read or the run is none.
     """
-    items = {item.case: item for item in gather(inputs, split, settings.series)}
-    Cascade.load(settings.run)  # a wrong run is everybody's mistake, not one for each case
-    task = partial(_one, items, settings, say if not (workers or scheduler) else None)
-    summary = parallel.over_cases(
-        task,
-        list(items),
-        out=settings.out,
-        what="nodules",
-        workers=workers,
-        scheduler=scheduler,
-        done=lambda case: files.file_of(settings.out, case).is_file(),
-    )
-    there = set(files.cases_in(settings.out))
-    done = [Findings.read(settings.out, case) for case in items if case in there]
-    if done:
-        files.write_table(done, settings.out / files.TABLE)
-        write_report(settings.out, done, settings.run)
+    options: Options = {"split": split, "series": series}
+    predictor = NodulePredictor(run, inputs, options, settings, say)
+    summary = predictor.into(out, workers, scheduler)
+    there = PredictionFolder.open(out)
+    if there.cases:
+        asked = [case for case in predictor.cases if case in set(there.cases)]
+        write_report(out, [Findings.read(out, case) for case in asked], run)
     return summary
 
 
@@ -132,64 +185,104 @@ def require_unseen(run: Path, inputs: Sequence[Path], split: Split | None) -> No
                 )
 
 
-def _one(
-    items: dict[str, Item], settings: Settings, say: Callable[[str], None] | None, case: str
-) -> None:
-    cascade = _loaded(settings.run)
+def _asked(cascade: Cascade, settings: Settings, threshold: float | None) -> Cascade:
+    """The cascade with the thresholds that count now."""
     if settings.tuning:
-        cascade = replace(cascade, weight=Cascade.weight)
+        return replace(
+            cascade,
+            weight=Cascade.weight,
+            threshold=Cascade.threshold,
+            suspicious=Cascade.suspicious,
+        )
+    if threshold is None:
+        return cascade
+    if not 0 < threshold < 1:
+        raise SpecError(f"--threshold: expected a number above 0 and below 1, got {threshold}")
+    return replace(cascade, threshold=threshold)
+
+
+def _head(run: Path, cascade: Cascade) -> Head:
+    stages = {name: stage for name in STAGES if (stage := getattr(cascade, name)) is not None}
+    hashes = {name: stage.weights_sha256 for name, stage in stages.items()}
+    one = len(hashes) == 1
+    splits = {stage.record.split_hash for stage in stages.values()}
+    return Head(
+        classes=("nodule",),
+        thresholds=(cascade.threshold,),
+        provenance=Provenance(
+            run=str(run),
+            weights_sha256=(
+                cascade.detector.weights_sha256
+                if one
+                else sha256("".join(hashes.values()).encode()).hexdigest()
+            ),
+            split_hash=splits.pop() if len(splits) == 1 else None,
+            version=__version__,
+        ),
+        trained_on=tuple(sorted(cascade.trained_on)),
+        settings={
+            "stages": hashes,
+            "suspicious": cascade.suspicious,
+            "weight": cascade.weight,
+        },
+        kind="findings",
+    )
+
+
+def _one(
+    run: Path, inputs: Inputs, settings: Settings, threshold: float, out: Path, case: str
+) -> None:
+    """One CT, in any process."""
+    cascade = replace(_asked(_loaded(run, inputs.call), settings, None), threshold=threshold)
+    _searched(cascade, inputs.once(Inputs.items)[case], settings, out)
+
+
+def _searched(cascade: Cascade, item: Item, settings: Settings, out: Path) -> Findings:
+    """What is found in one CT, written."""
     started = time.perf_counter()
-    with items[case].open() as image:
+    with item.open() as image:
         values, geometry = whole(image)
         stored = image.geometry
         read = time.perf_counter()
-        found = find(cascade, values, geometry, case)
+        found = find(cascade, values, geometry, item.case)
     seconds = {"reading": read - started, "finding": time.perf_counter() - read}
-    findings = _pictured(found, values, geometry, settings)
-    item = items[case]
+    findings = _pictured(found, values, geometry, settings.pictures, out)
     source = {"image": str(item.path), **({"series": item.choice} if item.choice else {})}
     if settings.dicom:
-        problem = write_dicom(found, cascade, item.path, item.choice, stored, settings.out)
+        problem = write_dicom(found, cascade, item.path, item.choice, stored, out)
         if problem:
             warnings = [*findings.facts.get("warnings", ()), problem]
             findings = replace(findings, facts={**findings.facts, "warnings": warnings})
     rounded = {k: round(v, 3) for k, v in seconds.items()}
-    facts = {**findings.facts, **source, "seconds": rounded}
-    findings = replace(findings, facts=facts)
-    findings.write(settings.out)
-    if say is not None:
-        for line in told(findings, cascade.threshold):
-            say(line)
+    findings = replace(findings, facts={**findings.facts, **source, "seconds": rounded})
+    findings.write(out)
+    return findings
 
 
 def _pictured(
-    found: Found, values: NDArray[Any], geometry: Geometry, settings: Settings
+    found: Found, values: NDArray[Any], geometry: Geometry, pictures: int, out: Path
 ) -> Findings:
     """The findings with a picture of each of the first."""
     shown = []
     for number, (finding, outline) in enumerate(
         zip(found.findings, found.measured, strict=True), 1
     ):
-        if number <= settings.pictures and finding.score >= _SHOWN:
+        if number <= pictures and finding.score >= _SHOWN:
             name = f"{CROPS}/{found.findings.case}/{number:02d}.png"
             picture = crop_picture(
                 values, geometry, finding.centre_mm, outline.mask, outline.region
             )
-            with written(settings.out / name, durable=False) as part:
+            with written(out / name, durable=False) as part:
                 Pillow.fromarray(picture).save(part)
             finding = replace(finding, attributes={**finding.attributes, "picture": name})
         shown.append(finding)
     return replace(found.findings, found=tuple(shown))
 
 
-_KEPT: dict[Path, Cascade] = {}
-
-
-def _loaded(run: Path) -> Cascade:
-    """The stages, read once a process."""
-    if run not in _KEPT:
-        _KEPT[run] = Cascade.load(run)
-    return _KEPT[run]
+@lru_cache(maxsize=1)
+def _loaded(run: Path, call: str) -> Cascade:  # noqa: ARG001
+    """The stages, read once a process for all cases of a call."""
+    return Cascade.load(run)
 
 
 def told(findings: Findings, threshold: float) -> Iterator[str]:

@@ -1,0 +1,156 @@
+"""Pictures, volumes and slides through one network: probabilities on the grid of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from inklings import __version__
+from inklings.data.tissue_finder import finder
+from inklings.errors import DataError, InklingsError, SpecError
+from inklings.inference.dense import OF_VOLUMES, largest_of, settings_of, thresholds_of
+from inklings.inference.device import best_device
+from inklings.inference.items import Inputs, Item
+from inklings.inference.pictures import Pictures
+from inklings.inference.predictor import Options, Predictor
+from inklings.inference.slide_cases import CaseTask, is_slide, opened, write_areas
+from inklings.inference.slide_grid import SLIDE_OPTIONS, SlideSettings
+from inklings.parallel import over_cases
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head, Provenance
+from inklings.progress import note
+from inklings.refinement import REFINEMENTS
+from inklings.runs.run import ModelConfig, Run
+from inklings.spec import Inference
+
+_COMMON = ("split", "series", "images", "flips", "threshold", "instances")
+_OF_INFERENCE = ("flips", "threshold", "instances", "pieces")
+
+
+class ImagePredictor(Predictor):
+    """Runs of the task segmentation."""
+
+    def __init__(self, run: Path, inputs: Sequence[Path], options: Options) -> None:
+        given: dict[str, Any] = {k: v for k, v in options.items() if v is not None}
+        self._slides = SlideSettings(**{k: v for k, v in given.items() if k in SLIDE_OPTIONS})
+        finder(self._slides.tissue)
+        if isinstance(name := given.get("instances"), str):
+            REFINEMENTS.require(name, {})
+        self.run, self._loaded = run, Run.load(run).folded()
+        learnt = self._loaded.model_config
+        self._settings = _changed(
+            settings_of(self._loaded), {k: given[k] for k in _OF_INFERENCE if k in given}
+        )
+        if learnt.volumes is not None and learnt.orientation is None:
+            note(
+                f"{run}: learnt from volumes as their files store them (version 0.1.0): volumes "
+                "that are stored in another orientation are predicted wrongly; train again for "
+                "one rule"
+            )
+        if learnt.volumes is None and self._settings.pieces != "all":
+            raise SpecError(f"pieces {self._settings.pieces!r}: {OF_VOLUMES}")
+        self._inputs = Inputs(
+            tuple(inputs), given.get("split"), given.get("series"), given.get("images")
+        )
+        self._items: dict[str, Item] = {}
+        self.unusable: dict[str, str] = {}
+        for case, item in self._inputs.items().items():
+            self._items[case] = item
+            try:
+                self._items[case] = item.ordered(learnt.inputs)
+            except DataError as error:
+                self.unusable[case] = str(error)
+        self.cases = {case: item.path for case, item in self._items.items()}
+        self.head = _head(self._loaded, self._settings, self._slides)
+
+    @classmethod
+    def allowed(cls, run: Path) -> tuple[str, tuple[str, ...]]:
+        """Volumes have no tissue, pictures and slides no pieces."""
+        if ModelConfig.read(run).volumes is not None:
+            return "a run that learnt from volumes", (*_COMMON, "pieces")
+        return "a run that learnt from pictures or slides", (*_COMMON, *SLIDE_OPTIONS)
+
+    def task(self, out: Path) -> Callable[[str], None]:
+        """Predicts a picture, a volume or a slide."""
+        return self._task(out, watched=False)
+
+    def _task(self, out: Path, watched: bool) -> CaseTask:
+        inputs, run = self._inputs.resolved(), self.run.resolve()
+        thresholds = self.head.thresholds
+        return CaseTask(run, out, inputs, self._settings, self._slides, thresholds, watched)
+
+    def here(self, out: Path, todo: Sequence[str]) -> dict[str, str]:
+        """Pictures and volumes in one stream, slides one after the other."""
+        run = self._loaded
+        run.model.to(best_device())
+        pictures = Pictures(run, self._settings, self.head.thresholds[0], out)
+        failed: dict[str, str] = {}
+        plain: list[Item] = []
+        large: dict[str, Item] = {}
+        for case in todo:
+            item = self._items[case]
+            try:
+                with opened(item, self._slides) as image:
+                    if is_slide(image, item, run.model_config):
+                        large[case] = item
+                    else:
+                        plain.append(item)
+            except InklingsError as error:
+                failed[case] = str(error)
+        if plain:
+            failed |= pictures.predict_all(plain)
+        if large:
+            task = self._task(out, watched=True)
+            failed |= over_cases(
+                lambda case: task.predict(run, large[case]),
+                list(large),
+                out=out,
+                what="predict",
+                told=False,
+            ).failed
+        return failed
+
+    def finish(self, there: PredictionFolder) -> None:
+        """The areas of all slides."""
+        write_areas(there)
+
+
+def _changed(settings: Inference, given: dict[str, Any]) -> Inference:
+    try:
+        return Inference.model_validate({**settings.model_dump(), **given})
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise SpecError(f"expected sound settings of prediction, got {given}: {reason}") from None
+
+
+def _head(run: Run, settings: Inference, slides: SlideSettings) -> Head:
+    used = settings.model_dump(mode="json", exclude={"threshold", "pieces"})
+    return Head(
+        classes=run.classes,
+        thresholds=thresholds_of(run, settings),
+        provenance=Provenance(
+            run=str(run.folder),
+            weights_sha256=run.weights_sha256,
+            split_hash=run.record.split_hash,
+            version=__version__,
+        ),
+        trained_on=run.record.trained_on,
+        settings={
+            **used,
+            "resize": run.model_config.resize,
+            "core": run.model_config.core,
+            **_volumes(run, settings),
+            "slides": slides.record(),
+        },
+    )
+
+
+def _volumes(run: Run, settings: Inference) -> dict[str, Any]:
+    """How volumes are seen; nothing for runs that learnt from pictures."""
+    seen = run.model_config.volumes
+    if seen is None:
+        return {}
+    how = {"volumes": seen.model_dump(mode="json"), "largest": list(largest_of(run, settings))}
+    lies = run.model_config.orientation  # what 0.1.0 began can be gone on with
+    return how if lies is None else {**how, "orientation": lies}
