@@ -40,7 +40,11 @@ class BagExperiment(Experiment):
     """
 
     learner: ClassVar[str] = "inklings.tasks.bags:BagTask"
-    predictor: ClassVar[str] = "inklings.inference.bags:BagPredictor"
     task: Literal["bags"] = "bags"
     bags: Bags = Bags()
     inference: BagInference = BagInference()
+
+    @property
+    def predictor(self) -> str:
+        """What predicts its runs."""
+        return "inklings.inference.bags:BagPredictor"

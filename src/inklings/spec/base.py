@@ -37,8 +37,6 @@ class Experiment(Section):
 
     Attributes:
         learner: Module and class of the `inklings.tasks.base.Task` that learns it.
-        predictor: Module and class of the `inklings.inference.predictor.Predictor` of its runs;
-            empty where they predict nothing by themselves.
         task: What is learnt; see `TASKS`.
         cohort: Folder made by `inklings import`; relative paths start at the working folder.
         model: The network.
@@ -47,12 +45,19 @@ class Experiment(Section):
     """
 
     learner: ClassVar[str]
-    predictor: ClassVar[str] = ""
     task: str
     cohort: Path
     model: Component
     loss: Component
     training: Training
+
+    @property
+    def predictor(self) -> str:
+        """Module and class of the `inklings.inference.predictor.Predictor` of its runs.
+
+        Empty where they predict nothing by themselves.
+        """
+        return ""
 
     @classmethod
     def load(cls, source: str | Path, changes: Sequence[str] = ()) -> Self:

@@ -60,6 +60,12 @@ class DetectionExperiment(Experiment):
     """Where objects are, and how large (``task: detection``)."""
 
     learner: ClassVar[str] = "inklings.tasks.detection:DetectionTask"
-    predictor: ClassVar[str] = "inklings.applications.lung_nodules.search:NodulePredictor"
     task: Literal["detection"] = "detection"
     detection: Detection = Detection()
+
+    @property
+    def predictor(self) -> str:
+        """What predicts its runs; what is searched for in lungs has more to say of each finding."""
+        if self.detection.region.name == "lungs":
+            return "inklings.applications.lung_nodules.search:NodulePredictor"
+        return "inklings.detection.predictor:DetectionPredictor"

@@ -177,7 +177,6 @@ class SegmentationExperiment(Experiment):
     """
 
     learner: ClassVar[str] = "inklings.tasks.segmentation:SegmentationTask"
-    predictor: ClassVar[str] = "inklings.inference.images:ImagePredictor"
     task: Literal["segmentation"] = "segmentation"
     mode: Literal["strong", "weak"] = "strong"
     tiles: Path | None = None
@@ -199,3 +198,8 @@ class SegmentationExperiment(Experiment):
             name = said.get("name") if isinstance(said, dict) else said
             return {**value, "teacher": BAG if name == "bag" else WEAK}
         return value
+
+    @property
+    def predictor(self) -> str:
+        """What predicts its runs."""
+        return "inklings.inference.images:ImagePredictor"

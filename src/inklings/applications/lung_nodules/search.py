@@ -20,15 +20,15 @@ from inklings.applications.lung_nodules.report import CascadeScores, nodule_repo
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.stages import Seen, require_one_split
+from inklings.detection.predictor import DetectionPredictor, chosen, source
 from inklings.detection.scan import whole
-from inklings.errors import DataError, SpecError
+from inklings.errors import DataError
 from inklings.files import written
 from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
 from inklings.inference.items import Inputs, Item
-from inklings.inference.predictor import Options, Predictor
-from inklings.parallel import Summary, over_cases
-from inklings.predictions import findings as files
+from inklings.inference.predictor import Options
+from inklings.parallel import Summary
 from inklings.predictions.findings import Findings
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import Head, Provenance
@@ -55,8 +55,8 @@ class Settings:
     tuning: bool = False
 
 
-class NodulePredictor(Predictor):
-    """Runs of the task detection, and cascades that begin with one.
+class NodulePredictor(DetectionPredictor):
+    """Detectors of lung nodules, and cascades that begin with one.
 
     Args:
         run: Folder of the detector, or of all stages.
@@ -66,7 +66,7 @@ class NodulePredictor(Predictor):
         say: Prints the lines of a case, in this process.
     """
 
-    options = ("split", "series", "threshold")
+    what = "a detector of lung nodules"
 
     def __init__(
         self,
@@ -76,40 +76,24 @@ class NodulePredictor(Predictor):
         settings: Settings | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        self.run, self._settings, self._say = run, settings or Settings(), say
-        self._cascade = _asked(Cascade.load(run), self._settings, options.get("threshold"))
-        self._inputs = Inputs(tuple(inputs), options.get("split"), options.get("series"))
-        self._items = self._inputs.items()
-        self.cases = {case: item.path for case, item in self._items.items()}
-        self.unusable = {}
+        self._list(run, inputs, options)
+        self._settings, self._say = settings or Settings(), say
+        cascade = _asked(Cascade.load(run), self._settings)
+        self._cascade = replace(cascade, threshold=chosen(options, cascade.threshold))
         self.head = _head(run, self._cascade)
-
-    @classmethod
-    def allowed(cls, run: Path) -> tuple[str, tuple[str, ...]]:  # noqa: ARG003
-        """Findings are places, without a mask."""
-        return "a detector of nodules", cls.options
 
     def task(self, out: Path) -> Callable[[str], None]:
         """Searches one CT."""
         threshold = self._cascade.threshold
-        inputs, run = self._inputs.resolved(), self.run.resolve()
+        inputs, run = self.inputs.resolved(), self.run.resolve()
         return partial(_one, run, inputs, self._settings, threshold, out)
 
-    def here(self, out: Path, todo: Sequence[str]) -> dict[str, str]:
-        """One CT after the other."""
-
-        def search(case: str) -> None:
-            findings = _searched(self._cascade, self._items[case], self._settings, out)
-            if self._say is not None:
-                for line in told(findings, self._cascade.threshold):
-                    self._say(line)
-
-        return over_cases(search, todo, out=out, what="predict", told=False).failed
-
-    def finish(self, there: PredictionFolder) -> None:
-        """``findings.csv``: all findings that there are, also a LUNA16 submission."""
-        if there.cases:
-            files.write_table(files.read_all(there.path), there.path / files.TABLE)
+    def search(self, item: Item, out: Path) -> None:
+        """Search one CT, in this process."""
+        findings = _searched(self._cascade, item, self._settings, out)
+        if self._say is not None:
+            for line in told(findings, self._cascade.threshold):
+                self._say(line)
 
 
 def find_nodules(
@@ -185,20 +169,14 @@ def require_unseen(run: Path, inputs: Sequence[Path], split: Split | None) -> No
                 )
 
 
-def _asked(cascade: Cascade, settings: Settings, threshold: float | None) -> Cascade:
-    """The cascade with the thresholds that count now."""
-    if settings.tuning:
-        return replace(
-            cascade,
-            weight=Cascade.weight,
-            threshold=Cascade.threshold,
-            suspicious=Cascade.suspicious,
-        )
-    if threshold is None:
+def _asked(cascade: Cascade, settings: Settings) -> Cascade:
+    """The cascade, as it was before any tuning where it is to be tuned."""
+    if not settings.tuning:
         return cascade
-    if not 0 < threshold < 1:
-        raise SpecError(f"--threshold: expected a number above 0 and below 1, got {threshold}")
-    return replace(cascade, threshold=threshold)
+    fresh = Cascade(cascade.detector)
+    return replace(
+        cascade, threshold=fresh.threshold, suspicious=fresh.suspicious, weight=fresh.weight
+    )
 
 
 def _head(run: Path, cascade: Cascade) -> Head:
@@ -233,7 +211,7 @@ def _one(
     run: Path, inputs: Inputs, settings: Settings, threshold: float, out: Path, case: str
 ) -> None:
     """One CT, in any process."""
-    cascade = replace(_asked(_loaded(run, inputs.call), settings, None), threshold=threshold)
+    cascade = replace(_asked(_loaded(run, inputs.call), settings), threshold=threshold)
     _searched(cascade, inputs.once(Inputs.items)[case], settings, out)
 
 
@@ -247,14 +225,13 @@ def _searched(cascade: Cascade, item: Item, settings: Settings, out: Path) -> Fi
         found = find(cascade, values, geometry, item.case)
     seconds = {"reading": read - started, "finding": time.perf_counter() - read}
     findings = _pictured(found, values, geometry, settings.pictures, out)
-    source = {"image": str(item.path), **({"series": item.choice} if item.choice else {})}
     if settings.dicom:
         problem = write_dicom(found, cascade, item.path, item.choice, stored, out)
         if problem:
             warnings = [*findings.facts.get("warnings", ()), problem]
             findings = replace(findings, facts={**findings.facts, "warnings": warnings})
     rounded = {k: round(v, 3) for k, v in seconds.items()}
-    findings = replace(findings, facts={**findings.facts, **source, "seconds": rounded})
+    findings = replace(findings, facts={**findings.facts, **source(item), "seconds": rounded})
     findings.write(out)
     return findings
 

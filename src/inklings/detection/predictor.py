@@ -1,0 +1,117 @@
+"""Volumes through a detector: findings in mm of the patient."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from inklings import __version__
+from inklings.detection.find import find, settings_of
+from inklings.detection.scan import whole
+from inklings.errors import SpecError
+from inklings.inference.items import Inputs, Item
+from inklings.inference.predictor import Options, Predictor, loaded
+from inklings.parallel import over_cases
+from inklings.predictions import findings as files
+from inklings.predictions.findings import Findings
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head, Provenance
+from inklings.runs.run import Run
+
+
+class DetectionPredictor(Predictor):
+    """Runs of the task detection."""
+
+    options = ("split", "series", "threshold")
+    what = "a detector"
+
+    def __init__(self, run: Path, inputs: Sequence[Path], options: Options) -> None:
+        self._list(run, inputs, options)
+        self._loaded = Run.load(run)
+        settings_of(self._loaded)
+        self._threshold = chosen(options, self._loaded.thresholds[0])
+        self.head = Head(
+            classes=self._loaded.classes,
+            thresholds=(self._threshold,),
+            provenance=Provenance(
+                run=str(run),
+                weights_sha256=self._loaded.weights_sha256,
+                split_hash=self._loaded.record.split_hash,
+                version=__version__,
+            ),
+            trained_on=self._loaded.record.trained_on,
+            kind="findings",
+        )
+
+    def _list(self, run: Path, inputs: Sequence[Path], options: Options) -> None:
+        self.run, self.unusable = run, {}
+        self.inputs = Inputs(tuple(inputs), options.get("split"), options.get("series"))
+        self.items = self.inputs.items()
+        self.cases = {case: item.path for case, item in self.items.items()}
+
+    @classmethod
+    def allowed(cls, run: Path) -> tuple[str, tuple[str, ...]]:  # noqa: ARG003
+        """Findings are places, without a mask."""
+        return cls.what, cls.options
+
+    def task(self, out: Path) -> Callable[[str], None]:
+        """Searches one volume."""
+        return partial(_one, self.run.resolve(), self.inputs.resolved(), self._threshold, out)
+
+    def search(self, item: Item, out: Path) -> None:
+        """Search one volume, in this process."""
+        _search(self._loaded, item, self._threshold, out)
+
+    def here(self, out: Path, todo: Sequence[str]) -> dict[str, str]:
+        """One volume after the other."""
+        return over_cases(
+            lambda case: self.search(self.items[case], out),
+            todo,
+            out=out,
+            what="predict",
+            told=False,
+        ).failed
+
+    def finish(self, there: PredictionFolder) -> None:
+        """``findings.csv``: all findings that there are."""
+        if there.cases:
+            files.write_table(files.read_all(there.path), there.path / files.TABLE)
+
+
+def chosen(options: Options, trained: float) -> float:
+    """The threshold that is asked for, or that of the run.
+
+    Raises:
+        SpecError: If it is none.
+    """
+    asked = options.get("threshold")
+    if asked is not None and not 0 < asked < 1:
+        raise SpecError(f"--threshold: expected a number above 0 and below 1, got {asked}")
+    return trained if asked is None else asked
+
+
+def source(item: Item) -> dict[str, str]:
+    """Which file findings are of, for their facts."""
+    return {"image": str(item.path), **({"series": item.choice} if item.choice else {})}
+
+
+def _one(run: Path, inputs: Inputs, threshold: float, out: Path, case: str) -> None:
+    """One volume, in any process."""
+    _search(loaded(run, inputs.call), inputs.once(Inputs.items)[case], threshold, out)
+
+
+def _search(run: Run, item: Item, threshold: float, out: Path) -> Findings:
+    started = time.perf_counter()
+    with item.open() as image:
+        values, geometry = whole(image)
+        read = time.perf_counter()
+        found = find(run, values, geometry, item.case)
+    seconds = {"reading": read - started, "finding": time.perf_counter() - read}
+    rounded = {name: round(value, 3) for name, value in seconds.items()}
+    facts = {**found.facts, **source(item), "threshold": threshold, "seconds": rounded}
+    found = replace(found, facts=facts)
+    found.write(out)
+    return found
