@@ -328,7 +328,14 @@ def _task(name: str, task: str, **section: Any) -> dict[str, Any]:
 NOW: Mapping[str, Mapping[str, Any]] = {
     "bags": _task("bags", "bags"),
     "bags-crossval": _task("bags-crossval", "bags"),
-    "detector": _task("detector", "detection", detection={"side": 32, "positives": 0.6}),
+    "detector": _task(
+        "detector",
+        "detection",
+        detection={
+            "side": 32, "positives": 0.6, "region": "lungs",
+            "intensity": {"name": "window", "low": -1000, "high": 400},
+        },
+    ),
     "malignancy": _task("malignancy", "malignancy", malignancy={"side": 16, "spacing_mm": 1.5}),
     "classifier": _task(
         "classifier",
