@@ -12,6 +12,7 @@ import pytest
 from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.detection.find import find
+from inklings.detection.gather import image_name
 from inklings.detection.scan import whole
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.evaluation.froc_table import froc, from_cohort, read_marks
@@ -112,6 +113,16 @@ def test_what_is_not_said_is_not_guessed(cohort: Path, tmp_path: Path) -> None:
         train(experiment(cohort, 1, intensity="zscore"), tmp_path / "zscore")
     with pytest.raises(SpecError, match="everywhere"):
         train(experiment(cohort, 1, region="everywher"), tmp_path / "region")
+
+
+def test_of_several_images_the_one_is_searched_that_was_learnt_from() -> None:
+    assert image_name("a", ("t1", "flair"), "flair") == "flair"
+    assert image_name("a", ("mr",), None) == "mr"
+    assert image_name("a", ("t1", "ct"), None) == "ct"
+    assert image_name("a", ("image",), "flair") == "image"  # a file that was given by itself
+    for images, wanted in ((("t1", "flair"), None), (("t1",), "flair")):
+        with pytest.raises(DataError, match="case a: expected"):
+            image_name("a", images, wanted)
 
 
 def test_points_without_a_diameter_need_one(cohort: Path, tmp_path: Path) -> None:

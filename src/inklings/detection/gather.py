@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from inklings.detection.scan import Scan, prepare, whole
 from inklings.detection.targets import truths
 from inklings.errors import DataError, LabelError
 from inklings.geometry import Geometry
+from inklings.inference.items import IMAGE
 from inklings.orientation import CANONICAL
 from inklings.progress import track
 from inklings.readers.image import Image
@@ -40,23 +41,35 @@ def opened(case: Case, image: str | None = None) -> Image:
     Raises:
         DataError: If it has no such image, or several.
     """
-    return open_case(case, _name(case, image))
+    return open_case(case, image_name(case.id, case.images, image))
 
 
 def image_key(case: Case, image: str | None = None) -> str:
     """Changes when the scan of a case does."""
-    name = _name(case, image)
+    name = image_name(case.id, case.images, image)
     stated = case.facts.get(SPACING_FACT)
     return digest(identity(case.images[name]), case.choices.get(name), stated, CANONICAL)
 
 
-def _name(case: Case, image: str | None) -> str:
-    if image in case.images:
-        return str(image)
-    if image is None and (_CT in case.images or len(case.images) == 1):
-        return _CT if _CT in case.images else next(iter(case.images))
-    wanted = "one image (or detection.image)" if image is None else f"an image called {image!r}"
-    raise DataError(f"case {case.id}: expected {wanted}, got {', '.join(case.images) or 'none'}")
+def image_name(case: str, images: Collection[str], wanted: str | None) -> str:
+    """Which image of a case is searched.
+
+    Args:
+        case: Its id.
+        images: Their names; `IMAGE` where a file is given and nobody named it.
+        wanted: As the experiment says (``detection.image``).
+
+    Raises:
+        DataError: If it has no such image, or several.
+    """
+    if wanted in images:
+        return str(wanted)
+    if wanted is None and _CT in images:
+        return _CT
+    if len(images) == 1 and (wanted is None or IMAGE in images):
+        return next(iter(images))
+    needed = "one image (or detection.image)" if wanted is None else f"an image called {wanted!r}"
+    raise DataError(f"case {case}: expected {needed}, got {', '.join(images) or 'none'}")
 
 
 def gather(
