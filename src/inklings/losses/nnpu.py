@@ -8,21 +8,11 @@ import torch
 from torch import Tensor
 
 from inklings.errors import SpecError
-from inklings.losses.base import Loss, per_channel
-from inklings.losses.risk import (
-    Surrogate,
-    Unlabelled,
-    check_choices,
-    check_prior,
-    class_mean,
-    groups,
-    losses_of,
-    non_negative,
-)
+from inklings.losses.risk import PriorRisk, Surrogate, Unlabelled, class_mean, non_negative
 from inklings.tensors import Batch, Output
 
 
-class NNPU(Loss):
+class NNPU(PriorRisk):
     """Positive-unlabelled risk whose negative part may not become negative (Kiryo 2017).
 
     ``R = R_p + R_n`` with ``R_p = pi E_P[l(f)]`` and ``R_n = E_U[l(-f)] - pi E_P[l(-f)]``, per
@@ -40,8 +30,7 @@ class NNPU(Loss):
     batch: ``E_U[l(-f)]``.
     """
 
-    reads_unlabelled = True
-    prior: Tensor
+    name = "nnpu"
     steps: Tensor
     clips: Tensor
 
@@ -53,16 +42,12 @@ class NNPU(Loss):
         surrogate: Surrogate = "sigmoid",
         unlabelled: Unlabelled = "all",
     ) -> None:
-        super().__init__()
-        check_choices("nnpu", surrogate, unlabelled)
+        super().__init__(prior, surrogate, unlabelled)
         if beta < 0 or not 0 <= gamma <= 1:
             raise SpecError(
                 f"loss nnpu: expected beta >= 0 and gamma in [0, 1], got {beta} and {gamma}"
             )
         self.beta, self.gamma = beta, gamma
-        self.surrogate: Surrogate = surrogate
-        self.unlabelled: Unlabelled = unlabelled
-        self.register_buffer("prior", check_prior("nnpu", prior), persistent=False)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64), persistent=False)
         self.register_buffer("clips", torch.zeros((), dtype=torch.int64), persistent=False)
 
@@ -72,9 +57,7 @@ class NNPU(Loss):
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Scalar risk of logits and values ``(B, K, *S)``."""
-        as_positive, as_negative = losses_of(output.logits, self.surrogate)
-        who = groups(output, batch, self.unlabelled)
-        prior = per_channel(self.prior, output.logits, "loss nnpu: prior").flatten()
+        as_positive, as_negative, who, prior = self.parts(output, batch)
         positive = prior * class_mean(as_positive, who.positive)
         unlabelled = class_mean(as_negative, who.unlabelled)
         negative = unlabelled - prior * class_mean(as_negative, who.positive)

@@ -7,21 +7,11 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from inklings.errors import SpecError
-from inklings.losses.base import Loss, per_channel
-from inklings.losses.risk import (
-    Surrogate,
-    Unlabelled,
-    check_choices,
-    check_prior,
-    class_mean,
-    groups,
-    losses_of,
-    non_negative,
-)
+from inklings.losses.risk import PriorRisk, Surrogate, Unlabelled, class_mean, non_negative
 from inklings.tensors import Batch, Output
 
 
-class PNU(Loss):
+class PNU(PriorRisk):
     """Supervised risk mixed with the risk of one class against the unlabelled (Sakai 2017).
 
     ``R = (1 - eta) R_PN + eta R_PU`` for ``eta >= 0`` and ``(1 + eta) R_PN - eta R_NU`` below,
@@ -39,8 +29,7 @@ class PNU(Loss):
     the batch contributes 0.
     """
 
-    reads_unlabelled = True
-    prior: Tensor
+    name = "pnu"
 
     def __init__(
         self,
@@ -50,20 +39,14 @@ class PNU(Loss):
         surrogate: Surrogate = "sigmoid",
         unlabelled: Unlabelled = "all",
     ) -> None:
-        super().__init__()
-        check_choices("pnu", surrogate, unlabelled)
+        super().__init__(prior, surrogate, unlabelled)
         if not -1 <= eta <= 1:
             raise SpecError(f"loss pnu: expected eta in [-1, 1], got {eta}")
         self.eta, self.clip = eta, clip
-        self.surrogate: Surrogate = surrogate
-        self.unlabelled: Unlabelled = unlabelled
-        self.register_buffer("prior", check_prior("pnu", prior), persistent=False)
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Scalar risk of logits and values ``(B, K, *S)``."""
-        as_positive, as_negative = losses_of(output.logits, self.surrogate)
-        who = groups(output, batch, self.unlabelled)
-        prior = per_channel(self.prior, output.logits, "loss pnu: prior").flatten()
+        as_positive, as_negative, who, prior = self.parts(output, batch)
         positive = prior * class_mean(as_positive, who.positive)
         negative = (1 - prior) * class_mean(as_negative, who.negative)
         supervised = positive + negative

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
-from inklings.losses.base import valid_mask
+from inklings.losses.base import Loss, per_channel, valid_mask
 from inklings.tensors import Batch, Output
 
 Surrogate = Literal["sigmoid", "logistic"]
@@ -33,6 +33,29 @@ class Groups:
     positive: Tensor
     negative: Tensor
     unlabelled: Tensor | None
+
+
+class PriorRisk(Loss):
+    """What losses of a class prior have in common; ``name`` is theirs in the table of losses."""
+
+    name: str
+    reads_unlabelled = True
+    prior: Tensor
+
+    def __init__(
+        self, prior: float | Sequence[float], surrogate: Surrogate, unlabelled: Unlabelled
+    ) -> None:
+        super().__init__()
+        check_choices(self.name, surrogate, unlabelled)
+        self.surrogate: Surrogate = surrogate
+        self.unlabelled: Unlabelled = unlabelled
+        self.register_buffer("prior", check_prior(self.name, prior), persistent=False)
+
+    def parts(self, output: Output, batch: Batch) -> tuple[Tensor, Tensor, Groups, Tensor]:
+        """``l(f)`` and ``l(-f)`` ``(B, K, *S)``, who is who, and ``pi`` ``(K,)``."""
+        as_positive, as_negative = losses_of(output.logits, self.surrogate)
+        prior = per_channel(self.prior, output.logits, f"loss {self.name}: prior").flatten()
+        return as_positive, as_negative, groups(output, batch, self.unlabelled), prior
 
 
 def groups(output: Output, batch: Batch, unlabelled: Unlabelled) -> Groups:

@@ -6,20 +6,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from inklings.losses.base import Loss, per_channel
-from inklings.losses.risk import (
-    Surrogate,
-    Unlabelled,
-    check_choices,
-    check_prior,
-    class_mean,
-    groups,
-    losses_of,
-)
+from inklings.losses.risk import PriorRisk, Surrogate, Unlabelled, class_mean
 from inklings.tensors import Batch, Output
 
 
-class UPU(Loss):
+class UPU(PriorRisk):
     """Unbiased estimate of the supervised risk without negatives (du Plessis 2015).
 
     ``R = pi E_P[l(f)] + E_U[l(-f)] - pi E_P[l(-f)]``: in expectation the risk of a training with
@@ -34,8 +25,7 @@ class UPU(Loss):
     batch: ``E_U[l(-f)]``.
     """
 
-    reads_unlabelled = True
-    prior: Tensor
+    name = "upu"
 
     def __init__(
         self,
@@ -43,16 +33,10 @@ class UPU(Loss):
         surrogate: Surrogate = "sigmoid",
         unlabelled: Unlabelled = "all",
     ) -> None:
-        super().__init__()
-        check_choices("upu", surrogate, unlabelled)
-        self.surrogate: Surrogate = surrogate
-        self.unlabelled: Unlabelled = unlabelled
-        self.register_buffer("prior", check_prior("upu", prior), persistent=False)
+        super().__init__(prior, surrogate, unlabelled)
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Scalar risk of logits and values ``(B, K, *S)``."""
-        as_positive, as_negative = losses_of(output.logits, self.surrogate)
-        who = groups(output, batch, self.unlabelled)
-        prior = per_channel(self.prior, output.logits, "loss upu: prior").flatten()
+        as_positive, as_negative, who, prior = self.parts(output, batch)
         labelled = class_mean(as_positive - as_negative, who.positive)
         return (prior * labelled + class_mean(as_negative, who.unlabelled)).mean()

@@ -79,12 +79,7 @@ class ValidationCallback(Callback):
         self.best_step, self.unimproved = state_dict["best_step"], state_dict["unimproved"]
 
     def on_train_batch_end(  # type: ignore[override]
-        self,
-        trainer: pl.Trainer,
-        pl_module: Learner,
-        outputs: Any,  # noqa: ARG002
-        batch: Any,  # noqa: ARG002
-        batch_idx: int,  # noqa: ARG002
+        self, trainer: pl.Trainer, pl_module: Learner, *_: Any
     ) -> None:
         """After every optimiser step: validate, save, stop, as far as it is time to."""
         spec = pl_module.training_spec
@@ -128,12 +123,7 @@ class CheckpointCallback(Callback):
         self.history, self.folder = history, folder
 
     def on_train_batch_end(  # type: ignore[override]
-        self,
-        trainer: pl.Trainer,
-        pl_module: Learner,
-        outputs: Any,  # noqa: ARG002
-        batch: Any,  # noqa: ARG002
-        batch_idx: int,  # noqa: ARG002
+        self, trainer: pl.Trainer, pl_module: Learner, *_: Any
     ) -> None:
         """Save every so many steps, and at the end."""
         spec = pl_module.training_spec

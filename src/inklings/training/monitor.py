@@ -110,12 +110,7 @@ class Monitor(Callback):
             self.history.read(trainer.global_step)
 
     def on_train_batch_end(  # type: ignore[override]
-        self,
-        trainer: pl.Trainer,
-        pl_module: Learner,
-        outputs: Any,  # noqa: ARG002
-        batch: Any,  # noqa: ARG002
-        batch_idx: int,  # noqa: ARG002
+        self, trainer: pl.Trainer, pl_module: Learner, *_: Any
     ) -> None:
         """Collect; every few steps make a row of it."""
         if pl_module.last is not None:

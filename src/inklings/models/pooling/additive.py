@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inklings.models.pooling.base import build_head, softmax
+from inklings.models.pooling.attention import Attention
+from inklings.models.pooling.base import softmax
 from inklings.tensors import Output
 
 
-class Additive(nn.Module):
+class Additive(Attention):
     r"""The bag's logit is a sum over instances: ``b + sum(f(a_i h_i))`` (Javed 2022).
 
     ``f`` is the head, ``a`` the attention of Ilse 2018; the terms of the sum are exactly what each
@@ -23,9 +24,7 @@ class Additive(nn.Module):
     def __init__(
         self, features: int, channels: int, head: Any = "linear", hidden: int = 128
     ) -> None:
-        super().__init__()
-        self.V, self.w = nn.Linear(features, hidden), nn.Linear(hidden, 1)
-        self.head = build_head(head, features, channels)
+        super().__init__(features, channels, head, hidden)
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, features: Tensor, valid: Tensor) -> Output:

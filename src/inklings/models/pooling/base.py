@@ -60,6 +60,15 @@ def lower_bias(head: nn.Module, to: float) -> None:
         nn.init.constant_(last.bias, to)
 
 
+class OfInstances(nn.Module):
+    """A head on every instance, which begins by calling few of them positive."""
+
+    def __init__(self, features: int, channels: int, head: Any = "linear") -> None:
+        super().__init__()
+        self.head = build_head(head, features, channels)
+        lower_bias(self.head, -2.0)
+
+
 def masked(scores: Tensor, valid: Tensor) -> Tensor:
     """``scores (B, N)`` or ``(B, N, K)``, minus infinity on padding."""
     there = valid if scores.ndim == 2 else valid[..., None]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from inklings.models.pooling.base import build_head, lower_bias
+from inklings.models.pooling.base import OfInstances
 from inklings.tensors import Output
 
 
-class NoisyOr(nn.Module):
+class NoisyOr(OfInstances):
     r"""``1 - P = prod(1 - p_i)``: the instances fail independently (Zhang & Viola, 2005).
 
     In log space ``S = -log(1 - P) = sum(softplus(l_i))``, and the logit of the bag is
@@ -22,11 +20,6 @@ class NoisyOr(nn.Module):
     """
 
     evidence = "probability"
-
-    def __init__(self, features: int, channels: int, head: Any = "linear") -> None:
-        super().__init__()
-        self.head = build_head(head, features, channels)
-        lower_bias(self.head, -2.0)
 
     def forward(self, features: Tensor, valid: Tensor) -> Output:
         """``(B, N, D)`` and ``(B, N)`` to logits ``(B, K)``."""
