@@ -5,23 +5,25 @@
 - ``multiclass``: exactly one of several.
 - ``ordinal``: exactly one of several that are ordered, such as ISUP grades. It is learnt as
   "at least the second class?", "at least the third?", ... (Frank & Hall 2001).
+- ``regression`` and ``survival``: a number (`inklings.bags.outcomes`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.bags.outcomes import OUTCOMES, outcome_of
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import LabelError, SpecError
 from inklings.labels.kinds import BagLabel
 
-Task = Literal["binary", "multilabel", "multiclass", "ordinal"]
-TASKS: tuple[Task, ...] = ("binary", "multilabel", "multiclass", "ordinal")
+Task = Literal["binary", "multilabel", "multiclass", "ordinal", "regression", "survival"]
+TASKS: tuple[Task, ...] = get_args(Task)
 FACT = "task"
 
 
@@ -34,12 +36,25 @@ def task_of(cohort: Cohort, asked: str = "auto") -> Task:
     name = asked if asked != "auto" else str(cohort.facts.get(FACT, ""))
     count = len(cohort.classes)
     found = next((t for t in TASKS if t == name), "binary" if count == 1 else "multilabel")
-    if (found == "binary") != (count == 1):
+    if found in OUTCOMES:
+        _require_outcome(cohort, found)
+    elif (found == "binary") != (count == 1):
         raise SpecError(
             f"bags.task {found}: expected {'one class' if found == 'binary' else 'several classes'}"
             f", got {count} ({', '.join(cohort.classes)})"
         )
     return found
+
+
+def _require_outcome(cohort: Cohort, task: Task) -> None:
+    """Raise SpecError unless a cohort has numbers of the kind that a task learns."""
+    outcome, names = outcome_of(task), cohort.classes
+    assert outcome is not None
+    if len(names) != 1 or not any(outcome.label(case, names[0]) for case in cohort):
+        raise SpecError(
+            f"bags.task {task}: expected one label that is a number, got a cohort of "
+            f"{', '.join(names)} without any; import it with --value, or --time and --event"
+        )
 
 
 def channels(task: Task, classes: Sequence[str]) -> tuple[str, ...]:
@@ -52,11 +67,16 @@ def channels(task: Task, classes: Sequence[str]) -> tuple[str, ...]:
 def target(
     case: Case, classes: Sequence[str], task: Task
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Value and known, ``(K,)`` each, of the channels of a case.
+    """Value and known, ``(K,)`` each, of the channels of a case; ``(V,)`` where it is a number.
 
     Raises:
         LabelError: If the labels contradict one another or the task.
     """
+    outcome = outcome_of(task)
+    if outcome is not None:
+        numbers = outcome.label(case, classes[0])
+        value = np.array(numbers or (0.0,) * outcome.columns, np.float32)
+        return value, np.full(len(value), numbers is not None)
     present = presence(case, classes)
     known = ~np.isnan(present)
     if task in ("binary", "multilabel"):

@@ -62,6 +62,5 @@ def train(
         return
     record = RunRecord.read(out)
     thresholds = ", ".join(f"{value:.2f}" for value in record.thresholds)
-    typer.echo(
-        f"{record.facts['steps']} steps in {record.seconds:.0f} s, threshold {thresholds} -> {out}"
-    )
+    cut = f", threshold {thresholds}" if thresholds else ""
+    typer.echo(f"{record.facts['steps']} steps in {record.seconds:.0f} s{cut} -> {out}")

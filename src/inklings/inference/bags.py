@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from inklings import __version__
 from inklings.bags.calibration import INSTANCE_SCALE
 from inklings.bags.evidence import MEANINGS, warning
 from inklings.bags.instances import Instances
+from inklings.bags.outcomes import outcome_of
+from inklings.bags.outcomes.base import FACT, Outcome
 from inklings.bags.task import Task, probabilities
 from inklings.cohorts.bags import spans
 from inklings.cohorts.case import Case
@@ -29,7 +31,7 @@ from inklings.inference.items import Inputs
 from inklings.inference.predictor import Options, Predictor, loaded
 from inklings.models.base import BagNetwork
 from inklings.predictions.bags import BagPrediction
-from inklings.predictions.head import Head, Provenance
+from inklings.predictions.head import VALUES, Head, Provenance
 from inklings.predictions.numbers import require_numbers
 from inklings.progress import track
 from inklings.readers.bag_files import Span, head, read_coords
@@ -45,6 +47,9 @@ class BagPredictor(Predictor):
 
     def __init__(self, run: Path, inputs: Sequence[Path], options: Options) -> None:
         self.run, self._loaded = run, Run.load(run).folded()
+        task = self._loaded.model_config.task
+        if options.get("threshold") is not None and outcome_of(task) is not None:
+            raise SpecError(f"--threshold: means nothing to bags.task {task}; leave it out")
         self._inputs = Inputs(tuple(inputs), options.get("split"))
         self._cases = _cases(self._inputs)
         self.cases = {case: next(iter(bag.images.values())) for case, bag in self._cases.items()}
@@ -80,22 +85,25 @@ def predict_instances(run: Run, instances: Instances) -> Iterator[tuple[int, Bag
     """Number and prediction of every bag, in order; cases have no name yet."""
     task = cast(Task, run.model_config.task)
     scale, offset = _scale(run)
+    outcome = _outcome(run)
     for output, chosen, parts in outputs(run.model, instances):
         said = [scale * one + offset for one in alone(run.model, output, parts)]
         logits = output.logits.double().cpu().numpy()
         for row, index in enumerate(chosen):
             count = instances.counts[index]
             raw = _activated(run, logits[row])
+            adds = _row(output.contributions, row, count)
             yield (
                 index,
                 BagPrediction(
                     case="",
                     image=Path(),
-                    probability=probabilities(task, raw),
+                    probability=probabilities(task, raw) if outcome is None else np.empty(0),
                     logits=logits[row],
                     instances=said[row],
                     attention=_row(output.attention, row, count),
-                    contribution=_row(output.contributions, row, count),
+                    contribution=adds if adds is None or outcome is None else scale * adds,
+                    values=None if outcome is None else np.array(outcome.values(raw[0])),
                 ),
             )
 
@@ -172,6 +180,9 @@ def _cases(inputs: Inputs) -> dict[str, Case]:
 def _head(run: Run, threshold: float | None) -> Head:
     network = run.model
     evidence: str = network.evidence if isinstance(network, BagNetwork) else "score"
+    outcome, settings = _outcome(run), dict[str, Any]()
+    if outcome is not None:
+        settings = {VALUES: list(outcome.names(run.classes[0])), **outcome.told}
     if INSTANCE_SCALE in run.record.facts:
         evidence = "calibrated"
     thresholds = run.thresholds if threshold is None else (threshold,) * len(run.classes)
@@ -188,8 +199,11 @@ def _head(run: Run, threshold: float | None) -> Head:
         settings={
             "task": run.model_config.task,
             "channels": list(run.model_config.channels),
-            "evidence": MEANINGS[evidence],
+            "evidence": MEANINGS[evidence]
+            if outcome is None or evidence == "context"
+            else outcome.meaning,
             "warning": warning(evidence),
+            **settings,
         },
         kind="bags",
     )
@@ -199,12 +213,20 @@ def _activated(run: Run, logits: NDArray[np.float64]) -> NDArray[np.float64]:
     if run.model_config.activation == "softmax":
         shifted = np.exp(logits - logits.max())
         return np.asarray(shifted / shifted.sum())
-    return np.asarray(expit(logits))
+    return np.asarray(logits if run.model_config.activation == "identity" else expit(logits))
+
+
+def _outcome(run: Run) -> Outcome | None:
+    """What a number is, with what the training has left; None where the answer is a class."""
+    kind = outcome_of(run.model_config.task)
+    return None if kind is None else kind(run.record.facts[FACT])
 
 
 def _scale(run: Run) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Slope and offset ``(C,)`` of the numbers of instances; 1 and 0 where none were fitted."""
-    fitted = run.record.facts.get(INSTANCE_SCALE) or [(1.0, 0.0)]
+    outcome = _outcome(run)
+    usual = (1.0, 0.0) if outcome is None else outcome.line
+    fitted = run.record.facts.get(INSTANCE_SCALE) or [usual]
     slope, offset = np.array(fitted, np.float32).T
     return slope, offset
 

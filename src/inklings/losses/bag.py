@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
-from inklings.losses.base import Loss
+from inklings.losses.base import Loss, mean_of_ways
 from inklings.tensors import Batch, Output
 
 
@@ -58,10 +58,7 @@ class Bag(Loss):
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Scalar loss of bags ``(B, K)``."""
-        ways = [output.logits]
-        if output.second is not None:
-            ways += output.second.unbind(1) if output.second.ndim == 3 else [output.second]
-        loss = torch.stack([self._answers(way, batch) for way in ways]).mean()
+        loss = mean_of_ways(output, lambda way: self._answers(way, batch))
         if output.clusters is not None and batch.valid is not None and self.clustering:
             clusters = _clustering(output, batch, self.attended)
             loss = (1 - self.clustering) * loss + self.clustering * clusters

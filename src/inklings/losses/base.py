@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -15,12 +18,17 @@ class Loss(nn.Module):
     Attributes:
         exclusive: True if the logits compete (softmax over ``K``), False if each channel is a
             question of its own (sigmoid).
+        target: What `Batch.value` holds: probabilities of ``classes``, a ``value``, or ``survival``
+            (a time, and whether it ended with the event).
+        least_batch: Examples of a batch without which nothing can be learnt.
         reads_unlabelled: True for positive-unlabelled losses, which look at samples that are
             valid but not known; all others are blind to them.
     """
 
     exclusive: bool = False
     reads_unlabelled: bool = False
+    target: Literal["classes", "value", "survival"] = "classes"
+    least_batch: int = 1
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """A scalar, float32 whatever the precision of the logits."""
@@ -32,6 +40,14 @@ class Loss(nn.Module):
     def clipped(self) -> tuple[float, float] | None:
         """Decisions taken so far and how many of them clipped, of losses that decide; else None."""
         return None
+
+
+def mean_of_ways(output: Output, of: Callable[[Tensor], Tensor]) -> Tensor:
+    """Mean loss of all ways to a bag: its logits ``(B, K)``, and the others a model trains."""
+    ways = [output.logits]
+    if output.second is not None:
+        ways += output.second.unbind(1) if output.second.ndim == 3 else [output.second]
+    return torch.stack([of(way) for way in ways]).mean()
 
 
 def valid_mask(output: Output, batch: Batch) -> Tensor | None:

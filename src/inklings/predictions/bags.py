@@ -24,13 +24,15 @@ class BagPrediction:
     Attributes:
         case: Identifier of the case.
         image: First file that was read.
-        probability: ``(K,)`` of the classes.
+        probability: ``(K,)`` of the classes; none where the answer is a number.
         logits: ``(C,)`` of the channels of the network.
         instances: ``(N, C)``: what the network would say of a bag of this instance alone, as
-            logits.
+            logits; where the answer is a number, in its unit.
         attention: ``(N,)`` or ``(N, C)`` weights that sum to one; None where there are none.
         contribution: ``(N, C)`` shares of the bag's logit, where the model is a sum of them.
         coords: ``(N, 2)`` where the instances lie; None where that is not known.
+        values: ``(V,)`` numbers that are predicted, the answer first; `Head.settings` names them.
+            None where the answer is a class.
     """
 
     case: str
@@ -41,6 +43,7 @@ class BagPrediction:
     attention: NDArray[np.float32] | None = None
     contribution: NDArray[np.float32] | None = None
     coords: NDArray[np.int64] | None = None
+    values: NDArray[np.float64] | None = None
 
     def write(self, folder: Path) -> None:
         """Write ``cases/<id>.npz``."""
@@ -69,4 +72,4 @@ class BagPrediction:
             raise damaged(path, error) from None
 
 
-_ARRAYS = ("probability", "logits", "instances", "attention", "contribution", "coords")
+_ARRAYS = ("probability", "logits", "instances", "attention", "contribution", "coords", "values")

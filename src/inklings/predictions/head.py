@@ -19,6 +19,9 @@ FILE = "predictions.yaml"
 Kind = Literal["dense", "bags", "findings"]
 """What is said of a case: of each pixel or voxel, of a bag and its instances, of places."""
 
+VALUES = "values"
+"""In the settings: names of the numbers predicted of a bag, where there is nothing to call."""
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -77,6 +80,7 @@ class Head:
         if isinstance(value, dict) and isinstance(settings := value.get("settings"), dict):
             value.setdefault("kind", settings.pop("kind", "dense"))
         head = as_record(cls, value, path, again)
-        if len(head.thresholds) < len(head.classes) or not np.isfinite(head.thresholds).all():
+        least = 0 if VALUES in head.settings else len(head.classes)
+        if len(head.thresholds) < least or not np.isfinite(head.thresholds).all():
             raise DataError(f"{path} is damaged (thresholds {list(head.thresholds)}); {again}")
         return head

@@ -34,7 +34,7 @@ from inklings.runs.weights import load_weights, require_finite
 from inklings.spec import Component, Experiment, Volumes
 from inklings.spec.before import load_experiment
 
-Activation = Literal["sigmoid", "softmax"]
+Activation = Literal["sigmoid", "softmax", "identity"]
 WEIGHTS = "weights.safetensors"
 
 

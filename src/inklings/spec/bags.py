@@ -18,16 +18,23 @@ class Bags(Section):
     ``standardise`` scales the inputs to mean 0 and spread 1 over the training part.
     """
 
-    task: Literal["auto", "binary", "multilabel", "multiclass", "ordinal"] = "auto"
+    task: Literal[
+        "auto", "binary", "multilabel", "multiclass", "ordinal", "regression", "survival"
+    ] = "auto"
     augment: tuple[Component, ...] = ()
     sample: int | None = Field(default=None, gt=0)
     standardise: bool = True
 
 
 class BagInference(Section):
-    """``threshold: auto`` chooses where to call each class on held-out bags, else one half."""
+    """``threshold: auto`` chooses where to call each class on held-out bags, else one half.
+
+    ``times``: of a survival, at which its probability is said, in the unit of the labels; where
+    none are given, the times by which a quarter, half and three quarters of the events were seen.
+    """
 
     threshold: Literal["auto"] | Annotated[float, Field(gt=0, lt=1)] = "auto"
+    times: tuple[Annotated[float, Field(gt=0)], ...] = ()
 
 
 class BagExperiment(Experiment):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inklings.bags.outcomes import OUTCOMES
 from inklings.bags.task import Task
 from inklings.data.bag_batches import BagBatches
 from inklings.data.bag_examples import BagExamples
@@ -47,7 +48,8 @@ def together(
     """
     network = model_config_of(experiment, bags.shape, classes, task).build()
     spec = experiment.training
-    if not may_stack(network) or task == "multiclass" or spec.validate_every or spec.minutes:
+    alone = task in ("multiclass", *OUTCOMES)
+    if alone or not may_stack(network) or spec.validate_every or spec.minutes:
         return 1
     widest = max(p.shape[0] for p in network.parameters())
     most = experiment.bags.sample or math.inf

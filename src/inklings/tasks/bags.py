@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inklings.bags import task as questions
 from inklings.bags.calibration import INSTANCE_SCALE
+from inklings.bags.outcomes import outcome_of
+from inklings.bags.outcomes.base import FACT, Outcome
 from inklings.cohorts.cohort import Cohort
 from inklings.data import build_transforms
 from inklings.data.bag_batches import BagBatches
 from inklings.data.bag_examples import BagExamples, gather_bags
 from inklings.errors import SpecError
+from inklings.inference.bag_model import bag_logits
 from inklings.losses import LOSSES
 from inklings.losses.base import Loss
 from inklings.models.base import BagNetwork, Model
 from inklings.models.instances import INSTANCE_ENCODERS
 from inklings.models.pooling import POOLINGS
-from inklings.runs.run import ModelConfig
+from inklings.runs.run import Activation, ModelConfig
 from inklings.spec import BagExperiment, Component
 from inklings.tasks.base import FILLED, Task, require, require_possible
 from inklings.training.bag_validation import BagValidator
@@ -46,6 +51,7 @@ class BagTask(Task[BagExperiment]):
         require(INSTANCE_ENCODERS, encoder, shape=FILLED)
         require(POOLINGS, pooling, features=FILLED, channels=FILLED, **head)
         build_transforms(experiment.bags.augment, "instances")
+        _require_batch(experiment)
 
     def prepare(
         self,
@@ -100,8 +106,11 @@ def prepare(
     """
     require_possible(experiment, validates=True)
     model_config = model_config_of(experiment, train.shape, classes, task)
-    validator = BagValidator(val) if val is not None and len(val) else None
-    spec = experiment.training
+    spec, stated = experiment.training, train.value.astype(np.float64)
+    outcome = _outcome(experiment, stated, task)
+    if outcome is not None:
+        train, val = scaled(train, outcome), scaled(val, outcome) if val else None
+    validator = BagValidator(val, outcome) if val is not None and len(val) else None
 
     def build() -> Model:
         return first_model(experiment, model_config, train)
@@ -110,6 +119,9 @@ def prepare(
         return BagBatches(train, experiment.bags, spec.batch_size, spec.seed, rank, world)
 
     def operating_point(model: Model) -> OperatingPoint:
+        if outcome is not None:
+            found = outcome.fitted(lambda: bag_logits(model, train.instances)[:, 0], stated)
+            return OperatingPoint(facts={FACT: found.facts})
         thresholds = thresholds_of(experiment, model, validator, task, len(classes))
         return OperatingPoint(thresholds, facts=_instance_facts(model, validator, task))
 
@@ -124,7 +136,50 @@ def prepare(
         partly=True,
         validator=validator,
         facts={"images": len(train)},
+        warnings=outcome.warnings(stated, spec.batch_size) if outcome else (),
     )
+
+
+def _outcome(
+    experiment: BagExperiment, stated: NDArray[np.float64], task: questions.Task
+) -> Outcome | None:
+    """What is known of a number before it is learnt; None where the answer is a class.
+
+    Raises:
+        SpecError: If the experiment asks for what means nothing to the task.
+    """
+    kind, inference = outcome_of(task), experiment.inference
+    if kind is None:
+        if inference.times:
+            raise SpecError(f"inference.times: means nothing to bags.task {task}; leave it out")
+        return None
+    if inference.threshold != "auto":
+        raise SpecError(f"inference.threshold: means nothing to bags.task {task}; leave it out")
+    pooling = Component.model_validate(experiment.model.options.get("pooling", "gated_attention"))
+    if vars(POOLINGS.get(pooling.name)).get("evidence") == "probability":
+        raise SpecError(
+            f"model.pooling {pooling.name}: its answer is a probability, and bags.task {task} asks "
+            "for a number; take mean, gated_attention or additive"
+        )
+    return kind.learnt(stated, inference.times)
+
+
+def scaled(bags: BagExamples, outcome: Outcome) -> BagExamples:
+    """With the labels as the loss is told them."""
+    value = outcome.scaled(bags.value.astype(np.float64)).astype(np.float32)
+    return dataclasses.replace(bags, value=value)
+
+
+def _require_batch(experiment: BagExperiment) -> None:
+    """Raise SpecError where a loss compares bags and a process sees fewer than it needs."""
+    loss, training = experiment.loss, experiment.training
+    least = LOSSES.build(loss.name, loss.options).least_batch
+    devices = training.devices if isinstance(training.devices, int) else 1
+    if training.batch_size < least * devices * training.nodes:
+        raise SpecError(
+            f"training.batch_size: expected {least} or more on each device with loss {loss.name}, "
+            f"which compares bags of a batch, got {training.batch_size}"
+        )
 
 
 def _instance_facts(
@@ -139,11 +194,22 @@ def _instance_facts(
 
 def loss_of(asked: Component, task: questions.Task) -> Loss:
     """The loss, whose classes compete if and only if the task says so."""
+    outcome = outcome_of(task)
+    if outcome is not None:
+        loss = LOSSES.build(asked.name, asked.options)
+        if loss.target != outcome.loss:
+            raise SpecError(
+                f"loss {asked.name}: the task is {task}, expected loss "
+                f"{' or '.join(outcome.losses)}"
+            )
+        return loss
     wanted = task == "multiclass"
     options = dict(asked.options)
     if asked.name == "bag":
         options.setdefault("exclusive", wanted)
     loss = LOSSES.build(asked.name, options)
+    if loss.target != "classes":
+        raise SpecError(f"loss {asked.name}: expected one for classes, the task is {task}")
     if loss.exclusive != wanted:
         raise SpecError(
             f"loss {asked.name}: the task is {task}, whose classes "
@@ -173,9 +239,15 @@ def model_config_of(
         in_channels=shape[0],
         channels=questions.channels(task, classes),
         classes=tuple(classes),
-        activation="softmax" if task == "multiclass" else "sigmoid",
+        activation=_activation(task),
         task=task,
     )
+
+
+def _activation(task: questions.Task) -> Activation:
+    if outcome_of(task) is not None:
+        return "identity"
+    return "softmax" if task == "multiclass" else "sigmoid"
 
 
 def _some(train: BagExamples) -> Tensor:
@@ -202,6 +274,8 @@ def thresholds_of(
     count: int,
 ) -> tuple[float, ...]:
     """Where each class is called: as asked, chosen on held-out bags, or one half."""
+    if outcome_of(task) is not None:
+        return ()
     asked = experiment.inference.threshold
     if not isinstance(asked, str):
         return (asked,) * count

@@ -86,7 +86,11 @@ def require_components(experiment: Experiment, takes_bags: bool) -> None:
     if MODELS.get(model.name).takes_bags != takes_bags:  # type: ignore[attr-defined]
         told = "does not take bags" if takes_bags else "takes bags: write 'task: bags'"
         raise SpecError(f"task {experiment.task}: model {model.name} {told}")
-    LOSSES.build(experiment.loss.name, experiment.loss.options)
+    loss = LOSSES.build(experiment.loss.name, experiment.loss.options)
+    if loss.target != "classes" and not takes_bags:
+        raise SpecError(
+            f"task {experiment.task}: loss {experiment.loss.name} is one of bags with a number"
+        )
     require(OPTIMISERS, training.optimiser, parameters=FILLED, learning_rate=FILLED)
     SCHEDULES.build(training.schedule.name, training.schedule.options)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from inklings.bags.calibration import instance_scale
+from inklings.bags.outcomes.base import Outcome
 from inklings.bags.task import Task
 from inklings.data.bag_examples import BagExamples
 from inklings.inference.bag_model import alone, bag_logits, outputs
@@ -26,11 +27,14 @@ class BagScore:
 
     Attributes:
         loss: The experiment's own loss of the bags.
-        auc: Mean area under the curve of the channels; NaN where one side is missing.
+        order: How well they put the bags in order: of classes the mean area under the curve of
+            the channels. NaN where one side is missing.
+        name: Of ``order``, as a column of the history.
     """
 
     loss: float
-    auc: float
+    order: float
+    name: str = "val_auc"
 
     @property
     def merit(self) -> float:
@@ -40,21 +44,26 @@ class BagScore:
     @property
     def values(self) -> Mapping[str, float]:
         """Columns of the history."""
-        return {"val_loss": self.loss, "val_auc": self.auc}
+        return {"val_loss": self.loss, self.name: self.order}
 
 
 class BagValidator:
-    """Scores a model on held-out bags."""
+    """Scores a model on held-out bags.
 
-    def __init__(self, examples: BagExamples) -> None:
-        self.examples = examples
+    Args:
+        examples: With labels as the loss is told them.
+        outcome: What is learnt, where it is a number.
+    """
+
+    def __init__(self, examples: BagExamples, outcome: Outcome | None = None) -> None:
+        self.examples, self.outcome = examples, outcome
 
     def logits(self, model: Model) -> NDArray[np.float64]:
         """``(B, K)``."""
         return bag_logits(model, self.examples.instances)
 
     def score(self, model: Model, loss: Loss) -> BagScore:
-        """Loss and AUC over all bags."""
+        """Loss, and AUC or the like, over all bags."""
         logits = self.logits(model)
         tensors = torch.from_numpy(logits).float()
         value, known = self.examples.value, self.examples.known
@@ -66,6 +75,9 @@ class BagValidator:
                 number = float(loss(Output(tensors), batch))
         finally:
             loss.train(was)
+        if self.outcome is not None:
+            order = self.outcome.score(logits[:, 0], value.astype(np.float64))
+            return BagScore(number, order, self.outcome.monitored)
         return BagScore(number, _auc(logits, value, known))
 
     def thresholds(self, model: Model, task: Task) -> tuple[float, ...]:

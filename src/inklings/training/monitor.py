@@ -58,7 +58,8 @@ class History:
         if self.path is None:
             return
         text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        others = dict.fromkeys(key for row in self.rows for key in row if key not in COLUMNS)
+        table = csv.DictWriter(text, [*COLUMNS, *others], lineterminator="\n")
         table.writeheader()
         table.writerows(
             {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
