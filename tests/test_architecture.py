@@ -39,7 +39,7 @@ AFTER_LEARNING = {
     )
 }  # fmt: skip
 # Where an import may stand inside a function: for a fast start, or for an optional package.
-LATE_IMPORTS = {"cli", "readers", "cohorts/cohort.py", "progress.py", "parallel.py"}
+LATE_IMPORTS = {"cli", "readers", "cohorts/cohort.py", "progress.py", "executors.py"}
 
 
 def modules() -> Iterator[tuple[Path, str]]:

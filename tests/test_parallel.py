@@ -3,13 +3,15 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from distributed import LocalCluster
 
-from inklings.errors import SpecError
-from inklings.parallel import over_cases
+from inklings.errors import DataError, ReaderError, SpecError
+from inklings.parallel import mapped, over_cases
 
 HERE = Path(__file__).parent / "shared"
 
@@ -101,7 +103,7 @@ def test_a_scheduler_at_an_address_does_the_same(tmp_path: Path, tasks) -> None:
 def test_an_address_where_no_scheduler_listens_says_how_to_start_one(
     tmp_path: Path, tasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inklings.parallel._PATIENCE_S", 0.5)
+    monkeypatch.setattr("inklings.executors._PATIENCE_S", 0.5)
     with pytest.raises(SpecError, match="start one with 'dask scheduler'"):
         over_cases(
             tasks.Task(tmp_path), ["a"], out=tmp_path, what="t", scheduler="tcp://127.0.0.1:9"
@@ -118,3 +120,38 @@ def test_the_summary_is_one_line(tmp_path: Path, tasks) -> None:
     line = summary.line("tiled", Path("tiles"))
     assert line.startswith("1 tiled in ")
     assert line.endswith(", 1 failed (failed.json) -> tiles")
+
+
+def test_results_come_back_from_processes_that_were_killed_on_the_way(
+    tmp_path: Path, tasks
+) -> None:
+    names = ["a", "killed", "slow", "b", "c"]
+    told = dict(mapped(tasks.Told(tmp_path), names, what="testing", workers=2))
+    assert set(told) == set(names)
+    assert os.getpid() not in told.values()
+    assert len(set(told.values())) <= 3  # two, and one for the one that died
+    here = dict(mapped(tasks.Told(tmp_path), names, what="testing"))
+    assert set(here.values()) == {os.getpid()}
+
+
+def test_the_first_error_of_a_process_is_raised_as_it_was(tmp_path: Path, tasks) -> None:
+    with pytest.raises(ReaderError, match="broken: truncated") as raised:
+        list(mapped(tasks.Told(tmp_path), ["a", "broken"], what="testing", workers=2))
+    assert "parallel_tasks.py" in raised.value.__notes__[0]
+
+
+def test_what_kills_every_process_ends_the_map_in_one_line(tmp_path: Path, tasks) -> None:
+    with pytest.raises(DataError, match="run again, with --workers 1"):
+        list(mapped(tasks.Told(tmp_path), ["a", "deadly"], what="testing", workers=2))
+
+
+def test_a_script_without_a_guard_is_told_what_it_needs(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from inklings.parallel import mapped\n"
+        "print(list(mapped(abs, [1, -2], what='t', workers=2)))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "a worker process did not start" in done.stderr.splitlines()[-1]
+    assert "if __name__" in done.stderr.splitlines()[-1]

@@ -1,9 +1,11 @@
-"""The same work on many cases: in this process, on the cores of this machine, or on a cluster.
+"""The one map over cases: in this process, in processes of this machine, or on a Dask cluster.
 
-A case is the unit. The task writes its own files, each whole or not at all (`inklings.files`), so
-that any process may be killed at any moment and the command run again does what is left. A case
-that fails is quarantined in ``failed.json`` with its reason while the others are finished; a
-worker that dies is replaced and its case done again, a few times at most.
+A case is the unit. `over_cases` is for work that leaves files: the task writes those of one case,
+each whole or not at all (`inklings.files`), so that any process may be killed at any moment and
+the command run again does what is left; a case that fails is quarantined in ``failed.json`` with
+its reason while the others are finished. `map_cases` is for work that yields a result for each
+case, or the reason why there is none; `mapped` for work in which an error is everybody's. All
+three share the cases by `inklings.executors`.
 """
 
 from __future__ import annotations
@@ -11,15 +13,15 @@ from __future__ import annotations
 import errno
 import time
 import traceback
-import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from inklings.errors import InklingsError, SpecError
+from inklings.errors import DataError, InklingsError
+from inklings.executors import Killed, answers
 from inklings.files import write_json
 from inklings.progress import note, track
 from inklings.records import read_record
@@ -28,10 +30,30 @@ FAILED = 3
 """Exit code of a command that finished, but not for every case."""
 
 _FAILED_FILE = "failed.json"
-_DEATHS = 2  # how many killed workers one case may cost beyond the first
-_PATIENCE_S = 10.0
 
 Task = Callable[[str], Any]
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Value]):
+    """What became of one case.
+
+    Attributes:
+        case: Its id.
+        value: What the task returned; None where it failed.
+        error: Why it failed; None where it did not.
+    """
+
+    case: str
+    value: Value | None = None
+    error: InklingsError | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """The error in one line."""
+        return None if self.error is None else " ".join(str(self.error).split())
 
 
 @dataclass(frozen=True)
@@ -68,7 +90,7 @@ def over_cases(
     *,
     out: Path,
     what: str,
-    workers: int | None = None,
+    workers: int | None = 1,
     scheduler: str | None = None,
     done: Callable[[str], bool] | None = None,
     told: bool = True,
@@ -77,12 +99,13 @@ def over_cases(
 
     Args:
         task: Writes the files of one case, atomically. With workers it must be picklable and
-            small (it travels with every case: paths rather than a whole cohort), hold absolute
-            paths, and do no harm when a case is done twice.
+            small (it travels to each: paths rather than a whole cohort), hold absolute paths, and
+            do no harm when a case is done twice.
         names: Ids of the cases.
         out: Where ``failed.json`` goes; it is removed when nothing is left in it.
         what: Says what is being done, for the progress bar: ``"tiling"``.
-        workers: Processes on this machine; None or 0 works in this one.
+        workers: Processes that share the cases, one by default, see
+            `inklings.executors.processes`.
         scheduler: Address of a Dask scheduler instead, ``tcp://host:8786``; its workers must see
             the same paths and have the same inklings installed.
         done: Whether a case was finished before; asked here and not by the workers.
@@ -95,21 +118,16 @@ def over_cases(
         SpecError: If there is no scheduler at that address, or both ways are asked for.
         OSError: If the disk is full: every other case would fail in the same way.
     """
-    if scheduler and workers:
-        raise SpecError(
-            "expected --workers or --scheduler, got both; a cluster has its own workers"
-        )
     start = time.perf_counter()
     todo = [name for name in names if done is None or not done(name)]
     failed: dict[str, str] = {}
     try:
-        with ExitStack() as stack:
-            outcomes = _outcomes(stack, task, todo, workers or 0, scheduler)
-            for name, reason in track(outcomes, what, len(todo)):
-                if reason is not None:
-                    failed[name] = reason
-                    if told:
-                        note(f"{name}: {reason}")
+        items = {name: name for name in todo}
+        for one in map_cases(task, items, what=what, workers=workers, scheduler=scheduler):
+            if one.reason is not None:
+                failed[one.case] = one.reason
+                if told:
+                    note(f"{one.case}: {one.reason}")
     finally:
         quarantine(out, failed, set(names))
     return Summary(
@@ -120,30 +138,92 @@ def over_cases(
     )
 
 
-def _outcomes(
-    stack: ExitStack, task: Task, todo: Sequence[str], workers: int, scheduler: str | None
-) -> Iterator[tuple[str, str | None]]:
-    """Pairs of a case and the reason why it failed, None where it did not, as they come."""
-    if not todo or not (workers or scheduler):
-        return ((name, attempt(task, name)) for name in todo)
-    client = _connected(stack, scheduler) if scheduler else _local(stack, min(workers, len(todo)))
-    return _distributed(client, task, todo)
+def map_cases(
+    task: Callable[[Item], Value],
+    items: Mapping[str, Item],
+    *,
+    what: str,
+    workers: int | None = 1,
+    scheduler: str | None = None,
+) -> Iterator[Outcome[Value]]:
+    """What ``task`` returns for every case, as they come; a case that fails is an outcome, too.
+
+    Args:
+        task: Called with the item of a case. With workers, task, items and values travel: they
+            must be picklable and small, with absolute paths, and a case may be done twice.
+        items: Id of a case to what the task is called with.
+        what: Says what is being done, for the progress bar: ``"evaluate"``.
+        workers: Processes that share the cases, one by default, see
+            `inklings.executors.processes`.
+        scheduler: Address of a Dask scheduler instead, as of `over_cases`.
+
+    Raises:
+        SpecError: If there is no scheduler at that address, or both ways are asked for.
+        OSError: If the disk is full: every other case would fail in the same way.
+    """
+    cases = list(items.items())
+    with closing(answers(partial(_attempted, task), cases, workers, scheduler)) as done:
+        for number, outcome, error in track(done, what, len(cases)):
+            if isinstance(error, Killed):
+                yield Outcome(cases[number][0], error=error)
+            elif error is not None:
+                raise error
+            else:
+                yield outcome
 
 
-def attempt(task: Task, name: str) -> str | None:
-    """Why ``task(name)`` failed, None if it did not; a full disk is everybody's and is raised."""
+def mapped(
+    task: Callable[[Item], Value],
+    items: Sequence[Item],
+    *,
+    what: str,
+    workers: int | None = 1,
+    scheduler: str | None = None,
+) -> Iterator[Value]:
+    """``task(item)`` of all items, in whatever order they are done; the first error is raised.
+
+    Args:
+        task: As for `map_cases`; must leave nothing half done when its process is killed.
+        items: What it is called with.
+        what: Says what is being done, for the progress bar: ``"importing"``.
+        workers: Processes that share the items, one by default, see
+            `inklings.executors.processes`.
+        scheduler: Address of a Dask scheduler instead, as of `over_cases`.
+
+    Raises:
+        DataError: If a worker is killed again and again.
+        SpecError: If there is no scheduler at that address, or both ways are asked for.
+    """
+    with closing(answers(task, items, workers, scheduler)) as done:
+        for _, value, error in track(done, what, len(items)):
+            if isinstance(error, Killed):
+                raise DataError(
+                    "a worker process was killed (out of memory?); run again, with --workers 1"
+                )
+            if error is not None:
+                raise error
+            yield value
+
+
+def attempt(task: Callable[[Item], Value], case: str, item: Item) -> Outcome[Value]:
+    """What ``task(item)`` returns or why it failed; a full disk is everybody's and is raised."""
     try:
-        task(name)
+        return Outcome(case, task(item))
     except InklingsError as error:
-        return " ".join(str(error).split())
+        return Outcome(case, error=error)
     except Exception as error:
         # One odd file must not cost the night; where it happened is kept for the report.
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(frame.filename).name}:{frame.lineno}"
-        return f"unexpected {type(error).__name__}: {' '.join(str(error).split())} ({where})"
-    return None
+        unexpected = InklingsError(f"unexpected {type(error).__name__}: {error} ({where})")
+        unexpected.__cause__ = error
+        return Outcome(case, error=unexpected)
+
+
+def _attempted(task: Callable[[Item], Value], named: tuple[str, Item]) -> Outcome[Value]:
+    return attempt(task, *named)
 
 
 def failed_cases(out: Path) -> dict[str, str]:
@@ -181,66 +261,3 @@ def quarantine(out: Path, failed: Mapping[str, str], tried: Collection[str]) -> 
         write_json(out / _FAILED_FILE, dict(sorted(record.items())))
     else:
         (out / _FAILED_FILE).unlink(missing_ok=True)
-
-
-def _local(stack: ExitStack, workers: int) -> Any:
-    """Processes of this machine, one thread each, replaced when they die."""
-    import dask
-    from distributed import Client, LocalCluster
-
-    settings = {
-        "distributed.scheduler.allowed-failures": _DEATHS,
-        # One case at a time: otherwise a neighbour that only waited is blamed for the death.
-        "distributed.scheduler.worker-saturation": 1.0,
-        "distributed.logging": {"distributed": "error"},
-    }
-    stack.enter_context(dask.config.set(settings))
-    cluster = stack.enter_context(
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=0,  # Dask's guess (memory by share of cores) would pause workers for ever
-            dashboard_address=None,
-            silence_logs=50,
-        )
-    )
-    return stack.enter_context(Client(cluster, set_as_default=False))
-
-
-def _connected(stack: ExitStack, address: str) -> Any:
-    from distributed import Client
-
-    try:
-        client = stack.enter_context(Client(address, timeout=_PATIENCE_S, set_as_default=False))
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise SpecError(
-            f"--scheduler: expected a Dask scheduler at {address}, got {reason}; start one with "
-            "'dask scheduler' or dask-jobqueue, and give the address that it prints"
-        ) from None
-    if not client.scheduler_info()["workers"]:
-        note(f"no worker has joined {address} yet; waiting for the first")
-    return client
-
-
-def _distributed(client: Any, task: Task, todo: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    from distributed import KilledWorker, as_completed
-
-    run = uuid.uuid4().hex[:8]
-    # Dask holds back the cases of one group until a worker is free; by names alone each would be a
-    # group of its own, handed out at once and blamed for the death of the worker it waits at.
-    keys = [(f"case-{run}", name) for name in todo]
-    futures = client.map(attempt, [task] * len(todo), list(todo), key=keys, pure=False)
-    names = {future.key: name for future, name in zip(futures, todo, strict=True)}
-    for future in as_completed(futures, loop=client.loop):
-        name = names[future.key]
-        try:
-            yield name, future.result()
-        except KilledWorker:
-            yield name, "every worker that took it was killed (out of memory?)"
-        except CancelledError:
-            raise InklingsError(
-                "the Dask scheduler went away; start it again and run the same command: "
-                "finished cases are skipped"
-            ) from None

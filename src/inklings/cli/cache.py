@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from inklings.cli import choosing
+
 
 def cache(
     cohort: Annotated[Path | None, typer.Argument(help="Folder made by `inklings import`.")] = None,
@@ -19,12 +21,8 @@ def cache(
     max_gb: Annotated[
         float | None, typer.Option(min=0, help="GiB that the store may take on the disk.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes on this machine; by default none but this.")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:8786, instead.")
-    ] = None,
+    workers: choosing.WORKERS = None,
+    scheduler: choosing.SCHEDULER = None,
     clear: Annotated[
         bool, typer.Option("--clear", help="Remove what trainings keep (no COHORT).")
     ] = False,

@@ -1,4 +1,4 @@
-"""Options that say which image of a file of several is meant; the same in every command."""
+"""Options that are the same in every command: which image of a file of several, and who works."""
 
 from __future__ import annotations
 
@@ -22,6 +22,21 @@ CHANNEL = Annotated[
 ]
 PROJECT = Annotated[
     str | None, typer.Option("--project", help="Make one plane of a stack: max or mean.")
+]
+
+WORKERS = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=0,
+        help="Processes that share the cases; 0 or 1 for this one, by default as many as pay.",
+    ),
+]
+SCHEDULER = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", help="Address of a Dask scheduler, tcp://host:8786, whose workers do it."
+    ),
 ]
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from inklings.cli import choosing
+
 
 def embed(
     index: Annotated[Path, typer.Argument(help="Folder made by 'inklings tile'.")],
@@ -49,12 +51,8 @@ def embed(
         bool, typer.Option("--by-patient", help="All slides of a patient are one bag.")
     ] = False,
     batch: Annotated[int, typer.Option(min=1, help="Tiles that are encoded at once.")] = 64,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes on this machine; by default none but this.")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:8786, instead.")
-    ] = None,
+    workers: choosing.WORKERS = None,
+    scheduler: choosing.SCHEDULER = None,
 ) -> None:
     """Encode the tiles of every slide, half precision, one file a slide; run again to go on.
 

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 import typer
 from typer.core import TyperGroup
 
-from inklings.cli import guarded
+from inklings.cli import choosing, guarded
 
 if TYPE_CHECKING:
     from inklings.datasets.dataset import Argument, Option
 
 _OUT = typer.Option("--out", "-o", help="New cohort folder; an interrupted import goes on there.")
-_WORKERS = typer.Option("--workers", min=1, help="Processes; by default one a core.")
 
 
 class Datasets(TyperGroup):
@@ -53,19 +52,19 @@ def command_of(name: str) -> Any:
     _require_dataset(name, dataset)
     options = options_of(dataset)
 
-    def run(out: Path, workers: int | None = None, **given: Any) -> None:
-        _import(dataset(**_values(options, given)), out, workers)
+    def run(
+        out: Path, workers: int | None = None, scheduler: str | None = None, **given: Any
+    ) -> None:
+        _import(dataset(**_values(options, given)), out, workers, scheduler)
 
     hints = get_type_hints(dataset)
     fields = {field.name: field for field in dataclasses.fields(dataset)}
     known = [_parameter(fields[key], hints[key], said) for key, said in options.items()]
     known += [
         inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Path, _OUT]),
-        inspect.Parameter(
-            "workers",
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[int | None, _WORKERS],
+        *(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+            for name, kind in (("workers", choosing.WORKERS), ("scheduler", choosing.SCHEDULER))
         ),
     ]
     run.__signature__ = inspect.Signature(known)  # type: ignore[attr-defined]
@@ -160,12 +159,12 @@ def _values(options: Mapping[str, Argument | Option], given: Mapping[str, Any]) 
     return found
 
 
-def _import(dataset: Any, out: Path, workers: int | None) -> None:
+def _import(dataset: Any, out: Path, workers: int | None, scheduler: str | None) -> None:
     """Run the import, say what came of it, and exit with 3 if cases were left out."""
     from inklings.datasets.importing import run
     from inklings.datasets.words import lines
 
-    report = run(dataset.settled(typer.echo, _agrees), out, workers)
+    report = run(dataset.settled(typer.echo, _agrees), out, workers, scheduler)
     for line in lines(report, out):
         typer.echo(line)
     if report.left_out:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from inklings.cli import choosing
+
 
 def nodules(
     inputs: Annotated[
@@ -38,12 +40,8 @@ def nodules(
         bool,
         typer.Option("--dicom", help="Also a DICOM segmentation and a structured report."),
     ] = False,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes that share the cases; 0 for this one.")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler whose workers do it.")
-    ] = None,
+    workers: choosing.WORKERS = None,
+    scheduler: choosing.SCHEDULER = None,
 ) -> None:
     """Find lung nodules, how large they are and how likely malignant; run again to go on.
 

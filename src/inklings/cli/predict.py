@@ -73,12 +73,8 @@ def predict(
         int | None,
         typer.Option(min=1, help="Slides: outlines of regions of at least so many samples, or 16."),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes that share the cases; 0 for this one.")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler whose workers do it.")
-    ] = None,
+    workers: choosing.WORKERS = None,
+    scheduler: choosing.SCHEDULER = None,
 ) -> None:
     """Predict with any run; run again to go on, finished cases are skipped.
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from inklings.cli import choosing
+
 
 def study(
     cohort: Annotated[Path, typer.Argument(help="Cohort with full masks, split.")],
@@ -24,20 +26,16 @@ def study(
         list[str] | None,
         typer.Option("--set", help="Replace one value: training.steps=200; may be repeated."),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Runs side by side; one for each core by default.")
-    ] = None,
+    workers: choosing.WORKERS = None,
 ) -> None:
     """Compare learners on weak labels of every kind: one table, one figure, resumable."""
-    import os
-
     from inklings.pipelines.label_study import Plan, default_experiment, summary
     from inklings.pipelines.label_study import study as run
     from inklings.reports.study import study_report
 
     options = {"weaknesses": weakness, "learners": learner}
     plan = Plan(seeds=seeds, **{k: tuple(v) for k, v in options.items() if v})
-    rows = run(cohort, out, plan, default_experiment(changes or []), workers or os.cpu_count() or 1)
+    rows = run(cohort, out, plan, default_experiment(changes or []), workers)
     report = study_report(out)
     typer.echo(f"{'weakness':32}{'label':>7}{'naive':>8}{'inklings':>16}{'oracle':>8}{'gap':>7}")
     for line in summary(rows):

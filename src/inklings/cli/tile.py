@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from inklings.cli import choosing
+
 
 def tile(
     cohort: Annotated[Path, typer.Argument(help="Folder made by `inklings import`.")],
@@ -34,12 +36,8 @@ def tile(
     split: Annotated[
         Literal["train", "val", "test"] | None, typer.Option(help="Only this part of a cohort.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes on this machine; by default none but this.")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, tcp://host:8786, instead.")
-    ] = None,
+    workers: choosing.WORKERS = None,
+    scheduler: choosing.SCHEDULER = None,
     write_tiles: Annotated[
         Path | None,
         typer.Option(help="Also write PNG files, img_dir and ann_dir with 0/127/255, here."),

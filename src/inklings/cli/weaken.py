@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from inklings.cli import choosing
+
 Number = list[float] | None
 
 
@@ -54,9 +56,8 @@ def weaken(
         list[str] | None,
         typer.Option(metavar="CASE", help="A case that keeps its labels; may be repeated."),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; by default one a core.")
-    ] = None,
+    workers: choosing.WORKERS = None,
+    scheduler: choosing.SCHEDULER = None,
 ) -> None:
     """Make weaker labels of full ones, and keep the truth for evaluation only."""
     from inklings.evaluation.label_quality import label_quality
@@ -74,7 +75,7 @@ def weaken(
         smooth=_once("smooth", smooth),
         width=_once("width", width),
     )
-    weak = weaken_cohort(cohort, chain, seed, out, workers, exact or ())
+    weak = weaken_cohort(cohort, chain, seed, out, workers, scheduler, exact or ())
     quality = label_quality(weak, truth(out))
     quality.write(out / "label_quality.csv")
     typer.echo("\n".join(quality.lines()))

@@ -94,7 +94,7 @@ def tile_cohort(
         out: Folder of the index; cases that are in it already are skipped.
         rule: Which tiles are listed.
         split: Only the cases of one split.
-        workers: Processes on this machine; None works in this one.
+        workers: Processes that share the cases, see `inklings.executors.processes`.
         scheduler: Address of a Dask scheduler instead.
 
     Raises:

@@ -25,11 +25,10 @@ from inklings.datasets.patterned import FromPatterns
 from inklings.datasets.pictures import SUFFIXES, opened
 from inklings.datasets.several import Group
 from inklings.datasets.values import Survey
-from inklings.datasets.workers import converted
 from inklings.errors import LabelError, ReaderError, SpecError
 from inklings.geometry import Geometry
 from inklings.labels.codes import name_of, read_codes
-from inklings.progress import track
+from inklings.parallel import mapped
 from inklings.readers.choice import Choice
 
 
@@ -220,6 +219,6 @@ def survey(
     """Which values the masks hold, all of them read."""
     found = Survey()
     count = partial(values.count, threshold=threshold)
-    for counts in track(converted(count, masks, workers), "reading masks", len(masks)):
+    for counts in mapped(count, masks, what="reading masks", workers=workers):
         found.add(counts)
     return found

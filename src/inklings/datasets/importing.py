@@ -30,11 +30,11 @@ from inklings.datasets.dataset import Converted, Dataset, Item, Mask, Stored
 from inklings.datasets.findings import Finding, fatal
 from inklings.datasets.journal import Journal
 from inklings.datasets.masks import write_numbers
-from inklings.datasets.workers import converted
 from inklings.errors import DataError, InklingsError, LabelError
 from inklings.files import write_bytes
 from inklings.labels.kinds import CaseLabel, Label, MaskLabel
-from inklings.progress import note, track
+from inklings.parallel import mapped
+from inklings.progress import note
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 """Errors that say nothing of the case: the import stops, and goes on when run again."""
@@ -66,13 +66,16 @@ class Report:
         return tuple(sorted({f.case for f in self.findings if f.is_fatal}))
 
 
-def run(dataset: Dataset, out: Path, workers: int | None = None) -> Report:
+def run(
+    dataset: Dataset, out: Path, workers: int | None = None, scheduler: str | None = None
+) -> Report:
     """Import ``dataset`` into the cohort folder ``out``, or go on with it, or find it complete.
 
     Args:
         dataset: What to import.
         out: New folder, or one that an interrupted import of the same data left.
-        workers: Processes; by default as many as there are cores.
+        workers: Processes that share the cases, see `inklings.executors.processes`.
+        scheduler: Address of a Dask scheduler instead.
 
     Raises:
         DataError: If the source is not what it should be, or ``out`` holds something else.
@@ -81,19 +84,20 @@ def run(dataset: Dataset, out: Path, workers: int | None = None) -> Report:
     if dataset.source is not None and not dataset.source.exists():
         raise DataError(f"expected data at {dataset.source}, but there is no such file or folder")
     state = _state(dataset)
+    there = _absolute(dataset) if scheduler else dataset
     with Journal(out, head_of(dataset)) as journal:
         if state is not None and journal.complete == state and not _missing(journal, out):
             return _report(dataset, journal, out, 0, rewrite=False)
         scratch = out / ".unpacked"
-        items = dataset.items(scratch)
+        items = there.items(scratch)
         _require_one_each(items)
         todo = _todo(items, journal, out)
         if journal.records and todo:
             note(f"going on: {len(items) - len(todo)} of {len(items)} cases are done")
-        dataset.prepare(todo)
+        there.prepare(todo)
         _sweep(out)
-        done = converted(_Store(dataset, out), todo, workers)
-        for record in track(done, "importing", len(todo)):
+        store = _Store(there, out)
+        for record in mapped(store, todo, what="importing", workers=workers, scheduler=scheduler):
             journal.append(record)
         here = {item.id for item in items}
         journal.forget({*journal.broken, *_missing(journal, out)} - here)
@@ -103,6 +107,12 @@ def run(dataset: Dataset, out: Path, workers: int | None = None) -> Report:
             journal.close_books(state or "listed", report.words)
         shutil.rmtree(scratch, ignore_errors=True)
         return report
+
+
+def _absolute(dataset: Dataset) -> Dataset:
+    """The same for processes that stand in another folder."""
+    paths = {k: v.absolute() for k, v in vars(dataset).items() if isinstance(v, Path)}
+    return replace(dataset, **paths)  # type: ignore[type-var]
 
 
 def head_of(dataset: Dataset) -> dict[str, Any]:

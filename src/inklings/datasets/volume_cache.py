@@ -82,8 +82,8 @@ def cache(
         spacing_mm: Keep copies resampled to this, one number or ``(z, y, x)`` of the patient;
             labels must be in millimetres then, as masks would no longer fit.
         most_gb: GiB that the files of the store may take together.
-        workers: Processes; see `inklings.parallel`.
-        scheduler: Of a cluster.
+        workers: Processes that share the cases, see `inklings.executors.processes`.
+        scheduler: Address of a Dask scheduler instead.
 
     Raises:
         SpecError: If the store was made with another spacing, or labels do not allow one.

@@ -162,7 +162,7 @@ def _measured(
         cohort,
         cases,
         folder,
-        workers=None if little or settings.scheduler else settings.workers,
+        workers=1 if little or settings.scheduler else settings.workers,
         scheduler=settings.scheduler,
     )
 

@@ -71,7 +71,8 @@ def embed(
         out: Folder of the cohort; slides whose features are there are skipped.
         encoder: What encodes.
         labels: How the bags get their labels.
-        workers: Processes on this machine; None works in this one.
+        workers: Processes that share the slides; None, 0 or 1 for this one, whose network keeps all
+            cores busy.
         scheduler: Address of a Dask scheduler instead.
 
     Raises:
@@ -90,7 +91,7 @@ def embed(
         names,
         out=out,
         what="embedding",
-        workers=workers,
+        workers=workers or 1,
         scheduler=scheduler,
         done=lambda name: task.path(name).is_file(),
     )

@@ -40,7 +40,8 @@ def predict(
         run: Folder made by `inklings train`, or one that holds the runs of a cascade.
         inputs: Cohorts, folders of images, or files.
         out: New folder, or one that this call, interrupted, has begun.
-        workers: Processes on this machine that share the cases; None or 0 for this one.
+        workers: Processes that share the cases; None, 0 or 1 for this one, whose network keeps
+            all cores busy.
         scheduler: Address of a Dask scheduler whose workers shall do it.
         options: See `Options`.
 

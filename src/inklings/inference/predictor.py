@@ -107,7 +107,8 @@ class Predictor(ABC):
 
         Args:
             out: New folder, or one that such a call, interrupted, has begun.
-            workers: Processes on this machine that share the cases; None or 0 for this one.
+            workers: Processes that share the cases; None, 0 or 1 for this one, whose network
+                keeps all cores busy.
             scheduler: Address of a Dask scheduler whose workers shall do it.
 
         Raises:
@@ -121,7 +122,7 @@ class Predictor(ABC):
         note_output(self.run, out)
         todo = [case for case in usable if case not in done]
         try:
-            if workers or scheduler:
+            if (workers or 0) > 1 or scheduler:
                 failed = over_cases(
                     Shared(self.task(out.resolve()), cores() // workers if workers else 0),
                     todo,

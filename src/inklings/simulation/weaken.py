@@ -19,7 +19,6 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
 from inklings.cohorts.region import annotate_overview
-from inklings.datasets.workers import converted
 from inklings.errors import DataError, LabelError
 from inklings.files import write_yaml
 from inklings.labels.files import as_stored, mask_suffix, write_mask
@@ -33,7 +32,8 @@ from inklings.labels.kinds import (
     PointLabel,
 )
 from inklings.labels.marks import Annotation
-from inklings.progress import note, track
+from inklings.parallel import mapped
+from inklings.progress import note
 from inklings.records import read_record
 from inklings.simulation.base import Objects
 from inklings.simulation.chain import Chain, apply, stream
@@ -47,6 +47,7 @@ def weaken(
     seed: int,
     out: Path,
     workers: int | None = 1,
+    scheduler: str | None = None,
     exact: Sequence[str] = (),
 ) -> Cohort:
     """Weaken the labels of all cases of ``cohort``, of every split, and write them to ``out``.
@@ -59,7 +60,8 @@ def weaken(
         chain: What is done to the labels.
         seed: With the id of a case it decides all chance, whatever other cases there are.
         out: Folder of the weak cohort.
-        workers: Processes that share the cases; None: one a core.
+        workers: Processes that share the cases, see `inklings.executors.processes`.
+        scheduler: Address of a Dask scheduler instead.
         exact: Ids of cases that keep their labels, as those a user has outlined with care.
 
     Raises:
@@ -67,15 +69,18 @@ def weaken(
             case of the cohort.
         LabelError: If a label does not fit its image.
     """
-    full = Cohort.read(cohort)
+    full = Cohort.read(cohort.absolute())
     unknown = sorted(set(exact) - {case.id for case in full})
     if unknown:
         raise DataError(f"--exact: expected cases of {cohort}, got {', '.join(unknown)}")
     _claim(cohort, chain, seed, out, exact)
-    work = functools.partial(_weaken_case, classes=full.classes, chain=chain, seed=seed, out=out)
+    work = functools.partial(
+        _weaken_case, classes=full.classes, chain=chain, seed=seed, out=out.absolute()
+    )
     kept = [case for case in full if case.id in exact]
     rest = [case for case in full if case.id not in exact]
-    done = [*track(converted(work, rest, workers), "weakening", len(rest)), *kept]
+    shared = mapped(work, rest, what="weakening", workers=workers, scheduler=scheduler)
+    done = [*shared, *kept]
     cases = tuple(sorted(done, key=lambda case: case.id))
     before = {case.id: case.labels for case in full}
     same = sum(case.labels == before[case.id] for case in cases) - len(kept)

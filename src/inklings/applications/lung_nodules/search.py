@@ -117,7 +117,8 @@ def find_nodules(
         settings: How.
         split: Only this part of a cohort.
         series: Of a DICOM folder with several.
-        workers: Processes on this machine.
+        workers: Processes that share the cases; None, 0 or 1 for this one, whose network keeps
+            all cores busy.
         scheduler: Address of a Dask scheduler instead.
         say: Prints the lines of a case.
 
