@@ -22,9 +22,10 @@ from inklings.cohorts.opening import open_case
 from inklings.datasets.importing import run
 from inklings.datasets.luna16 import Luna16
 from inklings.datasets.volume_cache import cache
+from inklings.evaluation.findings import froc
 from inklings.evaluation.froc import Reference
-from inklings.evaluation.froc_table import froc, read_marks
 from inklings.evaluation.intervals import Bootstrap
+from inklings.evaluation.marks import read_marks
 from inklings.findings.points import PointTable
 from inklings.geometry import Region
 from inklings.simulation.phantoms.chest import Patient, chest
@@ -66,8 +67,10 @@ def bench_froc(luna: Path | None) -> None:
     else:
         marks, reference = drawn_marks()
     seconds, table = timed(lambda: froc(marks, reference, Bootstrap(1000)))
-    assert table.counts["scans"] == SCANS
-    print(f"FROC of {SCANS} scans, 1,000 bootstraps: {seconds:.1f} s, CPM {table.cpm.value:.6f}")
+    assert table.facts["counts"]["scans"] == SCANS
+    print(
+        f"FROC of {SCANS} scans, 1,000 bootstraps: {seconds:.1f} s, CPM {table.rows[-1].value:.6f}"
+    )
 
 
 def bench_phantom() -> None:

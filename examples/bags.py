@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from inklings.datasets.mnist_bags import Plan, mnist_bags
-from inklings.evaluation.bags import evaluate_bags
+from inklings.evaluation.evaluate import evaluate
 from inklings.inference.predict import predict
 from inklings.predictions.bags import BagPrediction
 from inklings.spec import Experiment
@@ -39,7 +39,7 @@ def main(out: Path, bags: tuple[int, int, int] = (200, 50, 150), steps: int = 40
     )
     train(experiment, run, resume=True)
     predict(run, [cohort], predictions, split="test")
-    table = evaluate_bags(predictions, cohort)
+    table = evaluate(predictions, cohort)
     table.write(predictions)
     for metric in ("accuracy", "auc", "instance_auc"):
         print(f"{table[metric].title:28} {table[metric].value:.4f}")

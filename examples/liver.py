@@ -12,7 +12,8 @@ from inklings.cohorts.split_files import split_cohort
 from inklings.cohorts.splits import SplitOptions
 from inklings.datasets import importing
 from inklings.datasets.chaos import Chaos
-from inklings.evaluation.folders import Settings, evaluate
+from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.family import Settings
 from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.source import Source
 from inklings.inference.predict import predict

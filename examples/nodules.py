@@ -14,7 +14,7 @@ from inklings.cohorts.split_files import split_cohort
 from inklings.cohorts.splits import SplitOptions
 from inklings.datasets import importing
 from inklings.datasets.luna16 import Luna16
-from inklings.evaluation.froc_table import froc, from_cohort, read_marks
+from inklings.evaluation.evaluate import evaluate
 from inklings.simulation.phantoms.luna import write_luna
 from inklings.spec import Experiment
 from inklings.tasks.train import train
@@ -47,10 +47,10 @@ def main(
     record = {"cohort": str(cohort), "training": training, **EXPERIMENT}
     train(Experiment.check(record, "detector"), run, resume=True)
     find_nodules(run, [cohort], found, split="test")
-    table = froc(read_marks(found), from_cohort(cohort, "test"))
-    table.write(found)
-    print(f"CPM {table.cpm.value:.3f}; the findings with pictures: {found / 'report.html'}")
-    return table.cpm.value
+    scores = evaluate(found, cohort)
+    scores.write(found)
+    print(f"CPM {scores['cpm'].value:.3f}; the findings with pictures: {found / 'report.html'}")
+    return scores["cpm"].value
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from inklings.cohorts.split_files import split_cohort
 from inklings.cohorts.splits import SplitOptions
-from inklings.evaluation.folders import evaluate
+from inklings.evaluation.evaluate import evaluate
 from inklings.inference.predict import predict
 from inklings.simulation.chain import Chain
 from inklings.simulation.phantoms.cohort import nuclei_cohort

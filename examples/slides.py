@@ -14,8 +14,8 @@ from inklings.cohorts.splits import SplitOptions
 from inklings.data.tiling import Rule, tile_cohort
 from inklings.datasets.importing import run as import_cohort
 from inklings.datasets.panda import Panda
-from inklings.evaluation.folders import Settings
-from inklings.evaluation.slides import evaluate_slides
+from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.family import Settings
 from inklings.inference.predict import predict
 from inklings.simulation.phantoms.biopsy import Plan
 from inklings.simulation.phantoms.slides import write_panda
@@ -47,7 +47,7 @@ def main(
     record = {"cohort": str(cohort), "tiles": str(tiles), "training": training, **EXPERIMENT}
     train(Experiment.check(record, "slides"), run, resume=True)
     predict(run, [cohort], predictions, split="test")
-    table = evaluate_slides(predictions, cohort, Settings(metrics=("dice_pooled", "iou")))
+    table = evaluate(predictions, cohort, Settings(metrics=("dice_pooled", "iou")))
     table.write(predictions)
     print(f"Dice {table['dice_pooled'].value:.3f} on slides that were not learnt from")
     with (predictions / "areas.csv").open(newline="") as file:

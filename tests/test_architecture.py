@@ -157,6 +157,30 @@ def test_the_truth_is_out_of_reach_of_all_that_learns() -> None:
         assert not out_of_bounds, f"{learner} reaches {out_of_bounds}"
 
 
+def calls(tree: ast.AST) -> Iterator[str]:
+    """Names of the functions and classes that are called, without what they belong to."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name):
+                yield node.func.id
+            elif isinstance(node.func, ast.Attribute):
+                yield node.func.attr
+
+
+def test_every_score_passes_the_guard_against_leaks() -> None:
+    """Scores come into being in one place, which asks for what only the guard gives."""
+    makers: dict[str, set[str]] = {"Scores": set(), "Clearance": set()}
+    for path, _ in modules():
+        for name in set(calls(ast.parse(path.read_text(encoding="utf-8")))) & makers.keys():
+            makers[name].add(path.relative_to(ROOT).as_posix())
+    assert makers == {"Scores": {"evaluation/evaluate.py"}, "Clearance": {"cohorts/leaks.py"}}
+    tree = ast.parse((ROOT / "evaluation/evaluate.py").read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    (maker,) = [node for node in functions if "Scores" in calls(node)]
+    assert "Clearance" in [ast.unparse(a.annotation) for a in maker.args.args if a.annotation]
+    assert all("clear" in calls(node) for node in functions if maker.name in calls(node))
+
+
 def test_labels_of_instances_have_one_writer_and_one_reader() -> None:
     naming = {
         path.relative_to(ROOT).as_posix()

@@ -22,7 +22,7 @@ import torch
 
 from inklings import progress
 from inklings.datasets.mnist_bags import Plan, mnist_bags
-from inklings.evaluation.bags import evaluate_bags
+from inklings.evaluation.evaluate import evaluate
 from inklings.inference.predict import predict
 from inklings.runs.run import RunRecord
 from inklings.spec import Experiment
@@ -141,7 +141,7 @@ def run(cell: Cell, work: Path) -> dict[str, object]:
     train(spec, work / "run")
     spent = time.process_time() - before
     predict(work / "run", [work / "cohort"], work / "out", split="test")
-    table = evaluate_bags(work / "out", work / "cohort")
+    table = evaluate(work / "out", work / "cohort")
     record = RunRecord.read(work / "run")
     row: dict[str, object] = dict(zip(COLUMNS[:4], cell.key, strict=True))
     row |= {name: f"{table[name].value:.5f}" if name in table else "" for name in METRICS}

@@ -14,7 +14,7 @@ import pytest
 from inklings.cohorts.cohort import Cohort
 from inklings.data.examples import gather
 from inklings.errors import SpecError
-from inklings.evaluation.folders import evaluate
+from inklings.evaluation.evaluate import evaluate
 from inklings.inference.predict import predict
 from inklings.predictions.dense import DensePrediction
 from inklings.runs.run import Run

@@ -15,8 +15,9 @@ from inklings.detection.find import find
 from inklings.detection.gather import image_name
 from inklings.detection.scan import whole
 from inklings.errors import DataError, LabelError, SpecError
-from inklings.evaluation.froc_table import froc, from_cohort, read_marks
+from inklings.evaluation.findings import froc
 from inklings.evaluation.intervals import Bootstrap
+from inklings.evaluation.marks import from_cohort, read_marks
 from inklings.labels.kinds import BallLabel, PointLabel
 from inklings.readers import open_image
 from inklings.runs.run import Run
@@ -97,9 +98,10 @@ def test_lesions_of_an_mr_are_learnt_found_by_their_name_and_scored(
     reference = from_cohort(cohort, "test")
     assert reference.name == "lesion"
     table = froc(read_marks(tmp_path / "found"), reference, Bootstrap(20))
-    assert (table.counts["objects"], table.counts["hits"]) == (4, 4)
-    assert table.cpm.value > 0.8
-    assert "4 lesions in 2 scans, 4 hit" in table.text()
+    counts = table.facts["counts"]
+    assert (counts["objects"], counts["hits"]) == (4, 4)
+    assert table.rows[-1].value > 0.8
+    assert "4 lesions in 2 scans, 4 hit" in table.facts["summary"][0]
 
 
 def test_what_is_not_said_is_not_guessed(cohort: Path, tmp_path: Path) -> None:

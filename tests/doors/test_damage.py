@@ -27,9 +27,9 @@ from inklings.cohorts.splits import SplitOptions
 from inklings.data.tile_index import Head as TileHead
 from inklings.data.tile_index import TileIndex, write_case
 from inklings.errors import InklingsError
+from inklings.evaluation.evaluate import score
 from inklings.evaluation.pairs import Pair, Segmentation
-from inklings.evaluation.scoring import score
-from inklings.evaluation.table import Table
+from inklings.evaluation.scores import Scores
 from inklings.evaluation.truth import truth
 from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
@@ -117,7 +117,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Door]:
             tiles / "cases" / "a.parquet", lambda: TileIndex.read(tiles, ["a"]).y.tolist()
         ),
         "evaluation.json": Door(
-            root / "scores" / "evaluation.json", lambda: Table.read(root / "scores")
+            root / "scores" / "evaluation.json", lambda: Scores.read(root / "scores")
         ),
         "experiment.yaml": Door(
             run / "experiment.yaml", lambda: Experiment.load(run / "experiment.yaml")

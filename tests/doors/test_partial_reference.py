@@ -14,11 +14,11 @@ from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import LabelError
-from inklings.evaluation.folders import Settings, evaluate
+from inklings.evaluation.evaluate import evaluate, score
+from inklings.evaluation.family import Settings
 from inklings.evaluation.metric import Options
 from inklings.evaluation.pairs import Pair, Segmentation
-from inklings.evaluation.scoring import score
-from inklings.evaluation.table import Table
+from inklings.evaluation.scores import Scores
 from inklings.labels.kinds import Extent, MaskLabel
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.head import Head, Provenance
@@ -84,7 +84,7 @@ def test_the_share_that_is_judged_is_said_in_words_and_in_numbers(tmp_path: Path
     table.write(tmp_path)
     rows = list(csv.DictReader((tmp_path / "cases.csv").open()))
     assert [float(row["judged"]) for row in rows] == [16 / 512, 1]
-    assert Table.read(tmp_path).head["judged"]["partial_cases"] == 1
+    assert Scores.read(tmp_path).head["judged"]["partial_cases"] == 1
 
 
 def test_a_whole_reference_says_nothing_of_shares() -> None:

@@ -9,8 +9,8 @@ from sklearn import metrics as theirs
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.evaluation.bag_metrics import Answers, confusion, kappa, metrics_of
-from inklings.evaluation.bags import evaluate_bags
-from inklings.evaluation.folders import Settings
+from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.family import Settings
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.evaluation.ranking import auc, auprc
 from inklings.predictions.bags import BagPrediction
@@ -25,8 +25,8 @@ def write_predictions(
 ) -> None:
     """Noisy oracles: what they say of bags and instances is the truth and some noise."""
     rng = np.random.default_rng(seed)
-    settings = {"kind": "bags", "task": "binary", "warning": ""}
-    head = Head(("hit",), (0.5,), Provenance("run", "x", None, "0"), trained_on, settings)
+    settings = {"task": "binary", "warning": ""}
+    head = Head(("hit",), (0.5,), Provenance("run", "x", None, "0"), trained_on, settings, "bags")
     head.write(folder)
     truth = instance_truth(folder.parent / "c")
     for case in cohort.part("test"):
@@ -79,7 +79,7 @@ def test_every_metric_is_best_for_a_perfect_answer_and_blind_to_order() -> None:
 def test_accuracy_is_of_the_set_and_not_a_mean_over_batches(tmp_path: Path) -> None:
     cohort = vector_bags(tmp_path / "c", 240)
     write_predictions(tmp_path / "p", cohort, 1.5)
-    table = evaluate_bags(tmp_path / "p", tmp_path / "c")
+    table = evaluate(tmp_path / "p", tmp_path / "c")
     said = [line["decided"] == line["truth"] for line in table.cases]
     assert table["accuracy"].value == pytest.approx(np.mean(said))
     assert table["accuracy"].low < table["accuracy"].value < table["accuracy"].high
@@ -96,7 +96,7 @@ def test_a_better_run_is_told_from_a_worse_one_on_the_same_bags(tmp_path: Path) 
     write_predictions(tmp_path / "p", cohort, 0.3)
     write_predictions(tmp_path / "q", cohort, 6.0, seed=1)
     settings = Settings(metrics=("auc",))
-    table = evaluate_bags(tmp_path / "p", tmp_path / "c", settings, tmp_path / "q")
+    table = evaluate(tmp_path / "p", tmp_path / "c", settings, tmp_path / "q")
     change = table.changes[0]
     assert change.value > 0.1
     assert change.low > 0
@@ -107,11 +107,11 @@ def test_patients_the_run_learnt_from_are_refused(tmp_path: Path) -> None:
     cohort = vector_bags(tmp_path / "c")
     write_predictions(tmp_path / "p", cohort, 0.3, (cohort.part("test")[0].patient,))
     with pytest.raises(SpecError, match="flatter"):
-        evaluate_bags(tmp_path / "p", tmp_path / "c")
+        evaluate(tmp_path / "p", tmp_path / "c")
 
 
 def test_unknown_metrics_are_named(tmp_path: Path) -> None:
     cohort = vector_bags(tmp_path / "c")
     write_predictions(tmp_path / "p", cohort, 0.3)
     with pytest.raises(SpecError, match="no metric of bags named 'dice'"):
-        evaluate_bags(tmp_path / "p", tmp_path / "c", Settings(metrics=("dice",)))
+        evaluate(tmp_path / "p", tmp_path / "c", Settings(metrics=("dice",)))

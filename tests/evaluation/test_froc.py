@@ -16,9 +16,11 @@ from inklings.datasets.importing import run
 from inklings.datasets.luna16 import Luna16
 from inklings.datasets.luna_tables import read_places
 from inklings.errors import DataError, SpecError
+from inklings.evaluation.findings import SENSITIVITIES, froc
 from inklings.evaluation.froc import RATES, Reference, curve, match, resampled
-from inklings.evaluation.froc_table import froc, from_cohort, read_marks
 from inklings.evaluation.intervals import Bootstrap
+from inklings.evaluation.marks import from_cohort, read_marks
+from inklings.evaluation.scores import Scores
 from inklings.findings.finding import Finding
 from inklings.findings.points import PointTable
 from inklings.labels.kinds import BallLabel
@@ -156,11 +158,14 @@ def test_a_real_submission_scores_what_the_official_rules_say() -> None:
     tables = [LUNA / f"new{n}.csv" for n in ("annotations", "annotations_excluded", "seriesuids")]
     table = froc(read_marks(LUNA / "dpn26bs32.csv"), from_tables(*tables), Bootstrap(200))
     hits, false, at = official(LUNA / "dpn26bs32.csv", LUNA)
-    assert (table.counts["hits"], table.counts["false positives"]) == (hits, false) == (1136, 46078)
-    np.testing.assert_allclose([s.value for s in table.sensitivities], at, atol=1e-9)
-    assert table.cpm.value == pytest.approx(at.mean(), abs=1e-9)
-    assert table.cpm.value == pytest.approx(0.8419658, abs=1e-6)
-    assert table.cpm.low < table.cpm.value < table.cpm.high
+    counts = table.facts["counts"]
+    assert (counts["hits"], counts["false positives"]) == (hits, false) == (1136, 46078)
+    *rows, cpm = table.rows
+    assert [row.metric for row in rows] == list(SENSITIVITIES)
+    np.testing.assert_allclose([row.value for row in rows], at, atol=1e-9)
+    assert cpm.value == pytest.approx(at.mean(), abs=1e-9)
+    assert cpm.value == pytest.approx(0.8419658, abs=1e-6)
+    assert cpm.low < cpm.value < cpm.high
 
 
 @real
@@ -183,12 +188,15 @@ def test_findings_of_a_folder_are_scored_and_compared_by_the_command(tmp_path: P
     words += ["--annotations", str(tmp_path / "annotations.csv")]
     result = CliRunner().invoke(app, [*words, "--compare", str(tmp_path / "other.csv")])
     assert result.exit_code == 0, result.output
-    record = json.loads(result.stdout)
-    assert record["counts"]["hits"] == 2
+    rows = {row["metric"]: row for row in json.loads(result.stdout)}
+    assert rows["cpm"]["counts"]["hits"] == 2
     # One false positive in two scans: half of the nodules until then, all from there on.
-    assert record["cpm"]["value"] == pytest.approx((0.5 + 0.5 + 5) / 7)
+    assert rows["cpm"]["value"] == pytest.approx((0.5 + 0.5 + 5) / 7)
+    assert rows["cpm"]["change"]["second"] == pytest.approx(0.5)
+    record = json.loads((tmp_path / "froc.json").read_text())
+    assert record["cpm"]["value"] == rows["cpm"]["value"]
     assert record["compared"]["cpm"] == pytest.approx(0.5)
-    assert json.loads((tmp_path / "froc.json").read_text()) == record
+    assert Scores.read(tmp_path)["sensitivity_0.125"].value == rows["sensitivity_0.125"]["value"]
     assert "sensitivity" in (tmp_path / "froc.csv").read_text()
     assert (tmp_path / "froc.png").stat().st_size > 5000
 
@@ -204,6 +212,7 @@ def test_scans_that_were_never_searched_are_told(tmp_path: Path) -> None:
 
 
 def test_a_reference_of_neither_kind_is_refused(tmp_path: Path) -> None:
+    Findings("a", ()).write(tmp_path)
     result = CliRunner().invoke(app, ["evaluate", str(tmp_path), "--froc"])
     assert result.exit_code == 2
     assert "expected --cohort or --annotations" in result.stderr
@@ -240,9 +249,10 @@ def test_objects_of_any_class_are_told_by_its_name_and_those_unmeasured(tmp_path
 
     known = from_cohort(cohort(BallLabel("mr", "lesion", (0.0, 0.0, 0.0), None)))
     table = froc(places(("a", 0, 0, 4.9, 0.5)), known, Bootstrap(9))
-    assert table.cpm.value == 1.0
-    assert "1 lesions in 1 scans, 1 hit" in table.text()
-    assert "1 have no diameter and are taken as 10 mm across" in table.text()
+    assert table.rows[-1].value == 1.0
+    told = " ".join(table.facts["summary"])
+    assert "1 lesions in 1 scans, 1 hit" in told
+    assert "1 have no diameter and are taken as 10 mm across" in told
     both = [BallLabel("mr", name, (0.0, 0.0, 0.0), 5.0) for name in ("lesion", "cyst")]
     with pytest.raises(SpecError, match="expected one class of objects, got cyst, lesion"):
         from_cohort(cohort(*both))

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from inklings.errors import DataError, GeometryError, SpecError
+from inklings.evaluation.evaluate import score
 from inklings.evaluation.metric import Options
 from inklings.evaluation.pairs import Pair, Segmentation
-from inklings.evaluation.scoring import choose, differences, measure, score
+from inklings.evaluation.scoring import choose, differences, measure
 from inklings.testing.metrics import squares
 
 

@@ -10,10 +10,9 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.evaluation import slides
-from inklings.evaluation.folders import Settings
+from inklings.evaluation.evaluate import evaluate, score
+from inklings.evaluation.family import Settings
 from inklings.evaluation.pairs import Pair, Segmentation
-from inklings.evaluation.scoring import score
-from inklings.evaluation.slides import evaluate_slides
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import Head, Provenance
@@ -102,7 +101,7 @@ def test_streamed_scores_are_those_of_whole_pictures(
 ) -> None:
     out, cohort, pairs = predicted
     monkeypatch.setattr(slides, "_BLOCK", block)
-    table = evaluate_slides(out, cohort, EVERY)
+    table = evaluate(out, cohort, EVERY)
     whole = score(pairs, classes=CLASSES)
     expected = {(row.metric, row.label): row for row in whole}
     for row in table:
@@ -120,7 +119,7 @@ def test_slides_are_ranked_by_their_peak_and_their_share(
     predicted: tuple[Path, Path, list[Pair]],
 ) -> None:
     out, cohort, pairs = predicted
-    table = evaluate_slides(out, cohort, EVERY)
+    table = evaluate(out, cohort, EVERY)
     present = [bool(pair.reference.mask[1].any()) for pair in pairs]
     assert present == [True, True, True, False]
     peaks = [pair.predicted.probability[1].max() for pair in pairs]  # type: ignore[index]
@@ -140,7 +139,7 @@ def test_a_slide_with_nothing_but_its_label_counts_as_a_slide_and_not_as_samples
         bag = (BagLabel("tumour", case.id == "c2"),)
         cases.append(Case(case.id, case.patient, case.images, bag))
     Cohort("bags", tuple(cases), CLASSES).write(cohort)
-    table = evaluate_slides(out, cohort, EVERY)
+    table = evaluate(out, cohort, EVERY)
     assert {row.n for row in table if row.metric == "dice_pooled"} == {2}
     by = {row.metric: row for row in table if row.label == "tumour"}
     assert by["auc_slide_area"].n == 4
@@ -162,17 +161,17 @@ def test_labels_that_never_say_where_nothing_is_are_refused(
         cases.append(Case(case.id, case.patient, case.images, (weak,)))
     Cohort("weak", tuple(cases), CLASSES).write(cohort)
     with pytest.raises(DataError, match="never say where nothing is"):
-        evaluate_slides(out, cohort, EVERY)
+        evaluate(out, cohort, EVERY)
 
 
 def test_metrics_that_need_a_whole_image_say_so(predicted: tuple[Path, Path, list[Pair]]) -> None:
     out, cohort, _ = predicted
     assert PredictionFolder.open(out).slides
     with pytest.raises(SpecError, match="needs a whole image"):
-        evaluate_slides(out, cohort, Settings(split="all", metrics=("hd95",)))
+        evaluate(out, cohort, Settings(split="all", metrics=("hd95",)))
     with pytest.raises(SpecError, match="did you mean 'dice'"):
-        evaluate_slides(out, cohort, Settings(split="all", metrics=("dic",)))
-    table = evaluate_slides(out, cohort, Settings(split="all", metrics=("miou", "auc_slide_area")))
+        evaluate(out, cohort, Settings(split="all", metrics=("dic",)))
+    table = evaluate(out, cohort, Settings(split="all", metrics=("miou", "auc_slide_area")))
     assert table.names == ["miou", "auc_slide_area"]
 
 
@@ -183,7 +182,7 @@ def test_a_slide_whose_mask_is_damaged_is_left_out_and_named(
     (mask,) = Cohort.read(cohort).cases[1].labels
     assert isinstance(mask, MaskLabel)
     mask.path.write_bytes(mask.path.read_bytes()[:200])
-    table = evaluate_slides(out, cohort, EVERY)
+    table = evaluate(out, cohort, EVERY)
     assert list(table.head["failed"]) == ["c1"]
     assert "1 case could not be scored (c1)" in table.head["warnings"][-1]
     rest = [pairs[0], pairs[2], pairs[3]]
@@ -198,10 +197,9 @@ def test_a_slide_whose_mask_is_damaged_is_left_out_and_named(
 
 @pytest.mark.slow
 def test_worker_processes_find_the_same_numbers(
-    predicted: tuple[Path, Path, list[Pair]], monkeypatch: pytest.MonkeyPatch
+    predicted: tuple[Path, Path, list[Pair]],
 ) -> None:
     out, cohort, _ = predicted
-    alone = evaluate_slides(out, cohort, EVERY)
-    monkeypatch.setattr(slides, "_FEW", 0)
-    together = evaluate_slides(out, cohort, Settings(split="all", workers=2))
+    alone = evaluate(out, cohort, EVERY)
+    together = evaluate(out, cohort, Settings(split="all", workers=2))
     assert together.records() == alone.records()

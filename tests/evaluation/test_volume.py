@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from inklings.evaluation.evaluate import score
 from inklings.evaluation.metric import Options
 from inklings.evaluation.pairs import Pair, Segmentation
-from inklings.evaluation.scoring import score
 from inklings.evaluation.volume import volume_ml
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from inklings.bags.writer import MadeBag, write_bags
 from inklings.cohorts.case import SPLITS
-from inklings.evaluation.bags import evaluate_bags
+from inklings.evaluation.evaluate import evaluate
 from inklings.inference.predict import predict
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.folder import PredictionFolder
@@ -44,6 +44,6 @@ def test_tasks_are_learnt_and_scored(tmp_path: Path, task: str, metric: str) -> 
         assert said.probability.shape == (3,)
         if task != "multilabel":
             assert said.probability.sum() == pytest.approx(1)
-    table = evaluate_bags(tmp_path / "p", tmp_path / "c")
+    table = evaluate(tmp_path / "p", tmp_path / "c")
     assert table[metric].value > 0.8
     assert table[metric].low <= table[metric].value

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from inklings.cli import app
-from inklings.evaluation.bags import evaluate_bags
+from inklings.evaluation.evaluate import evaluate
 from inklings.inference.predict import predict
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.folder import PredictionFolder
@@ -52,7 +52,7 @@ def test_scores_of_instances_become_probabilities_by_held_out_bags(tmp_path: Pat
     predict(tmp_path / "run", [tmp_path / "c"], tmp_path / "p", split="test")
     head = Head.read(tmp_path / "p")
     assert "fitted to the labels of held-out bags" in head.settings["evidence"]
-    table = evaluate_bags(tmp_path / "p", tmp_path / "c")
+    table = evaluate(tmp_path / "p", tmp_path / "c")
     assert table["instance_ece"].value < 0.1
 
 

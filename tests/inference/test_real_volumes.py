@@ -9,7 +9,8 @@ from inklings.cohorts.opening import open_case
 from inklings.datasets import importing
 from inklings.datasets.chaos import Chaos
 from inklings.datasets.volumes import VolumeFolder
-from inklings.evaluation.folders import Settings, evaluate
+from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.family import Settings
 from inklings.inference.predict import predict
 from inklings.predictions.dense import DensePrediction
 from inklings.spec import Component, Volumes

@@ -7,7 +7,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from inklings.cli import app
-from inklings.evaluation.table import Table
+from inklings.evaluation.scores import Scores
 
 
 def test_it_ends_in_a_picture_of_bags(tmp_path: Path) -> None:
@@ -25,6 +25,6 @@ def test_it_ends_in_a_picture_of_bags(tmp_path: Path) -> None:
 def test_the_digit_is_found(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["demo", "--bags", "--out", str(tmp_path / "demo")])
     assert done.exit_code == 0, done.output
-    table = Table.read(tmp_path / "demo" / "predictions")
+    table = Scores.read(tmp_path / "demo" / "predictions")
     assert table["auc"].value > 0.998
     assert table["top1"].value > 0.98

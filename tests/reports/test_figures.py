@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.evaluation.scoring import score
+from inklings.evaluation.evaluate import score
 from inklings.reports import plots
 from inklings.reports.figures import PRINTED, THEMED, inline, save
 from inklings.testing.metrics import squares

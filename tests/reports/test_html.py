@@ -1,6 +1,6 @@
 import pytest
 
-from inklings.evaluation.table import Row
+from inklings.evaluation.scores import Row
 from inklings.reports.html import duration, interval, short
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from inklings.errors import DataError
-from inklings.evaluation.folders import evaluate
-from inklings.evaluation.table import Table, number
+from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.scores import Scores, number
 from inklings.files import write_json
 from inklings.reports.material import latest
 from inklings.reports.run import run_report
@@ -84,7 +84,7 @@ def test_every_figure_has_its_numbers_in_the_page_and_beside_it(tmp_path: Path) 
     rows = list(csv.DictReader(io.StringIO(linked["cases"])))
     dice = {row["case"]: float(row["Dice of single cases"]) for row in rows}
     assert dice == pytest.approx(
-        {line["case"]: line["dice"] for line in Table.read(predictions).cases}, abs=1e-5
+        {line["case"]: line["dice"] for line in Scores.read(predictions).cases}, abs=1e-5
     )
 
 
@@ -177,7 +177,7 @@ def test_predictions_of_the_cohort_go_before_those_of_other_images(
 def test_predictions_made_since_are_evaluated_again(folders: tuple[Path, Path, Path]) -> None:
     run, predictions, cohort = folders
     run_report(run)
-    before = Table.read(predictions)["dice"].value
+    before = Scores.read(predictions)["dice"].value
     write_predictions(predictions, cohort, shift=0)
     run_report(run)
-    assert Table.read(predictions)["dice"].value > before
+    assert Scores.read(predictions)["dice"].value > before

@@ -7,8 +7,8 @@ import pytest
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
-from inklings.evaluation.folders import Settings
-from inklings.evaluation.slides import evaluate_slides
+from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.family import Settings
 from inklings.inference.predict import predict
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.reports.run import run_report
@@ -54,7 +54,7 @@ def test_the_report_of_a_run_evaluates_and_shows_slides(
     assert (out / "evaluation.json").exists()
     assert "case one" in page
     assert 'contour predicted"' in page
-    table = evaluate_slides(out, cohort, Settings())
+    table = evaluate(out, cohort, Settings())
     assert table["dice"].n == 1
 
 
@@ -63,7 +63,7 @@ def test_slides_that_were_scored_by_overlap_alone_are_shown_by_it(
 ) -> None:
     """The demo of slides asked for no Dice of cases, and its reports showed no slide."""
     run, cohort, out = folders
-    evaluate_slides(out, cohort, Settings(metrics=("dice_pooled", "iou"))).write(out)
+    evaluate(out, cohort, Settings(metrics=("dice_pooled", "iou"))).write(out)
     page = run_report(run).read_text()
     assert "Ranked by IoU" in page
     assert "IoU 0." in page
@@ -83,7 +83,7 @@ def test_the_truth_that_is_shown_is_what_the_slides_were_scored_by(
     Cohort("slides", (replace(known.cases[0], labels=(corner,)),), ("nucleus",)).write(exact)
     pages = {}
     for folder in (cohort, exact):
-        evaluate_slides(out, folder, Settings()).write(out)
+        evaluate(out, folder, Settings()).write(out)
         cases = run_report(run).read_text().split('id="cases"')[1].split("</section>")[0]
         pages[folder] = re.findall(r'<path class="contour truth"[^>]*>', cases)
     assert pages[cohort]

@@ -21,7 +21,7 @@ from chromium import launched
 from inklings.bags.places import SLIDES
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
-from inklings.evaluation.folders import evaluate
+from inklings.evaluation.evaluate import evaluate
 from inklings.geometry import Geometry
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import BagLabel, MaskLabel

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inklings.evaluation.table import Row, Table
+from inklings.evaluation.scores import Row, Scores
 from inklings.viewer.shelf import Shelf, open_shelf
 
 
@@ -56,7 +56,7 @@ def test_the_worst_bag_gave_its_true_answer_the_least(
         {"case": case, **{f"p{k}": p for k, p in enumerate(said)}, "truth": truth}
         for case, said, truth in lines
     )
-    Table((row,), cases, head={"cases": 2}).write(placed.folder)
+    Scores((row,), cases, head={"cases": 2}).write(placed.folder)
     (found,) = open_shelf([placed.folder], cohort=placed.cohort).predictions
     assert found.metric == "P(true answer)"
     assert found.scores == pytest.approx(scores)

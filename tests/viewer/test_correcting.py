@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from inklings.cli import app
 from inklings.cohorts.cohort import Cohort
-from inklings.evaluation.table import Table
+from inklings.evaluation.scores import Scores
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import MaskLabel
 from inklings.predictions.dense import DensePrediction
@@ -93,7 +93,7 @@ def test_correcting_the_five_worst_cases_raises_the_score_on_held_out_ones(
     assert made >= 5
     run("import", "corrections", before / "corrections", "--cohort", weak, "--out", new)
     after = learn(new, tmp_path / "after")
-    scores = [Table.read(folder)["dice"].value for folder in (before, after)]
+    scores = [Scores.read(folder)["dice"].value for folder in (before, after)]
     assert scores[1] > scores[0] + 0.05, scores
 
 

@@ -89,6 +89,12 @@ def _quickly(path: Path, wanted: Sequence[str]) -> tuple[Any, NDArray[np.float64
     return None if any(map(is_missing, ids.unique().to_pylist())) else (ids, numbers)
 
 
+def is_of_ratings(path: Path) -> bool:
+    """Whether a table rates nodules by their malignancy; anything else is taken for marks."""
+    text, _ = decoded(path, content(path))
+    return "mal_bool" in [name.strip() for name in layout_of(path, text).header]
+
+
 def read_ids(path: Path) -> tuple[str, ...]:
     """The scans of a study, one id a line; a head line ``seriesuid`` is skipped.
 

@@ -1,6 +1,6 @@
 """How well predictions agree with the reference standard: one file per family of metrics.
 
-``from inklings.evaluation.scoring import score, evaluate, compare`` is the front door.
+``from inklings.evaluation.evaluate import evaluate, score`` is the front door.
 """
 
 from __future__ import annotations

@@ -14,8 +14,14 @@ from inklings.evaluation.bag_metrics import BINS
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.metric import Array, ratio
 from inklings.evaluation.ranking import ap_of_levels, auc, auc_of_levels, auprc, levels
-from inklings.evaluation.table import Row
+from inklings.evaluation.scores import Row
 from inklings.predictions.bags import BagPrediction
+
+_OF_INSTANCES = ("instance_auc", "instance_ap", "top1", "top_k", "instance_auc_in_bag")
+INSTANCE_METRICS = (
+    "instance_ece", *_OF_INSTANCES, *(f"{name}_attention" for name in _OF_INSTANCES)
+)  # fmt: skip
+"""Names of all rows of `instance_rows`."""
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.bags.task import Task
+from inklings.bags.task import Task, class_of, decide, presence
+from inklings.cohorts.case import Case
 from inklings.evaluation.metric import Array, ratio
 from inklings.evaluation.ranking import auc, auprc
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.head import Head
 
 BINS = 15
 _TINY = 1e-12
 
 
+class Answered(Protocol):
+    """What a run predicted of ``n`` cases, and what is true."""
+
+    def some(self, other: Any, take: NDArray[np.bool_]) -> Self:
+        """Cases of ``other`` where ``take (n,)`` is True, of this elsewhere."""
+
+    def line(self, i: int) -> dict[str, Any]:
+        """Cells of case ``i`` for the table of cases."""
+
+
 @dataclass(frozen=True)
 class Answers:
-    """What a run said of ``n`` cases, and what is true.
+    """Classes that a run predicted of ``n`` cases, and what is true.
 
     Attributes:
         probability: ``(n, K)`` of the classes.
@@ -40,8 +54,24 @@ class Answers:
             self.truth,
         )
 
+    def line(self, i: int) -> dict[str, Any]:
+        """Probabilities, decision and truth of case ``i``."""
+        return {
+            **{f"p{k}": float(p) for k, p in enumerate(self.probability[i])},
+            "decided": _word(self.decided[i]),
+            "truth": _word(self.truth[i]),
+        }
 
-Value = Callable[[Answers, Array], Array]
+
+def _word(value: NDArray[Any]) -> Any:
+    value = np.asarray(value)
+    if value.ndim == 0:
+        return int(value)
+    return " ".join("?" if np.isnan(v) else str(int(v)) for v in value.astype(float))
+
+
+Value = Callable[[Any, Array], Array]
+"""From answers and weights ``(R, n)`` of the cases to ``(R,)``."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +91,48 @@ class BagMetric:
     label: str
     value: Value
     higher: bool = True
+
+
+class BagTask(Protocol):
+    """How one task of bags is scored."""
+
+    def metrics(self, classes: tuple[str, ...]) -> tuple[BagMetric, ...]:
+        """What is worth knowing."""
+
+    def is_labelled(self, case: Case, classes: Sequence[str]) -> bool:
+        """Whether there is anything to score a case against."""
+
+    def answers(
+        self, predictions: Sequence[BagPrediction], cases: Sequence[Case], head: Head
+    ) -> Answered:
+        """What was predicted of the cases, and what is true."""
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Single questions, one of several classes, or grades."""
+
+    task: str
+
+    def metrics(self, classes: tuple[str, ...]) -> tuple[BagMetric, ...]:
+        """Those of `metrics_of`."""
+        return metrics_of(cast(Task, self.task), classes)
+
+    def is_labelled(self, case: Case, classes: Sequence[str]) -> bool:
+        """Whether presence or absence of any class is labelled."""
+        return not np.isnan(presence(case, classes)).all()
+
+    def answers(
+        self, predictions: Sequence[BagPrediction], cases: Sequence[Case], head: Head
+    ) -> Answers:
+        """Decided by the thresholds of the run."""
+        task = cast(Task, self.task)
+        probability = np.stack([p.probability for p in predictions])
+        if task in ("binary", "multilabel"):
+            truth = np.stack([presence(case, head.classes) for case in cases])
+        else:
+            truth = np.array([float(class_of(case, head.classes)) for case in cases])
+        return Answers(probability, decide(task, probability, head.thresholds), truth)
 
 
 def metrics_of(task: Task, classes: tuple[str, ...]) -> tuple[BagMetric, ...]:

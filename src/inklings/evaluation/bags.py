@@ -2,79 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inklings.bags.task import Task, class_of, decide, presence
-from inklings.cohorts.case import Case
-from inklings.errors import LabelError, SpecError
-from inklings.evaluation.bag_instances import instance_rows
-from inklings.evaluation.bag_metrics import Answers, BagMetric, metrics_of
-from inklings.evaluation.folders import Settings
+from inklings.errors import DataError, LabelError, SpecError
+from inklings.evaluation.bag_instances import INSTANCE_METRICS, instance_rows
+from inklings.evaluation.bag_metrics import Answered, BagMetric, BagTask
+from inklings.evaluation.family import Family, Job, Selection, Source
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.metric import Array
-from inklings.evaluation.selection import Selection, common, facts_of, require_same_classes, select
-from inklings.evaluation.table import Change, Row, Table
+from inklings.evaluation.results import Results
+from inklings.evaluation.scores import Change, Row
+from inklings.evaluation.selection import select
 from inklings.predictions.bags import BagPrediction
-from inklings.predictions.head import Head
+from inklings.registry import Registry
+
+BAG_TASKS: Registry[BagTask] = Registry(
+    "task of bags",
+    {
+        "binary": "inklings.evaluation.bag_metrics:Classification",
+        "multilabel": "inklings.evaluation.bag_metrics:Classification",
+        "multiclass": "inklings.evaluation.bag_metrics:Classification",
+        "ordinal": "inklings.evaluation.bag_metrics:Classification",
+    },
+)
+"""How each task of bags is scored; each is called with the name of the task."""
 
 _SWAPS = 500
 
 
-def evaluate_bags(
-    predictions: Path,
-    cohort: Path,
-    settings: Settings | None = None,
-    against: Path | None = None,
-) -> Table:
-    """Score predictions of bags against the labels of a cohort; nothing is written.
+@dataclass(frozen=True)
+class BagScoring:
+    """Predictions of chosen bags, and the metrics that they are scored by."""
 
-    Thresholds are those of the run. Bags of one patient are drawn together.
+    job: Job
+    selection: Selection
+    task: BagTask
+    metrics: tuple[BagMetric, ...]
 
-    Args:
-        predictions: Folder written by ``inklings predict``.
-        cohort: Folder of the cohort that was predicted.
-        settings: Part, metrics and intervals; by default the test part, with every metric.
-        against: Another folder of predictions, for a paired comparison on the same cases.
+    def measure(self) -> Results:
+        """Rows of the bags and of their instances."""
+        settings, cases = self.job.settings, self.selection.cases
+        patients = [case.patient for case in cases]
+        weights = case_weights(patients, settings.bootstrap)
+        predictions = self._read(self.job.mine)
+        answers = self.task.answers(predictions, cases, self.job.mine.head)
+        rows = [self._row(metric, answers, weights) for metric in self.metrics]
+        wanted = set(settings.metrics or INSTANCE_METRICS) & set(INSTANCE_METRICS)
+        if wanted:
+            truths, classes = instance_truth(self.job.cohort), self.job.mine.head.classes
+            instances = instance_rows(predictions, truths, classes, weights, settings.bootstrap)
+            rows += [row for row in instances if row.metric in wanted]
+        lines = [
+            {"case": case.id, "patient": case.patient, **answers.line(i)}
+            for i, case in enumerate(cases)
+        ]
+        facts = {
+            **self.selection.facts,
+            "resamples": settings.bootstrap.resamples,
+            "cases": len(cases),
+            "patients": len(set(patients)),
+        }
+        changes: tuple[Change, ...] = ()
+        if self.job.theirs:
+            rival = self.task.answers(self._read(self.job.theirs), cases, self.job.theirs.head)
+            changes = tuple(self._change(m, answers, rival, weights) for m in self.metrics)
+        return Results(
+            tuple(rows), tuple(lines), facts, changes=changes, warnings=tuple(attention_notes(rows))
+        )
+
+    def _read(self, source: Source) -> list[BagPrediction]:
+        return [BagPrediction.read(source.path, case.id) for case in self.selection.cases]
+
+    def _row(self, metric: BagMetric, answers: Answered, weights: Array) -> Row:
+        n, patients = len(self.selection.cases), len(self.selection.patients)
+        value = float(metric.value(answers, np.ones((1, n)))[0])
+        low, high = np.nan, np.nan
+        if patients > 1:
+            low, high = self.job.settings.bootstrap.interval(metric.value(answers, weights))
+        return Row(
+            metric.name, value, low, high, n, patients, "", metric.label, metric.title,
+            metric.higher,
+        )  # fmt: skip
+
+    def _change(
+        self, metric: BagMetric, mine: Answered, theirs: Answered, weights: Array
+    ) -> Change:
+        """Paired difference; the test swaps the two runs patient by patient (Noreen 1989)."""
+        cases, bootstrap = self.selection.cases, self.job.settings.bootstrap
+        one = np.ones((1, len(cases)))
+        first, second = (float(metric.value(a, one)[0]) for a in (mine, theirs))
+        drawn = metric.value(mine, weights) - metric.value(theirs, weights)
+        low, high = bootstrap.interval(drawn)
+        _, patient = np.unique([case.patient for case in cases], return_inverse=True)
+        rng = np.random.default_rng([bootstrap.seed, 1])
+        extreme = 0
+        for _ in range(_SWAPS):
+            take = rng.integers(0, 2, int(patient.max()) + 1).astype(bool)[patient]
+            swapped = metric.value(mine.some(theirs, take), one) - metric.value(
+                theirs.some(mine, take), one
+            )
+            extreme += int(abs(swapped[0]) >= abs(first - second) - 1e-12)
+        p = (1 + extreme) / (1 + _SWAPS)
+        return Change(
+            metric.name, metric.label, metric.title, first, second, first - second, low, high, p
+        )
+
+
+def prepare(job: Job) -> BagScoring:
+    """Choose cases and metrics.
 
     Raises:
-        SpecError: If patients are scored that the run learnt from, or a metric is unknown.
-        DataError: If cases, classes or labels do not fit together.
+        SpecError: If a metric is unknown.
+        DataError: If cases, classes or tasks do not fit together, or nothing is labelled.
     """
-    settings = settings or Settings()
-    head = Head.read(predictions)
-    chosen = select(predictions, cohort, head, settings)
-    other = Head.read(against) if against else None
-    if against and other:
-        chosen = common(chosen, select(against, cohort, other, settings))
-        require_same_classes(head, other)
-    task = cast(Task, head.settings["task"])
-    chosen = _labelled(chosen, head.classes)
-    said = [BagPrediction.read(predictions, case.id) for case in chosen.cases]
-    answers = _answers(said, chosen.cases, head, task)
-    weights = case_weights([case.patient for case in chosen.cases], settings.bootstrap)
-    asked = _asked(metrics_of(task, head.classes), settings.metrics)
-    rows = [_row(metric, answers, weights, chosen, settings.bootstrap) for metric in asked]
-    if settings.metrics is None:
-        truths = instance_truth(cohort)
-        rows += instance_rows(said, truths, head.classes, weights, settings.bootstrap)
-    table = Table(
-        tuple(rows),
-        _cases(chosen.cases, answers),
-        _facts(predictions, head, chosen, rows, settings.bootstrap.resamples),
-    )
-    if against and other:
-        theirs = [BagPrediction.read(against, case.id) for case in chosen.cases]
-        rival = _answers(theirs, chosen.cases, other, task)
-        changes = tuple(_change(m, answers, rival, weights, chosen, settings) for m in asked)
-        return replace(table, changes=changes, head={**table.head, "against": other.provenance.run})
-    return table
+    name = _task_of(job.mine)
+    if job.theirs and _task_of(job.theirs) != name:
+        raise DataError(
+            f"--compare: expected bags of the task {name}, got {_task_of(job.theirs)} in "
+            f"{job.theirs.path}"
+        )
+    task, classes = BAG_TASKS.get(name)(name), job.mine.head.classes
+    metrics, asked = task.metrics(classes), job.settings.metrics
+    known = [*dict.fromkeys(metric.name for metric in metrics), *INSTANCE_METRICS]
+    for one in asked or ():
+        if one not in known:
+            raise SpecError(f"no metric of bags named {one!r}; known: {', '.join(known)}")
+    selection = select(job)
+    labelled = [case for case in selection.cases if task.is_labelled(case, classes)]
+    if not labelled:
+        raise LabelError(
+            f"none of the {len(selection.cases)} cases has a label to be scored against"
+        )
+    wanted = tuple(metric for metric in metrics if asked is None or metric.name in asked)
+    return BagScoring(job, selection.only(labelled), task, wanted)
+
+
+FAMILY = Family("bags", frozenset({"split", "compare"}), prepare)
+
+
+def _task_of(source: Source) -> str:
+    return str(source.head.settings.get("task", ""))
 
 
 def case_weights(patients: Sequence[str], bootstrap: Bootstrap) -> Array:
@@ -83,117 +154,13 @@ def case_weights(patients: Sequence[str], bootstrap: Bootstrap) -> Array:
     return bootstrap.weights(len(names))[:, index]
 
 
-def _labelled(chosen: Selection, classes: tuple[str, ...]) -> Selection:
-    cases = tuple(c for c in chosen.cases if not np.isnan(presence(c, classes)).all())
-    if not cases:
-        raise LabelError(f"none of the {len(chosen.cases)} cases has a label to be scored against")
-    return replace(chosen, cases=cases)
-
-
-def _answers(
-    said: Sequence[BagPrediction], cases: Sequence[Case], head: Head, task: Task
-) -> Answers:
-    probability = np.stack([p.probability for p in said])
-    decided = decide(task, probability, head.thresholds)
-    if task in ("binary", "multilabel"):
-        truth = np.stack([presence(case, head.classes) for case in cases])
-    else:
-        truth = np.array([float(class_of(case, head.classes)) for case in cases])
-    return Answers(probability, decided, truth)
-
-
-def _asked(metrics: tuple[BagMetric, ...], names: Sequence[str] | None) -> list[BagMetric]:
-    known = list(dict.fromkeys(metric.name for metric in metrics))
-    for name in names or ():
-        if name not in known:
-            raise SpecError(f"no metric of bags named {name!r}; known: {', '.join(known)}")
-    return [metric for metric in metrics if names is None or metric.name in names]
-
-
-def _row(
-    metric: BagMetric, answers: Answers, weights: Array, chosen: Selection, bootstrap: Bootstrap
-) -> Row:
-    n = len(chosen.cases)
-    value = float(metric.value(answers, np.ones((1, n)))[0])
-    patients = len({case.patient for case in chosen.cases})
-    low, high = (
-        bootstrap.interval(metric.value(answers, weights)) if patients > 1 else (np.nan, np.nan)
-    )
-    return Row(
-        metric.name, value, low, high, n, patients, "", metric.label, metric.title, metric.higher
-    )
-
-
-def _change(
-    metric: BagMetric,
-    mine: Answers,
-    theirs: Answers,
-    weights: Array,
-    chosen: Selection,
-    settings: Settings,
-) -> Change:
-    """Paired difference; the test swaps the two runs patient by patient (Noreen 1989)."""
-    one = np.ones((1, len(chosen.cases)))
-    first, second = (float(metric.value(a, one)[0]) for a in (mine, theirs))
-    drawn = metric.value(mine, weights) - metric.value(theirs, weights)
-    low, high = settings.bootstrap.interval(drawn)
-    _, patient = np.unique([case.patient for case in chosen.cases], return_inverse=True)
-    rng = np.random.default_rng([settings.bootstrap.seed, 1])
-    extreme = 0
-    for _ in range(_SWAPS):
-        take = rng.integers(0, 2, int(patient.max()) + 1).astype(bool)[patient]
-        swapped = metric.value(mine.some(theirs, take), one) - metric.value(
-            theirs.some(mine, take), one
-        )
-        extreme += int(abs(swapped[0]) >= abs(first - second) - 1e-12)
-    p = (1 + extreme) / (1 + _SWAPS)
-    return Change(
-        metric.name, metric.label, metric.title, first, second, first - second, low, high, p
-    )
-
-
-def _cases(cases: Sequence[Case], answers: Answers) -> tuple[dict[str, Any], ...]:
-    lines = []
-    for i, case in enumerate(cases):
-        line: dict[str, Any] = {"case": case.id, "patient": case.patient}
-        for k, p in enumerate(answers.probability[i]):
-            line[f"p{k}"] = float(p)
-        line["decided"] = _word(answers.decided[i])
-        line["truth"] = _word(answers.truth[i])
-        lines.append(line)
-    return tuple(lines)
-
-
-def _word(value: NDArray[Any]) -> Any:
-    value = np.asarray(value)
-    if value.ndim == 0:
-        return int(value)
-    return " ".join("?" if np.isnan(v) else str(int(v)) for v in value.astype(float))
-
-
-def _facts(
-    predictions: Path, head: Head, chosen: Selection, rows: Sequence[Row], resamples: int
-) -> dict[str, Any]:
-    facts = facts_of(predictions, head, chosen)
-    patients = len({case.patient for case in chosen.cases})
-    notes = [*facts["warnings"], *evidence_notes(head.settings, rows)]
-    return {
-        **facts,
-        "resamples": resamples,
-        "cases": len(chosen.cases),
-        "patients": patients,
-        "warnings": notes,
-    }
-
-
-def evidence_notes(settings: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
-    """Where the numbers of the instances should not be taken for evidence, in words."""
+def attention_notes(rows: Sequence[Row]) -> list[str]:
+    """Where attention should not be taken for evidence, in words."""
     by_name = {row.metric: row.value for row in rows}
-    notes = [str(settings["warning"])] if settings.get("warning") else []
     own, attended = by_name.get("instance_auc"), by_name.get("instance_auc_attention")
-    if own is not None and attended is not None and attended < own - 0.02:
-        notes.append(
-            f"attention is not evidence here: it ranks the positive instances with AUC "
-            f"{attended:.3f}, what the model says of single instances with {own:.3f}"
-        )
-    return notes
+    if own is None or attended is None or attended >= own - 0.02:
+        return []
+    return [
+        f"attention is not evidence here: it ranks the positive instances with AUC {attended:.3f}, "
+        f"what the model says of single instances with {own:.3f}"
+    ]

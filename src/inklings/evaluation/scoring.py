@@ -1,9 +1,9 @@
-"""The front door: score pairs in memory, evaluate a folder of predictions, compare two of them."""
+"""From measured cases to rows with intervals, and from two runs to differences."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,8 @@ from inklings.evaluation.calibration import reliability
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap, paired, sum_by_patient
 from inklings.evaluation.metric import DEFAULT, Array, Metric, Options
 from inklings.evaluation.pairs import Pair
-from inklings.evaluation.table import Change, Row, Table
+from inklings.evaluation.results import Results
+from inklings.evaluation.scores import Change, Row
 
 _ORDER = ("overlap", "instances", "surface", "calibration", "chaos", "volume")
 
@@ -93,38 +94,12 @@ def measure(pair: Pair, chosen: Chosen) -> Measured:
     return Measured(pair.case, pair.patient, sums, samples, pair.judged)
 
 
-def score(
-    pairs: Iterable[Pair],
-    metrics: Sequence[str] | None = None,
-    *,
-    classes: Sequence[str] = ("foreground",),
-    options: Options = DEFAULT,
-    bootstrap: Bootstrap = BOOTSTRAP,
-) -> Table:
-    """Score pairs that are in memory, or come one by one.
-
-    Args:
-        pairs: May be a generator; only sums are kept.
-        metrics: Names such as ``("dice", "dice_pooled")``; None measures everything.
-        classes: Names of the channels of the masks.
-        options: Policy for empty masks, tolerance and unit of distances.
-        bootstrap: How the intervals are drawn.
-
-    Raises:
-        SpecError: If there is no metric of a name.
-        DataError: If there are no pairs.
-    """
-    chosen = choose(metrics, classes, options)
-    return tabulate([measure(pair, chosen) for pair in pairs], chosen, options, bootstrap)
-
-
 def tabulate(
     measured: Sequence[Measured],
     chosen: Chosen,
     options: Options,
     bootstrap: Bootstrap = BOOTSTRAP,
-    head: Mapping[str, Any] | None = None,
-) -> Table:
+) -> Results:
     """Rows with intervals from measured cases; metrics that no case defines are left out."""
     if not measured:
         raise DataError("expected at least one case to score, got none")
@@ -156,7 +131,7 @@ def tabulate(
         for metric, label, sums in zip(chosen.metrics, chosen.labels, stacked, strict=True)
         if metric.name == "ece" and sums.any()
     }
-    return Table(tuple(rows), _lines(measured, chosen, values), {**(head or {}), **facts}, curves)
+    return Results(tuple(rows), _lines(measured, chosen, values), facts, curves)
 
 
 def _judged(measured: Sequence[Measured]) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from inklings.evaluation.intervals import Bootstrap, sum_by_patient
 from inklings.evaluation.metric import Array, Metric, Options
 from inklings.evaluation.pairs import Pair, once
 from inklings.evaluation.ranking import auc_of_levels
+from inklings.evaluation.scores import Row
 from inklings.evaluation.scoring import Chosen, Measured
-from inklings.evaluation.table import Row
 
 RANKED = "auc_slide_"
 """What the names of these metrics begin with."""

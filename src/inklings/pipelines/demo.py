@@ -17,7 +17,7 @@ from inklings import __version__
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.label_quality import label_quality
-from inklings.evaluation.table import Row, Table, number
+from inklings.evaluation.scores import Row, Scores, number
 from inklings.evaluation.truth import truth
 from inklings.files import read_yaml, write_text, write_yaml
 from inklings.simulation.phantoms.cohort import tissue_cohort
@@ -157,7 +157,7 @@ def _learn(
     against = ("--compare", rival) if learner != "naive" else ()
     command("evaluate", predictions, "--cohort", cohort, *metrics, *against)
     command("report", run)
-    scores = Table.read(predictions)
+    scores = Scores.read(predictions)
     quality = label_quality(Cohort.read(cohort), truth(cohort)).summary()
     return Result(name, labels, learner, quality["dice"], scores["dice"], scores["dice_pooled"])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from inklings import __version__
 from inklings.errors import DataError
-from inklings.evaluation.table import Table, number
+from inklings.evaluation.scores import Scores, number
 from inklings.files import read_yaml, write_yaml
 from inklings.reports.bag_pictures import bag_gallery
 
@@ -42,7 +42,7 @@ class Plan:
     seed: int = 0
 
 
-def demo_bags(out: Path, plan: Plan, command: Command) -> Table:
+def demo_bags(out: Path, plan: Plan, command: Command) -> Scores:
     """Import, train, predict, evaluate, report; ends in a picture of bags.
 
     Raises:
@@ -65,10 +65,10 @@ def demo_bags(out: Path, plan: Plan, command: Command) -> Table:
     command("evaluate", predictions, "--cohort", cohort)
     command("report", run)
     bag_gallery(predictions, cohort, out / PICTURE)
-    return Table.read(predictions)
+    return Scores.read(predictions)
 
 
-def summary(table: Table) -> Iterator[str]:
+def summary(table: Scores) -> Iterator[str]:
     """What came of it, in a few lines."""
     for name in _SHOWN:
         if name in table:

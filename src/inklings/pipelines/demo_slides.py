@@ -15,7 +15,7 @@ from typing import Any
 from inklings import __version__
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.evaluation.table import Row, Table, number
+from inklings.evaluation.scores import Row, Scores, number
 from inklings.files import read_yaml, write_yaml
 from inklings.pipelines.demo import Command
 from inklings.simulation.phantoms.biopsy import Plan as SlidePlan
@@ -139,4 +139,4 @@ def _learn(out: Path, plan: Plan, command: Command, name: str) -> Result:
     metrics = [word for metric in METRICS for word in ("--metric", metric)]
     command("evaluate", predictions, "--cohort", out / "exact", *metrics)
     command("report", run)
-    return Result(name, labels, Table.read(predictions)["dice_pooled"])
+    return Result(name, labels, Scores.read(predictions)["dice_pooled"])

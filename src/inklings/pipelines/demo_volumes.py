@@ -15,7 +15,7 @@ from typing import Any
 from inklings import __version__
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.evaluation.table import Table, number
+from inklings.evaluation.scores import Scores, number
 from inklings.files import read_yaml, write_yaml
 from inklings.pipelines.demo import Command
 from inklings.simulation.phantoms.chaos import write_studies
@@ -134,7 +134,7 @@ def _learn(out: Path, plan: Plan, command: Command, name: str) -> Result:
     metrics = [word for metric in METRICS for word in ("--metric", metric)]
     command("evaluate", predictions, "--cohort", out / name, *metrics)
     command("report", run)
-    rows = Table.read(predictions)
+    rows = Scores.read(predictions)
     found = {m: rows[m] for m in METRICS if m in rows}
     scores = {m: f"{number(row.value)} {row.unit}".strip() for m, row in found.items()}
     return Result(COHORTS[name], scores)

@@ -15,6 +15,7 @@ from inklings import progress
 from inklings.bags.task import Task, target, task_of
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.folds import Fold, folds
+from inklings.cohorts.leaks import Training, clear
 from inklings.data.bag_examples import BagExamples, gather_bags
 from inklings.files import write_json
 from inklings.inference.bags import predict_instances
@@ -76,6 +77,13 @@ def sit(
     task = task_of(cohort, experiment.bags.task)
     bags = gather_bags(cohort.cases, cohort.classes, task)
     divided = [_parts(fold, bags) for fold in _folds(cohort, task, plan, repeat)]
+    patients = {case.id: case.patient for case in cohort}
+    for number in numbers:
+        who = {
+            part: frozenset(patients[bags.ids[k]] for k in np.flatnonzero(mask))
+            for part, mask in divided[number].items()
+        }
+        clear([Training(f"fold {number}", who["train"] | who["val"])], who["test"])
     seeds = [
         [_seed(plan.seed, repeat, number, member) for member in range(plan.members)]
         for number in numbers

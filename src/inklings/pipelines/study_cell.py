@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from inklings import progress
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.leaks import Training
 from inklings.cohorts.rasterise import annotate
 from inklings.data.examples import from_masks
+from inklings.evaluation.evaluate import score
 from inklings.evaluation.pairs import Pair, Segmentation
-from inklings.evaluation.scoring import score
 from inklings.files import write_json, written
 from inklings.inference.dense import predict_array
 from inklings.readers import open_image
@@ -167,6 +168,7 @@ def run(study: Study, cell: Cell) -> None:
             for case, d, t in zip(test.cases, dense, test.truth, strict=True)
         ),
         ("dice", "dice_pooled"),
+        training=Training("the cell", frozenset(c.patient for c in (*train.cases, *val.cases))),
     )
     write_json(
         study.result(cell),

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from inklings.cohorts.bags import is_bag, spans
 from inklings.cohorts.case import SPLITS
 from inklings.errors import InklingsError
-from inklings.evaluation.table import Table
+from inklings.evaluation.scores import Scores
 from inklings.reports.bag_pictures import ShownBag, bag_figure, shown_bags
 from inklings.reports.charts import Chart, Numbers
 from inklings.reports.figures import PRINTED
@@ -41,13 +41,13 @@ def is_about_bags(material: Material) -> bool:
     return cohort is not None and len(cohort) > 0 and is_bag(cohort.cases[0])
 
 
-def headlines(table: Table | None) -> list[dict[str, Any]]:
+def headlines(table: Scores | None) -> list[dict[str, Any]]:
     """The few numbers that say most."""
     found = [] if table is None else [h for h in HEADLINES if h[0] in table]
     return [{"row": table[n], "title": t, "note": note} for n, t, note in found if table]
 
 
-def groups(table: Table) -> list[tuple[str, list[Any]]]:
+def groups(table: Scores) -> list[tuple[str, list[Any]]]:
     """Rows by what they are about; all of the rest is about instances."""
     known = {name for _, names in GROUPS for name in names}
     found = [(title, [r for r in table if r.metric in names]) for title, names in GROUPS]

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError
-from inklings.evaluation.bags import evaluate_bags
-from inklings.evaluation.folders import evaluate
-from inklings.evaluation.slides import evaluate_slides
-from inklings.evaluation.table import Table
+from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.scores import Scores
 from inklings.evaluation.truth import truth
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import Head
@@ -60,7 +58,7 @@ class Material:
     label_quality: Mapping[str, Mapping[str, str]]
     predictions: Path | None
     head: Head | None
-    table: Table | None
+    table: Scores | None
     gaps: tuple[str, ...]
 
 
@@ -146,14 +144,13 @@ def latest(run: Path) -> Path | None:
 
 def _evaluation(
     predictions: Path, cohort: Path, gaps: list[str]
-) -> tuple[Head | None, Table | None]:
+) -> tuple[Head | None, Scores | None]:
     """The evaluation beside the predictions; made now, and written, where there is none."""
     try:
         there = PredictionFolder.open(predictions)
         if _is_current(there):
-            return there.head, Table.read(predictions)
-        images = evaluate_slides if there.slides else evaluate
-        table = (evaluate_bags if there.kind == "bags" else images)(predictions, cohort)
+            return there.head, Scores.read(predictions)
+        table = evaluate(predictions, cohort)
         table.write(predictions)
         return there.head, table
     except InklingsError as error:

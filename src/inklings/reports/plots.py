@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from inklings.evaluation.table import Table
+from inklings.evaluation.scores import Scores
 from inklings.reports.figures import THEMED, Ink, drawn_in, figure
 
 History = Mapping[str, NDArray[np.float64]]
@@ -82,7 +82,7 @@ def reliability(bins: Mapping[str, Sequence[float | None]], ink: Ink = THEMED) -
     return canvas
 
 
-def f1_by_iou(table: Table, ink: Ink = THEMED) -> Figure:
+def f1_by_iou(table: Scores, ink: Ink = THEMED) -> Figure:
     """F1 over all objects as the overlap asked for grows, with its interval over patients."""
     rows = [(float(r.metric[3:]), r) for r in table if _is_pooled_f1(r.metric)]
     x = [t for t, _ in rows]
@@ -97,7 +97,7 @@ def f1_by_iou(table: Table, ink: Ink = THEMED) -> Figure:
     return canvas
 
 
-def f1_numbers(table: Table) -> dict[str, list[float]]:
+def f1_numbers(table: Scores) -> dict[str, list[float]]:
     """What `f1_by_iou` draws."""
     rows = [r for r in table if _is_pooled_f1(r.metric)]
     return {

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from inklings.cohorts.case import SPLITS, Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
-from inklings.evaluation.table import Row, Table
+from inklings.evaluation.scores import Row, Scores
 from inklings.predictions.folder import PredictionFolder
 from inklings.reports import plots
 from inklings.reports.charts import Chart, Numbers, chart
@@ -38,7 +38,7 @@ _SPREAD = {"dice": "Dice of single cases", "f1_image_0.50": "F1 at IoU 0.5 of si
 _SHOWN_F1 = ("f1_0.50", "f1_0.75", "f1_0.90", "f1_image_0.50")
 
 
-def headlines(table: Table | None) -> list[dict[str, Any]]:
+def headlines(table: Scores | None) -> list[dict[str, Any]]:
     """The few numbers that say most."""
     if table is None:
         return []
@@ -49,7 +49,7 @@ def headlines(table: Table | None) -> list[dict[str, Any]]:
     ]
 
 
-def results(table: Table) -> dict[str, Any]:
+def results(table: Scores) -> dict[str, Any]:
     """The table in groups, and the figures beside it."""
     shown = [r for r in table if not r.metric.startswith("f1_") or r.metric in _SHOWN_F1]
     labels = list(dict.fromkeys(r.label for r in table if r.label != "all"))
@@ -79,7 +79,7 @@ def results(table: Table) -> dict[str, Any]:
     }
 
 
-def _per_case(table: Table) -> Chart | str:
+def _per_case(table: Scores) -> Chart | str:
     """How the scores spread over cases; empty where no case has one of its own."""
     shown = {
         title: [_number(line.get(name)) for line in table.cases]

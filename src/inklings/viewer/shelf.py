@@ -15,7 +15,7 @@ from inklings.bags.places import slides_of
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError
-from inklings.evaluation.table import Row, Table
+from inklings.evaluation.scores import Row, Scores
 from inklings.evaluation.truth import truth
 from inklings.predictions.folder import PredictionFolder, holds_predictions
 from inklings.predictions.head import Head
@@ -210,7 +210,7 @@ def _scores(folder: Path) -> tuple[Row | None, dict[str, float]]:
     if not (folder / "evaluation.json").is_file():
         return None, {}
     try:
-        table = Table.read(folder)
+        table = Scores.read(folder)
     except DataError as error:
         note(str(error))
         return None, {}
@@ -230,7 +230,7 @@ def _scores(folder: Path) -> tuple[Row | None, dict[str, float]]:
     return None, {}
 
 
-def _of_bags(table: Table) -> dict[str, float]:
+def _of_bags(table: Scores) -> dict[str, float]:
     """The probability that each bag's true answer got; of several questions the least sure."""
     scores = {}
     for case in table.cases:

@@ -7,9 +7,10 @@ import numpy as np
 
 from inklings.applications.lung_nodules.error_table import ErrorTable
 from inklings.applications.lung_nodules.report import MOST_SCANS, CascadeScores, nodule_report
+from inklings.evaluation.findings import froc
 from inklings.evaluation.froc import Reference
-from inklings.evaluation.froc_table import froc
 from inklings.evaluation.intervals import Bootstrap
+from inklings.evaluation.scores import Scores
 from inklings.findings.finding import Finding
 from inklings.findings.points import PointTable
 from inklings.predictions.findings import Findings
@@ -40,7 +41,8 @@ def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:
         np.array([(0.0, 0, 0), (9, 9, 9)]),
         {"probability": np.array([0.9, 0.3])},
     )
-    table = froc(marks, Reference(("a", "b"), nodules, none), Bootstrap(20))
+    scored = froc(marks, Reference(("a", "b"), nodules, none), Bootstrap(20))
+    table = Scores(scored.rows, scored.cases, scored.facts, files=scored.files)
     counts = np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
     scores = CascadeScores(
         (ErrorTable(counts, "luna16", 0.5, 0.5, 2),), table, ("a note <of> its own",)

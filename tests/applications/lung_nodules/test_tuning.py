@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,7 +40,9 @@ def searched(tmp_path, monkeypatch):
         for place, said, again, malignant in rows
     )  # fmt: skip
     Findings("a", found).write(tmp_path / "out")
-    cascade = Cascade(None, classifier=object())  # type: ignore[arg-type]
+    record = SimpleNamespace(trained_on=("q",), split_hash="another")
+    stage = SimpleNamespace(record=record, folder=tmp_path)
+    cascade = Cascade(stage, classifier=stage)  # type: ignore[arg-type]
     monkeypatch.setattr(tuning.Cascade, "load", lambda _: cascade)
     return tmp_path
 

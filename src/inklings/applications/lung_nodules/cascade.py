@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inklings.applications.lung_nodules.judge import judge
 from inklings.applications.lung_nodules.lungs import NODULES, Lungs, lungs
+from inklings.cohorts.leaks import Training
 from inklings.detection.candidates import Detected, detect
 from inklings.detection.find import settings_of
 from inklings.detection.scan import Scan, prepare
@@ -43,6 +44,7 @@ class Cascade:
         threshold: Probability from which a candidate is called a nodule.
         suspicious: Probability from which a nodule is called suspicious.
         weight: Of the classifier's logit beside the detector's, 0 to 1; at 0 it is not asked.
+        tuned_on: Patients that the thresholds were tuned on.
     """
 
     detector: Run
@@ -51,6 +53,7 @@ class Cascade:
     threshold: float = 0.5
     suspicious: float = 0.5
     weight: float = 0.5
+    tuned_on: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, folder: Path) -> Cascade:
@@ -68,20 +71,35 @@ class Cascade:
                     f"{folder}: expected a detector, or a folder with the run 'detector' in it, "
                     f"got a run of task {run.task}"
                 )
-            return dataclasses.replace(cls(run), **_said(folder))  # type: ignore[arg-type]
+            return dataclasses.replace(cls(run), **_said(folder))
         stages = {name: Run.load(folder / name) for name in STAGES if (folder / name).is_dir()}
         return cls(**stages, **_said(folder))  # type: ignore[arg-type]
 
     def write(self, folder: Path, chosen_on: Mapping[str, Any] | None = None) -> None:
         """Keep the thresholds beside the runs, and what they were chosen on."""
         said = {"threshold": self.threshold, "suspicious": self.suspicious, "weight": self.weight}
-        write_json(folder / _FILE, {**said, "chosen_on": dict(chosen_on or {})})
+        chosen = {**(chosen_on or {}), "patients": sorted(self.tuned_on)}
+        write_json(folder / _FILE, {**said, "chosen_on": chosen})
+
+    @property
+    def stage_trainings(self) -> tuple[Training, ...]:
+        """What each stage was trained on."""
+        return tuple(
+            Training(f"stage {name}", frozenset(stage.record.trained_on), stage.record.split_hash)
+            for name in STAGES
+            if (stage := getattr(self, name)) is not None
+        )
+
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        """What each stage was trained on, and whom the thresholds were tuned on."""
+        tuning = Training("the tuning of the thresholds", self.tuned_on)
+        return (*self.stage_trainings, *([tuning] if self.tuned_on else []))
 
     @property
     def trained_on(self) -> frozenset[str]:
-        """Patients that any stage has seen."""
-        stages = (self.detector, self.classifier, self.malignancy)
-        return frozenset(p for stage in stages if stage for p in stage.record.trained_on)
+        """Patients that any stage was trained on, or the thresholds were tuned on."""
+        return frozenset().union(*(one.patients or () for one in self.trainings))
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -225,7 +243,7 @@ def _in_voxels(samples: int, scan: Scan, geometry: Geometry) -> int:
     return round(samples * scan.geometry.cell_mm / geometry.cell_mm)
 
 
-def _said(folder: Path) -> dict[str, float]:
+def _said(folder: Path) -> dict[str, Any]:
     paths = [folder / _FILE, folder / _FILE_OF_0_1]
     path = next((path for path in paths if path.is_file()), None)
     if path is None:
@@ -234,8 +252,9 @@ def _said(folder: Path) -> dict[str, float]:
     record = read_record(dict[str, Any], path, "thresholds of a cascade", again)
     try:
         said = {name: float(record[name]) for name in ("threshold", "suspicious", "weight")}
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        tuned_on = frozenset(map(str, record.get("chosen_on", {}).get("patients", ())))
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise DataError(f"{path} is damaged ({error}); {again}") from None
     if not all(map(math.isfinite, said.values())):
         raise DataError(f"{path} is damaged (values that are no numbers); {again}")
-    return said
+    return {**said, "tuned_on": tuned_on}

@@ -19,7 +19,9 @@ from inklings.applications.lung_nodules.search import write_report
 from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.evaluation.froc_table import froc, from_cohort, read_marks
+from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.family import Settings
+from inklings.evaluation.intervals import Bootstrap
 from inklings.files import write_json
 from inklings.findings.finding import Finding
 from inklings.labels.kinds import BallLabel
@@ -37,7 +39,7 @@ def error_analysis(
     """Score the findings in ``out`` against the cohort; yields the lines of it.
 
     Writes ``error_analysis.json`` (what each stage lost, by the rule of the reference and that of
-    LUNA16), ``froc.json`` and ``froc.csv``.
+    LUNA16) and the scores of `inklings evaluate`.
 
     Args:
         out: Folder that `inklings nodules` wrote.
@@ -57,6 +59,8 @@ def error_analysis(
     found = {one.case: one for one in files.read_all(out) if one.case in balls}
     if not found:
         raise DataError(f"{out}: expected findings of cases of {folders[0]}, got none")
+    settings = Settings(split=split or "all", bootstrap=Bootstrap(1000))
+    table = evaluate(out, folders[0], settings)
     record: dict[str, object] = {"run": str(run), "cohort": str(folders[0])}
     lines: list[str] = []
     tables: list[ErrorTable] = []
@@ -75,8 +79,6 @@ def error_analysis(
     if cascade.malignancy is None:
         notes.append("no stage was asked for malignancy: every nodule counts as called benign")
         lines += [*notes, ""]
-    head = {"marks": str(out / files.TABLE), "reference": str(folders[0])}
-    table = froc(read_marks(out / files.TABLE), from_cohort(folders[0], split or "all"), head=head)
     table.write(out)
     lines += table.text().splitlines()
     if (asked := rated(found, cases)) is not None:

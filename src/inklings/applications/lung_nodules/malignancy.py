@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from inklings.datasets.luna_tables import Rated
-from inklings.errors import DataError
+from inklings.datasets.luna_tables import Rated, read_malignancy
+from inklings.errors import DataError, SpecError
+from inklings.evaluation.family import Family, Job, Selection
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.ranking import auc
+from inklings.evaluation.results import Results
+from inklings.evaluation.scores import Row
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -178,6 +181,47 @@ def diameter_baseline(rated: Sequence[Rated], bootstrap: Bootstrap | None = None
     wrong = sum(one.malignant != one.by_rule for one in rated)
     area = Area(float(auc(size, malignant)[0]), *interval)
     return Baseline(len(rated), int(malignant.sum()), area, by_thresholds(size, malignant), wrong)
+
+
+@dataclass(frozen=True)
+class RatingScoring:
+    """A table of rated nodules, of which the diameter is scored: nothing was trained on anybody."""
+
+    rated: Sequence[Rated]
+    selection: Selection
+    bootstrap: Bootstrap
+
+    def measure(self) -> Results:
+        """Areas under the ROC curve, exact and as the reference computes it."""
+        found = diameter_baseline(self.rated, self.bootstrap)
+        scans, area, n = len({one.series for one in self.rated}), found.area, found.nodules
+        exact = Row(
+            "auc", area.value, area.low, area.high, n, scans, "", "malignant",
+            "AUC of the diameter alone",
+        )  # fmt: skip
+        coarse = Row(
+            "auc_100_thresholds", found.reference, np.nan, np.nan, n, scans, "", "malignant",
+            "by the reference's 100 thresholds",
+        )  # fmt: skip
+        told = (
+            f"{n} nodules, {found.malignant} malignant; the label is not that of the rule (two "
+            f"readers say 4 or more) in {found.against_rule} rows"
+        )
+        counts = {"nodules": n, "malignant": found.malignant, "against_rule": found.against_rule}
+        facts = {**self.selection.facts, "cases": scans, "patients": scans, "counts": counts}
+        return Results((exact, coarse), (), {**facts, "summary": [told]})
+
+
+def _prepare(job: Job) -> RatingScoring:
+    if job.reference is not None:
+        raise SpecError(f"{job.mine.path} holds the truth itself; leave --cohort out")
+    if job.settings.metrics:
+        raise SpecError("--metric means nothing for ratings, which have one; leave it out")
+    selection = Selection(frozenset(), facts={"cohort": job.mine.path.name, "split": "all"})
+    return RatingScoring(read_malignancy(job.mine.path), selection, job.settings.bootstrap)
+
+
+FAMILY = Family("ratings", frozenset(), _prepare)
 
 
 def by_thresholds(score: Array, positive: Bools, count: int = 100) -> float:

@@ -12,7 +12,9 @@ from typing import Any
 from markupsafe import Markup
 
 from inklings.applications.lung_nodules.error_table import COLUMNS, ROWS, UNRATED, ErrorTable
-from inklings.evaluation.froc_table import FrocTable
+from inklings.evaluation.findings import SENSITIVITIES
+from inklings.evaluation.froc import RATES
+from inklings.evaluation.scores import Scores
 from inklings.findings.finding import Finding
 from inklings.predictions.findings import Findings
 from inklings.reports.charts import Chart
@@ -55,7 +57,7 @@ class CascadeScores:
     """
 
     errors: tuple[ErrorTable, ...]
-    froc: FrocTable
+    froc: Scores
     notes: tuple[str, ...] = ()
 
 
@@ -89,7 +91,9 @@ def nodule_report(
         scores=scores,
         errors=[_errors(one) for one in scores.errors] if scores else [],
         froc=froc_chart(scores.froc) if scores else None,
-        rates=scores.froc.sensitivities if scores else (),
+        rates=[(rate, scores.froc[name]) for rate, name in zip(RATES, SENSITIVITIES, strict=True)]
+        if scores
+        else (),
         cascade=_cascade(every),
     )
 

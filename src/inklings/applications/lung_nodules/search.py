@@ -19,10 +19,9 @@ from inklings.applications.lung_nodules.dicom import write_dicom
 from inklings.applications.lung_nodules.report import CascadeScores, nodule_report
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
-from inklings.cohorts.stages import Seen, require_one_split
+from inklings.cohorts.leaks import clear, require_one_split
 from inklings.detection.predictor import DetectionPredictor, chosen, source
 from inklings.detection.scan import whole
-from inklings.errors import DataError
 from inklings.files import written
 from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
@@ -143,31 +142,19 @@ def write_report(
 
 
 def require_unseen(run: Path, inputs: Sequence[Path], split: Split | None) -> None:
-    """Refuse to score patients that a stage has learnt from.
+    """Refuse to score patients that a stage was trained on, before any scan is searched.
 
     Raises:
-        DataError: If there are any, or the stages were trained on several splits: no scan may
-            train one stage and judge another.
+        DataError: If the stages were trained on several splits.
+        SpecError: If there are such patients.
     """
     cascade = Cascade.load(run)
-    require_one_split(
-        {
-            name: Seen(frozenset(stage.record.trained_on), stage.record.split_hash)
-            for name in STAGES
-            if (stage := getattr(cascade, name)) is not None
-        }
-    )
-    seen = cascade.trained_on
+    require_one_split(cascade.stage_trainings)
     for folder in inputs:
         if (folder / "cohort.yaml").is_file():
             cohort = Cohort.read(folder)
             cases = cohort.cases if split is None else cohort.part(split)
-            both = sorted({case.patient for case in cases} & seen)
-            if both:
-                raise DataError(
-                    f"{folder}: {len(both)} patients ({', '.join(both[:3])}) have trained a stage "
-                    f"of {run}; judge others (--split test)"
-                )
+            clear(cascade.trainings, {case.patient for case in cases}, cohort.split_hash)
 
 
 def _asked(cascade: Cascade, settings: Settings) -> Cascade:
@@ -176,7 +163,11 @@ def _asked(cascade: Cascade, settings: Settings) -> Cascade:
         return cascade
     fresh = Cascade(cascade.detector)
     return replace(
-        cascade, threshold=fresh.threshold, suspicious=fresh.suspicious, weight=fresh.weight
+        cascade,
+        threshold=fresh.threshold,
+        suspicious=fresh.suspicious,
+        weight=fresh.weight,
+        tuned_on=fresh.tuned_on,
     )
 
 

@@ -13,9 +13,10 @@ from inklings.applications.lung_nodules.error_analysis import rated
 from inklings.applications.lung_nodules.validation import best_threshold
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.leaks import require_tunable
 from inklings.errors import DataError
 from inklings.evaluation.froc import Reference, curve, match
-from inklings.evaluation.froc_table import from_cohort
+from inklings.evaluation.marks import from_cohort
 from inklings.findings.points import PointTable
 from inklings.predictions import findings as files
 from inklings.predictions.findings import Findings
@@ -57,6 +58,8 @@ def tune(out: Path, folder: Path, run: Path) -> str:
     """
     cohort, cascade = Cohort.read(folder), Cascade.load(run)
     cases = cohort.part(_PART)
+    patients = frozenset(case.patient for case in cases)
+    require_tunable(cascade.stage_trainings, patients, cohort.split_hash)
     found = {one.case: one for one in files.read_all(out)}
     mine = [found[case.id] for case in cases if case.id in found]
     if not mine:
@@ -79,7 +82,9 @@ def tune(out: Path, folder: Path, run: Path) -> str:
     )
     asked = rated(found, cases)
     suspicious = best_threshold(asked.said, asked.malignant) if asked else cascade.suspicious
-    chosen = dataclasses.replace(cascade, threshold=threshold, suspicious=suspicious, weight=weight)
+    chosen = dataclasses.replace(
+        cascade, threshold=threshold, suspicious=suspicious, weight=weight, tuned_on=patients
+    )
     chosen.write(run, {"split_hash": cohort.split_hash, "scans": len(mine)})
     return (
         f"chosen on {len(mine)} validation scans: a nodule from {threshold:.3f} on, suspicious "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -64,15 +63,18 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Table:
-    """Everything an evaluation found.
+class Scores:
+    """Everything an evaluation found, whatever was predicted.
 
     Attributes:
         rows: One per metric and class.
-        cases: Per case: id, patient, samples of both sides, and every metric with a column.
-        head: What was scored against what, and under which policy.
+        cases: Per case: id, patient, and what there is to say of it, such as pixels or voxels of
+            both sides and every metric with a column.
+        head: What was scored against what, under which policy, and how many of the patients were
+            trained on (``seen``).
         curves: Per class, what figures need: ``reliability``.
         changes: Against another run, if one was given.
+        files: Further files by name: rows or columns of ``.csv``, a record of ``.json``.
     """
 
     rows: tuple[Row, ...]
@@ -80,6 +82,7 @@ class Table:
     head: Mapping[str, Any] = field(default_factory=dict)
     curves: Mapping[str, Any] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
+    files: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -102,13 +105,18 @@ class Table:
         """Names of the metrics, in order, once each."""
         return list(dict.fromkeys(row.metric for row in self.rows))
 
+    @property
+    def _seen(self) -> dict[str, int]:
+        """What every file says where patients were scored that were trained on."""
+        return {"seen_patients": seen} if (seen := self.head.get("seen")) else {}
+
     def records(self) -> list[dict[str, Any]]:
         """Rows for JSON: each says by itself what it was measured on; NaN becomes null."""
         common = {
             k: self.head[k]
-            for k in ("cohort", "split", "split_hash", "empty", "judged")
+            for k in ("cohort", "split", "split_hash", "empty", "judged", "counts")
             if k in self.head
-        }
+        } | self._seen
         changes = {(c.metric, c.label): c for c in self.changes}
         records = []
         for row in self.rows:
@@ -135,27 +143,38 @@ class Table:
             lines += ["", *_change_lines(self.changes)]
         return "\n".join(lines)
 
-    def write(self, folder: Path) -> tuple[Path, ...]:
-        """Write ``metrics.csv``, ``cases.csv`` and ``evaluation.json`` (the whole table)."""
-        rows = [_plain(row) for row in self.rows]
-        paths = [folder / "metrics.csv", folder / "cases.csv", folder / "evaluation.json"]
-        write_text(paths[0], _csv(rows))
-        write_text(paths[1], _csv(self.cases))
-        if self.changes:
-            paths.append(folder / "compare.csv")
-            write_text(paths[-1], _csv([_plain(change) for change in self.changes]))
+    def record(self) -> dict[str, Any]:
+        """All of it for JSON; NaN becomes null."""
         record = {
             "head": self.head,
-            "rows": rows,
+            "rows": [_plain(row) for row in self.rows],
             "cases": self.cases,
             "curves": self.curves,
             "changes": [_plain(change) for change in self.changes],
         }
-        write_json(paths[2], _finite(record))
-        return tuple(paths)
+        return {k: _finite(v) for k, v in record.items()}
+
+    def write(self, folder: Path) -> tuple[Path, ...]:
+        """Write ``metrics.csv``, ``cases.csv``, ``evaluation.json`` and the further files.
+
+        Where patients were trained on, every table has a column ``seen_patients`` that says so.
+        """
+        tables: dict[str, Any] = {
+            "metrics.csv": [_plain(row) for row in self.rows],
+            "cases.csv": self.cases,
+            "evaluation.json": self.record(),
+        }
+        if self.changes:
+            tables["compare.csv"] = [_plain(change) for change in self.changes]
+        for name, content in (tables | dict(self.files)).items():
+            if name.endswith(".json"):
+                write_json(folder / name, _finite(content))
+            else:
+                write_text(folder / name, _csv(content, self._seen))
+        return tuple(folder / name for name in (*tables, *self.files))
 
     @classmethod
-    def read(cls, folder: Path) -> Table:
+    def read(cls, folder: Path) -> Scores:
         """Read what `write` wrote.
 
         Raises:
@@ -215,7 +234,7 @@ def _head_lines(head: Mapping[str, Any]) -> list[str]:
             f"{empty['reference']} in the reference only, {empty['predicted']} in the prediction "
             "only (count 0)"
         )
-    return lines + judged_lines(head)
+    return [*lines, *head.get("summary", ()), *judged_lines(head), *seen_lines(head)]
 
 
 def judged_lines(head: Mapping[str, Any]) -> list[str]:
@@ -227,6 +246,16 @@ def judged_lines(head: Mapping[str, Any]) -> list[str]:
         f"partial reference in {judged['partial_cases']} of {head['cases']} cases: "
         f"{judged['share']:.2%} of their samples are judged; volumes, distances and borders of "
         "them are not given, because a part has none"
+    ]
+
+
+def seen_lines(head: Mapping[str, Any]) -> list[str]:
+    """What is said where patients were scored that the run was trained on; nothing otherwise."""
+    if not head.get("seen"):
+        return []
+    return [
+        f"TRAINED ON {head['seen']} of the {head['patients']} patients (--allow-seen): the numbers "
+        "flatter"
     ]
 
 
@@ -268,19 +297,24 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def _csv(
+    rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]], more: Mapping[str, Any]
+) -> str:
+    """Rows rounded for people; columns, which are those of a curve, in full."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]) if rows else ["metric"], lineterminator="\n")
+    if isinstance(rows, Mapping):
+        lines = csv.writer(out, lineterminator="\n")
+        lines.writerow((*rows, *more))
+        lines.writerows((*row, *more.values()) for row in zip(*rows.values(), strict=True))
+        return out.getvalue()
+    names = [*rows[0], *more] if rows else ["metric"]
+    writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({k: "" if _finite(v) is None else _rounded(v) for k, v in row.items()})
+        cells = {**row, **more}.items()
+        writer.writerow({k: "" if _finite(v) is None else _rounded(v) for k, v in cells})
     return out.getvalue()
 
 
 def _rounded(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
-
-
-def dump(table: Table) -> str:
-    """The rows as JSON text, for standard output."""
-    return json.dumps(table.records(), indent=1)

@@ -7,9 +7,9 @@ from PIL import Image
 
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, GeometryError, LabelError, SpecError
-from inklings.evaluation import folders
-from inklings.evaluation.folders import Settings, evaluate
-from inklings.evaluation.table import Table
+from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.family import Settings
+from inklings.evaluation.scores import Scores
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.head import Head
 from inklings.testing.folders import discs, write_cohort, write_predictions
@@ -55,7 +55,7 @@ def test_patients_that_the_run_learnt_from_are_refused_unless_told_otherwise(
 ) -> None:
     everything = write_predictions(tmp_path / "p", cohort, split="all")
     assert evaluate(everything, cohort)["dice"].n == 3
-    with pytest.raises(SpecError, match=r"learnt from 3 of the patients .*--allow-seen"):
+    with pytest.raises(SpecError, match=r"trained on 3 of the patients .*--allow-seen"):
         evaluate(everything, cohort, Settings(split="all"))
     table = evaluate(everything, cohort, Settings(split="all", allow_seen=True))
     assert (table["dice"].n, table.head["seen"]) == (6, 3)
@@ -130,11 +130,8 @@ def test_a_changed_split_is_a_warning_that_names_both(tmp_path: Path, prediction
     assert "run made-up was trained on split" in table.head["warnings"][0]
 
 
-def test_workers_find_the_same_numbers(
-    predictions: Path, cohort: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_find_the_same_numbers(predictions: Path, cohort: Path) -> None:
     alone = evaluate(predictions, cohort)
-    monkeypatch.setattr(folders, "FEW", 0)
     together = evaluate(predictions, cohort, Settings(workers=2))
     assert together.records() == alone.records()
 
@@ -163,7 +160,7 @@ def test_comparison_is_paired_over_the_common_cases(
 ) -> None:
     worse = write_predictions(tmp_path / "worse", cohort, shift=3)
     (worse / "cases" / "case5.npz").unlink()
-    table = evaluate(predictions, cohort, against=worse)
+    table = evaluate(predictions, cohort, compare=worse)
     change = next(c for c in table.changes if c.metric == "dice")
     assert table["dice"].n == 2
     assert change.value == pytest.approx(change.first - change.second)
@@ -174,7 +171,7 @@ def test_comparison_is_paired_over_the_common_cases(
 def test_a_table_read_back_is_the_table_written(predictions: Path, cohort: Path) -> None:
     table = evaluate(predictions, cohort)
     table.write(predictions)
-    assert Table.read(predictions).records() == table.records()
+    assert Scores.read(predictions).records() == table.records()
     lines = (predictions / "cases.csv").read_text().splitlines()
     assert lines[0].startswith("case,patient,predicted_samples,reference_samples,dice")
     assert len(lines) == 1 + 3

@@ -1,7 +1,7 @@
 import math
 
-from inklings.evaluation.scoring import score
-from inklings.evaluation.table import chance, number
+from inklings.evaluation.evaluate import score
+from inklings.evaluation.scores import chance, number
 from inklings.testing.metrics import squares
 
 

@@ -1,0 +1,30 @@
+"""What a family of metrics hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inklings.evaluation.scores import Change, Row
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a family of metrics measured; `inklings.evaluation.evaluate` makes `Scores` of it.
+
+    Attributes:
+        rows: As of `Scores`, like ``cases``, ``curves``, ``changes`` and ``files``.
+        facts: For the head.
+        failed: Case to the reason why it could not be scored.
+        warnings: Sentences about what was measured.
+    """
+
+    rows: tuple[Row, ...]
+    cases: tuple[Mapping[str, Any], ...]
+    facts: Mapping[str, Any]
+    curves: Mapping[str, Any] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    files: Mapping[str, Any] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
