@@ -187,7 +187,7 @@ def test_validation_for_every_nodule(study, tmp_path) -> None:
 
 
 def test_patients_that_trained_a_stage_are_not_scored(study) -> None:
-    with pytest.raises(DataError, match="have trained a stage"):
+    with pytest.raises(SpecError, match="stage detector was trained on 2 of the patients"):
         require_unseen(study / "run", [study / "cohort"], "train")
     require_unseen(study / "run", [study / "cohort"], "test")
 
