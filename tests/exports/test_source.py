@@ -5,10 +5,11 @@ import pytest
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
-from inklings.errors import DataError, GeometryError
+from inklings.errors import DataError, GeometryError, SpecError
 from inklings.exports import EXPORTS
-from inklings.exports.source import Source
+from inklings.exports.source import Source, require_fits
 from inklings.predictions.dense import DensePrediction
+from inklings.predictions.findings import Findings
 from inklings.predictions.head import Head, Provenance
 
 
@@ -57,3 +58,11 @@ def test_volumes_are_refused_by_formats_of_pictures(name: str, tmp_path: Path) -
     DensePrediction("c", tmp_path, np.zeros((1, 4, 5, 6), np.uint8)).write(tmp_path)
     with pytest.raises(GeometryError, match=r"expected a picture \(y, x\)"):
         EXPORTS.build(name, {})(Source.open(tmp_path), tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", sorted(EXPORTS))
+def test_findings_say_where_they_go(name: str, tmp_path: Path) -> None:
+    Head(("n",), (0.5,), Provenance("r", "", None, "0"), kind="findings").write(tmp_path)
+    Findings("a", ()).write(tmp_path)
+    with pytest.raises(SpecError, match="holds findings, which go to dicom-sr"):
+        require_fits(name, EXPORTS.build(name, {}), Source.open(tmp_path))

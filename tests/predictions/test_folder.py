@@ -28,7 +28,7 @@ def write_payload(folder: Path, kind: Kind) -> None:
         number = np.array([0.25])
         BagPrediction("a", Path("a.png"), number, number, np.ones((3, 1), np.float32)).write(folder)
     else:
-        found = (Finding((0.0, 0.0, 0.0), 4.0, 0.5),)
+        found = (Finding("n", 0.5, (0.0, 0.0, 0.0), 4.0),)
         Findings("a", found, facts={"image": "a.png"}).write(folder)
 
 

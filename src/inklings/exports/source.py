@@ -164,6 +164,11 @@ def require_fits(name: str, exporter: Exporter, source: Source) -> None:
     Raises:
         SpecError: If it is not; the message names those that are.
     """
+    if source.there.kind == "findings":
+        raise SpecError(
+            f"--to {name}: {source.folder} holds findings, which go to dicom-sr (a report and the "
+            "outlines) and lie in findings.csv"
+        )
     bags = source.there.kind == "bags"
     if bags and not exporter.of_bags:
         raise SpecError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from inklings.errors import DataError, SpecError
+from inklings.errors import SpecError
 from inklings.parallel import failed_cases
 from inklings.predictions import findings, slides
 from inklings.predictions.bags import BagPrediction
@@ -159,14 +159,3 @@ def _require_same(out: Path, there: Head, head: Head) -> None:
     if other := [key for key in new if old.get(key) != new[key]]:
         came = ", ".join(f"{key} {old.get(key)} instead of {new[key]}" for key in other)
         raise SpecError(f"{out} holds predictions made with {came}; choose another --out")
-
-
-def require_dense(payload: Payload) -> DensePrediction:
-    """The payload of a picture or volume.
-
-    Raises:
-        DataError: If it is of another kind.
-    """
-    if not isinstance(payload, DensePrediction):
-        raise DataError(f"case {payload.case}: expected probabilities on the grid of an image")
-    return payload

@@ -169,7 +169,7 @@ def test_a_file_that_is_no_ct_fails_alone(study, tmp_path) -> None:
         say=lambda _: None,
     )
     assert summary.finished == 1
-    assert "chest CT" in summary.failed["picture"]
+    assert "expected a scan" in summary.failed["picture"]
     assert summary.code == 3
 
 
