@@ -41,7 +41,8 @@ def test_every_command_that_goes_case_by_case_shares_them() -> None:
 def test_it_is_one_option(option: str) -> None:
     same = [o for (_, name), o in FOUND.items() if name == option]
     assert len(same) > 20  # each dataset is a command
-    assert len({(o.help, o.type_descriptor.annotation, o.min, o.default, *o.opts) for o in same}) == 1
+    said = {(o.help, o.type_descriptor.annotation, o.min, o.default, *o.opts) for o in same}
+    assert len(said) == 1
 
 
 def test_what_it_says_is_a_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
