@@ -22,6 +22,7 @@ from inklings.geometry import Region
 from inklings.inference.volumes import predict_volume
 from inklings.labels.files import read_mask, write_mask
 from inklings.labels.kinds import MaskLabel
+from inklings.losses.base import Loss
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.numbers import quantise
 from inklings.readers import open_image
@@ -306,10 +307,8 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 # Trainings --------------------------------------------------------------------------------------
 
 
-class Poisoned(torch.nn.Module):
+class Poisoned(Loss):
     """A loss that is never a number."""
-
-    exclusive = reads_unlabelled = False
 
     def forward(self, output: Any, batch: Any) -> torch.Tensor:  # noqa: ARG002
         return output.logits.sum() * torch.nan

@@ -4,20 +4,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from inklings.errors import DataError
 from inklings.inference.dense import fit_channels, predict_array, restore
+from inklings.models.base import Model
 from inklings.runs.run import Run, RunRecord
 from inklings.spec import Component, Inference
 from inklings.tensors import Output
 from inklings.testing.runs import model_config, untrained_run
 
 
-class Copy(nn.Module):
+class Copy(Model):
     """Returns its input as logits, so that the probability is known: sigmoid(x)."""
-
-    divisor = 1
 
     def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:  # noqa: ARG002
         return Output(inputs)

@@ -14,6 +14,7 @@ from inklings.data.intensity import Percentiles
 from inklings.errors import DataError
 from inklings.geometry import Geometry
 from inklings.inference.volumes import predict_any, predict_grid, predict_volume
+from inklings.models.base import Model
 from inklings.readers.array import ArrayImage
 from inklings.runs.run import ModelConfig, Run, RunRecord
 from inklings.spec import Component, Inference, Volumes
@@ -24,7 +25,7 @@ VOLUME = np.random.default_rng(0).integers(0, 900, (1, *GRID.shape)).astype(np.i
 PERCENTILES = Component(name="percentiles")
 
 
-class Shows(nn.Module):
+class Shows(Model):
     """Returns one of its channels, so that one sees what it was shown and where."""
 
     divisor = 8
@@ -120,7 +121,7 @@ def test_runs_of_pictures_and_of_volumes_are_not_confused() -> None:
 
 
 def test_flips_of_one_axis_leave_the_others_alone() -> None:
-    class Left(nn.Module):
+    class Left(Model):
         """Positive where x is below the middle: mirrored along x it says the opposite."""
 
         divisor = 1

@@ -7,15 +7,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from inklings.losses.base import Loss
+from inklings.models.base import Model
 from inklings.tensors import Batch, Output
 from inklings.testing.contracts import LossContract, ModelContract
 
 
-class Careless(nn.Module):
+class Careless(Loss):
     """A loss that looks at every sample, in the precision it is given."""
-
-    exclusive = False
-    reads_unlabelled = False
 
     def forward(self, output: Output, batch: Batch) -> torch.Tensor:
         p = torch.sigmoid(output.logits)
@@ -64,7 +63,7 @@ def test_a_loss_of_the_wrong_sign_is_caught():
         Reward().test_right_answers_cost_less_than_wrong_ones()
 
 
-class Halving(nn.Module):
+class Halving(Model):
     """A model that forgets to go back to full size, and whose answer depends on its batch."""
 
     divisor = 2

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from inklings.data.examples import Examples
 from inklings.errors import DataError
+from inklings.losses.base import Loss
 from inklings.losses.bce import BCE
 from inklings.spec import Experiment
 from inklings.tensors import Batch, Output
@@ -19,11 +20,8 @@ from inklings.training.module import Learner
 Spec = Callable[..., Experiment]
 
 
-class Poisoned(nn.Module):
+class Poisoned(Loss):
     """Binary cross-entropy that is spoilt in chosen steps."""
-
-    exclusive = False
-    reads_unlabelled = False
 
     def __init__(self, bad: set[int], how: str) -> None:
         super().__init__()

@@ -12,7 +12,9 @@ from torch import Tensor
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.losses import LOSSES
+from inklings.losses.base import Loss
 from inklings.models import MODELS
+from inklings.models.base import Model
 from inklings.registry import Registry
 from inklings.runs.run import ModelConfig
 from inklings.spec import Component, Experiment, Training
@@ -82,17 +84,37 @@ class Task(ABC, Generic[E]):
 def require_components(experiment: Experiment, takes_bags: bool) -> None:
     """Raise SpecError unless model, loss, optimiser and schedule exist and take their options."""
     training, model = experiment.training, experiment.model
-    require(MODELS, model, in_channels=FILLED, out_channels=FILLED)
-    if MODELS.get(model.name).takes_bags != takes_bags:  # type: ignore[attr-defined]
+    if require_model(model).takes_bags != takes_bags:
         told = "does not take bags" if takes_bags else "takes bags: write 'task: bags'"
         raise SpecError(f"task {experiment.task}: model {model.name} {told}")
-    loss = LOSSES.build(experiment.loss.name, experiment.loss.options)
-    if loss.target != "classes" and not takes_bags:
+    if require_loss(experiment.loss).target != "classes" and not takes_bags:
         raise SpecError(
             f"task {experiment.task}: loss {experiment.loss.name} is one of bags with a number"
         )
     require(OPTIMISERS, training.optimiser, parameters=FILLED, learning_rate=FILLED)
     SCHEDULES.build(training.schedule.name, training.schedule.options)
+
+
+def require_model(model: Component) -> type[Model]:
+    """The class of a model, after checking that it is one and takes its options."""
+    require(MODELS, model, in_channels=FILLED, out_channels=FILLED)
+    kind: object = MODELS.get(model.name)
+    if not (isinstance(kind, type) and issubclass(kind, Model)):
+        raise SpecError(
+            f"model {model.name}: expected a subclass of inklings.models.base.Model, got {kind}"
+        )
+    return kind
+
+
+def require_loss(asked: Component) -> Loss:
+    """The loss, after checking that it is one and takes its options."""
+    loss: object = LOSSES.build(asked.name, asked.options)
+    if not isinstance(loss, Loss):
+        raise SpecError(
+            f"loss {asked.name}: expected a subclass of inklings.losses.base.Loss, "
+            f"got {type(loss).__name__}"
+        )
+    return loss
 
 
 def require_possible(experiment: Experiment, validates: bool) -> None:

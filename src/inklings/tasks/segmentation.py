@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -22,15 +21,20 @@ from inklings.data.volumes import require_dimensions, unplaced
 from inklings.errors import SpecError
 from inklings.files import write_json
 from inklings.inference.crf import CRF
-from inklings.losses import LOSSES
-from inklings.models import MODELS
 from inklings.orientation import across
 from inklings.refinement import REFINEMENTS
 from inklings.runs.run import ModelConfig
 from inklings.spec import Component, SegmentationExperiment, Teacher
 from inklings.supervision import SUPERVISIONS
 from inklings.tasks import pixels
-from inklings.tasks.base import FILLED, Task, require, require_shared_batches
+from inklings.tasks.base import (
+    FILLED,
+    Task,
+    require,
+    require_loss,
+    require_model,
+    require_shared_batches,
+)
 from inklings.training.fit import FitResult, Prepared
 from inklings.training.trainer import is_first
 from inklings.weak.corrected import correct
@@ -77,8 +81,8 @@ class SegmentationTask(Task[SegmentationExperiment]):
         if experiment.inference.instances is not None:
             require(REFINEMENTS, experiment.inference.instances)
         require_shared_batches(experiment.training, experiment.sampling.bag)
-        model: Any = MODELS.get(experiment.model.name)
-        dimensions = experiment.model.options.get("dimensions", model.dimensions)
+        own = require_model(experiment.model).dimensions
+        dimensions = experiment.model.options.get("dimensions", own)
         require_dimensions(dimensions, experiment.volumes.view)
 
     def prepare(
@@ -187,13 +191,10 @@ def _examples(
 
 
 def _require_teacher(teacher: Teacher, seen: Use) -> None:
-    if teacher.model is not None:
-        require(MODELS, teacher.model, in_channels=FILLED, out_channels=FILLED)
-        model: Any = MODELS.get(teacher.model.name)
-        if model.takes_bags:
-            raise SpecError(f"teacher.model: {teacher.model.name} takes bags; name one of pixels")
+    if teacher.model is not None and require_model(teacher.model).takes_bags:
+        raise SpecError(f"teacher.model: {teacher.model.name} takes bags; name one of pixels")
     if teacher.loss is not None:
-        LOSSES.build(teacher.loss.name, teacher.loss.options)
+        require_loss(teacher.loss)
     if teacher.sampling is not None:
         build_transforms(teacher.sampling.augment, seen)
     CRF.of(teacher.crf or {})

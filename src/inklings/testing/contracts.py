@@ -20,6 +20,8 @@ import torch
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
+from inklings.losses.base import Loss
+from inklings.models.base import Model
 from inklings.tensors import Batch, Output
 
 SHAPES = [(2, 3, 7, 5), (2, 3, 3, 4, 5), (6, 3)]
@@ -35,10 +37,8 @@ class LossContract(ABC):
     def build(self) -> nn.Module:
         """The loss, freshly built."""
 
-    def test_declares_what_it_reads(self) -> None:
-        loss: Any = self.build()
-        assert isinstance(loss.exclusive, bool)
-        assert isinstance(loss.reads_unlabelled, bool)
+    def test_is_a_loss_that_says_what_it_reads(self) -> None:
+        assert isinstance(self.build(), Loss)
 
     @pytest.mark.parametrize("shape", SHAPES, ids=["image", "volume", "bags"])
     def test_is_a_finite_float32_scalar_with_a_gradient(self, shape: tuple[int, ...]) -> None:
@@ -190,6 +190,11 @@ class ModelContract(ABC):
         """Images of noise, ``(batch, channels, *S)``."""
         size = [self.side + extra] * self.dimensions
         return torch.randn(batch, channels, *size, generator=_generator(seed))
+
+    def test_is_a_model_that_says_what_it_takes(self) -> None:
+        model = self.build(1, 1)
+        assert isinstance(model, Model)
+        assert model.dimensions == self.dimensions
 
     def test_divisor_fits_the_side(self) -> None:
         divisor = self.build(1, 1).divisor
