@@ -11,7 +11,8 @@ from inklings.models.base import Model
 from inklings.runs.run import ModelConfig
 from inklings.spec import Component, Experiment
 from inklings.tensors import Output
-from inklings.training.fit import FitResult, OperatingPoint
+from inklings.training.fit import FitResult
+from inklings.training.operating_point import OperatingPoint
 from inklings.weak.self_training import Round, relabel, self_train
 
 

@@ -12,7 +12,8 @@ from inklings.models.base import Model
 from inklings.runs.run import ModelConfig
 from inklings.spec import Component, Experiment
 from inklings.tensors import Output
-from inklings.training.fit import FitResult, OperatingPoint
+from inklings.training.fit import FitResult
+from inklings.training.operating_point import OperatingPoint
 from inklings.weak.teacher_maps import Scale, TeacherMaps
 
 Spec = Callable[..., Experiment]

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +21,8 @@ from inklings.models.ensemble import Ensemble, may_stack
 from inklings.runs.run import ModelConfig
 from inklings.spec import BagExperiment
 from inklings.tasks.bags import first_model, loss_of, model_config_of
-from inklings.training.fit import OperatingPoint, Prepared, fit
+from inklings.training.fit import Prepared, fit
+from inklings.training.operating_point import Fixed, OperatingPoint
 
 _BUDGET = 2**28  # bytes of the activations of one layer of all networks of a step
 
@@ -90,12 +92,10 @@ def learn_parts(
     def build() -> Model:
         return Ensemble([_member(experiment, model_config, bags, part) for part in parts])
 
-    def batches(rank: int, world: int) -> BagBatches:
-        return BagBatches(joint, experiment.bags, spec.batch_size, spec.seed, rank, world)
-
+    batches = partial(BagBatches, joint, experiment.bags, spec.batch_size, spec.seed)
     loss = loss_of(experiment.loss, task)
-    point = OperatingPoint()  # each member has its own, on the bags that its part holds out
-    prepared = Prepared(model_config, build, loss, batches, len(bags), lambda _: point)
+    # Each member has a point of its own, on the bags that its part holds out.
+    prepared = Prepared(model_config, build, loss, batches, len(bags), Fixed(OperatingPoint()))
     trained = fit(spec, prepared).model
     assert isinstance(trained, Ensemble)
     return model_config, trained.apart()

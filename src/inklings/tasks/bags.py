@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from inklings.runs.run import Activation, ModelConfig
 from inklings.spec import BagExperiment, Component
 from inklings.tasks.base import FILLED, Task, require, require_possible
 from inklings.training.bag_validation import BagValidator
-from inklings.training.fit import FitResult, OperatingPoint, Prepared, fit
+from inklings.training.fit import FitResult, Prepared, fit
+from inklings.training.operating_point import OperatingPoint
 
 _SEEN_FOR_SCALE = 20_000  # instances that mean and spread of the inputs are taken from
 
@@ -115,9 +117,6 @@ def prepare(
     def build() -> Model:
         return first_model(experiment, model_config, train)
 
-    def batches(rank: int, world: int) -> BagBatches:
-        return BagBatches(train, experiment.bags, spec.batch_size, spec.seed, rank, world)
-
     def operating_point(model: Model) -> OperatingPoint:
         if outcome is not None:
             found = outcome.fitted(lambda: bag_logits(model, train.instances)[:, 0], stated)
@@ -129,7 +128,7 @@ def prepare(
         model_config=model_config,
         build=build,
         loss=loss_of(experiment.loss, task),
-        batches=batches,
+        batches=partial(BagBatches, train, experiment.bags, spec.batch_size, spec.seed),
         count=len(train),
         operating_point=operating_point,
         initial=initial,

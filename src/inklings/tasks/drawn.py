@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ from inklings.losses import LOSSES
 from inklings.models.base import Model
 from inklings.runs.run import ModelConfig
 from inklings.spec import Experiment
-from inklings.training.fit import OperatingPoint, Prepared
+from inklings.training.fit import Prepared
+from inklings.training.operating_point import Fixed, OperatingPoint
 
 
 def prepared_of(
@@ -42,16 +44,13 @@ def prepared_of(
     spec = experiment.training
     half = OperatingPoint((0.5,) * len(model_config.classes))
 
-    def batches(rank: int, world: int) -> CropBatches:
-        return CropBatches(draw, spec.batch_size, spec.seed, rank, world)
-
     return Prepared(
         model_config=model_config,
         build=model_config.build,
         loss=LOSSES.build(experiment.loss.name, experiment.loss.options),
-        batches=batches,
+        batches=partial(CropBatches, draw, spec.batch_size, spec.seed),
         count=count,
-        operating_point=operating_point or (lambda _: half),
+        operating_point=operating_point or Fixed(half),
         initial=initial,
         partly=True,
         memory_format=memory_format,

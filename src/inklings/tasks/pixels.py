@@ -17,13 +17,12 @@ from inklings.data.volumes import require_volumes_possible
 from inklings.errors import SpecError
 from inklings.inference.dense import OF_VOLUMES
 from inklings.losses import LOSSES
-from inklings.models.base import Model
 from inklings.orientation import AS_STORED
 from inklings.runs.run import ModelConfig
 from inklings.spec import SegmentationExperiment
-from inklings.supervision.prior import Prior
 from inklings.tasks.base import require_possible
-from inklings.training.fit import FitResult, OperatingPoint, Prepared, fit
+from inklings.training.fit import FitResult, Prepared, fit
+from inklings.training.operating_point import SegmentationPoint
 from inklings.training.pictures import Gallery
 from inklings.training.validation import SegmentationValidator
 
@@ -84,15 +83,15 @@ def prepare(
     fitted = _fitted(train, experiment, model_config, loss.reads_unlabelled)
     spec = experiment.training
 
-    def batches(rank: int, world: int) -> Batches:
-        how = (experiment.sampling, experiment.intensity, spec.batch_size, spec.seed)
-        return Batches(fitted, *how, rank, world, experiment.volumes.patch)
-
-    def operating_point(model: Model) -> OperatingPoint:
-        thresholds, priors = _thresholds(experiment, model, validator, model_config)
-        largest = _largest(experiment, model, validator, model_config, thresholds)
-        return OperatingPoint(thresholds, priors, largest)
-
+    batches = partial(
+        Batches,
+        fitted,
+        experiment.sampling,
+        experiment.intensity,
+        spec.batch_size,
+        spec.seed,
+        patch=experiment.volumes.patch,
+    )
     patches = train.volumes and experiment.volumes.view == "patches"
     return Prepared(
         model_config=model_config,
@@ -100,7 +99,7 @@ def prepare(
         loss=loss,
         batches=batches,
         count=len(fitted),
-        operating_point=operating_point,
+        operating_point=SegmentationPoint(experiment, validator, model_config.classes),
         initial=initial,
         memory_format=None if patches else torch.channels_last,
         validator=validator,
@@ -168,35 +167,3 @@ def _fitted(
     if experiment.sampling.resize:
         train = resized(train, experiment.sampling.size)
     return with_background(train) if model_config.activation == "softmax" else train
-
-
-def _thresholds(
-    experiment: SegmentationExperiment,
-    model: Model,
-    validator: SegmentationValidator | None,
-    model_config: ModelConfig,
-) -> tuple[tuple[float, ...], tuple[Prior, ...]]:
-    """Where to cut each class, and the class priors where the experiment asks for them."""
-    asked, count = experiment.inference.threshold, len(model_config.classes)
-    if not isinstance(asked, str):
-        return (asked,) * count, ()
-    if asked == "prior" and validator is not None:
-        priors = validator.priors(model, experiment.training.seed)
-        return tuple(threshold for _, threshold in priors), tuple(prior for prior, _ in priors)
-    if validator is None or not validator.examples.judges:
-        return (0.5,) * count, ()
-    return validator.thresholds(model), ()
-
-
-def _largest(
-    experiment: SegmentationExperiment,
-    model: Model,
-    validator: SegmentationValidator | None,
-    model_config: ModelConfig,
-    thresholds: Sequence[float],
-) -> tuple[str, ...]:
-    """Classes that are one piece; ``auto`` asks what is known of the validation part."""
-    asked = experiment.inference.pieces
-    if asked == "auto" and validator is not None:
-        return tuple(model_config.classes[k] for k in validator.in_one_piece(model, thresholds))
-    return model_config.classes if asked == "largest" else ()

@@ -111,7 +111,11 @@ class SegmentationTask(Task[SegmentationExperiment]):
             how = {"val": given.val, **given.names, "out": folder, "initial": given.initial}
             return pixels.learn(given.experiment, labels, **how)  # type: ignore[arg-type]
 
-        trained, rounds = self_train(given.experiment, given.train, given.val, trained_on, out)
+        if experiment.rounds.count == 1:
+            trained, rounds = trained_on(given.train, out), []
+        else:
+            how = (given.experiment, given.train, given.val)
+            trained, rounds = self_train(*how, trained_on, out)
         facts = {**trained.facts, "rounds": [dataclasses.asdict(one) for one in rounds]}
         warnings = (*trained.warnings, *unplaced(given.train))
         return dataclasses.replace(trained, facts=facts, warnings=warnings)

@@ -17,28 +17,11 @@ from inklings.models.base import Model
 from inklings.models.weights import fit_weights
 from inklings.runs.run import ModelConfig
 from inklings.spec import Training
-from inklings.supervision.prior import Prior
 from inklings.training import machine
 from inklings.training.callbacks import CheckpointCallback, Draws, ValidationCallback, Validator
 from inklings.training.monitor import History, Monitor
+from inklings.training.operating_point import OperatingPoint
 from inklings.training.trainer import is_first, run
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """How the answers of trained weights are cut; chosen after the training, on held-out cases.
-
-    Attributes:
-        thresholds: One for each class; empty where nobody asks for any.
-        priors: Estimated share of positives of each class; empty where no threshold needed it.
-        largest: Classes of which the largest connected part of a volume alone counts.
-        facts: Whatever else was chosen with them.
-    """
-
-    thresholds: tuple[float, ...] = ()
-    priors: tuple[Prior, ...] = ()
-    largest: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

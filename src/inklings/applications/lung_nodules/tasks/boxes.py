@@ -20,7 +20,8 @@ from inklings.orientation import CANONICAL
 from inklings.runs.run import ModelConfig, Run
 from inklings.tasks.base import Task
 from inklings.tasks.drawn import prepared_of, require_runs
-from inklings.training.fit import OperatingPoint, Prepared
+from inklings.training.fit import Prepared
+from inklings.training.operating_point import OperatingPoint
 
 E = TypeVar("E", bound=BoxExperiment)
 

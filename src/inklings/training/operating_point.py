@@ -1,0 +1,78 @@
+"""Where the answers of trained weights are cut, and which pieces count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from inklings.models.base import Model
+from inklings.spec import SegmentationExperiment
+from inklings.supervision.prior import Prior
+from inklings.training.validation import SegmentationValidator
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """How the answers of trained weights are cut; chosen after the training, on held-out cases.
+
+    Attributes:
+        thresholds: One for each class; empty where nobody asks for any.
+        priors: Estimated share of positives of each class; empty where no threshold needed it.
+        largest: Classes of which the largest connected part of a volume alone counts.
+        facts: Whatever else was chosen with them.
+    """
+
+    thresholds: tuple[float, ...] = ()
+    priors: tuple[Prior, ...] = ()
+    largest: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The same point whatever the weights are."""
+
+    point: OperatingPoint
+
+    def __call__(self, model: Model) -> OperatingPoint:  # noqa: ARG002
+        """The point."""
+        return self.point
+
+
+@dataclass(frozen=True)
+class SegmentationPoint:
+    """Chooses thresholds, priors and pieces of a segmentation as its experiment asks.
+
+    Attributes:
+        experiment: Its section ``inference``, and the seed of what is estimated.
+        validator: Held-out images; None where there are none.
+        classes: Their names.
+    """
+
+    experiment: SegmentationExperiment
+    validator: SegmentationValidator | None
+    classes: Sequence[str]
+
+    def __call__(self, model: Model) -> OperatingPoint:
+        """Where to cut each class, and the class priors where the experiment asks for them."""
+        thresholds, priors = self._thresholds(model)
+        return OperatingPoint(thresholds, priors, self._largest(model, thresholds))
+
+    def _thresholds(self, model: Model) -> tuple[tuple[float, ...], tuple[Prior, ...]]:
+        asked, count = self.experiment.inference.threshold, len(self.classes)
+        if not isinstance(asked, str):
+            return (asked,) * count, ()
+        if asked == "prior" and self.validator is not None:
+            priors = self.validator.priors(model, self.experiment.training.seed)
+            return tuple(threshold for _, threshold in priors), tuple(prior for prior, _ in priors)
+        if self.validator is None or not self.validator.examples.judges:
+            return (0.5,) * count, ()
+        return self.validator.thresholds(model), ()
+
+    def _largest(self, model: Model, thresholds: Sequence[float]) -> tuple[str, ...]:
+        """Classes that are one piece; ``auto`` asks what is known of the validation part."""
+        asked = self.experiment.inference.pieces
+        if asked == "auto" and self.validator is not None:
+            return tuple(self.classes[k] for k in self.validator.in_one_piece(model, thresholds))
+        return tuple(self.classes) if asked == "largest" else ()
