@@ -6,14 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
-from inklings.applications.lung_nodules.spec import (
-    CandidateExperiment,
-    DetectionExperiment,
-    MalignancyExperiment,
-)
+from inklings.applications.lung_nodules.spec import CandidateExperiment, MalignancyExperiment
 from inklings.errors import SpecError
 from inklings.spec import BagExperiment, SegmentationExperiment
 from inklings.spec.before import load_experiment
+from inklings.spec.detection import DetectionExperiment
 
 RESOLVED: dict[str, Any] = {
     "mode": "strong", "cohort": "c", "tiles": None,

@@ -37,10 +37,11 @@ class TaskContract(ABC):
         """An experiment of a few steps in which ``task`` is said; its cohort lies in ``folder``."""
 
     @pytest.fixture(scope="class")
-    def trained(self, tmp_path_factory: pytest.TempPathFactory) -> tuple[Experiment, Path]:
+    @classmethod
+    def trained(cls, tmp_path_factory: pytest.TempPathFactory) -> tuple[Experiment, Path]:
         """One run for all the claims about runs."""
         folder = tmp_path_factory.mktemp("world")
-        record = self.record(folder)
+        record = cls().record(folder)
         told = {"loggers": [], "precision": "32-true", **record["training"]}
         experiment = Experiment.check({**record, "training": told}, "contract")
         return experiment, train(experiment, folder / "run")

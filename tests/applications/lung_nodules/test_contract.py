@@ -16,10 +16,9 @@ class StageContract(TaskContract):
     detector: Path
 
     @pytest.fixture(autouse=True, scope="class")
-    def _world(
-        self, request: pytest.FixtureRequest, experiment: Callable[..., Experiment], detector: Path
-    ) -> None:
-        request.cls.made, request.cls.detector = staticmethod(experiment), detector
+    @classmethod
+    def _world(cls, experiment: Callable[..., Experiment], detector: Path) -> None:
+        cls.made, cls.detector = staticmethod(experiment), detector
 
     def record(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002
         section = {"detector": str(self.detector)} if self.task == "candidates" else {}
