@@ -29,6 +29,11 @@ def require_known(spec: Experiment) -> None:
         ({"loss": "bcee"}, "no loss named 'bcee'; did you mean 'bce'"),
         ({"loss": "nnpu"}, "loss 'nnpu'.*'prior'"),
         ({"sampling": {"augment": [{"name": "affine", "degrees": 3}]}}, "affine.*'degrees'"),
+        ({"sampling": {"augment": ["affine3d"]}}, "'affine3d': expected one for pictures"),
+        (
+            {"sampling": {"augment": ["stain_jitter"]}, "volumes": "patches"},
+            "'stain_jitter': expected one for patches, got one for pictures",
+        ),
         ({"training": {"steps": 1, "optimiser": {"name": "adamw", "decay": 1}}}, "'decay'"),
         ({"correction": "magic"}, "no correction named 'magic'"),
         ({"inference": {"instances": "watershd"}}, "did you mean 'watershed'"),
