@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from inklings.cli import choosing
+
 _FAILED = 3
 
 
@@ -45,15 +47,8 @@ def evaluate(
         bool,
         typer.Option("--allow-seen", help="Score also patients that the run was trained on."),
     ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="Processes that share the cases; 0 for this one, by default what pays."
-        ),
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler whose workers do it.")
-    ] = None,
+    workers: choosing.WORKERS = None,
+    scheduler: choosing.SCHEDULER = None,
     froc: Annotated[
         bool, typer.Option("--froc", help="Refuse anything but findings, which give FROC and CPM.")
     ] = False,
