@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -13,11 +15,13 @@ from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.detection.find import find
 from inklings.detection.gather import image_name
+from inklings.detection.predictor import searched
 from inklings.detection.scan import whole
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.evaluation.findings import froc
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.marks import from_cohort, read_marks
+from inklings.inference.items import Item
 from inklings.labels.kinds import BallLabel, PointLabel
 from inklings.readers import open_image
 from inklings.runs.run import Run
@@ -125,6 +129,15 @@ def test_of_several_images_the_one_is_searched_that_was_learnt_from() -> None:
     for images, wanted in ((("t1", "flair"), None), (("t1",), "flair")):
         with pytest.raises(DataError, match="case a: expected"):
             image_name("a", images, wanted)
+
+
+def test_a_search_opens_the_image_that_was_learnt_from() -> None:
+    """Of a case of several images the first was taken, whichever was learnt from."""
+    images = {name: Path(f"{name}.nii.gz") for name in ("t1", "flair")}
+    item = Item("a", images, choices={"flair": "b 500"})
+    detector: Any = SimpleNamespace(experiment=experiment(Path("cohort"), image="flair"))
+    one = searched(item, detector)
+    assert (one.path.name, one.choice) == ("flair.nii.gz", "b 500")
 
 
 def test_points_without_a_diameter_need_one(cohort: Path, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from inklings import __version__
 from inklings.detection.find import find, settings_of
+from inklings.detection.gather import image_name
 from inklings.detection.scan import whole
-from inklings.errors import SpecError
+from inklings.errors import DataError, SpecError
 from inklings.inference.items import Inputs, Item
 from inklings.inference.predictor import Options, Predictor, loaded
 from inklings.parallel import over_cases
@@ -29,9 +30,8 @@ class DetectionPredictor(Predictor):
     what = "a detector"
 
     def __init__(self, run: Path, inputs: Sequence[Path], options: Options) -> None:
-        self._list(run, inputs, options)
         self._loaded = Run.load(run)
-        settings_of(self._loaded)
+        self._list(run, inputs, options, self._loaded)
         self._threshold = chosen(options, self._loaded.thresholds[0])
         self.head = Head(
             classes=self._loaded.classes,
@@ -46,10 +46,18 @@ class DetectionPredictor(Predictor):
             kind="findings",
         )
 
-    def _list(self, run: Path, inputs: Sequence[Path], options: Options) -> None:
-        self.run, self.unusable = run, {}
+    def _list(self, run: Path, inputs: Sequence[Path], options: Options, detector: Run) -> None:
+        settings_of(detector)
+        self.run = run
         self.inputs = Inputs(tuple(inputs), options.get("split"), options.get("series"))
         self.items = self.inputs.items()
+        unusable: dict[str, str] = {}
+        for case, item in self.items.items():
+            try:
+                self.items[case] = searched(item, detector)
+            except DataError as error:
+                unusable[case] = str(error)
+        self.unusable = unusable
         self.cases = {case: item.path for case, item in self.items.items()}
 
     @classmethod
@@ -93,6 +101,16 @@ def chosen(options: Options, trained: float) -> float:
     return trained if asked is None else asked
 
 
+def searched(item: Item, detector: Run) -> Item:
+    """With the one image of a case that a detector has learnt to search.
+
+    Raises:
+        DataError: If it has no such image, or several.
+    """
+    name = image_name(item.case, item.images, settings_of(detector).image)
+    return replace(item, images={name: item.images[name]})
+
+
 def source(item: Item) -> dict[str, str]:
     """Which file findings are of, for their facts."""
     return {"image": str(item.path), **({"series": item.choice} if item.choice else {})}
@@ -100,7 +118,9 @@ def source(item: Item) -> dict[str, str]:
 
 def _one(run: Path, inputs: Inputs, threshold: float, out: Path, case: str) -> None:
     """One volume, in any process."""
-    _search(loaded(run, inputs.call), inputs.once(Inputs.items)[case], threshold, out)
+    detector = loaded(run, inputs.call)
+    item = searched(inputs.once(Inputs.items)[case], detector)
+    _search(detector, item, threshold, out)
 
 
 def _search(run: Run, item: Item, threshold: float, out: Path) -> Findings:

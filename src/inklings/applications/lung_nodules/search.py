@@ -20,7 +20,7 @@ from inklings.applications.lung_nodules.report import CascadeScores, nodule_repo
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.leaks import clear, require_one_split
-from inklings.detection.predictor import DetectionPredictor, chosen, source
+from inklings.detection.predictor import DetectionPredictor, chosen, searched, source
 from inklings.detection.scan import whole
 from inklings.files import written
 from inklings.findings.finding import Finding
@@ -75,9 +75,9 @@ class NodulePredictor(DetectionPredictor):
         settings: Settings | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        self._list(run, inputs, options)
         self._settings, self._say = settings or Settings(), say
         cascade = _asked(Cascade.load(run), self._settings)
+        self._list(run, inputs, options, cascade.detector)
         self._cascade = replace(cascade, threshold=chosen(options, cascade.threshold))
         self.head = _head(run, self._cascade)
 
@@ -204,7 +204,8 @@ def _one(
 ) -> None:
     """One CT, in any process."""
     cascade = replace(_asked(_loaded(run, inputs.call), settings), threshold=threshold)
-    _searched(cascade, inputs.once(Inputs.items)[case], settings, out)
+    item = searched(inputs.once(Inputs.items)[case], cascade.detector)
+    _searched(cascade, item, settings, out)
 
 
 def _searched(cascade: Cascade, item: Item, settings: Settings, out: Path) -> Findings:
