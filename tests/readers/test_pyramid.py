@@ -111,7 +111,7 @@ def test_spacing_that_is_given_replaces_what_the_file_says(tmp_path: Path) -> No
     base = coordinates((64, 80))
     path = write_levels(tmp_path / "a.tif", [base], resolution=(40_000, 40_000), resolutionunit=3)
     assert open_image(path).geometry.spacing == pytest.approx((0.00025, 0.00025))
-    given = open_image(path, spacing=0.0005)
+    given = open_image(path, spacing_mm=0.0005)
     assert given.geometry.spacing == (0.0005, 0.0005)
     assert given.at(0.002).geometry.shape == (16, 20)
     assert given.at(0.002).geometry.origin == pytest.approx((0.001, 0.001))

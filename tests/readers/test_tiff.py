@@ -125,7 +125,7 @@ def test_a_tile_that_was_left_out_is_white(tmp_path: Path) -> None:
 def test_plain_pictures_stay_pictures_and_shrink_too(tmp_path: Path) -> None:
     path = tmp_path / "plain.tif"
     tifffile.imwrite(path, np.full((40, 60, 3), 9, np.uint8), photometric="rgb")
-    image = open_image(path, spacing=0.5)
+    image = open_image(path, spacing_mm=0.5)
     assert isinstance(image, PictureImage)
     assert image.geometry.spacing == (0.5, 0.5)
     small = image.at(1.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -47,6 +46,7 @@ def command_of(name: str) -> Any:
     """The command that imports the dataset of that name."""
     from inklings.datasets import DATASETS
     from inklings.datasets.dataset import options_of
+    from inklings.datasets.given import built
 
     dataset: Any = DATASETS.get(name)
     _require_dataset(name, dataset)
@@ -55,7 +55,7 @@ def command_of(name: str) -> Any:
     def run(
         out: Path, workers: int | None = None, scheduler: str | None = None, **given: Any
     ) -> None:
-        _import(dataset(**_values(options, given)), out, workers, scheduler)
+        _import(built(name, dataset, given), out, workers, scheduler)
 
     hints = get_type_hints(dataset)
     fields = {field.name: field for field in dataclasses.fields(dataset)}
@@ -144,19 +144,6 @@ def _bare(hint: Any) -> Any:
 def _is_list(hint: Any) -> bool:
     """Whether it is ``tuple[str, ...]``: given once for each."""
     return get_origin(hint) is tuple and Ellipsis in get_args(hint)
-
-
-def _values(options: Mapping[str, Argument | Option], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the command line gave, as the dataset keeps it; what was not given is left to it."""
-    found = {}
-    for name, value in given.items():
-        parse: Callable[[Any], Any] | None = getattr(options[name], "parse", None)
-        if value is None or value == []:
-            continue
-        if parse is not None:
-            value = parse(value)
-        found[name] = tuple(value) if isinstance(value, list) else value
-    return found
 
 
 def _import(dataset: Any, out: Path, workers: int | None, scheduler: str | None) -> None:

@@ -68,12 +68,14 @@ class Cohort:
         cases: In order of id.
         classes: What can be annotated; background is never named.
         facts: Licence, citation, source, how it was split: whatever should travel along.
+        folder: Where it was read from or written to; None in memory.
     """
 
     name: str
     cases: tuple[Case, ...]
     classes: tuple[str, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         ids = [case.id for case in self.cases]
@@ -93,7 +95,8 @@ class Cohort:
 
     def where(self, keep: Callable[[Case], bool]) -> Cohort:
         """The cohort of the cases for which ``keep`` is true."""
-        return dataclasses.replace(self, cases=tuple(case for case in self.cases if keep(case)))
+        kept = tuple(case for case in self.cases if keep(case))
+        return dataclasses.replace(self, cases=kept, folder=None)
 
     @property
     def is_split(self) -> bool:
@@ -108,8 +111,8 @@ class Cohort:
         text = "\n".join(sorted(f"{case.id}\t{case.patient}\t{case.split}" for case in self.cases))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def write(self, folder: Path) -> None:
-        """Write ``cohort.yaml`` and ``cases.parquet`` into ``folder``.
+    def write(self, folder: str | Path) -> Cohort:
+        """Write ``cohort.yaml`` and ``cases.parquet`` into ``folder``; the cohort that lies there.
 
         Raises:
             DataError: If a path cannot be expressed relative to the folder.
@@ -117,7 +120,7 @@ class Cohort:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        folder = folder.resolve()
+        folder = Path(folder).resolve()
         rows = [to_row(case, folder) for case in sorted(self.cases, key=lambda c: c.id)]
         columns = ("id", "patient", "split", "images", "labels", "facts", "choices")
         table = pa.table(
@@ -127,9 +130,10 @@ class Cohort:
             pq.write_table(table, path)
         head = {"name": self.name, "classes": list(self.classes), "cases": len(self.cases)}
         write_yaml(folder / "cohort.yaml", {**head, "facts": dict(self.facts)})
+        return dataclasses.replace(self, folder=folder)
 
     @classmethod
-    def read(cls, folder: Path) -> Cohort:
+    def read(cls, folder: str | Path) -> Cohort:
         """Read a cohort folder.
 
         Raises:
@@ -138,6 +142,7 @@ class Cohort:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        folder = Path(folder)
         if not (folder / "cohort.yaml").is_file():
             came = "no such folder" if not folder.exists() else "no cohort.yaml in it"
             raise DataError(
@@ -153,7 +158,7 @@ class Cohort:
             raise DataError(
                 f"{folder / 'cases.parquet'} is damaged ({' '.join(str(error).split())}); {again}"
             ) from None
-        return cls(head.name, cases, head.classes, head.facts or {})
+        return cls(head.name, cases, head.classes, head.facts or {}, folder)
 
 
 def to_row(case: Case, folder: Path) -> dict[str, str | None]:

@@ -9,6 +9,15 @@ from __future__ import annotations
 from inklings.datasets.dataset import Dataset
 from inklings.registry import Registry
 
+IN_MEMORY: Registry[Dataset] = Registry(
+    "dataset in memory",
+    {
+        "arrays": "inklings.datasets.arrays:Arrays",
+        "bags": "inklings.datasets.arrays:ArrayBags",
+    },
+)
+"""What only a program can import: `inklings.library.cohorts.import_dataset`."""
+
 DATASETS: Registry[Dataset] = Registry(
     "dataset",
     {

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from inklings.errors import ReaderError
+from numpy.typing import NDArray
+
+from inklings.errors import ReaderError, SpecError
+from inklings.geometry import Geometry
+from inklings.readers.array import image_of
 from inklings.readers.choice import Choice
 from inklings.readers.finite import finite
 from inklings.readers.image import Image, Reader
@@ -34,19 +40,43 @@ _LAST = (
 )  # fmt: skip
 
 
-def open_image(path: Path, spacing: float | None = None, choice: str | None = None) -> Image:
-    """Open ``path`` with the first reader that recognises it.
+def open_image(
+    source: str | Path | NDArray[Any],
+    spacing_mm: float | Sequence[float] | None = None,
+    choice: str | None = None,
+    *,
+    axes: str | None = None,
+    geometry: Geometry | None = None,
+) -> Image:
+    """Open a file with the first reader that recognises it, or take an array as an image.
 
     Args:
-        path: The file; for DICOM also a folder or a zip archive.
-        spacing: Distance between the finest samples in mm, whatever the file says of it.
+        source: The file; for DICOM also a folder or a zip archive. Or an array.
+        spacing_mm: Distance between the finest samples, whatever the file says of it; of an array
+            also one for each axis, in array order.
         choice: Which image of a file that holds several, as `Choice` writes it: words of a DICOM
             series (a part of its description, its folder, ``echo 4.6``, its UID), ``page=2``.
+        axes: Of an array, where they are not plain (see `inklings.readers.array.image_of`):
+            ``yxc``, ``zyx``, ``czyx``, ...
+        geometry: Grid of an array, instead of ``spacing_mm``.
+
+    Returns:
+        An image whose samples are read region by region.
 
     Raises:
         ReaderError: If it is missing, empty, damaged, or of no known format.
         SpecError: If ``choice`` does not parse, or says what the file does not have.
+        GeometryError: If spacing or grid do not fit the array.
     """
+    if not isinstance(source, str | Path):
+        if choice is not None:
+            raise SpecError(f"expected a file for the choice {choice!r}, got an array")
+        return finite(image_of(source, spacing_mm, axes, geometry))
+    path = Path(source)
+    if axes is not None or geometry is not None:
+        raise SpecError(f"expected an array for axes or geometry, got {path}, which says its own")
+    if spacing_mm is not None and not isinstance(spacing_mm, int | float):
+        raise SpecError(f"expected one spacing in mm for {path}, got {spacing_mm}")
     try:
         head = b"" if path.is_dir() else _head(path)
     except OSError as error:
@@ -57,7 +87,7 @@ def open_image(path: Path, spacing: float | None = None, choice: str | None = No
         reader = READERS.get(name)()
         if reader.recognises(path, head):
             image = reader.open(path, Choice.parse(choice))
-            return finite(image if spacing is None else image.spaced(spacing))
+            return finite(image if spacing_mm is None else image.spaced(spacing_mm))
     if path.is_dir():
         raise ReaderError(f"expected a DICOM image in the folder {path}, got none")
     raise ReaderError(

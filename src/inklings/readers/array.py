@@ -70,6 +70,86 @@ class ArrayImage(NothingToClose):
         return self.array[(slice(None), *region.slices)]
 
 
+_AXES = ("yx", "yxc", "cyx", "zyx", "zyxc", "czyx")
+
+
+def image_of(
+    array: NDArray[Any],
+    spacing_mm: float | Sequence[float] | None = None,
+    axes: str | None = None,
+    geometry: Geometry | None = None,
+) -> ArrayImage:
+    """An array as an image; its samples stay what they are.
+
+    Args:
+        array: Numbers, in the order that ``axes`` says.
+        spacing_mm: Between neighbouring samples: one number, or one for each of ``(y, x)`` or
+            ``(z, y, x)``; None if it is not known.
+        axes: ``yx``, ``yxc``, ``cyx``, ``zyx``, ``zyxc`` or ``czyx`` (c for channels). None where
+            it cannot be mistaken: two axes are ``yx``; three are ``zyx`` where ``spacing_mm`` or
+            ``geometry`` has three, else ``yxc`` where the last is 3 (red, green, blue).
+        geometry: The grid, instead of ``spacing_mm``.
+
+    Raises:
+        ReaderError: If it holds no numbers, or its axes are left open.
+        GeometryError: If spacing or grid have other axes or sizes than the array.
+    """
+    values = np.asarray(array)
+    if values.dtype.kind not in "buif" or not values.size:
+        raise ReaderError(
+            f"expected an array of numbers, got {values.dtype} of shape {values.shape}"
+        )
+    if spacing_mm is not None and geometry is not None:
+        raise GeometryError("expected spacing_mm or geometry, got both; leave one out")
+    said = (
+        len(geometry.shape)
+        if geometry is not None
+        else 0
+        if spacing_mm is None or isinstance(spacing_mm, int | float)
+        else len(spacing_mm)
+    )
+    axes = axes or _axes_of(values.shape, said)
+    if axes not in _AXES or len(axes) != values.ndim:
+        raise ReaderError(
+            f"expected axes among {', '.join(_AXES)} for an array of shape {values.shape}, got "
+            f"{axes!r}"
+        )
+    values = np.moveaxis(values, axes.index("c"), 0) if "c" in axes else values[None]
+    grid = geometry or Geometry(values.shape[1:], _spacing(spacing_mm, values.ndim - 1))
+    if grid.shape != values.shape[1:]:
+        raise GeometryError(
+            f"expected a grid of {values.shape[1:]} samples, as the array has, got {grid.shape}"
+        )
+    return ArrayImage(values, grid, _named(len(values)))
+
+
+def _axes_of(shape: tuple[int, ...], spatial: int) -> str:
+    """Axes that cannot be mistaken; ``spatial`` is how many of them lie in space, 0 if unsaid."""
+    if len(shape) == 2:
+        return "yx"
+    if len(shape) == 3 and (spatial == 3 or shape[-1] == 3):
+        return "zyx" if spatial == 3 else "yxc"
+    raise ReaderError(
+        f"cannot tell the axes of an array of shape {shape}; say axes='zyx' (a volume), 'yxc' or "
+        "'cyx' (a picture with channels), 'czyx' (a volume with channels)"
+    )
+
+
+def _spacing(mm: float | Sequence[float] | None, axes: int) -> tuple[float, ...] | None:
+    if mm is None:
+        return None
+    found = (float(mm),) * axes if isinstance(mm, int | float) else tuple(map(float, mm))
+    if len(found) != axes or not all(0 < one < np.inf for one in found):
+        raise GeometryError(f"expected one spacing above 0 mm, or {axes} (array order), got {mm}")
+    return found
+
+
+def _named(channels: int) -> tuple[str, ...]:
+    if channels == 1:
+        return ("grey",)
+    return ("R", "G", "B") if channels == 3 else tuple(map(str, range(channels)))
+
+
 class ArrayReader:
     """``.npy``: ``(H, W)`` or ``(C, H, W)``, memory-mapped."""
 

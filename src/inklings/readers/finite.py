@@ -90,7 +90,7 @@ def finite(image: Image) -> Image:
     elif isinstance(image, Pyramid) and image.levels.dtype.kind == "f":
         return _pyramid(image)
     elif isinstance(image, ArrayImage) and _holds_others(image.array):
-        fill = Fill.of([image.array], Path(image.geometry.frame))
+        fill = Fill.of([image.array], Path(image.geometry.frame or "array"))
         return replace(image, array=fill(image.array), notes=(*image.notes, fill.note))
     elif isinstance(image, PictureImage):
         return replace(image, decode=functools.partial(_decoded, image.decode, image.path))

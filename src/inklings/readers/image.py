@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -12,6 +12,7 @@ from inklings.readers.choice import ANY, Choice
 from inklings.readers.notes import Note
 
 
+@runtime_checkable
 class Image(Protocol):
     """A grid of samples with channels; nothing is decoded until `read`."""
 

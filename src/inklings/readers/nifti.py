@@ -218,6 +218,13 @@ def write_nifti(
         geometry: Where they lie.
         like: A NIfTI on the same grid, whose two forms are kept as they are.
     """
+    data = nifti_bytes(array, geometry, like)
+    with written(path) as temporary:
+        temporary.write_bytes(gzip.compress(data, 4, mtime=0) if path.suffix == ".gz" else data)
+
+
+def nifti_bytes(array: NDArray[Any], geometry: Geometry, like: Path | None = None) -> bytes:
+    """The bytes of a ``.nii``; arguments as for `write_nifti`."""
     import nibabel
 
     affine = np.eye(4)
@@ -232,11 +239,8 @@ def write_nifti(
     image.header.set_xyzt_units("mm")
     if like is not None:
         _keep_forms(image.header, like)
-    data = image.to_bytes()
-    with written(path) as temporary:
-        if path.name.endswith(".gz"):
-            data = gzip.compress(data, 4, mtime=0)
-        temporary.write_bytes(data)
+    data: bytes = image.to_bytes()
+    return data
 
 
 def _keep_forms(header: Any, like: Path) -> None:

@@ -238,12 +238,13 @@ class Run:
         return self.record.thresholds
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: str | Path) -> Self:
         """Read a finished run.
 
         Raises:
             DataError: If the folder is no run, is not finished, or its weights do not fit.
         """
+        folder = Path(folder)
         if not folder.is_dir():
             raise DataError(
                 f"expected a run folder made by 'inklings train' at {folder}, got no such folder"

@@ -1,0 +1,228 @@
+"""Predict one image, which comes back whole, or many, which lie in a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings.applications.lung_nodules.search import Settings as Search
+from inklings.applications.lung_nodules.search import find_nodules
+from inklings.cohorts.case import Case, Split
+from inklings.cohorts.cohort import Cohort
+from inklings.datasets.arrays import Arrays
+from inklings.datasets.importing import run as import_cohort
+from inklings.errors import DataError, SpecError
+from inklings.inference.items import gather
+from inklings.inference.predict import predict as predict_folder
+from inklings.inference.slide_grid import SlideSettings
+from inklings.library.cohorts import folder_of
+from inklings.library.prediction import Prediction, Predictions, Temporary, read
+from inklings.predictions.folder import PredictionFolder
+from inklings.progress import note
+from inklings.readers import bag_files, open_image
+from inklings.readers.image import Image
+from inklings.runs.run import Run
+
+Content = str | Path | Image | NDArray[Any]
+"""A file, a folder of one DICOM series, an opened image, or an array."""
+One = Content | Mapping[str, Content]
+"""One case: one image, or several by the names that the run learnt."""
+
+
+@overload
+def predict(
+    run: Run | str | Path,
+    images: One,
+    *,
+    out: str | Path | None = None,
+    spacing_mm: float | Sequence[float] | None = None,
+    axes: str | None = None,
+    **options: Any,
+) -> Prediction: ...
+@overload
+def predict(
+    run: Run | str | Path,
+    images: Cohort | list[Any] | tuple[Any, ...],
+    *,
+    out: str | Path | None = None,
+    split: Split | None = None,
+    spacing_mm: float | Sequence[float] | None = None,
+    axes: str | None = None,
+    workers: int | None = None,
+    **options: Any,
+) -> Predictions: ...
+def predict(
+    run: Run | str | Path,
+    images: One | Cohort | list[Any] | tuple[Any, ...],
+    *,
+    out: str | Path | None = None,
+    split: Split | None = None,
+    spacing_mm: float | Sequence[float] | None = None,
+    axes: str | None = None,
+    workers: int | None = None,
+    **options: Any,
+) -> Prediction | Predictions:
+    """Predict one image, or many; masks lie on the grids of the inputs.
+
+    Args:
+        run: A finished run, or its folder.
+        images: One image: a file, a folder of one DICOM series, an opened image, an array, or
+            several of these by their names, ``{"t1": ..., "flair": ...}``. Of a run of bags, an
+            array ``(N, D)`` or ``(N, C, H, W)`` or a file of features. Or many: a cohort, or a
+            list of such images.
+        out: Folder of predictions, which goes on where an earlier call stopped; None for a
+            temporary one.
+        split: Of a cohort: only ``"train"``, ``"val"`` or ``"test"``.
+        spacing_mm: Between pixels or voxels, where images do not say it: one number, or one for
+            each axis in array order.
+        axes: Of arrays, as `open_image` takes them; by default as the run was trained:
+            ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)`` of pictures, ``(Z, Y, X)`` of volumes.
+        workers: Processes that share the cases; None for this one.
+        options: How, instead of as the run was trained: ``flips``, ``threshold``, ``instances``,
+            ``pieces``, ``window``, ``overlap``; of slides ``tissue``, ``factor``,
+            ``heatmap_spacing_um``, ... (`inklings.inference.slide_grid.SlideSettings`).
+
+    Returns:
+        A prediction of one image. Of many, a sequence of them that reads one at a time, with the
+        reasons of those that failed.
+
+    Raises:
+        InklingsError: If the run or an input is unusable, the one image cannot be predicted, or
+            ``out`` holds other predictions.
+    """
+    trained = run if isinstance(run, Run) else Run.load(Path(run))
+    assert trained.folder is not None
+    home = None if out is not None else Temporary()
+    folder = Path(out) if out is not None else cast(Temporary, home).path / "predictions"
+    if isinstance(images, Cohort):
+        paths = [folder_of(images)]
+        cases = {case.id: case for case in (images if split is None else images.part(split))}
+    elif split is not None:
+        raise SpecError(f"split {split!r}: expected a cohort, got images, which have no parts")
+    else:
+        every = list(images) if isinstance(images, list | tuple) else [images]
+        store = (home.path if home else folder) / "inputs"
+        paths, cases = _stored(trained, every, store, spacing_mm, axes)
+    many = isinstance(images, Cohort | list | tuple)
+    if not many and len(cases) != 1:
+        raise SpecError(
+            f"expected one image, got {len(cases)} in {images}; give a cohort "
+            "(Cohort.read) or a list of images"
+        )
+    failed = _predicted(trained, paths, folder, split, workers, options)
+    if not many and failed:
+        raise DataError(next(iter(failed.values())))
+    if not many:
+        return read(folder, *next(iter(cases.items())), home)
+    for case, reason in failed.items():
+        note(f"failed: {case}: {reason}")
+    there = set(PredictionFolder.open(folder).cases)
+    return Predictions(
+        folder,
+        [case for case in cases if case in there],
+        failed,
+        lambda case: read(folder, case, cases[case], home),
+    )
+
+
+def _predicted(
+    run: Run,
+    paths: Sequence[Path],
+    folder: Path,
+    split: Split | None,
+    workers: int | None,
+    options: Mapping[str, Any],
+) -> Mapping[str, str]:
+    """Predict into ``folder``; the reason for each case that failed."""
+    assert run.folder is not None
+    if run.task != "detection":
+        slides, others = _options(options)
+        return predict_folder(
+            run.folder, paths, folder, split=split, slides=slides, workers=workers, **others
+        ).failed
+    if options:
+        raise SpecError(f"a detector takes no option {next(iter(options))!r}; leave it out")
+    asked = Search(run.folder, folder)
+    return find_nodules(paths, asked, split=split, workers=workers, say=_nothing).failed
+
+
+def _nothing(line: str) -> None: ...
+
+
+def _options(given: Mapping[str, Any]) -> tuple[SlideSettings, dict[str, Any]]:
+    known = {one.name for one in dataclasses.fields(SlideSettings)}
+    slides = SlideSettings(**{k: v for k, v in given.items() if k in known})
+    return slides, {k: v for k, v in given.items() if k not in known}
+
+
+def _stored(
+    run: Run,
+    images: Sequence[One],
+    store: Path,
+    spacing_mm: float | Sequence[float] | None,
+    axes: str | None,
+) -> tuple[list[Path], dict[str, Case]]:
+    """Files, or a cohort of what is in memory, and the cases to predict, by their names."""
+    if run.model_config.task is not None:
+        paths = [_bag(one, store / f"{k:04d}.h5") for k, one in enumerate(images)]
+        return paths, {p.stem: Case(p.stem, p.stem, {"instances": p}) for p in paths}
+    if spacing_mm is None and axes is None and all(isinstance(i, str | Path) for i in images):
+        paths = [Path(one) for one in images if isinstance(one, str | Path)]
+        return paths, {item.case: Case(item.case, item.case, item.images) for item in gather(paths)}
+    cohorts = [path for path in images if isinstance(path, str | Path) and _is_cohort(Path(path))]
+    if cohorts:
+        raise SpecError(f"expected images, got the cohort {cohorts[0]}; give Cohort.read of it")
+    said = [_with_axes(run, one, spacing_mm, axes) for one in images]
+    report = import_cohort(Arrays(said), store, workers=1)
+    if report.left_out:
+        wrong = {f.case: f.detail for f in report.findings if f.is_fatal}
+        raise DataError("; ".join(f"image {case}: {why}" for case, why in wrong.items()))
+    return [store], {case.id: case for case in report.cohort}
+
+
+def _is_cohort(path: Path) -> bool:
+    return (path / "cohort.yaml").is_file()
+
+
+def _with_axes(
+    run: Run, one: One, spacing_mm: float | Sequence[float] | None, axes: str | None
+) -> One:
+    """One case whose arrays are images, with the axes that the run was trained on."""
+    if isinstance(one, Mapping):
+        return {
+            name: cast(Content, _with_axes(run, image, spacing_mm, axes))
+            for name, image in one.items()
+        }
+    if isinstance(one, Image):
+        return one
+    if isinstance(one, str | Path):
+        return Path(one) if spacing_mm is None else open_image(one, spacing_mm)
+    array = np.asarray(one)
+    return open_image(array, spacing_mm, axes=axes or _axes(run, array.shape))
+
+
+def _axes(run: Run, shape: tuple[int, ...]) -> str | None:
+    """Axes of an array as the run was trained; None where they are left open."""
+    if len(shape) == 3 and run.model_config.volumes is not None:
+        return "zyx"
+    if len(shape) == 3 and shape[-1] in (3, run.model_config.in_channels):
+        return "yxc"
+    return "cyx" if len(shape) == 3 and shape[0] == run.model_config.in_channels else None
+
+
+def _bag(one: One, path: Path) -> Path:
+    """A file of instances."""
+    if isinstance(one, str | Path):
+        return Path(one)
+    array = np.asarray(one)
+    if array.ndim not in (2, 4) or array.dtype.kind not in "iuf" or not array.size:
+        raise DataError(
+            f"expected a bag (N, D) or (N, C, H, W) of numbers, got {array.dtype} {array.shape}"
+        )
+    bag_files.write(path, array)
+    return path

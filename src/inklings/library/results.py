@@ -1,0 +1,161 @@
+"""What becomes of predictions: scores, files for other programs, a look at them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from inklings.cohorts.cohort import Cohort
+from inklings.errors import SpecError
+from inklings.evaluation.bags import evaluate_bags
+from inklings.evaluation.folders import Settings
+from inklings.evaluation.folders import evaluate as evaluate_pixels
+from inklings.evaluation.slides import evaluate_slides
+from inklings.evaluation.table import Table
+from inklings.exports import EXPORTS
+from inklings.exports.source import Source, require_fits
+from inklings.library.cohorts import folder_of
+from inklings.library.prediction import Prediction, Predictions
+from inklings.predictions.folder import PredictionFolder
+from inklings.runs.run import Run
+from inklings.viewer.assets import Assets
+from inklings.viewer.serve import serve
+from inklings.viewer.shelf import open_shelf
+
+Predicted = Predictions | Prediction | str | Path
+"""Predictions, or the folder that they lie in."""
+
+
+def evaluate(
+    predictions: Predicted,
+    cohort: Cohort | str | Path,
+    *,
+    split: str = "test",
+    metrics: Sequence[str] | None = None,
+    against: Predicted | None = None,
+    allow_seen: bool = False,
+    workers: int = 1,
+) -> Table:
+    """Score predictions against the reference standard, with 95 % intervals over patients.
+
+    The reference standard is the cohort, and the truth behind it where its labels were made
+    weaker. Patients that the run was trained on are refused.
+
+    Args:
+        predictions: Of cases of the cohort.
+        cohort: What was predicted.
+        split: ``"train"``, ``"val"``, ``"test"`` or ``"all"``; a cohort without parts is scored as
+            a whole.
+        metrics: Names; None for all.
+        against: Other predictions of the same cases: a paired comparison.
+        allow_seen: Score also patients that the run was trained on.
+        workers: Processes. More than one need ``if __name__ == "__main__"`` in a script.
+
+    Returns:
+        The scores: ``scores["dice"].value``, ``.low``, ``.high``; `Scores.text`, `Scores.write`.
+
+    Raises:
+        InklingsError: If patients are scored that the run was trained on, a metric is unknown, or
+            cases, classes, shapes or labels do not fit together.
+    """
+    folder = _folder(predictions)
+    settings = Settings(
+        split=split,  # type: ignore[arg-type]
+        metrics=tuple(metrics) if metrics else None,
+        allow_seen=allow_seen,
+        workers=workers,
+    )
+    there = PredictionFolder.open(folder)
+    way: Any = evaluate_slides if there.slides else evaluate_pixels
+    if there.kind == "bags":
+        way = evaluate_bags
+    scores: Table = way(
+        folder, folder_of(cohort), settings, None if against is None else _folder(against)
+    )
+    return scores
+
+
+def export(
+    predictions: Predicted,
+    to: str,
+    *,
+    out: str | Path | None = None,
+    cohort: Cohort | str | Path | None = None,
+    **options: Any,
+) -> Path:
+    """Write predictions for viewers, archives of images and other programs.
+
+    Args:
+        predictions: What to write.
+        to: ``dicom-seg``, ``rtstruct``, ``nifti``, ``nrrd``, ``mha`` of volumes; ``png``, ``rle``,
+            ``kaggle``, ``geojson`` of pictures; ``npz``, ``montage`` of both; ``csv``, ``json``,
+            ``parquet`` of bags.
+        out: Folder to write; by default ``exports/<to>`` in that of the predictions.
+        cohort: Only its cases, with its images.
+        options: Of the format (``origin`` of ``geojson``).
+
+    Returns:
+        What was written.
+
+    Raises:
+        InklingsError: If the format is not one for what was predicted, or an image is gone.
+    """
+    folder = _folder(predictions)
+    exporter = EXPORTS.build(to, options)
+    source = Source.open(folder, None if cohort is None else folder_of(cohort))
+    if not isinstance(predictions, str | Path):
+        wanted = [predictions.case] if isinstance(predictions, Prediction) else predictions.cases
+        source = dataclasses.replace(
+            source, cases=tuple(case for case in source.cases if case in wanted)
+        )
+    require_fits(to, exporter, source)
+    return exporter(source, Path(out) if out is not None else folder / "exports" / to)
+
+
+def view(
+    *shown: Cohort | Run | Predicted,
+    corrections: str | Path | None = None,
+    read_only: bool = False,
+    port: int = 0,
+    browser: bool = True,
+) -> None:
+    """Look at images, labels and predictions in a browser, and correct them, until Ctrl-C.
+
+    Args:
+        shown: A cohort, perhaps with one or two predictions to lay over it; or a run, predictions
+            or image files alone.
+        corrections: Where corrections go; by default a folder beside what is shown.
+        read_only: Save nothing.
+        port: 0 takes a free one; only this machine is answered.
+        browser: Open the browser.
+
+    Raises:
+        InklingsError: If there is nothing to look at, or the page was not built.
+    """
+    if not shown:
+        raise SpecError("expected something to look at: a cohort, a run, predictions or images")
+    Assets.load()
+    paths = [_path(one) for one in shown]
+    with_cohort = (paths[0] / "cohort.yaml").is_file()
+    shelf = open_shelf(paths[:1], paths[1:]) if with_cohort else open_shelf(paths)
+    if corrections is not None:
+        shelf = dataclasses.replace(shelf, corrections=Path(corrections))
+    serve(shelf, port=port, read_only=read_only, browser=browser)
+
+
+def _path(shown: Cohort | Run | Predicted) -> Path:
+    if isinstance(shown, Cohort):
+        return folder_of(shown)
+    if isinstance(shown, Run):
+        if shown.folder is None:
+            raise SpecError("expected a run on disk, got one in memory")
+        return shown.folder
+    return _folder(shown)
+
+
+def _folder(predictions: Predicted) -> Path:
+    if isinstance(predictions, Prediction | Predictions):
+        return predictions.folder
+    return Path(predictions)
