@@ -61,10 +61,10 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 
 
 def _value(where: str, said: Argument | Option, hint: Any, value: Any) -> Any:
-    if isinstance(said, Option) and said.parse is not None:
-        texts = [value] if said.repeat and isinstance(value, str) else value
-        if isinstance(texts, str) or (said.repeat and isinstance(texts, list)):
-            value = said.parse(texts)
+    if isinstance(said, Option):
+        value = [value] if said.repeat and isinstance(value, str) else value
+        if said.parse is not None and isinstance(value, list if said.repeat else str):
+            value = said.parse(value)
     try:
         found = TypeAdapter(hint, config=_LAX).validate_python(value)
     except ValidationError as error:

@@ -26,7 +26,7 @@ def import_dataset(
     *,
     out: str | Path,
     fractions: tuple[float, float, float] | None = None,
-    workers: int = 1,
+    workers: int = 0,
     **options: Any,
 ) -> Cohort:
     """Make a cohort folder of a dataset, a folder of files, or of arrays; or go on with one.
@@ -41,7 +41,7 @@ def import_dataset(
         out: Folder of the cohort.
         fractions: Of train, val and test: divide the cohort, never parting a patient. None leaves
             it as the dataset divides it, or undivided.
-        workers: Processes. More than one need ``if __name__ == "__main__"`` in a script.
+        workers: Processes; 0 for this one. Others need ``if __name__ == "__main__"`` in a script.
         options: Of the dataset, named as on its command line (``masks``, ``values``, ...).
 
     Returns:
@@ -84,7 +84,7 @@ def simulate_weak_labels(
     out: str | Path,
     seed: int = 0,
     exact: Sequence[str] = (),
-    workers: int = 1,
+    workers: int = 0,
 ) -> Cohort:
     """Make weaker labels of full ones; the truth stays for `evaluate` alone.
 
@@ -96,7 +96,7 @@ def simulate_weak_labels(
         out: Folder of the weak cohort.
         seed: Decides all chance.
         exact: Cases that keep their labels.
-        workers: Processes. More than one need ``if __name__ == "__main__"`` in a script.
+        workers: Processes; 0 for this one. Others need ``if __name__ == "__main__"`` in a script.
 
     Returns:
         The weak cohort.
@@ -105,7 +105,7 @@ def simulate_weak_labels(
         InklingsError: If there is no such kind, or ``out`` holds something else.
     """
     chain = Chain.parse(kind)
-    weaken(folder_of(cohort), chain, seed, Path(out), workers, exact)
+    weaken(folder_of(cohort), chain, seed, Path(out), workers, exact=exact)
     return Cohort.read(Path(out))
 
 

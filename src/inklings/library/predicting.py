@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, overload
@@ -10,16 +9,15 @@ from typing import Any, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.applications.lung_nodules.search import Settings as Search
-from inklings.applications.lung_nodules.search import find_nodules
 from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets.arrays import Arrays
 from inklings.datasets.importing import run as import_cohort
 from inklings.errors import DataError, SpecError
 from inklings.inference.items import gather
+from inklings.inference.predict import DETECTOR
 from inklings.inference.predict import predict as predict_folder
-from inklings.inference.slide_grid import SlideSettings
+from inklings.inference.predictor import Options
 from inklings.library.cohorts import folder_of
 from inklings.library.prediction import Prediction, Predictions, Temporary, read
 from inklings.predictions.folder import PredictionFolder
@@ -53,7 +51,7 @@ def predict(
     split: Split | None = None,
     spacing_mm: float | Sequence[float] | None = None,
     axes: str | None = None,
-    workers: int | None = None,
+    workers: int = 0,
     **options: Any,
 ) -> Predictions: ...
 def predict(
@@ -64,13 +62,13 @@ def predict(
     split: Split | None = None,
     spacing_mm: float | Sequence[float] | None = None,
     axes: str | None = None,
-    workers: int | None = None,
+    workers: int = 0,
     **options: Any,
 ) -> Prediction | Predictions:
     """Predict one image, or many; masks lie on the grids of the inputs.
 
     Args:
-        run: A finished run, or its folder.
+        run: A finished run, or its folder; or the folder of a cascade.
         images: One image: a file, a folder of one DICOM series, an opened image, an array, or
             several of these by their names, ``{"t1": ..., "flair": ...}``. Of a run of bags, an
             array ``(N, D)`` or ``(N, C, H, W)`` or a file of features. Or many: a cohort, or a
@@ -82,10 +80,10 @@ def predict(
             each axis in array order.
         axes: Of arrays, as `open_image` takes them; by default as the run was trained:
             ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)`` of pictures, ``(Z, Y, X)`` of volumes.
-        workers: Processes that share the cases; None for this one.
+        workers: Processes that share the cases; 0 for this one.
         options: How, instead of as the run was trained: ``flips``, ``threshold``, ``instances``,
-            ``pieces``, ``window``, ``overlap``; of slides ``tissue``, ``factor``,
-            ``heatmap_spacing_um``, ... (`inklings.inference.slide_grid.SlideSettings`).
+            ``pieces``; of slides ``tissue``, ``factor``, ``heatmap_spacing_um``, ...
+            (`inklings.inference.predictor.Options`). One that means nothing is refused.
 
     Returns:
         A prediction of one image. Of many, a sequence of them that reads one at a time, with the
@@ -95,8 +93,11 @@ def predict(
         InklingsError: If the run or an input is unusable, the one image cannot be predicted, or
             ``out`` holds other predictions.
     """
-    trained = run if isinstance(run, Run) else Run.load(Path(run))
-    assert trained.folder is not None
+    where = Path(run) if isinstance(run, str | Path) else run.folder
+    if where is None:
+        raise SpecError("expected a run on disk, got one in memory")
+    first = where / DETECTOR if (where / DETECTOR).is_dir() else where  # of a cascade
+    trained = run if isinstance(run, Run) else Run.load(first)
     home = None if out is not None else Temporary()
     folder = Path(out) if out is not None else cast(Temporary, home).path / "predictions"
     if isinstance(images, Cohort):
@@ -114,7 +115,8 @@ def predict(
             f"expected one image, got {len(cases)} in {images}; give a cohort "
             "(Cohort.read) or a list of images"
         )
-    failed = _predicted(trained, paths, folder, split, workers, options)
+    asked = cast(Options, {"split": split, **options})
+    failed = predict_folder(where, paths, folder, workers=workers, **asked).failed
     if not many and failed:
         raise DataError(next(iter(failed.values())))
     if not many:
@@ -128,36 +130,6 @@ def predict(
         failed,
         lambda case: read(folder, case, cases[case], home),
     )
-
-
-def _predicted(
-    run: Run,
-    paths: Sequence[Path],
-    folder: Path,
-    split: Split | None,
-    workers: int | None,
-    options: Mapping[str, Any],
-) -> Mapping[str, str]:
-    """Predict into ``folder``; the reason for each case that failed."""
-    assert run.folder is not None
-    if run.task != "detection":
-        slides, others = _options(options)
-        return predict_folder(
-            run.folder, paths, folder, split=split, slides=slides, workers=workers, **others
-        ).failed
-    if options:
-        raise SpecError(f"a detector takes no option {next(iter(options))!r}; leave it out")
-    asked = Search(run.folder, folder)
-    return find_nodules(paths, asked, split=split, workers=workers, say=_nothing).failed
-
-
-def _nothing(line: str) -> None: ...
-
-
-def _options(given: Mapping[str, Any]) -> tuple[SlideSettings, dict[str, Any]]:
-    known = {one.name for one in dataclasses.fields(SlideSettings)}
-    slides = SlideSettings(**{k: v for k, v in given.items() if k in known})
-    return slides, {k: v for k, v in given.items() if k not in known}
 
 
 def _stored(
@@ -178,7 +150,7 @@ def _stored(
     if cohorts:
         raise SpecError(f"expected images, got the cohort {cohorts[0]}; give Cohort.read of it")
     said = [_with_axes(run, one, spacing_mm, axes) for one in images]
-    report = import_cohort(Arrays(said), store, workers=1)
+    report = import_cohort(Arrays(said), store, workers=0)
     if report.left_out:
         wrong = {f.case: f.detail for f in report.findings if f.is_fatal}
         raise DataError("; ".join(f"image {case}: {why}" for case, why in wrong.items()))

@@ -9,16 +9,13 @@ from typing import Any
 
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
-from inklings.evaluation.bags import evaluate_bags
-from inklings.evaluation.folders import Settings
-from inklings.evaluation.folders import evaluate as evaluate_pixels
-from inklings.evaluation.slides import evaluate_slides
-from inklings.evaluation.table import Table
+from inklings.evaluation.evaluate import evaluate as evaluate_folder
+from inklings.evaluation.family import Part, Settings
+from inklings.evaluation.scores import Scores
 from inklings.exports import EXPORTS
 from inklings.exports.source import Source, require_fits
 from inklings.library.cohorts import folder_of
 from inklings.library.prediction import Prediction, Predictions
-from inklings.predictions.folder import PredictionFolder
 from inklings.runs.run import Run
 from inklings.viewer.assets import Assets
 from inklings.viewer.serve import serve
@@ -32,12 +29,12 @@ def evaluate(
     predictions: Predicted,
     cohort: Cohort | str | Path,
     *,
-    split: str = "test",
+    split: Part = "test",
     metrics: Sequence[str] | None = None,
     against: Predicted | None = None,
     allow_seen: bool = False,
-    workers: int = 1,
-) -> Table:
+    workers: int = 0,
+) -> Scores:
     """Score predictions against the reference standard, with 95 % intervals over patients.
 
     The reference standard is the cohort, and the truth behind it where its labels were made
@@ -51,7 +48,7 @@ def evaluate(
         metrics: Names; None for all.
         against: Other predictions of the same cases: a paired comparison.
         allow_seen: Score also patients that the run was trained on.
-        workers: Processes. More than one need ``if __name__ == "__main__"`` in a script.
+        workers: Processes; 0 for this one. Others need ``if __name__ == "__main__"`` in a script.
 
     Returns:
         The scores: ``scores["dice"].value``, ``.low``, ``.high``; `Scores.text`, `Scores.write`.
@@ -60,21 +57,12 @@ def evaluate(
         InklingsError: If patients are scored that the run was trained on, a metric is unknown, or
             cases, classes, shapes or labels do not fit together.
     """
-    folder = _folder(predictions)
     settings = Settings(
-        split=split,  # type: ignore[arg-type]
-        metrics=tuple(metrics) if metrics else None,
-        allow_seen=allow_seen,
+        split=split, metrics=tuple(metrics) if metrics else None, allow_seen=allow_seen,
         workers=workers,
-    )
-    there = PredictionFolder.open(folder)
-    way: Any = evaluate_slides if there.slides else evaluate_pixels
-    if there.kind == "bags":
-        way = evaluate_bags
-    scores: Table = way(
-        folder, folder_of(cohort), settings, None if against is None else _folder(against)
-    )
-    return scores
+    )  # fmt: skip
+    other = None if against is None else _folder(against)
+    return evaluate_folder(_folder(predictions), folder_of(cohort), settings, other)
 
 
 def export(
