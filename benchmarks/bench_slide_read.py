@@ -19,10 +19,10 @@ import openslide
 
 from inklings.geometry import Region
 from inklings.readers import open_image, tiff_file
-from inklings.simulation.phantoms.biopsy import Biopsy, Plan
+from inklings.simulation.phantoms.biopsy import Biopsy, SlidePlan
 from inklings.simulation.phantoms.slides import write_slide
 
-PLAN = Plan(size=(10_000, 10_000), um=0.5, tissue=0.3, pen=0, border=False)
+PLAN = SlidePlan(size=(10_000, 10_000), um=0.5, tissue=0.3, pen=0, border=False)
 SIDE = 512
 
 

@@ -69,13 +69,13 @@ def prepare(folder: Path, shape: tuple[int, int], tissue: float) -> None:
     from inklings.cohorts.case import Case
     from inklings.cohorts.cohort import Cohort
     from inklings.labels.kinds import MaskLabel
-    from inklings.simulation.phantoms.biopsy import Plan
+    from inklings.simulation.phantoms.biopsy import SlidePlan
     from inklings.simulation.phantoms.slides import write_slide
 
     image = folder / "train_images" / "slide.tiff"
     if not image.exists():
         start = time.perf_counter()
-        write_slide(folder, 1, Plan(size=shape, tissue=tissue), name="slide")
+        write_slide(folder, 1, SlidePlan(size=shape, tissue=tissue), name="slide")
         print(f"slide drawn in {time.perf_counter() - start:.0f} s", file=sys.stderr)
     mask = folder / "train_label_masks" / "slide_mask.tiff"
     label = MaskLabel(mask, "slide", "classes", ("benign", "cancer"))

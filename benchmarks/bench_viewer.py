@@ -30,7 +30,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from inklings.simulation.phantoms.biopsy import Biopsy, Plan
+from inklings.simulation.phantoms.biopsy import Biopsy, SlidePlan
 from inklings.simulation.phantoms.slide_files import Storing, write_pyramid
 from inklings.viewer.pictures import TILE, Grid
 
@@ -43,7 +43,7 @@ _local = threading.local()
 
 def write(path: Path) -> None:
     """A slide full of tissue."""
-    plan = Plan(size=(2048, 2048), um=0.5, tissue=0.9, pen=0, border=False)
+    plan = SlidePlan(size=(2048, 2048), um=0.5, tissue=0.9, pen=0, border=False)
     patch: NDArray[np.uint8] = Biopsy(1, plan).render((0, 0), plan.size)[0]
     twice = np.tile(patch, (2, 2, 1))
 

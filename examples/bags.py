@@ -9,7 +9,7 @@ import math
 import sys
 from pathlib import Path
 
-from inklings.datasets.mnist_bags import Plan, mnist_bags
+from inklings.datasets.mnist_bags import BagPlan, mnist_bags
 from inklings.evaluation.evaluate import evaluate
 from inklings.inference.predict import predict
 from inklings.predictions.bags import BagPrediction
@@ -20,7 +20,7 @@ from inklings.tasks.train import train
 def main(out: Path, bags: tuple[int, int, int] = (200, 50, 150), steps: int = 400) -> float:
     """AUC over bags of digits that no training bag has held."""
     cohort, run, predictions = out / "cohort", out / "run", out / "predictions"
-    made = mnist_bags("digits", cohort, Plan(target=1, bags=bags, draw="again"))
+    made = mnist_bags("digits", cohort, BagPlan(target=1, bags=bags, draw="again"))
     experiment = Experiment.check(
         {
             "cohort": str(cohort),

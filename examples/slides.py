@@ -17,7 +17,7 @@ from inklings.datasets.panda import Panda
 from inklings.evaluation.evaluate import evaluate
 from inklings.evaluation.family import Settings
 from inklings.inference.predict import predict
-from inklings.simulation.phantoms.biopsy import Plan
+from inklings.simulation.phantoms.biopsy import SlidePlan
 from inklings.simulation.phantoms.slides import write_panda
 from inklings.spec import Experiment
 from inklings.tasks.train import train
@@ -38,7 +38,7 @@ def main(
         out / name for name in ("panda", "cohort", "tiles", "run", "predictions")
     )
     if not (cohort / "cohort.yaml").exists():
-        plan = Plan(size=size, um=1.0, tissue=0.35)
+        plan = SlidePlan(size=size, um=1.0, tissue=0.35)
         write_panda(root, slides, plan, providers=("radboud",), marks="fine")
         import_cohort(Panda(root, spacing_um=1.0), cohort)
         split_cohort(cohort, SplitOptions((0.6, 0.2, 0.2), stratify="isup"))

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from inklings import progress
-from inklings.datasets.mnist_bags import Plan, mnist_bags
+from inklings.datasets.mnist_bags import BagPlan, mnist_bags
 from inklings.evaluation.evaluate import evaluate
 from inklings.inference.predict import predict
 from inklings.runs.run import RunRecord
@@ -42,7 +42,7 @@ class Cell:
     pooling: str
     recipe: str
     source: str
-    plan: Plan
+    plan: BagPlan
     seed: int
     changes: tuple[str, ...] = field(default=())
 
@@ -68,7 +68,7 @@ def cells(table: str, data: Path) -> Iterator[Cell]:
 
 
 def _reference(mnist: str, seed: int) -> Iterator[Cell]:
-    plan = Plan(1, "3-7", (-1, -1, -1), parts=(45_000, 5_000, 10_000))
+    plan = BagPlan(1, "3-7", (-1, -1, -1), parts=(45_000, 5_000, 10_000))
     for pooling in ("noisy_or", "lse", "gated_attention") if not seed else ("noisy_or",):
         yield Cell("digit 1, bags of 3-7", pooling, "bags_reference", mnist, plan, seed)
 
@@ -94,7 +94,7 @@ def _recipe(mnist: str, seed: int) -> Iterator[Cell]:
 
 
 def _digits(_: str, seed: int) -> Iterator[Cell]:
-    plan = Plan(1, "3-7", (200, 50, 300), draw="again", seed=seed, test_seed=0)
+    plan = BagPlan(1, "3-7", (200, 50, 300), draw="again", seed=seed, test_seed=0)
     yield Cell("offline digits", "noisy_or", "digits", "digits", plan, seed)
 
 
@@ -112,9 +112,9 @@ def _hard(mnist: str, seed: int) -> Iterator[Cell]:
             yield Cell(name, pooling, "mnist", mnist, plan, seed, steps)
 
 
-def _plan(count: int, seed: int, test: int = 1000, **options: Any) -> Plan:
+def _plan(count: int, seed: int, test: int = 1000, **options: Any) -> BagPlan:
     asked = {"target": 9, "size": "10~2", **options}
-    return Plan(bags=(count, 0, test), parts=SPLIT, seed=seed, test_seed=0, **asked)
+    return BagPlan(bags=(count, 0, test), parts=SPLIT, seed=seed, test_seed=0, **asked)
 
 
 TABLES = {

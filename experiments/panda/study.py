@@ -14,7 +14,7 @@ RECIPES = {"strong": "strong", "naive": "naive", "weak": "slides_weak", "slides"
 def main() -> None:
     """Run what is missing and print the table."""
     # Not at the top: processes that look at slides would load torch for nothing.
-    from inklings.pipelines.slide_study import Plan, study, summary
+    from inklings.benchmark.slide_study import SlideStudyPlan, study, summary
     from inklings.spec import Experiment
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -25,7 +25,7 @@ def main() -> None:
     asked = parser.parse_args()
     changes = ["cohort=.", "tiles=.", *asked.set]
     recipes = {name: Experiment.load(RECIPES[name], changes) for name in asked.learners}
-    rows = study(asked.out, recipes, asked.seeds, Plan())
+    rows = study(asked.out, recipes, asked.seeds, SlideStudyPlan())
     print("\n".join(summary(rows)))  # noqa: T201
 
 

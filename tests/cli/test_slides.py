@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from inklings.cli import app
 from inklings.cohorts.cohort import Cohort
-from inklings.simulation.phantoms.biopsy import Plan
+from inklings.simulation.phantoms.biopsy import SlidePlan
 from inklings.simulation.phantoms.slides import write_panda
 from inklings.testing.slides import write_levels
 
@@ -25,7 +25,7 @@ def run(*words: object) -> tuple[int, str, str]:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("panda")
-    write_panda(folder, 3, Plan(size=(768, 512), um=2.0, tumour=0.5, pen=0))
+    write_panda(folder, 3, SlidePlan(size=(768, 512), um=2.0, tumour=0.5, pen=0))
     return folder
 
 

@@ -15,7 +15,7 @@ from inklings.data.tissue_finder import finder
 from inklings.datasets.importing import run
 from inklings.datasets.panda import Panda
 from inklings.errors import DataError
-from inklings.simulation.phantoms.biopsy import Plan
+from inklings.simulation.phantoms.biopsy import SlidePlan
 from inklings.simulation.phantoms.slides import write_panda
 from inklings.supervision import SUPERVISIONS
 
@@ -26,7 +26,7 @@ FULL = SUPERVISIONS.build("full", {"classes": ("tumour",)})
 def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``cohort`` of two small slides, and ``tiles`` of it in samples of 2 um."""
     root = tmp_path_factory.mktemp("slides")
-    plan = Plan(size=(900, 700), um=1.0, tissue=0.6, tumour=0.5, pen=0, border=False)
+    plan = SlidePlan(size=(900, 700), um=1.0, tissue=0.6, tumour=0.5, pen=0, border=False)
     write_panda(root / "panda", 2, plan, marks="fine", varied=False)
     run(Panda(root / "panda", spacing_um=1.0, mask_provider="radboud"), root / "cohort")
     rule = Rule(size=96, stride=96, spacing_um=2.0)

@@ -13,12 +13,12 @@ from inklings.datasets.importing import Report, run
 from inklings.datasets.panda import SCHEMES, Panda, read_table
 from inklings.errors import DataError, SpecError
 from inklings.labels.kinds import BACKGROUND, BagLabel, MaskLabel
-from inklings.simulation.phantoms.biopsy import Plan
+from inklings.simulation.phantoms.biopsy import SlidePlan
 from inklings.simulation.phantoms.slides import COARSE, write_panda
 
 TABLE = Path(__file__).parents[3] / "shared" / "data" / "panda" / "train.csv"
 needs_table = pytest.mark.skipif(not TABLE.is_file(), reason="panda/train.csv is not in ../shared")
-PLAN = Plan(size=(768, 512), um=2.0, tumour=0.5, pen=0)
+PLAN = SlidePlan(size=(768, 512), um=2.0, tumour=0.5, pen=0)
 
 
 @pytest.fixture(scope="module")

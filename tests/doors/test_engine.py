@@ -46,7 +46,7 @@ from inklings.labels.kinds import (
     PolygonLabel,
 )
 from inklings.readers.picture import decode
-from inklings.simulation.phantoms.biopsy import Plan
+from inklings.simulation.phantoms.biopsy import SlidePlan
 from inklings.simulation.phantoms.chaos import write_studies
 from inklings.simulation.phantoms.luna import write_luna
 from inklings.simulation.phantoms.slides import write_panda
@@ -223,7 +223,7 @@ class TestSlides(DatasetContract):
 
 class TestPanda(DatasetContract):
     def dataset(self, root: Path) -> Any:
-        write_panda(root, 3, Plan(size=(256, 256), um=4.0, tumour=0.5, pen=0))
+        write_panda(root, 3, SlidePlan(size=(256, 256), um=4.0, tumour=0.5, pen=0))
         return DATASETS.build("panda", {"source": root})
 
 

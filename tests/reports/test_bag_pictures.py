@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from inklings.cohorts.cohort import Cohort
-from inklings.datasets.mnist_bags import Plan, mnist_bags
+from inklings.datasets.mnist_bags import BagPlan, mnist_bags
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.head import Head, Provenance
@@ -29,7 +29,7 @@ def predicted(folder: Path, cohort: Cohort) -> Path:
 
 
 def test_mistakes_come_first_and_instances_are_sorted(tmp_path: Path) -> None:
-    cohort = mnist_bags("digits", tmp_path / "c", Plan(bags=(1, 0, 12), draw="again"))
+    cohort = mnist_bags("digits", tmp_path / "c", BagPlan(bags=(1, 0, 12), draw="again"))
     predictions = predicted(tmp_path, cohort)
     shown = shown_bags(predictions, tmp_path / "c", 8)
     assert len(shown) == 8

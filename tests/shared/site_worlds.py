@@ -25,7 +25,7 @@ from inklings.predictions.head import Head, Provenance
 from inklings.readers import open_image
 from inklings.readers.metaimage import write_itk
 from inklings.readers.nifti import write_nifti
-from inklings.simulation.phantoms.biopsy import Plan
+from inklings.simulation.phantoms.biopsy import SlidePlan
 from inklings.simulation.phantoms.chaos import write_studies
 from inklings.simulation.phantoms.cohort import write_dsb
 from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
@@ -83,7 +83,7 @@ def dsb(here: Path) -> None:
 def panda(
     here: Path, name: str = "PANDA", slides: int = 5, size: tuple[int, int] = (640, 512)
 ) -> None:
-    plan = Plan(size=size, um=1.0, tissue=0.4, tumour=0.5)
+    plan = SlidePlan(size=size, um=1.0, tissue=0.4, tumour=0.5)
     write_panda(here / name, slides, plan, varied=False)
 
 

@@ -13,7 +13,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other tissue.")] = 0,
     patients: Annotated[int, typer.Option(min=5, help="How many are drawn.")] = 32,
     images: Annotated[int, typer.Option(min=1, help="Fields of view a patient.")] = 3,
-    size: Annotated[int, typer.Option(min=32, help="Side of a field, in samples of 1 um.")] = 256,
+    size: Annotated[int, typer.Option(min=32, help="Side of a field, in pixels of 1 um.")] = 256,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Of each training; fewer are quicker and worse.")
     ] = None,
@@ -31,68 +31,20 @@ def demo(
     ] = False,
 ) -> None:
     """Run everything once on generated tissue: no download, five minutes on two cores."""
-    if bags:
-        _bags(out, seed, steps)
-        return
-    if slides:
-        _slides(out, seed, steps)
-        return
-    if volumes:
-        _volumes(out, seed, steps)
-        return
-    if nodules:
-        _nodules(out, seed, steps)
-        return
-    from inklings.pipelines.demo import Plan, table
-    from inklings.pipelines.demo import demo as run
+    from inklings.benchmark.demo import run_demo
+    from inklings.benchmark.demos import DEMOS
+    from inklings.errors import SpecError
 
-    results = run(out, Plan(patients, images, size, steps, seed), _command)
-    typer.echo("")
-    for line in table(results):
+    asked = {"bags": bags, "slides": slides, "volumes": volumes, "nodules": nodules}
+    kinds = [kind for kind, wanted in asked.items() if wanted]
+    sizes = {"patients": patients, "images": images, "size": size}
+    if len(kinds) > 1:
+        raise SpecError(f"expected one demo, got --{' --'.join(kinds)}; give each its own --out")
+    if kinds and sizes != {"patients": 32, "images": 3, "size": 256}:
+        raise SpecError(f"--patients, --images and --size are of drawn tissue, not of --{kinds[0]}")
+    kind, more = (kinds[0], {}) if kinds else ("tissue", sizes)
+    for line in run_demo(DEMOS[kind](**more, steps=steps, seed=seed), out, _command):
         typer.echo(line)
-    typer.echo(f"\nreport -> {out / 'report.html'}, and one for each run in {out / 'runs'}")
-
-
-def _bags(out: Path, seed: int, steps: int | None) -> None:
-    from inklings.pipelines.demo_bags import PICTURE, Plan, demo_bags, summary
-
-    table = demo_bags(out, Plan(seed=seed, steps=steps or Plan.steps), _command)
-    typer.echo("")
-    for line in summary(table):
-        typer.echo(line)
-    typer.echo(f"\nbags with the digit found -> {out / PICTURE}, {out / 'run' / 'report.html'}")
-
-
-def _slides(out: Path, seed: int, steps: int | None) -> None:
-    from inklings.pipelines.demo_slides import Plan, demo_slides, table
-
-    results = demo_slides(out, Plan(seed=seed, steps=steps), _command)
-    typer.echo("")
-    for line in table(results):
-        typer.echo(line)
-    typer.echo(f"\nmaps -> {out / 'predictions'}, a report for each run in {out / 'runs'}")
-
-
-def _volumes(out: Path, seed: int, steps: int | None) -> None:
-    from inklings.pipelines.demo_volumes import Plan, demo_volumes, table
-
-    results = demo_volumes(out, Plan(seed=seed, steps=steps), _command)
-    typer.echo("")
-    for line in table(results):
-        typer.echo(line)
-    typer.echo(
-        f"\nreports with pictures -> {out / 'runs' / 'full' / 'report.html'}, {out / 'runs'}"
-    )
-
-
-def _nodules(out: Path, seed: int, steps: int | None) -> None:
-    from inklings.pipelines.demo_nodules import Plan, demo_nodules, table
-
-    results = demo_nodules(out, Plan(seed=seed, steps=steps or Plan.steps), _command)
-    typer.echo("")
-    for line in table(results):
-        typer.echo(line)
-    typer.echo(f"\nreport with pictures -> {out / 'nodules' / 'report.html'}")
 
 
 def _command(*words: object) -> None:

@@ -21,7 +21,7 @@ def prior(
     import dataclasses
     import json as notation
 
-    from inklings.pipelines.prior import cohort_prior
+    from inklings.weak.prior import cohort_prior
 
     found = cohort_prior(cohort, run, seed)
     if json:

@@ -27,15 +27,16 @@ def study(
         typer.Option("--set", help="Replace one value: training.steps=200; may be repeated."),
     ] = None,
     workers: choosing.WORKERS = None,
+    scheduler: choosing.SCHEDULER = None,
 ) -> None:
     """Compare learners on weak labels of every kind: one table, one figure, resumable."""
-    from inklings.pipelines.label_study import Plan, default_experiment, summary
-    from inklings.pipelines.label_study import study as run
+    from inklings.benchmark.label_study import LabelStudyPlan, default_experiment, summary
+    from inklings.benchmark.label_study import study as run
     from inklings.reports.study import study_report
 
     options = {"weaknesses": weakness, "learners": learner}
-    plan = Plan(seeds=seeds, **{k: tuple(v) for k, v in options.items() if v})
-    rows = run(cohort, out, plan, default_experiment(changes or []), workers)
+    plan = LabelStudyPlan(seeds=seeds, **{k: tuple(v) for k, v in options.items() if v})
+    rows = run(cohort, out, plan, default_experiment(changes or []), workers, scheduler)
     report = study_report(out)
     typer.echo(f"{'weakness':32}{'label':>7}{'naive':>8}{'inklings':>16}{'oracle':>8}{'gap':>7}")
     for line in summary(rows):

@@ -27,7 +27,7 @@ DATASETS: Registry[Dataset] = Registry(
         "dsb2018": "inklings.datasets.dsb2018:Dsb2018",
         "features": "inklings.datasets.feature_bags:FeatureBags",
         "folder": "inklings.datasets.folder:Folder",
-        "leaked-instances": "inklings.pipelines.leaked_instances:LeakedInstances",
+        "leaked-instances": "inklings.evaluation.leaked_instances:LeakedInstances",
         "lidc": "inklings.datasets.lidc:Lidc",
         "luna16": "inklings.datasets.luna16:Luna16",
         "mil-table": "inklings.datasets.mil_table:MilTable",

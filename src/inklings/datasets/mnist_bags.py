@@ -33,7 +33,7 @@ _Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Plan:
+class BagPlan:
     """Which bags.
 
     Attributes:
@@ -125,27 +125,27 @@ class MnistBags(Bags):
         return _all_bags(self.digits, self.plan, stamp_of(self.source))
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> BagPlan:
         """Which bags."""
-        return Plan(
+        return BagPlan(
             self.target, self.size, self.bags, self.positives, self.draw, self.parts, self.seed,
             self.test_seed, self.positives_a_bag,
         )  # fmt: skip
 
 
-def mnist_bags(source: str, out: Path, plan: Plan | None = None) -> Cohort:
+def mnist_bags(source: str, out: Path, plan: BagPlan | None = None) -> Cohort:
     """Write the cohort of bags; its classes are the one digit that is looked for.
 
     Raises:
         DataError: If the digits are missing or too few.
         SpecError: If the plan cannot be.
     """
-    plan = plan or Plan()
+    plan = plan or BagPlan()
     return run(MnistBags(source, **{**vars(plan), "target": str(plan.target)}), out, 1).cohort
 
 
 @lru_cache(maxsize=1)
-def _all_bags(source: str, plan: Plan, stamp: str) -> MadeBags:  # noqa: ARG001
+def _all_bags(source: str, plan: BagPlan, stamp: str) -> MadeBags:  # noqa: ARG001
     digits = pictures(source)
     name = str(plan.target)
     plan = replace(plan, target=digits.label(name))
@@ -167,7 +167,7 @@ def _all_bags(source: str, plan: Plan, stamp: str) -> MadeBags:  # noqa: ARG001
     return MadeBags(bags, (name,), facts)
 
 
-def _parts(digits: Pictures, plan: Plan) -> tuple[_Rows, _Rows, _Rows]:
+def _parts(digits: Pictures, plan: BagPlan) -> tuple[_Rows, _Rows, _Rows]:
     """Digits of train, val and test; where the source keeps a test part, test is that."""
     official = digits.official_test
     rest, test = np.flatnonzero(~official), np.flatnonzero(official)
@@ -198,7 +198,7 @@ def _sizes(text: str) -> Callable[[np.random.Generator], int]:
     raise SpecError(f"size: expected 3-7 (from, to) or 10~2 (mean ~ spread), got {text!r}")
 
 
-def _drawn(labels: _Rows, plan: Plan, count: int, seed: int, split: Split) -> list[_Rows]:
+def _drawn(labels: _Rows, plan: BagPlan, count: int, seed: int, split: Split) -> list[_Rows]:
     """Rows of each bag, counted within the digits of its part."""
     if plan.draw in ("loader", "balanced_loader"):
         if count < 0:
@@ -215,7 +215,7 @@ def _drawn(labels: _Rows, plan: Plan, count: int, seed: int, split: Split) -> li
 
 
 def _once(
-    labels: _Rows, plan: Plan, count: int, rng: np.random.Generator, size: Callable[..., int]
+    labels: _Rows, plan: BagPlan, count: int, rng: np.random.Generator, size: Callable[..., int]
 ) -> list[_Rows]:
     """Every digit in one bag at most: shuffled, then cut; balanced by leaving bags out."""
     if plan.positives_a_bag is not None:
@@ -242,7 +242,7 @@ def _once(
 
 
 def _again(
-    labels: _Rows, plan: Plan, count: int, rng: np.random.Generator, size: Callable[..., int]
+    labels: _Rows, plan: BagPlan, count: int, rng: np.random.Generator, size: Callable[..., int]
 ) -> list[_Rows]:
     """Digits with replacement; balanced or with a fixed number of positives on request."""
     yes, no = np.flatnonzero(labels == plan.target), np.flatnonzero(labels != plan.target)
@@ -262,14 +262,14 @@ def _again(
     return bags
 
 
-def _normal(plan: Plan) -> tuple[float, float]:
+def _normal(plan: BagPlan) -> tuple[float, float]:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)~(\d+(?:\.\d+)?)", plan.size)
     if not found:
         raise SpecError(f"the public loaders take a size like 10~2, got {plan.size!r}")
     return float(found[1]), float(found[2])
 
 
-def _loader(labels: _Rows, plan: Plan, count: int, seed: int) -> list[_Rows]:
+def _loader(labels: _Rows, plan: BagPlan, count: int, seed: int) -> list[_Rows]:
     """``dataloader.py``: sizes cut off to whole numbers, digits with replacement, as they come."""
     mean, spread = _normal(plan)
     rng = np.random.RandomState(seed)
@@ -280,7 +280,7 @@ def _loader(labels: _Rows, plan: Plan, count: int, seed: int) -> list[_Rows]:
     return bags
 
 
-def _balanced_loader(labels: _Rows, plan: Plan, count: int, seed: int) -> list[_Rows]:
+def _balanced_loader(labels: _Rows, plan: BagPlan, count: int, seed: int) -> list[_Rows]:
     """``mnist_bags_loader.py``: positive and negative bags by turns."""
     mean, spread = _normal(plan)
     rng = np.random.RandomState(seed)
@@ -303,7 +303,9 @@ def _balanced_loader(labels: _Rows, plan: Plan, count: int, seed: int) -> list[_
     return bags
 
 
-def _made(digits: Pictures, plan: Plan, split: Split, bags: Iterator[_Rows]) -> Iterator[MadeBag]:
+def _made(
+    digits: Pictures, plan: BagPlan, split: Split, bags: Iterator[_Rows]
+) -> Iterator[MadeBag]:
     for number, rows in enumerate(bags):
         truth = (digits.labels[rows] == plan.target).astype(np.uint8)
         yield MadeBag(

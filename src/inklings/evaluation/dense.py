@@ -8,7 +8,6 @@ pictures. Whether a slide as a whole is positive is asked as well.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from inklings.evaluation.selection import select
 from inklings.evaluation.slide_level import RANKED, ranks, slide_metrics
 from inklings.evaluation.slides import slide_pair
 from inklings.geometry import Geometry
+from inklings.machine import cores
 from inklings.parallel import map_cases
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import PredictionFolder
@@ -149,7 +149,7 @@ def prepare(job: Job) -> DenseScoring:
     workers = settings.workers
     if workers is None:
         pays = size >= few and not settings.scheduler
-        workers = min(_MOST_WORKERS, os.cpu_count() or 1) if pays else 0
+        workers = min(_MOST_WORKERS, cores()) if pays else 1
     return DenseScoring(job, selection, chosen, options, streamed, workers)
 
 

@@ -43,7 +43,7 @@ class Settings:
         empty: What a case counts whose masks are empty on both sides; None for ``one``.
         tolerance: Distance up to which borders agree, in the unit of the distances; None for 2.
         bootstrap: How the intervals are drawn.
-        workers: Processes that share the cases; 0 for this one, None for as many as pay.
+        workers: Processes that share the cases; 0 or 1 for this one, None for as many as pay.
         scheduler: Address of a Dask scheduler instead, whose workers do it.
     """
 

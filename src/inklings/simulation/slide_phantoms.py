@@ -10,7 +10,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.datasets.importing import run
 from inklings.datasets.panda import Panda
 from inklings.files import write_yaml
-from inklings.simulation.phantoms.biopsy import Plan
+from inklings.simulation.phantoms.biopsy import SlidePlan
 from inklings.simulation.phantoms.slides import COARSE, MASKS, SLOPS_UM, write_panda
 from inklings.simulation.weaken import TRUTH_FILE
 
@@ -18,7 +18,7 @@ from inklings.simulation.weaken import TRUTH_FILE
 def slide_cohorts(
     out: Path,
     slides: int = 20,
-    plan: Plan | None = None,
+    plan: SlidePlan | None = None,
     seed: int = 0,
     sheets: int | None = 0,
     scheme: str = "tumour",
@@ -40,7 +40,7 @@ def slide_cohorts(
     Returns:
         The folders of the full and of the coarse cohort.
     """
-    plan = plan or Plan()
+    plan = plan or SlidePlan()
     root, full, coarse = out / "panda", out / "full", out / "coarse"
     write_panda(root, slides, plan, marks="fine", seed=seed, sheets=sheets, coarse_too=True)
     um = plan.um

@@ -9,12 +9,12 @@ from inklings.errors import SpecError
 from inklings.geometry import Region
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid
-from inklings.simulation.phantoms.biopsy import Biopsy, Plan
+from inklings.simulation.phantoms.biopsy import Biopsy, SlidePlan
 from inklings.simulation.phantoms.sheets import library
 from inklings.simulation.phantoms.slide_files import Storing, write_pyramid
 from inklings.simulation.phantoms.slides import COARSE, MASKS, Written, write_panda, write_slide
 
-PLAN = Plan(size=(1536, 768), um=2.0, tumour=0.4, pen=1, border=True)
+PLAN = SlidePlan(size=(1536, 768), um=2.0, tumour=0.4, pen=1, border=True)
 
 
 def opened(path: Path) -> Pyramid:
@@ -98,7 +98,7 @@ def test_one_seed_is_one_slide_and_another_is_another() -> None:
 
 def test_planned_benign_slides_have_no_tumour() -> None:
     for seed in range(4):
-        codes = Biopsy(seed, Plan(size=(1024, 512), um=2.0, tumour=0.0)).render(
+        codes = Biopsy(seed, SlidePlan(size=(1024, 512), um=2.0, tumour=0.0)).render(
             (0, 0), (1024, 512)
         )[1]
         assert codes.max() <= 2
@@ -139,7 +139,7 @@ def test_a_wider_slop_marks_more(tmp_path: Path) -> None:
 
 
 def test_a_cohort_has_both_providers_their_codes_and_a_table(tmp_path: Path) -> None:
-    made = write_panda(tmp_path, 4, Plan(size=(1024, 512), um=2.0, tumour=0.5), unmasked=1)
+    made = write_panda(tmp_path, 4, SlidePlan(size=(1024, 512), um=2.0, tumour=0.5), unmasked=1)
     with (tmp_path / "train.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [r["image_id"] for r in rows] == [w.name for w in made]
@@ -196,6 +196,6 @@ def test_a_slide_of_50_000_pixels_a_side_is_written_in_bounded_memory(tmp_path: 
 
     library(0.5)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    write_slide(tmp_path, 1, Plan(size=(50_000, 50_000), um=0.5, tissue=0.05), masked=False)
+    write_slide(tmp_path, 1, SlidePlan(size=(50_000, 50_000), um=0.5, tissue=0.05), masked=False)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3
     assert grown < 300

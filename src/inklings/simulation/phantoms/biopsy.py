@@ -30,7 +30,7 @@ Rgb = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Plan:
+class SlidePlan:
     """What is wanted of a slide; None is left to chance.
 
     Attributes:
@@ -69,7 +69,7 @@ class Biopsy:
     """
 
     seed: int
-    plan: Plan
+    plan: SlidePlan
     sheets_seed: int = 0
     glass: tuple[int, int, int] = field(init=False)
 

@@ -23,7 +23,7 @@ from scipy import ndimage
 from inklings import progress
 from inklings.errors import SpecError
 from inklings.files import write_text
-from inklings.simulation.phantoms.biopsy import Biopsy, Plan
+from inklings.simulation.phantoms.biopsy import Biopsy, SlidePlan
 from inklings.simulation.phantoms.fields import Field
 from inklings.simulation.phantoms.slide_files import Storing, write_pyramid
 
@@ -115,7 +115,7 @@ class _Rendered:
 def write_slide(
     folder: Path,
     seed: int,
-    plan: Plan | None = None,
+    plan: SlidePlan | None = None,
     provider: Provider = "karolinska",
     marks: Marks = "provider",
     name: str | None = None,
@@ -146,7 +146,7 @@ def write_slide(
     if marks not in ("provider", "fine", "coarse"):
         raise SpecError(f"expected marks of 'provider', 'fine' or 'coarse', got {marks!r}")
     provider = _PROVIDER_OF.get(marks, provider)
-    biopsy = Biopsy(seed, plan or Plan(), _OWN_SHEETS + seed if sheets is None else sheets)
+    biopsy = Biopsy(seed, plan or SlidePlan(), _OWN_SHEETS + seed if sheets is None else sheets)
     name = name or np.random.default_rng([seed, 41]).bytes(16).hex()
     rendered = _Rendered(biopsy)
     size = biopsy.plan.size
@@ -162,7 +162,7 @@ def write_slide(
 def write_panda(
     root: Path,
     slides: int = 20,
-    plan: Plan | None = None,
+    plan: SlidePlan | None = None,
     providers: Sequence[Provider] = ("karolinska", "radboud"),
     marks: Marks = "provider",
     unmasked: int = 0,
@@ -186,7 +186,7 @@ def write_panda(
         varied: Whether sizes differ from slide to slide.
         coarse_too: See `write_slide`; annotators, each with a slop of `SLOPS_UM`, take turns.
     """
-    plan = plan or Plan()
+    plan = plan or SlidePlan()
     found = []
     for number in progress.track(range(slides), "phantom slides", slides):
         key = seed * 100_000 + number

@@ -2,17 +2,14 @@
 
 All on phantom slides: their exact outlines are known, and no two share a gland. A slide label
 costs seconds and an outline an hour, so learners from slide labels are given more slides.
-Each combination of learner and seed is one cell with one result file, so a study may be stopped at
-any time and gone on with.
+Each combination of learner and seed is one cell (`inklings.benchmark.engine`).
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from inklings import progress
+from inklings.benchmark.engine import Row, StudyTable, claim, run_cells
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
@@ -32,12 +30,12 @@ from inklings.data.tiling import Rule, tile_cohort
 from inklings.data.tissue_finder import finder
 from inklings.datasets import importing
 from inklings.datasets.panda import Panda
-from inklings.errors import LabelError, SpecError
-from inklings.files import write_json, write_text
+from inklings.errors import SpecError
+from inklings.files import write_text
 from inklings.inference.dense import predict_array
 from inklings.inference.slides import seen_as
 from inklings.runs.run import Run
-from inklings.simulation.phantoms.biopsy import Plan as SlidePlan
+from inklings.simulation.phantoms.biopsy import SlidePlan
 from inklings.simulation.phantoms.slides import ANNOTATORS, write_panda
 from inklings.spec import SegmentationExperiment
 from inklings.tasks.train import train
@@ -52,7 +50,7 @@ COLUMNS = ("learner", "seed", *SCORES, "minutes", "refused")
 
 
 @dataclass(frozen=True)
-class Plan:
+class SlideStudyPlan:
     """How much is drawn.
 
     Attributes:
@@ -78,8 +76,8 @@ def study(
     out: Path,
     recipes: dict[str, SegmentationExperiment],
     seeds: Sequence[int],
-    plan: Plan | None = None,
-) -> list[dict[str, Any]]:
+    plan: SlideStudyPlan | None = None,
+) -> list[Row]:
     """Run what is missing of a study and write ``table.csv``.
 
     Args:
@@ -95,30 +93,39 @@ def study(
     unknown = sorted(set(recipes) - set(LABELS))
     if unknown:
         raise SpecError(f"expected recipes of {', '.join(LABELS)}, got {', '.join(unknown)}")
-    plan = plan or Plan()
-    rows = []
-    for seed in seeds:
-        for name, recipe in recipes.items():
-            path = out / f"s{seed}" / f"{name}.json"
-            if not path.exists():
-                progress.note(f"slide study: {name}, seed {seed}")
-                data = draw(out / f"s{seed}", seed, plan, LABELS[name])
-                write_json(path, {"learner": name, "seed": seed, **_cell(data, name, recipe, seed)})
-            rows.append(json.loads(path.read_text(encoding="utf-8")))
-            write_text(out / "table.csv", _csv(rows))
-    return rows
+    plan = plan or SlideStudyPlan()
+    claim(out / "study.yaml", asdict(plan), "study")
+    for name, recipe in recipes.items():
+        content = recipe.model_dump(mode="json", exclude={"cohort", "tiles"}, exclude_defaults=True)
+        claim(out / f"{name}.yaml", content, f"recipe of {name}")
+    cells = [SlideCell(name, seed) for seed in seeds for name in recipes]
+    table = StudyTable(out / "table.csv", COLUMNS)
+    return run_cells(partial(_cell, out.resolve(), recipes, plan), cells, out, table)
 
 
-def _cell(data: Path, name: str, recipe: SegmentationExperiment, seed: int) -> dict[str, Any]:
-    """The scores; or why there are none, where the labels taught nothing: others still run."""
-    try:
-        return run(data, name, recipe, seed)
-    except LabelError as error:
-        progress.note(f"slide study: {name}, seed {seed}: {error}")
-        return {"refused": str(error)}
+@dataclass(frozen=True)
+class SlideCell:
+    """One run: a learner and the seed of its slides, annotators and training."""
+
+    learner: str
+    seed: int
+
+    phase = 0
+
+    @property
+    def file(self) -> str:
+        """Its result, in the folder of the seed."""
+        return f"s{self.seed}/{self.learner}.json"
 
 
-def draw(out: Path, seed: int, plan: Plan, cohort: str) -> Path:
+def _cell(
+    out: Path, recipes: dict[str, SegmentationExperiment], plan: SlideStudyPlan, cell: SlideCell
+) -> Row:
+    data = draw(out / f"s{cell.seed}", cell.seed, plan, LABELS[cell.learner])
+    return run(data, cell.learner, recipes[cell.learner], cell.seed)
+
+
+def draw(out: Path, seed: int, plan: SlideStudyPlan, cohort: str) -> Path:
     """Draw, import and tile what is missing of one seed: ``cohort`` (see `LABELS`) and ``test``."""
     slide = SlidePlan(size=plan.size, um=plan.um, tissue=0.35)
     rule = Rule(plan.tile, plan.tile, plan.spacing_um, min_tissue=0.1, method=TISSUE)
@@ -146,7 +153,7 @@ def draw(out: Path, seed: int, plan: Plan, cohort: str) -> Path:
     return out
 
 
-def run(data: Path, name: str, recipe: SegmentationExperiment, seed: int) -> dict[str, Any]:
+def run(data: Path, name: str, recipe: SegmentationExperiment, seed: int) -> Row:
     """Train one learner and score it on the held-out slides."""
     cohort = LABELS[name]
     training = recipe.training.model_copy(update={"seed": seed})
@@ -224,17 +231,7 @@ def _predicted(trained: Run, case: Case) -> Pair:
     return dense.astype(np.float32) / 255, marked.category > 0
 
 
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        {k: f"{v:.4f}" if isinstance(v, float) else v for k, v in r.items()} for r in rows
-    )
-    return text.getvalue()
-
-
-def summary(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+def summary(rows: Sequence[Row]) -> Iterator[str]:
     """The table as Markdown: means over seeds, and how much of the gap was won back."""
     yield "| learner | labels | seeds | mean IoU | tumour IoU | Dice | tile AUC | minutes |"
     yield "|---|---|---|---|---|---|---|---|"

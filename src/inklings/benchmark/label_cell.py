@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import multiprocessing
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from inklings import progress
+from inklings.benchmark.engine import Row
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.leaks import Training
@@ -29,7 +29,7 @@ from inklings.cohorts.rasterise import annotate
 from inklings.data.examples import from_masks
 from inklings.evaluation.evaluate import score
 from inklings.evaluation.pairs import Pair, Segmentation
-from inklings.files import write_json, written
+from inklings.files import written
 from inklings.inference.dense import predict_array
 from inklings.readers import open_image
 from inklings.runs.run import Run, RunRecord
@@ -96,6 +96,17 @@ class Cell:
         kind = self.weakness.replace(":", "_").replace("=", "").replace(",", "_")
         return f"{kind}--{self.learner}--s{self.seed}--x{self.budget}"
 
+    @property
+    def file(self) -> str:
+        """Its result."""
+        return f"cells/{self.name}.json"
+
+    @property
+    def phase(self) -> int:
+        """Where the prior is estimated, the naive cell's is read."""
+        learner = LEARNERS.get(self.learner)
+        return int(learner is not None and learner.prior == "estimated")
+
 
 @dataclass(frozen=True)
 class Images:
@@ -118,7 +129,7 @@ class Images:
 
 
 @dataclass(eq=False)
-class Study:
+class LabelStudy:
     """Where a study's cells work.
 
     Attributes:
@@ -139,17 +150,24 @@ class Study:
             self._parts[split] = _decode(cohort.part(split), cohort.classes)
         return self._parts[split]
 
-    def result(self, cell: Cell) -> Path:
-        """Where the result of a cell lies."""
-        return self.out / "cells" / f"{cell.name}.json"
-
     def labels(self, weakness: str, seed: int, correction: str) -> tuple[Masks, Masks, Any]:
         """Weak, perhaps corrected masks of train and val, and what the correction found."""
         return _labels(self, weakness, seed, correction)
 
+    def __call__(self, cell: Cell) -> Row:
+        """Run a cell, without a word and with one thread, so that its numbers are the same."""
+        threads, silent = torch.get_num_threads(), progress.is_silent()
+        progress.silence(True)
+        torch.set_num_threads(1)
+        try:
+            return run(self, cell)
+        finally:
+            progress.silence(silent)
+            torch.set_num_threads(threads)
 
-def run(study: Study, cell: Cell) -> None:
-    """Run a cell and write its result; everything random follows from the cell."""
+
+def run(study: LabelStudy, cell: Cell) -> Row:
+    """The results of a cell; everything random follows from the cell."""
     started = time.monotonic()
     learner = LEARNERS[cell.learner]
     train, val, test = (study.part(split) for split in ("train", "val", "test"))
@@ -170,39 +188,36 @@ def run(study: Study, cell: Cell) -> None:
         ("dice", "dice_pooled"),
         training=Training("the cell", frozenset(c.patient for c in (*train.cases, *val.cases))),
     )
-    write_json(
-        study.result(cell),
-        {
-            **dataclasses.asdict(cell),
-            "dice_mean": table["dice"].value,
-            "dice_low": table["dice"].low,
-            "dice_high": table["dice"].high,
-            "dice_pooled": table["dice_pooled"].value,
-            "images": len(test.cases),
-            "threshold": threshold,
-            "prior_estimated": prior.value,
-            "prior_low": prior.low,
-            "prior_high": prior.high,
-            "prior_true_val": average_share(val.truth),
-            "prior_labelled": prior.labelled,
-            "label_dice": _label_dice(_weakened(train, cell.weakness, cell.seed), train.truth),
-            "corrected_dice": _label_dice(masks, train.truth),
-            "train_seconds": seconds,
-            "seconds": time.monotonic() - started,
-            "evidence": evidence,
-            "warnings": list(trained.warnings),
-        },
-    )
+    return {
+        "dice_mean": table["dice"].value,
+        "dice_low": table["dice"].low,
+        "dice_high": table["dice"].high,
+        "dice_pooled": table["dice_pooled"].value,
+        "images": len(test.cases),
+        "threshold": threshold,
+        "prior_estimated": prior.value,
+        "prior_low": prior.low,
+        "prior_high": prior.high,
+        "prior_true_val": average_share(val.truth),
+        "prior_labelled": prior.labelled,
+        "label_dice": _label_dice(_weakened(train, cell.weakness, cell.seed), train.truth),
+        "corrected_dice": _label_dice(masks, train.truth),
+        "train_seconds": seconds,
+        "seconds": time.monotonic() - started,
+        "evidence": evidence,
+        "warnings": list(trained.warnings),
+    }
 
 
-def _experiment(study: Study, cell: Cell, learner: Learner) -> SegmentationExperiment:
+def _experiment(study: LabelStudy, cell: Cell, learner: Learner) -> SegmentationExperiment:
     base = study.experiment
     loss = dict(learner.loss)
     if learner.prior == "true":
         loss["prior"] = average_share(study.part("train").truth)
     elif learner.prior == "estimated":
-        naive = study.result(dataclasses.replace(cell, learner="naive", budget=1))
-        loss["prior"] = float(np.clip(_read(naive)["prior_estimated"], 0.01, 0.99))
+        naive = study.out / dataclasses.replace(cell, learner="naive", budget=1).file
+        estimated = json.loads(naive.read_text())["prior_estimated"]
+        loss["prior"] = float(np.clip(estimated, 0.01, 0.99))
     training = base.training.model_dump()
     training |= {"seed": cell.seed, "steps": (base.training.steps or 500) * cell.budget}
     record = {**base.model_dump(mode="json"), "loss": loss, "training": training}
@@ -233,7 +248,9 @@ def _predict(
 
 
 @lru_cache(maxsize=4)
-def _labels(study: Study, weakness: str, seed: int, correction: str) -> tuple[Masks, Masks, Any]:
+def _labels(
+    study: LabelStudy, weakness: str, seed: int, correction: str
+) -> tuple[Masks, Masks, Any]:
     train, val = study.part("train"), study.part("val")
     weak = [_weakened(train, weakness, seed), _weakened(val, weakness, seed)]
     if correction == "none":
@@ -273,29 +290,3 @@ def _decode(cases: Sequence[Case], classes: Sequence[str]) -> Images:
 def _label_dice(masks: Masks, truth: Masks) -> float:
     both = [(2 * (m & t).sum(), m.sum() + t.sum()) for m, t in zip(masks, truth, strict=True)]
     return float(np.mean([a / b if b else 1.0 for a, b in both]))
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text())
-
-
-_here: list[Study] = []
-
-
-def prepare(study: Study, threads: int) -> None:
-    """Make a worker process ready; it decodes every image once for all its cells."""
-    progress.silence(True)
-    torch.set_num_threads(threads)
-    _here[:] = [study]
-
-
-def work(cell: Cell) -> str:
-    """Run a cell in a worker process; returns its name.
-
-    Cells wait in the pipe of a worker, so it looks whether the study is still there to read them.
-    """
-    study = multiprocessing.parent_process()
-    if study is not None and not study.is_alive():
-        raise SystemExit
-    run(_here[0], cell)
-    return cell.name

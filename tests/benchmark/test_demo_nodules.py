@@ -2,10 +2,11 @@ import json
 
 import pytest
 
+from inklings.benchmark.demo import run_demo
+from inklings.benchmark.demo_nodules import nodules
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.pipelines.demo_nodules import STAGES, Plan, demo_nodules, table
 from inklings.spec import Experiment
 
 
@@ -35,7 +36,7 @@ def _recorder(out):
 
 def test_the_demo_goes_from_scans_to_an_error_analysis_by_public_commands(tmp_path) -> None:
     said, command = _recorder(tmp_path)
-    lines = list(table(demo_nodules(tmp_path, Plan(scans=8, steps=4), command)))
+    lines = list(run_demo(demo := nodules(scans=8, steps=4), tmp_path, command))
     assert [words[0] for words in said] == [
         "phantoms", "import", "split", "train", "train", "nodules", "nodules",
     ]  # fmt: skip
@@ -43,12 +44,12 @@ def test_the_demo_goes_from_scans_to_an_error_analysis_by_public_commands(tmp_pa
     assert "val" in said[-2]
     assert "--validation" in said[-1]
     assert any("CPM" in line and "0.900" in line for line in lines)
-    for name in STAGES:
+    for name in demo.experiments:
         Experiment.load(tmp_path / f"{name}.yaml")
 
 
 def test_another_plan_is_not_mixed_in(tmp_path) -> None:
     _, command = _recorder(tmp_path)
-    demo_nodules(tmp_path, Plan(scans=8, steps=4), command)
+    list(run_demo(nodules(scans=8, steps=4), tmp_path, command))
     with pytest.raises(DataError, match="another demo"):
-        demo_nodules(tmp_path, Plan(scans=9, steps=4), command)
+        run_demo(nodules(scans=9, steps=4), tmp_path, command)

@@ -4,8 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.errors import LabelError, SpecError
-from inklings.pipelines.slide_study import LABELS, SCORES, Plan, scores, study, summary
+from inklings.benchmark.slide_study import (
+    LABELS,
+    SCORES,
+    SlideStudyPlan,
+    scores,
+    study,
+    summary,
+)
+from inklings.errors import DataError, LabelError, SpecError
 from inklings.spec import Experiment
 
 GIVEN = ["cohort=.", "tiles=."]
@@ -61,8 +68,8 @@ def test_a_learner_whose_labels_teach_nothing_is_a_row_and_the_others_run(
             raise LabelError("teacher: expected more of the inside to look positive")
         return dict.fromkeys((*SCORES, "minutes"), 0.5 if name == "naive" else 0.8)
 
-    monkeypatch.setattr("inklings.pipelines.slide_study.run", run)
-    monkeypatch.setattr("inklings.pipelines.slide_study.draw", lambda out, *_: out)
+    monkeypatch.setattr("inklings.benchmark.slide_study.run", run)
+    monkeypatch.setattr("inklings.benchmark.slide_study.draw", lambda out, *_: out)
     recipes = {n: Experiment.load(NAMES[n], GIVEN) for n in ("strong", "weak", "naive")}
     rows = study(tmp_path, recipes, [0, 1])
     assert len(rows) == 6
@@ -82,7 +89,7 @@ def test_unknown_learners_are_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_study_goes_through_and_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inklings.weak.teacher._MORE", -1.0)  # two steps teach nothing
-    plan = Plan(train=8, test=2, size=(1400, 1000), tile=96)
+    plan = SlideStudyPlan(train=8, test=2, size=(1400, 1000), tile=96)
     network = "model={name: unet, width: 4, depth: 1}"
     short = [*GIVEN, "training.steps=2", "sampling.size=64", network]
     recipes = {name: Experiment.load(NAMES[name], short) for name in LABELS}
@@ -102,3 +109,16 @@ def test_a_study_goes_through_and_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     cell.unlink()
     again = study(tmp_path, recipes, [0], plan)
     assert again[2]["iou"] == before["iou"]
+
+
+def test_another_plan_or_recipe_is_not_mixed_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inklings.benchmark.slide_study.run", lambda *_: {"miou": 0.5})
+    monkeypatch.setattr("inklings.benchmark.slide_study.draw", lambda out, *_: out)
+    study(tmp_path, {"strong": Experiment.load("strong", GIVEN)}, [0])
+    longer = Experiment.load("strong", [*GIVEN, "training.steps=9"])
+    with pytest.raises(DataError, match="another recipe of strong"):
+        study(tmp_path, {"strong": longer}, [0])
+    with pytest.raises(DataError, match="another study"):
+        study(tmp_path, {}, [0], SlideStudyPlan(test=3))

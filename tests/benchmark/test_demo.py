@@ -5,9 +5,10 @@ import pytest
 from typer.testing import CliRunner
 
 from inklings import progress
+from inklings.benchmark.demo import run_demo
+from inklings.benchmark.demos import tissue
 from inklings.cli import app
 from inklings.errors import DataError
-from inklings.pipelines.demo import Plan, demo, table
 
 WORDS = ["demo", "--patients", "8", "--images", "2", "--size", "96", "--steps", "2"]
 
@@ -57,8 +58,18 @@ def test_a_second_run_trains_nothing_again(finished: tuple[Path, str]) -> None:
 def test_two_demos_do_not_mix(finished: tuple[Path, str]) -> None:
     out, _ = finished
     with pytest.raises(DataError, match="holds another demo"):
-        demo(out, Plan(seed=1), pytest.fail)
+        run_demo(tissue(seed=1), out, pytest.fail)
 
 
-def test_the_table_of_nothing_is_its_head() -> None:
-    assert len(list(table([]))) == 1
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--bags", "--slides"], "expected one demo, got --bags --slides"),
+        (["--volumes", "--patients", "8"], "not of --volumes"),
+    ],
+)
+def test_options_of_two_demos_are_refused(tmp_path: Path, words: list[str], said: str) -> None:
+    result = CliRunner().invoke(app, ["demo", *words, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert said in result.output
+    assert not (tmp_path / "out").exists()

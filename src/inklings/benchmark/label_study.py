@@ -1,30 +1,25 @@
 """The label study: what each kind of weak label costs, and what of it each learner wins back.
 
-Every combination of weakness, learner, seed and budget is one cell with one result file, so a
-study may be stopped at any time and gone on with; ``study.csv`` is made from what is there.
+Every combination of weakness, learner, seed and budget is one cell
+(`inklings.benchmark.engine`); ``study.csv`` is the table.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings import progress, recipes
+from inklings import recipes
+from inklings.benchmark.engine import Row, StudyTable, claim, run_cells
+from inklings.benchmark.label_cell import LEARNERS, Cell, LabelStudy
 from inklings.changes import change
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
-from inklings.files import read_yaml, write_text, write_yaml
-from inklings.pipelines.study_cell import LEARNERS, Cell, Study, prepare, work
+from inklings.machine import cores
 from inklings.simulation.chain import Chain
 from inklings.spec import SegmentationExperiment
 
@@ -83,7 +78,7 @@ def default_experiment(changes: Sequence[str] = ()) -> SegmentationExperiment:
 
 
 @dataclass(frozen=True)
-class Plan:
+class LabelStudyPlan:
     """What a study compares.
 
     Attributes:
@@ -132,10 +127,11 @@ class Plan:
 def study(
     cohort: Path,
     out: Path,
-    plan: Plan | None = None,
+    plan: LabelStudyPlan | None = None,
     experiment: SegmentationExperiment | None = None,
-    workers: int = 2,
-) -> list[dict[str, Any]]:
+    workers: int | None = 1,
+    scheduler: str | None = None,
+) -> list[Row]:
     """Run what is missing of a study and write ``study.csv``.
 
     Args:
@@ -143,7 +139,9 @@ def study(
         out: Folder of the study.
         plan: What is compared.
         experiment: Network and training of every cell; None for the default.
-        workers: Processes that run cells side by side, one thread each.
+        workers: Processes that run cells side by side, one thread each; see
+            `inklings.executors.processes`. None: one a core.
+        scheduler: Address of a Dask scheduler instead.
 
     Returns:
         The rows of the table.
@@ -151,75 +149,27 @@ def study(
     Raises:
         DataError: If the cohort is not split, or ``out`` holds another study.
     """
-    plan = plan or Plan()
-    experiment = experiment or default_experiment()
-    setting = Study(cohort.resolve(), out.resolve(), experiment)
-    _claim(setting)
-    cells = list(plan.cells())
-    missing = [cell for cell in cells if not setting.result(cell).exists()]
-    progress.note(f"study: {len(cells) - len(missing)} of {len(cells)} runs are there already")
-    for done in progress.track(_run(setting, missing, workers), "study", len(missing)):
-        progress.note(f"  {done}")
-        _write(out, _rows(setting, cells))
-    rows = _rows(setting, cells)
-    _write(out, rows)
-    return rows
-
-
-def _run(setting: Study, cells: Sequence[Cell], workers: int) -> Iterator[str]:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, prepare, (setting, 1)) as pool:
-        # Cells that read another's estimate wait until the naive ones are done.
-        for phase in (
-            [cell for cell in cells if LEARNERS[cell.learner].prior != "estimated"],
-            [cell for cell in cells if LEARNERS[cell.learner].prior == "estimated"],
-        ):
-            waiting = [pool.submit(work, cell) for cell in phase]
-            for future in as_completed(waiting):
-                yield future.result()
-
-
-def _claim(setting: Study) -> None:
-    """Write down what the study is of; refuse to mix it with another."""
-    cohort = Cohort.read(setting.cohort)
-    if not cohort.is_split:
+    plan = plan or LabelStudyPlan()
+    setting = LabelStudy(cohort.resolve(), out.resolve(), experiment or default_experiment())
+    content = Cohort.read(setting.cohort)
+    if not content.is_split:
         raise DataError(
             f"{setting.cohort}: expected a split cohort, got cases without a split; run "
             f"'inklings split {setting.cohort}' first"
         )
-    mine = {
-        "cohort": cohort.name,
-        "split_hash": cohort.split_hash,
-        "experiment": setting.experiment.model_dump(
-            mode="json", exclude={"cohort"}, exclude_defaults=True
-        ),
-    }
-    path = setting.out / "study.yaml"
-    if path.exists() and read_yaml(path, "a study") != mine:
-        raise DataError(
-            f"{setting.out} holds a study of another cohort, split or experiment; "
-            "give another --out"
-        )
-    write_yaml(path, mine)
+    base = setting.experiment.model_dump(mode="json", exclude={"cohort"}, exclude_defaults=True)
+    mine = {"cohort": content.name, "split_hash": content.split_hash, "experiment": base}
+    claim(out / "study.yaml", mine, "study")
+    table = StudyTable(out / "study.csv", COLUMNS, _shown)
+    if workers is None and scheduler is None:
+        workers = cores()  # a cell is half a minute, so even two are worth a process each
+    return run_cells(setting, list(plan.cells()), out, table, workers, scheduler)
 
 
-def _rows(setting: Study, cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    paths = [setting.result(cell) for cell in cells]
-    return [json.loads(path.read_text()) for path in paths if path.exists()]
-
-
-def _write(out: Path, rows: Sequence[dict[str, Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        oracle = row["weakness"] == "full" and row["learner"] == "naive"
-        writer.writerow({**_rounded(row), "learner": "oracle" if oracle else row["learner"]})
-    write_text(out / "study.csv", text.getvalue())
-
-
-def _rounded(row: dict[str, Any]) -> dict[str, Any]:
-    return {k: round(v, 5) if isinstance(v, float) else v for k, v in row.items()}
+def _shown(row: Row) -> Row:
+    """Naive training on full masks is the oracle."""
+    oracle = row["weakness"] == "full" and row["learner"] == "naive"
+    return {**row, "learner": "oracle"} if oracle else row
 
 
 @dataclass(frozen=True)
@@ -245,7 +195,7 @@ class Line:
         return (self.corrected - self.naive) / lost if lost > 0.01 else float("nan")
 
 
-def summary(rows: Sequence[dict[str, Any]]) -> list[Line]:
+def summary(rows: Sequence[Row]) -> list[Line]:
     """One line for each weakness that has a naive and a corrected result."""
 
     def values(weakness: str, learner: str, what: str = "dice_mean") -> NDArray[np.float64]:
@@ -254,6 +204,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[Line]:
                 row[what]
                 for row in rows
                 if (row["weakness"], row["learner"], row["budget"]) == (weakness, learner, 1)
+                and "refused" not in row
             ]
         )
 

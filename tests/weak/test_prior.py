@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 from inklings.cli import app
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
-from inklings.pipelines.prior import cohort_prior
 from inklings.simulation.chain import Chain
 from inklings.simulation.phantoms.cohort import nuclei_cohort
 from inklings.simulation.weaken import weaken
+from inklings.weak.prior import cohort_prior
 
 
 @pytest.fixture(scope="module")

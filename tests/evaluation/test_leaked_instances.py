@@ -6,7 +6,7 @@ import pytest
 
 from inklings.datasets.importing import run
 from inklings.errors import DataError
-from inklings.pipelines.leaked_instances import WARNING, LeakedInstances
+from inklings.evaluation.leaked_instances import WARNING, LeakedInstances
 from inklings.runs.run import RunRecord
 from inklings.simulation.phantoms.bags import vector_bags
 from inklings.tasks.train import train

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from inklings.benchmark.label_cell import LEARNERS, Cell
+from inklings.benchmark.label_study import LabelStudyPlan, default_experiment, study, summary
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
-from inklings.pipelines.label_study import Plan, default_experiment, study, summary
-from inklings.pipelines.study_cell import LEARNERS, Cell
 from inklings.simulation.phantoms.cohort import nuclei_cohort
 
 TINY = default_experiment(
@@ -26,14 +26,16 @@ def row(weakness: str, learner: str, dice: float, seed: int = 0) -> dict[str, ob
 
 
 def test_default_plan_holds_every_learner_on_every_weakness_and_ours_on_three_seeds() -> None:
-    cells = list(Plan().cells())
+    cells = list(LabelStudyPlan().cells())
     assert len(set(cells)) == len(cells)
     ours = [cell for cell in cells if cell.learner == "inklings"]
     assert len(ours) == 3 * 10
     for name in LEARNERS:
-        assert {c.weakness for c in cells if c.learner == name} == set(Plan().weaknesses)
+        assert {c.weakness for c in cells if c.learner == name} == set(LabelStudyPlan().weaknesses)
     long = {(c.weakness, c.learner) for c in cells if c.budget == 3}
-    assert long == {(w, name) for w in Plan().long for name in LEARNERS if name != "inklings"}
+    assert long == {
+        (w, name) for w in LabelStudyPlan().long for name in LEARNERS if name != "inklings"
+    }
 
 
 def test_gap_by_hand() -> None:
@@ -53,12 +55,12 @@ def test_gap_by_hand() -> None:
 
 def test_weakness_that_leaves_no_mask_is_refused() -> None:
     with pytest.raises(SpecError, match="'points' leaves none"):
-        Plan(weaknesses=("points",))
+        LabelStudyPlan(weaknesses=("points",))
 
 
 def test_unknown_learner_is_refused_with_those_there_are() -> None:
     with pytest.raises(SpecError, match="no learner named 'nnpuu'; known: naive, naive-tuned"):
-        Plan(learners=("nnpuu",))
+        LabelStudyPlan(learners=("nnpuu",))
 
 
 def test_cells_have_names_that_are_files() -> None:
@@ -70,7 +72,7 @@ def test_cells_have_names_that_are_files() -> None:
 def test_study_of_an_unsplit_cohort_says_what_to_do(tmp_path: Path) -> None:
     nuclei_cohort(tmp_path / "cohort", patients=2, size=64)
     with pytest.raises(DataError, match="'inklings split"):
-        study(tmp_path / "cohort", tmp_path / "study", Plan(seeds=1))
+        study(tmp_path / "cohort", tmp_path / "study", LabelStudyPlan(seeds=1))
 
 
 def test_study_goes_on_where_it_stopped_and_writes_its_table(tmp_path: Path) -> None:
@@ -78,7 +80,7 @@ def test_study_goes_on_where_it_stopped_and_writes_its_table(tmp_path: Path) -> 
     cohort = nuclei_cohort(folder, patients=6, size=64)
     parts = ["train", "train", "train", "val", "test", "test"]
     _split(cohort, parts).write(folder)
-    plan = Plan(weaknesses=("drop:keep=0.5",), learners=("naive", "inklings"), seeds=1)
+    plan = LabelStudyPlan(weaknesses=("drop:keep=0.5",), learners=("naive", "inklings"), seeds=1)
     rows = study(folder, tmp_path / "study", plan, TINY, workers=1)
     assert {(r["weakness"], r["learner"]) for r in rows} == {
         (w, name) for w in ("full", "drop:keep=0.5") for name in ("naive", "inklings")
@@ -96,7 +98,7 @@ def test_study_goes_on_where_it_stopped_and_writes_its_table(tmp_path: Path) -> 
     assert [[r[k] for k in keep] for r in again] == [[r[k] for k in keep] for r in rows]
 
     other = TINY.model_copy(update={"loss": TINY.loss.model_copy(update={"name": "dice"})})
-    with pytest.raises(DataError, match="another cohort, split or experiment"):
+    with pytest.raises(DataError, match="another study"):
         study(folder, tmp_path / "study", plan, other, workers=1)
 
 

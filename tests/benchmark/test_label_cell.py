@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inklings.pipelines.study_cell import Cell, _threshold, work
+from inklings.benchmark.label_cell import _threshold
 
 
 def test_tuned_threshold_is_the_one_with_the_best_dice_on_the_weak_labels() -> None:
@@ -17,15 +17,3 @@ def test_threshold_by_the_prior_looks_at_the_share_and_not_at_the_labels_alone()
     labelled = [np.array([[True, False, False, False]])]
     cut = _threshold("prior", scores, labelled, prior=0.75)
     assert (scores[0] >= cut).sum() == pytest.approx(3)
-
-
-def test_a_worker_whose_study_was_killed_starts_no_further_cell(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Gone:
-        def is_alive(self) -> bool:
-            return False
-
-    monkeypatch.setattr("multiprocessing.parent_process", Gone)
-    with pytest.raises(SystemExit):
-        work(Cell("full", "naive", 0))
