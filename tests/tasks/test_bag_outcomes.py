@@ -11,10 +11,13 @@ import torch
 from inklings.bags.outcomes.survival import Survival
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
+from inklings.evaluation.evaluate import evaluate
+from inklings.exports.bags import columns_of, row_of
 from inklings.inference.predict import predict
 from inklings.labels.kinds import SurvivalLabel, ValueLabel
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.head import Head
+from inklings.reports.bag_pictures import shown_bags
 from inklings.runs.run import Run, RunRecord
 from inklings.simulation.phantoms.bags import survival_bags, value_bags, vector_bags
 from inklings.spec import BagExperiment
@@ -42,6 +45,17 @@ def test_a_value_is_learnt_and_said_in_its_unit(tmp_path: Path) -> None:
     value = np.array([one.values[0] for one in said if one.values is not None])
     facts = RunRecord.read(tmp_path / "run").facts["outcome"]
     assert np.abs(value - truth).mean() < 0.4 * np.abs(facts["mean"] - truth).mean()
+    scores = evaluate(tmp_path / "p", tmp_path / "c")
+    assert scores["mae"].value == pytest.approx(np.abs(value - truth).mean())
+    assert scores["mae"].low < scores["mae"].value < scores["mae"].high
+    assert scores["mae"].high < scores["mae_of_mean"].value
+    assert scores["r2"].value > 0.7
+    exported = row_of(said[0], Head.read(tmp_path / "p"))
+    assert exported == {
+        "case": said[0].case, "instances": len(said[0].instances), "score": pytest.approx(value[0])
+    }  # fmt: skip
+    assert columns_of(said[0], Head.read(tmp_path / "p"))["score score"].mean() > 30
+    assert "score" in shown_bags(tmp_path / "p", tmp_path / "c", 2)[0].title
     head = Head.read(tmp_path / "p")
     assert (head.thresholds, head.settings["values"]) == ((), ["score"])
     assert "in the unit of the label" in head.settings["evidence"]
@@ -65,6 +79,11 @@ def test_a_hazard_is_learnt_and_survival_follows(tmp_path: Path) -> None:
     value = np.array([(k.time, k.event) for k in labels if isinstance(k, SurvivalLabel)])
     facts = RunRecord.read(tmp_path / "run").facts["outcome"]
     assert Survival(facts).score(values[:, 0], value) > 0.7
+    scores = evaluate(tmp_path / "p", tmp_path / "c", compare=tmp_path / "p")
+    assert scores["concordance"].value > 0.7
+    assert scores["concordance"].low > 0.5
+    assert scores["concordance_ipcw"].value > 0.7
+    assert scores.changes[0].value == 0
     names = Head.read(tmp_path / "p").settings["values"]
     assert names == ["log hazard", "months > 5", "months > 20"]
     assert ((values[:, 1:] >= 0) & (values[:, 1:] <= 1)).all()

@@ -27,6 +27,8 @@ BAG_TASKS: Registry[BagTask] = Registry(
         "multilabel": "inklings.evaluation.bag_metrics:Classification",
         "multiclass": "inklings.evaluation.bag_metrics:Classification",
         "ordinal": "inklings.evaluation.bag_metrics:Classification",
+        "regression": "inklings.evaluation.bag_outcomes:OutcomeTask",
+        "survival": "inklings.evaluation.bag_outcomes:OutcomeTask",
     },
 )
 """How each task of bags is scored; each is called with the name of the task."""

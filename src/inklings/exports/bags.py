@@ -18,14 +18,15 @@ from inklings.bags.task import Task, decide
 from inklings.exports.source import Exporter, Source
 from inklings.files import write_json, written
 from inklings.predictions.bags import BagPrediction
-from inklings.predictions.head import Head
+from inklings.predictions.head import VALUES, Head
 from inklings.progress import track
 
 
 class Csv(Exporter):
     """``bags.csv`` and ``instances.csv``.
 
-    Bags: case, instances, ``probability CLASS`` and ``called CLASS`` (0 or 1) for each class.
+    Bags: case, instances, ``probability CLASS`` and ``called CLASS`` (0 or 1) for each class; of a
+    regression the value instead, of a survival the log hazard and the survival at each time.
     Instances: case, instance (from 0), ``score CHANNEL`` (what the model would say of a bag of
     this instance alone), ``attention``, ``contribution CHANNEL`` and, of tiles, ``row`` and
     ``column``, where the model and the files know them.
@@ -99,12 +100,15 @@ class Json(Exporter):
 
 
 def row_of(bag: BagPrediction, head: Head) -> dict[str, Any]:
-    """One bag: how many instances, how probable each class is, and what is called."""
+    """One bag: how many instances, and how probable classes are and what is called, or numbers."""
+    row: dict[str, Any] = {"case": bag.case, "instances": len(bag.instances)}
+    if bag.values is not None:
+        names = map(str, head.settings[VALUES])
+        return {**row, **dict(zip(names, map(float, bag.values), strict=True))}
     task = cast(Task, head.settings.get("task", "binary"))
     called = decide(task, bag.probability[None], head.thresholds)[0]
     if task in ("multiclass", "ordinal"):
         called = np.eye(len(head.classes), dtype=np.int64)[int(called)]
-    row: dict[str, Any] = {"case": bag.case, "instances": len(bag.instances)}
     for name, value in zip(head.classes, bag.probability, strict=True):
         row[f"probability {name}"] = float(value)
     for name, value in zip(head.classes, called, strict=True):
@@ -118,6 +122,8 @@ def columns_of(bag: BagPrediction, head: Head) -> dict[str, NDArray[Any]]:
     exclusive = head.settings.get("task") == "multiclass"
     logits = bag.instances.astype(np.float64)
     score = softmax(logits, axis=-1) if exclusive else expit(logits)
+    if bag.values is not None:  # numbers in the unit of the answer already
+        score = logits
     found: dict[str, NDArray[Any]] = {"instance": np.arange(len(logits))}
     found |= dict(_named("score", names, score))
     if bag.attention is not None:

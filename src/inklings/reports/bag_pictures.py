@@ -14,15 +14,17 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from inklings.bags.instances import Instances
+from inklings.bags.label_words import word
 from inklings.bags.task import presence
 from inklings.cohorts.bags import common_shape, spans
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.files import written
+from inklings.labels.kinds import SurvivalLabel, ValueLabel
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.folder import PredictionFolder
-from inklings.predictions.head import Head
+from inklings.predictions.head import VALUES, Head
 from inklings.reports.figures import PRINTED
 from inklings.reports.pictures import displayed
 
@@ -148,6 +150,10 @@ def _chosen(
     wrong: list[Case] = []
     yes: list[Case] = []
     no: list[Case] = []
+    if VALUES in head.settings:  # from the lowest number to the highest
+        ranked = sorted(cases, key=lambda case: _first(said[case.id]))
+        take = np.unique(np.linspace(0, max(len(ranked) - 1, 0), count).astype(int))
+        return [ranked[k] for k in take if k < len(ranked)]
     for case in cases:
         truth = presence(case, head.classes)[0]
         called = said[case.id].probability[0] >= head.thresholds[0]
@@ -156,6 +162,10 @@ def _chosen(
     wrong = wrong[: count // 3]
     rest = [case for pair in zip(yes, no, strict=False) for case in pair] or yes or no
     return [*wrong, *rest[: count - len(wrong)]]
+
+
+def _first(said: BagPrediction) -> float:
+    return 0.0 if said.values is None else float(said.values[0])
 
 
 def _shown(
@@ -168,27 +178,41 @@ def _shown(
 ) -> ShownBag:
     score = 1 / (1 + np.exp(-said.instances[:, 0].astype(float)))
     order = np.argsort(-said.instances[:, 0], kind="stable")[:_MOST]
-    truth = presence(case, head.classes)[0]
-    called = bool(said.probability[0] >= head.thresholds[0])
-    known = truth == truth
-    name = head.classes[0]
-    verdict = f"P({name}) = {said.probability[0]:.3f}"
-    if known:
-        verdict += f", truly {'positive' if truth else 'negative'}"
-        verdict += "" if bool(truth) == called else "  WRONG"
+    verdict, right = _verdict(case, said, head)
+    if said.values is not None:  # a bar is as long as the share of the range within the bag
+        number = said.instances[:, 0].astype(float)
+        score = (number - number.min()) / max(float(np.ptp(number)), 1e-12)
     pictures: tuple[NDArray[np.uint8], ...] = ()
     if instances is not None:
         pixels = instances.take(index)
         pictures = tuple(displayed(pixels[i]) for i in order)
     return ShownBag(
         f"{case.id}: {verdict}",
-        bool(truth) == called if known else None,
+        right,
         pictures,
         score[order],
         None if labels is None else labels[order] == 1,
         len(score) - len(order),
         None if pictures or said.coords is None else plan_of(said.coords, score),
     )
+
+
+def _verdict(case: Case, said: BagPrediction, head: Head) -> tuple[str, bool | None]:
+    """What is predicted of a bag and what is true; whether that is right, where one can say."""
+    if said.values is not None:
+        names = map(str, head.settings[VALUES])
+        words = [f"{n} = {v:.3g}" for n, v in zip(names, said.values, strict=True)]
+        labels = (k for k in case.labels if isinstance(k, ValueLabel | SurvivalLabel))
+        words += [f"truly {word(k)}" for k in labels if k.name == head.classes[0]]
+        return ", ".join(words), None
+    truth = presence(case, head.classes)[0]
+    called = bool(said.probability[0] >= head.thresholds[0])
+    verdict = f"P({head.classes[0]}) = {said.probability[0]:.3f}"
+    if truth != truth:
+        return verdict, None
+    right = bool(truth) == called
+    told = f"{verdict}, truly {'positive' if truth else 'negative'}{'' if right else '  WRONG'}"
+    return told, right
 
 
 def plan_of(coords: NDArray[np.int64], score: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -23,6 +23,9 @@ HEADLINES = (
     ("auc", "AUC", "of the bags"),
     ("qwk", "Weighted kappa", "quadratic"),
     ("accuracy", "Accuracy", "at the threshold of the run"),
+    ("concordance", "Concordance", "0.5 knows nothing"),
+    ("mae", "Mean absolute error", "in the unit of the label"),
+    ("r2", "R2", "share of the variance explained"),
     ("instance_auc", "Instance AUC", "never trained on"),
     ("top1", "Found", "highest instance is positive"),
 )
@@ -30,6 +33,8 @@ GROUPS = (
     ("Diagnosis", ("accuracy", "balanced_accuracy", "auc", "auprc", "sensitivity", "specificity")),
     ("Agreement", ("f1", "kappa", "qwk", "mae")),
     ("Probability", ("ece", "brier")),
+    ("Numbers", ("rmse", "r2", "pearson", "spearman", "mae_of_mean", "rmse_of_mean")),
+    ("Survival", ("concordance", "concordance_ipcw")),
 )
 
 

@@ -94,6 +94,8 @@ def _said(predicted: Predicted, case: Case, lies: Places | None) -> dict[str, An
     """What one run says of a bag. Boxes are places on a slide, else those that the run noted."""
     said = BagPrediction.read(predicted.folder, case.id)
     number = 1 / (1 + np.exp(-said.instances.astype(np.float64)))
+    if said.values is not None:  # numbers in the unit of the answer already
+        number = said.instances.astype(np.float64)
     order = np.argsort(-said.instances[:, 0], kind="stable")[:_MOST]
     evidence = str(predicted.head.settings.get("evidence", ""))
     classes = predicted.head.classes

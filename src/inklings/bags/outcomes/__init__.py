@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from inklings.bags.outcomes.base import Outcome
 from inklings.registry import Registry
 
@@ -17,4 +19,8 @@ OUTCOMES: Registry[Outcome] = Registry(
 
 def outcome_of(task: str | None) -> type[Outcome] | None:
     """The outcome of a task; None where its answer is a class."""
-    return OUTCOMES.get(task) if task in OUTCOMES else None  # type: ignore[return-value]
+    if task is None or task not in OUTCOMES:
+        return None
+    found: Any = OUTCOMES.get(task)
+    kind: type[Outcome] = found
+    return kind

@@ -50,7 +50,8 @@ class Regression(Outcome):
 
     def scaled(self, value: _Array) -> _Array:
         """With mean 0 and spread 1."""
-        return (value - self.facts["mean"]) / self.facts["spread"]
+        found: _Array = (value - self.facts["mean"]) / self.facts["spread"]
+        return found
 
     def score(self, logits: _Array, value: _Array) -> float:
         """Pearson's correlation; NaN where one side is constant."""

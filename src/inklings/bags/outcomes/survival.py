@@ -165,7 +165,8 @@ def concordance(
         pair /= uncensored(time, event)[:, None] ** 2
     right = pair * ((risk[:, None] > risk[None]) + 0.5 * (risk[:, None] == risk[None]))
     of, total = ((weights * (weights @ each.T)).sum(1) for each in (right, pair))
-    return np.divide(of, total, out=np.full(len(weights), np.nan), where=total > 0)
+    found: _Array = np.divide(of, total, out=np.full(len(weights), np.nan), where=total > 0)
+    return found
 
 
 def uncensored(time: _Array, event: NDArray[np.bool_]) -> _Array:
