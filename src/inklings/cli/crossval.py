@@ -25,7 +25,7 @@ def crossval(
         typer.Option(min=0, max=0.5, help="Share held out to choose the threshold; 0 keeps 0.5."),
     ] = 0.0,
     members: Annotated[
-        int, typer.Option(min=1, help="Trainings a fold whose probabilities are averaged.")
+        int, typer.Option(min=1, help="Bags with classes: trainings a fold, averaged.")
     ] = 1,
     changes: Annotated[
         list[str] | None,
@@ -33,9 +33,9 @@ def crossval(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> None:
-    """Train and test on every fold; patients stay together, classes in proportion."""
-    from inklings.pipelines.cross_validation import cross_validate, lines
-    from inklings.pipelines.sitting import Plan
+    """Train and test any task on every fold; patients stay together, classes in proportion."""
+    from inklings.crossval.cross_validate import cross_validate, lines
+    from inklings.crossval.joint import Plan
     from inklings.spec import Experiment
 
     spec = Experiment.load(experiment, changes or [])

@@ -15,7 +15,7 @@ from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
 from inklings.evaluation.metric import DEFAULT, Empty, Options
 from inklings.evaluation.results import Results
 from inklings.predictions.folder import PredictionFolder
-from inklings.predictions.head import Head
+from inklings.predictions.head import CROSS_VALIDATED, Head
 from inklings.registry import Registry
 
 FAMILIES: Registry[Any] = Registry(
@@ -107,7 +107,8 @@ class Source:
             return Training(self.path.name)
         head = self.folder.head
         name = f"run {Path(head.provenance.run).name}" if head.provenance.run else str(self.path)
-        patients = frozenset(head.trained_on) if head.trained_on else None
+        known = head.trained_on or head.settings.get(CROSS_VALIDATED)
+        patients = frozenset(head.trained_on or ()) if known else None
         warning = str(head.settings.get("warning") or "")
         return Training(name, patients, head.provenance.split_hash, warning)
 

@@ -19,6 +19,9 @@ FILE = "predictions.yaml"
 Kind = Literal["dense", "bags", "findings"]
 """What is said of a case: of each pixel or voxel, of a bag and its instances, of places."""
 
+CROSS_VALIDATED = "cross_validated"
+"""In the settings: each case was predicted by the run of its fold, which has not seen it."""
+
 VALUES = "values"
 """In the settings: names of the numbers predicted of a bag, where there is nothing to call."""
 

@@ -85,7 +85,7 @@ def sit(
         }
         clear([Training(f"fold {number}", who["train"] | who["val"])], who["test"])
     seeds = [
-        [_seed(plan.seed, repeat, number, member) for member in range(plan.members)]
+        [seed_of(plan.seed, repeat, number, member) for member in range(plan.members)]
         for number in numbers
     ]
     asked = [
@@ -94,7 +94,7 @@ def sit(
         for seed in own
     ]
     training = experiment.training.model_copy(
-        update={"seed": _seed(plan.seed, repeat), "loggers": ()}
+        update={"seed": seed_of(plan.seed, repeat), "loggers": ()}
     )
     spec = experiment.model_copy(update={"training": training})
     names = {"classes": cohort.classes, "task": task}
@@ -163,7 +163,8 @@ def _some(bags: BagExamples, mask: Mask) -> BagExamples | None:
     return bags.some(np.flatnonzero(mask).tolist()) if mask.any() else None
 
 
-def _seed(*words: int) -> int:
+def seed_of(*words: int) -> int:
+    """A seed for a training, from those of the plan, the repeat, the fold."""
     return int(np.random.default_rng(words).integers(2**31))
 
 

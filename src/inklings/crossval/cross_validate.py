@@ -1,9 +1,9 @@
-"""Repeated stratified cross-validation of a bag experiment, by patient, resumable fold by fold."""
+"""Repeated stratified cross-validation by patient, resumable fold by fold."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -13,14 +13,17 @@ from typing import Any
 import numpy as np
 
 from inklings import progress
+from inklings.bags.outcomes import outcome_of
 from inklings.bags.task import Task, decide, presence, target, task_of
 from inklings.cohorts.cohort import Cohort
-from inklings.errors import DataError, SpecError
+from inklings.crossval.folds import each_fold
+from inklings.crossval.joint import Plan, fold_path, sit, sittings
+from inklings.errors import DataError
 from inklings.evaluation.bag_metrics import Answers, metrics_of
 from inklings.evaluation.bags import case_weights
 from inklings.evaluation.intervals import BOOTSTRAP
+from inklings.evaluation.scores import Scores
 from inklings.files import read_yaml, write_json, write_yaml
-from inklings.pipelines.sitting import Plan, fold_path, sit, sittings
 from inklings.spec import BagExperiment, Experiment
 from inklings.tasks import task_of as learner_of
 
@@ -56,20 +59,28 @@ def cross_validate(
     """Train and test on every fold; what is done in ``out`` is not done again.
 
     Args:
-        experiment: One that takes bags; its cohort's splits are not looked at.
+        experiment: Of any task; its cohort's splits are not looked at.
         out: Folder for one file a fold, and the result.
         plan: How often.
         workers: Processes.
 
     Raises:
-        SpecError: If the experiment takes no bags, or ``out`` belongs to another one.
+        SpecError: If the experiment cannot be.
+        DataError: If ``out`` belongs to another one.
     """
     plan = plan or Plan()
-    if not isinstance(experiment, BagExperiment):
-        raise SpecError(f"expected an experiment of task bags, got one of {experiment.task}")
     learner_of(experiment).check(experiment)
-    _claim(experiment, out, plan)
     cohort = Cohort.read(experiment.cohort)
+    classes = (
+        isinstance(experiment, BagExperiment)
+        and outcome_of(task_of(cohort, experiment.bags.task)) is None
+    )
+    _claim(experiment, out, plan)
+    if not classes:
+        scores = _joined(each_fold(experiment, out, plan, workers))
+        write_json(out / "scores.json", [asdict(score) for score in scores])
+        return scores
+    assert isinstance(experiment, BagExperiment)
     todo = list(sittings(experiment, cohort, out, plan))
     if workers > 1:
         with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
@@ -81,6 +92,27 @@ def cross_validate(
             sit(experiment, out, plan, *sitting)
     scores = summarise(cohort, experiment, out, plan)
     write_json(out / "scores.json", [asdict(score) for score in scores])
+    return scores
+
+
+def _joined(
+    repeats: Sequence[tuple[Scores, Sequence[Mapping[tuple[str, str], float]]]],
+) -> list[Score]:
+    """Rows of the repeats as one; an interval is the mean of those of the repeats."""
+    scores = []
+    for k, row in enumerate(repeats[0][0].rows):
+        same = [scored.rows[k] for scored, _ in repeats]
+        values = np.array([one.value for one in same])
+        low, high = (float(np.mean([getattr(one, e) for one in same])) for e in ("low", "high"))
+        single = [
+            fold.get((row.metric, row.label), np.nan) for _, folds in repeats for fold in folds
+        ]
+        there = [value for value in single if not np.isnan(value)]
+        spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+        of_folds = float(np.mean(there)) if there else float("nan")
+        scores.append(
+            Score(row.metric, row.label, float(values.mean()), spread, low, high, of_folds)
+        )
     return scores
 
 

@@ -1,0 +1,1 @@
+"""Repeated cross-validation by patient, for every task that predicts by itself."""

@@ -1,0 +1,152 @@
+"""One fold after the other, of any task: train, predict what was left out, score it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inklings import progress
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.folds import Fold, folds
+from inklings.cohorts.splits import strata
+from inklings.crossval.joint import Plan, seed_of
+from inklings.errors import DataError, SpecError
+from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.family import Settings
+from inklings.evaluation.scores import Scores
+from inklings.files import write_json
+from inklings.inference.predict import predict
+from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.parallel import mapped
+from inklings.predictions.head import CROSS_VALIDATED, Head
+from inklings.spec import Experiment
+from inklings.tasks.train import train
+
+DONE = "fold.json"
+
+
+@dataclass(frozen=True)
+class OneFold:
+    """Trains and tests one fold, in any process; what is there is gone on with."""
+
+    experiment: Experiment
+    out: Path
+    plan: Plan
+
+    def __call__(self, place: tuple[int, int]) -> None:
+        """The fold ``(repeat, number)``."""
+        folder = fold_folder(self.out, *place)
+        if (folder / DONE).is_file():
+            return
+        progress.silence(True)
+        cohort = _fold(Cohort.read(self.experiment.cohort), self.plan, *place).cohort
+        (folder / "cohort").mkdir(parents=True, exist_ok=True)
+        cohort.write(folder / "cohort")
+        update = {"seed": seed_of(self.plan.seed, *place), "loggers": ()}
+        training = self.experiment.training.model_copy(update=update)
+        mine = self.experiment.model_copy(
+            update={"training": training, "cohort": folder / "cohort"}
+        )
+        train(mine, folder / "run", resume=True)
+        done = predict(folder / "run", [folder / "cohort"], folder / "predictions", split="test")
+        if done.failed:
+            case, reason = next(iter(done.failed.items()))
+            raise DataError(f"{folder}: case {case} could not be predicted: {reason}")
+        # Against the cohort itself, beside which the truth lies; whom the run has seen is refused.
+        scores = evaluate(folder / "predictions", self.experiment.cohort, Settings(split="all"))
+        rows = [{"metric": r.metric, "label": r.label, "value": r.value} for r in scores]
+        write_json(folder / DONE, {"rows": rows})
+
+
+def each_fold(
+    experiment: Experiment, out: Path, plan: Plan, workers: int
+) -> list[tuple[Scores, list[dict[tuple[str, str], float]]]]:
+    """For each repeat the scores of all cases together, and the values of its folds.
+
+    Raises:
+        SpecError: If runs of the task predict nothing by themselves, or an option means nothing.
+    """
+    if not experiment.predictor:
+        raise SpecError(
+            f"task {experiment.task}: its runs predict nothing by themselves, so there is nothing "
+            "to cross-validate; take the task that uses them"
+        )
+    if plan.members > 1:
+        raise SpecError("--members: means nothing but for bags with classes; leave it out")
+    work = OneFold(experiment, out.resolve(), plan)
+    places = [(r, f) for r in range(plan.repeats) for f in range(plan.folds)]
+    todo = [p for p in places if not (fold_folder(out, *p) / DONE).is_file()]
+    for _ in mapped(work, todo, what="cross-validation", workers=workers):
+        pass
+    found = []
+    for repeat in range(plan.repeats):
+        folders = [fold_folder(out, repeat, number) for number in range(plan.folds)]
+        together = pooled(folders, out / "pooled" / f"{repeat:02d}")
+        scores = evaluate(together, experiment.cohort, Settings(split="all"))
+        found.append((scores, [_values(folder / DONE) for folder in folders]))
+    return found
+
+
+def pooled(folders: Sequence[Path], out: Path) -> Path:
+    """One folder of the predictions of all folds: each case by the run that has not seen it."""
+    shutil.rmtree(out, ignore_errors=True)
+    heads = [Head.read(folder / "predictions") for folder in folders]
+    for folder in folders:
+        there = folder / "predictions"
+        for name in ("cases", "findings"):
+            if (there / name).is_dir():
+                shutil.copytree(there / name, out / name, copy_function=os.link, dirs_exist_ok=True)
+    cut = np.mean([head.thresholds for head in heads], axis=0).tolist() if heads else []
+    first = heads[0]
+    dataclasses.replace(
+        first,
+        thresholds=tuple(cut),
+        trained_on=(),
+        provenance=dataclasses.replace(
+            first.provenance, run=str(out), weights_sha256="", split_hash=None
+        ),
+        settings={**first.settings, CROSS_VALIDATED: True},
+    ).write(out)
+    return out
+
+
+def fold_folder(out: Path, repeat: int, number: int) -> Path:
+    """Where cohort, run and predictions of a fold lie."""
+    return out / "folds" / f"{repeat:02d}-{number:02d}"
+
+
+def _fold(cohort: Cohort, plan: Plan, repeat: int, number: int) -> Fold:
+    labelled = cohort.where(lambda case: bool(case.labels))
+    if not len(labelled):
+        raise DataError(f"cohort {cohort.name}: expected labelled cases, got none")
+    stratum = strata(labelled.cases, {case.id: _shown(case) for case in labelled})
+    every = folds(labelled, stratum, plan.folds, repeat + 1, plan.seed, plan.val)
+    return next(one for one in every if (one.repeat, one.number) == (repeat, number))
+
+
+def _shown(case: Case) -> list[str]:
+    """Classes that the records of a case name; no file is opened."""
+    names: dict[str, None] = {}
+    for label in case.labels:
+        if isinstance(label, MaskLabel):
+            names.update(dict.fromkeys(label.classes))
+        elif not isinstance(label, BagLabel) or label.present:
+            names[label.name] = None
+    return sorted(names)
+
+
+def _values(path: Path) -> dict[tuple[str, str], float]:
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return {
+        (row["metric"], row["label"]): np.nan if row["value"] is None else float(row["value"])
+        for row in rows
+    }
