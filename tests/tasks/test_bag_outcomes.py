@@ -50,6 +50,8 @@ def test_a_value_is_learnt_and_said_in_its_unit(tmp_path: Path) -> None:
     assert scores["mae"].low < scores["mae"].value < scores["mae"].high
     assert scores["mae"].high < scores["mae_of_mean"].value
     assert scores["r2"].value > 0.7
+    assert scores["instance_auc"].value > 0.9
+    assert "instance_ece" not in scores  # a number is no probability
     exported = row_of(said[0], Head.read(tmp_path / "p"))
     assert exported == {
         "case": said[0].case, "instances": len(said[0].instances), "score": pytest.approx(value[0])

@@ -18,6 +18,7 @@ from inklings.evaluation.results import Results
 from inklings.evaluation.scores import Change, Row
 from inklings.evaluation.selection import select
 from inklings.predictions.bags import BagPrediction
+from inklings.predictions.head import VALUES, Head
 from inklings.registry import Registry
 
 BAG_TASKS: Registry[BagTask] = Registry(
@@ -53,7 +54,8 @@ class BagScoring:
         predictions = self._read(self.job.mine)
         answers = self.task.answers(predictions, cases, self.job.mine.head)
         rows = [self._row(metric, answers, weights) for metric in self.metrics]
-        wanted = set(settings.metrics or INSTANCE_METRICS) & set(INSTANCE_METRICS)
+        usual = instance_metrics(self.job.mine.head)
+        wanted = set(settings.metrics or usual) & set(usual)
         if wanted:
             truths, classes = instance_truth(self.job.cohort), self.job.mine.head.classes
             instances = instance_rows(predictions, truths, classes, weights, settings.bootstrap)
@@ -129,7 +131,7 @@ def prepare(job: Job) -> BagScoring:
         )
     task, classes = BAG_TASKS.get(name)(name), job.mine.head.classes
     metrics, asked = task.metrics(classes), job.settings.metrics
-    known = [*dict.fromkeys(metric.name for metric in metrics), *INSTANCE_METRICS]
+    known = [*dict.fromkeys(metric.name for metric in metrics), *instance_metrics(job.mine.head)]
     for one in asked or ():
         if one not in known:
             raise SpecError(f"no metric of bags named {one!r}; known: {', '.join(known)}")
@@ -148,6 +150,11 @@ FAMILY = Family("bags", frozenset({"split", "compare"}), prepare)
 
 def _task_of(source: Source) -> str:
     return str(source.head.settings.get("task", ""))
+
+
+def instance_metrics(head: Head) -> tuple[str, ...]:
+    """Those of instances; where the answer is a number, nothing can be calibrated."""
+    return tuple(m for m in INSTANCE_METRICS if m != "instance_ece" or VALUES not in head.settings)
 
 
 def case_weights(patients: Sequence[str], bootstrap: Bootstrap) -> Array:
