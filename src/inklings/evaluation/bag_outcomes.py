@@ -147,7 +147,7 @@ def pearson(one: Array, other: Array, weights: Array) -> Array:
 
 def spearman(one: Array, other: Array, weights: Array) -> Array:
     """Correlation of the ranks, those of ties being their mean; ranks are of each resample."""
-    return pearson(*(_ranks(v, weights) for v in (one, other)), weights)
+    return pearson(_ranks(one, weights), _ranks(other, weights), weights)
 
 
 def _ranks(values: Array, weights: Array) -> Array:
