@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from inklings.simulation.phantoms.biopsy import Biopsy, SlidePlan
 from inklings.simulation.phantoms.slide_files import Storing, write_pyramid
-from inklings.viewer.pictures import TILE, Grid
+from inklings.viewer.pictures import TILE, ViewGrid
 
 SIZE = (20_000, 40_000)
 AT_ONCE = 50
@@ -100,7 +100,7 @@ def ask(address: str, cookie: str, path: str) -> bytes:
 
 def places() -> list[str]:
     """Tiles of all levels, as many of each as there are, at most; shuffled."""
-    grid, rng, found = Grid(*SIZE), np.random.default_rng(0), []
+    grid, rng, found = ViewGrid(*SIZE), np.random.default_rng(0), []
     for level in range(grid.first, grid.finest + 1):
         factor = grid.factor(level) * TILE
         rows, columns = -(-SIZE[0] // factor), -(-SIZE[1] // factor)
@@ -128,7 +128,7 @@ def measure(path: Path) -> dict[str, float]:
         case = f"/api/cases/{path.stem}"
         start = time.perf_counter()
         ask(address, cookie, case)
-        ask(address, cookie, f"{case}/tile/{Grid(*SIZE).first}/0/0")
+        ask(address, cookie, f"{case}/tile/{ViewGrid(*SIZE).first}/0/0")
         first = (time.perf_counter() - start) * 1e3
         paths = [f"{case}/{place}" for place in places()]
         began, busy = time.perf_counter(), sum(process.cpu_times()[:2])

@@ -15,7 +15,7 @@ from inklings.datasets.chaos import Chaos
 from inklings.evaluation.evaluate import evaluate
 from inklings.evaluation.family import Settings
 from inklings.exports.dicom_seg import DicomSeg
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 from inklings.inference.predict import predict
 from inklings.simulation.phantoms.chaos import write_studies
 from inklings.spec import Experiment
@@ -50,7 +50,7 @@ def main(
     table.write(predictions)
     for row in table:
         print(f"{row.title:40} {row.value:.3f} {row.unit}")
-    written = DicomSeg()(Source.open(predictions), out / "segmentations")
+    written = DicomSeg()(ExportSource.open(predictions), out / "segmentations")
     print(f"DICOM Segmentations -> {written}")
     return table["dice"].value
 

@@ -37,7 +37,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[Value]):
+class CaseOutcome(Generic[Value]):
     """What became of one case.
 
     Attributes:
@@ -145,7 +145,7 @@ def map_cases(
     what: str,
     workers: int | None = 1,
     scheduler: str | None = None,
-) -> Iterator[Outcome[Value]]:
+) -> Iterator[CaseOutcome[Value]]:
     """What ``task`` returns for every case, as they come; a case that fails is an outcome, too.
 
     Args:
@@ -165,7 +165,7 @@ def map_cases(
     with closing(answers(partial(_attempted, task), cases, workers, scheduler)) as done:
         for number, outcome, error in track(done, what, len(cases)):
             if isinstance(error, Killed):
-                yield Outcome(cases[number][0], error=error)
+                yield CaseOutcome(cases[number][0], error=error)
             elif error is not None:
                 raise error
             else:
@@ -205,12 +205,12 @@ def mapped(
             yield value
 
 
-def attempt(task: Callable[[Item], Value], case: str, item: Item) -> Outcome[Value]:
+def attempt(task: Callable[[Item], Value], case: str, item: Item) -> CaseOutcome[Value]:
     """What ``task(item)`` returns or why it failed; a full disk is everybody's and is raised."""
     try:
-        return Outcome(case, task(item))
+        return CaseOutcome(case, task(item))
     except InklingsError as error:
-        return Outcome(case, error=error)
+        return CaseOutcome(case, error=error)
     except Exception as error:
         # One odd file must not cost the night; where it happened is kept for the report.
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -219,10 +219,10 @@ def attempt(task: Callable[[Item], Value], case: str, item: Item) -> Outcome[Val
         where = f"{Path(frame.filename).name}:{frame.lineno}"
         unexpected = InklingsError(f"unexpected {type(error).__name__}: {error} ({where})")
         unexpected.__cause__ = error
-        return Outcome(case, error=unexpected)
+        return CaseOutcome(case, error=unexpected)
 
 
-def _attempted(task: Callable[[Item], Value], named: tuple[str, Item]) -> Outcome[Value]:
+def _attempted(task: Callable[[Item], Value], named: tuple[str, Item]) -> CaseOutcome[Value]:
     return attempt(task, *named)
 
 

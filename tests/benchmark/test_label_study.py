@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from inklings.benchmark.label_cell import LEARNERS, Cell
+from inklings.benchmark.label_cell import LEARNERS, LabelCell
 from inklings.benchmark.label_study import LabelStudyPlan, default_experiment, study, summary
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
@@ -64,7 +64,7 @@ def test_unknown_learner_is_refused_with_those_there_are() -> None:
 
 
 def test_cells_have_names_that_are_files() -> None:
-    assert Cell("drop:keep=0.5+dilate:pixels=4", "naive", 1, 3).name == (
+    assert LabelCell("drop:keep=0.5+dilate:pixels=4", "naive", 1, 3).name == (
         "drop_keep0.5+dilate_pixels4--naive--s1--x3"
     )
 

@@ -8,16 +8,16 @@ import pytest
 import slides
 
 from inklings.cohorts.case import Case
-from inklings.data.grid import Boxes, boxes, shares, starts, tile_slide
-from inklings.data.tile_index import Head
+from inklings.data.grid import TileBoxes, boxes, shares, starts, tile_slide
+from inklings.data.tile_index import TileHead
 from inklings.labels.kinds import BagLabel, PolygonLabel
 
 SHAPE = (1400, 1130)  # neither a multiple of a tile nor of a level
 
 
-def head(method: str = "mask", size: int = 256, least: float = 0.25, **grid: float) -> Head:
+def head(method: str = "mask", size: int = 256, least: float = 0.25, **grid: float) -> TileHead:
     settings = {"method": method, "min_tissue": least, "without_mask": "stained"}
-    return Head(
+    return TileHead(
         Path("cohort"),
         size,
         size,
@@ -151,7 +151,7 @@ def test_shares_of_a_coarse_mask_are_areas() -> None:
     fine = np.kron(mask, np.ones((7, 7)))
     rng = np.random.default_rng(0)
     y, x = rng.integers(0, 50, (2, 40))
-    found = shares(mask, Boxes(y, x, 23, (70, 70)))
+    found = shares(mask, TileBoxes(y, x, 23, (70, 70)))
     expected = [fine[b : b + 23, a : a + 23].mean() for b, a in zip(y, x, strict=True)]
     assert found == pytest.approx(expected)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from inklings.data.instance_augment import Flips, Jitter, Noise
+from inklings.data.instance_augment import InstanceFlips, InstanceNoise, Jitter
 from inklings.errors import SpecError
 from inklings.models.views import Affine
 
@@ -28,7 +28,7 @@ def test_shifts_stay_within_what_was_asked() -> None:
     assert (centre - 10).abs().max() > 1.5
 
 
-@pytest.mark.parametrize("augment", [Affine(), Flips(), Jitter()])
+@pytest.mark.parametrize("augment", [Affine(), InstanceFlips(), Jitter()])
 def test_chance_comes_from_the_dice_alone(augment: object) -> None:
     pictures = torch.rand((4, 3, 8, 8), generator=dice())
     one, other = (augment(pictures, dice(3)) for _ in range(2))  # type: ignore[operator]
@@ -38,7 +38,7 @@ def test_chance_comes_from_the_dice_alone(augment: object) -> None:
 
 def test_features_take_noise_and_no_rotation() -> None:
     features = torch.randn((500, 3), generator=dice())
-    changed = Noise(0.5)(features, dice(1)) - features
+    changed = InstanceNoise(0.5)(features, dice(1)) - features
     assert changed.std().item() == pytest.approx(0.5, rel=0.1)
     with pytest.raises(SpecError, match="expected pictures"):
         Affine()(features, dice())

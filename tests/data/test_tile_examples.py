@@ -9,7 +9,7 @@ from inklings.cohorts.opening import open_case
 from inklings.data import INTENSITIES, NORMALISERS
 from inklings.data.slide_look import SlideLook
 from inklings.data.tile_examples import Looks, gather_tiles, require_same_cohort
-from inklings.data.tile_index import Head, TileIndex
+from inklings.data.tile_index import TileHead, TileIndex
 from inklings.data.tiling import Rule, tile_cohort
 from inklings.data.tissue_finder import finder
 from inklings.datasets.importing import run
@@ -137,4 +137,4 @@ def test_tiles_of_other_classes_are_refused(slides: Path) -> None:
     cohort = Cohort("other", (), ("nucleus",))
     with pytest.raises(DataError, match="expected tiles of a cohort of nucleus, got tiles of tumo"):
         require_same_cohort(slides / "tiles", cohort)
-    assert Head.read(slides / "tiles").size == 96
+    assert TileHead.read(slides / "tiles").size == 96

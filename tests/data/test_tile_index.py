@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inklings.data.tile_index import Head, TileIndex, read_tile, tiled_cases, write_case
+from inklings.data.tile_index import TileHead, TileIndex, read_tile, tiled_cases, write_case
 from inklings.errors import DataError, SpecError
 from inklings.geometry import Geometry, Region
 from inklings.readers.array import ArrayImage
@@ -25,7 +25,7 @@ def columns(count: int) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    head = Head(tmp_path / "cohort", 512, 512, factor=4, classes=("benign", "cancer"))
+    head = TileHead(tmp_path / "cohort", 512, 512, factor=4, classes=("benign", "cancer"))
     head.write(tmp_path / "tiles")
     for case, count in (("b", 3), ("a", 2), ("empty", 0)):
         write_case(tmp_path / "tiles", case, columns(count))
@@ -83,13 +83,13 @@ def test_damage_and_absence_are_explained(folder: Path) -> None:
 def test_the_grid_is_a_spacing_or_a_factor_and_never_both() -> None:
     for grid in ({}, {"spacing_mm": 0.001, "factor": 2.0}):
         with pytest.raises(SpecError, match="a spacing or a factor"):
-            Head(Path("c"), 512, 512, **grid)
+            TileHead(Path("c"), 512, 512, **grid)
 
 
 def test_the_grid_in_words() -> None:
-    assert Head(Path("c"), 512, 512, spacing_mm=0.0005).grid == "0.5 um"
-    assert Head(Path("c"), 512, 512, factor=1).grid == "level 0"
-    assert Head(Path("c"), 512, 512, factor=16).grid == "level 0 / 16"
+    assert TileHead(Path("c"), 512, 512, spacing_mm=0.0005).grid == "0.5 um"
+    assert TileHead(Path("c"), 512, 512, factor=1).grid == "level 0"
+    assert TileHead(Path("c"), 512, 512, factor=16).grid == "level 0 / 16"
 
 
 def test_a_tile_larger_than_its_slide_is_white_beyond_it() -> None:

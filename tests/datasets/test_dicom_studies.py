@@ -17,7 +17,7 @@ from inklings.datasets.dicom_studies import DicomStudies
 from inklings.datasets.importing import Report, run
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import DicomSeg
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 from inklings.geometry import Geometry
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.head import Head, Provenance
@@ -51,7 +51,7 @@ def root(tmp_path: Path) -> Path:
     head = Head(("liver", "spleen"), (0.5, 0.5), Provenance("r", "0" * 64, None, "0"))
     head.write(tmp_path / "p")
     DensePrediction("one", root / "a" / "t1", dense()).write(tmp_path / "p")
-    DicomSeg()(Source.open(tmp_path / "p"), root / "elsewhere")
+    DicomSeg()(ExportSource.open(tmp_path / "p"), root / "elsewhere")
     return root
 
 

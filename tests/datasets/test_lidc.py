@@ -15,7 +15,7 @@ from inklings.errors import DataError
 from inklings.geometry import Geometry
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import IRRELEVANT, BallLabel, MaskLabel
-from inklings.labels.lidc import Outline, filled, read_lidc
+from inklings.labels.lidc import ReaderOutline, filled, read_lidc
 from inklings.readers import open_image
 from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 
@@ -130,10 +130,10 @@ def test_an_outline_does_not_belong_to_the_nodule() -> None:
         for _ in range(4):
             corners.append(at)
             at = (at[0] + dx, at[1] + dy)
-    inside = filled(Outline("", 0.0, tuple(corners), True), (10, 10))
+    inside = filled(ReaderOutline("", 0.0, tuple(corners), True), (10, 10))
     assert inside.sum() == 9
     assert inside[3:6, 3:6].all()
-    assert filled(Outline("", 0.0, ((3, 4),), True), (10, 10)).sum() == 1
+    assert filled(ReaderOutline("", 0.0, ((3, 4),), True), (10, 10)).sum() == 1
 
 
 def test_a_scan_without_readers_and_a_broken_file_are_told(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.split_files import FILE as SPLIT
 from inklings.cohorts.split_files import exclude, split_cohort
 from inklings.cohorts.splits import SplitOptions
-from inklings.data.tile_index import Head as TileHead
+from inklings.data.tile_index import TileHead as TileHead
 from inklings.data.tile_index import TileIndex, write_case
 from inklings.errors import InklingsError
 from inklings.evaluation.evaluate import score

@@ -28,8 +28,8 @@ from inklings.exports.codes import distinct
 from inklings.exports.dicom_seg import DicomSeg, Made, Segment, save, segmentation
 from inklings.exports.headers import plain_text, repaired
 from inklings.exports.rtstruct import RtStruct
-from inklings.exports.source import Source
-from inklings.exports.structured_report import Outline, objects
+from inklings.exports.source import ExportSource
+from inklings.exports.structured_report import FindingOutline, objects
 from inklings.findings.finding import Finding
 from inklings.geometry import Geometry, Region
 from inklings.predictions.dense import DensePrediction
@@ -100,10 +100,10 @@ def masks(count: int = 1) -> np.ndarray:
 
 def source(
     folder: Path, scan: Path, classes: tuple[str, ...] = ("liver",), threshold: float = 0.5
-) -> Source:
+) -> ExportSource:
     Head(classes, (threshold,) * len(classes), Provenance("r", "0" * 64, None, "0")).write(folder)
     DensePrediction("one", scan, masks(len(classes))).write(folder)
-    return Source.open(folder)
+    return ExportSource.open(folder)
 
 
 def written(folder: Path, scan: Path, classes: tuple[str, ...] = ("liver",)) -> list[Path]:
@@ -122,7 +122,7 @@ def report(folder: Path, scan: Path) -> tuple[Path, Path]:
         ),
     )  # fmt: skip
     outlines = [
-        Outline(Region((1, 2 + k, 3), (2, 1, 3)), np.ones((2, 1, 3), bool)) for k in range(3)
+        FindingOutline(Region((1, 2 + k, 3), (2, 1, 3)), np.ones((2, 1, 3), bool)) for k in range(3)
     ]
     made = objects(source_planes(scan), found, outlines, Made("0" * 64, datetime(2026, 1, 2), {}))
     assert made is not None

@@ -26,7 +26,7 @@ from inklings.errors import ReaderError
 from inklings.exports.rtstruct import keyholed
 from inklings.geometry import Geometry
 from inklings.readers import open_image
-from inklings.readers.dicom_structures import Outline, Structure, fill, read_structures
+from inklings.readers.dicom_structures import Structure, StructureContour, fill, read_structures
 
 shapely = pytest.importorskip("shapely", reason="shapely judges which centres lie within")
 
@@ -59,7 +59,7 @@ def judged(rings: Sequence[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
 
 
 def shape_of(contours: Sequence[tuple[str, np.ndarray]], geometry: Geometry) -> object:
-    outlines = tuple(Outline(kind, points) for kind, points in contours)
+    outlines = tuple(StructureContour(kind, points) for kind, points in contours)
     return fill(Structure(1, "wall", outlines), geometry)
 
 

@@ -23,7 +23,7 @@ from inklings.datasets.slides import Slides
 from inklings.errors import DataError, SpecError
 from inklings.exports.geojson import GeoJson
 from inklings.predictions.heatmaps.features import Features
-from inklings.predictions.heatmaps.outlines import Outline
+from inklings.predictions.heatmaps.outlines import RegionOutline
 
 SIDE = 256
 PIXELS = picture(SIDE, SIDE)
@@ -349,7 +349,7 @@ def test_outlines_go_out_as_they_come_in_and_say_where_they_count_from(
     ring = np.array([[310, 510], [310, 540], [330, 540], [330, 510], [310, 510]], float)
     with drawn.open("w", encoding="utf-8") as file:
         features = Features(file, ["T"], (1.0, 1.0), (1024, 2048), None, corner)
-        features.add(Outline(1, 600, [ring]))
+        features.add(RegionOutline(1, 600, [ring]))
         features.close()
     GeoJson(origin).copy(drawn, out)
     written = json.loads(out.read_text())

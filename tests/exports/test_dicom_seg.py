@@ -20,7 +20,7 @@ from inklings.cli import app
 from inklings.errors import DataError, GeometryError, ReaderError
 from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.scan import datasets
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 from inklings.geometry import Geometry
 from inklings.labels.files import mask_geometry, read_mask
 from inklings.predictions.dense import DensePrediction
@@ -34,7 +34,7 @@ from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 
 def exported(folder: Path, series: Path, masks: np.ndarray, head: Head = HEAD) -> Path:
     predictions = predict(folder / "predictions", "one", series, masks, head)
-    return DicomSeg()(Source.open(predictions), folder / "out") / "one.dcm"
+    return DicomSeg()(ExportSource.open(predictions), folder / "out") / "one.dcm"
 
 
 def decoded(path: Path, shape: tuple[int, ...], series: Path) -> np.ndarray:
@@ -121,7 +121,7 @@ def test_exporting_twice_gives_the_same_bytes_and_other_masks_another_object(
     series, masks = write("dicom", tmp_path, geometry), masks_on(geometry)
     path = exported(tmp_path, series, masks)
     first = pydicom.dcmread(path)
-    source = Source.open(tmp_path / "predictions")
+    source = ExportSource.open(tmp_path / "predictions")
     once = path.read_bytes()
     DicomSeg()(source, tmp_path / "out")
     assert path.read_bytes() == once
@@ -282,9 +282,9 @@ def test_one_of_several_series_in_a_folder_is_the_one_that_was_predicted(tmp_pat
     with pytest.raises(
         ReaderError, match=r"case two: .*expected one series, got 2.*a --cohort says"
     ):
-        DicomSeg()(Source.open(folder), tmp_path / "out")
+        DicomSeg()(ExportSource.open(folder), tmp_path / "out")
     (folder / "cases" / "two.npz").unlink()
-    said = pydicom.dcmread(DicomSeg()(Source.open(folder), tmp_path / "out") / "one.dcm")
+    said = pydicom.dcmread(DicomSeg()(ExportSource.open(folder), tmp_path / "out") / "one.dcm")
     planes = source_planes(tmp_path / "scan", "flair")
     assert said.ReferencedSeriesSequence[0].SeriesInstanceUID == planes[0].about.series
 

@@ -7,7 +7,7 @@ import pytest
 from inklings.errors import DataError
 from inklings.exports.geojson import GeoJson, polygons, signed_area
 from inklings.exports.npz import Npz
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 from inklings.inference.predict import predict
 from inklings.predictions.slides import folder_of
 from inklings.spec import Component
@@ -34,7 +34,7 @@ def test_a_hole_is_a_ring_that_turns_the_other_way() -> None:
 
 
 def test_every_object_is_a_feature(predictions: Path, tmp_path: Path) -> None:
-    out = GeoJson()(Source.open(predictions), tmp_path / "out")
+    out = GeoJson()(ExportSource.open(predictions), tmp_path / "out")
     features = json.loads((out / "full.geojson").read_text())["features"]
     assert len(features) == 3
     assert {f["properties"]["classification"]["name"] for f in features} == {"nucleus"}
@@ -48,7 +48,7 @@ def test_outlines_of_slides_are_those_of_the_prediction_and_other_formats_say_so
     run = untrained_run(tmp_path / "run", intensity=Component(name="half"), spacing_um=1.0)
     images = slides(tmp_path / "images", 2, shape=(300, 300))
     predict(run, [pictures(images, 1)], tmp_path / "p", threshold=0.01)
-    source = Source.open(tmp_path / "p")
+    source = ExportSource.open(tmp_path / "p")
     out = GeoJson()(source, tmp_path / "out")
     assert sorted(path.name for path in out.iterdir()) == [
         "p000.geojson",

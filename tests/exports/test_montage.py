@@ -13,7 +13,7 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.exports.montage import Montage, panels, sheet
 from inklings.exports.montage import Shown as Look
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import MaskLabel
 
@@ -30,7 +30,7 @@ def test_a_sheet_a_case_and_three_panels_a_plane_with_a_mask(tmp_path: Path) -> 
     series, masks = write("dicom", tmp_path, geometry), masks_on(geometry)
     folder = predict(tmp_path / "p", "one", series, masks)
     cohort = cohort_of(tmp_path / "c", series, masks[0].astype(np.uint8), geometry)
-    out = Montage()(Source.open(folder, cohort), tmp_path / "out")
+    out = Montage()(ExportSource.open(folder, cohort), tmp_path / "out")
     drawn = sorted(path.stem for path in (out / "panels" / "one").glob("*.png"))
     planes = np.flatnonzero(masks.any((0, 2, 3)))
     assert drawn == [f"{plane:04d}" for plane in planes]

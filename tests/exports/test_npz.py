@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 
 from inklings.exports.npz import Npz
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 
 
 def test_probabilities_masks_and_names_need_only_numpy(predictions: Path, tmp_path: Path) -> None:
-    out = Npz()(Source.open(predictions), tmp_path / "out")
+    out = Npz()(ExportSource.open(predictions), tmp_path / "out")
     with np.load(out / "full.npz", allow_pickle=False) as file:
         assert sorted(file) == ["channels", "instances", "mask", "probability", "thresholds"]
         assert file["channels"].tolist() == ["nucleus", "core"]

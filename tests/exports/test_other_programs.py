@@ -17,7 +17,7 @@ from volume_files import grid, oblique, orientations, write
 
 from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.rtstruct import RtStruct
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 from inklings.geometry import Geometry
 from inklings.privacy.deidentify import Rules, deidentify
 from inklings.readers import open_image
@@ -29,10 +29,10 @@ needs_judge = pytest.mark.skipif(not shutil.which(JUDGES), reason="needs pip ins
 GRIDS = {**{name: grid(axes) for name, axes in orientations().items()}, "oblique": grid(oblique())}
 
 
-def exported(folder: Path, geometry: Geometry) -> tuple[Source, Path, np.ndarray]:
+def exported(folder: Path, geometry: Geometry) -> tuple[ExportSource, Path, np.ndarray]:
     series = write("dicom", folder, geometry)
     masks = masks_on(geometry)
-    return Source.open(predict(folder / "predictions", "one", series, masks)), series, masks
+    return ExportSource.open(predict(folder / "predictions", "one", series, masks)), series, masks
 
 
 def judged(path: Path, *complaints: str) -> list[str]:

@@ -6,7 +6,7 @@ from PIL import Image
 
 from inklings.errors import DataError
 from inklings.exports.png import Png, overlay
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.head import Head, Provenance
 
@@ -16,7 +16,7 @@ def read(path: Path) -> np.ndarray:
 
 
 def test_masks_are_0_and_255_and_objects_16_bit(predictions: Path, tmp_path: Path) -> None:
-    out = Png()(Source.open(predictions), tmp_path / "out")
+    out = Png()(ExportSource.open(predictions), tmp_path / "out")
     truth = DensePrediction.read(predictions, "full").instances
     assert truth is not None
     mask = read(out / "masks" / "nucleus" / "full.png")
@@ -42,7 +42,7 @@ def test_overlays_of_images_that_are_gone_are_left_out(
     predictions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "full.png").unlink()
-    out = Png()(Source.open(predictions), tmp_path / "out")
+    out = Png()(ExportSource.open(predictions), tmp_path / "out")
     assert [path.name for path in (out / "overlays").iterdir()] == ["empty.png"]
     assert "1 overlays left out" in capsys.readouterr().err
 
@@ -52,4 +52,4 @@ def test_more_objects_than_16_bits_hold_are_refused(tmp_path: Path) -> None:
     objects = np.arange(300 * 300, dtype=np.uint32).reshape(300, 300)
     DensePrediction("c", tmp_path / "c", np.zeros((1, 300, 300), np.uint8), objects).write(tmp_path)
     with pytest.raises(DataError, match="at most 65535 objects, got 89999"):
-        Png()(Source.open(tmp_path), tmp_path / "out")
+        Png()(ExportSource.open(tmp_path), tmp_path / "out")

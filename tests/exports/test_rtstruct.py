@@ -15,7 +15,7 @@ from volume_files import ball, grid, oblique, orientations, write
 
 from inklings.exports.geojson import polygons
 from inklings.exports.rtstruct import RtStruct, keyholed
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 from inklings.readers import open_image
 from inklings.readers.dicom_series import source_planes
 
@@ -45,7 +45,7 @@ def filled(path: Path, series: Path) -> np.ndarray:
 
 
 def exported(folder: Path, series: Path, masks: np.ndarray) -> Path:
-    source = Source.open(predict(folder / "p", "one", series, masks))
+    source = ExportSource.open(predict(folder / "p", "one", series, masks))
     return RtStruct()(source, folder / "out") / "one.dcm"
 
 
@@ -91,7 +91,7 @@ def test_exporting_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     geometry = grid(np.eye(3))
     series = write("dicom", tmp_path, geometry)
     first = exported(tmp_path, series, masks_on(geometry)).read_bytes()
-    again = RtStruct()(Source.open(tmp_path / "p"), tmp_path / "again") / "one.dcm"
+    again = RtStruct()(ExportSource.open(tmp_path / "p"), tmp_path / "again") / "one.dcm"
     assert again.read_bytes() == first
 
 

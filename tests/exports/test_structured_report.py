@@ -16,7 +16,7 @@ from volume_files import grid, oblique, write
 
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
-from inklings.exports.structured_report import Objects, Outline, objects
+from inklings.exports.structured_report import FindingOutline, Objects, objects
 from inklings.findings.finding import Finding
 from inklings.geometry import Region
 from inklings.predictions.findings import Findings
@@ -51,7 +51,7 @@ def findings(frame: str) -> Findings:
 def made(folder: Path) -> tuple[Objects, Path]:
     series = write("dicom", folder, GEOMETRY)
     planes = source_planes(series)
-    outlines = [Outline(place, np.ones(place.size, bool)) for place in PLACES]
+    outlines = [FindingOutline(place, np.ones(place.size, bool)) for place in PLACES]
     found = objects(planes, findings(planes[0].about.frame_of_reference), outlines, BY)
     assert found is not None
     return found, series
@@ -141,7 +141,7 @@ def test_highdicom_reads_the_report_and_its_references_lead_to_the_segments(
 def test_a_single_finding_has_its_report_too(tmp_path: Path) -> None:
     planes = source_planes(write("dicom", tmp_path, GEOMETRY))
     one = Findings("one", (next(iter(findings(""))),))
-    outline = Outline(PLACES[0], np.ones(PLACES[0].size, bool))
+    outline = FindingOutline(PLACES[0], np.ones(PLACES[0].size, bool))
     result = objects(planes, one, [outline], BY)
     assert result is not None
     (group,) = named(walk(result.report), "Measurement Group")

@@ -18,7 +18,7 @@ from inklings.errors import GeometryError
 from inklings.exports.mha import Mha
 from inklings.exports.nifti import Nifti
 from inklings.exports.nrrd import Nrrd
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 from inklings.geometry import Geometry
 
 CORNERS = np.array([[0, 0, 0], [17, 39, 43], [3, 0, 43], [17, 5, 1]])
@@ -36,7 +36,9 @@ def test_every_orientation_lies_where_simpleitk_and_nibabel_say_it_does(
 ) -> None:
     geometry = grid(orientations()[name])
     masks = masks_on(geometry)
-    source = Source.open(predict(tmp_path / "p", "one", write("dicom", tmp_path, geometry), masks))
+    source = ExportSource.open(
+        predict(tmp_path / "p", "one", write("dicom", tmp_path, geometry), masks)
+    )
     nifti = Nifti()(source, tmp_path / "nifti") / "one.nii.gz"
     nrrd = Nrrd()(source, tmp_path / "nrrd") / "one.seg.nrrd"
     # NIfTI keeps its matrix in 32 bits, NRRD its numbers in decimal.
@@ -77,7 +79,7 @@ def test_a_tilted_grid_keeps_its_place_in_nrrd_and_mha_and_is_refused_for_nifti(
     axes = np.stack([[1, 0, 0], [0, 1, 0], [0, np.sin(0.3), np.cos(0.3)]], axis=1)
     geometry = grid(axes)
     series = write("dicom", tmp_path, geometry)
-    source = Source.open(predict(tmp_path / "p", "one", series, masks_on(geometry)))
+    source = ExportSource.open(predict(tmp_path / "p", "one", series, masks_on(geometry)))
     with pytest.raises(GeometryError, match=r"tilted gantry.*export to nrrd, mha or dicom-seg"):
         Nifti()(source, tmp_path / "out")
     for exporter, name in ((Nrrd(), "one.seg.nrrd"), (Mha(), "one.mha")):
@@ -90,7 +92,7 @@ def test_a_tilted_grid_keeps_its_place_in_nrrd_and_mha_and_is_refused_for_nifti(
 def test_exporting_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     geometry = grid(oblique())
     series = write("dicom", tmp_path, geometry)
-    source = Source.open(predict(tmp_path / "p", "one", series, masks_on(geometry)))
+    source = ExportSource.open(predict(tmp_path / "p", "one", series, masks_on(geometry)))
     for exporter, name in ((Nifti(), "one.nii.gz"), (Nrrd(), "one.seg.nrrd")):
         first = (exporter(source, tmp_path / "a") / name).read_bytes()
         assert (exporter(source, tmp_path / "b") / name).read_bytes() == first

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
-from inklings.losses.bag import Bag
+from inklings.losses.bag import BagLoss
 from inklings.models.bags import BagModel
 from inklings.tensors import Batch
 
@@ -65,18 +65,18 @@ def test_members_learn_each_for_itself_and_answer_as_one() -> None:
     value = torch.tensor([[1.0], [0.0], [1.0]])
     batch = Batch(inputs, value, torch.ones(3, 1, dtype=torch.bool), VALID)
     said = net.train()(inputs, VALID)
-    Bag()(said, batch).backward()
+    BagLoss()(said, batch).backward()
     mine = net.pooling.head.weight.grad.clone()
     each = [
         F.binary_cross_entropy_with_logits(way, value)
         for way in (said.logits.detach(), *said.second.detach().unbind(1))
     ]
-    assert float(Bag()(said, batch).detach()) == pytest.approx(float(torch.stack(each).mean()))
+    assert float(BagLoss()(said, batch).detach()) == pytest.approx(float(torch.stack(each).mean()))
     for other in net.others:
         for p in other.parameters():
             p.data.mul_(3)
     net.zero_grad()
-    Bag()(net(inputs, VALID), batch).backward()
+    BagLoss()(net(inputs, VALID), batch).backward()
     assert torch.allclose(net.pooling.head.weight.grad, mine)  # what others say is not felt
     with torch.no_grad():
         together = net.eval()(inputs, VALID)

@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 
 from inklings.exports.dicom_seg import DicomSeg
 from inklings.exports.nrrd import segments
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 from inklings.geometry import Geometry
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.head import Head, Provenance
@@ -356,7 +356,7 @@ def segmented(here: Path) -> None:
         made = here / "made" / str(number)
         Head(("liver", "spleen"), (0.5, 0.5), Provenance("r", "0" * 64, None, "0")).write(made)
         DensePrediction("seg", folder, masks).write(made)
-        DicomSeg()(Source.open(made), folder / "masks")
+        DicomSeg()(ExportSource.open(made), folder / "masks")
 
 
 def chaos_predictions(here: Path) -> None:

@@ -14,7 +14,7 @@ from inklings.spec import Component, Experiment
 from inklings.tensors import Output
 from inklings.training.fit import FitResult
 from inklings.training.operating_point import OperatingPoint
-from inklings.weak.teacher_maps import Scale, TeacherMaps
+from inklings.weak.teacher_maps import MapScale, TeacherMaps
 
 Spec = Callable[..., Experiment]
 
@@ -81,4 +81,4 @@ def test_a_sure_teacher_is_left_as_sure_as_it_is(spec: Spec) -> None:
 def test_exclusive_classes_are_not_stretched(spec: Spec) -> None:
     examples, maps = ramps(), teacher(spec, Ramp(0.01, 0.09), "softmax")
     maps.stretch(examples, upper_tenth)
-    assert maps.scales == [Scale()]
+    assert maps.scales == [MapScale()]

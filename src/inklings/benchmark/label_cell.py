@@ -75,7 +75,7 @@ LEARNERS: dict[str, Learner] = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class LabelCell:
     """One run of a study.
 
     Attributes:
@@ -154,7 +154,7 @@ class LabelStudy:
         """Weak, perhaps corrected masks of train and val, and what the correction found."""
         return _labels(self, weakness, seed, correction)
 
-    def __call__(self, cell: Cell) -> Row:
+    def __call__(self, cell: LabelCell) -> Row:
         """Run a cell, without a word and with one thread, so that its numbers are the same."""
         threads, silent = torch.get_num_threads(), progress.is_silent()
         progress.silence(True)
@@ -166,7 +166,7 @@ class LabelStudy:
             torch.set_num_threads(threads)
 
 
-def run(study: LabelStudy, cell: Cell) -> Row:
+def run(study: LabelStudy, cell: LabelCell) -> Row:
     """The results of a cell; everything random follows from the cell."""
     started = time.monotonic()
     learner = LEARNERS[cell.learner]
@@ -209,7 +209,7 @@ def run(study: LabelStudy, cell: Cell) -> Row:
     }
 
 
-def _experiment(study: LabelStudy, cell: Cell, learner: Learner) -> SegmentationExperiment:
+def _experiment(study: LabelStudy, cell: LabelCell, learner: Learner) -> SegmentationExperiment:
     base = study.experiment
     loss = dict(learner.loss)
     if learner.prior == "true":
@@ -256,7 +256,7 @@ def _labels(
     if correction == "none":
         return weak[0], weak[1], []
     images = [np.moveaxis(pixels, 0, -1) for pixels in (*train.pixels, *val.pixels)]
-    path = study.out / "labels" / f"{Cell(weakness, correction, seed).name}.npz"
+    path = study.out / "labels" / f"{LabelCell(weakness, correction, seed).name}.npz"
     corrected = CORRECTIONS.build(correction, {}).correct(images, weak[0] + weak[1])
     with written(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, *(np.packbits(mask) for mask in corrected.masks))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inklings import recipes
 from inklings.benchmark.engine import Row, StudyTable, claim, run_cells
-from inklings.benchmark.label_cell import LEARNERS, Cell, LabelStudy
+from inklings.benchmark.label_cell import LEARNERS, LabelCell, LabelStudy
 from inklings.changes import change
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
@@ -105,23 +105,23 @@ class LabelStudyPlan:
                     "erode, box, hull, jitter or chains of them"
                 )
 
-    def cells(self) -> Iterator[Cell]:
+    def cells(self) -> Iterator[LabelCell]:
         """All cells, those first that others or the headline need."""
         kinds = list(dict.fromkeys(["full", *self.weaknesses]))
         main = [name for name in ("naive", "inklings") if name in {*self.learners, "naive"}]
         for seed in range(self.seeds):
             for kind in kinds:
                 yield from (
-                    Cell(kind, name, seed)
+                    LabelCell(kind, name, seed)
                     for name in main
                     if seed == 0 or name == "inklings" or kind == "full"
                 )
         others = [name for name in self.learners if name not in main]
         for kind in kinds:
-            yield from (Cell(kind, name, 0) for name in others)
+            yield from (LabelCell(kind, name, 0) for name in others)
         for kind in self.long:
             if kind in kinds:
-                yield from (Cell(kind, name, 0, 3) for name in ("naive", *others))
+                yield from (LabelCell(kind, name, 0, 3) for name in ("naive", *others))
 
 
 def study(

@@ -45,12 +45,12 @@ def export(
         return
     from inklings.errors import SpecError
     from inklings.exports import EXPORTS
-    from inklings.exports.source import Source, require_fits
+    from inklings.exports.source import ExportSource, require_fits
 
     if origin is not None and to != "geojson":
         raise SpecError(f"--origin {origin}: expected --to geojson, got {to}; leave it out")
     exporter = EXPORTS.build(to, {} if origin is None else {"origin": origin})
-    source = Source.open(predictions, cohort)
+    source = ExportSource.open(predictions, cohort)
     require_fits(to, exporter, source)
     path = exporter(source, out or predictions / "exports" / to)
     typer.echo(f"{len(source.cases)} cases exported to {to} -> {path}")

@@ -14,7 +14,7 @@ import numpy as np
 from inklings.cohorts.bags import is_bag, spans
 from inklings.cohorts.case import SPLITS, Case
 from inklings.cohorts.cohort import Cohort
-from inklings.cohorts.fingerprint import Finding, Fingerprint, Severity
+from inklings.cohorts.fingerprint import CheckFinding, Fingerprint, Severity
 from inklings.cohorts.label_checks import Problem, Repair, inspect
 from inklings.errors import DataError
 from inklings.labels.kinds import BagLabel, CaseLabel, SurvivalLabel
@@ -46,11 +46,11 @@ def fingerprint_bag(
         repairs: The command behind each kind of repair; ``{case}`` stands for the id.
         task: What is asked of bags, if the cohort says it.
     """
-    findings: list[Finding] = []
+    findings: list[CheckFinding] = []
 
     def say(kind: str, severity: Severity, reason: str, repair: Repair | None = "exclude") -> None:
         command = repairs.get(repair, "").replace("{case}", case.id) if repair else ""
-        findings.append(Finding(case.id, kind, severity, reason, command))
+        findings.append(CheckFinding(case.id, kind, severity, reason, command))
 
     digests, shapes = [], dict[tuple[int, ...], Path]()
     try:
@@ -90,7 +90,7 @@ def fingerprint_bag(
 
 def cohort_findings(
     cohort: Cohort, fingerprints: Sequence[Fingerprint], exclude: str
-) -> list[Finding]:
+) -> list[CheckFinding]:
     """What bags contradict one another in: shapes of instances, classes that a part lacks.
 
     Args:
@@ -108,11 +108,11 @@ def cohort_findings(
             if shape != usual:
                 reason = f"instances of shape {shape}; {shapes[usual]} files have {usual}"
                 repair = exclude.replace("{case}", seen.case)
-                found.append(Finding(seen.case, "shape of instances", "error", reason, repair))
+                found.append(CheckFinding(seen.case, "shape of instances", "error", reason, repair))
     return found + _absent(cohort)
 
 
-def _absent(cohort: Cohort) -> list[Finding]:
+def _absent(cohort: Cohort) -> list[CheckFinding]:
     """Classes that no bag of a part shows, and questions that none denies."""
     found = []
     parts: dict[str, Sequence[Case]] = {"the cohort": cohort.cases}
@@ -127,17 +127,17 @@ def _absent(cohort: Cohort) -> list[Finding]:
         severity: Severity = "error" if part in ("train", "the cohort") else "warning"
         if not labels:
             reason = f"none of {len(cases)} bags has a label"
-            found.append(Finding(part, "no labels", severity, reason))
+            found.append(CheckFinding(part, "no labels", severity, reason))
             continue
         for name in dict.fromkeys(name for name, _ in events):
             if not events[name, True]:
                 reason = f"{name}: all {events[name, False]} times are censored, none is an event"
-                found.append(Finding(part, "no events", severity, reason))
+                found.append(CheckFinding(part, "no events", severity, reason))
         for name in cohort.classes if said else ():
             for there, word in ((True, "with"), (False, "without")):
                 if not said[name, there]:
                     reason = f"no bag {word} {name!r} among {len(cases)}"
-                    found.append(Finding(part, "class is absent", "warning", reason))
+                    found.append(CheckFinding(part, "class is absent", "warning", reason))
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inklings.cohorts.checks import Examination
 from inklings.cohorts.cohort import Cohort
-from inklings.cohorts.fingerprint import Finding
+from inklings.cohorts.fingerprint import CheckFinding
 
 _SHOWN = {"error": 20, "warning": 10, "note": 3}
 
@@ -30,7 +30,7 @@ def text(examination: Examination, cohort: Cohort, folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _kind(findings: Sequence[Finding]) -> list[str]:
+def _kind(findings: Sequence[CheckFinding]) -> list[str]:
     first = findings[0]
     lines = [f"{first.severity}: {first.kind}, {_number(findings)}"]
     shown = _SHOWN[first.severity]
@@ -43,5 +43,5 @@ def _kind(findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
-def _number(findings: Sequence[Finding]) -> str:
+def _number(findings: Sequence[CheckFinding]) -> str:
     return f"{len(findings)} finding{'s' if len(findings) > 1 else ''}"

@@ -24,7 +24,12 @@ from inklings.cohorts.bags import is_bag
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.duplicates import exact_duplicates, near_duplicates
-from inklings.cohorts.fingerprint import Finding, Fingerprint, ImageStatistics, fingerprint_case
+from inklings.cohorts.fingerprint import (
+    CheckFinding,
+    Fingerprint,
+    ImageStatistics,
+    fingerprint_case,
+)
 from inklings.cohorts.imported import FILE as IMPORTED
 from inklings.cohorts.imported import imported
 from inklings.cohorts.label_checks import Repair
@@ -71,7 +76,7 @@ class Examination:
         orientations: How many volumes are stored in each orientation; empty without volumes.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckFinding, ...]
     groups: tuple[Group, ...]
     present: Mapping[str, tuple[str, ...]]
     objects: Mapping[str, int | None]
@@ -211,30 +216,32 @@ def _joined(pairs: Iterable[tuple[int, int, float]]) -> list[set[int]]:
     return list({id(group): group for group in groups.values()}.values())
 
 
-def _doubles(groups: Sequence[Group], repairs: Mapping[Repair, str]) -> Iterable[Finding]:
+def _doubles(groups: Sequence[Group], repairs: Mapping[Repair, str]) -> Iterable[CheckFinding]:
     for group in groups:
         first, *others = group.cases
         names = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
         if group.kind == "duplicates":
             repair = repairs["exclude"].replace("{case}", first)
-            yield Finding(first, "duplicate", "warning", f"the same samples as {names}", repair)
+            yield CheckFinding(
+                first, "duplicate", "warning", f"the same samples as {names}", repair
+            )
         elif group.kind == "near duplicates":
-            yield Finding(first, "near duplicate", "note", f"shows the same as {names}")
+            yield CheckFinding(first, "near duplicate", "note", f"shows the same as {names}")
         else:
             reason = f"cut from one field with {names}; 'inklings split' keeps them together"
-            yield Finding(first, "sister crops", "note", reason)
+            yield CheckFinding(first, "sister crops", "note", reason)
 
 
-def _orientations(fingerprints: Sequence[Fingerprint]) -> Iterable[Finding]:
+def _orientations(fingerprints: Sequence[Fingerprint]) -> Iterable[CheckFinding]:
     """One finding where volumes of a cohort lie in several orientations."""
     said = mixed({seen.case: seen.orientations[0] for seen in fingerprints if seen.orientations})
     if said is not None:
-        yield Finding(said[0], MIXED, "note", said[1])
+        yield CheckFinding(said[0], MIXED, "note", said[1])
 
 
 def _leaks(
     cohort: Cohort, groups: Sequence[Group], repairs: Mapping[Repair, str]
-) -> Iterable[Finding]:
+) -> Iterable[CheckFinding]:
     """Patients and groups that lie in more than one split."""
     split = {case.id: case.split for case in cohort if case.split is not None}
     patients: dict[str, list[str]] = defaultdict(list)
@@ -247,7 +254,7 @@ def _leaks(
         if len(parts) > 1:
             where = ", ".join(f"{case} in {part}" for part, case in sorted(parts.items()))
             reason = f"{what} across splits: {where}"
-            yield Finding(min(parts.values()), "leak", "error", reason, repairs["split"])
+            yield CheckFinding(min(parts.values()), "leak", "error", reason, repairs["split"])
 
 
 def _repairs(folder: Path) -> dict[Repair, str]:

@@ -39,7 +39,7 @@ MAX_SAMPLES = 400_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """Something the user should know about one case.
 
     Attributes:
@@ -100,7 +100,7 @@ class Fingerprint:
     """
 
     case: str
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckFinding, ...]
     looks: tuple[ImageStatistics, ...]
     present: tuple[str, ...]
     objects: int | None
@@ -119,12 +119,12 @@ def fingerprint_case(
         classes: What the cohort can annotate.
         repairs: The command behind each kind of repair; ``{case}`` stands for the id.
     """
-    findings: list[Finding] = []
+    findings: list[CheckFinding] = []
 
     def say(kind: str, severity: Severity, reason: str, repair: Repair, path: Path) -> None:
         command = repairs.get(repair, "").replace("{case}", case.id)
         command = command.replace("{file}", shlex.quote(str(path)))
-        findings.append(Finding(case.id, kind, severity, reason, command))
+        findings.append(CheckFinding(case.id, kind, severity, reason, command))
 
     if not case.images:
         say("no image", "error", "expected at least one image, got none", "exclude", Path())
@@ -162,7 +162,7 @@ def fingerprint_case(
         objects = None if objects is None or shown.objects is None else objects + shown.objects
         if shown.annotated is not None and shown.annotated < 1:
             reason = f"{path.name}: {shown.annotated:.2%} of the samples are annotated"
-            findings.append(Finding(case.id, "partial label", "note", reason))
+            findings.append(CheckFinding(case.id, "partial label", "note", reason))
         if isinstance(label, MaskLabel) and not shown.names and not benign:
             reason = f"{path.name}: nothing is annotated; keep it if the image shows nothing"
             say("empty mask", "warning", reason, "exclude", path)

@@ -6,13 +6,13 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from inklings.cohorts.fingerprint import Finding
+from inklings.cohorts.fingerprint import CheckFinding
 
 FILE = "import_findings.json"
 _LEFT_OUT = "left out"
 
 
-def imported(folder: Path, said: Collection[tuple[str, str]] = ()) -> list[Finding]:
+def imported(folder: Path, said: Collection[tuple[str, str]] = ()) -> list[CheckFinding]:
     """The findings beside a cohort; none where it was not made by an import.
 
     A report that cannot be read is a finding of its own.
@@ -24,7 +24,7 @@ def imported(folder: Path, said: Collection[tuple[str, str]] = ()) -> list[Findi
     try:
         rows = json.loads((folder / FILE).read_text(encoding="utf-8"))["findings"]
         return [
-            Finding(
+            CheckFinding(
                 str(row["case"]),
                 str(row["kind"]),
                 "warning" if row["consequence"] == _LEFT_OUT else "note",
@@ -37,7 +37,7 @@ def imported(folder: Path, said: Collection[tuple[str, str]] = ()) -> list[Findi
         return []
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         reason = f"{folder / FILE} is damaged: what the import dropped or guessed is not known"
-        return [Finding("", "damaged report", "warning", f"{reason}; run the import again")]
+        return [CheckFinding("", "damaged report", "warning", f"{reason}; run the import again")]
 
 
 def _counted(row: dict[str, object]) -> str:

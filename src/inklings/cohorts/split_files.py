@@ -34,7 +34,7 @@ class _Group:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SplitOutcome:
     """What a split did.
 
     Attributes:
@@ -50,7 +50,9 @@ class Outcome:
     spoiled: tuple[str, ...]
 
 
-def split_cohort(folder: Path, options: SplitOptions, ignore_duplicates: bool = False) -> Outcome:
+def split_cohort(
+    folder: Path, options: SplitOptions, ignore_duplicates: bool = False
+) -> SplitOutcome:
     """Split the cohort in ``folder`` and write it.
 
     Args:
@@ -82,7 +84,7 @@ def split_cohort(folder: Path, options: SplitOptions, ignore_duplicates: bool = 
     _write(after, folder, record)
     before = cohort.split_hash
     spoiled = {f.case for f in seen.findings if f.severity == "error" and f.kind != "leak"}
-    return Outcome(
+    return SplitOutcome(
         after, before if before != after.split_hash else None, record, tuple(sorted(spoiled))
     )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from inklings.cohorts.case import SPLITS
-from inklings.cohorts.split_files import Outcome
+from inklings.cohorts.split_files import SplitOutcome
 
 
-def text(outcome: Outcome) -> str:
+def text(outcome: SplitOutcome) -> str:
     """A table of cases and units by split and stratum, and the hash."""
     record, total = outcome.record, len(outcome.cohort)
     rows = [("", *SPLITS)]

@@ -60,8 +60,8 @@ TRANSFORMS: dict[Use, Registry[Any]] = {
     "boxes": Registry(
         "augmentation of boxes",
         {
-            "flips": "inklings.data.boxes:Flips",
-            "noise": "inklings.data.boxes:Noise",
+            "flips": "inklings.data.boxes:BoxFlips",
+            "noise": "inklings.data.boxes:BoxNoise",
             "offset": "inklings.data.boxes:Offset",
             "rotate": "inklings.data.boxes:Rotate",
             "scale": "inklings.data.boxes:Scale",
@@ -72,9 +72,9 @@ TRANSFORMS: dict[Use, Registry[Any]] = {
         {
             "affine": "inklings.models.views:Affine",
             "auto": "inklings.data.instance_augment:Auto",
-            "flips": "inklings.data.instance_augment:Flips",
+            "flips": "inklings.data.instance_augment:InstanceFlips",
             "jitter": "inklings.data.instance_augment:Jitter",
-            "noise": "inklings.data.instance_augment:Noise",
+            "noise": "inklings.data.instance_augment:InstanceNoise",
         },
     ),
 }

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from inklings.data import build_transforms
 from inklings.data.bag_examples import BagExamples
-from inklings.data.batches import IndexedBatch, Source
+from inklings.data.batches import BatchSource, IndexedBatch
 from inklings.data.sampler import Shuffle
 from inklings.errors import SpecError
 from inklings.spec import Bags
@@ -26,13 +26,13 @@ from inklings.spec import Bags
 _CONTENT = 1
 
 
-class BagBatches(Source):
+class BagBatches(BatchSource):
     """Batches of bags.
 
     Args:
         examples: What to draw from.
         bags: Augmentation, and how many instances of a bag a step looks at.
-        batch_size, seed, rank, world: As `inklings.data.batches.Source`.
+        batch_size, seed, rank, world: As `inklings.data.batches.BatchSource`.
 
     Raises:
         SpecError: If there are no bags, or a batch cannot be shared evenly.

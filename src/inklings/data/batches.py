@@ -69,7 +69,7 @@ class IndexedBatch:
         )
 
 
-class Source(ABC):
+class BatchSource(ABC):
     """All batches of a run, by number.
 
     Args:
@@ -113,12 +113,12 @@ class Source(ABC):
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-class CropBatches(Source):
+class CropBatches(BatchSource):
     """Batches of crops that a function draws.
 
     Args:
         draw: Makes one crop; called from several threads.
-        batch_size, seed, rank, world: As `Source`.
+        batch_size, seed, rank, world: As `BatchSource`.
     """
 
     def __init__(
@@ -139,14 +139,14 @@ class CropBatches(Source):
         )
 
 
-class Batches(Source):
+class Batches(BatchSource):
     """Batches cut from decoded images.
 
     Args:
         examples: What to cut from.
         sampling: Size of the crops, share of centred ones, augmentation.
         intensity: How samples become inputs.
-        batch_size, seed, rank, world: As `Source`.
+        batch_size, seed, rank, world: As `BatchSource`.
         patch: Samples of a patch of a volume; None for ``sampling.size`` on every side.
 
     Raises:

@@ -91,7 +91,7 @@ class Move(Protocol):
 
 
 @dataclass(frozen=True)
-class Flips:
+class BoxFlips:
     """Reflect each axis half of the time."""
 
     def matrix(self, rng: Generator, sides: Triple) -> Matrix:  # noqa: ARG002
@@ -148,7 +148,7 @@ class Rotate:
 
 
 @dataclass(frozen=True)
-class Noise:
+class BoxNoise:
     """Normal noise on every sample.
 
     Attributes:
@@ -173,7 +173,7 @@ class BoxTransforms:
     def __init__(self, asked: Sequence[Component]) -> None:
         parts = build_transforms(asked, "boxes")
         self._moves = [part for part in parts if isinstance(part, Move)]
-        self._noise = [p.hu / p.range_hu for p in parts if isinstance(p, Noise) and p.hu]
+        self._noise = [p.hu / p.range_hu for p in parts if isinstance(p, BoxNoise) and p.hu]
 
     def __call__(
         self, cube: NDArray[np.uint8], sides: Triple, rng: Generator

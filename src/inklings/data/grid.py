@@ -19,7 +19,7 @@ from inklings.cohorts.opening import open_case
 from inklings.cohorts.rasterise import combined
 from inklings.cohorts.region import annotate_region, mask_region
 from inklings.data import TISSUE
-from inklings.data.tile_index import Head
+from inklings.data.tile_index import TileHead
 from inklings.data.tissue import coarse_factor, find_tissue
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import CaseLabel, MaskLabel
@@ -34,7 +34,7 @@ Columns = dict[str, NDArray[np.float32] | NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class Boxes:
+class TileBoxes:
     """Tiles of a slide, some or all.
 
     Attributes:
@@ -58,9 +58,9 @@ class Boxes:
         height = np.minimum(self.size, self.shape[0] - self.y)
         return height * np.minimum(self.size, self.shape[1] - self.x)
 
-    def where(self, keep: NDArray[np.bool_]) -> Boxes:
+    def where(self, keep: NDArray[np.bool_]) -> TileBoxes:
         """Those for which ``keep`` ``(N,)`` is true."""
-        return Boxes(self.y[keep], self.x[keep], self.size, self.shape)
+        return TileBoxes(self.y[keep], self.x[keep], self.size, self.shape)
 
     def runs(self) -> Iterator[tuple[Region, slice]]:
         """Regions of the grid that hold neighbouring tiles of a row, and which tiles those are."""
@@ -94,13 +94,13 @@ def starts(length: int, size: int, stride: int) -> Starts:
     return found if found[-1] == last else np.append(found, last)
 
 
-def boxes(shape: tuple[int, ...], size: int, stride: int) -> Boxes:
+def boxes(shape: tuple[int, ...], size: int, stride: int) -> TileBoxes:
     """All tiles of a grid of ``shape``, row by row."""
     y, x = np.meshgrid(*(starts(n, size, stride) for n in shape), indexing="ij")
-    return Boxes(y.ravel(), x.ravel(), size, shape)
+    return TileBoxes(y.ravel(), x.ravel(), size, shape)
 
 
-def tile_slide(case: Case, head: Head) -> Columns:
+def tile_slide(case: Case, head: TileHead) -> Columns:
     """The kept tiles of a case: the columns of `inklings.data.tile_index` but ``case``.
 
     Raises:
@@ -138,14 +138,14 @@ def outline(case: Case, image: str) -> MaskLabel | None:
     return masks[-1] if masks else None
 
 
-def tissue_shares(slide: Image, tiles: Boxes, method: str) -> NDArray[np.float64]:
+def tissue_shares(slide: Image, tiles: TileBoxes, method: str) -> NDArray[np.float64]:
     """``(N,)`` share of each tile that is tissue, on a coarse view."""
     if method == EVERYWHERE:
         return np.ones(len(tiles))
     return shares(find_tissue(slide, TISSUE.build(method, {})).mask, tiles)
 
 
-def shares(mask: NDArray[np.bool_], tiles: Boxes) -> NDArray[np.float64]:
+def shares(mask: NDArray[np.bool_], tiles: TileBoxes) -> NDArray[np.float64]:
     """``(N,)`` share of each tile that ``mask`` ``(h, w)``, of the same extent, covers; exact."""
     table = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1))
     table[1:, 1:] = mask.cumsum(0, dtype=np.float64).cumsum(1)
@@ -172,7 +172,7 @@ def _at(
     return mixed
 
 
-def _touched(label: MaskLabel, coarse: Geometry, tiles: Boxes) -> NDArray[np.bool_]:
+def _touched(label: MaskLabel, coarse: Geometry, tiles: TileBoxes) -> NDArray[np.bool_]:
     """``(N,)`` True for tiles in which a coarse look at the mask sees anything at all.
 
     A look every few um misses what is smaller; a tile with so little is never worth keeping.
@@ -180,7 +180,9 @@ def _touched(label: MaskLabel, coarse: Geometry, tiles: Boxes) -> NDArray[np.boo
     return shares(mask_region(label.path, coarse, coarse.full) > 0, tiles) > 0
 
 
-def _counted(label: MaskLabel, geometry: Geometry, tiles: Boxes, classes: Sequence[str]) -> Found:
+def _counted(
+    label: MaskLabel, geometry: Geometry, tiles: TileBoxes, classes: Sequence[str]
+) -> Found:
     """Shares by the codes of one mask, counted sample by sample: all codes but 0 are tissue."""
     counts = np.zeros((len(tiles), len(label.classes) + 1))
     for region, which in tiles.runs():
@@ -201,7 +203,7 @@ def _counted(label: MaskLabel, geometry: Geometry, tiles: Boxes, classes: Sequen
 
 
 def annotated(
-    case: Case, geometry: Geometry, tiles: Boxes, head: Head
+    case: Case, geometry: Geometry, tiles: TileBoxes, head: TileHead
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Share of each tile that is annotated ``(N,)``, and of each class ``(N, K)``; exact.
 
@@ -230,7 +232,9 @@ def annotated(
     return known / area, labels / area[:, None]
 
 
-def _parts(tiles: Boxes, region: Region, which: slice) -> Iterator[tuple[int, tuple[slice, slice]]]:
+def _parts(
+    tiles: TileBoxes, region: Region, which: slice
+) -> Iterator[tuple[int, tuple[slice, slice]]]:
     """Each tile of a run, and where it lies in the run's region."""
     for k in range(which.start, which.stop):
         left = int(tiles.x[k]) - region.start[1]
@@ -238,7 +242,7 @@ def _parts(tiles: Boxes, region: Region, which: slice) -> Iterator[tuple[int, tu
 
 
 def _columns(
-    tiles: Boxes, found: Found, keep: NDArray[np.bool_], classes: Sequence[str]
+    tiles: TileBoxes, found: Found, keep: NDArray[np.bool_], classes: Sequence[str]
 ) -> Columns:
     kept = tiles.where(keep)
     columns: Columns = {

@@ -28,7 +28,7 @@ class Auto:
 
 
 @dataclass(frozen=True)
-class Flips:
+class InstanceFlips:
     """Mirror images and quarter turns, for tissue, which has no top."""
 
     def __call__(self, pictures: Tensor, dice: Generator) -> Tensor:
@@ -60,7 +60,7 @@ class Jitter:
 
 
 @dataclass(frozen=True)
-class Noise:
+class InstanceNoise:
     """Gaussian noise on features, in units of their own spread within the batch."""
 
     sigma: float = 0.1

@@ -22,7 +22,7 @@ from inklings.data.intensity import Intensity, Scale
 from inklings.data.packed import Store, budget_bytes
 from inklings.data.slide_look import Restain, SlideLook, unchanged
 from inklings.data.stains import Normaliser
-from inklings.data.tile_index import Head, TileIndex, read_tile, tiled_cases
+from inklings.data.tile_index import TileHead, TileIndex, read_tile, tiled_cases
 from inklings.data.tissue_finder import finder
 from inklings.errors import DataError
 from inklings.geometry import Geometry, Region
@@ -44,7 +44,7 @@ class Looks:
     intensity: Intensity
     normaliser: Normaliser | None = None
 
-    def of(self, slide: Image, head: Head) -> tuple[Scale | None, Restain]:
+    def of(self, slide: Image, head: TileHead) -> tuple[Scale | None, Restain]:
         """Scale of a slide, None where any slide has the same, and the change of its stains."""
         if self.intensity.fixed and self.normaliser is None:
             return None, unchanged
@@ -107,13 +107,13 @@ def gather_tiles(
     return Examples(tuple(images), tuple(targets), tuple(ids), tuple(groups), scales=tuple(scales))
 
 
-def require_same_cohort(folder: Path, cohort: Cohort) -> Head:
+def require_same_cohort(folder: Path, cohort: Cohort) -> TileHead:
     """The head of a tile index, whose classes have to be those of ``cohort``.
 
     Raises:
         DataError: If they are not.
     """
-    head = Head.read(folder)
+    head = TileHead.read(folder)
     if head.classes and tuple(head.classes) != tuple(cohort.classes):
         raise DataError(
             f"{folder}: expected tiles of a cohort of {', '.join(cohort.classes)}, got tiles of "
@@ -139,7 +139,7 @@ Tile = tuple[NDArray[Any], NDArray[np.uint8], NDArray[np.bool_]]
 
 def _read(
     case: Case,
-    head: Head,
+    head: TileHead,
     regions: Sequence[Region],
     supervision: Supervision,
     pool: ThreadPoolExecutor,
@@ -171,7 +171,7 @@ def _tile(case: Case, view: Image, region: Region, supervision: Supervision) -> 
     )
 
 
-def _tissue(slide: Image, head: Head) -> NDArray[np.bool_]:
+def _tissue(slide: Image, head: TileHead) -> NDArray[np.bool_]:
     """Where tissue is on a slide ``(h, w)``, by the method that chose the tiles."""
     method = head.settings.get("method", "")
     return finder(method if method in TISSUE else _TISSUE)(slide)

@@ -1,7 +1,8 @@
 """The tile index: where the tiles of each slide lie, and what is known of each; no pixels.
 
-A folder holds ``tiles.yaml`` (`Head`: the cohort, the grid, the rule) and ``cases/<id>.parquet``,
-one table a case, written atomically: a file that is there is complete. Columns are ``case``,
+A folder holds ``tiles.yaml`` (`TileHead`: the cohort, the grid, the rule) and
+``cases/<id>.parquet``, one table a case, written atomically: a file that is there is complete.
+Columns are ``case``,
 ``y`` and ``x`` (first sample of the tile, counted in the grid of the head), ``tissue`` and
 ``known`` (shares of the tile's samples inside the slide, 0 to 1) and ``label:<class>`` for each
 class (shares again; what is neither known nor of a class is background or unlabelled).
@@ -30,7 +31,7 @@ HEAD = "tiles.yaml"
 
 
 @dataclass(frozen=True)
-class Head:
+class TileHead:
     """What is common to all tiles of an index.
 
     Attributes:
@@ -127,7 +128,7 @@ class TileIndex:
         labels: ``(N, K)`` float32 share of each class of the head.
     """
 
-    head: Head
+    head: TileHead
     cases: tuple[str, ...]
     case: NDArray[np.int32]
     y: NDArray[np.int64]
@@ -146,7 +147,7 @@ class TileIndex:
         Raises:
             DataError: If it is not one, or a case is missing or damaged.
         """
-        head = Head.read(folder)
+        head = TileHead.read(folder)
         names = tuple(sorted(tiled_cases(folder) if cases is None else cases))
         tables = [read_case(folder, name) for name in names]
         counts = [len(table["y"]) for table in tables]

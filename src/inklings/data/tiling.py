@@ -11,7 +11,7 @@ from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.data import TISSUE
 from inklings.data.grid import BY_MASK, EVERYWHERE, tile_slide
-from inklings.data.tile_index import HEAD, Head, case_path, write_case
+from inklings.data.tile_index import HEAD, TileHead, case_path, write_case
 from inklings.errors import SpecError
 from inklings.parallel import Summary, over_cases
 
@@ -43,7 +43,7 @@ class Rule:
     min_tissue: float = 0.25
     method: str = AUTO
 
-    def head(self, folder: Path, cohort: Cohort) -> Head:
+    def head(self, folder: Path, cohort: Cohort) -> TileHead:
         """What the index says of itself.
 
         Raises:
@@ -67,7 +67,7 @@ class Rule:
         settings: dict[str, Any] = {"method": method, "min_tissue": self.min_tissue}
         if method == BY_MASK:
             settings["without_mask"] = _DEFAULT
-        return Head(
+        return TileHead(
             cohort=folder.resolve(),
             size=self.size,
             stride=self.stride or self.size,
@@ -121,7 +121,7 @@ def tile_cohort(
 class Tiler:
     """Tiles one case of the cohort of ``head``; what travels to a worker."""
 
-    head: Head
+    head: TileHead
     out: Path
 
     def __call__(self, name: str) -> None:
@@ -149,11 +149,11 @@ def _image(cohort: Cohort) -> str:
     return names.pop()
 
 
-def _begin(head: Head, out: Path) -> None:
+def _begin(head: TileHead, out: Path) -> None:
     if not (out / HEAD).exists():
         head.write(out)
         return
-    before, now = Head.read(out).as_yaml(out), head.as_yaml(out)
+    before, now = TileHead.read(out).as_yaml(out), head.as_yaml(out)
     other = [
         f"{key} {before[key]!r} and now {now[key]!r}" for key in now if now[key] != before[key]
     ]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from inklings.bags.answers import Ranks, answers
 from inklings.bags.writer import MadeBag
 from inklings.cohorts.opening import SPACING_FACT
-from inklings.datasets.bag_cohort import Bags, MadeBags
+from inklings.datasets.bag_cohort import BagCohort, MadeBags
 from inklings.datasets.dataset import Converted, Mask, Option, Plain, Stored, stamp_of
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.geometry import Geometry
@@ -155,7 +155,7 @@ class Arrays(Plain):
 
 
 @dataclass(frozen=True)
-class ArrayBags(Bags):
+class ArrayBags(BagCohort):
     """Bags in memory: rows of features, or small pictures, with one label a bag.
 
     Attributes:

@@ -9,7 +9,7 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort, from_row
 from inklings.datasets import findings as reports
 from inklings.datasets.dataset import Dataset
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.journal import Journal
 from inklings.errors import DataError
 
@@ -56,10 +56,10 @@ def _kept(case: Case, known: dict[str, Case]) -> Case:
     )
 
 
-def found_in(journal: Journal) -> list[Finding]:
+def found_in(journal: Journal) -> list[ImportFinding]:
     """The findings of all cases, by id."""
     return [
-        Finding(case, kind, detail, count)
+        ImportFinding(case, kind, detail, count)
         for _, record in sorted(journal.records.items())
         for kind, detail, count, case in record.get("findings", ())
     ]

@@ -16,7 +16,7 @@ from inklings.cohorts.bags import ROWS
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Converted, Plain, Stored
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.errors import DataError
 from inklings.labels.kinds import CaseLabel
 from inklings.readers.bag_files import write
@@ -50,7 +50,7 @@ class BagItem:
     labels: tuple[CaseLabel, ...]
     split: Split | None
     facts: Mapping[str, str]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ImportFinding, ...] = ()
 
     @property
     def stamp(self) -> str:
@@ -58,7 +58,7 @@ class BagItem:
         return f"{self.rows} {self.patient} {self.split} {self.labels} {sorted(self.facts.items())}"
 
 
-class Bags(Plain):
+class BagCohort(Plain):
     """What datasets of made bags have in common; `made` is left to write."""
 
     noun: str = "bags"
@@ -91,11 +91,13 @@ class Bags(Plain):
         ]
         require_whole_patients(items)
         told = tuple(
-            Finding(self.told_of, "table", word.removeprefix(f"{self.told_of}: "))
+            ImportFinding(self.told_of, "table", word.removeprefix(f"{self.told_of}: "))
             for word in made.words
         )
         unsaid = [
-            Finding(i.id, "no label", "no row of the bag has one") for i in items if not i.labels
+            ImportFinding(i.id, "no label", "no row of the bag has one")
+            for i in items
+            if not i.labels
         ]
         own = {finding.case: (finding,) for finding in unsaid}
         items = [replace(item, findings=own.get(item.id, ())) for item in items]

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.datasets.dataset import Argument, Converted, Mask, Option, Plain
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.pairing import clean_id
 from inklings.datasets.scans import IMAGE, Scan, case_of, laid_out
 from inklings.errors import DataError, SpecError
@@ -157,25 +157,27 @@ class SlicesOfTruth:
     classes: tuple[str, ...]
     modality: str
 
-    def __call__(self, scan: Scan, image: Image) -> tuple[tuple[Label | Mask, ...], list[Finding]]:
+    def __call__(
+        self, scan: Scan, image: Image
+    ) -> tuple[tuple[Label | Mask, ...], list[ImportFinding]]:
         """The codes of all planes, in the order of the image."""
         assert scan.mask is not None
         planes = source_planes(scan.images[IMAGE])
         files = sorted(scan.mask.glob("*.png"), key=lambda path: natural(path.name))
         if len(files) != len(planes):
             detail = f"{len(files)} PNG slices, but {len(planes)} DICOM slices"
-            return (), [Finding(scan.id, "slice count", detail)]
+            return (), [ImportFinding(scan.id, "slice count", detail)]
         ordered, problem = in_order_of(planes, files)
         if ordered is None:
-            return (), [Finding(scan.id, "slice direction", problem)]
-        problems = [Finding(scan.id, "slice order", problem)] if problem else []
+            return (), [ImportFinding(scan.id, "slice direction", problem)]
+        problems = [ImportFinding(scan.id, "slice order", problem)] if problem else []
         greys = np.stack([_plane(path) for path in ordered])
         if greys.shape != image.geometry.shape:
             detail = f"{greys.shape[1:]}, the slices {image.geometry.shape[1:]}"
-            return (), [*problems, Finding(scan.id, "mask shape", detail)]
+            return (), [*problems, ImportFinding(scan.id, "mask shape", detail)]
         codes, stray = self._codes(greys)
         if stray:
-            problems.append(Finding(scan.id, "strange grey", "between the organs", stray))
+            problems.append(ImportFinding(scan.id, "strange grey", "between the organs", stray))
         return (Mask(codes, "classes", self.classes, geometry=image.geometry),), problems
 
     def _codes(self, greys: NDArray[Any]) -> tuple[NDArray[np.uint8], int]:

@@ -27,7 +27,7 @@ command, ``inklings import NAME``, which is generated::
 
 Labels are records of `inklings.labels.kinds` as they are (boxes, points, balls, polygons, bags,
 masks that lie on disk), or a `Mask` of numbers, which is written: planes as PNG, volumes as NIfTI
-on the grid of their image. What is wrong with a case is a `Finding`; one whose consequence is
+on the grid of their image. What is wrong with a case is a `ImportFinding`; one whose consequence is
 "left out" sets the case aside. What is only known when all cases are there (the classes that
 annotators used, a split that a folder says, a table written beside the cohort) is made by
 `Plain.finish`. A look at all masks before the first is converted is `Plain.prepare`; a question
@@ -48,7 +48,7 @@ from numpy.typing import NDArray
 
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.geometry import Geometry
 from inklings.labels.kinds import BACKGROUND, NO_CLASS, Extent, Label, MaskLabel
 
@@ -123,7 +123,7 @@ class Converted:
     patient: str | None = None
     split: Split | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ImportFinding, ...] = ()
 
 
 class Dataset(Protocol):

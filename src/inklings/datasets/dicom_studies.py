@@ -22,7 +22,7 @@ import pydicom
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, names
 from inklings.datasets.drawn import Drawn, DrawnMasks, DrawnScan, Rule, place_of
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.pairing import clean_id
 from inklings.datasets.scans import IMAGE, case_of, laid_out
 from inklings.errors import DataError
@@ -176,9 +176,9 @@ def _scan(one: Series, place: Path, several: bool, drawn: Sequence[Drawn]) -> Dr
 def _with(scan: DrawnScan, rule: Rule) -> DrawnScan:
     """The scan with those of its drawings that count."""
     kept, said = rule.kept(scan.drawn)
-    told = [Finding(scan.id, one.kind, one.text, one.count) for one in said]
+    told = [ImportFinding(scan.id, one.kind, one.text, one.count) for one in said]
     told += [
-        Finding(scan.id, "matched by place", f"{one.drawing.words()} {one.remark}")
+        ImportFinding(scan.id, "matched by place", f"{one.drawing.words()} {one.remark}")
         for one in kept
         if one.remark
     ]
@@ -198,7 +198,7 @@ def _beside(root: Path, one: Drawing | Broken, kind: str, words: str) -> DrawnSc
     place = one.path.relative_to(root).with_suffix("").as_posix()
     name = clean_id(place.replace("/", "_"))
     shown = one.words() if isinstance(one, Drawing) else one.path.name
-    problem = Finding(name, kind, f"{shown}: {words}")
+    problem = ImportFinding(name, kind, f"{shown}: {words}")
     return DrawnScan(name, name, {IMAGE: one.path}, mask=one.path, problem=problem)
 
 
@@ -206,7 +206,7 @@ def _flat(one: Series) -> DrawnScan:
     """A scout or a single image, as an item that says that it is no case."""
     file = one.planes[0].file
     name = clean_id(file.name.replace("/", "_"))
-    problem = Finding(name, "no volume", one.words())
+    problem = ImportFinding(name, "no volume", one.words())
     return DrawnScan(name, name, {IMAGE: file.container / file.name}, problem=problem)
 
 
@@ -214,7 +214,7 @@ def _damaged(fault: Fault) -> DrawnScan:
     """A file of a series of which nothing else can be read, as an item that says so."""
     name = clean_id(fault.file.name.replace("/", "_"))
     path = fault.file.container / fault.file.name
-    problem = Finding(name, "unreadable image", str(fault))
+    problem = ImportFinding(name, "unreadable image", str(fault))
     return DrawnScan(name, name, {IMAGE: path}, problem=problem)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from inklings.datasets.dataset import Mask
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.scans import Scan
 from inklings.errors import GeometryError
 from inklings.labels.kinds import Label
@@ -64,7 +64,7 @@ class DrawnScan(Scan):
 
     drawn: tuple[Drawn, ...] = ()
     classes: tuple[str, ...] = ()
-    told: tuple[Finding, ...] = ()
+    told: tuple[ImportFinding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,9 @@ class DrawnMasks:
 
     ordered: bool
 
-    def __call__(self, scan: Scan, image: Image) -> tuple[tuple[Label | Mask, ...], list[Finding]]:
+    def __call__(
+        self, scan: Scan, image: Image
+    ) -> tuple[tuple[Label | Mask, ...], list[ImportFinding]]:
         """Class codes on the grid of the image."""
         assert isinstance(scan, DrawnScan)
         layers, said = Layers(image.geometry.shape), list[Remark]()
@@ -91,14 +93,14 @@ class DrawnMasks:
                         said += shape.remarks
             except GeometryError as error:
                 detail = f"{one.drawing.path.name}: {error}"
-                return (), [Finding(scan.id, "mask shape", detail)]
+                return (), [ImportFinding(scan.id, "mask shape", detail)]
         names = dict(enumerate(scan.classes, 1))
         codes, remarks = layers.laid(names, self.ordered)
         missing = [name for code, name in names.items() if code not in layers.sizes]
         if missing:
             words = f"nobody drew {', '.join(missing)} here, which others have"
             remarks.append(Remark("class not drawn", words, len(missing)))
-        found = [Finding(scan.id, one.kind, one.text, one.count) for one in (*said, *remarks)]
+        found = [ImportFinding(scan.id, one.kind, one.text, one.count) for one in (*said, *remarks)]
         mask = Mask(codes, "classes", scan.classes, geometry=image.geometry)
         return (mask,), found
 

@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 from inklings.datasets import archive, runlengths
 from inklings.datasets.archive import Entry
 from inklings.datasets.dataset import IN_PLACE, Argument, Converted, Mask, Option, Plain, Stored
-from inklings.datasets.findings import Finding, fatal
+from inklings.datasets.findings import ImportFinding, fatal
 from inklings.datasets.instances import Piece, areas, numbered, piece_of
 from inklings.datasets.modality import modality
 from inklings.datasets.pairing import clean_id
 from inklings.datasets.pictures import SUFFIXES, decoded
-from inklings.datasets.runlengths import Rows
+from inklings.datasets.runlengths import RunLengthRows
 from inklings.errors import DataError, ReaderError
 
 CLASS = "nucleus"
@@ -51,7 +51,7 @@ class Field:
     id: str
     images: tuple[Entry, ...]
     masks: tuple[Entry, ...]
-    rows: tuple[Rows, ...]
+    rows: tuple[RunLengthRows, ...]
     stage: str
     annotated: bool
 
@@ -112,12 +112,12 @@ class Dsb2018(Plain):
 
     def convert(self, item: Field) -> Converted:
         """Decode one field, check what the reference only asserted, and number its nuclei."""
-        findings: list[Finding] = []
+        findings: list[ImportFinding] = []
         data, array = _image(item, findings)
         if data is None or array is None:
             return Converted({}, findings=tuple(findings))
         if item.annotated and not item.masks and not item.rows:
-            findings.append(Finding(item.id, "no mask", str(item.images[0])))
+            findings.append(ImportFinding(item.id, "no mask", str(item.images[0])))
         mask = _mask(item, array.shape[:2], findings)
         if fatal(findings):
             return Converted({}, findings=tuple(findings))
@@ -186,24 +186,24 @@ def _by_id(files: Iterable[Entry]) -> tuple[dict[str, list[Entry]], dict[str, li
     return images, masks
 
 
-def _image(item: Field, findings: list[Finding]) -> tuple[bytes | None, NDArray[Any] | None]:
+def _image(item: Field, findings: list[ImportFinding]) -> tuple[bytes | None, NDArray[Any] | None]:
     """The encoded image and its samples without the alpha plane."""
     if len(item.images) != 1:
         kind = "several images" if item.images else "no image"
         detail = ", ".join(map(str, item.images)) or f"{len(item.masks)} masks"
-        findings.append(Finding(item.id, kind, detail, max(1, len(item.images))))
+        findings.append(ImportFinding(item.id, kind, detail, max(1, len(item.images))))
         return None, None
     entry = item.images[0]
     try:
         data = archive.read(entry)
     except ReaderError as error:
-        findings.append(Finding(item.id, "unreadable image", str(error)))
+        findings.append(ImportFinding(item.id, "unreadable image", str(error)))
         return None, None
     return data, decoded(item.id, str(entry), data, findings)
 
 
 def _mask(
-    item: Field, shape: tuple[int, ...], findings: list[Finding]
+    item: Field, shape: tuple[int, ...], findings: list[ImportFinding]
 ) -> NDArray[np.uint16] | None:
     """Numbered nuclei ``(H, W)``, from the mask files or else from the run lengths."""
     height, width = shape
@@ -213,7 +213,7 @@ def _mask(
             try:
                 data = archive.read(entry)
             except ReaderError as error:
-                findings.append(Finding(item.id, "unreadable mask", str(error)))
+                findings.append(ImportFinding(item.id, "unreadable mask", str(error)))
                 continue
             piece = piece_of(item.id, entry.parts[-1], data, (width, height), findings)
             pieces.extend([piece] if piece else [])
@@ -230,18 +230,18 @@ def _mask(
 
 
 def _compare(
-    item: Field, pieces: Sequence[Piece], shape: tuple[int, int], findings: list[Finding]
+    item: Field, pieces: Sequence[Piece], shape: tuple[int, int], findings: list[ImportFinding]
 ) -> None:
     """Note where the table of run lengths and the masks disagree about what is nucleus."""
-    noted: list[Finding] = []
+    noted: list[ImportFinding] = []
     others = runlengths.pieces(item.id, item.rows, shape, noted)
     if noted or others is None:
-        findings.extend(Finding(f.case, "labels disagree", f.detail) for f in noted)
+        findings.extend(ImportFinding(f.case, "labels disagree", f.detail) for f in noted)
         return
     different = int(np.count_nonzero(_union(pieces, shape) != _union(others, shape)))
     if different or len(others) != len(pieces):
         detail = f"{different} samples differ; {len(pieces)} masks, {len(others)} rows"
-        findings.append(Finding(item.id, "labels disagree", detail, max(1, different)))
+        findings.append(ImportFinding(item.id, "labels disagree", detail, max(1, different)))
 
 
 def _union(pieces: Sequence[Piece], shape: tuple[int, int]) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, Stored, stamp_of
 from inklings.datasets.feature_files import look, require_one_width
 from inklings.datasets.feature_rows import FeatureBag, FeatureRows, Names, read_rows
-from inklings.datasets.findings import Finding, fatal
+from inklings.datasets.findings import ImportFinding, fatal
 
 ORDERED = Option("The classes are grades, in the order that their names tell.")
 ORDER = Option(
@@ -76,9 +76,9 @@ class FeatureBags(Plain):
 
     def convert(self, item: FeatureBag) -> Converted:
         """A bag whose files were all read once; one that holds what is no number is set aside."""
-        findings: list[Finding] = list(item.findings)
+        findings: list[ImportFinding] = list(item.findings)
         files: dict[str, Stored] = {}
-        empty: list[Finding] = []
+        empty: list[ImportFinding] = []
         for name, path in item.files:
             found = look(item.id, path)
             if any(f.kind == "no instances" for f in found):

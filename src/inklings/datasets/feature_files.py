@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.slide_names import bare, folders
 from inklings.errors import DataError, ReaderError
 from inklings.readers.bag_files import Span, blocks, head, is_bag_file, not_finite
@@ -90,18 +90,18 @@ def require_one_width(paths: Sequence[Path]) -> None:
         raise DataError(f"expected features of one length, got {what}; use one encoder for all")
 
 
-def look(case: str, path: Path) -> list[Finding]:
+def look(case: str, path: Path) -> list[ImportFinding]:
     """What is odd about one file, which is read once, in blocks."""
     try:
         there = head(path)
     except ReaderError as error:
-        return [Finding(case, "unreadable features", str(error))]
+        return [ImportFinding(case, "unreadable features", str(error))]
     if not there.count:
-        return [Finding(case, "no instances", f"{path.name}: 0 instances")]
-    found: list[Finding] = []
+        return [ImportFinding(case, "no instances", f"{path.name}: 0 instances")]
+    found: list[ImportFinding] = []
     if there.form == "vector":
         detail = f"{path.name}: one vector of {there.shape[0]} numbers for the whole slide"
-        found.append(Finding(case, "one vector", detail))
+        found.append(ImportFinding(case, "one vector", detail))
     wrong, first, done = 0, 0, 0
     try:
         for block in blocks(Span(path, 0, there.count)):
@@ -111,10 +111,10 @@ def look(case: str, path: Path) -> list[Finding]:
             wrong += len(rows)
             done += len(block)
     except ReaderError as error:
-        return [Finding(case, "unreadable features", str(error))]
+        return [ImportFinding(case, "unreadable features", str(error))]
     if wrong:
         detail = f"{path.name}: NaN or infinity in row {first}"
-        found.append(Finding(case, "features not finite", detail, wrong))
+        found.append(ImportFinding(case, "features not finite", detail, wrong))
     return found
 
 

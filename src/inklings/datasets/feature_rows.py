@@ -13,7 +13,7 @@ from inklings.cohorts.case import Split
 from inklings.datasets.bag_cohort import require_whole_patients
 from inklings.datasets.dataset import stamp_of
 from inklings.datasets.feature_files import FeatureFiles
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.slide_names import bare, case_ids, folders, tcga_patient
 from inklings.errors import DataError, LabelError
 from inklings.labels.kinds import BagLabel, CaseLabel
@@ -67,7 +67,7 @@ class FeatureBag:
     files: tuple[tuple[str, Path], ...]
     labels: tuple[CaseLabel, ...]
     split: Split | None
-    findings: tuple[Finding, ...]
+    findings: tuple[ImportFinding, ...]
 
     @property
     def stamp(self) -> str:
@@ -128,7 +128,7 @@ def read_rows(features: Path, table: Path, names: Names, ranks: Ranks | None = N
     bags, more = _bags(read)
     words += more
     remarks = tuple(
-        Finding(table.name, "table", word.removeprefix(f"{table.name}: ")) for word in words
+        ImportFinding(table.name, "table", word.removeprefix(f"{table.name}: ")) for word in words
     )
     bags[0] = replace(bags[0], findings=(*bags[0].findings, *remarks))
     return FeatureRows(tuple(bags), found, tuple(words))
@@ -168,14 +168,16 @@ def _bags(read: _Read) -> tuple[list[FeatureBag], list[str]]:
         part = _require_one_part(read, key, members, split)
         own = [f for i in members for f in findings.get(i, ())]
         if not labels:
-            own.append(Finding("", "no label", f"row {rows.rows[members[0]]} of {rows.path.name}"))
+            own.append(
+                ImportFinding("", "no label", f"row {rows.rows[members[0]]} of {rows.path.name}")
+            )
         pairs = tuple(
             (f"slide{k}" if len(members) > 1 else "slide", path)
             for k, i in enumerate(members)
             if (path := read.paths[i]) is not None
         )
         patient = case_ids([patients[members[0]]])[0]
-        named = tuple(Finding(ids[key], f.kind, f.detail, f.count) for f in own)
+        named = tuple(ImportFinding(ids[key], f.kind, f.detail, f.count) for f in own)
         bags.append(FeatureBag(ids[key], patient, pairs, labels, part, named))
     words = []
     if not names.patient and any(map(tcga_patient, read.slides)):
@@ -185,10 +187,10 @@ def _bags(read: _Read) -> tuple[list[FeatureBag], list[str]]:
     return bags, words
 
 
-def _once(read: _Read) -> tuple[list[int], dict[int, list[Finding]]]:
+def _once(read: _Read) -> tuple[list[int], dict[int, list[ImportFinding]]]:
     """Rows whose slide has features, each slide once; rows that say the same again are told."""
     first: dict[Path, int] = {}
-    findings: dict[int, list[Finding]] = {}
+    findings: dict[int, list[ImportFinding]] = {}
     for i, path in enumerate(read.paths):
         if path is None:
             continue
@@ -209,7 +211,7 @@ def _once(read: _Read) -> tuple[list[int], dict[int, list[Finding]]]:
                     f"{read.rows.path}, {where}: expected one {column} for slide "
                     f"{bare(read.slides[i])!r}, got {cells[before]!r} and {cells[i]!r}"
                 )
-        findings.setdefault(before, []).append(Finding("", "repeated row", where))
+        findings.setdefault(before, []).append(ImportFinding("", "repeated row", where))
     return list(first.values()), findings
 
 

@@ -88,7 +88,7 @@ KINDS = {**_OF_IMPORTS, **NOTES}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ImportFinding:
     """One thing that is not as it should be.
 
     Attributes:
@@ -118,12 +118,12 @@ class Finding:
         return {**asdict(self), "consequence": self.consequence}
 
 
-def fatal(findings: Iterable[Finding]) -> bool:
+def fatal(findings: Iterable[ImportFinding]) -> bool:
     """Whether one of the findings keeps the case out."""
     return any(finding.is_fatal for finding in findings)
 
 
-def write(findings: Sequence[Finding], folder: Path) -> None:
+def write(findings: Sequence[ImportFinding], folder: Path) -> None:
     """Write ``import_findings.json`` and ``import_findings.csv``."""
     rows = [finding.to_json() for finding in findings]
     write_json(folder / "import_findings.json", {"summary": summary(findings), "findings": rows})
@@ -136,7 +136,7 @@ def write(findings: Sequence[Finding], folder: Path) -> None:
     write_text(folder / "import_findings.csv", text.getvalue())
 
 
-def summary(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def summary(findings: Sequence[ImportFinding]) -> list[dict[str, Any]]:
     """One record per kind that occurred: in how many cases, how often, what was done."""
     rows = []
     for kind, (consequence, meaning) in KINDS.items():

@@ -16,7 +16,7 @@ from inklings.datasets.dataset import (
     Option,
     Stored,
 )
-from inklings.datasets.findings import Finding, fatal
+from inklings.datasets.findings import ImportFinding, fatal
 from inklings.datasets.grids import uncommon
 from inklings.datasets.laid import Drawn, count_of, drawn
 from inklings.datasets.modality import facts_of
@@ -138,7 +138,7 @@ class Folder(FromPatterns):
 
     def convert(self, item: Group) -> Converted:
         """Decode the images of a case and its mask, and map the values of the mask."""
-        findings: list[Finding] = [item.problem] if item.problem else []
+        findings: list[ImportFinding] = [item.problem] if item.problem else []
         choice = self._choice.text()
         facts: dict[str, str] = {}
         grids: dict[str, Geometry] = {}
@@ -153,7 +153,7 @@ class Folder(FromPatterns):
         if self.spacing_mm is not None:
             facts["spacing_mm"] = f"{self.spacing_mm:g}"
         if item.mask is None and self.masks:
-            findings.append(Finding(item.id, "no mask", item.place))
+            findings.append(ImportFinding(item.id, "no mask", item.place))
         mask = self._mask(item, grids[item.on or next(iter(grids))].shape, findings)
         if fatal(findings):
             return Converted({}, findings=tuple(findings))
@@ -193,7 +193,9 @@ class Folder(FromPatterns):
         found.require_some()
         return found
 
-    def _mask(self, item: Group, shape: tuple[int, ...], findings: list[Finding]) -> Mask | None:
+    def _mask(
+        self, item: Group, shape: tuple[int, ...], findings: list[ImportFinding]
+    ) -> Mask | None:
         if item.mask is None:
             return None
         is_part = self.page is not None or self.project is not None
@@ -209,7 +211,7 @@ class Folder(FromPatterns):
             )
         except (ReaderError, LabelError, OSError) as error:
             said = " ".join(str(error).split()).removeprefix(f"{item.mask}: ")
-            findings.append(Finding(item.id, "unreadable mask", f"{item.mask.name}: {said}"))
+            findings.append(ImportFinding(item.id, "unreadable mask", f"{item.mask.name}: {said}"))
             return None
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from inklings.cohorts.label_checks import difference
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.geometry import Geometry
 
 
-def uncommon(case: str, grids: Mapping[str, Geometry]) -> list[Finding]:
+def uncommon(case: str, grids: Mapping[str, Geometry]) -> list[ImportFinding]:
     """What is to be known, or forbids to use them together, where grids differ from the first."""
-    found: list[Finding] = []
+    found: list[ImportFinding] = []
     first = next(iter(grids))
     for name, grid in grids.items():
         off = difference(grids[first], grid)
@@ -22,7 +22,7 @@ def uncommon(case: str, grids: Mapping[str, Geometry]) -> list[Finding]:
         reason = _apart(grids[first], grid)
         kind = "no common grid" if reason else "grids differ"
         detail = f"{name} lies on another grid than {first}: {off}"
-        found.append(Finding(case, kind, f"{detail} ({reason})" if reason else detail))
+        found.append(ImportFinding(case, kind, f"{detail} ({reason})" if reason else detail))
     return found
 
 

@@ -27,7 +27,7 @@ from inklings.cohorts.case import SPLITS, Case
 from inklings.cohorts.cohort import Cohort, to_row
 from inklings.datasets.assembly import assembled, found_in
 from inklings.datasets.dataset import Converted, Dataset, Item, Mask, Stored
-from inklings.datasets.findings import Finding, fatal
+from inklings.datasets.findings import ImportFinding, fatal
 from inklings.datasets.journal import Journal
 from inklings.datasets.masks import write_numbers
 from inklings.errors import DataError, InklingsError, LabelError
@@ -56,7 +56,7 @@ class Report:
     folder: Path
     cohort: Cohort
     now: int
-    findings: tuple[Finding, ...]
+    findings: tuple[ImportFinding, ...]
     words: tuple[str, ...] = ()
     noun: str = "cases"
 
@@ -225,7 +225,7 @@ class _Store:
         return MaskLabel(path, on, label.kind, label.classes, label.extent)
 
 
-def _set_aside(item: Item, error: BaseException) -> Finding:
+def _set_aside(item: Item, error: BaseException) -> ImportFinding:
     """What is wrong, with the file; libraries that decode files raise errors of any kind."""
     detail = " ".join(str(error).split())
     if isinstance(error, OSError) and error.filename:
@@ -234,7 +234,7 @@ def _set_aside(item: Item, error: BaseException) -> Finding:
         detail = f"{_files_of(item)}: more than fits in memory"
     elif not isinstance(error, DataError):
         detail = f"{_files_of(item)}: {type(error).__name__}: {detail}"
-    return Finding(item.id, "unreadable case", detail)
+    return ImportFinding(item.id, "unreadable case", detail)
 
 
 def _files_of(item: Item) -> str:

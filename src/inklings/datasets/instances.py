@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.sparse import rows_of
 from inklings.errors import LabelError, ReaderError
 from inklings.labels.codes import read_codes
@@ -38,7 +38,7 @@ class Piece:
 
 
 def piece_of(
-    case: str, name: str, data: bytes, size: tuple[int, int], findings: list[Finding]
+    case: str, name: str, data: bytes, size: tuple[int, int], findings: list[ImportFinding]
 ) -> Piece | None:
     """The object in one mask file, or None and a finding that says why not.
 
@@ -52,15 +52,15 @@ def piece_of(
     try:
         grey, first, whole = rows_of(data) or _all_rows(data)
     except (ReaderError, LabelError) as error:
-        findings.append(Finding(case, "unreadable mask", f"{name}: {error}"))
+        findings.append(ImportFinding(case, "unreadable mask", f"{name}: {error}"))
         return None
     if whole != size:
         detail = f"{name}: {_by(whole)}, the image {_by(size)}"
-        findings.append(Finding(case, "mask shape", detail))
+        findings.append(ImportFinding(case, "mask shape", detail))
         return None
     box = grey.getbbox() if grey else None
     if grey is None or box is None:
-        findings.append(Finding(case, "empty mask", name))
+        findings.append(ImportFinding(case, "empty mask", name))
         return None
     crop = np.asarray(grey.crop(box))
     mask = crop > 0
@@ -68,10 +68,12 @@ def piece_of(
     if (mask != (crop == top)).any():
         values = np.unique(crop)
         detail = f"{name}: {len(values)} values from {values[0]} to {top}, expected 0 and 255"
-        findings.append(Finding(case, "mask values", detail))
+        findings.append(ImportFinding(case, "mask values", detail))
         return None
     if top != 255:
-        findings.append(Finding(case, "mask value", f"{name}: 0 and {top}, expected 0 and 255"))
+        findings.append(
+            ImportFinding(case, "mask value", f"{name}: 0 and {top}, expected 0 and 255")
+        )
     return Piece(name, (first + box[1], box[0]), mask)
 
 
@@ -87,7 +89,7 @@ def _all_rows(data: bytes) -> tuple[Pillow.Image, int, tuple[int, int]]:
 
 
 def of_pages(
-    case: str, name: str, pages: NDArray[np.int64], findings: list[Finding]
+    case: str, name: str, pages: NDArray[np.int64], findings: list[ImportFinding]
 ) -> NDArray[np.int64]:
     """Numbered objects ``(h, w)`` from pages ``(P, h, w)`` of one object each.
 
@@ -104,7 +106,7 @@ def of_pages(
             )
         piece = cut_out(f"{name}, page {number}", page > 0)
         if piece is None:
-            findings.append(Finding(case, "empty mask", f"{name}, page {number}"))
+            findings.append(ImportFinding(case, "empty mask", f"{name}, page {number}"))
         else:
             pieces.append(piece)
     shape = (int(pages.shape[1]), int(pages.shape[2]))
@@ -112,7 +114,7 @@ def of_pages(
 
 
 def numbered(
-    case: str, pieces: Sequence[Piece], shape: tuple[int, int], findings: list[Finding]
+    case: str, pieces: Sequence[Piece], shape: tuple[int, int], findings: list[ImportFinding]
 ) -> NDArray[np.uint16]:
     """Paint the pieces into one image, where piece ``k`` (from 0) gets the number ``k + 1``.
 
@@ -124,7 +126,9 @@ def numbered(
     """
     labels = np.zeros(shape, np.uint16)
     if len(pieces) > np.iinfo(np.uint16).max:
-        findings.append(Finding(case, "too many objects", f"{len(pieces)} masks", len(pieces)))
+        findings.append(
+            ImportFinding(case, "too many objects", f"{len(pieces)} masks", len(pieces))
+        )
         return labels
     contested = 0
     order = sorted(range(len(pieces)), key=lambda k: (-pieces[k].area, k))
@@ -135,11 +139,11 @@ def numbered(
         window[mask] = k + 1
     if contested:
         findings.append(
-            Finding(case, "overlap", f"{contested} samples in several masks", contested)
+            ImportFinding(case, "overlap", f"{contested} samples in several masks", contested)
         )
         alive = set(np.unique(labels).tolist())
         findings.extend(
-            Finding(case, "hidden mask", piece.name)
+            ImportFinding(case, "hidden mask", piece.name)
             for k, piece in enumerate(pieces)
             if k + 1 not in alive
         )

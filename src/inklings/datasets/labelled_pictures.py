@@ -23,7 +23,7 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
-class Pictures:
+class LabelledPictures:
     """Pictures and the class of each.
 
     Attributes:
@@ -55,7 +55,7 @@ class Pictures:
         return known[name]
 
 
-def pictures(source: str) -> Pictures:
+def pictures(source: str) -> LabelledPictures:
     """The pictures in ``source``.
 
     Args:
@@ -70,7 +70,7 @@ def pictures(source: str) -> Pictures:
     if source == OFFLINE:
         found = load_digits()
         images = np.rint(found.images * (255 / 16)).astype(np.uint8)
-        return Pictures(images[:, None], found.target.astype(np.int64), _no_test(images))
+        return LabelledPictures(images[:, None], found.target.astype(np.int64), _no_test(images))
     path = Path(source)
     if path.is_file() and path.suffix == ".npz":
         return _from_npz(path)
@@ -87,14 +87,14 @@ def pictures(source: str) -> Pictures:
                 f"{path}: expected as many labels as pictures, got {labels.shape} for "
                 f"{images.shape}"
             )
-    return Pictures(
+    return LabelledPictures(
         np.concatenate([images for images, _, _ in parts])[:, None],
         np.concatenate([labels for _, labels, _ in parts]).astype(np.int64),
         np.concatenate([np.full(len(labels), test) for _, labels, test in parts]),
     )
 
 
-def _from_npz(path: Path) -> Pictures:
+def _from_npz(path: Path) -> LabelledPictures:
     try:
         file = read_npz(path, ("images", "labels"))
         images, labels = file["images"], file["labels"]
@@ -105,10 +105,10 @@ def _from_npz(path: Path) -> Pictures:
             f"{path}: expected images (N, H, W) or (N, H, W, C) uint8 and labels (N,), got "
             f"{images.shape} {images.dtype} and {labels.shape}"
         )
-    return Pictures(_channels_first(images), labels.astype(np.int64), _no_test(images))
+    return LabelledPictures(_channels_first(images), labels.astype(np.int64), _no_test(images))
 
 
-def _from_folders(path: Path) -> Pictures:
+def _from_folders(path: Path) -> LabelledPictures:
     """``path/CLASS/picture.png``: the class is the name of the folder."""
     files = {
         folder.name: sorted(
@@ -141,7 +141,7 @@ def _from_folders(path: Path) -> Pictures:
     order = np.random.default_rng(0).permutation(len(every))
     stacked = np.stack(images)[order]
     labels = np.array([label for _, label in every], np.int64)[order]
-    return Pictures(_channels_first(stacked), labels, _no_test(stacked), tuple(files))
+    return LabelledPictures(_channels_first(stacked), labels, _no_test(stacked), tuple(files))
 
 
 def _pixels(path: Path) -> NDArray[Any]:

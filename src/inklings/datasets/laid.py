@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inklings.datasets import values
 from inklings.datasets.dataset import Mask
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.instances import areas, of_pages
 from inklings.errors import LabelError
 from inklings.labels.codes import Codes
@@ -40,16 +40,16 @@ def drawn(
     meaning: Mapping[int, str],
     classes: tuple[str, ...],
     instances: bool,
-    findings: list[Finding],
+    findings: list[ImportFinding],
 ) -> Mask | None:
     """The label; None, and a finding, if it does not fit its image.
 
     Raises:
         LabelError: If it holds what has no meaning.
     """
-    findings += [Finding(on.case, kind, f"{on.name}: {said}") for kind, said in found.remarks]
+    findings += [ImportFinding(on.case, kind, f"{on.name}: {said}") for kind, said in found.remarks]
     findings += [
-        Finding(on.case, note.kind, f"{on.name}: {note}")
+        ImportFinding(on.case, note.kind, f"{on.name}: {note}")
         for note in orientation_note(found.orientation)
     ]
     codes = _laid(on, found, meaning, instances, findings)
@@ -62,7 +62,7 @@ def drawn(
     below = int(np.count_nonzero((codes < 0) & ~_nothing(codes, meaning, named=True)))
     if below:
         text = f"{on.name}: {below} samples below 0 (down to {codes.min()})"
-        findings.append(Finding(on.case, "negative numbers", text, below))
+        findings.append(ImportFinding(on.case, "negative numbers", text, below))
     nothing = _nothing(codes, meaning)
     codes = np.where(np.isin(codes, _codes(meaning, values.BACKGROUND)), 0, codes)
     partial = bool(nothing.any()) or values.UNLABELLED in meaning.values()
@@ -81,7 +81,7 @@ def _laid(
     found: Codes,
     meaning: Mapping[int, str],
     instances: bool,
-    findings: list[Finding],
+    findings: list[ImportFinding],
 ) -> NDArray[np.int64] | None:
     """The codes on the grid of the image: a plane, a stack, or objects of a page each."""
     pages = found.pages
@@ -92,7 +92,7 @@ def _laid(
         detail = f"{on.name}: {by(given)}, the image {by(on.shape)}"
         if len(on.shape) == 2 and pages.shape[1:] == on.shape[::-1]:
             detail += "; it fits the picture as it lies in the file, before it is turned upright"
-        findings.append(Finding(on.case, "mask shape", detail))
+        findings.append(ImportFinding(on.case, "mask shape", detail))
         return None
     if len(pages) == 1 or not instances:
         return found.plane

@@ -27,7 +27,7 @@ from scipy import ndimage
 
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Mask, Plain
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.luna16 import CT, NODULE
 from inklings.datasets.luna_tables import malignant_by_rule
 from inklings.datasets.pairing import clean_id
@@ -107,7 +107,7 @@ def _readings(folder: Path) -> tuple[dict[str, tuple[Path, int]], list[Scan]]:
             reading = read_lidc(path)
         except DataError as error:
             name = clean_id(path.relative_to(folder).with_suffix("").as_posix())
-            problem = Finding(name, "unread outlines", str(error))
+            problem = ImportFinding(name, "unread outlines", str(error))
             odd.append(Scan(name, name, {CT: path}, problem=problem))
             continue
         if reading is not None:
@@ -138,7 +138,9 @@ def _scans(folder: Path, readings: Mapping[str, tuple[Path, int]], title: str) -
             )
 
 
-def readers_outlines(scan: Scan, image: Image) -> tuple[tuple[Label | Mask, ...], list[Finding]]:
+def readers_outlines(
+    scan: Scan, image: Image
+) -> tuple[tuple[Label | Mask, ...], list[ImportFinding]]:
     """Numbered nodules, 255 where readers disagree, and a ball for each; see `MaskSource`."""
     assert scan.mask is not None
     reading = read_lidc(scan.mask)
@@ -155,7 +157,7 @@ def readers_outlines(scan: Scan, image: Image) -> tuple[tuple[Label | Mask, ...]
     problems = []
     if lost:
         detail = f"outlines on {lost} planes that the series does not have"
-        problems.append(Finding(scan.id, "outline without plane", detail, lost))
+        problems.append(ImportFinding(scan.id, "outline without plane", detail, lost))
     mask = Mask(codes, "instances", (NODULE,), "partial", CT, image.geometry)
     return (mask, *(one.ball for one in merged)), problems
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Option, Plain
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.luna_tables import Rated, read_malignancy, read_places
 from inklings.datasets.scans import Scan, case_of
 from inklings.errors import DataError
@@ -144,7 +144,7 @@ def _scans(root: Path, of_patient: Mapping[str, str]) -> list[Scan]:
         if name in found:
             detail = f"{header}: its name was there before"
             other = f"{name}+{len(found)}"
-            problem = Finding(other, "several images", detail)
+            problem = ImportFinding(other, "several images", detail)
             found[other] = Scan(other, other, {CT: header}, problem=problem)
             continue
         wrong = _missing_samples(header)
@@ -154,7 +154,7 @@ def _scans(root: Path, of_patient: Mapping[str, str]) -> list[Scan]:
             of_patient.get(plain_id(name), name),
             {CT: header},
             facts={"subset": subset} if subset.startswith("subset") else {},
-            problem=Finding(name, "incomplete download", wrong) if wrong else None,
+            problem=ImportFinding(name, "incomplete download", wrong) if wrong else None,
         )
     return list(found.values())
 

@@ -65,7 +65,7 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Rows:
+class InstanceRows:
     """All instances, bag after bag.
 
     Attributes:
@@ -91,7 +91,7 @@ class Rows:
     notes: tuple[str, ...] = ()
 
 
-def from_table(path: Path, columns: Columns) -> Rows:
+def from_table(path: Path, columns: Columns) -> InstanceRows:
     """Read a table.
 
     Raises:
@@ -125,7 +125,7 @@ def from_table(path: Path, columns: Columns) -> Rows:
         cells = [whole(cell) for cell in table.said(column)]
         label[column], where = _one_each(table, column, cells, index, names)
         at[column] = [table.at(i, column) for i in where]
-    return Rows(
+    return InstanceRows(
         features=_narrow(path, values),
         names=names,
         index=index,
@@ -140,7 +140,7 @@ def from_table(path: Path, columns: Columns) -> Rows:
     )  # fmt: skip
 
 
-def from_npz(path: Path, column: Sequence[str] = ("label",)) -> Rows:
+def from_npz(path: Path, column: Sequence[str] = ("label",)) -> InstanceRows:
     """Read ``X (N, D)``, ``y (N,)`` and ``bag (N,)``, and ``bag_name`` if there is one.
 
     Args:
@@ -186,7 +186,9 @@ def from_npz(path: Path, column: Sequence[str] = ("label",)) -> Rows:
     cells = ["" if cell in ("nan", "None") else whole(cell) for cell in map(str, label.tolist())]
     label_, where = _one_each(table, "y", cells, index, names_)
     at = [table.at(i, "y") for i in where]
-    return Rows(_narrow(path, features), names_, index, {column[0]: label_}, {column[0]: at})
+    return InstanceRows(
+        _narrow(path, features), names_, index, {column[0]: label_}, {column[0]: at}
+    )
 
 
 def _text(cells: NDArray[Any], path: Path) -> NDArray[Any]:

@@ -13,15 +13,15 @@ import numpy as np
 from inklings.bags.answers import Answers, Ranks, answers
 from inklings.bags.outcome_columns import OutcomeColumns, Outcomes, outcomes
 from inklings.bags.writer import MadeBag
-from inklings.datasets.bag_cohort import Bags, MadeBags
+from inklings.datasets.bag_cohort import BagCohort, MadeBags
 from inklings.datasets.dataset import Argument, Option, stamp_of
 from inklings.datasets.feature_bags import EVENT, ORDER, ORDERED, TIME, VALUE
-from inklings.datasets.mil_rows import Columns, Rows, from_npz, from_table
+from inklings.datasets.mil_rows import Columns, InstanceRows, from_npz, from_table
 from inklings.datasets.slide_names import case_ids, tcga_patient
 
 
 @dataclass(frozen=True)
-class MilTable(Bags):
+class MilTable(BagCohort):
     """Rows of a table as instances of bags: MUSK, Elephant, or your own."""
 
     source: Annotated[Path, Argument("npz with X, y and bag, or a table (CSV, TSV, parquet).")]
@@ -112,7 +112,7 @@ def _made(dataset: MilTable, stamp: str) -> MadeBags:  # noqa: ARG001
     return MadeBags(bags, found.classes, facts, (*told, *words))
 
 
-def _patients(rows: Rows) -> tuple[list[str], list[str]]:
+def _patients(rows: InstanceRows) -> tuple[list[str], list[str]]:
     if rows.patient is not None:
         return [str(one) for one in rows.patient], []
     found = [tcga_patient(name) for name in rows.names]
@@ -123,7 +123,7 @@ def _patients(rows: Rows) -> tuple[list[str], list[str]]:
     return [one or "" for one in found], words
 
 
-def _truth(rows: Rows, of: Any) -> Any:
+def _truth(rows: InstanceRows, of: Any) -> Any:
     """Labels of the instances of one bag; None where one of them has none."""
     if rows.truth is None or (rows.truth[of] == 255).any():
         return None

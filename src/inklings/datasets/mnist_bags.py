@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from inklings.bags.writer import MadeBag
 from inklings.cohorts.case import SPLITS, Split
 from inklings.cohorts.cohort import Cohort
-from inklings.datasets.bag_cohort import Bags, MadeBags
+from inklings.datasets.bag_cohort import BagCohort, MadeBags
 from inklings.datasets.dataset import Argument, Option, stamp_of
 from inklings.datasets.importing import run
-from inklings.datasets.labelled_pictures import OFFLINE, Pictures, pictures
+from inklings.datasets.labelled_pictures import OFFLINE, LabelledPictures, pictures
 from inklings.errors import DataError, SpecError
 
 Draw = Literal["once", "again", "loader", "balanced_loader"]
@@ -62,7 +62,7 @@ class BagPlan:
 
 
 @dataclass(frozen=True)
-class MnistBags(Bags):
+class MnistBags(BagCohort):
     """Bags of labelled pictures: is there a certain digit among them? None is in two parts."""
 
     digits: Annotated[
@@ -167,7 +167,7 @@ def _all_bags(source: str, plan: BagPlan, stamp: str) -> MadeBags:  # noqa: ARG0
     return MadeBags(bags, (name,), facts)
 
 
-def _parts(digits: Pictures, plan: BagPlan) -> tuple[_Rows, _Rows, _Rows]:
+def _parts(digits: LabelledPictures, plan: BagPlan) -> tuple[_Rows, _Rows, _Rows]:
     """Digits of train, val and test; where the source keeps a test part, test is that."""
     official = digits.official_test
     rest, test = np.flatnonzero(~official), np.flatnonzero(official)
@@ -304,7 +304,7 @@ def _balanced_loader(labels: _Rows, plan: BagPlan, count: int, seed: int) -> lis
 
 
 def _made(
-    digits: Pictures, plan: BagPlan, split: Split, bags: Iterator[_Rows]
+    digits: LabelledPictures, plan: BagPlan, split: Split, bags: Iterator[_Rows]
 ) -> Iterator[MadeBag]:
     for number, rows in enumerate(bags):
         truth = (digits.labels[rows] == plan.target).astype(np.uint8)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inklings.datasets.dataset import Mask
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.scans import Scan
 from inklings.datasets.values import BACKGROUND, UNLABELLED
 from inklings.errors import DataError, GeometryError, LabelError
@@ -39,7 +39,7 @@ class NamedScan(Scan):
     files: tuple[tuple[str, Path], ...] = ()
 
 
-def named(scan: Scan, classes: tuple[str, ...], problem: Finding | None = None) -> NamedScan:
+def named(scan: Scan, classes: tuple[str, ...], problem: ImportFinding | None = None) -> NamedScan:
     """A scan that knows the classes of the cohort, and why it cannot be a case."""
     said = {one.name: getattr(scan, one.name) for one in fields(scan)}
     return NamedScan(**{**said, "problem": problem or scan.problem, "classes": classes})
@@ -97,7 +97,9 @@ class NamedMasks:
     meaning: Mapping[int, str] = field(default_factory=dict)
     others: bool = False
 
-    def __call__(self, scan: Scan, image: Image) -> tuple[tuple[Label | Mask, ...], list[Finding]]:
+    def __call__(
+        self, scan: Scan, image: Image
+    ) -> tuple[tuple[Label | Mask, ...], list[ImportFinding]]:
         """Class codes on the grid of the image."""
         assert isinstance(scan, NamedScan)
         assert scan.mask is not None
@@ -112,7 +114,7 @@ class NamedMasks:
                     layers.add(scan.classes.index(shape.name) + 1, shape.mask)
                     said += shape.remarks
         except GeometryError as error:
-            return (), [Finding(scan.id, "mask shape", f"{scan.mask.name}: {error}")]
+            return (), [ImportFinding(scan.id, "mask shape", f"{scan.mask.name}: {error}")]
         names = dict(enumerate(scan.classes, 1))
         codes, remarks = layers.laid(names, self.ordered)
         if scan.files:  # an organ that is not in the scan has an empty file
@@ -125,7 +127,7 @@ class NamedMasks:
         codes[gone & (codes == 0)] = np.iinfo(codes.dtype).max
         extent: Extent = "partial" if partial else "complete"
         mask = Mask(codes, "classes", scan.classes, extent, scan.on, image.geometry)
-        found = [Finding(scan.id, one.kind, one.text, one.count) for one in (*said, *remarks)]
+        found = [ImportFinding(scan.id, one.kind, one.text, one.count) for one in (*said, *remarks)]
         return (mask,), found
 
     def _shapes(self, path: Path, image: Image) -> Iterator[Shape]:

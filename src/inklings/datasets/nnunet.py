@@ -24,7 +24,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.datasets import values
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, named_in
 from inklings.datasets.described import NAME, Description, read_description
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.nnunet_files import RawCase, holds_cases, laid, listed
 from inklings.datasets.pairing import clean_id
 from inklings.datasets.scans import IMAGE, Scan, as_described, case_of, laid_out, without_image
@@ -98,12 +98,14 @@ class NnUNet(Plain):
                         f"{path.name}: {len(image.channels)} channels in one file, dataset.json "
                         f"names {wanted}"
                     )
-                    return Converted({}, findings=(Finding(item.id, "missing image", detail),))
+                    return Converted(
+                        {}, findings=(ImportFinding(item.id, "missing image", detail),)
+                    )
         facts = {key: value for key, value in made.facts.items() if key != "channels"}
         regions = facts.pop("regions", "")
         noted = made.findings
         if regions and made.labels:
-            noted = (*noted, Finding(item.id, "regions", regions))
+            noted = (*noted, ImportFinding(item.id, "regions", regions))
         return dataclasses.replace(made, facts=facts, findings=noted)
 
     def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:
@@ -217,7 +219,7 @@ def _scan(case: RawCase, said: Description, together: bool) -> Scan:
             f"channels {', '.join(f'_{n:04}' for n in sorted(channels))}, dataset.json names "
             f"{', '.join(f'_{n:04} ({known[n]})' for n in sorted(known))}"
         )
-        problem = Finding(name, "missing image", detail)
+        problem = ImportFinding(name, "missing image", detail)
     return Scan(name, name, images, case.mask, facts=facts, asked=asked, problem=problem)
 
 

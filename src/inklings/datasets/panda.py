@@ -28,7 +28,7 @@ from inklings.datasets.dataset import (
     Option,
     Plain,
 )
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.slide_case import Reading, SlideItem, slide_case
 from inklings.datasets.slide_masks import Meaning
 from inklings.errors import DataError, SpecError
@@ -82,7 +82,7 @@ it. ``gleason``: Radboud's glands by pattern, which Karolinska did not outline."
 
 
 @dataclass(frozen=True)
-class Row:
+class PandaRow:
     """One line of ``train.csv``."""
 
     id: str
@@ -101,7 +101,7 @@ class Row:
         return expected == self.isup
 
 
-def read_table(path: Path) -> list[Row]:
+def read_table(path: Path) -> list[PandaRow]:
     """The rows of ``train.csv``, in its order.
 
     Raises:
@@ -120,7 +120,7 @@ def read_table(path: Path) -> list[Row]:
         raise DataError(f"{path}: expected a table in CSV ({error})") from None
 
 
-def _row(line: Mapping[str, str], number: int, path: Path) -> Row:
+def _row(line: Mapping[str, str], number: int, path: Path) -> PandaRow:
     provider = (line["data_provider"] or "").strip().lower()
     if provider not in PROVIDERS:
         raise DataError(
@@ -131,7 +131,7 @@ def _row(line: Mapping[str, str], number: int, path: Path) -> Row:
         raise DataError(
             f"{path}, line {number}: expected a grade from 0 to 5, got {line['isup_grade']!r}"
         )
-    return Row(line["image_id"], provider, int(line["isup_grade"]), line["gleason_score"])
+    return PandaRow(line["image_id"], provider, int(line["isup_grade"]), line["gleason_score"])
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class Panda(Plain):
         """The cohort as it is, and how much of the table is there."""
         return cohort, tuple(self.said)
 
-    def _item(self, row: Row) -> SlideItem:
+    def _item(self, row: PandaRow) -> SlideItem:
         mask = self.source / self.masks / f"{row.id}_mask.tiff"
         code = SCHEMES[self.scheme].codes[self.mask_provider or row.provider]
         cancer = row.isup > 0
@@ -236,16 +236,22 @@ class Panda(Plain):
             findings=() if row.agrees else (_disagreement(row),),
         )
 
-    def _image(self, row: Row) -> Path:
+    def _image(self, row: PandaRow) -> Path:
         return self.source / "train_images" / f"{row.id}.tiff"
 
 
-def _disagreement(row: Row) -> Finding:
-    return Finding(row.id, "grades disagree", f"ISUP {row.isup} with a Gleason of {row.gleason}")
+def _disagreement(row: PandaRow) -> ImportFinding:
+    return ImportFinding(
+        row.id, "grades disagree", f"ISUP {row.isup} with a Gleason of {row.gleason}"
+    )
 
 
 def _words(
-    root: Path, rows: list[Row], wanted: list[Row], present: list[Row], taken: list[Row]
+    root: Path,
+    rows: list[PandaRow],
+    wanted: list[PandaRow],
+    present: list[PandaRow],
+    taken: list[PandaRow],
 ) -> list[str]:
     per = Counter(row.provider for row in taken)
     split = ", ".join(f"{count} {name}" for name, count in sorted(per.items()))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.errors import DataError, ReaderError, SpecError
 from inklings.geometry import Geometry
 from inklings.readers import open_image
@@ -19,7 +19,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 
 
 def opened(
-    case: str, name: str, path: Path, choice: str | None, findings: list[Finding]
+    case: str, name: str, path: Path, choice: str | None, findings: list[ImportFinding]
 ) -> tuple[NDArray[Any], Geometry, tuple[str, ...]] | None:
     """The samples of an image file, its grid and channels; None, and a finding, if it is broken.
 
@@ -29,15 +29,17 @@ def opened(
     try:
         with open_image(path, choice=choice) as image:
             array = image.read(image.geometry.full)
-            findings += [Finding(case, note.kind, f"{name}: {note}") for note in image.notes]
+            findings += [ImportFinding(case, note.kind, f"{name}: {note}") for note in image.notes]
             return array, image.geometry, image.channels
     except (DataError, SpecError, OSError) as error:
         said = error.strerror if isinstance(error, OSError) else str(error)
-        findings.append(Finding(case, "unreadable image", f"{name}: {said}"))
+        findings.append(ImportFinding(case, "unreadable image", f"{name}: {said}"))
         return None
 
 
-def decoded(case: str, name: str, data: bytes, findings: list[Finding]) -> NDArray[Any] | None:
+def decoded(
+    case: str, name: str, data: bytes, findings: list[ImportFinding]
+) -> NDArray[Any] | None:
     """The samples of an encoded image without its alpha plane; None, and a finding, if broken.
 
     Returns:
@@ -46,7 +48,9 @@ def decoded(case: str, name: str, data: bytes, findings: list[Finding]) -> NDArr
     try:
         if is_picture(data[:16]):
             found = raster(data)
-            findings += [Finding(case, note.kind, f"{name}: {note}") for note in found.notes()]
+            findings += [
+                ImportFinding(case, note.kind, f"{name}: {note}") for note in found.notes()
+            ]
             return _squeezed(found.seen())
         with tempfile.NamedTemporaryFile(suffix=".tif") as file:
             file.write(data)
@@ -54,7 +58,7 @@ def decoded(case: str, name: str, data: bytes, findings: list[Finding]) -> NDArr
             read = opened(case, name, Path(file.name), None, findings)
             return None if read is None else _squeezed(np.moveaxis(read[0], 0, -1))
     except ReaderError as error:
-        findings.append(Finding(case, "unreadable image", f"{name}: {error}"))
+        findings.append(ImportFinding(case, "unreadable image", f"{name}: {error}"))
         return None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inklings.datasets.archive import Entry
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.instances import Piece, cut_out
 from inklings.errors import DataError, LabelError
 from inklings.files import written
@@ -19,7 +19,7 @@ _COLUMNS = ("ImageId", "EncodedPixels")
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RunLengthRows:
     """Consecutive rows about one image: bytes ``start`` to ``stop`` of a table."""
 
     path: Path
@@ -59,13 +59,13 @@ def located(entry: Entry, scratch: Path) -> Path:
     return path
 
 
-def index(tables: Iterable[Path]) -> dict[str, tuple[Rows, ...]]:
+def index(tables: Iterable[Path]) -> dict[str, tuple[RunLengthRows, ...]]:
     """Where the rows of each image lie.
 
     Raises:
         DataError: If a table lacks the columns, or there is no such file.
     """
-    found: dict[str, list[Rows]] = {}
+    found: dict[str, list[RunLengthRows]] = {}
     for path in tables:
         try:
             file = path.open("rb")
@@ -82,15 +82,15 @@ def index(tables: Iterable[Path]) -> dict[str, tuple[Rows, ...]]:
                 name = line.split(b",", 1)[0].decode("utf-8", "replace").strip()
                 rows = found.setdefault(name, [])
                 if rows and rows[-1].path == path and rows[-1].stop == start:
-                    rows[-1] = Rows(path, rows[-1].start, stop, columns)
+                    rows[-1] = RunLengthRows(path, rows[-1].start, stop, columns)
                 elif name:
-                    rows.append(Rows(path, start, stop, columns))
+                    rows.append(RunLengthRows(path, start, stop, columns))
                 start = stop
     return {name: tuple(rows) for name, rows in found.items() if rows}
 
 
 def pieces(
-    case: str, rows: Sequence[Rows], shape: tuple[int, int], findings: list[Finding]
+    case: str, rows: Sequence[RunLengthRows], shape: tuple[int, int], findings: list[ImportFinding]
 ) -> list[Piece] | None:
     """The objects that the rows describe; None where they say that the image was not scored."""
     found: list[Piece] = []
@@ -100,16 +100,16 @@ def pieces(
         size = row.get("Height"), row.get("Width")
         if all(size) and size != tuple(map(str, shape)):
             detail = f"row {k + 1}: {size[1]} x {size[0]}, the image {shape[1]} x {shape[0]}"
-            findings.append(Finding(case, "mask shape", detail))
+            findings.append(ImportFinding(case, "mask shape", detail))
             continue
         text = row.get("EncodedPixels", "").strip()
         try:
             piece = cut_out(f"row {k + 1}", rle.decode(text, shape))
         except LabelError as error:
-            findings.append(Finding(case, "unreadable labels", f"row {k + 1}: {error}"))
+            findings.append(ImportFinding(case, "unreadable labels", f"row {k + 1}: {error}"))
             continue
         if piece:
             found.append(piece)
         elif text:
-            findings.append(Finding(case, "empty mask", f"row {k + 1}"))
+            findings.append(ImportFinding(case, "empty mask", f"row {k + 1}"))
     return found

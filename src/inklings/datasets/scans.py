@@ -20,7 +20,7 @@ from inklings.cohorts.case import Split
 from inklings.cohorts.label_checks import difference
 from inklings.datasets import archive
 from inklings.datasets.dataset import Converted, Mask, Stored, stamp_of
-from inklings.datasets.findings import Finding, fatal
+from inklings.datasets.findings import ImportFinding, fatal
 from inklings.datasets.grids import uncommon
 from inklings.datasets.values import BACKGROUND, UNLABELLED, classes_of
 from inklings.errors import DataError, GeometryError, LabelError, ReaderError
@@ -69,7 +69,7 @@ class Scan:
     meaning: Mapping[int, str] = field(default_factory=dict)
     beside: tuple[Path, ...] = ()
     asked: bool = False
-    problem: Finding | None = None
+    problem: ImportFinding | None = None
 
     @property
     def stamp(self) -> str:
@@ -82,7 +82,9 @@ class Scan:
 class MaskSource(Protocol):
     """How a dataset keeps its masks; small, and picklable."""
 
-    def __call__(self, scan: Scan, image: Image) -> tuple[tuple[Label | Mask, ...], list[Finding]]:
+    def __call__(
+        self, scan: Scan, image: Image
+    ) -> tuple[tuple[Label | Mask, ...], list[ImportFinding]]:
         """The labels of a scan that has a mask, and what is odd about them.
 
         Raises:
@@ -94,7 +96,7 @@ def case_of(scan: Scan, masks: MaskSource | None = None) -> Converted:
     """Open every image of a scan, and read its labels."""
     if scan.problem is not None:
         return Converted({}, findings=(scan.problem,))
-    problems: list[Finding] = []
+    problems: list[ImportFinding] = []
     labels: tuple[Label | Mask, ...] = ()
     with ExitStack() as stack:
         opened: dict[str, Image] = {}
@@ -103,22 +105,22 @@ def case_of(scan: Scan, masks: MaskSource | None = None) -> Converted:
                 image = stack.enter_context(open_image(path, choice=scan.choices.get(name)))
                 told = proved(image)
             except DataError as error:
-                problems.append(Finding(scan.id, "unreadable image", str(error)))
+                problems.append(ImportFinding(scan.id, "unreadable image", str(error)))
                 return Converted({}, findings=tuple(problems))
             opened[name] = image
             said = f"{name}: " if len(scan.images) > 1 else ""
-            problems += [Finding(scan.id, n.kind, f"{said}{n.text}") for n in told]
+            problems += [ImportFinding(scan.id, n.kind, f"{said}{n.text}") for n in told]
         first = next(iter(opened))
         problems += uncommon(scan.id, {name: image.geometry for name, image in opened.items()})
         if scan.mask is None and scan.asked:
-            problems.append(Finding(scan.id, "no mask", scan.images[first].name))
+            problems.append(ImportFinding(scan.id, "no mask", scan.images[first].name))
         if scan.mask is not None and masks is not None and not fatal(problems):
             try:
                 scan = replace(scan, on=_carrier(scan, opened))
                 labels, remarks = masks(scan, opened[scan.on or first])
                 problems += remarks
             except DataError as error:
-                problems.append(Finding(scan.id, "unreadable mask", str(error)))
+                problems.append(ImportFinding(scan.id, "unreadable mask", str(error)))
         facts = {**scan.facts, **_facts(opened[first])}
     return Converted(
         {name: Stored(path, choice=scan.choices.get(name)) for name, path in scan.images.items()},
@@ -143,7 +145,7 @@ def _carrier(scan: Scan, opened: Mapping[str, Image]) -> str:
 def without_image(case: str, mask: Path) -> Scan:
     """A mask that belongs to no image, which is told."""
     detail = f"{mask.name} belongs to no image"
-    return Scan(case, case, {IMAGE: mask}, problem=Finding(case, "no image", detail))
+    return Scan(case, case, {IMAGE: mask}, problem=ImportFinding(case, "no image", detail))
 
 
 def _facts(image: Image) -> dict[str, str]:
@@ -180,18 +182,20 @@ class StoredMask:
     others: bool = False
     kind: Literal["classes", "instances"] = "classes"
 
-    def __call__(self, scan: Scan, image: Image) -> tuple[tuple[Label | Mask, ...], list[Finding]]:
+    def __call__(
+        self, scan: Scan, image: Image
+    ) -> tuple[tuple[Label | Mask, ...], list[ImportFinding]]:
         """See `MaskSource`."""
         assert scan.mask is not None
         on = scan.on or next(iter(scan.images))
         geometry = image.geometry
         grids, codes = mask_grids(scan.mask), read_mask(scan.mask)
         own, name = grids[0], scan.mask.name
-        said = [Finding(scan.id, n.kind, f"{name}: {n.text}") for n in mask_notes(scan.mask)]
+        said = [ImportFinding(scan.id, n.kind, f"{name}: {n.text}") for n in mask_notes(scan.mask)]
         off = difference(geometry, own)
         if off:
             if len(geometry.shape) != 3 or len(own.shape) != 3:
-                return (), [Finding(scan.id, "mask shape", f"{scan.mask.name}: {off}")]
+                return (), [ImportFinding(scan.id, "mask shape", f"{scan.mask.name}: {off}")]
             try:
                 if scan.mask.suffix == ".dcm":
                     codes = placed(codes, own, geometry).array
@@ -200,15 +204,15 @@ class StoredMask:
                     codes, form = fitted(codes, grids, (geometry, *also))
                     if form:
                         detail = f"{name}: lies {form}; taken as it fits"
-                        said.append(Finding(scan.id, "mask on the qform", detail))
+                        said.append(ImportFinding(scan.id, "mask on the qform", detail))
             except GeometryError as error:
                 detail = f"{scan.mask.name}: {off} ({error})"
-                return (), [Finding(scan.id, "mask shape", detail)]
+                return (), [ImportFinding(scan.id, "mask shape", detail)]
         if self.kind == "classes":
             strange = self._strange(codes)
             if strange and not self.others:
                 detail = f"{scan.mask.name}: holds {strange[:5]}, known are {self._known()}"
-                return (), [Finding(scan.id, "strange codes", detail)]
+                return (), [ImportFinding(scan.id, "strange codes", detail)]
         if self.meaning is None and not off:
             return (MaskLabel(scan.mask, on, self.kind, self.classes),), said
         if self.kind == "instances":

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from inklings.datasets import pairing
 from inklings.datasets.dataset import Option, stamp_of
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.errors import DataError, SpecError
 
 IMAGE = "image"
@@ -84,7 +84,7 @@ class Group:
     images: Mapping[str, Path]
     mask: Path | None = None
     on: str | None = None
-    problem: Finding | None = None
+    problem: ImportFinding | None = None
 
     @property
     def stamp(self) -> str:
@@ -190,7 +190,7 @@ def _met(
         files = {name: here[key] for name, here in by_name.items() if key in here}
         gone = [name for name in images if name not in files]
         detail = f"has {', '.join(files)}, but no {', '.join(gone)}"
-        problem = Finding(ids[key], "missing image", detail) if gone else None
+        problem = ImportFinding(ids[key], "missing image", detail) if gone else None
         place = next(iter(files.values())).absolute().relative_to(root).as_posix()
         found.append(Group(ids[key], place, files, drawn.get(key), on, problem))
     return found

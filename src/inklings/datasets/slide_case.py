@@ -12,7 +12,7 @@ import numpy as np
 from inklings.cohorts.case import Split
 from inklings.cohorts.opening import SLIDE, SPACING_FACT
 from inklings.datasets.dataset import Converted, Stored, stamp_of
-from inklings.datasets.findings import Finding, fatal
+from inklings.datasets.findings import ImportFinding, fatal
 from inklings.datasets.grids import uncommon
 from inklings.datasets.slide_masks import Meaning, mask_label
 from inklings.errors import DataError, LabelError
@@ -61,7 +61,7 @@ class SlideItem:
     split: Split | None = None
     spacing_um: float | None = None
     expected: str | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ImportFinding, ...] = ()
     on: str = SLIDE
     others: Mapping[str, Path] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ def slide_case(item: SlideItem, reading: Reading) -> Converted:
     images = {item.on: item.path, **item.others}
     if item.missing:
         detail = f"has {', '.join(images)}, but no {', '.join(item.missing)}"
-        findings.append(Finding(item.id, "missing image", detail))
+        findings.append(ImportFinding(item.id, "missing image", detail))
     opened: dict[str, Image] = {}
     for name, path in images.items():
         try:
@@ -110,10 +110,10 @@ def slide_case(item: SlideItem, reading: Reading) -> Converted:
             if isinstance(one := opened[name], Pyramid):
                 one.thumbnail(_GLANCE)
         except DataError as error:
-            findings.append(Finding(item.id, "unreadable image", str(error)))
+            findings.append(ImportFinding(item.id, "unreadable image", str(error)))
             return Converted({}, findings=tuple(findings))
         said = f"{name}: " if item.others else ""
-        findings += [Finding(item.id, n.kind, f"{said}{n.text}") for n in opened[name].notes]
+        findings += [ImportFinding(item.id, n.kind, f"{said}{n.text}") for n in opened[name].notes]
     findings += uncommon(item.id, {name: one.geometry for name, one in opened.items()})
     image = opened[item.on]
     facts = {**item.facts, **_spacing(item, image, reading, findings)}
@@ -132,7 +132,7 @@ def slide_case(item: SlideItem, reading: Reading) -> Converted:
 
 
 def _spacing(
-    item: SlideItem, image: Image, reading: Reading, findings: list[Finding]
+    item: SlideItem, image: Image, reading: Reading, findings: list[ImportFinding]
 ) -> dict[str, str]:
     """The fact that overrules the file, where something does; or fills the gap."""
     stated = image.geometry.spacing
@@ -140,7 +140,7 @@ def _spacing(
     if um is None:
         if stated is None:
             detail = f"{item.path.name}: sizes are in pixels of level 0; --spacing-um gives them"
-            findings.append(Finding(item.id, "no spacing", detail))
+            findings.append(ImportFinding(item.id, "no spacing", detail))
         return {}
     if stated is None:
         return {SPACING_FACT: f"{um:g}"}
@@ -152,12 +152,12 @@ def _spacing(
         who = "the table" if item.spacing_um is not None else "--spacing-um"
         detail = f"{item.path.name}: the file says {own:.4g} um a pixel, {who} {um:.4g}: {taken}"
         findings.append(
-            Finding(item.id, "spacing overruled" if overrule else "spacing disagrees", detail)
+            ImportFinding(item.id, "spacing overruled" if overrule else "spacing disagrees", detail)
         )
     return {SPACING_FACT: f"{um:g}"} if overrule and differ else {}
 
 
-def _mask(item: SlideItem, image: Image, findings: list[Finding]) -> Sequence[Label]:
+def _mask(item: SlideItem, image: Image, findings: list[ImportFinding]) -> Sequence[Label]:
     if item.mask is None or item.meaning is None:
         return ()
     shape = image.geometry.shape
@@ -167,7 +167,7 @@ def _mask(item: SlideItem, image: Image, findings: list[Finding]) -> Sequence[La
 
 
 def _outlines(
-    item: SlideItem, image: Image, reading: Reading, findings: list[Finding]
+    item: SlideItem, image: Image, reading: Reading, findings: list[ImportFinding]
 ) -> Sequence[Label]:
     if item.outlines is None:
         return ()
@@ -176,15 +176,15 @@ def _outlines(
         corner = _corner(drawing, image, reading)
         labels = labels_of(drawing.outlines, SLIDE, reading.names, corner)
     except LabelError as error:
-        findings.append(Finding(item.id, "unread outlines", str(error)))
+        findings.append(ImportFinding(item.id, "unread outlines", str(error)))
         return ()
     name = item.outlines.name
     if drawing.odd:
         said = "; ".join(drawing.odd[:5]) + ("; ..." if len(drawing.odd) > 5 else "")
-        findings.append(Finding(item.id, "odd outlines", f"{name}: {said}", len(drawing.odd)))
+        findings.append(ImportFinding(item.id, "odd outlines", f"{name}: {said}", len(drawing.odd)))
     inside = _inside(labels, image.geometry.shape, item.id, name, findings)
     if not inside and not drawing.outlines and not item.mask:
-        findings.append(Finding(item.id, "no label", f"{name}: holds no outline"))
+        findings.append(ImportFinding(item.id, "no label", f"{name}: holds no outline"))
     return inside
 
 
@@ -194,7 +194,11 @@ def _corner(drawing: Drawing, image: Image, reading: Reading) -> tuple[float, fl
 
 
 def _inside(
-    labels: Sequence[Label], shape: tuple[int, ...], case: str, name: str, findings: list[Finding]
+    labels: Sequence[Label],
+    shape: tuple[int, ...],
+    case: str,
+    name: str,
+    findings: list[ImportFinding],
 ) -> list[Label]:
     """Those that reach the slide; what lies beyond its border is told."""
     size = np.array(shape[-2:], float)
@@ -217,9 +221,9 @@ def _inside(
             f"{name}: {beyond} of {len(labels)} begin beyond the {size[1]:g} x {size[0]:g} pixels "
             f"of the slide, the first at {first} (x, y){swapped}"
         )
-        findings.append(Finding(case, "outlines outside", detail, beyond))
+        findings.append(ImportFinding(case, "outlines outside", detail, beyond))
     if cut:
-        findings.append(Finding(case, "outlines cut", f"{name}: {cut} of {len(labels)}", cut))
+        findings.append(ImportFinding(case, "outlines cut", f"{name}: {cut} of {len(labels)}", cut))
     return kept
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from inklings.cohorts.opening import SLIDE
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.values import UNLABELLED
 from inklings.errors import DataError, SpecError
 from inklings.labels.codes import name_of
@@ -86,7 +86,7 @@ class Meaning:
 
 def mask_label(
     case: str, path: Path, meaning: Meaning, shape: tuple[int, ...], expected: str | None
-) -> tuple[MaskLabel | None, list[Finding]]:
+) -> tuple[MaskLabel | None, list[ImportFinding]]:
     """A mask as a label of its slide, and what is odd about it.
 
     Args:
@@ -102,15 +102,15 @@ def mask_label(
         if not seen or (expected and expected not in seen):
             codes |= all_codes(path)
     except DataError as error:
-        return None, [Finding(case, "unreadable mask", str(error))]
+        return None, [ImportFinding(case, "unreadable mask", str(error))]
     y, x = (m / n for m, n in zip(size, shape, strict=True))
     if abs(y - x) > max(x, y) * (0.002 + 1.5 / min(*size, *shape)):
         detail = f"{path.name}: {size[1]} x {size[0]}, the slide {shape[1]} x {shape[0]}"
-        return None, [Finding(case, "mask shape", detail)]
-    found: list[Finding] = []
+        return None, [ImportFinding(case, "mask shape", detail)]
+    found: list[ImportFinding] = []
     if codes <= {0, 255} and 255 in codes and meaning.named == {0, 1}:
         meaning = Meaning.mapped({0: BACKGROUND, 255: meaning.names[0]})
-        found.append(Finding(case, "mask 0 and 255", f"{path.name}: 0 and 255, not 0 and 1"))
+        found.append(ImportFinding(case, "mask 0 and 255", f"{path.name}: 0 and 255, not 0 and 1"))
     strange = sorted(codes - meaning.named)
     if strange:
         detail = (
@@ -118,8 +118,8 @@ def mask_label(
             f"{', '.join(map(str, sorted(meaning.named)[:8]))}: perhaps the mask is another "
             "provider's"
         )
-        return None, [Finding(case, "strange codes", detail)]
+        return None, [ImportFinding(case, "strange codes", detail)]
     if expected and expected not in meaning.shown(sorted(codes)):
         detail = f"{path.name}: shows no {expected}, which the table reports"
-        found.append(Finding(case, "mask disagrees", detail))
+        found.append(ImportFinding(case, "mask disagrees", detail))
     return MaskLabel(path, SLIDE, "classes", meaning.names, meaning.extent), found

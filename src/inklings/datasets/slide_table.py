@@ -22,7 +22,7 @@ _PATIENT = ("patient", "patient_id")
 
 
 @dataclass(frozen=True)
-class Row:
+class SlideRow:
     """What a table says of one slide."""
 
     labels: tuple[BagLabel, ...] = ()
@@ -39,7 +39,7 @@ def joined(
     patients: Sequence[str],
     label: str | None,
     split: str | None,
-) -> tuple[list[Row | None], list[str]]:
+) -> tuple[list[SlideRow | None], list[str]]:
     """What a table says of each slide, None where it names it nowhere, and notes in words.
 
     Args:
@@ -69,13 +69,13 @@ def joined(
     split_of = parts(table, split) if split else [None] * len(table)
     words += [f"{table.path.name}: {note}" for note in told(table, split)] if split else []
     records = table.records()
-    found: list[Row | None] = [None] * len(slides)
+    found: list[SlideRow | None] = [None] * len(slides)
     for place, (k, i) in enumerate(zip(named, matched, strict=True)):
         labels = said.labels(place) if said else ()
         record = records[i]
         facts = {n: v for n, v in record.items() if v and n not in (key, label, split, *SPACING)}
         patient = next((record[n] for n in _PATIENT if record.get(n)), None)
-        found[k] = Row(labels, facts, split_of[i], _spacing(table, i), patient)
+        found[k] = SlideRow(labels, facts, split_of[i], _spacing(table, i), patient)
     return found, words
 
 

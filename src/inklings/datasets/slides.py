@@ -21,7 +21,7 @@ from inklings.datasets.dataset import (
     named_in,
     names,
 )
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.slide_case import Reading, SlideItem, slide_case
 from inklings.datasets.slide_files import SUFFIXES, SlideFile, ids_of, known_ids, slides_in
 from inklings.datasets.slide_masks import Meaning
@@ -196,7 +196,7 @@ class Slides(Plain):
                 if k in found.elsewhere:
                     detail += f": {found.elsewhere[k]} bears its name, but lies with another slide"
                 item = replace(
-                    item, findings=(*item.findings, Finding(item.id, "no label", detail))
+                    item, findings=(*item.findings, ImportFinding(item.id, "no label", detail))
                 )
             drawn.append(replace(item, outlines=found.of.get(k)))
         return drawn

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from inklings.cohorts.case import Split
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, names
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.named_masks import NamedMasks, NamedScan, chosen
 from inklings.datasets.pairing import clean_id
 from inklings.datasets.scans import IMAGE, case_of, laid_out
@@ -107,7 +107,7 @@ def _scan(
     if image is None:
         there = ", ".join(path.name for path in volumes.values()) or "no volume"
         detail = f"{place}: expected ct.nii.gz, mri.nii.gz or one volume, got {there}"
-        problem = Finding(name, "no image", detail)
+        problem = ImportFinding(name, "no image", detail)
     return NamedScan(
         name,
         name,

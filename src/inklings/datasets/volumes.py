@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from inklings.datasets import several, values
 from inklings.datasets.dataset import Converted, Option
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.named_masks import (
     NamedMasks,
     NamedScan,
@@ -108,12 +108,12 @@ class VolumeFolder(FromPatterns):
         """Scans whose masks say their names know all of them, as classes are those of all."""
         own = {s.id: s.mask for s in scans if s.mask and not s.problem and says_names(s.mask)}
         there: list[str] = []
-        broken: dict[str, Finding] = {}
+        broken: dict[str, ImportFinding] = {}
         for name, path in own.items():
             try:
                 there += names_in(path, self.meaning)
             except DataError as error:
-                broken[name] = Finding(name, "unreadable mask", str(error))
+                broken[name] = ImportFinding(name, "unreadable mask", str(error))
         classes = self.classes or chosen(there, ())
         return [named(one, classes, broken.get(one.id)) if one.id in own else one for one in scans]
 

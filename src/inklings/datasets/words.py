@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets import findings as reports
-from inklings.datasets.findings import Finding
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.importing import Report
 from inklings.labels.kinds import CaseLabel
 
@@ -52,7 +52,7 @@ def _counted(cohort: Cohort) -> list[str]:
     return [f"{objects} {noun}", *told] if objects else told
 
 
-def _findings(findings: Sequence[Finding], left_out: Sequence[str], out: Path) -> list[str]:
+def _findings(findings: Sequence[ImportFinding], left_out: Sequence[str], out: Path) -> list[str]:
     rows = reports.summary(findings)
     said = [f"{'finding':<18}{'cases':>7}{'count':>9}  what was done"] if rows else []
     said.extend(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inklings.detection.scan import Scan
+from inklings.detection.scan import PreparedScan
 from inklings.detection.targets import to_input
 from inklings.inference.device import best_device, native_bf16
 from inklings.predictions.numbers import require_numbers
@@ -51,7 +51,7 @@ class Detected:
     outside: tuple[float, ...] = ()
 
 
-def detect(model: nn.Module, scan: Scan, settings: Detection) -> Detected:
+def detect(model: nn.Module, scan: PreparedScan, settings: Detection) -> Detected:
     """All candidates in the search region, best first.
 
     Args:

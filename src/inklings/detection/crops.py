@@ -13,7 +13,7 @@ from inklings.data.batches import Crop
 from inklings.data.boxes import cut_cube
 from inklings.data.crops import Sample
 from inklings.data.transforms import Blur, Flips, GainShift, Noise, Transpose
-from inklings.detection.scan import Scan
+from inklings.detection.scan import PreparedScan
 from inklings.detection.targets import Truth, targets
 from inklings.spec.detection import Detection
 
@@ -31,7 +31,7 @@ class LabelledScan:
     """
 
     case: str
-    scan: Scan
+    scan: PreparedScan
     objects: tuple[Truth, ...]
 
 
@@ -84,7 +84,7 @@ def _sample(cube: NDArray[np.uint8], objects: Sequence[Truth], start: NDArray[np
     return Sample(grey, nothing, everywhere, everywhere, points=places - start)
 
 
-def _in_region(scan: Scan, rng: Generator) -> NDArray[np.float64]:
+def _in_region(scan: PreparedScan, rng: Generator) -> NDArray[np.float64]:
     """An index of the scan that lies in the region."""
     mask = scan.region.mask
     for _ in range(50):

@@ -18,7 +18,7 @@ from inklings.cohorts.opening import SPACING_FACT, open_case
 from inklings.detection import scan
 from inklings.detection.crops import LabelledScan
 from inklings.detection.region import REGIONS, SearchRegion
-from inklings.detection.scan import Scan, prepare, whole
+from inklings.detection.scan import PreparedScan, prepare, whole
 from inklings.detection.targets import truths
 from inklings.errors import DataError, LabelError
 from inklings.geometry import Geometry
@@ -113,7 +113,7 @@ def labelled(case: Case, name: str, settings: Detection, cache: Cache) -> Labell
     return LabelledScan(case.id, prepared, truths(balls, prepared.geometry, settings))
 
 
-def _packed(one: Scan) -> dict[str, NDArray[Any]]:
+def _packed(one: PreparedScan) -> dict[str, NDArray[Any]]:
     head = {
         "scan": _plain(one.geometry),
         "region": _plain(one.region.geometry),
@@ -124,12 +124,12 @@ def _packed(one: Scan) -> dict[str, NDArray[Any]]:
     return {"grey": one.grey, "mask": np.packbits(one.region.mask), "head": text}
 
 
-def _unpacked(kept: dict[str, NDArray[Any]]) -> Scan:
+def _unpacked(kept: dict[str, NDArray[Any]]) -> PreparedScan:
     head = json.loads(kept["head"].tobytes())
     grid = _geometry(head["region"])
     flat = np.unpackbits(kept["mask"], count=int(np.prod(grid.shape)))
     region = SearchRegion(flat.reshape(grid.shape).astype(bool), grid, head["found"])
-    return Scan(kept["grey"], _geometry(head["scan"]), region, head["voxels"])
+    return PreparedScan(kept["grey"], _geometry(head["scan"]), region, head["voxels"])
 
 
 def _plain(geometry: Geometry) -> dict[str, object]:

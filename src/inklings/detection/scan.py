@@ -25,7 +25,7 @@ _LOOKED_AT = 4_000_000  # voxels that percentiles are of, about
 
 
 @dataclass(frozen=True)
-class Scan:
+class PreparedScan:
     """The searched part of one volume.
 
     Attributes:
@@ -96,7 +96,7 @@ def prepare(
     geometry: Geometry,
     settings: Detection,
     region: SearchRegion | None = None,
-) -> Scan:
+) -> PreparedScan:
     """Find the search region and resample its box.
 
     Args:
@@ -116,4 +116,4 @@ def prepare(
     grey = to_grey(view.read(box)[0], *grey_range(settings.intensity, values))
     origin = view.geometry.to_points(box.start)
     grid = replace(view.geometry, shape=box.size, origin=tuple(origin.tolist()))
-    return Scan(grey, grid, region, values.size)
+    return PreparedScan(grey, grid, region, values.size)

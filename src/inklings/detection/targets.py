@@ -21,7 +21,7 @@ _NARROWEST = 0.75
 
 @dataclass(frozen=True)
 class Truth:
-    """One annotated object on the grid of a `inklings.detection.scan.Scan`.
+    """One annotated object on the grid of a `inklings.detection.scan.PreparedScan`.
 
     Attributes:
         place: ``(z, y, x)`` index, fractional.

@@ -25,7 +25,7 @@ INSTANCE_METRICS = (
 
 
 @dataclass(frozen=True)
-class Found:
+class InstanceScores:
     """Instances of the scored bags, pooled.
 
     Attributes:
@@ -114,7 +114,7 @@ def _scores(
     scores: Sequence[NDArray[np.float32]], truth: Sequence[NDArray[np.bool_]], weights: Array
 ) -> Iterator[tuple[str, str, float, Array]]:
     """Name, title, value, resampled values."""
-    pooled = Found(
+    pooled = InstanceScores(
         np.concatenate(scores).astype(float),
         np.concatenate(truth),
         np.repeat(np.arange(len(scores)), [len(s) for s in scores]),
@@ -144,7 +144,7 @@ def _scores(
             yield name, title, float(values[known].mean()), drawn
 
 
-def _levels_of_bags(found: Found, bags: int) -> tuple[Array, Array]:
+def _levels_of_bags(found: InstanceScores, bags: int) -> tuple[Array, Array]:
     """Positive and negative instances of each bag at each level, ``(bags, levels)``."""
     level = levels(found.score)
     count = int(level.max()) + 1

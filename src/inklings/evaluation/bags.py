@@ -10,7 +10,7 @@ import numpy as np
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.evaluation.bag_instances import INSTANCE_METRICS, instance_rows
 from inklings.evaluation.bag_metrics import Answered, BagMetric, BagTask
-from inklings.evaluation.family import Family, Job, Selection, Source
+from inklings.evaluation.family import Family, Job, ScoredSource, Selection
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.metric import Array
@@ -78,7 +78,7 @@ class BagScoring:
             tuple(rows), tuple(lines), facts, changes=changes, warnings=tuple(attention_notes(rows))
         )
 
-    def _read(self, source: Source) -> list[BagPrediction]:
+    def _read(self, source: ScoredSource) -> list[BagPrediction]:
         return [BagPrediction.read(source.path, case.id) for case in self.selection.cases]
 
     def _row(self, metric: BagMetric, answers: Answered, weights: Array) -> Row:
@@ -148,7 +148,7 @@ def prepare(job: Job) -> BagScoring:
 FAMILY = Family("bags", frozenset({"split", "compare"}), prepare)
 
 
-def _task_of(source: Source) -> str:
+def _task_of(source: ScoredSource) -> str:
     return str(source.head.settings.get("task", ""))
 
 

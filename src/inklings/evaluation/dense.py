@@ -20,7 +20,7 @@ from inklings.cohorts.opening import image_of_file, labelled_image, open_case
 from inklings.cohorts.rasterise import annotate
 from inklings.errors import DataError, GeometryError, LabelError, SpecError
 from inklings.evaluation import METRICS
-from inklings.evaluation.family import Family, Job, Selection, Source
+from inklings.evaluation.family import Family, Job, ScoredSource, Selection
 from inklings.evaluation.metric import Options
 from inklings.evaluation.overlap import counts
 from inklings.evaluation.pairs import Pair, Segmentation
@@ -96,7 +96,7 @@ class DenseScoring:
             else (),
         )
 
-    def _measured(self, source: Source) -> tuple[dict[str, Measured], dict[str, str]]:
+    def _measured(self, source: ScoredSource) -> tuple[dict[str, Measured], dict[str, str]]:
         """What was measured of each case, and why the others could not be."""
         there, settings = source.there, self.job.settings
         task = _Measure(

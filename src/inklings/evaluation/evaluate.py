@@ -13,7 +13,7 @@ from inklings import __version__
 from inklings.cohorts.leaks import Clearance, Training, clear, some
 from inklings.datasets.luna_tables import is_of_ratings
 from inklings.errors import DataError
-from inklings.evaluation.family import FAMILIES, Family, Job, Settings, Source
+from inklings.evaluation.family import FAMILIES, Family, Job, ScoredSource, Settings
 from inklings.evaluation.froc import Reference
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
 from inklings.evaluation.metric import DEFAULT, Options
@@ -109,17 +109,17 @@ def score(
     return _scores(results, cleared, {"warnings": list(cleared.notes)})
 
 
-def source(path: Path) -> Source:
+def source(path: Path) -> ScoredSource:
     """What lies at ``path``: a folder of predictions, or a table.
 
     Raises:
         DataError: If it is neither.
     """
     if path.is_file():
-        return Source(path, "ratings" if is_of_ratings(path) else "findings")
+        return ScoredSource(path, "ratings" if is_of_ratings(path) else "findings")
     inner = path.name == FOLDER and not holds_predictions(path)  # found/findings for found
     there = PredictionFolder.open(path.parent if inner else path)
-    return Source(there.path, there.kind, there)
+    return ScoredSource(there.path, there.kind, there)
 
 
 def _origin(job: Job) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Source:
+class ScoredSource:
     """Predictions to be scored: a folder, or a table that somebody else made.
 
     Attributes:
@@ -124,8 +124,8 @@ class Job:
         settings: How.
     """
 
-    mine: Source
-    theirs: Source | None
+    mine: ScoredSource
+    theirs: ScoredSource | None
     reference: Path | Reference | None
     settings: Settings
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
-from inklings.evaluation.family import Family, Job, Selection, Source
+from inklings.evaluation.family import Family, Job, ScoredSource, Selection
 from inklings.evaluation.froc import (
     RATES,
     UNMEASURED_MM,
@@ -177,7 +177,7 @@ def prepare(job: Job) -> FindingScoring:
 FAMILY = Family("findings", frozenset({"split", "annotations", "compare"}), prepare)
 
 
-def _class_of(source: Source, standard: Cohort) -> str | None:
+def _class_of(source: ScoredSource, standard: Cohort) -> str | None:
     """The class that a folder predicts; None where it is left to the labels to tell."""
     classes = source.folder.head.classes if source.folder else ()
     return classes[0] if len(classes) == 1 and classes[0] in standard.classes else None

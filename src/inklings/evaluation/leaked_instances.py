@@ -18,7 +18,7 @@ from inklings.bags.instances import Instances
 from inklings.bags.writer import MadeBag
 from inklings.cohorts.bags import spans
 from inklings.cohorts.cohort import Cohort
-from inklings.datasets.bag_cohort import Bags, MadeBags
+from inklings.datasets.bag_cohort import BagCohort, MadeBags
 from inklings.datasets.dataset import Argument, stamp_of
 from inklings.errors import DataError
 from inklings.evaluation.instance_truth import instance_truth
@@ -27,7 +27,7 @@ WARNING = "the labels of instances were used in training, which a weak task does
 
 
 @dataclass(frozen=True)
-class LeakedInstances(Bags):
+class LeakedInstances(BagCohort):
     """LEAKS LABELS: every instance a bag of its own, with its true label, for comparison.
 
     The reference pretrains its encoder like this. Runs that begin with such weights say so.

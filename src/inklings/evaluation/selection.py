@@ -8,7 +8,7 @@ from inklings.cohorts.case import SPLITS
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.leaks import some
 from inklings.errors import DataError
-from inklings.evaluation.family import Job, Selection, Source
+from inklings.evaluation.family import Job, ScoredSource, Selection
 from inklings.evaluation.truth import truth
 
 
@@ -58,7 +58,7 @@ def part_of(folder: Path, standard: Cohort, part: str) -> Selection:
     return every.only(case for case in standard if case.id in wanted)
 
 
-def _predicted(source: Source, standard: Cohort, asked: Selection) -> Selection:
+def _predicted(source: ScoredSource, standard: Cohort, asked: Selection) -> Selection:
     unknown = [name for name in source.head.classes if name not in standard.classes]
     if unknown:
         raise DataError(

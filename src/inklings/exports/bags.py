@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from inklings.bags.task import Task, decide
-from inklings.exports.source import Exporter, Source
+from inklings.exports.source import Exporter, ExportSource
 from inklings.files import write_json, written
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.head import VALUES, Head
@@ -35,7 +35,7 @@ class Csv(Exporter):
     of_bags = True
     suffix = ".csv"
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write both tables into ``out``."""
         out.mkdir(parents=True, exist_ok=True)
         bags: list[dict[str, Any]] = []
@@ -56,7 +56,7 @@ class Csv(Exporter):
             file.write_table(whole)
         return out
 
-    def _read(self, source: Source) -> Iterator[BagPrediction]:
+    def _read(self, source: ExportSource) -> Iterator[BagPrediction]:
         return (BagPrediction.read(source.folder, name) for name in source.cases)
 
     def _writer(self, path: Path, schema: Any) -> AbstractContextManager[Any]:
@@ -77,7 +77,7 @@ class Json(Exporter):
 
     of_bags = True
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file into ``out``."""
         head = source.head
         bags = []

@@ -28,7 +28,7 @@ from inklings.exports.codes import Colour, Meaning, distinct, meaning
 from inklings.exports.headers import plain_text, usable
 from inklings.exports.identity import MAKER, UNNAMED, dated, named
 from inklings.exports.scan import scans
-from inklings.exports.source import Exporter, Source
+from inklings.exports.source import Exporter, ExportSource
 from inklings.files import written
 from inklings.predictions.dense import DensePrediction
 from inklings.progress import note
@@ -74,7 +74,7 @@ class Made:
 class DicomSeg(Exporter):
     """``<case>.dcm``: one object a case, one segment a class; planes without mask are left out."""
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file a case into ``out``."""
         found = scans(source)
         planes = {case: scan.planes() for case, scan in found.items()}
@@ -85,7 +85,9 @@ class DicomSeg(Exporter):
         return out
 
 
-def marked(source: Source, out: Path) -> Iterator[tuple[DensePrediction, NDArray[np.bool_], Path]]:
+def marked(
+    source: ExportSource, out: Path
+) -> Iterator[tuple[DensePrediction, NDArray[np.bool_], Path]]:
     """Predictions with their masks ``(K, D, H, W)`` and file; without any mask there is no file."""
     head = source.head
     for prediction in source:
@@ -98,7 +100,7 @@ def marked(source: Source, out: Path) -> Iterator[tuple[DensePrediction, NDArray
         path.unlink(missing_ok=True)
 
 
-def made(source: Source, prediction: DensePrediction) -> Made:
+def made(source: ExportSource, prediction: DensePrediction) -> Made:
     """Who predicted, and when: the time of the file."""
     file = source.folder / "cases" / f"{prediction.case}.npz"
     head = source.head

@@ -13,7 +13,7 @@ from scipy import ndimage
 from skimage.measure import find_contours
 
 from inklings.errors import SpecError
-from inklings.exports.source import Exporter, Source
+from inklings.exports.source import Exporter, ExportSource
 from inklings.files import write_text, written
 from inklings.labels.qupath import CORNER, ORIGIN
 from inklings.predictions.slides import OUTLINES, folder_of
@@ -36,7 +36,7 @@ class GeoJson(Exporter):
             raise SpecError(f"--origin: expected bounds or slide, got {origin!r}")
         self.origin = origin
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file a case into ``out``."""
         for case in source.slides:
             with written(out / f"{case}.geojson") as path:

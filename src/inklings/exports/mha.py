@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from inklings.exports.scan import codes, scans
-from inklings.exports.source import Exporter, Source
+from inklings.exports.source import Exporter, ExportSource
 from inklings.files import write_json
 from inklings.readers.metaimage import write_itk
 
@@ -18,7 +18,7 @@ class Mha(Exporter):
     Where a sample belongs to several classes, the most probable counts.
     """
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file a case into ``out``."""
         found, classes = scans(source), source.head.classes
         for prediction in source:

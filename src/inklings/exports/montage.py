@@ -23,7 +23,7 @@ from inklings.cohorts.opening import labelled_image, stated_spacing
 from inklings.cohorts.rasterise import annotate
 from inklings.errors import DataError, GeometryError
 from inklings.evaluation.truth import truth
-from inklings.exports.source import Exporter, Source
+from inklings.exports.source import Exporter, ExportSource
 from inklings.files import written
 from inklings.geometry import Geometry
 from inklings.predictions.dense import DensePrediction
@@ -70,7 +70,7 @@ class Montage(Exporter):
     Truth is drawn where a cohort is given that has some, also that behind weakened labels.
     """
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write all pictures into ``out``."""
         known = {case.id: case for case in truth(source.cohort)} if source.cohort else {}
         if not known:
@@ -84,7 +84,7 @@ class Montage(Exporter):
         return out
 
 
-def look(source: Source, prediction: DensePrediction, case: Case | None) -> Shown:
+def look(source: ExportSource, prediction: DensePrediction, case: Case | None) -> Shown:
     """Read the image and the truth of one case.
 
     Raises:

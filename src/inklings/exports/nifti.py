@@ -8,7 +8,7 @@ import numpy as np
 
 from inklings.errors import GeometryError
 from inklings.exports.scan import codes, scans
-from inklings.exports.source import Exporter, Source
+from inklings.exports.source import Exporter, ExportSource
 from inklings.files import write_json
 from inklings.readers.nifti import write_nifti
 
@@ -20,7 +20,7 @@ class Nifti(Exporter):
     gives both of its forms to the mask.
     """
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file a case into ``out``."""
         found = scans(source)
         leaning = [case for case, scan in found.items() if scan.geometry.leans]

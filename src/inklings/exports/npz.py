@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from inklings.exports.source import Exporter, Source
+from inklings.exports.source import Exporter, ExportSource
 from inklings.files import written
 
 
@@ -18,7 +18,7 @@ class Npz(Exporter):
     ``instances (*S)`` is there where objects were predicted.
     """
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file a case into ``out``."""
         head = source.head
         for prediction in source:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from inklings.exports.codes import distinct, meaning
 from inklings.exports.scan import codes, scans
-from inklings.exports.source import Exporter, Source
+from inklings.exports.source import Exporter, ExportSource
 from inklings.readers.metaimage import write_itk
 
 
@@ -20,7 +20,7 @@ class Nrrd(Exporter):
     sample belongs to several classes, the most probable counts.
     """
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file a case into ``out``."""
         found, classes = scans(source), source.head.classes
         for prediction in source:

@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from skimage.segmentation import find_boundaries
 
 from inklings.errors import DataError
-from inklings.exports.source import Exporter, Source
+from inklings.exports.source import Exporter, ExportSource
 from inklings.files import written
 from inklings.progress import note
 
@@ -28,7 +28,7 @@ class Png(Exporter):
     neighbours differ in colour.
     """
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write all three into ``out``."""
         missing = 0
         for prediction in source:

@@ -10,7 +10,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from inklings.exports.source import Exporter, Source
+from inklings.exports.source import Exporter, ExportSource
 from inklings.files import written
 from inklings.labels.rle import encode_objects
 
@@ -21,13 +21,13 @@ class Rle(Exporter):
     With several classes a third column, ``Class``, names them.
     """
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write ``out/objects.csv``."""
         several = len(source.head.classes) > 1
         header = ["ImageId", "EncodedPixels", *(["Class"] if several else [])]
         return _write(out / "objects.csv", header, self._rows(source, several))
 
-    def _rows(self, source: Source, several: bool) -> Iterator[list[str]]:
+    def _rows(self, source: ExportSource, several: bool) -> Iterator[list[str]]:
         for prediction in source:
             for channel, name in enumerate(source.head.classes):
                 for text in encode_objects(source.objects(prediction, channel)).values():
@@ -41,11 +41,11 @@ class Kaggle(Exporter):
     competition refuses files in which an image is missing.
     """
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write ``out/submission.csv``."""
         return _write(out / "submission.csv", ["ImageId", "EncodedPixels"], self._rows(source))
 
-    def _rows(self, source: Source) -> Iterator[list[str]]:
+    def _rows(self, source: ExportSource) -> Iterator[list[str]]:
         for prediction in source:
             texts = encode_objects(source.objects(prediction)).values()
             for text in texts or [""]:

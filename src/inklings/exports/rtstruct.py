@@ -22,8 +22,8 @@ from inklings.exports.dicom_seg import Made, made, marked, save
 from inklings.exports.geojson import polygons, signed_area
 from inklings.exports.headers import plain_text, usable
 from inklings.exports.identity import MAKER, UNNAMED, dated, named
-from inklings.exports.scan import Scan, datasets, scans
-from inklings.exports.source import Exporter, Source
+from inklings.exports.scan import ExportedScan, datasets, scans
+from inklings.exports.source import Exporter, ExportSource
 from inklings.readers.dicom_headers import Plane
 
 Ring = NDArray[np.float64]
@@ -37,7 +37,7 @@ _PATIENT_AND_STUDY = (
 class RtStruct(Exporter):
     """``<case>.dcm``: one structure set a case, one region of interest a class."""
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file a case into ``out``."""
         found = scans(source)
         planes = {case: scan.planes() for case, scan in found.items()}
@@ -48,7 +48,7 @@ class RtStruct(Exporter):
 
 
 def structures(
-    scan: Scan,
+    scan: ExportedScan,
     planes: Sequence[Plane],
     masks: NDArray[np.bool_],
     names: Sequence[str],
@@ -138,7 +138,9 @@ def _image(kind: str, uid: str, frame: int | None = None) -> Dataset:
     return item
 
 
-def _contours(scan: Scan, planes: Sequence[Plane], mask: NDArray[np.bool_]) -> list[Dataset]:
+def _contours(
+    scan: ExportedScan, planes: Sequence[Plane], mask: NDArray[np.bool_]
+) -> list[Dataset]:
     found = []
     kind = str(next(datasets((planes[0],))).SOPClassUID)
     for place in np.flatnonzero(mask.any((1, 2))).tolist():

@@ -13,7 +13,7 @@ import pydicom
 from numpy.typing import NDArray
 
 from inklings.errors import DataError, GeometryError, ReaderError
-from inklings.exports.source import Source
+from inklings.exports.source import ExportSource
 from inklings.geometry import Geometry
 from inklings.predictions.dense import DensePrediction
 from inklings.readers import open_image
@@ -25,7 +25,7 @@ from inklings.readers.pyramid import Pyramid
 
 
 @dataclass(frozen=True)
-class Scan:
+class ExportedScan:
     """A volume that was predicted.
 
     Attributes:
@@ -70,7 +70,7 @@ class Scan:
         return planes
 
 
-def scans(source: Source) -> dict[str, Scan]:
+def scans(source: ExportSource) -> dict[str, ExportedScan]:
     """The scan of every case; nothing should be written before all of them are there.
 
     Raises:
@@ -84,7 +84,7 @@ def scans(source: Source) -> dict[str, Scan]:
     return {case: _scan(source, case) for case in source.cases}
 
 
-def _scan(source: Source, case: str) -> Scan:
+def _scan(source: ExportSource, case: str) -> ExportedScan:
     glance = source.glance(case)
     shape, path, series = glance.shape, glance.image, glance.series
     if len(shape) != 4:
@@ -106,7 +106,7 @@ def _scan(source: Source, case: str) -> Scan:
             f"case {case}: predicted on a grid of {shape[1:]}, but {path} has {geometry.shape} "
             "samples; predict it again, or give the right --cohort"
         )
-    return Scan(case, path, series, geometry)
+    return ExportedScan(case, path, series, geometry)
 
 
 def _opened(case: str, path: Path, series: str | None) -> Image:

@@ -39,7 +39,7 @@ class Glance:
 
 
 @dataclass(frozen=True)
-class Source:
+class ExportSource:
     """Predictions to export.
 
     Attributes:
@@ -107,7 +107,7 @@ class Source:
             return Glance(shape, known.images[name], known.choices.get(name))
         return Glance(shape, image, series)
 
-    def pictures(self) -> Source:
+    def pictures(self) -> ExportSource:
         """The same without slides."""
         slides = set(self.slides)
         return replace(self, cases=tuple(case for case in self.cases if case not in slides))
@@ -158,7 +158,7 @@ class Source:
         return np.ascontiguousarray(np.moveaxis(colour, 0, -1))
 
 
-def require_fits(name: str, exporter: Exporter, source: Source) -> None:
+def require_fits(name: str, exporter: Exporter, source: ExportSource) -> None:
     """Check that a format is one for what was predicted.
 
     Raises:
@@ -192,7 +192,7 @@ class Exporter(Protocol):
 
     of_bags: bool = False
 
-    def __call__(self, source: Source, out: Path) -> Path:
+    def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write all cases of ``source`` into the folder ``out``; the file or folder written.
 
         Every file is written atomically and doing it twice gives the same files.

@@ -43,7 +43,7 @@ _PERCENT = codes.UCUM.Percent
 
 
 @dataclass(frozen=True)
-class Outline:
+class FindingOutline:
     """The samples of one finding.
 
     Attributes:
@@ -69,7 +69,7 @@ class Objects:
 
 
 def objects(
-    planes: Sequence[Plane], findings: Findings, outlines: Sequence[Outline], by: Made
+    planes: Sequence[Plane], findings: Findings, outlines: Sequence[FindingOutline], by: Made
 ) -> Objects | None:
     """Report and segmentation of the findings of one scan; None where there are none.
 
@@ -102,7 +102,7 @@ def objects(
     return Objects(_report(planes, findings, segments, shown, by), shown)
 
 
-def _numbered(planes: Sequence[Plane], outlines: Sequence[Outline]) -> NDArray[np.uint16]:
+def _numbered(planes: Sequence[Plane], outlines: Sequence[FindingOutline]) -> NDArray[np.uint16]:
     coding = planes[0].coding
     numbers = np.zeros((len(planes), coding.rows, coding.columns), np.uint16)
     for number, outline in reversed(list(enumerate(outlines, 1))):

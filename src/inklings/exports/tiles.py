@@ -22,7 +22,7 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
 from inklings.cohorts.region import annotate_region
-from inklings.data.tile_index import Head, TileIndex, read_tile, tiled_cases
+from inklings.data.tile_index import TileHead, TileIndex, read_tile, tiled_cases
 from inklings.data.tiling import cases_of
 from inklings.errors import DataError
 from inklings.files import write_json, write_text, written
@@ -82,7 +82,7 @@ def write_pngs(
     Raises:
         DataError: If the cohort of the index has not been split.
     """
-    head = Head.read(index)
+    head = TileHead.read(index)
     cohort = Cohort.read(head.cohort)
     if not cohort.is_split:
         raise DataError(
@@ -132,7 +132,7 @@ class PngWriter:
         write_text(_done(self.out, name), json.dumps({"tiles": len(tiles)}) + "\n")
 
     def _mask(
-        self, case: Case, head: Head, geometry: Geometry, region: Region
+        self, case: Case, head: TileHead, geometry: Geometry, region: Region
     ) -> NDArray[np.uint8]:
         drawn = annotate_region(case, head.image, geometry, region, head.classes)
         return self.greys.of_annotation(drawn)

@@ -29,7 +29,7 @@ from inklings.bags.places import COORDS_ON_LEVEL_0, SLIDES
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
-from inklings.data.tile_index import Head, TileIndex, read_tile
+from inklings.data.tile_index import TileHead, TileIndex, read_tile
 from inklings.data.tiling import cases_of
 from inklings.errors import DataError, SpecError
 from inklings.files import written
@@ -79,7 +79,7 @@ def embed(
         DataError: If there is no index, or no cohort behind it.
         SpecError: If ``out`` holds features of another encoder.
     """
-    head, out = Head.read(index), out.resolve()
+    head, out = TileHead.read(index), out.resolve()
     tiles = TileIndex.read(index)
     names = [name for i, name in enumerate(tiles.cases) if (tiles.case == i).any()]
     if not names:
@@ -155,7 +155,7 @@ def _batches(case: Case, tiles: TileIndex, size: int) -> Iterator[NDArray[Any]]:
                 waiting = coming
 
 
-def _origin(encoder: Encoder, head: Head) -> dict[str, Any]:
+def _origin(encoder: Encoder, head: TileHead) -> dict[str, Any]:
     return {
         "encoder": str(Path(encoder.name).resolve()) if encoder.is_run else encoder.name,
         "weights": "none" if encoder.name == PIXELS else encoder.weights or "random",
@@ -169,7 +169,7 @@ def _origin(encoder: Encoder, head: Head) -> dict[str, Any]:
     }
 
 
-def _require_same(out: Path, encoder: Encoder, head: Head, names: Sequence[str]) -> None:
+def _require_same(out: Path, encoder: Encoder, head: TileHead, names: Sequence[str]) -> None:
     """Features of two encoders, or grids, in one folder would be learnt as one."""
     for name in names:
         path = out / "features" / f"{name}.h5"

@@ -12,7 +12,7 @@ from inklings.errors import DataError, InklingsError, SpecError
 from inklings.inference.dense import OF_VOLUMES, largest_of, settings_of, thresholds_of
 from inklings.inference.device import best_device
 from inklings.inference.items import Inputs, Item
-from inklings.inference.pictures import Pictures
+from inklings.inference.pictures import PicturePredictor
 from inklings.inference.predictor import Options, Predictor
 from inklings.inference.slide_cases import CaseTask, is_slide, opened, write_areas
 from inklings.inference.slide_grid import SLIDE_OPTIONS, SlideSettings
@@ -84,7 +84,7 @@ class ImagePredictor(Predictor):
         """Pictures and volumes in one stream, slides one after the other."""
         run = self._loaded
         run.model.to(best_device())
-        pictures = Pictures(run, self._settings, self.head.thresholds[0], out)
+        pictures = PicturePredictor(run, self._settings, self.head.thresholds[0], out)
         failed: dict[str, str] = {}
         plain: list[Item] = []
         large: dict[str, Item] = {}

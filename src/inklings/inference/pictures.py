@@ -45,7 +45,7 @@ class Content:
     geometry: Geometry
 
 
-class Pictures:
+class PicturePredictor:
     """One run, one way to predict, one folder to write.
 
     Args:

@@ -8,7 +8,7 @@ from pathlib import Path
 from inklings.data.tissue_finder import finder
 from inklings.files import write_text
 from inklings.inference.items import SLIDES, Inputs, Item
-from inklings.inference.pictures import Pictures, read_item
+from inklings.inference.pictures import PicturePredictor, read_item
 from inklings.inference.predictor import loaded
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import Job, predict_slide
@@ -56,7 +56,7 @@ class CaseTask:
         """As above, with what is at hand already."""
         with opened(item, self.slides) as image:
             if not is_slide(image, item, run.model_config):
-                pictures = Pictures(run, self.settings, self.thresholds[0], self.out)
+                pictures = PicturePredictor(run, self.settings, self.thresholds[0], self.out)
                 content = read_item(item)
                 pictures.write(item, pictures.predict(content), content.geometry)
                 return

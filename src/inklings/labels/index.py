@@ -31,7 +31,7 @@ _BLOCK = 64
 _KEPT = 8
 
 
-class Boxes:
+class BoxIndex:
     """Boxes in the plane, packed: neighbours share a block, whose box is looked at first.
 
     Args:
@@ -77,7 +77,7 @@ class Marks:
         flat = chain.from_iterable(chain.from_iterable(rings))
         self._corners = np.fromiter(flat, float).reshape(-1, 2)
         low, high = _extremes(self._corners, self._ends)
-        self._boxes = Boxes(low, high)
+        self._boxes = BoxIndex(low, high)
 
     def __bool__(self) -> bool:
         return bool(self._labels)

@@ -21,7 +21,7 @@ from inklings.errors import LabelError
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class ReaderOutline:
     """A closed line in one plane.
 
     Attributes:
@@ -51,7 +51,7 @@ class Mark:
 
     reader: int
     name: str
-    outlines: tuple[Outline, ...]
+    outlines: tuple[ReaderOutline, ...]
     malignancy: int | None
     nodule: bool
 
@@ -114,12 +114,12 @@ def _marks(reader: int, session: Xml.Element, space: Mapping[str, str]) -> Itera
         yield Mark(reader, name, (_outline(other, "locus", names),), None, False)
 
 
-def _outline(roi: Xml.Element, corner: str, names: dict[str, str]) -> Outline:
+def _outline(roi: Xml.Element, corner: str, names: dict[str, str]) -> ReaderOutline:
     corners = tuple(
         (int(edge.findtext("n:xCoord", "", names)), int(edge.findtext("n:yCoord", "", names)))
         for edge in roi.findall(f"n:{corner}", names)
     )
-    return Outline(
+    return ReaderOutline(
         roi.findtext("n:imageSOP_UID", "", names).strip(),
         float(roi.findtext("n:imageZposition", "nan", names)),
         corners,
@@ -127,7 +127,7 @@ def _outline(roi: Xml.Element, corner: str, names: dict[str, str]) -> Outline:
     )
 
 
-def filled(outline: Outline, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def filled(outline: ReaderOutline, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Samples ``(Y, X)`` within an outline; of one without an inside, the outline itself."""
     inside = np.zeros(shape, bool)
     x, y = np.array(outline.corners).T

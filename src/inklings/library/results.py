@@ -13,7 +13,7 @@ from inklings.evaluation.evaluate import evaluate as evaluate_folder
 from inklings.evaluation.family import Part, Settings
 from inklings.evaluation.scores import Scores
 from inklings.exports import EXPORTS
-from inklings.exports.source import Source, require_fits
+from inklings.exports.source import ExportSource, require_fits
 from inklings.library.cohorts import folder_of
 from inklings.library.prediction import Prediction, Predictions
 from inklings.runs.run import Run
@@ -92,7 +92,7 @@ def export(
     """
     folder = _folder(predictions)
     exporter = EXPORTS.build(to, options)
-    source = Source.open(folder, None if cohort is None else folder_of(cohort))
+    source = ExportSource.open(folder, None if cohort is None else folder_of(cohort))
     if not isinstance(predictions, str | Path):
         wanted = [predictions.case] if isinstance(predictions, Prediction) else predictions.cases
         source = dataclasses.replace(

@@ -13,7 +13,7 @@ LOSSES: Registry[Loss] = Registry(
     "loss",
     {
         "alpha_beta": "inklings.losses.alpha_beta:AlphaBeta",
-        "bag": "inklings.losses.bag:Bag",
+        "bag": "inklings.losses.bag:BagLoss",
         "bce": "inklings.losses.bce:BCE",
         "bce_dice": "inklings.losses.bce_dice:BCEDice",
         "centre_point": "inklings.losses.centre_point:CentrePointLoss",

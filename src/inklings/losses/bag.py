@@ -11,7 +11,7 @@ from inklings.losses.base import Loss, mean_of_ways
 from inklings.tensors import Batch, Output
 
 
-class Bag(Loss):
+class BagLoss(Loss):
     r"""Cross-entropy of the bags; of both streams of DSMIL; instance clustering; elastic net.
 
     ``L = mean(CE(logits, y)) [averaged with CE(second, y)] (1 - c) + c CLUSTER

@@ -43,7 +43,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Head:
+class BagFileHead:
     """What a file holds, known without reading it.
 
     Attributes:
@@ -68,7 +68,7 @@ class Head:
         return self.count * math.prod(self.shape) * self.dtype.itemsize
 
 
-def head(path: Path) -> Head:
+def head(path: Path) -> BagFileHead:
     """What is in ``path``.
 
     Raises:
@@ -82,7 +82,9 @@ def head(path: Path) -> Head:
         _require_written(data, path)
         _require_places(file, form, shape[0], path)
         attributes = {**dict(file.attrs), **dict(data.attrs)}
-        return Head(shape[0], shape[1:], data.dtype.newbyteorder("="), attributes, name, form)
+        return BagFileHead(
+            shape[0], shape[1:], data.dtype.newbyteorder("="), attributes, name, form
+        )
 
 
 def read(span: Span, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:

@@ -47,7 +47,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Outline:
+class StructureContour:
     """One contour: its kind (``CLOSED_PLANAR``, ``POINT``) and its points ``(N, 3)`` in mm."""
 
     kind: str
@@ -66,7 +66,7 @@ class Structure:
 
     number: int
     name: str
-    outlines: tuple[Outline, ...]
+    outlines: tuple[StructureContour, ...]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def roi_names(said: Any) -> dict[int, str]:
 
 
 def _structures(said: Any, sources: Collection[str] | None) -> Iterator[Structure]:
-    drawn: dict[int, list[Outline]] = {}
+    drawn: dict[int, list[StructureContour]] = {}
     for one in said.get("ROIContourSequence") or ():
         mine = drawn.setdefault(int(one.ReferencedROINumber), [])
         for contour in one.get("ContourSequence") or ():
@@ -128,7 +128,7 @@ def _structures(said: Any, sources: Collection[str] | None) -> Iterator[Structur
                 continue
             if len(data) % 3:
                 raise ValueError(f"an outline of {len(data)} numbers, which are no points")
-            mine.append(Outline(kind, np.array([float(v) for v in data]).reshape(-1, 3)))
+            mine.append(StructureContour(kind, np.array([float(v) for v in data]).reshape(-1, 3)))
     names = roi_names(said)
     for number in dict.fromkeys([*names, *drawn]):
         yield Structure(number, names.get(number, f"ROI {number}"), tuple(drawn.get(number, ())))

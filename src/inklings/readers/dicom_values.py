@@ -19,7 +19,7 @@ _TAKEN = "taken as {}, as ITK and dcm2niix do"
 
 
 @dataclass(frozen=True)
-class Scale:
+class PixelScale:
     """``slope`` times the stored number plus ``intercept`` is the value, in ``unit``."""
 
     slope: float
@@ -28,13 +28,13 @@ class Scale:
     notes: tuple[Note, ...] = ()
 
 
-def scale_of(look: Look) -> Scale:
+def scale_of(look: Look) -> PixelScale:
     """The scale of one frame; a slope of zero, by which nothing would be left, counts as one."""
     modality = look.text("", "Modality")
     if modality == "RTDOSE":
         slope, notes = _number(look, "DoseGridScaling", 1.0, zero=False)
         grays = look.text("", "DoseUnits").upper() != "RELATIVE"
-        return Scale(slope, 0.0, "Gy" if grays else "relative dose", notes)
+        return PixelScale(slope, 0.0, "Gy" if grays else "relative dose", notes)
     slope, notes = _number(look, "RescaleSlope", 1.0, zero=False)
     intercept, more = _number(look, "RescaleIntercept", 0.0, zero=True)
     notes += more
@@ -47,7 +47,7 @@ def scale_of(look: Look) -> Scale:
         unit = {"": "HU", "HU": "HU", "US": "CT"}.get(unit.upper(), unit)
     elif modality == "PT":
         unit = look.text("", "Units") or unit
-    return Scale(slope, intercept, unit, notes)
+    return PixelScale(slope, intercept, unit, notes)
 
 
 def _number(look: Look, word: str, otherwise: float, zero: bool) -> tuple[float, tuple[Note, ...]]:

@@ -26,7 +26,7 @@ from inklings.readers.orientation import TAG, known, orientation_note, upright_p
 from inklings.readers.picture import PictureImage
 from inklings.readers.pyramid import Pyramid
 from inklings.readers.resolution import Resolution, judged
-from inklings.readers.tiff_axes import Layout, Scene
+from inklings.readers.tiff_axes import AxesLayout, Scene
 from inklings.readers.tiff_colours import LOSSY, RGB, Colours, colours_of
 from inklings.readers.tiff_levels import (
     DECODE_ERRORS,
@@ -145,7 +145,7 @@ def _opened(path: Path, key: Any, file: File, choice: Choice) -> Pyramid | Pictu
     return replace(Pyramid.of(levels, resolution), notes=notes)
 
 
-def _scene(path: Path, layout: Layout, choice: Choice) -> Scene:
+def _scene(path: Path, layout: AxesLayout, choice: Choice) -> Scene:
     scenes = layout.scenes
     if choice.scene is None or len(scenes) == 1:
         if len(scenes) == 1:

@@ -42,7 +42,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Layout:
+class AxesLayout:
     """All scenes of a file.
 
     Attributes:
@@ -54,7 +54,7 @@ class Layout:
     further: tuple[str, ...] = ()
 
 
-def layout_of(file: tifffile.TiffFile) -> Layout:
+def layout_of(file: tifffile.TiffFile) -> AxesLayout:
     """What a file holds.
 
     Raises:
@@ -70,11 +70,11 @@ def layout_of(file: tifffile.TiffFile) -> Layout:
             for k, one in enumerate(series)
             if k == 0 or not _ASSOCIATED.search(one.name or "")
         ]
-        return Layout(tuple(_scene(k, one) for k, one in chosen))
+        return AxesLayout(tuple(_scene(k, one) for k, one in chosen))
     first = _scene(0, series[0])
     if first.sizes:
         others = [one for one in series[1:] if not _is_reduced(one.keyframe)]
-        return Layout((first, *(_scene(k, one) for k, one in enumerate(others, 1))))
+        return AxesLayout((first, *(_scene(k, one) for k, one in enumerate(others, 1))))
     return _paged(file, first)
 
 
@@ -101,7 +101,7 @@ def _require_all_pages(file: tifffile.TiffFile, kind: str) -> None:
         )
 
 
-def _paged(file: tifffile.TiffFile, first: Scene) -> Layout:
+def _paged(file: tifffile.TiffFile, first: Scene) -> AxesLayout:
     """A picture, and pages that may be its levels."""
     top: Any = file.pages[0]
     found, others = [level_of((top,), _sides(top))], []
@@ -116,13 +116,13 @@ def _paged(file: tifffile.TiffFile, first: Scene) -> Layout:
             others.append(page)
     scene = Scene(first.name, 0, "", (), tuple(found))
     if file.is_svs or not others:
-        return Layout((scene,))
+        return AxesLayout((scene,))
     if len(found) > 1 and all(math.prod(_sides(p)) < math.prod(found[0].shape) for p in others):
-        return Layout((scene,), tuple("{} x {}".format(*_sides(page)) for page in others))
+        return AxesLayout((scene,), tuple("{} x {}".format(*_sides(page)) for page in others))
     rest = (
         Scene("", k, "", (), (level_of((page,), _sides(page)),)) for k, page in enumerate(others, 1)
     )
-    return Layout((scene, *rest))
+    return AxesLayout((scene, *rest))
 
 
 def _is_reduced(page: Any) -> bool:

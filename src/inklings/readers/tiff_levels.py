@@ -17,7 +17,7 @@ from inklings.errors import ReaderError
 from inklings.readers.handles import Handles
 from inklings.readers.orientation import stored_box, turned, upright_pair
 from inklings.readers.resample import Whole
-from inklings.readers.tiff_axes import Layout, layout_of
+from inklings.readers.tiff_axes import AxesLayout, layout_of
 from inklings.readers.tiff_colours import Colours
 from inklings.readers.tiff_file import Key, gathered
 
@@ -35,7 +35,7 @@ class File:
     """A TIFF that is open, and what it holds."""
 
     tiff: tifffile.TiffFile
-    layout: Layout
+    layout: AxesLayout
 
 
 def _open(key: Key) -> File:

@@ -17,7 +17,7 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.labels.kinds import BagLabel, CaseLabel
-from inklings.readers.bag_files import Head, Span, blocks, head, not_finite, read
+from inklings.readers.bag_files import BagFileHead, Span, blocks, head, not_finite, read
 
 _TILES, _ROWS, _COLUMNS = 25, 48, 192
 
@@ -135,7 +135,7 @@ def _mosaic(tiles: NDArray[Any]) -> NDArray[Any]:
     return sheet
 
 
-def _kind(there: Head) -> str:
+def _kind(there: BagFileHead) -> str:
     if len(there.shape) == 3:
         channels, height, width = there.shape
         return f"pictures of {height} x {width} pixels, {channels} channels ({there.dtype})"

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from inklings.reports.charts import Numbers, chart
 from inklings.reports.figures import PRINTED, THEMED, Ink, drawn_in, save
 from inklings.reports.html import write_page
-from inklings.reports.study_table import NAIVE, SMALLEST_GAP, Cell, Study, words
+from inklings.reports.study_table import NAIVE, SMALLEST_GAP, Study, TableCell, words
 
 STUDY = "study.csv"
 _MARKERS = "sD^vh<>"
@@ -55,7 +55,7 @@ def _leads(study: Study, learner: str) -> bool:
     return learner in (NAIVE, study.learners[-1])
 
 
-def _draw_oracle(axis: Axes, oracle: Cell | None, ink: Ink) -> None:
+def _draw_oracle(axis: Axes, oracle: TableCell | None, ink: Ink) -> None:
     if oracle is None:
         return
     low, high = min(oracle.values), max(oracle.values)

@@ -26,7 +26,7 @@ SMALLEST_GAP = 0.02
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """The runs of one learner on one kind of weakness at one budget.
 
     Attributes:
@@ -64,8 +64,8 @@ class Study:
     weaknesses: Mapping[str, float | None]
     learners: tuple[str, ...]
     budgets: tuple[str, ...]
-    cells: Mapping[tuple[str, str, str], Cell]
-    oracle: Cell | None
+    cells: Mapping[tuple[str, str, str], TableCell]
+    oracle: TableCell | None
 
     @classmethod
     def read(cls, path: Path, measure: str = "dice_mean") -> Study:
@@ -98,9 +98,9 @@ class Study:
             key = (row["weakness"], row["learner"], row["budget"])
             values.setdefault(key, []).append(float(row[measure]))
         full = [v for key, some in values.items() if key[1] == ORACLE for v in some]
-        oracle = Cell(tuple(full)) if full else None
+        oracle = TableCell(tuple(full)) if full else None
         cells = {
-            key: Cell(tuple(some), _gap(values, key, oracle))
+            key: TableCell(tuple(some), _gap(values, key, oracle))
             for key, some in values.items()
             if key[1] != ORACLE
         }
@@ -114,7 +114,7 @@ class Study:
             oracle,
         )
 
-    def cell(self, weakness: str, learner: str, budget: str) -> Cell | None:
+    def cell(self, weakness: str, learner: str, budget: str) -> TableCell | None:
         """The runs of one kind; None where there are none."""
         return self.cells.get((weakness, learner, budget))
 
@@ -122,7 +122,7 @@ class Study:
 def _gap(
     values: Mapping[tuple[str, str, str], Sequence[float]],
     key: tuple[str, str, str],
-    oracle: Cell | None,
+    oracle: TableCell | None,
 ) -> float | None:
     """Share of the gap recovered; naive and oracle are those of the first budget there is."""
     naive = next((v for k, v in values.items() if k[:2] == (key[0], NAIVE)), None)
@@ -136,7 +136,7 @@ def _gap(
 def _ordered(
     rows: Sequence[Mapping[str, str]],
     kinds: Sequence[str],
-    cells: Mapping[tuple[str, str, str], Cell],
+    cells: Mapping[tuple[str, str, str], TableCell],
 ) -> dict[str, float | None]:
     """Kinds of weakness by the Dice of their labels, or by what naive training makes of them."""
     known: dict[str, list[float]] = {}
@@ -154,7 +154,7 @@ def _ordered(
 
 
 def _rank(
-    learner: str, cells: Mapping[tuple[str, str, str], Cell], budget: str
+    learner: str, cells: Mapping[tuple[str, str, str], TableCell], budget: str
 ) -> tuple[bool, float]:
     """Naive first, then by the mean share of the gap, or where there is no gap by Dice."""
     own = [c for (_, name, b), c in cells.items() if name == learner and b == budget]

@@ -9,7 +9,7 @@ from inklings.simulation.base import Weakening
 WEAKENINGS: Registry[Weakening] = Registry(
     "weakening",
     {
-        "bag": "inklings.simulation.bag:Bag",
+        "bag": "inklings.simulation.bag:BagWeakening",
         "box": "inklings.simulation.box:Box",
         "dilate": "inklings.simulation.dilate:Dilate",
         "drop": "inklings.simulation.drop:Drop",

@@ -11,7 +11,7 @@ from inklings.simulation.base import Form, Objects
 
 
 @dataclass(frozen=True)
-class Bag:
+class BagWeakening:
     """Keep of the objects only whether there are any of each class."""
 
     form: ClassVar[Form] = "bag"

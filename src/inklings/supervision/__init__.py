@@ -7,7 +7,7 @@ SUPERVISIONS: Registry[Supervision] = Registry(
     "supervision",
     {
         "auto": "inklings.supervision.auto:Auto",
-        "bag": "inklings.supervision.bag:Bag",
+        "bag": "inklings.supervision.bag:BagSupervision",
         "full": "inklings.supervision.full:Full",
         "partial": "inklings.supervision.partial:Partial",
         "positive_unlabelled": "inklings.supervision.positive_unlabelled:PositiveUnlabelled",

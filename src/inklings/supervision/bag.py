@@ -13,7 +13,7 @@ from inklings.labels.kinds import BagLabel
 from inklings.supervision.base import Supervision, Target
 
 
-class Bag(Supervision):
+class BagSupervision(Supervision):
     """Every sample carries the label of its case; masks are not looked at.
 
     Of tiles of slides, every sample of tissue does, and glass is negative, whatever its slide.

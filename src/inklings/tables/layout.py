@@ -21,7 +21,7 @@ Numbered = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
-class Layout:
+class TableLayout:
     """Where the rows of a table begin and what parts their cells.
 
     Attributes:
@@ -37,7 +37,7 @@ class Layout:
     notes: tuple[str, ...] = ()
 
 
-def layout_of(path: Path, text: str) -> Layout:
+def layout_of(path: Path, text: str) -> TableLayout:
     """Find the separator with which header and first rows agree.
 
     Raises:
@@ -55,8 +55,8 @@ def layout_of(path: Path, text: str) -> Layout:
         above = next(csv.reader([lines[first - 1].lstrip("#").strip()], delimiter=separator), [])
         named = len(above) == len(header) and not any(map(_NUMBER.fullmatch, above))
         if named and any(map(_NUMBER.fullmatch, header)):  # as numpy.savetxt writes its header
-            return Layout(separator, first, tuple(above), ())
-    return Layout(separator, first + 1, tuple(header), tuple(notes))
+            return TableLayout(separator, first, tuple(above), ())
+    return TableLayout(separator, first + 1, tuple(header), tuple(notes))
 
 
 def rows_of(path: Path, text: str, separator: str, skipped: int = 0) -> Iterator[Numbered]:

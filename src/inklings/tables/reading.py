@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inklings.errors import DataError
 from inklings.tables.bytes import content, decoded
-from inklings.tables.layout import Layout, Numbered, below, layout_of, rows_of
+from inklings.tables.layout import Numbered, TableLayout, below, layout_of, rows_of
 from inklings.tables.parquet import is_parquet, read_parquet
 from inklings.tables.table import Table
 
@@ -68,7 +68,9 @@ def counts_rows(cells: Sequence[str]) -> bool:
     return len({int(cell) for cell in cells}) == len(cells)
 
 
-def _squared(path: Path, layout: Layout, rows: list[Numbered]) -> tuple[list[str], list[Numbered]]:
+def _squared(
+    path: Path, layout: TableLayout, rows: list[Numbered]
+) -> tuple[list[str], list[Numbered]]:
     """Header and rows of one length."""
     header = [name.strip().strip("\ufeff") for name in layout.header]
     if rows and layout.separator != "," and _has_row_names(rows, len(header)):

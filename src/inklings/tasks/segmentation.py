@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from inklings.data import INTENSITIES, NORMALISERS, Use, build_transforms
 from inklings.data.examples import Examples, gather
 from inklings.data.restained import restained
 from inklings.data.tile_examples import Looks, gather_tiles, require_same_cohort
-from inklings.data.tile_index import Head
+from inklings.data.tile_index import TileHead
 from inklings.data.volumes import require_dimensions, unplaced
 from inklings.errors import SpecError
 from inklings.files import write_json
@@ -39,7 +39,7 @@ from inklings.training.fit import FitResult, Prepared
 from inklings.training.trainer import is_first
 from inklings.weak.corrected import correct
 from inklings.weak.correction import CORRECTIONS
-from inklings.weak.self_training import self_train
+from inklings.weak.self_training import Round, self_train
 from inklings.weak.teacher import lesson_facts, teach
 
 
@@ -111,8 +111,9 @@ class SegmentationTask(Task[SegmentationExperiment]):
             how = {"val": given.val, **given.names, "out": folder, "initial": given.initial}
             return pixels.learn(given.experiment, labels, **how)  # type: ignore[arg-type]
 
+        rounds: Sequence[Round] = ()
         if experiment.rounds.count == 1:
-            trained, rounds = trained_on(given.train, out), []
+            trained = trained_on(given.train, out)
         else:
             how = (given.experiment, given.train, given.val)
             trained, rounds = self_train(*how, trained_on, out)
@@ -128,7 +129,7 @@ class SegmentationTask(Task[SegmentationExperiment]):
         used = dataclasses.replace(model_config, stains=experiment.stains)
         if experiment.tiles is None:
             return used
-        head = Head.read(experiment.tiles)
+        head = TileHead.read(experiment.tiles)
         spacing = None if head.spacing_mm is None else head.spacing_mm * 1000
         return dataclasses.replace(used, spacing_um=spacing, factor=head.factor)
 

@@ -18,7 +18,7 @@ from inklings.training.module import Learner
 from inklings.training.monitor import History
 
 
-class Score(Protocol):
+class Validation(Protocol):
     """How good some weights are."""
 
     @property
@@ -33,7 +33,7 @@ class Score(Protocol):
 class Validator(Protocol):
     """Scores a model on held-out cases."""
 
-    def score(self, model: Model, loss: Loss) -> Score:
+    def score(self, model: Model, loss: Loss) -> Validation:
         """How good ``model`` is now."""
 
 

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from inklings.data.batches import Source
+from inklings.data.batches import BatchSource
 from inklings.losses.base import Loss
 from inklings.models.base import Model
 from inklings.models.weights import fit_weights
@@ -48,7 +48,7 @@ class Prepared:
     model_config: ModelConfig
     build: Callable[[], Model]
     loss: Loss
-    batches: Callable[[int, int], Source]
+    batches: Callable[[int, int], BatchSource]
     count: int
     operating_point: Callable[[Model], OperatingPoint]
     initial: Mapping[str, Tensor] | None = None

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from inklings.data.batches import IndexedBatch, Source
+from inklings.data.batches import BatchSource, IndexedBatch
 from inklings.errors import DataError
 from inklings.losses.base import Loss
 from inklings.models.base import Model
@@ -74,7 +74,7 @@ class Learner(pl.LightningModule):
     """
 
     def __init__(
-        self, model: Model, loss: Loss, training: Training, batches: Source, steps: int
+        self, model: Model, loss: Loss, training: Training, batches: BatchSource, steps: int
     ) -> None:
         super().__init__()
         self.model, self.loss = model, loss

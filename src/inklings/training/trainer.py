@@ -16,7 +16,7 @@ from lightning.fabric.utilities.rank_zero import _get_rank
 from lightning.pytorch.callbacks import Callback
 
 from inklings import progress
-from inklings.data.batches import Source
+from inklings.data.batches import BatchSource
 from inklings.losses.base import Loss
 from inklings.models.base import Model
 from inklings.spec import Training
@@ -43,7 +43,7 @@ def total_steps(spec: Training, images: int) -> int:
 def run(
     spec: Training,
     count: int,
-    batches: Callable[[int, int], Source],
+    batches: Callable[[int, int], BatchSource],
     model: Model,
     loss: Loss,
     callbacks: list[Callback],

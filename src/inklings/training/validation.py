@@ -28,7 +28,7 @@ _HALF = 128  # the level of probability 0.5
 
 
 @dataclass(frozen=True)
-class Score:
+class SegmentationScore:
     """How good the weights are now.
 
     Attributes:
@@ -74,7 +74,7 @@ class SegmentationValidator:
         own, how = self.examples, self._settings
         return predict_any(run, own.images[index], own.geometry(index), how, own.scale(index))
 
-    def score(self, model: Model, loss: Loss) -> Score:
+    def score(self, model: Model, loss: Loss) -> SegmentationScore:
         """Loss and Dice over all images; unknown samples count for neither."""
         losses, counted = [], []
         for i, target in enumerate(self.examples.targets):
@@ -84,7 +84,9 @@ class SegmentationValidator:
         table = dice(self._together(np.array(counted)))[..., _HALF]
         found = table[~np.isnan(table)]
         judged = self.examples.judges and len(found)
-        return Score(float(np.mean(losses)), float(found.mean()) if judged else math.nan)
+        return SegmentationScore(
+            float(np.mean(losses)), float(found.mean()) if judged else math.nan
+        )
 
     def thresholds(self, model: Model) -> tuple[float, ...]:
         """The best threshold of each class by mean Dice."""

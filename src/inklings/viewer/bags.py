@@ -20,17 +20,17 @@ from inklings.predictions.bags import BagPrediction
 from inklings.readers.bag_files import head
 from inklings.reports.pictures import displayed
 from inklings.viewer.cache import Cache
-from inklings.viewer.pictures import Pictures, jpeg
+from inklings.viewer.pictures import PictureTiles, jpeg
 from inklings.viewer.shelf import Predicted, Shelf
 
 _MOST = 20_000
 _SIDE = 160
 
 
-class Bags:
+class BagPages:
     """Bags of a shelf: what was said of their instances, and their pictures."""
 
-    def __init__(self, shelf: Shelf, pictures: Pictures, cache: Cache) -> None:
+    def __init__(self, shelf: Shelf, pictures: PictureTiles, cache: Cache) -> None:
         self._shelf, self._pictures, self._cache = shelf, pictures, cache
 
     def describe(self, case: Case) -> dict[str, Any]:

@@ -25,12 +25,12 @@ from inklings.labels.corrections import (
 )
 from inklings.labels.kinds import BagLabel, CaseLabel, Label, MaskLabel
 from inklings.readers.pyramid import Pyramid
-from inklings.viewer.bags import Bags
+from inklings.viewer.bags import BagPages
 from inklings.viewer.cache import Cache
 from inklings.viewer.contours import contours
-from inklings.viewer.finds import Found, finds
+from inklings.viewer.finds import FindingPages, finds
 from inklings.viewer.layers import Layers
-from inklings.viewer.pictures import TILE, Pictures
+from inklings.viewer.pictures import TILE, PictureTiles
 from inklings.viewer.shelf import Shelf
 from inklings.viewer.volumes import FEW, MOST, Volumes, to_samples
 
@@ -52,10 +52,10 @@ class Desk:
     ) -> None:
         self.shelf, self.author, self.read_only = shelf, author, read_only
         self.cache = Cache(budget)
-        self.pictures = Pictures(self.cache)
+        self.pictures = PictureTiles(self.cache)
         self.layers = Layers(shelf, self.pictures, self.cache)
         self.volumes = Volumes(self.pictures, self.layers, self.cache)
-        self.bags = Bags(shelf, self.pictures, self.cache)
+        self.bags = BagPages(shelf, self.pictures, self.cache)
         self._slides = {slide.id: slide for slide in shelf.slides.values()}
         self._saving = threading.Lock()
 
@@ -157,13 +157,13 @@ class Desk:
         """A layer of a volume as NIfTI."""
         return self.volumes.layer(case, layer, FEW if coarse else MOST)
 
-    def finds(self, case: Case, source: str) -> Found:
+    def finds(self, case: Case, source: str) -> FindingPages:
         """What can be jumped to: of ``prediction0``, ``prediction1``, ``labels`` or ``truth``."""
         folders = {f"prediction{k}": p for k, p in enumerate(self.shelf.predictions)}
         if source not in {*folders, "labels", "truth"}:
             raise HTTPException(404, "There are no such findings here.")
 
-        def make() -> tuple[Found, int]:
+        def make() -> tuple[FindingPages, int]:
             found = finds(self.layers, self.pictures, case, source, folders.get(source))
             return found, 500 * len(found.places) + 100
 

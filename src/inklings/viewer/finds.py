@@ -16,7 +16,7 @@ from inklings.cohorts.case import Case
 from inklings.geometry import Region
 from inklings.predictions.findings import Findings
 from inklings.viewer.layers import Layer, Layers
-from inklings.viewer.pictures import Pictures
+from inklings.viewer.pictures import PictureTiles
 from inklings.viewer.shelf import Predicted
 from inklings.viewer.volumes import millimetres
 
@@ -57,7 +57,7 @@ class Find:
 
 
 @dataclass(frozen=True)
-class Found:
+class FindingPages:
     """Places of a case, and how many of what the stages before left."""
 
     places: tuple[Find, ...] = ()
@@ -69,8 +69,8 @@ class Found:
 
 
 def finds(
-    layers: Layers, pictures: Pictures, case: Case, source: str, predicted: Predicted | None
-) -> Found:
+    layers: Layers, pictures: PictureTiles, case: Case, source: str, predicted: Predicted | None
+) -> FindingPages:
     """Places of one prediction of a case, or of its labels; the surest first, then the largest.
 
     Args:
@@ -82,17 +82,17 @@ def finds(
     """
     if predicted is not None and predicted.there.kind == "findings":
         done = case.id in predicted.cases
-        return _written(predicted.folder, pictures, case) if done else Found()
+        return _written(predicted.folder, pictures, case) if done else FindingPages()
     of_case = layers.of(case)
     if source not in of_case:
-        return Found()
+        return FindingPages()
     found = _pieces(layers, pictures, case, of_case[source], of_case)
     found.sort(key=lambda find: (-(find.probability or 0), -find.size))
-    return Found(tuple(found[:_MOST]))
+    return FindingPages(tuple(found[:_MOST]))
 
 
 def _pieces(
-    layers: Layers, pictures: Pictures, case: Case, whole: Layer, of_case: dict[str, Layer]
+    layers: Layers, pictures: PictureTiles, case: Case, whole: Layer, of_case: dict[str, Layer]
 ) -> list[Find]:
     geometry = pictures.image(case).geometry
     factor = 1
@@ -168,7 +168,7 @@ def _measured(
     )
 
 
-def _written(folder: Path, pictures: Pictures, case: Case) -> Found:
+def _written(folder: Path, pictures: PictureTiles, case: Case) -> FindingPages:
     """Findings, which are places in the patient."""
     there = Findings.read(folder, case.id)
     geometry = pictures.image(case).geometry
@@ -190,4 +190,4 @@ def _written(folder: Path, pictures: Pictures, case: Case) -> Found:
                 millimetres(geometry, centre),
             )
         )
-    return Found(tuple(places), there.stage_counts)
+    return FindingPages(tuple(places), there.stage_counts)

@@ -31,7 +31,7 @@ from inklings.predictions.slides import CLASSES, HEATMAP, SlidePrediction, folde
 from inklings.readers.handles import Handles
 from inklings.readers.pyramid import Pyramid
 from inklings.viewer.cache import Cache
-from inklings.viewer.pictures import Grid, Pictures
+from inklings.viewer.pictures import PictureTiles, ViewGrid
 from inklings.viewer.shelf import Predicted, Shelf
 
 UNKNOWN = 255
@@ -72,7 +72,7 @@ class Layer:
 class Layers:
     """The layers of every case of a shelf."""
 
-    def __init__(self, shelf: Shelf, pictures: Pictures, cache: Cache) -> None:
+    def __init__(self, shelf: Shelf, pictures: PictureTiles, cache: Cache) -> None:
         self._shelf, self._pictures, self._cache = shelf, pictures, cache
         self._maps: Handles[tuple[Path, int], Map] = Handles(
             lambda key: Map(*key), lambda opened: opened.__exit__(None, None, None), 16
@@ -116,8 +116,8 @@ class Layers:
     def tile(self, case: Case, name: str, level: int, x: int, y: int) -> bytes:
         """One tile as grey PNG of 8 bits."""
         layer = self.layer(case, name)
-        region = Grid(layer.height, layer.width).region(level, x, y)
-        factor = Grid(layer.height, layer.width).factor(level)
+        region = ViewGrid(layer.height, layer.width).region(level, x, y)
+        factor = ViewGrid(layer.height, layer.width).factor(level)
 
         def make() -> tuple[bytes, int]:
             data = png(self.read(case, layer, factor, region))

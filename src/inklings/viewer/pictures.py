@@ -25,7 +25,7 @@ _LOOK = 512
 
 
 @dataclass(frozen=True)
-class Grid:
+class ViewGrid:
     """Deep zoom levels over a grid: level ``finest`` is the grid, each before it half as fine."""
 
     height: int
@@ -69,7 +69,7 @@ class Grid:
         return max(1.0, max(self.height, self.width) / TILE)
 
 
-class Pictures:
+class PictureTiles:
     """Images of cases, opened once, and their tiles.
 
     Args:
@@ -88,7 +88,7 @@ class Pictures:
         """
         return self._cache.get(("image", case.id, name), lambda: _opened(case, name))
 
-    def grid(self, case: Case) -> Grid:
+    def grid(self, case: Case) -> ViewGrid:
         """Its deep zoom levels.
 
         Raises:
@@ -97,7 +97,7 @@ class Pictures:
         shape = self.image(case).geometry.shape
         if len(shape) != 2:
             raise GeometryError(f"case {case.id}: expected a picture or slide, got shape {shape}")
-        return Grid(*shape)
+        return ViewGrid(*shape)
 
     def tile(self, case: Case, level: int, x: int, y: int, name: str | None = None) -> bytes:
         """One JPEG tile of an image, by default the first.

@@ -16,7 +16,7 @@ from inklings.geometry import Geometry
 from inklings.readers.image import Image
 from inklings.viewer.cache import Cache
 from inklings.viewer.layers import UNKNOWN, Layer, Layers
-from inklings.viewer.pictures import Pictures, jpeg, window_of
+from inklings.viewer.pictures import PictureTiles, jpeg, window_of
 
 _LPS = np.diag([-1.0, -1.0, 1.0])
 _LEVEL = 1  # of gzip: the page is on the same machine
@@ -29,7 +29,7 @@ FEW = 24_000_000
 class Volumes:
     """Volumes of cases as streams."""
 
-    def __init__(self, pictures: Pictures, layers: Layers, cache: Cache) -> None:
+    def __init__(self, pictures: PictureTiles, layers: Layers, cache: Cache) -> None:
         self._pictures, self._layers, self._cache = pictures, layers, cache
 
     def image(self, case: Case, name: str, most: int = MOST) -> bytes:

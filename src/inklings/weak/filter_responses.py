@@ -85,7 +85,7 @@ class Cases:
 
 
 @dataclass(frozen=True)
-class Rows:
+class ResponseRows:
     """Some samples of all images that are not glass.
 
     Attributes:
@@ -99,7 +99,9 @@ class Rows:
     fold: NDArray[np.int64]
 
 
-def rows_and_ranks(cases: Cases, samples: int, seed: int) -> tuple[Rows | None, dict[str, Ranks]]:
+def rows_and_ranks(
+    cases: Cases, samples: int, seed: int
+) -> tuple[ResponseRows | None, dict[str, Ranks]]:
     """Some samples of all cases, and the ranks of each; None where there is nothing but glass."""
     rng = np.random.default_rng(seed)
     parts = _some(cases, max(1, samples // _FEWEST), rng)
@@ -122,7 +124,7 @@ def rows_and_ranks(cases: Cases, samples: int, seed: int) -> tuple[Rows | None, 
             rows.append((ranks[name](mine), within, np.full(len(mine), cases.folds[name])))
     if not rows:
         return None, ranks
-    return Rows(*(np.concatenate(part) for part in zip(*rows, strict=True))), ranks
+    return ResponseRows(*(np.concatenate(part) for part in zip(*rows, strict=True))), ranks
 
 
 def _some(cases: Cases, count: int, rng: np.random.Generator) -> list[Piece]:

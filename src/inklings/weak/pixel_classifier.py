@@ -40,7 +40,7 @@ from inklings.data.pieces import Piece
 from inklings.errors import LabelError, SpecError
 from inklings.spec import Forest
 from inklings.supervision.base import Target
-from inklings.weak.filter_responses import Cases, Rows, rows_and_ranks
+from inklings.weak.filter_responses import Cases, ResponseRows, rows_and_ranks
 from inklings.weak.pseudo_label_selection import (
     Answer,
     Levels,
@@ -174,7 +174,7 @@ def _folds(
     return {name: i % folds for i, name in enumerate(order)}
 
 
-def _grow(rows: Rows, k: int, spec: Forest, seed: int) -> _Grown:
+def _grow(rows: ResponseRows, k: int, spec: Forest, seed: int) -> _Grown:
     """Trees that learn again from what they kept, once for each of the false alarms."""
     within = rows.inside[:, k]
     lesson = _Lesson(within, np.ones_like(within))
@@ -196,14 +196,14 @@ def _grow(rows: Rows, k: int, spec: Forest, seed: int) -> _Grown:
     return grown
 
 
-def _tells(rows: Rows, lesson: _Lesson, fold: int) -> bool:
+def _tells(rows: ResponseRows, lesson: _Lesson, fold: int) -> bool:
     """Whether there are positives and negatives to learn from without the cases of ``fold``."""
     told = lesson.positive[(rows.fold != fold) & lesson.known]
     return bool(told.any() and not told.all())
 
 
 def _learnt(
-    rows: Rows, lesson: _Lesson, fold: int, spec: Forest, seed: int
+    rows: ResponseRows, lesson: _Lesson, fold: int, spec: Forest, seed: int
 ) -> HistGradientBoostingClassifier:
     there = (rows.fold != fold) & lesson.known
     trees = HistGradientBoostingClassifier(

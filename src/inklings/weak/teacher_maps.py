@@ -39,7 +39,7 @@ Measure = Callable[[Maps, Sequence[Target], int], Levels]
 
 
 @dataclass(frozen=True)
-class Scale:
+class MapScale:
     """How logits of each class are stretched: ``gain * (logit - middle)``.
 
     Attributes:
@@ -61,7 +61,7 @@ class _Stretched(Model):
     middle: Tensor
     gain: Tensor
 
-    def __init__(self, model: Model, scales: Sequence[Scale]) -> None:
+    def __init__(self, model: Model, scales: Sequence[MapScale]) -> None:
         super().__init__()
         self.model = model
         self.divisor = model.divisor
@@ -91,7 +91,7 @@ class TeacherMaps:
         self._run = Run(
             trained.model, trained.model_config, RunRecord(trained.thresholds), experiment
         )
-        self.scales = [Scale()] * classes
+        self.scales = [MapScale()] * classes
 
     def stretch(self, examples: Examples, measure: Measure) -> None:
         """Find the scales on some of ``examples``, at the levels that ``measure`` finds there."""
@@ -123,7 +123,7 @@ class TeacherMaps:
 
     def _stretched(self) -> Run:
         channels = len(self._trained.model_config.channels)
-        scales = [Scale()] * channels
+        scales = [MapScale()] * channels
         for k, at in enumerate(self._trained.model_config.kept[: len(self.scales)]):
             scales[at] = self.scales[k]
         return replace(self._run, model=_Stretched(self._trained.model, scales).eval())
@@ -133,11 +133,11 @@ def _map(run: Run, examples: Examples, i: int) -> NDArray[np.uint8]:
     return predict_any(run, examples.images[i], examples.geometry(i), scale=examples.scale(i))
 
 
-def _around(scale: Scale, levels: Levels) -> Scale:
+def _around(scale: MapScale, levels: Levels) -> MapScale:
     low, high = (_logit(level) / scale.gain + scale.middle for level in levels)
     # Levels that fall on one step of the old scale are at least that close.
     closest = 0.5 / 255 * 4 / scale.gain
-    return Scale(high, float(np.clip(_SPAN / max(high - low, closest), 1.0, _MOST)))
+    return MapScale(high, float(np.clip(_SPAN / max(high - low, closest), 1.0, _MOST)))
 
 
 def _logit(p: float) -> float:

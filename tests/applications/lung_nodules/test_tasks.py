@@ -8,7 +8,7 @@ import torch
 
 from inklings.applications.lung_nodules.examples import (
     BoxCrops,
-    Boxes,
+    CandidateBoxes,
     boxes_of,
     collect,
 )
@@ -167,7 +167,7 @@ def test_classes_are_drawn_in_the_ratio_that_is_asked_for(
 
 def test_false_alarms_that_the_detector_is_sure_of_are_drawn_most(experiment) -> None:
     spec = experiment("malignancy", {"positives": 0.0, "augment": ()})
-    sure = Boxes(
+    sure = CandidateBoxes(
         np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 24, 24, 24), np.uint8),
         np.full(3, 8.0), np.array([False, False, True]), np.array([0.0, 0.0, 1.0]),
         np.zeros(3, int), np.zeros((3, 3)), np.array([0.0, 0.98, 1.0]),

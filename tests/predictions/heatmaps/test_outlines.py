@@ -6,14 +6,14 @@ import pytest
 from scipy import ndimage
 from skimage.measure import label
 
-from inklings.predictions.heatmaps.outlines import Outline, Outlines, signed_area
+from inklings.predictions.heatmaps.outlines import Outlines, RegionOutline, signed_area
 
 
-def swept(codes: np.ndarray, heights: list[int], smallest: int = 1) -> list[Outline]:
+def swept(codes: np.ndarray, heights: list[int], smallest: int = 1) -> list[RegionOutline]:
     """All outlines of a map that comes in bands of the given heights, then in the rest."""
     sweep = Outlines(codes.shape[1], smallest)
 
-    def run() -> Iterator[Outline]:
+    def run() -> Iterator[RegionOutline]:
         y = 0
         for height in [*heights, len(codes)]:
             band = codes[y : y + height]
@@ -25,7 +25,7 @@ def swept(codes: np.ndarray, heights: list[int], smallest: int = 1) -> list[Outl
     return list(run())
 
 
-def drawn(outlines: list[Outline], shape: tuple[int, int]) -> np.ndarray:
+def drawn(outlines: list[RegionOutline], shape: tuple[int, int]) -> np.ndarray:
     """Rings filled by the even-odd rule: crossings of a ring to the left of each sample."""
     codes = np.zeros(shape, np.uint8)
     for outline in outlines:

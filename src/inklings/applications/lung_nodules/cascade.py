@@ -17,7 +17,7 @@ from inklings.applications.lung_nodules.lungs import NODULES, Lungs, lungs
 from inklings.cohorts.leaks import Training
 from inklings.detection.candidates import Detected, detect
 from inklings.detection.find import settings_of
-from inklings.detection.scan import Scan, prepare
+from inklings.detection.scan import PreparedScan, prepare
 from inklings.errors import DataError
 from inklings.files import write_json
 from inklings.findings.finding import Attribute, Finding
@@ -116,7 +116,7 @@ class Cascade:
 
 
 @dataclass(frozen=True)
-class Found:
+class CascadeResult:
     """What the cascade says of one CT.
 
     Attributes:
@@ -127,11 +127,11 @@ class Found:
 
     findings: Findings
     measured: tuple[Measured, ...]
-    scan: Scan
+    scan: PreparedScan
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def find(cascade: Cascade, values: NDArray[Any], geometry: Geometry, case: str) -> Found:
+def find(cascade: Cascade, values: NDArray[Any], geometry: Geometry, case: str) -> CascadeResult:
     """Findings in one CT.
 
     Args:
@@ -174,7 +174,7 @@ def find(cascade: Cascade, values: NDArray[Any], geometry: Geometry, case: str) 
     if not hull.found:
         facts["warnings"] = ["no lungs were found, so candidates were looked for everywhere"]
     findings = Findings(case, tuple(found), geometry.frame, counts, facts)
-    return Found(findings, tuple(outlines[k] for k in order), scan)
+    return CascadeResult(findings, tuple(outlines[k] for k in order), scan)
 
 
 def _judged(
@@ -238,7 +238,7 @@ def _size(guess_mm: float, outlined: Measured) -> float:
     return outlined.diameter_mm if outlined.grown else guess_mm
 
 
-def _in_voxels(samples: int, scan: Scan, geometry: Geometry) -> int:
+def _in_voxels(samples: int, scan: PreparedScan, geometry: Geometry) -> int:
     """Samples of the working grid as voxels of the CT."""
     return round(samples * scan.geometry.cell_mm / geometry.cell_mm)
 

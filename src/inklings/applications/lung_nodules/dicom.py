@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from inklings.applications.lung_nodules.cascade import Cascade, Found
+from inklings.applications.lung_nodules.cascade import Cascade, CascadeResult
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
-from inklings.exports.scan import Scan
-from inklings.exports.structured_report import Outline, objects
+from inklings.exports.scan import ExportedScan
+from inklings.exports.structured_report import FindingOutline, objects
 from inklings.geometry import Geometry
 from inklings.orientation import turn_to
 
@@ -19,7 +19,12 @@ FOLDER = "dicom"
 
 
 def write_dicom(
-    found: Found, cascade: Cascade, path: Path, series: str | None, geometry: Geometry, out: Path
+    found: CascadeResult,
+    cascade: Cascade,
+    path: Path,
+    series: str | None,
+    geometry: Geometry,
+    out: Path,
 ) -> str:
     """Write ``dicom/<case>_seg.dcm`` and ``<case>_report.dcm``; says why not, where it cannot.
 
@@ -33,13 +38,13 @@ def write_dicom(
     """
     case, turn = found.findings.case, turn_to(geometry)
     pairs = [
-        (finding, Outline(*one.on(turn)))
+        (finding, FindingOutline(*one.on(turn)))
         for finding, one in zip(found.findings, found.measured, strict=True)
         if finding.score >= cascade.threshold
     ]
     said = replace(found.findings, found=tuple(finding for finding, _ in pairs))
     try:
-        planes = Scan(case, path, series, geometry).planes()
+        planes = ExportedScan(case, path, series, geometry).planes()
         made = objects(planes, said, [outline for _, outline in pairs], _made(cascade))
     except DataError as error:
         return f"no DICOM objects: {error}"

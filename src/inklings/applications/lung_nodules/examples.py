@@ -37,7 +37,7 @@ _SIZE_ERROR = 0.14  # of the logarithm: what detector and outline get wrong on s
 
 
 @dataclass(frozen=True)
-class Boxes:
+class CandidateBoxes:
     """Boxes of one or many cases.
 
     Attributes:
@@ -65,7 +65,7 @@ class Boxes:
 
 def boxes_of(
     case: Case, experiment: BoxExperiment, detector: Run | None, cache: Cache | None = None
-) -> Boxes:
+) -> CandidateBoxes:
     """Boxes of one case; what is cut is kept in ``cache``, what was said of it never is.
 
     With a detector: boxes at what it finds, and at the nodules themselves. A candidate nearer to a
@@ -95,7 +95,7 @@ def boxes_of(
         positive = [_hit(point, balls) for point in found] + [True] * len(balls)
         value = list(map(float, positive))
     number = np.zeros(len(points), np.int64)
-    return Boxes(
+    return CandidateBoxes(
         **kept, positive=np.array(positive, bool), value=np.array(value, float), case=number
     )
 
@@ -105,7 +105,7 @@ def collect(
     experiment: BoxExperiment,
     detector: Run | None,
     cache: Cache | None = None,
-) -> Boxes:
+) -> CandidateBoxes:
     """Boxes of all cases.
 
     Raises:
@@ -117,9 +117,9 @@ def collect(
         parts.append(dataclasses.replace(one, case=np.full(len(one), number)))
     merged = {
         f.name: np.concatenate([getattr(part, f.name) for part in parts])
-        for f in dataclasses.fields(Boxes)
+        for f in dataclasses.fields(CandidateBoxes)
     }
-    boxes = Boxes(**merged)
+    boxes = CandidateBoxes(**merged)
     if not 0 < boxes.positive.sum() < len(boxes):
         raise LabelError(
             f"expected examples of both classes in {len(cases)} cases, got "
@@ -139,7 +139,7 @@ class BoxCrops:
         experiment: Sides, share and augmentation.
     """
 
-    def __init__(self, boxes: Boxes, experiment: BoxExperiment) -> None:
+    def __init__(self, boxes: CandidateBoxes, experiment: BoxExperiment) -> None:
         self.boxes, self.sides = boxes, experiment.boxes.sides
         self.share = experiment.boxes.positives
         self.change = BoxTransforms(experiment.boxes.augment)

@@ -12,8 +12,8 @@ from inklings.cohorts.cohort import Cohort
 from inklings.detection.scan import whole
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
-from inklings.exports.scan import Scan
-from inklings.exports.structured_report import Outline, objects
+from inklings.exports.scan import ExportedScan
+from inklings.exports.structured_report import FindingOutline, objects
 from inklings.findings.measure import ball, measure
 from inklings.orientation import turn_to
 from inklings.predictions import findings as files
@@ -48,7 +48,7 @@ def export_findings(folder: Path, out: Path, cohort: Path | None = None) -> int:
     scans = {}
     for case, place in places.items():
         with open_image(place.path, choice=place.series) as image:
-            scans[case] = Scan(case, place.path, place.series, image.geometry)
+            scans[case] = ExportedScan(case, place.path, place.series, image.geometry)
         scans[case].planes()
     for findings in track(every, "reports", len(every)):
         when = datetime.fromtimestamp(int(files.file_of(folder, findings.case).stat().st_mtime))
@@ -56,7 +56,7 @@ def export_findings(folder: Path, out: Path, cohort: Path | None = None) -> int:
     return len(every)
 
 
-def _export(findings: Findings, scan: Scan, out: Path, when: datetime) -> None:
+def _export(findings: Findings, scan: ExportedScan, out: Path, when: datetime) -> None:
     threshold = float(findings.facts.get("threshold", 0.5))
     chosen = replace(findings, found=tuple(f for f in findings if f.score >= threshold))
     outlines = []
@@ -71,7 +71,7 @@ def _export(findings: Findings, scan: Scan, out: Path, when: datetime) -> None:
                 if inside
                 else ball(grid, place, size)
             )
-            outlines.append(Outline(*found.on(turn_to(scan.geometry))))
+            outlines.append(FindingOutline(*found.on(turn_to(scan.geometry))))
     stages = findings.facts.get("stages", {})
     words = {name: Path(str(run)).name for name, run in stages.items()}
     model = sha256(repr(sorted(stages.items())).encode()).hexdigest()

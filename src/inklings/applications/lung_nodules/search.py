@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from inklings import __version__
-from inklings.applications.lung_nodules.cascade import MALIGNANCY, STAGES, Cascade, Found, find
+from inklings.applications.lung_nodules.cascade import (
+    MALIGNANCY,
+    STAGES,
+    Cascade,
+    CascadeResult,
+    find,
+)
 from inklings.applications.lung_nodules.dicom import write_dicom
 from inklings.applications.lung_nodules.report import CascadeScores, nodule_report
 from inklings.cohorts.case import Split
@@ -230,7 +236,7 @@ def _searched(cascade: Cascade, item: Item, settings: Settings, out: Path) -> Fi
 
 
 def _pictured(
-    found: Found, values: NDArray[Any], geometry: Geometry, pictures: int, out: Path
+    found: CascadeResult, values: NDArray[Any], geometry: Geometry, pictures: int, out: Path
 ) -> Findings:
     """The findings with a picture of each of the first."""
     shown = []

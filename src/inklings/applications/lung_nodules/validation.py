@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.applications.lung_nodules.examples import Boxes
+from inklings.applications.lung_nodules.examples import CandidateBoxes
 from inklings.applications.lung_nodules.judge import probabilities
 from inklings.applications.lung_nodules.spec import BoxSection
 from inklings.data.boxes import middle_of
@@ -49,7 +49,7 @@ class BoxValidator:
         asked: Sides of the boxes, and what is compared (`BoxSection.monitor`).
     """
 
-    def __init__(self, boxes: Boxes, asked: BoxSection) -> None:
+    def __init__(self, boxes: CandidateBoxes, asked: BoxSection) -> None:
         self.boxes, self.asked = boxes, asked
 
     def probabilities(self, model: Model) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from inklings.labels.qupath import CORNER, ORIGIN
 from inklings.predictions.heatmaps.colours import colours
-from inklings.predictions.heatmaps.outlines import Outline
+from inklings.predictions.heatmaps.outlines import RegionOutline
 
 
 class Features:
@@ -51,7 +51,7 @@ class Features:
         head = {"type": "FeatureCollection", ORIGIN: "bounds", CORNER: [corner[1], corner[0]]}
         file.write(json.dumps(head)[:-1] + ', "features": [')
 
-    def add(self, outline: Outline) -> None:
+    def add(self, outline: RegionOutline) -> None:
         """Write one region."""
         pixels = outline.samples * float(np.prod(self._factor))
         um = self._spacing_um

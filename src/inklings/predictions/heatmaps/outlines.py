@@ -24,7 +24,7 @@ _COLUMNS = ("y", "x", "side", "code", "region")
 
 
 @dataclass(frozen=True, eq=False)
-class Outline:
+class RegionOutline:
     """One region of the map.
 
     Attributes:
@@ -104,13 +104,13 @@ class Outlines:
         self.left_out = 0
         """Regions that were too small."""
 
-    def skip(self, height: int) -> Iterator[Outline]:
+    def skip(self, height: int) -> Iterator[RegionOutline]:
         """The next ``height`` rows hold no class."""
         if height > 0:
             yield from self.push(np.zeros((1, len(self._codes)), np.uint8))
             self._y += height - 1
 
-    def push(self, band: NDArray[np.uint8]) -> Iterator[Outline]:
+    def push(self, band: NDArray[np.uint8]) -> Iterator[RegionOutline]:
         """Take the next rows, ``(h, width)`` codes, 0 is no class; yield what ended above."""
         if band.any() or self._codes.any():
             labels = self._label(band)
@@ -119,7 +119,7 @@ class Outlines:
             yield from self._finished()
         self._y += len(band)
 
-    def close(self) -> Iterator[Outline]:
+    def close(self) -> Iterator[RegionOutline]:
         """The map ends here."""
         yield from self.skip(1)
 
@@ -169,7 +169,7 @@ class Outlines:
         both.down[one], both.down[other] = other, one
         self._corners = both
 
-    def _finished(self) -> Iterator[Outline]:
+    def _finished(self) -> Iterator[RegionOutline]:
         """Yield the regions that the last row does not hold, and forget them."""
         going = np.zeros(len(self._samples), np.bool_)
         going[self._labels] = True
@@ -214,7 +214,7 @@ def _corners(codes: NDArray[np.uint8], regions: Array, y: int) -> _Corners:
     return _Corners(**columns, along=nobody, down=nobody.copy())
 
 
-def _outlines(corners: _Corners, code: Array, samples: Array) -> Iterator[Outline]:
+def _outlines(corners: _Corners, code: Array, samples: Array) -> Iterator[RegionOutline]:
     """Follow the partners of corners whose regions are complete."""
     along, down = corners.along.tolist(), corners.down.tolist()
     region = corners.region.tolist()
@@ -234,7 +234,7 @@ def _outlines(corners: _Corners, code: Array, samples: Array) -> Iterator[Outlin
     for number, own in rings.items():
         own.sort(key=lambda ring: -abs(signed_area(ring)))
         turned = [r if (signed_area(r) > 0) == (i == 0) else r[::-1] for i, r in enumerate(own)]
-        yield Outline(int(code[number]), int(samples[number]), tuple(turned))
+        yield RegionOutline(int(code[number]), int(samples[number]), tuple(turned))
 
 
 def _simple(ring: list[tuple[int, int]]) -> Iterator[Array]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inklings.predictions.heatmaps.canvas import TILE, Row
 from inklings.predictions.heatmaps.features import Features
-from inklings.predictions.heatmaps.outlines import Outline, Outlines
+from inklings.predictions.heatmaps.outlines import Outlines, RegionOutline
 from inklings.predictions.heatmaps.pyramid import Pyramid, majority, mean
 from inklings.predictions.numbers import quantise
 from inklings.predictions.slides import CLASSES, HEATMAP, OUTLINES, scaled
@@ -139,7 +139,7 @@ class HeatmapWriter:
         best = said.argmax(axis=0)
         return np.asarray(np.where(said.max(axis=0) > 0, best + 1, 0), np.uint8)
 
-    def _keep(self, outlines: Iterable[Outline]) -> None:
+    def _keep(self, outlines: Iterable[RegionOutline]) -> None:
         for outline in outlines:
             self._features.add(outline)
 

@@ -34,7 +34,7 @@ _TISSUES = {
 
 
 @dataclass(frozen=True)
-class Scan:
+class AbdomenScan:
     """What is rendered at once.
 
     Attributes:
@@ -122,7 +122,7 @@ class Abdomen:
         spacing = tuple(round(v, 4) for v in (thick, pixel, pixel))
         return Geometry(shape, spacing, tuple(round(v, 3) for v in origin))
 
-    def render(self, shape: tuple[int, int, int] = (28, 128, 128)) -> Scan:
+    def render(self, shape: tuple[int, int, int] = (28, 128, 128)) -> AbdomenScan:
         """Images of all phases, and the codes of the organs, on the grid of `geometry`."""
         geometry = self.geometry(shape)
         water, fat, bright, shares = self._tissue(geometry)
@@ -139,7 +139,7 @@ class Abdomen:
             real, other = (rng.normal(0, sigma, shape).astype(np.float32) for _ in range(2))
             magnitude = np.hypot(blurred + real, other) * gain
             images[phase] = np.clip(magnitude, 0, 4095).astype(np.uint16)
-        return Scan(images, codes, geometry)
+        return AbdomenScan(images, codes, geometry)
 
     def _axes(self, geometry: Geometry) -> tuple[Field, Field, Field]:
         x0, y0, z0 = geometry.origin or (0.0, 0.0, 0.0)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from inklings.files import written
-from inklings.simulation.phantoms.abdomen import Abdomen, Phase, Scan
+from inklings.simulation.phantoms.abdomen import Abdomen, AbdomenScan, Phase
 from inklings.simulation.phantoms.dicom_files import SeriesText, write_series
 
 GREYS = np.array([0, 63, 126, 189, 252], np.uint8)
@@ -52,7 +52,9 @@ def write_studies(
     return root
 
 
-def write_study(folder: Path, scan: Scan, key: str, patient: str, labelled: bool = True) -> None:
+def write_study(
+    folder: Path, scan: AbdomenScan, key: str, patient: str, labelled: bool = True
+) -> None:
     """One patient: ``T1DUAL`` in two phases and ``T2SPIR``, with ``Ground`` where labelled."""
     slices = len(scan.codes)
     for phase, name, part, echo, first in _SERIES:

@@ -16,7 +16,7 @@ from scipy import ndimage
 from inklings.errors import SpecError
 from inklings.geometry import Geometry
 from inklings.simulation.phantoms.chest_anatomy import HEIGHT, Anatomy
-from inklings.simulation.phantoms.chest_space import F, Field, Grid, blend, inside
+from inklings.simulation.phantoms.chest_space import ChestGrid, F, Field, blend, inside
 from inklings.simulation.phantoms.chest_tissues import Tissues
 from inklings.simulation.phantoms.nodules import Looks, Nodule, Place, looks, paint, ratings
 
@@ -132,7 +132,7 @@ class Patient:
         assert geometry.origin is not None
         z, y, x = geometry.origin[::-1] - self._zero
         sz, sy, sx = geometry.spacing
-        grid = Grid(shape, (sz, sy, sx), (z, y, x), self.anatomy.raised)
+        grid = ChestGrid(shape, (sz, sy, sx), (z, y, x), self.anatomy.raised)
         tissues = Tissues(self.anatomy, grid)
         objects = np.zeros(shape, np.uint8)
         kept: list[Nodule] = []
@@ -191,7 +191,7 @@ class Patient:
             for other, nodule in zip(self._drawn, self.nodules, strict=True)
         )
 
-    def _table(self, tissues: Tissues, grid: Grid) -> None:
+    def _table(self, tissues: Tissues, grid: ChestGrid) -> None:
         """What the patient lies on."""
         deep, wide = self.anatomy.deep, self.anatomy.wide
         part = grid.window((-999, deep - 10, -999), (999, deep + 40, 999))
@@ -202,7 +202,7 @@ class Patient:
 
 
 def _imaged(
-    rng: np.random.Generator, volume: Field, body: Field, grid: Grid, noise_hu: float | None
+    rng: np.random.Generator, volume: Field, body: Field, grid: ChestGrid, noise_hu: float | None
 ) -> NDArray[np.int16]:
     """What a scanner makes of it: blur of slices and pixels, and noise of its kernel."""
     kernel = float(rng.uniform(0.35, 0.8))  # mm; lower is sharper

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.simulation.phantoms.chest_space import F, Field, Grid, Waves, oval
+from inklings.simulation.phantoms.chest_space import ChestGrid, F, Field, Waves, oval
 from inklings.simulation.phantoms.chest_vessels import Tree, grow
 
 HEIGHT = 240.0
@@ -146,7 +146,7 @@ class Anatomy:
         """Trees of both lungs, and points within them that they reach for, as drawn."""
         shape, spacing = (40, 44, 62), np.array(_COARSE)
         origin = -np.array(shape) * spacing / 2 + spacing / 2
-        grid = Grid(shape, _COARSE, tuple(origin.tolist()), self.raised)
+        grid = ChestGrid(shape, _COARSE, tuple(origin.tolist()), self.raised)
         axes = grid.axes()
         lung = self.organs(axes, *self.noise(axes)).lung
         points = np.argwhere(lung < -3) * spacing + origin

@@ -47,7 +47,7 @@ class Waves:
 
 
 @dataclass(frozen=True)
-class Grid:
+class ChestGrid:
     """Samples of a rendering, in millimetres of the drawn patient.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from inklings.simulation.phantoms.chest_anatomy import HEIGHT, Anatomy, Organs
-from inklings.simulation.phantoms.chest_space import F, Grid, Window, blend, inside, oval
+from inklings.simulation.phantoms.chest_space import ChestGrid, F, Window, blend, inside, oval
 from inklings.simulation.phantoms.chest_vessels import Tubes, paint_trees, paint_tubes, tubes
 
 AIR, FAT, FAR = -1000.0, -105.0, 999.0
@@ -21,7 +21,7 @@ class Tissues:
         body: Distance to the skin.
     """
 
-    def __init__(self, anatomy: Anatomy, grid: Grid) -> None:
+    def __init__(self, anatomy: Anatomy, grid: ChestGrid) -> None:
         self.anatomy, self.grid, self.edge = anatomy, grid, grid.edge
         self.axes = grid.axes()
         self.slow, self.fast = anatomy.noise(self.axes)

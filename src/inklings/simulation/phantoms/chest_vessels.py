@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.simulation.phantoms.chest_space import F, Field, Grid, inside
+from inklings.simulation.phantoms.chest_space import ChestGrid, F, Field, inside
 
 Points = NDArray[np.float64]
 _STEP_MM = 6.0
@@ -101,7 +101,7 @@ def grow(
     return Tree(nodes, parent, radius, artery)
 
 
-def paint_tubes(share: Field, pieces: Tubes, grid: Grid) -> None:
+def paint_tubes(share: Field, pieces: Tubes, grid: ChestGrid) -> None:
     """Raise ``share (Z, Y, X)`` to the part of every sample that lies in one of the tubes."""
     spacing, origin = np.array(grid.spacing), np.array(grid.origin)
     for start, stop, wide, narrow in pieces:
@@ -131,7 +131,7 @@ def _around(
     return z[:, None, None], y[None, :, None], x[None, None, :]
 
 
-def thin_tubes(pieces: Tubes, grid: Grid) -> Field:
+def thin_tubes(pieces: Tubes, grid: ChestGrid) -> Field:
     """Share ``(Z, Y, X)`` that tubes thinner than a sample take, by volume and not by shape."""
     spacing = np.array(grid.spacing)
     shape = np.array(grid.shape)
@@ -159,7 +159,7 @@ def thin_tubes(pieces: Tubes, grid: Grid) -> Field:
     return share
 
 
-def paint_trees(trees: tuple[Tree, ...], grid: Grid) -> tuple[Field, Field, Field]:
+def paint_trees(trees: tuple[Tree, ...], grid: ChestGrid) -> tuple[Field, Field, Field]:
     """Shares ``(Z, Y, X)`` of vessels, of the air in bronchi and of their walls."""
     vessels, air, wall = np.zeros((3, *grid.shape), F)
     thin = []

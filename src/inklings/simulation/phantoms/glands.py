@@ -20,7 +20,7 @@ _THETA = np.arange(ANGLES) * (2 * np.pi / ANGLES)
 
 
 @dataclass(frozen=True)
-class Row:
+class GlandRow:
     """A row of nuclei that follows the outline at some depth."""
 
     nucleus: sprites.Nucleus
@@ -55,7 +55,7 @@ class GlandKind:
     wobble: float
     wall: tuple[float, float] | None = None
     folds: float = 0.0
-    rows: tuple[Row, ...] = ()
+    rows: tuple[GlandRow, ...] = ()
     pierced: bool = False
 
     @property
@@ -65,16 +65,19 @@ class GlandKind:
 
 
 _BENIGN_ROWS = (
-    Row(sprites.BASAL, 9.5, 2.6, 0.5, keep=0.8, along=True),
-    Row(sprites.LUMINAL, 6.3, 9.0, 1.5),
-    Row(sprites.LUMINAL, 8.5, 14.5, 1.8, keep=0.55),
+    GlandRow(sprites.BASAL, 9.5, 2.6, 0.5, keep=0.8, along=True),
+    GlandRow(sprites.LUMINAL, 6.3, 9.0, 1.5),
+    GlandRow(sprites.LUMINAL, 8.5, 14.5, 1.8, keep=0.55),
 )
 _ATROPHIC_ROWS = (
-    Row(sprites.BASAL, 10.0, 2.4, 0.4, keep=0.7, along=True),
-    Row(sprites.LUMINAL, 7.4, 6.2, 0.8, keep=0.92),
+    GlandRow(sprites.BASAL, 10.0, 2.4, 0.4, keep=0.7, along=True),
+    GlandRow(sprites.LUMINAL, 7.4, 6.2, 0.8, keep=0.92),
 )
-_FORMED_ROWS = (Row(sprites.TUMOUR, 9.6, 6.2, 1.1, keep=0.96),)
-_POOR_ROWS = (Row(sprites.TUMOUR, 9.8, 5.8, 1.2), Row(sprites.TUMOUR, 13.0, 15.0, 1.5, keep=0.5))
+_FORMED_ROWS = (GlandRow(sprites.TUMOUR, 9.6, 6.2, 1.1, keep=0.96),)
+_POOR_ROWS = (
+    GlandRow(sprites.TUMOUR, 9.8, 5.8, 1.2),
+    GlandRow(sprites.TUMOUR, 13.0, 15.0, 1.5, keep=0.5),
+)
 
 KINDS: tuple[GlandKind, ...] = (
     GlandKind("sheet", 5, (45, 110), 8, 0.5, 0.20),
@@ -89,7 +92,7 @@ KINDS: tuple[GlandKind, ...] = (
         0.07,
         (13, 18),
         0.12,
-        (Row(sprites.TUMOUR, 9.6, 6.2, 1.1, 0.96),),
+        (GlandRow(sprites.TUMOUR, 9.6, 6.2, 1.1, 0.96),),
     ),
     GlandKind("benign", 0, (50, 95), 16, 0.40, 0.15, (22, 33), 1.0, _BENIGN_ROWS),
     GlandKind("benign, small", 0, (32, 56), 12, 0.40, 0.15, (18, 27), 1.0, _BENIGN_ROWS),
@@ -197,7 +200,9 @@ def _lumen(
     return lumen
 
 
-def _row(row: Row, outline: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+def _row(
+    row: GlandRow, outline: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Nuclei ``(N, 5)`` of one row, around the origin."""
     slope = np.gradient(outline) / (outline * 2 * np.pi / ANGLES)
     length = np.cumsum(np.hypot(np.gradient(outline), outline * 2 * np.pi / ANGLES))

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.simulation.phantoms.chest_space import F, Field, Grid, Waves, blend, inside
+from inklings.simulation.phantoms.chest_space import ChestGrid, F, Field, Waves, blend, inside
 
 Kind = Literal["solid", "part-solid", "ground-glass", "calcified"]
 Place = Literal["isolated", "juxta-vascular", "juxta-pleural"]
@@ -93,7 +93,7 @@ def ratings(rng: Rng, look: Looks) -> tuple[int, ...]:
     return tuple(rng.permutation(stars).tolist())
 
 
-def paint(nodule: Nodule, volume: Field, objects: NDArray[np.uint8], number: int, grid: Grid,
+def paint(nodule: Nodule, volume: Field, objects: NDArray[np.uint8], number: int, grid: ChestGrid,
           centre: NDArray[np.float64]) -> None:  # fmt: skip
     """Put a nodule into ``volume (Z, Y, X)`` in HU and its body into ``objects`` as ``number``.
 
@@ -218,7 +218,7 @@ def _directions(count: int = 400) -> tuple[Field, Field, Field]:
     return z.astype(F), (flat * np.sin(turn)).astype(F), (flat * np.cos(turn)).astype(F)
 
 
-def _texture(rng: Rng, size: tuple[int, ...], grid: Grid) -> Field:
+def _texture(rng: Rng, size: tuple[int, ...], grid: ChestGrid) -> Field:
     half = tuple(n * mm / 2 for n, mm in zip(size, grid.spacing, strict=True))
     waves = Waves(rng, 4.0, (half[0], half[1], half[2]))
     z, y, x = (

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from inklings.applications.lung_nodules.examples import BoxCrops, Boxes, collect
+from inklings.applications.lung_nodules.examples import BoxCrops, CandidateBoxes, collect
 from inklings.applications.lung_nodules.spec import GREY, BoxExperiment
 from inklings.applications.lung_nodules.validation import BoxValidator, best_threshold
 from inklings.cache import Cache
@@ -59,7 +59,7 @@ class BoxTask(Task[E]):
         """Boxes of the training part, and of the validation part for the threshold."""
         detector = self.detector(experiment)
 
-        def boxes_of(cases: Sequence[Case]) -> Boxes:
+        def boxes_of(cases: Sequence[Case]) -> CandidateBoxes:
             return collect(cases, experiment, detector, Cache.shared())
 
         boxes, held = boxes_of(cohort.part("train")), cohort.part("val")
