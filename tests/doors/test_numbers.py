@@ -29,10 +29,10 @@ from inklings.readers import open_image
 from inklings.runs.run import Run, RunRecord
 from inklings.simulation.chain import Chain
 from inklings.spec import Component, Experiment
-from inklings.tasks import fit as training
+from inklings.tasks import pixels as learning
+from inklings.tasks import train as training
 from inklings.testing.runs import untrained_run
 from inklings.training import OPTIMISERS
-from inklings.training import learn as learning
 
 EXPERIMENT: dict[str, Any] = {
     "cohort": "cohort",
@@ -337,11 +337,11 @@ def test_a_training_of_which_no_step_counted_leaves_no_run(
          "training": {"steps": 3, "batch_size": 2, "loggers": []}}, "",
     )  # fmt: skip
     with pytest.raises(DataError, match="none of the steps counted"):
-        training.fit(experiment, tmp_path / "run")
+        training.train(experiment, tmp_path / "run")
     assert not (tmp_path / "run" / "run.json").exists()
     assert not (tmp_path / "run" / "weights.safetensors").exists()
     with pytest.raises(DataError, match="none of the steps counted"):  # gone on with: the same
-        training.fit(experiment, tmp_path / "run", resume=True)
+        training.train(experiment, tmp_path / "run", resume=True)
 
 
 def test_components_are_checked_wherever_they_stand() -> None:

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from inklings.models.bags import BagModel
-from inklings.models.ensemble import Ensemble, may_sit
+from inklings.models.ensemble import Ensemble, may_stack
 from inklings.models.pooling import POOLINGS
 
 SIZES = torch.tensor([3, 40, 1, 2])
@@ -64,7 +64,7 @@ def test_members_come_apart_as_they_were_and_dropout_is_their_own() -> None:
 
 
 def test_statistics_over_a_batch_and_chunks_are_not_for_committees() -> None:
-    assert may_sit(members("lse")[0])
-    assert not may_sit(BagModel(1, 1, (1, 28, 28), encoder="small_cnn"))
-    assert not may_sit(BagModel(5, 1, (5,), chunk=3))
-    assert not any(may_sit(members(name)[0]) for name in ("transmil", "clam_sb", "clam_mb"))
+    assert may_stack(members("lse")[0])
+    assert not may_stack(BagModel(1, 1, (1, 28, 28), encoder="small_cnn"))
+    assert not may_stack(BagModel(5, 1, (5,), chunk=3))
+    assert not any(may_stack(members(name)[0]) for name in ("transmil", "clam_sb", "clam_mb"))

@@ -12,8 +12,8 @@ from inklings.errors import DataError
 from inklings.losses.base import Loss
 from inklings.losses.bce import BCE
 from inklings.spec import Experiment
+from inklings.tasks import pixels as learning
 from inklings.tensors import Batch, Output
-from inklings.training import learn as learning
 from inklings.training import module
 from inklings.training.module import Learner
 
