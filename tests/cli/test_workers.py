@@ -9,7 +9,18 @@ import typer
 from inklings.cli import app
 from inklings.executors import processes
 
-SHARED = {"cache", "embed", "evaluate", "import", "nodules", "predict", "study", "tile", "weaken"}
+SHARED = {
+    "cache",
+    "crossval",
+    "embed",
+    "evaluate",
+    "import",
+    "nodules",
+    "predict",
+    "study",
+    "tile",
+    "weaken",
+}
 
 
 def commands(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -26,7 +37,7 @@ FOUND = {
     (name, option.name): option
     for name, command in commands(typer.main.get_command(app))
     for option in command.params
-    if option.name in ("workers", "scheduler") and name != "crossval"
+    if option.name in ("workers", "scheduler")
 }
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from inklings.cli import choosing
+
 
 def crossval(
     experiment: Annotated[
@@ -31,7 +33,8 @@ def crossval(
         list[str] | None,
         typer.Option("--set", help="Replace one value: training.steps=100; may be repeated."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    workers: choosing.WORKERS = None,
+    scheduler: choosing.SCHEDULER = None,
 ) -> None:
     """Train and test any task on every fold; patients stay together, classes in proportion."""
     from inklings.crossval.cross_validate import cross_validate, lines
@@ -40,6 +43,6 @@ def crossval(
 
     spec = Experiment.load(experiment, changes or [])
     plan = Plan(folds, repeats, seed, val, members)
-    for line in lines(cross_validate(spec, out, plan, workers)):
+    for line in lines(cross_validate(spec, out, plan, workers or 1, scheduler)):
         typer.echo(line)
     typer.echo(f"{folds} folds, {repeats} times -> {out / 'scores.json'}")

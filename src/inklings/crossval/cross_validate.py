@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from inklings import progress
 from inklings.bags.outcomes import outcome_of
 from inklings.bags.task import Task, decide, presence, target, task_of
 from inklings.cohorts.cohort import Cohort
@@ -24,6 +22,7 @@ from inklings.evaluation.bags import case_weights
 from inklings.evaluation.intervals import BOOTSTRAP
 from inklings.evaluation.scores import Scores
 from inklings.files import read_yaml, write_json, write_yaml
+from inklings.parallel import mapped
 from inklings.spec import BagExperiment, Experiment
 from inklings.tasks import task_of as learner_of
 
@@ -54,7 +53,11 @@ class Score:
 
 
 def cross_validate(
-    experiment: Experiment, out: Path, plan: Plan | None = None, workers: int = 1
+    experiment: Experiment,
+    out: Path,
+    plan: Plan | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> list[Score]:
     """Train and test on every fold; what is done in ``out`` is not done again.
 
@@ -62,7 +65,8 @@ def cross_validate(
         experiment: Of any task; its cohort's splits are not looked at.
         out: Folder for one file a fold, and the result.
         plan: How often.
-        workers: Processes.
+        workers: Processes that share the folds; a training takes all cores, so one by default.
+        scheduler: Address of a Dask scheduler instead.
 
     Raises:
         SpecError: If the experiment cannot be.
@@ -77,19 +81,14 @@ def cross_validate(
     )
     _claim(experiment, out, plan)
     if not classes:
-        scores = _joined(each_fold(experiment, out, plan, workers))
+        scores = _joined(each_fold(experiment, out, plan, workers, scheduler))
         write_json(out / "scores.json", [asdict(score) for score in scores])
         return scores
     assert isinstance(experiment, BagExperiment)
     todo = list(sittings(experiment, cohort, out, plan))
-    if workers > 1:
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-            jobs = [pool.submit(sit, experiment, out, plan, *sitting) for sitting in todo]
-            for job in progress.track(as_completed(jobs), "cross-validation", len(jobs)):
-                job.result()
-    else:
-        for sitting in progress.track(todo, "cross-validation"):
-            sit(experiment, out, plan, *sitting)
+    held = partial(sit, experiment, out.resolve(), plan)
+    for _ in mapped(held, todo, what="cross-validation", workers=workers, scheduler=scheduler):
+        pass
     scores = summarise(cohort, experiment, out, plan)
     write_json(out / "scores.json", [asdict(score) for score in scores])
     return scores

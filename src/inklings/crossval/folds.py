@@ -68,7 +68,7 @@ class OneFold:
 
 
 def each_fold(
-    experiment: Experiment, out: Path, plan: Plan, workers: int
+    experiment: Experiment, out: Path, plan: Plan, workers: int, scheduler: str | None = None
 ) -> list[tuple[Scores, list[dict[tuple[str, str], float]]]]:
     """For each repeat the scores of all cases together, and the values of its folds.
 
@@ -85,7 +85,7 @@ def each_fold(
     work = OneFold(experiment, out.resolve(), plan)
     places = [(r, f) for r in range(plan.repeats) for f in range(plan.folds)]
     todo = [p for p in places if not (fold_folder(out, *p) / DONE).is_file()]
-    for _ in mapped(work, todo, what="cross-validation", workers=workers):
+    for _ in mapped(work, todo, what="cross-validation", workers=workers, scheduler=scheduler):
         pass
     found = []
     for repeat in range(plan.repeats):

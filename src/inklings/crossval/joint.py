@@ -68,9 +68,10 @@ def sittings(
 
 
 def sit(
-    experiment: BagExperiment, out: Path, plan: Plan, repeat: int, numbers: Sequence[int]
+    experiment: BagExperiment, out: Path, plan: Plan, sitting: tuple[int, Sequence[int]]
 ) -> None:
     """Train folds of one repeat, and write what is said of the cases that each leaves out."""
+    repeat, numbers = sitting
     torch.set_num_threads(1)
     progress.silence(True)
     cohort = Cohort.read(experiment.cohort)
