@@ -25,7 +25,7 @@ from inklings.labels.kinds import (
     PolygonLabel,
     SurvivalLabel,
     ValueLabel,
-)
+)  # fmt: skip
 from inklings.labels.mask_codes import all_codes
 from inklings.readers import open_image
 from inklings.readers.pyramid import Pyramid

@@ -45,7 +45,7 @@ class Affine:
 
 
 @dataclass(frozen=True)
-class Affine3D:
+class Affine3D(Affine):
     """Turn about the three axes and scale, about the middle of the patch of a volume.
 
     Linear for inputs, nearest for targets; what comes from beyond the patch is mirrored, in
@@ -59,14 +59,7 @@ class Affine3D:
         probability: How often anything is done at all.
     """
 
-    rotate: float = 15.0
     tilt: float = 10.0
-    scale: float = 0.2
-    probability: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.scale < 0:
-            raise SpecError(f"augmentation 'affine': expected scale >= 0, got {self.scale}")
 
     def __call__(self, sample: Sample, rng: Generator) -> Sample:
         """The sample, perhaps turned and scaled."""

@@ -16,8 +16,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import image_of_file
 from inklings.errors import DataError, GeometryError, SpecError
 from inklings.predictions.dense import DensePrediction
-from inklings.predictions.folder import PredictionFolder
-from inklings.predictions.head import Head
+from inklings.predictions.folder import OfPredictions, PredictionFolder
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.refinement.components import Components
@@ -39,7 +38,7 @@ class Glance:
 
 
 @dataclass(frozen=True)
-class ExportSource:
+class ExportSource(OfPredictions):
     """Predictions to export.
 
     Attributes:
@@ -71,16 +70,6 @@ class ExportSource:
         if not both:
             raise DataError(f"no case of {cohort} was predicted in {folder}; is it the right one?")
         return cls(there, both, labelled, cohort)
-
-    @property
-    def folder(self) -> Path:
-        """Where the predictions lie."""
-        return self.there.path
-
-    @property
-    def head(self) -> Head:
-        """What is common to all cases."""
-        return self.there.head
 
     @property
     def slides(self) -> tuple[str, ...]:

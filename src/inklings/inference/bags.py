@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor
 
-from inklings import __version__
 from inklings.bags.calibration import INSTANCE_SCALE
 from inklings.bags.evidence import MEANINGS, warning
 from inklings.bags.instances import Instances
@@ -31,7 +30,7 @@ from inklings.inference.items import Inputs
 from inklings.inference.predictor import Options, Predictor, loaded
 from inklings.models.base import BagNetwork
 from inklings.predictions.bags import BagPrediction
-from inklings.predictions.head import VALUES, Head, Provenance
+from inklings.predictions.head import VALUES, Head
 from inklings.predictions.numbers import require_numbers
 from inklings.progress import track
 from inklings.readers.bag_files import Span, head, read_coords
@@ -189,12 +188,7 @@ def _head(run: Run, threshold: float | None) -> Head:
     return Head(
         classes=run.classes,
         thresholds=thresholds,
-        provenance=Provenance(
-            run=str(run.folder),
-            weights_sha256=run.weights_sha256,
-            split_hash=run.record.split_hash,
-            version=__version__,
-        ),
+        provenance=run.provenance,
         trained_on=run.record.trained_on,
         settings={
             "task": run.model_config.task,

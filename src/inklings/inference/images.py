@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from inklings import __version__
 from inklings.data.tissue_finder import finder
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.inference.dense import OF_VOLUMES, largest_of, settings_of, thresholds_of
@@ -18,7 +17,7 @@ from inklings.inference.slide_cases import CaseTask, is_slide, opened, write_are
 from inklings.inference.slide_grid import SLIDE_OPTIONS, SlideSettings
 from inklings.parallel import over_cases
 from inklings.predictions.folder import PredictionFolder
-from inklings.predictions.head import Head, Provenance
+from inklings.predictions.head import Head
 from inklings.progress import note
 from inklings.refinement import REFINEMENTS
 from inklings.runs.run import ModelConfig, Run
@@ -129,12 +128,7 @@ def _head(run: Run, settings: Inference, slides: SlideSettings) -> Head:
     return Head(
         classes=run.classes,
         thresholds=thresholds_of(run, settings),
-        provenance=Provenance(
-            run=str(run.folder),
-            weights_sha256=run.weights_sha256,
-            split_hash=run.record.split_hash,
-            version=__version__,
-        ),
+        provenance=run.provenance,
         trained_on=run.record.trained_on,
         settings={
             **used,

@@ -23,6 +23,22 @@ Payload = DensePrediction | SlidePrediction | BagPrediction | Findings
 _ABANDONED_SECONDS = 600  # age at which a temporary file belongs to nobody any more
 
 
+class OfPredictions:
+    """For what is about a folder of predictions, ``there``."""
+
+    there: PredictionFolder
+
+    @property
+    def folder(self) -> Path:
+        """Where the predictions lie."""
+        return self.there.path
+
+    @property
+    def head(self) -> Head:
+        """What is common to all cases."""
+        return self.there.head
+
+
 @dataclass(frozen=True)
 class PredictionFolder:
     """A folder of predictions as it was when it was opened.

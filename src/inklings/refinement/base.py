@@ -7,16 +7,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+Map = NDArray[np.uint8]
+"""``(*S)`` quantised probabilities, 255 is certainty."""
+Objects = NDArray[np.int32]
+"""``(*S)`` numbers 1, 2, ... of objects, 0 is background."""
+
 
 class Refinement(Protocol):
     """Cuts a probability map into objects."""
 
-    def __call__(
-        self,
-        probability: NDArray[np.uint8],
-        threshold: float,
-        core: NDArray[np.uint8] | None = None,
-    ) -> NDArray[np.int32]:
+    def __call__(self, probability: Map, threshold: float, core: Map | None = None) -> Objects:
         """Number the objects.
 
         Args:

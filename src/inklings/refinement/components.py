@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from inklings.refinement.base import Map, Objects
 from inklings.refinement.masks import at_least, drop_small, fill_holes
 
 
@@ -23,12 +23,7 @@ class Components:
     min_size: int = 12
     max_hole: int = 64
 
-    def __call__(
-        self,
-        probability: NDArray[np.uint8],
-        threshold: float,
-        core: NDArray[np.uint8] | None = None,  # noqa: ARG002
-    ) -> NDArray[np.int32]:
+    def __call__(self, probability: Map, threshold: float, core: Map | None = None) -> Objects:  # noqa: ARG002
         """Number the components of ``probability`` at ``threshold``; see `Refinement`."""
         mask = fill_holes(at_least(probability, threshold), self.max_hole)
         objects = np.zeros(mask.shape, np.int32)

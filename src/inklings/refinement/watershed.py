@@ -12,6 +12,7 @@ from skimage.morphology import reconstruction
 from skimage.segmentation import watershed
 
 from inklings.errors import SpecError
+from inklings.refinement.base import Map, Objects
 from inklings.refinement.masks import at_least, drop_small, fill_holes
 
 _FLOOR = 0.2  # samples; shallower bumps of the distance are the staircase of the grid
@@ -60,12 +61,7 @@ class Watershed:
                 f"0 < core_threshold < 1, got {self.depth}, {self.smooth}, {self.core_threshold}"
             )
 
-    def __call__(
-        self,
-        probability: NDArray[np.uint8],
-        threshold: float,
-        core: NDArray[np.uint8] | None = None,
-    ) -> NDArray[np.int32]:
+    def __call__(self, probability: Map, threshold: float, core: Map | None = None) -> Objects:
         """Number the objects of ``probability`` at ``threshold``; see `Refinement`."""
         mask = fill_holes(at_least(probability, threshold), self.max_hole)
         if not mask.any():

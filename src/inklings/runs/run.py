@@ -24,11 +24,13 @@ from typing import Any, Literal, Self
 from safetensors.torch import save_file
 from torch import nn
 
+from inklings import __version__
 from inklings.errors import DataError, SpecError
 from inklings.files import write_json, written
 from inklings.models import MODELS
 from inklings.models.base import Model
 from inklings.models.folding import folded
+from inklings.predictions.head import Provenance
 from inklings.records import read_record
 from inklings.runs.weights import load_weights, require_finite
 from inklings.spec import Component, Experiment, Volumes
@@ -236,6 +238,12 @@ class Run:
     def thresholds(self) -> tuple[float, ...]:
         """Probability from which a sample belongs to each class."""
         return self.record.thresholds
+
+    @property
+    def provenance(self) -> Provenance:
+        """Enough to make its predictions again."""
+        digest, split = self.weights_sha256, self.record.split_hash
+        return Provenance(str(self.folder), digest, split, __version__)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:

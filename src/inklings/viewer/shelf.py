@@ -17,8 +17,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError
 from inklings.evaluation.scores import Row, Scores
 from inklings.evaluation.truth import truth
-from inklings.predictions.folder import PredictionFolder, holds_predictions
-from inklings.predictions.head import Head
+from inklings.predictions.folder import OfPredictions, PredictionFolder, holds_predictions
 from inklings.progress import note
 from inklings.reports.material import cohort_of, latest
 from inklings.viewer.files import loose_cases
@@ -28,7 +27,7 @@ _METRICS = ("dice", "iou", "auroc", "accuracy", "f1_0.50")
 
 
 @dataclass(frozen=True)
-class Predicted:
+class Predicted(OfPredictions):
     """One folder of predictions, as the viewer shows it.
 
     Attributes:
@@ -65,16 +64,6 @@ class Predicted:
             row.higher if row else True,
             scores,
         )
-
-    @property
-    def folder(self) -> Path:
-        """Where it is."""
-        return self.there.path
-
-    @property
-    def head(self) -> Head:
-        """Classes and thresholds."""
-        return self.there.head
 
 
 @dataclass(frozen=True)
