@@ -46,7 +46,7 @@ def test_planes_that_show_the_organ_are_seen_as_often_as_asked(organ: float) -> 
     shows = [bool(target.value.any()) for target in planes.targets]
     assert 0.2 < np.mean(shows) < 0.6
     mine = batches(planes, Sampling(size=24, augment=()))
-    drawn = [int(i) for epoch in range(40) for i in mine._order(epoch)]
+    drawn = [int(i) for epoch in range(40) for i in mine._order.epoch(epoch)]
     assert np.mean([shows[i] for i in drawn]) == pytest.approx(organ, abs=0.03)
     assert set(Counter(drawn)) == set(range(len(planes)))
 

@@ -275,7 +275,7 @@ def test_places_of_nodules_are_read_by_the_same_rules(tmp_path: Path) -> None:
     frame.to_csv(index)
     for path in (plain, german, index):
         found = read_places(path, ("diameter_mm",))
-        assert found.series.tolist() == ["1.2.3", "1.2.4"]
+        assert found.cases.tolist() == ["1.2.3", "1.2.4"]
         assert found.points.tolist() == frame[["coordX", "coordY", "coordZ"]].to_numpy().tolist()
         assert found.values["diameter_mm"].tolist() == [6.5, 12.25]
     frame.assign(diameter_mm=["6.5", "NaN"]).to_csv(plain, index=False)

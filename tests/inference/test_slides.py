@@ -16,6 +16,7 @@ from inklings.inference.dense import predict_array
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import Job, predict_slide
 from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head
 from inklings.predictions.slides import SlidePrediction
 from inklings.readers.array import ArrayImage
 from inklings.runs.run import Run
@@ -49,6 +50,7 @@ def predicted(
 ) -> tuple[SlidePrediction, np.ndarray]:
     case = folder / "cases" / wanted.case
     case.mkdir(parents=True)
+    Head(run.classes, tuple(map(float, wanted.thresholds)), run.provenance).write(folder)
     predict_slide(run, image, tissue, wanted, case)
     record = SlidePrediction.read(folder, wanted.case)
     with record.heatmap(folder) as heat:

@@ -181,7 +181,7 @@ def placed(tmp_path: Path) -> Shelf:
     BagPrediction("s", bag, np.array([0.9]), np.array([2.2]), said[:, None], coords=coords).write(
         out
     )
-    Head(("tumour",), (0.5,), Provenance("", "", None, ""), (), {"kind": "bags"}).write(out)
+    Head(("tumour",), (0.5,), Provenance("", "", None, ""), kind="bags").write(out)
     return open_shelf([out], cohort=tmp_path / "bags")
 
 

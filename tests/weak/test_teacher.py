@@ -177,7 +177,7 @@ def test_weak_is_one_word(spec: Spec) -> None:
 def test_the_parts_of_a_teacher_are_checked_before_any_data_are_opened(spec: Spec) -> None:
     for teacher in ({"loss": "nothing"}, {"model": "nothing"}, {"crf": {"colour_sigma": 0}}):
         with pytest.raises(SpecError):
-            task_of(spec := spec(teacher=teacher)).check(spec)
+            task_of(one := spec(teacher=teacher)).check(one)
 
 
 def test_trees_alone_may_teach(spec: Spec) -> None:
