@@ -17,7 +17,7 @@ def predictions(tmp_path: Path) -> Path:
 
 
 OF_VOLUMES = ("dicom-seg", "mha", "nifti", "nrrd", "rtstruct")
-OF_BAGS = ("csv", "json", "parquet")
+OF_OTHERS = {"csv": "bags", "json": "bags", "parquet": "bags", "dicom-sr": "findings"}
 
 
 @pytest.mark.parametrize("name", OF_VOLUMES)
@@ -30,7 +30,7 @@ def test_pictures_are_refused_by_formats_of_volumes_in_one_line(
     assert not (predictions / "exports").exists()
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPORTS) - {*OF_VOLUMES, *OF_BAGS}))
+@pytest.mark.parametrize("name", sorted(set(EXPORTS) - {*OF_VOLUMES, *OF_OTHERS}))
 def test_every_format_is_written_beside_the_predictions(name: str, predictions: Path) -> None:
     result = CliRunner().invoke(app, ["export", str(predictions), "--to", name])
     assert result.exit_code == 0
@@ -38,11 +38,13 @@ def test_every_format_is_written_beside_the_predictions(name: str, predictions: 
     assert any((predictions / "exports" / name).iterdir())
 
 
-@pytest.mark.parametrize("name", OF_BAGS)
-def test_pictures_are_refused_by_formats_of_bags_in_one_line(name: str, predictions: Path) -> None:
+@pytest.mark.parametrize("name", OF_OTHERS)
+def test_pictures_are_refused_by_formats_of_others_in_one_line(
+    name: str, predictions: Path
+) -> None:
     result = CliRunner().invoke(app, ["export", str(predictions), "--to", name])
     assert result.exit_code == 2
-    assert f"only bags go to {name}" in result.stderr
+    assert f"only {OF_OTHERS[name]} go to {name}" in result.stderr
     assert not (predictions / "exports").exists()
 
 

@@ -50,9 +50,10 @@ def test_objects_are_components_where_none_were_predicted(tmp_path: Path) -> Non
 
 OF_VOLUMES = {"dicom-seg", "mha", "montage", "nifti", "npz", "nrrd", "rtstruct"}
 OF_BAGS = {"csv", "json", "parquet"}
+OF_FINDINGS = {"dicom-sr"}
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPORTS) - OF_VOLUMES - OF_BAGS))
+@pytest.mark.parametrize("name", sorted(set(EXPORTS) - OF_VOLUMES - OF_BAGS - OF_FINDINGS))
 def test_volumes_are_refused_by_formats_of_pictures(name: str, tmp_path: Path) -> None:
     Head(("n",), (0.5,), Provenance("r", "", None, "0")).write(tmp_path)
     DensePrediction("c", tmp_path, np.zeros((1, 4, 5, 6), np.uint8)).write(tmp_path)
@@ -60,7 +61,7 @@ def test_volumes_are_refused_by_formats_of_pictures(name: str, tmp_path: Path) -
         EXPORTS.build(name, {})(ExportSource.open(tmp_path), tmp_path / "out")
 
 
-@pytest.mark.parametrize("name", sorted(EXPORTS))
+@pytest.mark.parametrize("name", sorted(set(EXPORTS) - OF_FINDINGS))
 def test_findings_say_where_they_go(name: str, tmp_path: Path) -> None:
     Head(("n",), (0.5,), Provenance("r", "", None, "0"), kind="findings").write(tmp_path)
     Findings("a", ()).write(tmp_path)

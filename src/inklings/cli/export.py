@@ -9,14 +9,12 @@ import typer
 
 
 def export(
-    predictions: Annotated[
-        Path, typer.Argument(help="Folder written by `inklings predict` or `inklings nodules`.")
-    ],
+    predictions: Annotated[Path, typer.Argument(help="Folder written by `inklings predict`.")],
     to: Annotated[
         str,
         typer.Option(
             help="Volumes: dicom-seg, rtstruct, nifti, nrrd, mha, npz. Pictures: png, rle, kaggle "
-            "(submission), npz (probabilities), geojson. Both: montage. Nodules: dicom-sr. "
+            "(submission), npz (probabilities), geojson. Both: montage. Findings: dicom-sr. "
             "Bags: csv, json, parquet."
         ),
     ],
@@ -36,21 +34,7 @@ def export(
     ] = None,
 ) -> None:
     """Write predictions for viewers, archives of images and other programs."""
-    if to == "dicom-sr":
-        from inklings.applications.lung_nodules.finding_objects import export_findings
+    from inklings.exports.export import export as written
 
-        path = out or predictions / "exports" / to
-        count = export_findings(predictions, path, cohort)
-        typer.echo(f"findings of {count} scans exported to {to} -> {path}")
-        return
-    from inklings.errors import SpecError
-    from inklings.exports import EXPORTS
-    from inklings.exports.source import ExportSource, require_fits
-
-    if origin is not None and to != "geojson":
-        raise SpecError(f"--origin {origin}: expected --to geojson, got {to}; leave it out")
-    exporter = EXPORTS.build(to, {} if origin is None else {"origin": origin})
-    source = ExportSource.open(predictions, cohort)
-    require_fits(to, exporter, source)
-    path = exporter(source, out or predictions / "exports" / to)
-    typer.echo(f"{len(source.cases)} cases exported to {to} -> {path}")
+    done = written(predictions, to, out, cohort, options={"origin": origin})
+    typer.echo(f"{len(done.cases)} cases exported to {to} -> {done.path}")

@@ -10,6 +10,7 @@ EXPORTS: Registry[Exporter] = Registry(
     {
         "csv": "inklings.exports.bags:Csv",
         "dicom-seg": "inklings.exports.dicom_seg:DicomSeg",
+        "dicom-sr": "inklings.applications.lung_nodules.finding_objects:DicomSr",
         "geojson": "inklings.exports.geojson:GeoJson",
         "json": "inklings.exports.bags:Json",
         "kaggle": "inklings.exports.rle:Kaggle",

@@ -18,7 +18,7 @@ from inklings.bags.task import Task, decide
 from inklings.exports.source import Exporter, ExportSource
 from inklings.files import write_json, written
 from inklings.predictions.bags import BagPrediction
-from inklings.predictions.head import VALUES, Head
+from inklings.predictions.head import VALUES, Head, Kind
 from inklings.progress import track
 
 
@@ -32,7 +32,7 @@ class Csv(Exporter):
     ``column``, where the model and the files know them.
     """
 
-    of_bags = True
+    of: Kind = "bags"
     suffix = ".csv"
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
@@ -75,7 +75,7 @@ class Parquet(Csv):
 class Json(Exporter):
     """``bags.json``: what the numbers mean, and for each bag its row and those of its instances."""
 
-    of_bags = True
+    of: Kind = "bags"
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file into ``out``."""

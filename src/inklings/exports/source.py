@@ -17,6 +17,7 @@ from inklings.cohorts.opening import image_of_file
 from inklings.errors import DataError, GeometryError, SpecError
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import OfPredictions, PredictionFolder
+from inklings.predictions.head import Kind
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.refinement.components import Components
@@ -147,28 +148,47 @@ class ExportSource(OfPredictions):
         return np.ascontiguousarray(np.moveaxis(colour, 0, -1))
 
 
+_KINDS: dict[Kind, tuple[str, str]] = {
+    "dense": (
+        "predictions of images",
+        "dicom-seg, rtstruct, nifti, nrrd, mha, npz (volumes), png, rle, kaggle, geojson, npz, "
+        "montage (pictures)",
+    ),
+    "bags": ("predictions of bags", "csv, json or parquet (probabilities and evidence)"),
+    "findings": (
+        "findings",
+        "dicom-sr (a report and the outlines) and lie in findings.csv",
+    ),
+}
+"""What a folder of each kind holds, and the formats for it, in words."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: The file or folder.
+        cases: Of these cases.
+    """
+
+    path: Path
+    cases: tuple[str, ...]
+
+
 def require_fits(name: str, exporter: Exporter, source: ExportSource) -> None:
     """Check that a format is one for what was predicted.
 
     Raises:
         SpecError: If it is not; the message names those that are.
     """
-    if source.there.kind == "findings":
+    kind = source.there.kind
+    if kind != exporter.of:
+        what, formats = _KINDS[kind]
+        only = _KINDS[exporter.of][0].removeprefix("predictions of ")
         raise SpecError(
-            f"--to {name}: {source.folder} holds findings, which go to dicom-sr (a report and the "
-            "outlines) and lie in findings.csv"
-        )
-    bags = source.there.kind == "bags"
-    if bags and not exporter.of_bags:
-        raise SpecError(
-            f"--to {name}: {source.folder} holds predictions of bags, which go to csv, json or "
-            "parquet (probabilities and evidence)"
-        )
-    if not bags and exporter.of_bags:
-        raise SpecError(
-            f"--to {name}: {source.folder} holds predictions of images, which go to dicom-seg, "
-            "nifti, nrrd, mha, npz (volumes), png, rle, geojson, npz, montage (pictures); only "
-            f"bags go to {name}"
+            f"--to {name}: {source.folder} holds {what}, which go to {formats}; only {only} go to "
+            f"{name}"
         )
 
 
@@ -176,10 +196,10 @@ class Exporter(Protocol):
     """Writes one format.
 
     Attributes:
-        of_bags: Whether that is one for bags.
+        of: The kind of predictions that it is for.
     """
 
-    of_bags: bool = False
+    of: Kind = "dense"
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write all cases of ``source`` into the folder ``out``; the file or folder written.

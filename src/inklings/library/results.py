@@ -12,8 +12,7 @@ from inklings.errors import SpecError
 from inklings.evaluation.evaluate import evaluate as evaluate_folder
 from inklings.evaluation.family import Part, Settings
 from inklings.evaluation.scores import Scores
-from inklings.exports import EXPORTS
-from inklings.exports.source import ExportSource, require_fits
+from inklings.exports.export import export as export_folder
 from inklings.library.cohorts import folder_of
 from inklings.library.prediction import Prediction, Predictions
 from inklings.runs.run import Run
@@ -79,7 +78,7 @@ def export(
         predictions: What to write.
         to: ``dicom-seg``, ``rtstruct``, ``nifti``, ``nrrd``, ``mha`` of volumes; ``png``, ``rle``,
             ``kaggle``, ``geojson`` of pictures; ``npz``, ``montage`` of both; ``csv``, ``json``,
-            ``parquet`` of bags.
+            ``parquet`` of bags; ``dicom-sr`` of findings.
         out: Folder to write; by default ``exports/<to>`` in that of the predictions.
         cohort: Only its cases, with its images.
         options: Of the format (``origin`` of ``geojson``).
@@ -90,16 +89,15 @@ def export(
     Raises:
         InklingsError: If the format is not one for what was predicted, or an image is gone.
     """
-    folder = _folder(predictions)
-    exporter = EXPORTS.build(to, options)
-    source = ExportSource.open(folder, None if cohort is None else folder_of(cohort))
-    if not isinstance(predictions, str | Path):
-        wanted = [predictions.case] if isinstance(predictions, Prediction) else predictions.cases
-        source = dataclasses.replace(
-            source, cases=tuple(case for case in source.cases if case in wanted)
-        )
-    require_fits(to, exporter, source)
-    return exporter(source, Path(out) if out is not None else folder / "exports" / to)
+    one = (predictions.case,) if isinstance(predictions, Prediction) else None
+    return export_folder(
+        _folder(predictions),
+        to,
+        None if out is None else Path(out),
+        None if cohort is None else folder_of(cohort),
+        cases=predictions.cases if isinstance(predictions, Predictions) else one,
+        options=options,
+    ).path
 
 
 def view(

@@ -58,7 +58,7 @@ def export(folder: Path, out: Path, *more: str) -> str:
 def test_reported_are_the_findings_above_the_threshold_with_an_outline_each(
     found: Path, phantom: Chest, tmp_path: Path
 ) -> None:
-    assert export(found, tmp_path).startswith("0 findings of 1 scans exported to dicom-sr")
+    assert export(found, tmp_path).startswith("0 1 cases exported to dicom-sr")
     report = highdicom.sr.srread(tmp_path / "ct_report.dcm")
     groups = report.content.get_volumetric_roi_measurement_groups()
     assert len(groups) == len(phantom.nodules)
@@ -80,7 +80,7 @@ def test_findings_of_other_organs_are_balls_called_by_their_name(
     nodules = Findings.read(found, "ct")
     lesion = Finding("lesion", 0.9, phantom.nodules[0].centre_mm, 20.0)
     Findings("ct", (lesion,), nodules.frame, {}, nodules.facts).write(tmp_path)
-    assert export(tmp_path, tmp_path / "out").startswith("0 findings of 1 scans")
+    assert export(tmp_path, tmp_path / "out").startswith("0 1 cases exported")
     back = read_segments(tmp_path / "out" / "ct_seg.dcm")
     with open_image(found / "ct") as image:
         grid = image.geometry

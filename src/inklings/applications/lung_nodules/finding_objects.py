@@ -2,58 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 from inklings.applications.lung_nodules.lungs import NODULES, lungs
-from inklings.cohorts.cohort import Cohort
 from inklings.detection.scan import whole
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
 from inklings.exports.scan import ExportedScan
+from inklings.exports.source import Exporter, ExportSource
 from inklings.exports.structured_report import FindingOutline, objects
 from inklings.findings.measure import ball, measure
 from inklings.orientation import turn_to
-from inklings.predictions import findings as files
 from inklings.predictions.findings import Findings
+from inklings.predictions.head import Kind
 from inklings.progress import note, track
 from inklings.readers import open_image
 
 
-@dataclass(frozen=True)
-class _Place:
-    path: Path
-    series: str | None
-
-
-def export_findings(folder: Path, out: Path, cohort: Path | None = None) -> int:
-    """Write ``<case>_seg.dcm`` and ``<case>_report.dcm`` into ``out``; the number of scans.
+class DicomSr(Exporter):
+    """``<case>_seg.dcm`` and ``<case>_report.dcm`` of each scan.
 
     Findings below the threshold of their run are not reported. Outlines of nodules are drawn
     again in the scan, since findings hold places and sizes only; other findings are balls.
 
-    Args:
-        folder: Written by ``inklings nodules``.
-        out: New folder.
-        cohort: Where the scans are now; if None, where they were read from.
-
     Raises:
-        DataError: If there are no findings, or a scan is gone or no DICOM series; nothing has been
-            written then.
+        DataError: If a scan is gone or no DICOM series; nothing has been written then.
     """
-    every = files.read_all(folder)
-    places = {one.case: _place(one, cohort) for one in every}
-    scans = {}
-    for case, place in places.items():
-        with open_image(place.path, choice=place.series) as image:
-            scans[case] = ExportedScan(case, place.path, place.series, image.geometry)
-        scans[case].planes()
-    for findings in track(every, "reports", len(every)):
-        when = datetime.fromtimestamp(int(files.file_of(folder, findings.case).stat().st_mtime))
-        _export(findings, scans[findings.case], out, when)
-    return len(every)
+
+    of: Kind = "findings"
+
+    def __call__(self, source: ExportSource, out: Path) -> Path:
+        """Write both files of each scan into ``out``."""
+        every = [Findings.read(source.folder, case) for case in source.cases]
+        scans = {findings.case: _scan(findings, source) for findings in every}
+        for findings in track(every, "reports", len(every)):
+            file = source.there.where(findings.case)
+            when = datetime.fromtimestamp(int(file.stat().st_mtime))
+            _export(findings, scans[findings.case], out, when)
+        return out
 
 
 def _export(findings: Findings, scan: ExportedScan, out: Path, when: datetime) -> None:
@@ -87,17 +76,22 @@ def _export(findings: Findings, scan: ExportedScan, out: Path, when: datetime) -
     save(report, made.report)
 
 
-def _place(findings: Findings, cohort: Path | None) -> _Place:
-    if cohort is not None:
-        for case in Cohort.read(cohort):
-            if case.id == findings.case:
-                name, path = next(iter(case.images.items()))
-                return _Place(path, case.choices.get(name))
-        raise DataError(f"expected the case {findings.case} in {cohort}, got no such case")
-    image = findings.facts.get("image")
+def _scan(findings: Findings, source: ExportSource) -> ExportedScan:
+    """The series of a case, which holds its planes.
+
+    Raises:
+        DataError: If it is gone, or no DICOM series.
+    """
+    image, series = findings.facts.get("image"), findings.facts.get("series")
+    if known := source.labelled.get(findings.case):
+        name, image = next(iter(known.images.items()))
+        series = known.choices.get(name)
     if not image or not Path(image).exists():
         raise DataError(
             f"case {findings.case}: expected its scan{f' at {image}' if image else ''}, got none; "
             "say where it is with --cohort"
         )
-    return _Place(Path(image), findings.facts.get("series"))
+    with open_image(image, choice=series) as opened:
+        scan = ExportedScan(findings.case, Path(image), series, opened.geometry)
+    scan.planes()
+    return scan
