@@ -1,10 +1,23 @@
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
 
 from inklings.errors import SpecError
-from inklings.losses.risk import check_choices, check_prior, class_mean, groups, losses_of
+from inklings.losses.nnpu import NNPU
+from inklings.losses.pnu import PNU
+from inklings.losses.risk import (
+    PriorRisk,
+    check_choices,
+    check_prior,
+    class_mean,
+    groups,
+    losses_of,
+)
+from inklings.losses.upu import UPU
 from inklings.tensors import Batch, Output
 
 
@@ -47,6 +60,31 @@ def test_surrogates_at_a_probability_of_three_quarters():
     assert [x.item() for x in losses_of(logit, "logistic")] == pytest.approx(
         [-math.log(0.75), -math.log(0.25)]
     )
+    # e^f and e^-f are sqrt(3) and 1 / sqrt(3): the shares of a softmax over both are 3/4 and 1/4
+    # of f / 2, so at f itself 9/10 and 1/10.
+    assert [x.item() for x in losses_of(logit, "softmax")] == pytest.approx([0.1, 0.9])
+    both = torch.stack([logit, -logit]).softmax(0).flatten()
+    assert [x.item() for x in losses_of(logit, "softmax")] == pytest.approx(both.flip(0).tolist())
+
+
+@pytest.mark.parametrize("kind", [NNPU, UPU, PNU])
+def test_a_temperature_divides_the_logits(kind: type[PriorRisk], row: Any) -> None:
+    batch = row.batch([1, 0, 0], [1, 1, 0])
+    warm = kind(prior=0.4, temperature=2.0)(row.logits(3.0, -1.0, 0.5), batch)
+    plain = kind(prior=0.4)(row.logits(1.5, -0.5, 0.25), batch)
+    assert warm.item() == pytest.approx(plain.item(), abs=1e-7)
+    with pytest.raises(SpecError, match=f"loss {kind.name}: expected temperature > 0, got 0"):
+        kind(prior=0.4, temperature=0)
+
+
+@pytest.mark.parametrize("loss", [NNPU, UPU, partial(PNU, eta=1), partial(PNU, eta=-1), PNU])
+def test_where_every_sample_is_known_it_is_the_supervised_risk(
+    loss: Callable[..., PriorRisk], row: Any
+) -> None:
+    # Labelled positives of probability .8 and .6, a negative of .3: E_P l(f) = .3, E_N l(-f) = .3.
+    batch = row.batch([1, 1, 0], [1, 1, 1])
+    found = loss(prior=0.4, unlabelled="rest")(row.probabilities(0.8, 0.6, 0.3), batch)
+    assert found.item() == pytest.approx(0.4 * 0.3 + 0.6 * 0.3, abs=1e-6)
 
 
 @pytest.mark.parametrize("prior", [0, 1, -0.1, "auto", [], [0.1, 1.2], None])
@@ -56,7 +94,7 @@ def test_refuses_what_is_no_share(prior):
 
 
 def test_refuses_unknown_choices():
-    with pytest.raises(SpecError, match="surrogate: expected sigmoid or logistic, got 'hinge'"):
+    with pytest.raises(SpecError, match="expected one of sigmoid, logistic, softmax, got 'hinge'"):
         check_choices("x", "hinge", "all")
     with pytest.raises(SpecError, match="unlabelled: expected all or rest, got 'some'"):
         check_choices("x", "sigmoid", "some")

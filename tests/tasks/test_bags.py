@@ -1,5 +1,6 @@
 """Training on bags, through the same Trainer, folders and resumption as everything else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 import torch
 
 from inklings.bags.instance_truth import INSTANCE_TRUTH, keep_instance_truth
+from inklings.crossval.cross_validate import cross_validate
+from inklings.crossval.joint import Plan
 from inklings.data.bag_examples import gather_bags
 from inklings.errors import SpecError
+from inklings.labels.kinds import BagLabel
 from inklings.runs.run import Run, RunRecord
 from inklings.simulation.phantoms.bags import vector_bags
 from inklings.spec import Experiment
@@ -122,3 +126,28 @@ def test_the_threshold_lies_in_the_middle_of_the_widest_gap() -> None:
     assert cut(logits, np.array([True] * 4)) == 0.5
     noisy = np.array([False, True, False, True])
     assert 0 < cut(logits, noisy) < 1
+
+
+def test_bags_without_a_label_teach_a_loss_that_reads_them_and_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohort = vector_bags(tmp_path / "c", 60)
+    positive = [case.id for case in cohort if case.labels == (BagLabel(cohort.classes[0], True),)]
+    hidden = [
+        case if case.split != "train" or case.id in positive[:10] else replace(case, labels=())
+        for case in cohort
+    ]
+    replace(cohort, cases=tuple(hidden)).write(tmp_path / "c")
+    count, left = (
+        len(cohort.part("train")),
+        sum(c.id in positive[:10] for c in cohort.part("train")),
+    )
+    risk = {"name": "nnpu", "prior": 0.5, "unlabelled": "rest"}
+    train(experiment(tmp_path / "c", 4, loss=risk), tmp_path / "pu")
+    assert RunRecord.read(tmp_path / "pu").facts["images"] == count
+    assert "have no label" not in capsys.readouterr().err
+    train(experiment(tmp_path / "c", 4), tmp_path / "pn")
+    assert RunRecord.read(tmp_path / "pn").facts["images"] == left
+    assert f"{count - left} training bags have no label" in capsys.readouterr().err
+    with pytest.raises(SpecError, match="loss nnpu: learns from bags without a label"):
+        cross_validate(experiment(tmp_path / "c", 4, loss=risk), tmp_path / "cv", Plan(2, 1))

@@ -76,19 +76,20 @@ def _load(bags: Sequence[tuple[Span, ...]], row_bytes: dict[Path, int]) -> list[
     )
     kept: dict[Span, NDArray[Any]] = {}
     run: list[Span] = []
+    stop = 0  # of the run
     for span in [*todo, None]:
-        if run and (span is None or not _joins(run, span, row_bytes)):
-            start, stop = run[0].start, max(s.stop for s in run)
+        if run and (span is None or not _joins(run[0], stop, span, row_bytes)):
+            start = run[0].start
             block = read(Span(run[0].path, start, stop))
             kept |= {s: block[s.start - start : s.stop - start] for s in run}
-            run = []
+            run, stop = [], 0
         if span is not None:
             run.append(span)
+            stop = max(stop, span.stop)
     return [[kept[span] for span in spans] for spans in bags]
 
 
-def _joins(run: Sequence[Span], span: Span, row_bytes: dict[Path, int]) -> bool:
-    first = run[0]
-    if span.path != first.path or span.start > max(s.stop for s in run):
+def _joins(first: Span, stop: int, span: Span, row_bytes: dict[Path, int]) -> bool:
+    if span.path != first.path or span.start > stop:
         return False
     return (span.stop - first.start) * row_bytes[span.path] <= _RUN_BYTES

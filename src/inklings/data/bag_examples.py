@@ -56,25 +56,35 @@ class BagExamples:
         return BagExamples(found, self.value[rows], self.known[rows], self.shape, ids)
 
 
-def gather_bags(cases: Sequence[Case], classes: Sequence[str], task: Task) -> BagExamples:
+def gather_bags(
+    cases: Sequence[Case], classes: Sequence[str], task: Task, unlabelled: bool = False
+) -> BagExamples:
     """The bags of ``cases``; instances beyond the memory budget stay on disk.
+
+    Args:
+        cases: Whose bags.
+        classes: That labels speak of.
+        task: What is asked.
+        unlabelled: Whether bags without a label are wanted too, for losses that read them.
 
     Raises:
         LabelError: If none of them has a label.
         DataError: If instances are missing or differ in shape.
     """
     pairs = [target(case, classes, task) for case in cases]
-    labelled = [i for i, (_, known) in enumerate(pairs) if known.any()]
-    if not labelled:
+    kept = [i for i, (_, known) in enumerate(pairs) if known.any()]
+    if not kept:
         raise LabelError(
             f"expected bag labels of {', '.join(classes)} in {len(cases)} cases, got none; import "
             "the table of labels too"
         )
-    chosen = [cases[i] for i in labelled]
+    if unlabelled:
+        kept = list(range(len(cases)))
+    chosen = [cases[i] for i in kept]
     return BagExamples(
         Instances([spans(case) for case in chosen], budget_bytes()),
-        np.stack([pairs[i][0] for i in labelled]),
-        np.stack([pairs[i][1] for i in labelled]),
+        np.stack([pairs[i][0] for i in kept]),
+        np.stack([pairs[i][1] for i in kept]),
         common_shape(chosen),
         tuple(case.id for case in chosen),
     )

@@ -33,11 +33,12 @@ def outputs(
     try:
         for chosen in _blocks(instances.counts):
             with torch.inference_mode():
-                parts = [encode(model, instances.take(i), device) for i in chosen]
-                counts = torch.tensor([len(part) for part in parts])
+                taken = [instances.take(i) for i in chosen]
+                counts = torch.tensor([len(one) for one in taken])
+                features = encode(model, np.concatenate(taken), device)
                 valid = torch.arange(int(counts.max()))[None] < counts[:, None]
-                output = pooled(model, torch.cat(parts), valid.to(device))
-            yield output, chosen, parts
+                output = pooled(model, features, valid.to(device))
+            yield output, chosen, list(torch.split(features, counts.tolist()))
     finally:
         model.train(was)
 

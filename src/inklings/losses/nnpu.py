@@ -20,7 +20,8 @@ class NNPU(PriorRisk):
     labelled positives: the value is then ``R_p - beta`` and the gradient that of ``-gamma R_n``.
 
     ``unlabelled="all"`` counts every valid sample into ``E_U``, so ``prior`` is P(y = 1) of the
-    images; ``"rest"`` only what was not labelled, and ``prior`` speaks of those.
+    images; ``"rest"`` only what was not labelled, and ``prior`` speaks of those. The logits are
+    divided by ``temperature`` first.
 
     Attributes:
         steps: Decisions taken in training so far: one per channel and batch (int64 scalar).
@@ -41,8 +42,9 @@ class NNPU(PriorRisk):
         gamma: float = 1.0,
         surrogate: Surrogate = "sigmoid",
         unlabelled: Unlabelled = "all",
+        temperature: float = 1.0,
     ) -> None:
-        super().__init__(prior, surrogate, unlabelled)
+        super().__init__(prior, surrogate, unlabelled, temperature)
         if beta < 0 or not 0 <= gamma <= 1:
             raise SpecError(
                 f"loss nnpu: expected beta >= 0 and gamma in [0, 1], got {beta} and {gamma}"
@@ -59,7 +61,7 @@ class NNPU(PriorRisk):
         """Scalar risk of logits and values ``(B, K, *S)``."""
         as_positive, as_negative, who, prior = self.parts(output, batch)
         positive = prior * class_mean(as_positive, who.positive)
-        unlabelled = class_mean(as_negative, who.unlabelled)
+        unlabelled = self.of_unlabelled(as_negative, who, prior)
         negative = unlabelled - prior * class_mean(as_negative, who.positive)
         risk, clipped = non_negative(positive, negative, self.beta, self.gamma)
         if self.training:

@@ -23,7 +23,8 @@ class PNU(PriorRisk):
 
     So ``eta`` is 0 for plain supervision, 1 for PU and -1 for NU learning. Negatives are known
     samples with a value of at most 0.5. With ``clip`` the bracket is kept from becoming negative
-    in the way of `NNPU` with ``beta = 0`` and ``gamma = 1``, which the paper does not do.
+    in the way of `NNPU` with ``beta = 0`` and ``gamma = 1``, which the paper does not do. The
+    logits are divided by ``temperature`` first.
 
     Unknown samples: read, as unlabelled. Invalid ones: in no mean. A group that is missing from
     the batch contributes 0.
@@ -38,8 +39,9 @@ class PNU(PriorRisk):
         clip: bool = False,
         surrogate: Surrogate = "sigmoid",
         unlabelled: Unlabelled = "all",
+        temperature: float = 1.0,
     ) -> None:
-        super().__init__(prior, surrogate, unlabelled)
+        super().__init__(prior, surrogate, unlabelled, temperature)
         if not -1 <= eta <= 1:
             raise SpecError(f"loss pnu: expected eta in [-1, 1], got {eta}")
         self.eta, self.clip = eta, clip
@@ -52,10 +54,10 @@ class PNU(PriorRisk):
         supervised = positive + negative
         if self.eta >= 0:
             sure, wrong = positive, prior * class_mean(as_negative, who.positive)
-            unsure = class_mean(as_negative, who.unlabelled) - wrong
+            unsure = self.of_unlabelled(as_negative, who, prior) - wrong
         else:
             sure, wrong = negative, (1 - prior) * class_mean(as_positive, who.negative)
-            unsure = class_mean(as_positive, who.unlabelled) - wrong
+            unsure = self.of_unlabelled(as_positive, who, prior) - wrong
         partial = non_negative(sure, unsure, 0.0, 1.0)[0] if self.clip else sure + unsure
         share = abs(self.eta)
         return ((1 - share) * supervised + share * partial).mean()

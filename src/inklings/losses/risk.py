@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from inklings.errors import SpecError
 from inklings.losses.base import Loss, per_channel, valid_mask
 from inklings.tensors import Batch, Output
 
-Surrogate = Literal["sigmoid", "logistic"]
+Surrogate = Literal["sigmoid", "logistic", "softmax"]
 Unlabelled = Literal["all", "rest"]
 
 
@@ -36,26 +36,48 @@ class Groups:
 
 
 class PriorRisk(Loss):
-    """What losses of a class prior have in common; ``name`` is theirs in the table of losses."""
+    """What losses of a class prior have in common; ``name`` is theirs in the table of losses.
+
+    Where a batch knows every sample (held-back cases, say), ``E_U`` is put together of its groups,
+    ``pi E_P + (1 - pi) E_N``: the loss is then the supervised risk, which it estimates.
+    """
 
     name: str
     reads_unlabelled = True
     prior: Tensor
 
     def __init__(
-        self, prior: float | Sequence[float], surrogate: Surrogate, unlabelled: Unlabelled
+        self,
+        prior: float | Sequence[float],
+        surrogate: Surrogate,
+        unlabelled: Unlabelled,
+        temperature: float,
     ) -> None:
         super().__init__()
         check_choices(self.name, surrogate, unlabelled)
+        if not temperature > 0:
+            raise SpecError(f"loss {self.name}: expected temperature > 0, got {temperature}")
         self.surrogate: Surrogate = surrogate
         self.unlabelled: Unlabelled = unlabelled
+        self.temperature = temperature
         self.register_buffer("prior", check_prior(self.name, prior), persistent=False)
 
     def parts(self, output: Output, batch: Batch) -> tuple[Tensor, Tensor, Groups, Tensor]:
         """``l(f)`` and ``l(-f)`` ``(B, K, *S)``, who is who, and ``pi`` ``(K,)``."""
-        as_positive, as_negative = losses_of(output.logits, self.surrogate)
+        as_positive, as_negative = losses_of(output.logits / self.temperature, self.surrogate)
         prior = per_channel(self.prior, output.logits, f"loss {self.name}: prior").flatten()
         return as_positive, as_negative, groups(output, batch, self.unlabelled), prior
+
+    def of_unlabelled(self, terms: Tensor, who: Groups, prior: Tensor) -> Tensor:
+        """``E_U`` of ``terms`` ``(B, K, *S)``, per channel ``(K,)``."""
+        found = class_mean(terms, who.unlabelled)
+        if who.unlabelled is None:
+            return found
+        known = prior * class_mean(terms, who.positive) + (1 - prior) * class_mean(
+            terms, who.negative
+        )
+        complete = ~who.unlabelled.any() & who.positive.any() & who.negative.any()
+        return torch.where(complete, known, found)
 
 
 def groups(output: Output, batch: Batch, unlabelled: Unlabelled) -> Groups:
@@ -84,11 +106,17 @@ def class_mean(terms: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def losses_of(logits: Tensor, surrogate: Surrogate) -> tuple[Tensor, Tensor]:
-    """``l(f)`` and ``l(-f)``: 1 / (1 + e^f) for ``sigmoid``, log(1 + e^-f) for ``logistic``."""
+    """``l(f)`` and ``l(-f)``.
+
+    1 / (1 + e^f) for ``sigmoid``, log(1 + e^-f) for ``logistic``; for ``softmax`` the share of the
+    wrong class where ``f`` and ``-f`` compete, 1 / (1 + e^2f). (A public Keras code takes the
+    softmax over its one output, which is 1 whatever the output and teaches nothing.)
+    """
     logits = logits.float()
-    if surrogate == "sigmoid":
-        return torch.sigmoid(-logits), torch.sigmoid(logits)
-    return F.softplus(-logits), F.softplus(logits)
+    if surrogate == "logistic":
+        return F.softplus(-logits), F.softplus(logits)
+    slope = 2 if surrogate == "softmax" else 1
+    return torch.sigmoid(-slope * logits), torch.sigmoid(slope * logits)
 
 
 def non_negative(sure: Tensor, unsure: Tensor, beta: float, gamma: float) -> tuple[Tensor, Tensor]:
@@ -128,9 +156,10 @@ def check_choices(loss: str, surrogate: str, unlabelled: str) -> None:
     Raises:
         SpecError: Naming the values there are.
     """
-    if surrogate not in ("sigmoid", "logistic"):
-        raise SpecError(f"loss {loss}: surrogate: expected sigmoid or logistic, got {surrogate!r}")
-    if unlabelled not in ("all", "rest"):
+    if surrogate not in get_args(Surrogate):
+        names = ", ".join(get_args(Surrogate))
+        raise SpecError(f"loss {loss}: surrogate: expected one of {names}, got {surrogate!r}")
+    if unlabelled not in get_args(Unlabelled):
         raise SpecError(f"loss {loss}: unlabelled: expected all or rest, got {unlabelled!r}")
 
 

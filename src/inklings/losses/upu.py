@@ -19,7 +19,8 @@ class UPU(PriorRisk):
 
     ``surrogate="logistic"`` is the paper's convex case, which is not bounded below; the default is
     the sigmoid of the later literature. ``unlabelled="all"`` counts every valid sample into
-    ``E_U``, so ``prior`` is P(y = 1) of the images; ``"rest"`` only what was not labelled.
+    ``E_U``, so ``prior`` is P(y = 1) of the images; ``"rest"`` only what was not labelled. The
+    logits are divided by ``temperature`` first.
 
     Unknown samples: read, as unlabelled. Invalid ones: in no mean. No labelled positive in the
     batch: ``E_U[l(-f)]``.
@@ -32,11 +33,12 @@ class UPU(PriorRisk):
         prior: float | Sequence[float],
         surrogate: Surrogate = "sigmoid",
         unlabelled: Unlabelled = "all",
+        temperature: float = 1.0,
     ) -> None:
-        super().__init__(prior, surrogate, unlabelled)
+        super().__init__(prior, surrogate, unlabelled, temperature)
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Scalar risk of logits and values ``(B, K, *S)``."""
         as_positive, as_negative, who, prior = self.parts(output, batch)
         labelled = class_mean(as_positive - as_negative, who.positive)
-        return (prior * labelled + class_mean(as_negative, who.unlabelled)).mean()
+        return (prior * labelled + self.of_unlabelled(as_negative, who, prior)).mean()

@@ -16,6 +16,7 @@ from inklings.bags.outcomes import OUTCOMES
 from inklings.bags.task import Task
 from inklings.data.bag_batches import BagBatches
 from inklings.data.bag_examples import BagExamples
+from inklings.errors import SpecError
 from inklings.models.base import Model
 from inklings.models.ensemble import Ensemble, may_stack
 from inklings.runs.run import ModelConfig
@@ -47,9 +48,17 @@ def together(
 
     Small networks without statistics over a batch fit, as do tasks whose channels are questions
     of their own: what a bag must not teach is then simply unknown to a member.
+
+    Raises:
+        SpecError: If the loss learns from what is unknown.
     """
     network = model_config_of(experiment, bags.shape, classes, task).build()
     spec = experiment.training
+    if loss_of(experiment.loss, task).reads_unlabelled:
+        raise SpecError(
+            f"loss {experiment.loss.name}: learns from bags without a label, which cannot be dealt "
+            "to folds by it; train on one split, or take a loss that reads labelled bags only"
+        )
     alone = task in ("multiclass", *OUTCOMES)
     if alone or not may_stack(network) or spec.validate_every or spec.minutes:
         return 1

@@ -28,6 +28,7 @@ from inklings.losses.base import Loss
 from inklings.models.base import BagNetwork, Model
 from inklings.models.instances import INSTANCE_ENCODERS
 from inklings.models.pooling import POOLINGS
+from inklings.progress import note
 from inklings.runs.run import Activation, ModelConfig
 from inklings.spec import BagExperiment, Component
 from inklings.tasks.base import FILLED, Task, require, require_possible
@@ -64,7 +65,13 @@ class BagTask(Task[BagExperiment]):
     ) -> Prepared:
         """The bags of the cohort, and a network for instances like theirs."""
         task = questions.task_of(cohort, experiment.bags.task)
-        train = gather_bags(cohort.part("train"), cohort.classes, task)
+        reads = loss_of(experiment.loss, task).reads_unlabelled
+        train = gather_bags(cohort.part("train"), cohort.classes, task, unlabelled=reads)
+        if left := len(cohort.part("train")) - len(train):
+            note(
+                f"{left} training bags have no label and are left out: loss "
+                f"{experiment.loss.name} reads labelled ones only (nnpu, upu and pnu read all)"
+            )
         labelled = [case for case in cohort.part("val") if case.labels]
         val = gather_bags(labelled, cohort.classes, task) if labelled else None
         return prepare(experiment, train, val, cohort.classes, task, initial)
