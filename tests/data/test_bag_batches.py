@@ -60,6 +60,25 @@ def test_large_bags_are_sampled_without_replacement_and_anew_each_time(
     assert sorted(map(tuple, first.inputs.tolist())) != sorted(map(tuple, second.inputs.tolist()))
 
 
+def test_large_bags_are_sampled_with_replacement_where_asked(examples: BagExamples) -> None:
+    most = max(examples.instances.counts) - 1
+    large = next(i for i, n in enumerate(examples.instances.counts) if n > most)
+    source = BagBatches(examples, Bags(sample=most, replacement=True), 60, seed=0)
+    own = {tuple(row) for row in examples.instances.take(large).tolist()}
+    drawn = [source._instances(large, np.random.default_rng(i)).tolist() for i in range(40)]
+    assert all(len(rows) == most and set(map(tuple, rows)) <= own for rows in drawn)
+    distinct = np.mean([len(set(map(tuple, rows))) for rows in drawn])
+    # Of n draws from n + 1, (n + 1) (1 - (n / (n + 1)) ** n) differ on average.
+    assert distinct == pytest.approx((most + 1) * (1 - (most / (most + 1)) ** most), rel=0.1)
+
+
+def test_a_cap_on_bags_shortens_the_epoch_and_leaves_nobody_out(examples: BagExamples) -> None:
+    capped = Bags(max_bags=20)
+    assert [capped.epoch(60), capped.epoch(7), Bags().epoch(60)] == [20, 7, 60]
+    source = BagBatches(examples, capped, 10, seed=1)
+    assert {source._order.at(place) for place in range(60)} == set(range(60))
+
+
 def test_processes_share_a_batch_without_overlap(examples: BagExamples) -> None:
     whole = BagBatches(examples, Bags(), 8, seed=3).batch(2)
     parts = [BagBatches(examples, Bags(), 8, 3, rank, 2).batch(2) for rank in range(2)]

@@ -221,3 +221,14 @@ def test_flips_and_noise_have_the_same_name_everywhere(use: Use) -> None:
     assert {"flips", "noise"} <= {*TRANSFORMS[use]}
     with pytest.raises(SpecError, match="did you mean 'flips'"):
         build_transforms([Component(name="flip")], use)
+
+
+@pytest.mark.parametrize("augment", [QuarterTurns(0.25), BrightnessContrast(probability=0.25)])
+def test_changes_are_left_out_as_often_as_asked(augment: QuarterTurns | BrightnessContrast) -> None:
+    inputs = np.random.default_rng(0).random((1, 8, 8)).astype(np.float32)
+    plane = np.ones((8, 8), bool)
+    still = Sample(inputs, plane[None].astype(np.uint8), plane, plane)
+    rng = np.random.default_rng(1)
+    left = [np.array_equal(augment(still, rng).inputs, inputs) for _ in range(2000)]
+    by_chance = 0.25 if isinstance(augment, QuarterTurns) else 0.0  # of the four turns, one is none
+    assert np.mean(left) == pytest.approx(0.75 + 0.25 * by_chance, abs=0.03)

@@ -3,7 +3,14 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    jaccard_score,
+    precision_score,
+    recall_score,
+)
 
 from inklings.evaluation.metric import DEFAULT, Options
 from inklings.evaluation.overlap import counts, metrics
@@ -39,6 +46,9 @@ def test_counts_of_a_hand_worked_case() -> None:
         ("recall", 2 / 3),
         ("specificity", 2 / 3),
         ("miou", (2 / 4 + 2 / 4) / 2),
+        ("overall_accuracy", 4 / 6),
+        ("mean_class_accuracy", (2 / 3 + 2 / 3) / 2),
+        ("frequency_weighted_iou", 3 / 6 * 2 / 4 + 3 / 6 * 2 / 4),
     ],
 )
 def test_values_of_a_hand_worked_case(name: str, expected: float) -> None:
@@ -62,6 +72,34 @@ def test_agrees_with_scikit_learn(seed: int) -> None:
     assert value("recall", one) == pytest.approx(recall_score(y, x))
     assert value("specificity", one) == pytest.approx(recall_score(~y, ~x))
     assert value("miou", one) == pytest.approx(jaccard_score(y, x, average="macro"))
+
+
+def test_accuracies_of_three_classes_are_those_of_one_confusion_matrix() -> None:
+    # Reference 0000 1122, said 0001 1120: rows of the matrix 3 1 0 | 0 2 0 | 1 0 1.
+    true, said = np.array([[0, 0, 0, 0, 1, 1, 2, 2]]), np.array([[0, 0, 0, 1, 1, 1, 2, 0]])
+    pairs = [
+        Pair("p", str(i), *(Segmentation(np.stack([x == 1, x == 2])) for x in (s, t)))
+        for i, (s, t) in enumerate(zip(said.reshape(2, 1, 4), true.reshape(2, 1, 4), strict=True))
+    ]
+    assert value("overall_accuracy", pairs) == pytest.approx(6 / 8)
+    assert value("mean_class_accuracy", pairs) == pytest.approx((3 / 4 + 1 + 1 / 2) / 3)
+    ious = 4 / 8 * 3 / 5 + 2 / 8 * 2 / 3 + 2 / 8 * 1 / 2
+    assert value("frequency_weighted_iou", pairs) == pytest.approx(ious)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_accuracies_agree_with_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    true, said = rng.integers(0, 4, (2, 5, 11, 7))
+    pairs = [
+        Pair("p", str(i), *(Segmentation(np.stack([x == k for k in (1, 2, 3)])) for x in (s, t)))
+        for i, (s, t) in enumerate(zip(said, true, strict=True))
+    ]
+    y, x = true.ravel(), said.ravel()
+    assert value("overall_accuracy", pairs) == pytest.approx(accuracy_score(y, x))
+    assert value("mean_class_accuracy", pairs) == pytest.approx(balanced_accuracy_score(y, x))
+    weighted = jaccard_score(y, x, average="weighted")
+    assert value("frequency_weighted_iou", pairs) == pytest.approx(weighted)
 
 
 def test_something_found_where_nothing_is_scores_zero_and_not_one() -> None:

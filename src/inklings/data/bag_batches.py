@@ -86,8 +86,9 @@ class BagBatches(BatchSource):
         count, most = self.examples.instances.counts[index], self.bags.sample
         if most is None or count <= most:
             return self.examples.instances.take(index)
-        rows = np.sort(rng.choice(count, most, replace=False))
-        return self.examples.instances.take(index, rows)
+        drawn = rng.choice(count, most, replace=self.bags.replacement)
+        rows, places = np.unique(drawn, return_inverse=True)
+        return self.examples.instances.take(index, rows)[places]
 
 
 def taken(counts: Sequence[int]) -> Tensor:

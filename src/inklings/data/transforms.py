@@ -78,10 +78,18 @@ class Flips:
 
 @dataclass(frozen=True)
 class QuarterTurns:
-    """Turn by 0, 90, 180 or 270 degrees within the plane; crops are square there."""
+    """Turn by 0, 90, 180 or 270 degrees within the plane; crops are square there.
+
+    Attributes:
+        probability: How often one of the four is drawn.
+    """
+
+    probability: float = 1.0
 
     def __call__(self, sample: Sample, rng: Generator) -> Sample:
         """The same sample, perhaps turned."""
+        if _left_out(rng, self.probability):
+            return sample
         turns = int(rng.integers(4))
 
         def points(points: Points) -> Points:
@@ -123,14 +131,18 @@ class BrightnessContrast:
         contrast: Standard deviation of ``c``.
         per_channel: Whether each channel draws its own pair: another tint, of glass too, so that
             a slide cannot be known by its colours.
+        probability: How often.
     """
 
     brightness: float = 0.2
     contrast: float = 0.2
     per_channel: bool = False
+    probability: float = 1.0
 
     def __call__(self, sample: Sample, rng: Generator) -> Sample:
         """The sample, brighter or darker, harder or softer."""
+        if _left_out(rng, self.probability):
+            return sample
         shape = (len(sample.inputs) if self.per_channel else 1, *(1,) * sample.known.ndim)
         c, b = rng.standard_normal((2, *shape)).astype(np.float32)
         factor, shift = 1 + np.float32(self.contrast) * c, np.float32(self.brightness) * b
@@ -236,6 +248,11 @@ class Invert:
     def __call__(self, sample: Sample, rng: Generator) -> Sample:
         """The sample, perhaps as its negative."""
         return replace(sample, inputs=-sample.inputs) if rng.random() < self.probability else sample
+
+
+def _left_out(rng: Generator, probability: float) -> bool:
+    """Whether a change is left out this time; what is always made costs no draw."""
+    return probability < 1 and rng.random() >= probability
 
 
 def _at(sample: Sample) -> NDArray[np.bool_] | np.float32:

@@ -177,7 +177,8 @@ def _chosen(
     """The metrics of pictures; of slides those whose sums add up over blocks, and of the whole."""
     if not slides:
         return choose(names, classes, options)
-    streamed = [m.name for family in _STREAMED for m in METRICS.get(family)(options)]
+    additive = [m for family in _STREAMED for m in METRICS.get(family)(options)]
+    streamed = [m.name for m in additive]
     of_slides = [
         (metric, label)
         for channel, label in enumerate(classes)
@@ -185,7 +186,7 @@ def _chosen(
         if names is None or metric.name in names
     ]
     own = {metric.name for metric in slide_metrics(options)}
-    wanted = [n for n in streamed if names is None or n in names]
+    wanted = [m.name for m in additive if (not m.on_request if names is None else m.name in names)]
     for name in names or ():
         if name not in own | set(streamed):
             choose([name], classes, options)

@@ -62,6 +62,7 @@ class Metric:
         higher: Whether more is better.
         column: Whether the value of a single case is worth a column in the table of cases.
         on_request: Whether it is measured only where it is asked for by name.
+        of_all: Whether it is one number for all classes together.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Metric:
     higher: bool = True
     column: bool = False
     on_request: bool = False
+    of_all: bool = False
 
     def __call__(self, pairs: Sequence[Pair]) -> float:
         """Value over a set of cases; NaN where no case defines it."""

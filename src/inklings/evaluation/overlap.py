@@ -89,18 +89,39 @@ def _pooled(fraction: Fraction, sums: Array) -> Array:
     return ratio(*fraction(sums))
 
 
-def _mean_iou(classes: int, sums: Array) -> Array:
+def _mean_iou(sums: Array) -> Array:
+    return _mean_of_classes(_pooled(iou, sums))
+
+
+def _mean_class_accuracy(sums: Array) -> Array:
+    return _mean_of_classes(_pooled(recall, sums))
+
+
+def _overall_accuracy(sums: Array) -> Array:
+    right, of = recall(sums)
+    return ratio(right.sum(axis=-1), of.sum(axis=-1))
+
+
+def _frequency_weighted_iou(sums: Array) -> Array:
+    _, size = recall(sums)
+    values = np.where(size > 0, _pooled(iou, sums), 0)
+    return ratio((size * values).sum(axis=-1), size.sum(axis=-1))
+
+
+def _mean_of_classes(values: Array) -> Array:
     """Mean over classes and background, of those that occur."""
-    values = _pooled(iou, sums.reshape(*sums.shape[:-1], classes, 4))
     there = ~np.isnan(values)
     return ratio(np.where(there, values, 0).sum(axis=-1), there.sum(axis=-1).astype(float))
 
 
 def metrics(options: Options) -> tuple[Metric, ...]:
-    """Dice, IoU, precision, recall and specificity, each twice, and the mean IoU.
+    """Dice, IoU, precision, recall and specificity, each twice, and those of all classes.
 
-    The mean IoU is taken over the classes and the background of the pooled counts, as in
-    PASCAL VOC (Everingham 2010); it is listed with the first class.
+    These are taken over the classes and the background of the pooled counts, and listed with the
+    first class: the mean IoU as in PASCAL VOC (Everingham 2010); on request the share of samples
+    called by their class (overall accuracy), the mean of that over classes and the IoU weighed by
+    how often a class occurs (Long 2015, who calls them pixel acc., mean acc. and f.w. IU; programs
+    that print "FreqW Acc" mean the last).
     """
     fractions: tuple[tuple[str, str, Fraction], ...] = (
         ("dice", "Dice", dice),
@@ -124,14 +145,26 @@ def metrics(options: Options) -> tuple[Metric, ...]:
     ]
     ordered = [metric for both in zip(means, pooled, strict=True) for metric in both]
     if options.channel == 0:
-        ordered.insert(4, _mean_iou_metric())
+        ordered.insert(4, _of_classes("miou", "Mean IoU", _mean_iou))
+        ordered += [
+            _of_classes("overall_accuracy", "Overall accuracy", _overall_accuracy, True),
+            _of_classes("mean_class_accuracy", "Mean class accuracy", _mean_class_accuracy, True),
+            _of_classes(
+                "frequency_weighted_iou", "Frequency-weighted IoU", _frequency_weighted_iou, True
+            ),
+        ]
     return tuple(ordered)
 
 
-def _mean_iou_metric() -> Metric:
-    def summarise(sums: Array) -> Array:
-        return _mean_iou(sums.shape[-1] // 4, sums)
-
+def _of_classes(
+    name: str, title: str, value: Callable[[Array], Array], on_request: bool = False
+) -> Metric:
+    """One number of the counts ``(..., K + 1, 4)`` of all classes and the background."""
     return Metric(
-        "miou", "Mean IoU with background, pooled", lambda pair: counts(pair).ravel(), summarise
+        name,
+        f"{title} with background, pooled",
+        lambda pair: counts(pair).ravel(),
+        lambda sums: value(sums.reshape(*sums.shape[:-1], -1, 4)),
+        on_request=on_request,
+        of_all=True,
     )

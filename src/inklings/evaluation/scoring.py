@@ -66,7 +66,7 @@ def choose(
         for family in sorted(METRICS, key=_place):
             for metric in METRICS.get(family)(replace(options, channel=channel)):
                 metrics.append(metric)
-                labels.append("all" if metric.name == "miou" else label)
+                labels.append("all" if metric.of_all else label)
     known = [metric.name for metric in metrics]
     for name in names or ():
         if name not in known:

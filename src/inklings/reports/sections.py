@@ -29,7 +29,20 @@ HEADLINES = (
     ("hd95", "Hausdorff 95 %", "border distance"),
 )
 GROUPS = (
-    ("Overlap", ("dice", "iou", "miou", "precision", "recall", "specificity")),
+    (
+        "Overlap",
+        (
+            "dice",
+            "iou",
+            "miou",
+            "precision",
+            "recall",
+            "specificity",
+            "overall_accuracy",
+            "mean_class_accuracy",
+            "frequency_weighted_iou",
+        ),
+    ),
     ("Objects", ("ap", "f1", "pq", "sq", "rq")),
     ("Borders", ("assd", "hd95", "nsd")),
     ("Probability", ("ece", "brier")),

@@ -14,7 +14,9 @@ class Bags(Section):
     """Training on bags, with a model that takes them (``model: bags``).
 
     ``task`` is what the labels mean where the cohort does not say it. ``sample`` is how many
-    instances of a bag a training step looks at, drawn anew each time; prediction sees them all.
+    instances of a bag a training step looks at, drawn anew each time, an instance once or, with
+    ``replacement``, perhaps several times; prediction sees them all. ``max_bags`` is how many bags
+    make an epoch at most: the next goes on with the others.
     ``standardise`` scales the inputs to mean 0 and spread 1 over the training part.
     """
 
@@ -23,7 +25,13 @@ class Bags(Section):
     ] = "auto"
     augment: tuple[Component, ...] = ()
     sample: int | None = Field(default=None, gt=0)
+    replacement: bool = False
+    max_bags: int | None = Field(default=None, gt=0)
     standardise: bool = True
+
+    def epoch(self, bags: int) -> int:
+        """How many of so many bags an epoch shows."""
+        return min(bags, self.max_bags or bags)
 
 
 class BagInference(Section):

@@ -104,7 +104,8 @@ def learn_parts(
     batches = partial(BagBatches, joint, experiment.bags, spec.batch_size, spec.seed)
     loss = loss_of(experiment.loss, task)
     # Each member has a point of its own, on the bags that its part holds out.
-    prepared = Prepared(model_config, build, loss, batches, len(bags), Fixed(OperatingPoint()))
+    count = experiment.bags.epoch(len(bags))
+    prepared = Prepared(model_config, build, loss, batches, count, Fixed(OperatingPoint()))
     trained = fit(spec, prepared).model
     assert isinstance(trained, Ensemble)
     return model_config, trained.apart()

@@ -136,7 +136,7 @@ def prepare(
         build=build,
         loss=loss_of(experiment.loss, task),
         batches=partial(BagBatches, train, experiment.bags, spec.batch_size, spec.seed),
-        count=len(train),
+        count=experiment.bags.epoch(len(train)),
         operating_point=operating_point,
         initial=initial,
         partly=True,
