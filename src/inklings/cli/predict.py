@@ -45,6 +45,10 @@ def predict(
         Literal["all", "largest", "auto"] | None,
         typer.Option(help="Volumes: the largest connected part of each class only, or as trained."),
     ] = None,
+    refine: Annotated[
+        Literal["crf"] | None,
+        typer.Option(help="Pictures: probabilities follow the edges of the image (dense CRF)."),
+    ] = None,
     spacing_um: Annotated[
         float | None,
         typer.Option(help="Slides: micrometres a pixel of level 0, where the files do not say."),
@@ -100,6 +104,7 @@ def predict(
         threshold=threshold,
         instances=instances,
         pieces=pieces,
+        refine=refine,
         factor=factor,
         spacing_um=spacing_um,
         overrule_spacing=overrule_spacing or None,

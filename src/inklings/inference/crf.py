@@ -14,7 +14,7 @@ Reference:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -26,9 +26,14 @@ from torch.nn import functional as F
 
 from inklings.errors import DataError, SpecError
 from inklings.inference.lattice import Lattice
+from inklings.predictions.numbers import quantise
 
 _TINY = 1e-20
 _REACH = 5
+_CUTS = (0.02, 0.98)
+"""Thresholds beyond these are moved to them: odds there are noise of the 8 bits of a map."""
+CERTAINTY = 0.8
+"""That a label is right, in the reference (``gt_prob``)."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ class CRF:
         if wrong:
             raise SpecError(f"crf: no option {wrong[0]!r}; there are {', '.join(known)}")
         values: dict[str, Any] = dict(options)
+        if odd := [name for name, value in values.items() if not isinstance(value, int | float)]:
+            raise SpecError(f"crf: expected a number for {odd[0]}, got {values[odd[0]]!r}")
         if "iterations" in values:
             values["iterations"] = int(values["iterations"])
         return cls(**values)
@@ -121,7 +128,7 @@ class CRF:
 
 
 def energies_of_labels(
-    labels: NDArray[np.integer], count: int, certainty: float = 0.8
+    labels: NDArray[np.integer], count: int, certainty: float = CERTAINTY
 ) -> NDArray[np.float32]:
     """Unary energies of a label image.
 
@@ -167,6 +174,57 @@ def sharpen(
     marginals = (crf or CRF()).refine(image, energies_of_probabilities(both))
     refined: NDArray[np.float32] = marginals[1]
     return refined
+
+
+def along_edges(
+    image: NDArray[Any],
+    dense: NDArray[np.uint8],
+    thresholds: Sequence[float],
+    crf: CRF | None = None,
+) -> NDArray[np.uint8]:
+    """Quantised probabilities of a picture along its edges; thresholds mean what they meant.
+
+    Each class is told from the rest on its own: odds are even at its threshold before and after.
+
+    Args:
+        image: ``(C, H, W)`` samples of any type; three of them at most are colours.
+        dense: ``(K, H, W)``, 255 is certainty; channels without a threshold stay as they are.
+        thresholds: One a class.
+        crf: The kernels; those of the reference if None.
+
+    Raises:
+        DataError: If it is no picture, or the two do not lie on one grid.
+        SpecError: If a threshold is too close to 0 or 1.
+    """
+    if dense.ndim != 3 or image.ndim != 3:
+        raise DataError(
+            f"crf: expected a picture (two dimensions), got probabilities of {dense.shape[1:]}"
+        )
+    if wrong := [cut for cut in thresholds if not _CUTS[0] <= cut <= _CUTS[1]]:
+        raise SpecError(f"crf: expected thresholds from {_CUTS[0]} to {_CUTS[1]}, got {wrong[0]:g}")
+    seen, refined = colours(image), dense.copy()
+    for k, cut in enumerate(thresholds):
+        even = sharpen(seen, even_at(dense[k].astype(np.float32) / 255, cut), crf)
+        refined[k] = quantise(even_at(even, 1 - cut))
+    return refined
+
+
+def colours(image: NDArray[Any]) -> NDArray[np.float32]:
+    """What the CRF takes as colours, ``(C, H, W)`` of 0 to 255, C at most 3."""
+    seen = image[:3].astype(np.float32)
+    if image.dtype == np.uint8:
+        return seen
+    span = max(float(seen.max() - seen.min()), 1e-9)
+    spread: NDArray[np.float32] = (seen - seen.min()) * (255 / span)
+    return spread
+
+
+def even_at(probability: NDArray[np.floating], cut: float) -> NDArray[np.float32]:
+    """The probability whose odds are even where they were those of ``cut``."""
+    cut = min(max(cut, _CUTS[0]), _CUTS[1])
+    odds = np.log(np.clip(probability, 1e-4, None) / np.clip(1 - probability, 1e-4, None))
+    scaled: NDArray[np.float32] = 1 / (1 + np.exp(np.log(cut / (1 - cut)) - odds))
+    return scaled.astype(np.float32)
 
 
 class _Smooth:

@@ -24,6 +24,7 @@ from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Inference
 
 _COMMON = ("split", "series", "images", "flips", "threshold", "instances")
+_OF_PICTURES = ("refine", *SLIDE_OPTIONS)
 _OF_INFERENCE = ("flips", "threshold", "instances", "pieces")
 
 
@@ -36,6 +37,9 @@ class ImagePredictor(Predictor):
         finder(self._slides.tissue)
         if isinstance(name := given.get("instances"), str):
             REFINEMENTS.require(name, {})
+        self._refine: str | None = given.get("refine")
+        if self._refine not in (None, "crf"):
+            raise SpecError(f"--refine: expected crf, got {self._refine!r}")
         self.run, self._loaded = run, Run.load(run).folded()
         learnt = self._loaded.model_config
         self._settings = _changed(
@@ -61,14 +65,14 @@ class ImagePredictor(Predictor):
             except DataError as error:
                 self.unusable[case] = str(error)
         self.cases = {case: item.path for case, item in self._items.items()}
-        self.head = _head(self._loaded, self._settings, self._slides)
+        self.head = _head(self._loaded, self._settings, self._slides, self._refine)
 
     @classmethod
     def allowed(cls, run: Path) -> tuple[str, tuple[str, ...]]:
         """Volumes have no tissue, pictures and slides no pieces."""
         if ModelConfig.read(run).volumes is not None:
             return "a run that learnt from volumes", (*_COMMON, "pieces")
-        return "a run that learnt from pictures or slides", (*_COMMON, *SLIDE_OPTIONS)
+        return "a run that learnt from pictures or slides", (*_COMMON, *_OF_PICTURES)
 
     def task(self, out: Path) -> Callable[[str], None]:
         """Predicts a picture, a volume or a slide."""
@@ -77,13 +81,16 @@ class ImagePredictor(Predictor):
     def _task(self, out: Path, watched: bool) -> CaseTask:
         inputs, run = self._inputs.resolved(), self.run.resolve()
         thresholds = self.head.thresholds
-        return CaseTask(run, out, inputs, self._settings, self._slides, thresholds, watched)
+        crf = self._refine is not None
+        return CaseTask(run, out, inputs, self._settings, self._slides, thresholds, watched, crf)
 
     def here(self, out: Path, todo: Sequence[str]) -> dict[str, str]:
         """Pictures and volumes in one stream, slides one after the other."""
         run = self._loaded
         run.model.to(best_device())
-        pictures = PicturePredictor(run, self._settings, self.head.thresholds[0], out)
+        pictures = PicturePredictor(
+            run, self._settings, self.head.thresholds, out, self._refine is not None
+        )
         failed: dict[str, str] = {}
         plain: list[Item] = []
         large: dict[str, Item] = {}
@@ -123,7 +130,7 @@ def _changed(settings: Inference, given: dict[str, Any]) -> Inference:
         raise SpecError(f"expected sound settings of prediction, got {given}: {reason}") from None
 
 
-def _head(run: Run, settings: Inference, slides: SlideSettings) -> Head:
+def _head(run: Run, settings: Inference, slides: SlideSettings, refine: str | None) -> Head:
     used = settings.model_dump(mode="json", exclude={"threshold", "pieces"})
     return Head(
         classes=run.classes,
@@ -134,6 +141,7 @@ def _head(run: Run, settings: Inference, slides: SlideSettings) -> Head:
             **used,
             "resize": run.model_config.resize,
             "core": run.model_config.core,
+            "refine": refine,
             **_volumes(run, settings),
             "slides": slides.record(),
         },

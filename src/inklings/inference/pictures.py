@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from inklings.cohorts.stacked import stacked
 from inklings.errors import GeometryError, InklingsError
 from inklings.geometry import Geometry
+from inklings.inference.crf import along_edges
 from inklings.inference.items import Item
 from inklings.inference.volumes import predict_any
 from inklings.orientation import AS_STORED, orientation
@@ -51,15 +52,24 @@ class PicturePredictor:
     Args:
         run: A trained model on the device where it shall work.
         settings: Window, overlap, flips, and how objects are separated.
-        threshold: Of the first class.
+        thresholds: One a class.
         out: Folder of predictions.
+        crf: Whether probabilities of pictures follow the edges of the image before they are cut.
 
     Raises:
         SpecError: If nobody knows the way to separate objects.
     """
 
-    def __init__(self, run: Run, settings: Inference, threshold: float, out: Path) -> None:
-        self._run, self._settings, self._threshold, self._out = run, settings, threshold, out
+    def __init__(
+        self,
+        run: Run,
+        settings: Inference,
+        thresholds: Sequence[float],
+        out: Path,
+        crf: bool = False,
+    ) -> None:
+        self._run, self._settings, self._out = run, settings, out
+        self._thresholds, self._crf = thresholds, crf
         chosen: Component | None = settings.instances
         self._unplaced: list[str] = []
         self._how: Refinement | None = (
@@ -102,13 +112,16 @@ class PicturePredictor:
 
     def predict(self, content: Content) -> NDArray[np.uint8]:
         """Quantised probabilities ``(K, *S)``."""
-        return predict_any(self._run, content.samples, content.geometry, self._settings)
+        dense = predict_any(self._run, content.samples, content.geometry, self._settings)
+        return along_edges(content.samples, dense, self._thresholds) if self._crf else dense
 
     def write(self, item: Item, dense: NDArray[np.uint8], geometry: Geometry) -> None:
         """Cut into objects and write; of a volume also where it lies."""
         objects = None
         if self._how is not None:
-            objects = find_objects(dense, self._threshold, self._how, self._run.model_config.core)
+            objects = find_objects(
+                dense, self._thresholds[0], self._how, self._run.model_config.core
+            )
         grid = geometry if dense.ndim == 4 else None
         DensePrediction(item.case, item.path, dense, objects, grid, item.choice).write(self._out)
 

@@ -37,6 +37,8 @@ class Options(TypedDict, total=False):
         threshold: Probability from which something belongs to a class.
         instances: How objects are separated.
         pieces: Of volumes, the connected components that are kept.
+        refine: ``crf``: probabilities of pictures follow the edges of the image
+            (`inklings.inference.crf`).
         spacing_um, overrule_spacing, factor, heatmap_spacing_um, heatmap_factor, tissue,
             smallest_region: How slides are seen and mapped
             (`inklings.inference.slide_grid.SlideSettings`).
@@ -49,6 +51,7 @@ class Options(TypedDict, total=False):
     threshold: float | None
     instances: str | Mapping[str, Any] | None
     pieces: str | None
+    refine: str | None
     spacing_um: float | None
     overrule_spacing: bool | None
     factor: float | None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inklings.data.tissue_finder import finder
+from inklings.errors import DataError
 from inklings.files import write_text
 from inklings.inference.items import SLIDES, Inputs, Item
 from inklings.inference.pictures import PicturePredictor, read_item
@@ -36,6 +37,7 @@ class CaseTask:
         slides: Grid, maps and tissue of slides.
         thresholds: One a class.
         watched: Whether to show how many windows are done.
+        crf: Whether probabilities of pictures follow the edges of the image.
     """
 
     run: Path
@@ -45,6 +47,7 @@ class CaseTask:
     slides: SlideSettings
     thresholds: tuple[float, ...]
     watched: bool = False
+    crf: bool = False
 
     def __call__(self, case: str) -> None:
         """Predict ``case``, slide or picture, and write what belongs to it."""
@@ -56,10 +59,15 @@ class CaseTask:
         """As above, with what is at hand already."""
         with opened(item, self.slides) as image:
             if not is_slide(image, item, run.model_config):
-                pictures = PicturePredictor(run, self.settings, self.thresholds[0], self.out)
+                pictures = PicturePredictor(run, self.settings, self.thresholds, self.out, self.crf)
                 content = read_item(item)
                 pictures.write(item, pictures.predict(content), content.geometry)
                 return
+            if self.crf:
+                raise DataError(
+                    f"case {item.case}: --refine crf: expected a picture that is predicted whole, "
+                    "got a slide; leave it out, or cut tiles"
+                )
             job = Job(
                 item.case,
                 item.path,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inklings.data.array_cache import ArrayCache
 from inklings.data.examples import Examples
-from inklings.inference.crf import CRF, sharpen
+from inklings.inference.crf import CRF, colours, even_at, sharpen
 from inklings.spec import Teacher
 from inklings.supervision.base import Target
 from inklings.weak.pseudo_label_selection import (
@@ -85,23 +85,5 @@ def _exceeds(
     """Where the map, or the map along the edges of the image, reaches ``cut``."""
     if crf is None:
         return p >= cut
-    along: NDArray[np.bool_] = sharpen(_colours(image), _rescaled(p, cut), CRF.of(crf)) >= 0.5
+    along: NDArray[np.bool_] = sharpen(colours(image), even_at(p, cut), CRF.of(crf)) >= 0.5
     return along
-
-
-def _colours(image: NDArray[Any]) -> NDArray[np.float32]:
-    """What the CRF takes as colours, 0 to 255."""
-    colours = image[:3].astype(np.float32)
-    if image.dtype == np.uint8:
-        return colours
-    span = max(float(colours.max() - colours.min()), 1e-9)
-    spread: NDArray[np.float32] = (colours - colours.min()) * (255 / span)
-    return spread
-
-
-def _rescaled(probability: NDArray[np.float32], cut: float) -> NDArray[np.float32]:
-    """The probability whose odds are one at ``cut``."""
-    cut = min(max(cut, 0.02), 0.98)
-    odds = np.log(np.clip(probability, 1e-4, None) / np.clip(1 - probability, 1e-4, None))
-    scaled: NDArray[np.float32] = 1 / (1 + np.exp(np.log(cut / (1 - cut)) - odds))
-    return scaled.astype(np.float32)
