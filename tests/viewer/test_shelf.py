@@ -28,6 +28,16 @@ def test_two_folders_of_predictions_are_shown_side_by_side(shelf: Shelf) -> None
     assert sorted(found.cases) == ["case3", "case4", "case5"]
 
 
+def test_predictions_may_follow_the_cohort_and_none_is_dropped_in_silence(shelf: Shelf) -> None:
+    folder = shelf.predictions[0].folder
+    assert shelf.cohort is not None
+    found = open_shelf([shelf.cohort, folder])
+    assert found.predictions == shelf.predictions
+    assert sorted(found.cases) == sorted(shelf.cases)
+    with pytest.raises(DataError, match="expected one or two folders of predictions, got 3"):
+        open_shelf([folder, folder], [folder])
+
+
 def test_predictions_without_their_cohort_show_the_images_they_were_made_of(shelf: Shelf) -> None:
     found = open_shelf([shelf.predictions[0].folder])
     assert found.cohort is None

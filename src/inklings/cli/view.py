@@ -39,14 +39,17 @@ def view(
     ] = True,
 ) -> None:
     """Look at images, labels and predictions in a browser, and correct them."""
-    import dataclasses
+    from inklings.viewer.serve import view as show
 
-    from inklings.viewer.assets import Assets
-    from inklings.viewer.serve import serve
-    from inklings.viewer.shelf import open_shelf
-
-    Assets.load()  # says what is missing before anything is read
-    shelf = open_shelf(path, predictions or (), cohort)
-    if corrections is not None:
-        shelf = dataclasses.replace(shelf, corrections=corrections)
-    serve(shelf, host, port, cache_mb, read_only, browser, author)
+    show(
+        path,
+        predictions or (),
+        cohort,
+        corrections,
+        host=host,
+        port=port,
+        cache_mb=cache_mb,
+        read_only=read_only,
+        browser=browser,
+        author=author,
+    )

@@ -60,10 +60,8 @@ def weaken(
     scheduler: choosing.SCHEDULER = None,
 ) -> None:
     """Make weaker labels of full ones, and keep the truth for evaluation only."""
-    from inklings.evaluation.label_quality import label_quality
-    from inklings.evaluation.truth import truth
+    from inklings.library.cohorts import weakened
     from inklings.simulation.chain import Chain
-    from inklings.simulation.weaken import weaken as weaken_cohort
 
     chain = Chain.parse(
         kind,
@@ -75,9 +73,7 @@ def weaken(
         smooth=_once("smooth", smooth),
         width=_once("width", width),
     )
-    weak = weaken_cohort(cohort, chain, seed, out, workers, scheduler, exact or ())
-    quality = label_quality(weak, truth(out))
-    quality.write(out / "label_quality.csv")
+    weak, quality = weakened(cohort, chain, seed, out, workers, scheduler, exact or ())
     typer.echo("\n".join(quality.lines()))
     typer.echo(f"{len(weak) - len(exact or ())} cases weakened by {chain}, seed {seed} -> {out}")
 

@@ -83,6 +83,15 @@ class Cohort:
             twice = next(i for i in ids if ids.count(i) > 1)
             raise DataError(f"cohort {self.name!r}: expected unique case ids, got {twice!r} twice")
 
+    def __repr__(self) -> str:
+        """One line: how many cases of what, how they are divided, where they lie."""
+        parts = [f"{len(part)} {name}" for name in SPLITS if (part := self.part(name))]
+        said = f" ({', '.join(parts)})" if parts else ""
+        return (
+            f"<Cohort {self.name!r}: {len(self)} cases{said} of {', '.join(self.classes)}; "
+            f"{self.folder or 'in memory'}>"
+        )
+
     def __len__(self) -> int:
         return len(self.cases)
 

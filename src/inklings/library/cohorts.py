@@ -15,6 +15,8 @@ from inklings.datasets.given import built
 from inklings.datasets.importing import run
 from inklings.datasets.words import lines
 from inklings.errors import DataError, SpecError
+from inklings.evaluation.label_quality import LabelQuality, label_quality
+from inklings.evaluation.truth import truth
 from inklings.progress import note
 from inklings.simulation.chain import Chain
 from inklings.simulation.weaken import weaken
@@ -85,6 +87,7 @@ def simulate_weak_labels(
     seed: int = 0,
     exact: Sequence[str] = (),
     workers: int = 0,
+    **options: Any,
 ) -> Cohort:
     """Make weaker labels of full ones; the truth stays for `evaluate` alone.
 
@@ -97,16 +100,37 @@ def simulate_weak_labels(
         seed: Decides all chance.
         exact: Cases that keep their labels.
         workers: Processes; 0 for this one. Others need ``if __name__ == "__main__"`` in a script.
+        options: Of the one kind that has it, outside of the text: ``keep=0.3``.
 
     Returns:
-        The weak cohort.
+        The weak cohort; how good its labels are lies beside it in ``label_quality.csv``.
 
     Raises:
         InklingsError: If there is no such kind, or ``out`` holds something else.
     """
-    chain = Chain.parse(kind)
-    weaken(folder_of(cohort), chain, seed, Path(out), workers, exact=exact)
-    return Cohort.read(Path(out))
+    chain = Chain.parse(kind, **options)
+    return weakened(folder_of(cohort), chain, seed, Path(out), workers, exact=exact)[0]
+
+
+def weakened(
+    cohort: Path,
+    chain: Chain,
+    seed: int,
+    out: Path,
+    workers: int | None,
+    scheduler: str | None = None,
+    exact: Sequence[str] = (),
+) -> tuple[Cohort, LabelQuality]:
+    """Weaken a cohort (`inklings.simulation.weaken.weaken`), and measure what became of it.
+
+    Returns:
+        The weak cohort, and how good its labels are, as ``label_quality.csv`` in ``out`` says it.
+    """
+    weaken(cohort, chain, seed, out, workers, scheduler, exact)
+    weak = Cohort.read(out)
+    quality = label_quality(weak, truth(out))
+    quality.write(out / "label_quality.csv")
+    return weak, quality
 
 
 def folder_of(cohort: Cohort | str | Path) -> Path:

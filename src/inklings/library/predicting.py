@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, overload
 
@@ -11,11 +13,12 @@ from numpy.typing import NDArray
 
 from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.opening import SPACING_FACT
 from inklings.datasets.arrays import Arrays
 from inklings.datasets.importing import run as import_cohort
 from inklings.errors import DataError, SpecError
 from inklings.inference.items import gather
-from inklings.inference.predict import DETECTOR
+from inklings.inference.predict import DETECTOR, predictor_of
 from inklings.inference.predict import predict as predict_folder
 from inklings.inference.predictor import Options
 from inklings.library.cohorts import folder_of
@@ -24,12 +27,12 @@ from inklings.predictions.folder import PredictionFolder
 from inklings.progress import note
 from inklings.readers import bag_files, open_image
 from inklings.readers.image import Image
-from inklings.runs.run import Run
+from inklings.runs.run import ModelConfig, Run
 
 Content = str | Path | Image | NDArray[Any]
 """A file, a folder of one DICOM series, an opened image, or an array."""
-One = Content | Mapping[str, Content]
-"""One case: one image, or several by the names that the run learnt."""
+One = Content | Mapping[str, Content] | Case
+"""One case: one image, several by the names that the run learnt, or a case of a cohort."""
 
 
 @overload
@@ -70,9 +73,9 @@ def predict(
     Args:
         run: A finished run, or its folder; or the folder of a cascade.
         images: One image: a file, a folder of one DICOM series, an opened image, an array, or
-            several of these by their names, ``{"t1": ..., "flair": ...}``. Of a run of bags, an
-            array ``(N, D)`` or ``(N, C, H, W)`` or a file of features. Or many: a cohort, or a
-            list of such images.
+            several of these by their names, ``{"t1": ..., "flair": ...}``, or a case of a cohort.
+            Of a run of bags, an array ``(N, D)`` or ``(N, C, H, W)`` or a file of features. Or
+            many: a cohort, or a list of such images or of cases.
         out: Folder of predictions, which goes on where an earlier call stopped; None for a
             temporary one.
         split: Of a cohort: only ``"train"``, ``"val"`` or ``"test"``.
@@ -96,19 +99,21 @@ def predict(
     where = Path(run) if isinstance(run, str | Path) else run.folder
     if where is None:
         raise SpecError("expected a run on disk, got one in memory")
+    predictor_of(where)  # says what is missing before anything is read
     first = where / DETECTOR if (where / DETECTOR).is_dir() else where  # of a cascade
-    trained = run if isinstance(run, Run) else Run.load(first)
+    config = run.model_config if isinstance(run, Run) else ModelConfig.read(first)
     home = None if out is not None else Temporary()
     folder = Path(out) if out is not None else cast(Temporary, home).path / "predictions"
-    if isinstance(images, Cohort):
+    if isinstance(images, Cohort) and images.folder is not None:
+        _require_said(images, spacing_mm, axes)
         paths = [folder_of(images)]
         cases = {case.id: case for case in (images if split is None else images.part(split))}
     elif split is not None:
         raise SpecError(f"split {split!r}: expected a cohort, got images, which have no parts")
     else:
-        every = list(images) if isinstance(images, list | tuple) else [images]
+        every = list(images) if isinstance(images, Cohort | list | tuple) else [images]
         store = (home.path if home else folder) / "inputs"
-        paths, cases = _stored(trained, every, store, spacing_mm, axes)
+        paths, cases = _stored(config, every, store, spacing_mm, axes)
     many = isinstance(images, Cohort | list | tuple)
     if not many and len(cases) != 1:
         raise SpecError(
@@ -133,23 +138,37 @@ def predict(
 
 
 def _stored(
-    run: Run,
+    config: ModelConfig,
     images: Sequence[One],
     store: Path,
     spacing_mm: float | Sequence[float] | None,
     axes: str | None,
 ) -> tuple[list[Path], dict[str, Case]]:
     """Files, or a cohort of what is in memory, and the cases to predict, by their names."""
-    if run.model_config.task is not None:
+    given = [one for one in images if isinstance(one, Case)]
+    if given:
+        if len(given) < len(images):
+            raise SpecError("expected images or cases of a cohort, got both; give one kind")
+        _require_said(given, spacing_mm, axes)
+        return _written([replace(case, labels=()) for case in given], config, store)
+    if config.task is not None:
+        _require_said(images, spacing_mm, axes)
         paths = [_bag(one, store / f"{k:04d}.h5") for k, one in enumerate(images)]
         return paths, {p.stem: Case(p.stem, p.stem, {"instances": p}) for p in paths}
-    if spacing_mm is None and axes is None and all(isinstance(i, str | Path) for i in images):
-        paths = [Path(one) for one in images if isinstance(one, str | Path)]
-        return paths, {item.case: Case(item.case, item.case, item.images) for item in gather(paths)}
-    cohorts = [path for path in images if isinstance(path, str | Path) and _is_cohort(Path(path))]
+    files = [Path(one) for one in images if isinstance(one, str | Path)]
+    if axes is None and len(files) == len(images):
+        found = [Case(item.case, item.case, item.images) for item in gather(files)]
+        if spacing_mm is None:
+            return files, {case.id: case for case in found}
+        if isinstance(spacing_mm, int | float) and not any(map(_is_cohort, files)):
+            if not 0 < spacing_mm < math.inf:
+                raise SpecError(f"expected a spacing above 0 mm, got {spacing_mm}")
+            facts = {SPACING_FACT: f"{spacing_mm * 1000:.9g}"}
+            return _written([replace(case, facts=facts) for case in found], config, store)
+    cohorts = [path for path in files if _is_cohort(path)]
     if cohorts:
         raise SpecError(f"expected images, got the cohort {cohorts[0]}; give Cohort.read of it")
-    said = [_with_axes(run, one, spacing_mm, axes) for one in images]
+    said = [_with_axes(config, one, spacing_mm, axes) for one in images]
     report = import_cohort(Arrays(said), store, workers=0)
     if report.left_out:
         wrong = {f.case: f.detail for f in report.findings if f.is_fatal}
@@ -157,34 +176,53 @@ def _stored(
     return [store], {case.id: case for case in report.cohort}
 
 
+def _written(
+    cases: Sequence[Case], config: ModelConfig, store: Path
+) -> tuple[list[Path], dict[str, Case]]:
+    """A cohort of cases that lie elsewhere, so that their images are not copied."""
+    cohort = Cohort("inputs", tuple(cases), config.classes).write(store)
+    return [store], {case.id: case for case in cohort}
+
+
+def _require_said(
+    given: Cohort | Sequence[Any], spacing_mm: float | Sequence[float] | None, axes: str | None
+) -> None:
+    """Refuse what would be overruled: cohorts say their spacing, and bags have none."""
+    if spacing_mm is not None or axes is not None:
+        what = "a cohort" if isinstance(given, Cohort) else "cases or bags"
+        raise SpecError(
+            f"spacing_mm, axes: expected images, got {what}, which need neither; leave them out"
+        )
+
+
 def _is_cohort(path: Path) -> bool:
     return (path / "cohort.yaml").is_file()
 
 
 def _with_axes(
-    run: Run, one: One, spacing_mm: float | Sequence[float] | None, axes: str | None
+    config: ModelConfig, one: One, spacing_mm: float | Sequence[float] | None, axes: str | None
 ) -> One:
     """One case whose arrays are images, with the axes that the run was trained on."""
     if isinstance(one, Mapping):
         return {
-            name: cast(Content, _with_axes(run, image, spacing_mm, axes))
+            name: cast(Content, _with_axes(config, image, spacing_mm, axes))
             for name, image in one.items()
         }
-    if isinstance(one, Image):
+    if isinstance(one, Image | Case):
         return one
     if isinstance(one, str | Path):
         return Path(one) if spacing_mm is None else open_image(one, spacing_mm)
     array = np.asarray(one)
-    return open_image(array, spacing_mm, axes=axes or _axes(run, array.shape))
+    return open_image(array, spacing_mm, axes=axes or _axes(config, array.shape))
 
 
-def _axes(run: Run, shape: tuple[int, ...]) -> str | None:
+def _axes(config: ModelConfig, shape: tuple[int, ...]) -> str | None:
     """Axes of an array as the run was trained; None where they are left open."""
-    if len(shape) == 3 and run.model_config.volumes is not None:
+    if len(shape) == 3 and config.volumes is not None:
         return "zyx"
-    if len(shape) == 3 and shape[-1] in (3, run.model_config.in_channels):
+    if len(shape) == 3 and shape[-1] in (3, config.in_channels):
         return "yxc"
-    return "cyx" if len(shape) == 3 and shape[0] == run.model_config.in_channels else None
+    return "cyx" if len(shape) == 3 and shape[0] == config.in_channels else None
 
 
 def _bag(one: One, path: Path) -> Path:

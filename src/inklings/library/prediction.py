@@ -68,6 +68,15 @@ class Prediction:
     attention: NDArray[np.float32] | None = None
     _home: Temporary | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        """One line: the largest probability of each class, the grid, where it lies."""
+        flat = self.probability.reshape(len(self.probability), -1)
+        best = [f"{one.max():.2f}" if one.size else "none" for one in flat]
+        said = ", ".join(f"{k} up to {v}" for k, v in zip(self.classes, best, strict=False))
+        found = f", {len(self.findings)} findings" if self.findings else ""
+        shape = "" if self.geometry is None else f", mask {self.mask.shape}"
+        return f"<Prediction of {self.case}: {said}{found}{shape}; {self.folder}>"
+
     def save(self, path: str | Path) -> Path:
         """Write the mask: ``.nii.gz`` of a volume, ``.png`` of a picture, ``.npy`` of either.
 
@@ -98,6 +107,11 @@ class Predictions(Sequence[Prediction]):
     ) -> None:
         self.folder, self.cases, self.failed = folder, tuple(cases), dict(failed)
         self._read = read
+
+    def __repr__(self) -> str:
+        """One line: how many there are, how many failed, where they lie."""
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        return f"<Predictions of {len(self)} cases{failed}; {self.folder}>"
 
     def __len__(self) -> int:
         return len(self.cases)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,7 @@ from inklings.exports.export import export as export_folder
 from inklings.library.cohorts import folder_of
 from inklings.library.prediction import Prediction, Predictions
 from inklings.runs.run import Run
-from inklings.viewer.assets import Assets
-from inklings.viewer.serve import serve
-from inklings.viewer.shelf import open_shelf
+from inklings.viewer.serve import view as show
 
 Predicted = Predictions | Prediction | str | Path
 """Predictions, or the folder that they lie in."""
@@ -110,8 +107,8 @@ def view(
     """Look at images, labels and predictions in a browser, and correct them, until Ctrl-C.
 
     Args:
-        shown: A cohort, perhaps with one or two predictions to lay over it; or a run, predictions
-            or image files alone.
+        shown: A cohort or a run, perhaps with one or two predictions to lay over it; or
+            predictions or image files alone.
         corrections: Where corrections go; by default a folder beside what is shown.
         read_only: Save nothing.
         port: 0 takes a free one; only this machine is answered.
@@ -122,13 +119,13 @@ def view(
     """
     if not shown:
         raise SpecError("expected something to look at: a cohort, a run, predictions or images")
-    Assets.load()
-    paths = [_path(one) for one in shown]
-    with_cohort = (paths[0] / "cohort.yaml").is_file()
-    shelf = open_shelf(paths[:1], paths[1:]) if with_cohort else open_shelf(paths)
-    if corrections is not None:
-        shelf = dataclasses.replace(shelf, corrections=Path(corrections))
-    serve(shelf, port=port, read_only=read_only, browser=browser)
+    show(
+        [_path(one) for one in shown],
+        corrections=None if corrections is None else Path(corrections),
+        read_only=read_only,
+        port=port,
+        browser=browser,
+    )
 
 
 def _path(shown: Cohort | Run | Predicted) -> Path:

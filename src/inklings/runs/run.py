@@ -240,6 +240,22 @@ class Run:
         return self.record.thresholds
 
     @property
+    def trained_on(self) -> tuple[str, ...]:
+        """Patients that the weights or the thresholds have seen, sorted."""
+        return self.record.trained_on
+
+    def __repr__(self) -> str:
+        """One line: what it answers, how it was made, where it lies."""
+        cuts = [f" >= {value:.2f}" for value in self.thresholds]
+        cuts += [""] * (len(self.classes) - len(cuts))
+        said = ", ".join(f"{name}{cut}" for name, cut in zip(self.classes, cuts, strict=False))
+        steps = f", {steps} steps" if (steps := self.record.facts.get("steps")) else ""
+        return (
+            f"<Run: {self.task} of {said}; {self.model_config.model.name}{steps}, trained on "
+            f"{len(self.trained_on)} patients; {self.folder or 'in memory'}>"
+        )
+
+    @property
     def provenance(self) -> Provenance:
         """Enough to make its predictions again."""
         digest, split = self.weights_sha256, self.record.split_hash

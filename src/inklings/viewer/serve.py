@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import socket
 import threading
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
@@ -16,9 +18,46 @@ from inklings.viewer.app import build, guarded
 from inklings.viewer.assets import Assets
 from inklings.viewer.desk import Desk
 from inklings.viewer.guard import Keys
-from inklings.viewer.shelf import Shelf
+from inklings.viewer.shelf import Shelf, open_shelf
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def view(
+    paths: Sequence[Path],
+    predictions: Sequence[Path] = (),
+    cohort: Path | None = None,
+    corrections: Path | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    cache_mb: int = 512,
+    read_only: bool = False,
+    browser: bool = True,
+    author: str | None = None,
+) -> None:
+    """Show what lies at ``paths`` until interrupted.
+
+    Args:
+        paths: A cohort, a run, predictions or images, as `open_shelf` takes them.
+        predictions: To show on the cases.
+        cohort: Where the cases of predictions come from, if they do not say or it was moved.
+        corrections: Where they go; None for a folder beside what is shown.
+        host: As of `serve`, like all that follows.
+        port: 0 takes a free one.
+        cache_mb: Megabytes that rendered tiles and opened volumes may take.
+        read_only: Refuse corrections.
+        browser: Open the browser.
+        author: Written into corrections.
+
+    Raises:
+        InklingsError: If there is nothing to look at, or the page was not built.
+    """
+    Assets.load()  # says what is missing before anything is read
+    shelf = open_shelf(paths, predictions, cohort)
+    if corrections is not None:
+        shelf = dataclasses.replace(shelf, corrections=corrections)
+    serve(shelf, host, port, cache_mb, read_only, browser, author)
 
 
 def serve(

@@ -102,7 +102,8 @@ def open_shelf(
     """Find out what ``paths`` are and list what is in them.
 
     Args:
-        paths: A cohort, a run, one or two folders of predictions, or files and folders of images.
+        paths: A cohort or a run, perhaps with predictions; one or two folders of predictions; or
+            files and folders of images.
         predictions: Folders of predictions to show on the cases.
         cohort: Where the cases of predictions come from, if they do not say or it was moved.
 
@@ -114,19 +115,21 @@ def open_shelf(
             raise DataError(
                 f"expected a cohort, a run, predictions or images at {path}, got nothing there"
             )
-    first = paths[0]
-    folders = list(predictions)
+    first, folders = paths[0], [*paths[1:], *predictions]
     if (first / "cohort.yaml").is_file():
         cohort = cohort or first
     elif (first / "experiment.yaml").is_file():
         runs = [path for path in paths if (path / "experiment.yaml").is_file()]
         cohort = cohort or cohort_of(first)
-        folders = [folder for run in runs if (folder := latest(run))] + folders
+        shown = [folder for run in runs if (folder := latest(run))]
+        folders = shown + [path for path in folders if path not in runs]
     elif holds_predictions(first):
-        folders = [*paths, *folders]
+        folders = [first, *folders]
     else:
         return _of_files(paths)
-    found = tuple(Predicted.read(folder) for folder in folders[:2])
+    if len(folders) > 2:
+        raise DataError(f"expected one or two folders of predictions, got {len(folders)}")
+    found = tuple(Predicted.read(folder) for folder in folders)
     return _with_cohort(first, cohort, found)
 
 
