@@ -86,8 +86,8 @@ class ModelConfig:
     orientation: str | None = None
 
     def __post_init__(self) -> None:
-        missing = [name for name in self.classes if name not in self.channels]
-        if (missing and self.task is None) or not self.classes:
+        known = self.task is not None or {*self.classes} <= {*self.channels}
+        if not known or not self.classes:
             raise SpecError(
                 f"expected every class among the output channels {list(self.channels)}, "
                 f"got {list(self.classes)}"
@@ -124,7 +124,9 @@ class ModelConfig:
     def write(self, folder: Path) -> None:
         """Write ``model.json``."""
         record = dataclasses.asdict(self)
-        record["model"] = _without_first_weights(self.model).model_dump()
+        # As it is rebuilt: its weights come from the run, and none from the network.
+        options = {k: None if k == "weights" else v for k, v in self.model.options.items()}
+        record["model"] = Component(name=self.model.name, options=options).model_dump()
         record["intensity"] = self.intensity.model_dump()
         record["stains"] = None if self.stains is None else self.stains.model_dump()
         record["volumes"] = None if self.volumes is None else self.volumes.model_dump(mode="json")
@@ -137,15 +139,8 @@ class ModelConfig:
         Raises:
             DataError: If there is none or it is damaged.
         """
-        path = folder / "model.json"
-        return read_record(cls, path, "a run made by 'inklings train'", "train again")
-
-
-def _without_first_weights(model: Component) -> Component:
-    """The model as it is rebuilt: its weights come from the run, and none from the network."""
-    if "weights" not in model.options:
-        return model
-    return Component(name=model.name, options={**model.options, "weights": None})
+        made = "a run made by 'inklings train'"
+        return read_record(cls, folder / "model.json", made, "train again")
 
 
 @dataclass(frozen=True)
@@ -200,8 +195,8 @@ class RunRecord:
                 f"{folder}: this training has not finished; "
                 f"go on with 'inklings train {folder / 'experiment.yaml'} --out {folder} --resume'"
             )
-        path = folder / "run.json"
-        return read_record(cls, path, "a run made by 'inklings train'", "train again")
+        made = "a run made by 'inklings train'"
+        return read_record(cls, folder / "run.json", made, "train again")
 
 
 @dataclass(frozen=True)
@@ -246,14 +241,11 @@ class Run:
 
     def __repr__(self) -> str:
         """One line: what it answers, how it was made, where it lies."""
-        cuts = [f" >= {value:.2f}" for value in self.thresholds]
-        cuts += [""] * (len(self.classes) - len(cuts))
+        cuts = [f" >= {value:.2f}" for value in self.thresholds] or [""] * len(self.classes)
         said = ", ".join(f"{name}{cut}" for name, cut in zip(self.classes, cuts, strict=False))
-        steps = f", {steps} steps" if (steps := self.record.facts.get("steps")) else ""
-        return (
-            f"<Run: {self.task} of {said}; {self.model_config.model.name}{steps}, trained on "
-            f"{len(self.trained_on)} patients; {self.folder or 'in memory'}>"
-        )
+        made = f"{self.model_config.model.name}, {self.record.facts.get('steps', 'no')} steps"
+        where = f"{len(self.trained_on)} patients; {self.folder or 'in memory'}"
+        return f"<Run: {self.task} of {said}; {made}, trained on {where}>"
 
     @property
     def provenance(self) -> Provenance:
@@ -269,10 +261,6 @@ class Run:
             DataError: If the folder is no run, is not finished, or its weights do not fit.
         """
         folder = Path(folder)
-        if not folder.is_dir():
-            raise DataError(
-                f"expected a run folder made by 'inklings train' at {folder}, got no such folder"
-            )
         record = RunRecord.read(folder)
         model_config, model, digest = read_model(folder, record)
         return cls(
