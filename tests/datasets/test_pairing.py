@@ -66,7 +66,21 @@ def test_names_that_do_not_pair_are_one_clear_line(
         paired(tmp_path)
 
 
+@pytest.mark.parametrize(("images", "masks"), [("i", "i"), ("i/*", "i/*_mask.png")])
+def test_what_both_patterns_match_is_a_mask_if_it_is_called_one(
+    tmp_path: Path, images: str, masks: str
+) -> None:
+    touch(tmp_path, "i/a.png", "i/a_mask.png", "i/b.png")
+    assert paired(tmp_path, images, masks) == {"a": "i/a_mask.png", "b": None}
+
+
+def test_a_mask_beside_images_needs_its_image(tmp_path: Path) -> None:
+    touch(tmp_path, "i/a.png", "i/a_mask.png", "i/b_mask.png")
+    with pytest.raises(DataError, match=r"no image belongs to the mask .*b_mask.png"):
+        paired(tmp_path, "i", "i")
+
+
 def test_one_file_cannot_be_image_and_mask(tmp_path: Path) -> None:
-    touch(tmp_path, "i/a.png", "i/a_mask.png")
+    touch(tmp_path, "i/a.png", "i/b.png")
     with pytest.raises(DataError, match="make the patterns disjoint"):
-        paired(tmp_path, "i/*", "i/*_mask.png")
+        paired(tmp_path, "i/*", "i/b.png")

@@ -13,9 +13,9 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            help="Volumes: dicom-seg, rtstruct, nifti, nrrd, mha, npz. Pictures: png, rle, kaggle "
-            "(submission), npz (probabilities), geojson. Both: montage. Findings: dicom-sr. "
-            "Bags: csv, json, parquet."
+            help="Volumes: dicom-seg, rtstruct, nifti, nrrd, mha, npz. Pictures: png, masks "
+            "(numbers of classes), rle, kaggle (submission), npz (probabilities), geojson. Both: "
+            "montage. Findings: dicom-sr. Bags: csv, json, parquet."
         ),
     ],
     out: Annotated[
@@ -24,6 +24,13 @@ def export(
     cohort: Annotated[
         Path | None,
         typer.Option(help="Only its cases, with its images, and its truth in a montage."),
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(
+            help="masks: which class counts where several are called: probable, or all of them "
+            "between commas, the first on top."
+        ),
     ] = None,
     origin: Annotated[
         str | None,
@@ -36,5 +43,5 @@ def export(
     """Write predictions for viewers, archives of images and other programs."""
     from inklings.exports.export import export as written
 
-    done = written(predictions, to, out, cohort, options={"origin": origin})
+    done = written(predictions, to, out, cohort, options={"order": order, "origin": origin})
     typer.echo(f"{len(done.cases)} cases exported to {to} -> {done.path}")

@@ -36,9 +36,9 @@ from inklings.readers.choice import Choice
 class Folder(FromPatterns):
     """Any pictures with masks: paired by name, values mapped to classes as you say.
 
-    A mask belongs to the image of the same name; endings like _mask do not count. Images without
-    a mask become unlabelled cases. Several images a case are named: --images dapi='*_ch00.tif'
-    --images gfp='*_ch01.tif'.
+    A mask belongs to the image of the same name; endings like _mask do not count, and tell masks
+    from images where both lie in one folder. Images without a mask become unlabelled cases. Several
+    images a case are named: --images dapi='*_ch00.tif' --images gfp='*_ch01.tif'.
     """
 
     images: Annotated[several.Patterns, several.IMAGES]
@@ -97,6 +97,10 @@ class Folder(FromPatterns):
         if self.meaning:
             values.require_class(self.meaning)
             return self
+        if (beside := several.beside_masks(self.masks)) is not None:
+            told = beside.read_text(encoding="utf-8").strip()
+            say(f"taken: {told} (from {beside})")
+            return replace(self, meaning=values.parse(told))
         found = self._survey(self._groups())
         for line in found.lines():
             say(line)

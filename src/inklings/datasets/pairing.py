@@ -23,9 +23,9 @@ from inklings.datasets.pictures import SUFFIXES
 from inklings.errors import DataError, SpecError
 
 _SEGMENTED = (".seg.nrrd", ".seg.nhdr")
-_ENDINGS = re.compile(
-    r"(?<=.)[ _-](masks?|segs?|segmentations?|labels?|gt|truth|annotations?|images?|img)$", re.I
-)
+_OF_MASKS = r"masks?|segs?|segmentations?|labels?|gt|truth|annotations?"
+_ENDINGS = re.compile(rf"(?<=.)[ _-]({_OF_MASKS}|images?|img)$", re.I)
+_CALLED_MASK = re.compile(rf".+[ _-]({_OF_MASKS})", re.I)
 _TEMPORARY = (".part", ".tmp", ".temp", ".crdownload", "~")
 Forms = tuple[re.Pattern[str] | None, re.Pattern[str] | None]
 Templates = tuple[str, str]
@@ -128,9 +128,12 @@ def pairs(
     if masks:  # what 3D Slicer saves beside a scan is a mask by its name
         pictures = [p for p in pictures if not p.name.lower().endswith(_SEGMENTED)] or pictures
     both = set(pictures) & set(drawn)
-    if both and templates is None:
-        raise DataError(f"{min(both)} matches --images and --masks; make the patterns disjoint")
     masks_too = {path for path in both if _is_mask(path, forms)}
+    if both and not masks_too and templates is None:
+        raise DataError(
+            f"{min(both)} matches --images and --masks; make the patterns disjoint, or call masks "
+            "so: a.png and a_mask.png"
+        )
     pictures = [path for path in pictures if path not in masks_too]
     drawn = [path for path in drawn if path not in both - masks_too]
     by_name = _unique(pictures, images, False, forms[0])
@@ -141,8 +144,9 @@ def pairs(
         twice = Counter(keys).most_common(1)[0][0]
         named = ", ".join(p.name for p, key in zip(pictures, keys, strict=True) if key == twice)
         raise DataError(
-            f"several images are called {twice!r} ({named}); rename them, narrow --images, or say "
-            "how names belong together with --pair"
+            f"several images are called {twice!r} ({named}); rename them, narrow --images, give "
+            "the folder as --masks too if some are masks, or say how names belong together with "
+            "--pair"
         )
     owner: dict[str, Path] = {}
     for path in drawn:
@@ -176,7 +180,12 @@ def _stem(path: Path) -> str:
 
 
 def _is_mask(path: Path, forms: Forms) -> bool:
-    """Whether a file that both patterns match is a mask: the template that says more decides."""
+    """Whether a file that both patterns match is a mask: the template that says more decides.
+
+    Without templates its ending does.
+    """
+    if forms == (None, None):
+        return _CALLED_MASK.fullmatch(_stem(path)) is not None
     said = [form.pattern if form and form.fullmatch(_stem(path)) else "" for form in forms]
     return len(said[1]) > len(said[0])
 

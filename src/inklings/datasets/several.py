@@ -18,6 +18,7 @@ from pathlib import Path
 from inklings.datasets import pairing
 from inklings.datasets.dataset import Option, stamp_of
 from inklings.datasets.findings import ImportFinding
+from inklings.datasets.values import VALUES
 from inklings.errors import DataError, SpecError
 
 IMAGE = "image"
@@ -98,6 +99,13 @@ def root_of(images: Patterns) -> Path:
         return pairing.root_of(images)
     roots = [pairing.root_of(pattern).absolute() for pattern in images.values()]
     return Path(os.path.commonpath(roots))
+
+
+def beside_masks(masks: Patterns | None) -> Path | None:
+    """The file beside the masks that says what their values mean, if there is one."""
+    _, pattern = _named(masks)
+    path = pairing.root_of(pattern) / VALUES if pattern else None
+    return path if path is not None and path.is_file() else None
 
 
 def absolute(images: Patterns | None) -> str | dict[str, str] | None:

@@ -1,4 +1,4 @@
-"""Folders of tile pictures, ``img_dir`` and ``ann_dir``, as segmentation frameworks keep them.
+"""Folders of tile pictures as segmentation frameworks keep them: img_dir and ann_dir, or flat.
 
 What the grey values of the masks mean has to be said: files of 0, 127 and 255 are no class
 numbers. All tiles of a slide belong to one patient; where the folders ``train`` and ``val`` hold
@@ -19,7 +19,6 @@ from inklings.cohorts.cohort import Cohort
 from inklings.datasets import values
 from inklings.datasets.dataset import IN_PLACE, Argument, Converted, Option, Plain
 from inklings.datasets.folder import Folder, survey
-from inklings.datasets.pairing import matching
 from inklings.datasets.several import Group
 from inklings.datasets.slide_names import tcga_patient
 from inklings.errors import DataError, LabelError
@@ -31,12 +30,13 @@ _NAME = re.compile(r"^(?P<slide>.+)_(?P<x>\d+)_(?P<y>\d+)(?:_img|_image)?$")
 
 @dataclass(frozen=True)
 class Tiles(Plain):
-    """Tiles of slides as PNG files: img_dir/{train,val} with ann_dir/{train,val}.
+    """Tiles of slides as PNG files: img_dir/{train,val} with ann_dir/{train,val}, or flat.
 
+    Flat folders hold x.png with x_mask.png beside it, below train and val or not.
     The folders' split is taken over unless it parts the tiles of a patient.
     """
 
-    source: Annotated[Path, Argument("Folder that holds img_dir and ann_dir.")]
+    source: Annotated[Path, Argument("Folder of img_dir and ann_dir, or of x.png with x_mask.png.")]
     meaning: Annotated[
         Mapping[int, str],
         Option(
@@ -64,9 +64,10 @@ class Tiles(Plain):
         Raises:
             LabelError: If it is not; the message says which values the masks hold.
         """
-        if self.meaning or not (self.source / "ann_dir").is_dir():
+        if self.meaning or self._patterns[1] is None:
             return self
-        raise LabelError(_unsaid(self.source))
+        masks = [one.mask for one in self._folder.items(self.source) if one.mask]
+        raise LabelError(_unsaid(self.source, masks))
 
     def items(self, scratch: Path) -> Sequence[Group]:
         """Images with their masks, in order of id.
@@ -74,11 +75,6 @@ class Tiles(Plain):
         Raises:
             DataError: If there are none, or names do not pair up.
         """
-        if not (self.source / "img_dir").is_dir():
-            raise DataError(
-                f"expected folders img_dir and ann_dir in {self.source}, got no img_dir; for other "
-                "layouts use 'inklings import folder'"
-            )
         return self._folder.items(scratch)
 
     def prepare(self, items: Sequence[Group]) -> None:
@@ -112,9 +108,26 @@ class Tiles(Plain):
         return _split_of_folders(cohort)
 
     @property
+    def _patterns(self) -> tuple[str, str | None]:
+        """Where images and masks are.
+
+        Raises:
+            DataError: If the folder has neither layout.
+        """
+        root = self.source
+        if (root / "img_dir").is_dir():
+            masks = f"{root}/ann_dir/**/*" if (root / "ann_dir").is_dir() else None
+            return f"{root}/img_dir/**/*", masks
+        if next(root.rglob("*_mask.*"), None) is None:
+            raise DataError(
+                f"expected folders img_dir and ann_dir in {root}, or x.png with x_mask.png, got "
+                "neither; for other layouts use 'inklings import folder'"
+            )
+        return f"{root}/**/*", f"{root}/**/*"
+
+    @property
     def _folder(self) -> Folder:
-        masks = f"{self.source}/ann_dir/**/*" if (self.source / "ann_dir").is_dir() else None
-        images = f"{self.source}/img_dir/**/*"
+        images, masks = self._patterns
         return Folder(images, masks, self.meaning, in_place=self.in_place, name=self.name)
 
     @property
@@ -126,11 +139,11 @@ class Tiles(Plain):
         return read_record(dict[str, str], path, "slides and patients", "write it again")
 
 
-def _unsaid(root: Path) -> str:
+def _unsaid(root: Path, masks: Sequence[Path]) -> str:
     """What the masks hold, and how to say what it means."""
-    found = survey(matching(f"{root}/ann_dir/**/*", "masks"), workers=1)
+    found = survey(masks, workers=1)
     held = ", ".join(name_of(code) for code in sorted(found.files)[:8])
-    kept = root / "values.txt"
+    kept = root / values.VALUES
     example = values.example(found)
     if kept.is_file():
         example = f"--values '{kept.read_text(encoding='utf-8').strip()}' (from {kept.name})"

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from inklings.errors import LabelError, ReaderError, SpecError
 from inklings.labels.codes import COLOUR, name_of, read_codes
 
+VALUES = "values.txt"
+"""Beside masks that inklings wrote: what their values mean, as ``--values`` takes it."""
 BACKGROUND, UNLABELLED = "background", "unlabelled"
 _NOTHING_SAID = ("unlabelled", "unlabeled", "ignore")
 _SHOWN = 24

@@ -14,6 +14,7 @@ EXPORTS: Registry[Exporter] = Registry(
         "geojson": "inklings.exports.geojson:GeoJson",
         "json": "inklings.exports.bags:Json",
         "kaggle": "inklings.exports.rle:Kaggle",
+        "masks": "inklings.exports.masks:Masks",
         "mha": "inklings.exports.mha:Mha",
         "montage": "inklings.exports.montage:Montage",
         "nifti": "inklings.exports.nifti:Nifti",

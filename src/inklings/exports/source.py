@@ -151,8 +151,8 @@ class ExportSource(OfPredictions):
 _KINDS: dict[Kind, tuple[str, str]] = {
     "dense": (
         "predictions of images",
-        "dicom-seg, rtstruct, nifti, nrrd, mha, npz (volumes), png, rle, kaggle, geojson, npz, "
-        "montage (pictures)",
+        "dicom-seg, rtstruct, nifti, nrrd, mha, npz (volumes), masks, png, rle, kaggle, geojson, "
+        "npz, montage (pictures)",
     ),
     "bags": ("predictions of bags", "csv, json or parquet (probabilities and evidence)"),
     "findings": (

@@ -24,6 +24,7 @@ from inklings.cohorts.opening import open_case
 from inklings.cohorts.region import annotate_region
 from inklings.data.tile_index import TileHead, TileIndex, read_tile, tiled_cases
 from inklings.data.tiling import cases_of
+from inklings.datasets.values import VALUES
 from inklings.errors import DataError
 from inklings.files import write_json, write_text, written
 from inklings.geometry import Geometry, Region
@@ -32,7 +33,7 @@ from inklings.labels.marks import Annotation
 from inklings.parallel import Summary, over_cases
 
 IMAGES, MASKS = "img_dir", "ann_dir"
-VALUES, PATIENTS = "values.txt", "patients.json"
+PATIENTS = "patients.json"
 
 
 @dataclass(frozen=True)
