@@ -35,7 +35,7 @@ def main() -> None:
         ("organ",),
         ("organ",),
         intensity=Component(name="percentiles"),
-        volumes=Volumes(view="context"),
+        volumes=Volumes(view="2.5d"),
     )
     run = Run(model_config.build().eval(), model_config, RunRecord((0.5,)))
     run.model.to(memory_format=torch.channels_last)

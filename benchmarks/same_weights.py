@@ -332,7 +332,7 @@ NOW: Mapping[str, Mapping[str, Any]] = {
         "detector",
         "detection",
         detection={
-            "side": 32, "positives": 0.6, "region": "lungs",
+            "side": 32, "foreground": 0.6, "region": "lungs",
             "intensity": {"name": "window", "low": -1000, "high": 400},
         },
     ),

@@ -22,7 +22,7 @@ from inklings.spec import Experiment
 from inklings.tasks.train import train
 
 EXPERIMENT = {
-    "volumes": "context",
+    "volumes": "2.5d",
     "intensity": "percentiles",
     "sampling": {"size": 96, "augment": [{"name": "affine", "rotate": 10}, "brightness_contrast"]},
     "model": {"name": "unet", "width": 16, "depth": 3},

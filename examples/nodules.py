@@ -23,7 +23,7 @@ EXPERIMENT = {
     "model": {"name": "centre_point", "width": 12},
     "loss": "centre_point",
     "task": "detection",
-    "detection": {**DETECTION, "side": 40, "positives": 0.6},
+    "detection": {**DETECTION, "side": 40, "foreground": 0.6},
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from inklings.errors import SpecError
 from inklings.files import parse_yaml
+from inklings.renamed import renamed
 from inklings.sections import section_at
 
 
@@ -25,7 +26,7 @@ def change(record: dict[str, Any], assignment: str, kind: Any = None) -> None:
     key, equals, text = assignment.partition("=")
     if not equals or not key:
         raise SpecError(f"--set: expected key=value, got {assignment!r}")
-    *path, last = key.split(".")
+    path, last, value = _named_now(key, text)
     here = record
     for part in path:
         nested = here.setdefault(part, {})
@@ -35,7 +36,21 @@ def change(record: dict[str, Any], assignment: str, kind: Any = None) -> None:
         if not isinstance(nested, dict):
             raise SpecError(f"--set {key}: {part!r} holds {nested!r}, which has no keys")
         here = nested
+    here[last] = value
+
+
+def _named_now(key: str, text: str) -> tuple[list[str], str, Any]:
+    """Sections, key and value of an assignment, by their names of today."""
     try:
-        here[last] = parse_yaml(text)
+        value = parse_yaml(text)
     except ValueError:
         raise SpecError(f"--set {key}: the value {text!r} does not parse as YAML") from None
+    path = key.split(".")
+    for part in reversed(path):
+        value = {part: value}
+    found: list[str] = []
+    value = renamed(value, "--set")
+    for _ in path:
+        ((part, value),) = value.items()
+        found.append(part)
+    return found[:-1], found[-1], value

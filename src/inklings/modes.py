@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-WEAK: dict[str, Any] = {"forest": {}, "false_alarms": 0.005}
+WEAK: dict[str, Any] = {"pixel_classifier": {}, "false_positive_rate": 0.005}
 """Options of the teacher of outlines."""
 
-BAG: dict[str, Any] = {**WEAK, "forest": {"reach": 16, "false_alarms": [0.02] * 4}}
+BAG: dict[str, Any] = {
+    **WEAK,
+    "pixel_classifier": {"filter_scale": 16, "false_positive_rate": [0.02] * 4},
+}
 """Of labels of slides: there is no outline to learn by heart, so trees look further; and what is
 meant is a smaller part of what is told, so they learn more often."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,13 @@ from inklings.files import read_text, read_yaml
 T = TypeVar("T")
 
 
-def read_record(kind: type[T], path: Path, what: str, repair: str) -> T:
+def read_record(
+    kind: type[T],
+    path: Path,
+    what: str,
+    repair: str,
+    now: Callable[[dict[str, Any]], Any] | None = None,
+) -> T:
     """One record from a YAML or JSON file.
 
     Args:
@@ -23,11 +30,13 @@ def read_record(kind: type[T], path: Path, what: str, repair: str) -> T:
         path: The file.
         what: What was expected there.
         repair: What to do where the file is damaged.
+        now: Brings keys and values that an earlier version wrote up to date.
 
     Raises:
         DataError: If it is missing, does not parse, or holds something else.
     """
-    return as_record(kind, read_yaml(path, what), path, repair)
+    value = read_yaml(path, what)
+    return as_record(kind, now(value) if now and isinstance(value, dict) else value, path, repair)
 
 
 def as_record(kind: type[T], value: Any, path: Path, repair: str) -> T:

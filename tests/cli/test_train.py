@@ -102,7 +102,7 @@ def test_the_recipe_for_weak_labels_says_what_it_found_and_where_it_cuts(
     files: tuple[Path, Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "weak"
-    recipe = ["--set", "correction=auto", "--set", "inference.threshold=prior", "--exact", "c0"]
+    recipe = ["--set", "correction=auto", "--set", "inference.threshold=prior", "--trusted", "c0"]
     result = CliRunner().invoke(app, call(files, out, *recipe, "--quiet"))
     assert result.exit_code == 0, result.output
     (record,) = json.loads((out / "correction.json").read_text())["evidence"]
@@ -110,13 +110,13 @@ def test_the_recipe_for_weak_labels_says_what_it_found_and_where_it_cuts(
     assert record["images"] == 3
     run = json.loads((out / "run.json").read_text())
     assert 0 < run["prior"][0]["value"] < 1
-    assert "exact" in (out / "experiment.yaml").read_text()
+    assert "trusted" in (out / "experiment.yaml").read_text()
 
 
 def test_exact_case_that_is_not_there_is_refused_in_one_line(
     files: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    wrong = ["--set", "correction=auto", "--exact", "c9"]
+    wrong = ["--set", "correction=auto", "--trusted", "c9"]
     result = CliRunner().invoke(app, call(files, tmp_path / "run", *wrong, "--quiet"))
     assert result.exit_code == 2
     assert "expected cases of the train or val part, got c9" in result.output
@@ -128,9 +128,9 @@ def test_self_training_keeps_each_round_and_what_it_changed(
     out = tmp_path / "rounds"
     rounds = [
         "--set",
-        "rounds.count=2",
+        "self_training.iterations=2",
         "--set",
-        "rounds.share=1",
+        "self_training.share=1",
         "--set",
         "inference.threshold=0.5",
     ]

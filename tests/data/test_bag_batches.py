@@ -20,7 +20,7 @@ def examples(tmp_path: Path) -> BagExamples:
 
 
 def test_a_batch_depends_on_the_seed_and_its_number_alone(examples: BagExamples) -> None:
-    noise = Bags(augment=(Component(name="noise"),), sample=3)
+    noise = Bags(augment=(Component(name="noise"),), max_instances=3)
     one, other = (BagBatches(examples, noise, 8, seed=5) for _ in range(2))
     other.batch(0)
     assert torch.equal(one.batch(7).inputs, other.batch(7).inputs)
@@ -53,7 +53,7 @@ def test_nothing_is_padded_before_the_encoder(examples: BagExamples) -> None:
 def test_large_bags_are_sampled_without_replacement_and_anew_each_time(
     examples: BagExamples,
 ) -> None:
-    source = BagBatches(examples, Bags(sample=2), 60, seed=0)
+    source = BagBatches(examples, Bags(max_instances=2), 60, seed=0)
     first, second = source.batch(0), source.batch(1)
     assert int(first.valid.sum(1).max()) == 2
     assert len(np.unique(first.inputs.numpy(), axis=0)) == len(first.inputs)
@@ -63,7 +63,7 @@ def test_large_bags_are_sampled_without_replacement_and_anew_each_time(
 def test_large_bags_are_sampled_with_replacement_where_asked(examples: BagExamples) -> None:
     most = max(examples.instances.counts) - 1
     large = next(i for i, n in enumerate(examples.instances.counts) if n > most)
-    source = BagBatches(examples, Bags(sample=most, replacement=True), 60, seed=0)
+    source = BagBatches(examples, Bags(max_instances=most, replacement=True), 60, seed=0)
     own = {tuple(row) for row in examples.instances.take(large).tolist()}
     drawn = [source._instances(large, np.random.default_rng(i)).tolist() for i in range(40)]
     assert all(len(rows) == most and set(map(tuple, rows)) <= own for rows in drawn)

@@ -34,7 +34,7 @@ def test_a_plane_is_scaled_like_its_whole_volume() -> None:
 
 
 def test_neighbours_are_scaled_alike() -> None:
-    planes = sliced(EXAMPLES, Volumes(view="context", context=2), PERCENTILES)
+    planes = sliced(EXAMPLES, Volumes(view="2.5d", context=2), PERCENTILES)
     whole = Percentiles()(EXAMPLES.images[0])
     got = apply(planes.images[4], planes.scales[4])
     np.testing.assert_allclose(got, whole[0, 2:7], atol=1e-6)
@@ -42,7 +42,7 @@ def test_neighbours_are_scaled_alike() -> None:
 
 @pytest.mark.parametrize("organ", [0.5, 0.7, 0.9])
 def test_planes_that_show_the_organ_are_seen_as_often_as_asked(organ: float) -> None:
-    planes = sliced(EXAMPLES, Volumes(organ=organ), PERCENTILES)
+    planes = sliced(EXAMPLES, Volumes(foreground=organ), PERCENTILES)
     shows = [bool(target.value.any()) for target in planes.targets]
     assert 0.2 < np.mean(shows) < 0.6
     mine = batches(planes, Sampling(size=24, augment=()))
@@ -52,10 +52,10 @@ def test_planes_that_show_the_organ_are_seen_as_often_as_asked(organ: float) -> 
 
 
 def test_at_one_planes_without_the_organ_are_left_out_and_none_takes_all_alike() -> None:
-    only = sliced(EXAMPLES, Volumes(organ=1), PERCENTILES)
+    only = sliced(EXAMPLES, Volumes(foreground=1), PERCENTILES)
     assert all(target.value.any() for target in only.targets)
-    assert sliced(EXAMPLES, Volumes(organ=None), PERCENTILES).weights == ()
-    assert len(sliced(EXAMPLES, Volumes(organ=None), PERCENTILES)) == 24
+    assert sliced(EXAMPLES, Volumes(foreground=None), PERCENTILES).weights == ()
+    assert len(sliced(EXAMPLES, Volumes(foreground=None), PERCENTILES)) == 24
 
 
 def test_planes_that_nobody_annotated_are_left_to_losses_that_look_at_them() -> None:
@@ -64,7 +64,7 @@ def test_planes_that_nobody_annotated_are_left_to_losses_that_look_at_them() -> 
     assert len(sliced(weak, Volumes(), PERCENTILES, unlabelled=True)) == 24
     nothing = balls.partly_known(EXAMPLES, 100)
     with pytest.raises(LabelError, match="annotated to train on"):
-        sliced(nothing, Volumes(organ=1), PERCENTILES)
+        sliced(nothing, Volumes(foreground=1), PERCENTILES)
 
 
 def test_patches_have_the_sides_asked_for_and_hold_what_they_are_centred_on() -> None:
@@ -87,7 +87,7 @@ def test_patches_larger_than_the_volume_are_padded_and_marked() -> None:
 def test_image_and_mask_stay_together_in_planes_and_patches() -> None:
     names = ("flips", "quarter_turns", "transpose", "brightness_contrast")
     sampling = Sampling(size=24, augment=tuple(Component(name=n) for n in names))
-    planes = sliced(EXAMPLES, Volumes(view="context"), PERCENTILES)
+    planes = sliced(EXAMPLES, Volumes(view="2.5d"), PERCENTILES)
     for examples, channel in ((planes, 1), (EXAMPLES, 0)):
         batch = batches(examples, sampling, patch=(8, 24, 24)).batch(1)
         for image, mask in zip(batch.inputs[:, channel], batch.value[:, 0] > 0, strict=True):
@@ -107,7 +107,7 @@ def test_volumes_are_corrected_plane_by_plane_and_unknown_planes_stay() -> None:
 
 def test_what_does_not_fit_volumes_is_said_before_training(spec) -> None:
     turned = {"size": 16, "augment": ["quarter_turns"]}
-    volumes = {"view": "patches", "patch": [8, 16, 12]}
+    volumes = {"view": "3d", "patch": [8, 16, 12]}
     with pytest.raises(SpecError, match="no quarter_turns where planes of a patch are 16 x 12"):
         require_volumes_possible(spec(sampling=turned, volumes=volumes))
     with pytest.raises(SpecError, match=r"volumes\.spacing_mm"):

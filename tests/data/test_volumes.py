@@ -24,9 +24,9 @@ from inklings.supervision import SUPERVISIONS
 from inklings.tasks.train import train
 
 VIEWS: list[tuple[Any, dict[str, Any]]] = [
-    ("slices", {"name": "unet", "width": 4, "depth": 2}),
-    ({"view": "context", "spacing_mm": [3, 1.5, 1.5]}, {"name": "unet", "width": 4, "depth": 2}),
-    ({"view": "patches", "patch": [8, 16, 16]}, {"name": "unet3d", "width": 4, "depth": 2}),
+    ("2d", {"name": "unet", "width": 4, "depth": 2}),
+    ({"view": "2.5d", "spacing_mm": [3, 1.5, 1.5]}, {"name": "unet", "width": 4, "depth": 2}),
+    ({"view": "3d", "patch": [8, 16, 16]}, {"name": "unet3d", "width": 4, "depth": 2}),
 ]
 LEARN = {"steps": 60, "learning_rate": 1e-2, "log_every": 20, "checkpoint_every": 100}
 
@@ -36,9 +36,9 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return balls.ball_cohort(tmp_path_factory.mktemp("balls") / "cohort")
 
 
-@pytest.mark.parametrize(("volumes", "model"), VIEWS, ids=["slices", "context", "patches"])
+@pytest.mark.parametrize(("volumes", "model"), VIEWS, ids=["2d", "2.5d", "3d"])
 def test_one_word_says_how_volumes_are_seen(volumes, model, cohort, tmp_path, spec) -> None:
-    sampling = {"size": 16, "positives": 0.5, "augment": ["flips"]}
+    sampling = {"size": 16, "foreground": 0.5, "augment": ["flips"]}
     experiment = spec(cohort, volumes=volumes, model=model, sampling=sampling, **LEARN)
     run = train(experiment, tmp_path / "run")
     predict(run, [cohort], tmp_path / "out", split="test")
@@ -58,7 +58,7 @@ def test_one_word_says_how_volumes_are_seen(volumes, model, cohort, tmp_path, sp
 
 def test_a_network_of_other_dimensions_than_the_view_is_refused(cohort, tmp_path, spec) -> None:
     with pytest.raises(SpecError, match="expected a network of 3 dimensions, got one of 2"):
-        train(spec(cohort, volumes="patches", steps=1), tmp_path / "run")
+        train(spec(cohort, volumes="3d", steps=1), tmp_path / "run")
 
 
 def test_labels_are_brought_to_the_spacing_asked_for_and_keep_their_volume(cohort) -> None:
@@ -108,7 +108,7 @@ def test_every_kind_of_weak_label_can_be_made_of_volumes_and_learnt_from(
     if kind == "slices":
         assert examples.targets[0].known.all((1, 2)).sum() == 2
         assert not weak.cases[0].labels[0].path.name.endswith(".npy")
-    run = train(spec(tmp_path / "weak", volumes="context", steps=2), tmp_path / "run")
+    run = train(spec(tmp_path / "weak", volumes="2.5d", steps=2), tmp_path / "run")
     record = json.loads((run / "run.json").read_text())
     assert record["facts"]["steps"] == 2
 
@@ -116,7 +116,7 @@ def test_every_kind_of_weak_label_can_be_made_of_volumes_and_learnt_from(
 def test_networks_of_monai_learn_from_patches(cohort, tmp_path, spec) -> None:
     pytest.importorskip("monai", reason="needs the extra inklings[monai]")
     model = {"name": "monai", "network": "SegResNet", "dimensions": 3, "init_filters": 8}
-    volumes = {"view": "patches", "patch": [8, 16, 16]}
+    volumes = {"view": "3d", "patch": [8, 16, 16]}
     run = train(spec(cohort, volumes=volumes, model=model, steps=2), tmp_path / "run")
     assert Run.load(run).model_config.window == (8, 16, 16)
 
@@ -135,4 +135,4 @@ def test_cases_with_all_kinds_of_labels_and_with_none_are_learnt_from_together(
     assert shares[0] == 1
     assert shares[1] == pytest.approx(2 / 8)
     assert 0 < shares[2] < 0.1
-    train(spec(tmp_path / "mixed", volumes="slices", steps=2), tmp_path / "run")
+    train(spec(tmp_path / "mixed", volumes="2d", steps=2), tmp_path / "run")

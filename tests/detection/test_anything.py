@@ -79,7 +79,7 @@ def experiment(cohort: Path, steps: int = 60, **section: object) -> Experiment:
             "steps": steps, "batch_size": 4, "learning_rate": 0.01, "loggers": [],
             "precision": "32-true",
         },
-        "detection": {"side": 24, "positives": 0.7, "spacing_mm": 2.0, "reference_mm": 12.0}
+        "detection": {"side": 24, "foreground": 0.7, "spacing_mm": 2.0, "reference_mm": 12.0}
         | section,
     }  # fmt: skip
     return Experiment.check(record, "test")

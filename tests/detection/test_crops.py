@@ -15,7 +15,7 @@ def test_turned_crops_take_their_objects_along(phantom, lungs) -> None:
     place = tuple(n // 2 for n in grey.shape)
     grey[tuple(slice(c - 2, c + 3) for c in place)] = 255
     one = LabelledScan("a", dataclasses.replace(scan, grey=grey), (Truth(place, 8.0),))
-    settings = lungs.model_copy(update={"side": 32, "positives": 1.0, "noise": 0.0})
+    settings = lungs.model_copy(update={"side": 32, "foreground": 1.0, "noise": 0.0})
     draw = DetectorCrops([one], settings)
     seen = set()
     for seed in range(20):
@@ -51,7 +51,7 @@ def test_the_same_seed_draws_the_same_crop(phantom, lungs) -> None:
     nodules = tuple(
         Truth(tuple(p), n.diameter_mm) for p, n in zip(places, phantom.nodules, strict=True)
     )
-    settings = lungs.model_copy(update={"side": 32, "positives": 1.0})
+    settings = lungs.model_copy(update={"side": 32, "foreground": 1.0})
     draw = DetectorCrops([LabelledScan("a", scan, nodules)], settings)
     one, other = (draw(np.random.default_rng(5)) for _ in range(2))
     assert all((a == b).all() for a, b in zip(one, other, strict=True))

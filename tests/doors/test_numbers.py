@@ -48,9 +48,9 @@ EXPERIMENT: dict[str, Any] = {
     [
         "training.learning_rate", "training.minutes", "training.clip_gradient", "training.ema",
         "training.backbone_rate", "training.optimiser.weight_decay", "loss.gamma",
-        "sampling.positives", "volumes.spacing_mm", "volumes.organ", "inference.threshold",
-        "inference.overlap", "teacher.learning_rate", "teacher.doubt", "teacher.crf.spread",
-        "rounds.share", "intensity.low",
+        "sampling.foreground", "volumes.spacing_mm", "volumes.foreground", "inference.threshold",
+        "inference.overlap", "teacher.learning_rate", "teacher.ignore_band", "teacher.crf.spread",
+        "self_training.share", "intensity.low",
     ],
 )  # fmt: skip
 def test_no_number_of_an_experiment_is_none(tmp_path: Path, key: str, value: str) -> None:
@@ -249,7 +249,7 @@ def test_import_check_and_show_tell_the_same(tmp_path: Path) -> None:
 
 
 def test_one_sample_that_is_no_number_does_not_empty_a_result(tmp_path: Path) -> None:
-    volumes = {"view": "slices"}
+    volumes = {"view": "2d"}
     run = Run.load(untrained_run(
         tmp_path / "run", in_channels=1, volumes=Experiment.check(
             {**EXPERIMENT, "volumes": volumes}, "").volumes,

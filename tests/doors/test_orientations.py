@@ -100,10 +100,10 @@ def stored_by_itk(folder: Path, suffix: str) -> Iterator[str]:
             yield name
 
 
-def a_run(folder: Path, view: str = "slices", code: str | None = CANONICAL, **more: object) -> Path:
+def a_run(folder: Path, view: str = "2d", code: str | None = CANONICAL, **more: object) -> Path:
     """Random weights: what they say of a place depends on all that lies around it."""
     model = Component(name="unet", options={"width": 4, "depth": 2})
-    if view == "patches":
+    if view == "3d":
         model = Component(name="unet3d", options={"width": 4, "depth": 1})
     volumes = Volumes(view=view, **more)
     run = untrained_run(
@@ -112,7 +112,7 @@ def a_run(folder: Path, view: str = "slices", code: str | None = CANONICAL, **mo
         in_channels=volumes.planes,
         volumes=volumes,
         orientation=code,
-        window=(8, 8, 8) if view == "patches" else None,
+        window=(8, 8, 8) if view == "3d" else None,
         inference={"window": 16, "overlap": 0.25},
     )
     weights = load_file(run / "weights.safetensors")
@@ -182,7 +182,7 @@ def test_what_itk_writes_in_48_orientations_gives_one_prediction(
     assert all(np.array_equal(dense, back["012+++"]) for dense in back.values())
 
 
-@pytest.mark.parametrize("view", ["context", "patches"])
+@pytest.mark.parametrize("view", ["2.5d", "3d"])
 def test_neighbours_and_patches_are_anatomical_too(tmp_path: Path, view: str) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -291,15 +291,15 @@ def cohort_of(folder: Path, codes: list[str], spacing: tuple[float, ...]) -> Pat
     return folder
 
 
-def trained(cohort: Path, out: Path, view: str = "slices") -> bytes:
+def trained(cohort: Path, out: Path, view: str = "2d") -> bytes:
     """The weights after two steps."""
-    model = "unet" if view != "patches" else "unet3d"
+    model = "unet" if view != "3d" else "unet3d"
     experiment = Experiment.check(
         {
             "cohort": str(cohort),
             "model": {"name": model, "width": 4, "depth": 1},
             "loss": "bce",
-            "volumes": {"view": view, **({"patch": [8, 8, 8]} if view == "patches" else {})},
+            "volumes": {"view": view, **({"patch": [8, 8, 8]} if view == "3d" else {})},
             "sampling": {"size": 8, "augment": [{"name": "flips"}]},
             "training": {"steps": 2, "batch_size": 2, "deterministic": True},
         },
@@ -308,7 +308,7 @@ def trained(cohort: Path, out: Path, view: str = "slices") -> bytes:
     return (train(experiment, out) / "weights.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("view", ["slices", "patches"])
+@pytest.mark.parametrize("view", ["2d", "3d"])
 def test_a_cohort_in_any_orientation_teaches_the_same_weights(tmp_path: Path, view: str) -> None:
     mm = (3.0, 1.0, 1.0)
     straight = trained(cohort_of(tmp_path / "a", ["LPS"] * 4, mm), tmp_path / "run-a", view)

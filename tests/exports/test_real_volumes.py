@@ -48,7 +48,7 @@ def predicted(cohort: Path, folder: Path) -> Path:
         folder / "run", seed=3, inference={"instances": "components", "window": 64},
         in_channels=1, channels=("liver",), classes=("liver",),
         intensity=Component(name="percentiles"),
-        volumes=Volumes(view="slices", spacing_mm=(6.0, 4.0, 4.0)),
+        volumes=Volumes(view="2d", spacing_mm=(6.0, 4.0, 4.0)),
     )  # fmt: skip
     run("predict", run_folder, cohort, "--out", folder / "predictions")
     out = folder / "predictions"

@@ -41,7 +41,7 @@ def expected(image: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("flips", [False, True])
 def test_every_sample_has_its_own_probability(shape: tuple[int, int], flips: bool) -> None:
     image = smooth(*shape)
-    dense = predict_array(copying(), image, Inference(window=48, flips=flips))
+    dense = predict_array(copying(), image, Inference(window=48, mirroring=flips))
     assert dense.shape == (1, *shape)
     assert dense.dtype == np.uint8
     np.testing.assert_allclose(dense, expected(image), atol=0.51)

@@ -45,12 +45,14 @@ def test_every_picture_is_predicted_at_its_size(run: Path, tmp_path: Path) -> No
 
 
 def test_the_head_says_what_made_the_predictions(run: Path, tmp_path: Path) -> None:
-    predict(run, [pictures(tmp_path / "images", 1)], tmp_path / "out", threshold=0.7, flips=True)
+    predict(
+        run, [pictures(tmp_path / "images", 1)], tmp_path / "out", threshold=0.7, mirroring=True
+    )
     head = Head.read(tmp_path / "out")
     assert head.thresholds == (0.7,)
     assert head.trained_on == ("p1", "p2")
     assert head.provenance.split_hash == "abc"
-    assert head.settings["flips"] is True
+    assert head.settings["mirroring"] is True
     assert head.settings["window"] == 64
     assert head.settings["instances"]["name"] == "watershed"
     assert remembered(run) == (tmp_path / "out",)

@@ -31,8 +31,8 @@ def test_another_run_into_the_same_folder_is_refused(run: Path, tmp_path: Path) 
 def test_other_settings_into_the_same_folder_are_refused(run: Path, tmp_path: Path) -> None:
     images = pictures(tmp_path / "images", 1)
     predict(run, [images], tmp_path / "out")
-    with pytest.raises(SpecError, match="flips False instead of True"):
-        predict(run, [images], tmp_path / "out", flips=True)
+    with pytest.raises(SpecError, match="mirroring False instead of True"):
+        predict(run, [images], tmp_path / "out", mirroring=True)
 
 
 def test_another_picture_of_the_same_name_is_not_mistaken(run: Path, tmp_path: Path) -> None:
@@ -79,9 +79,9 @@ def test_failures_of_cases_that_nobody_asked_for_now_are_kept(run: Path, tmp_pat
 
 
 OF_IMAGES = {
-    "flips": ["--flips"],
+    "mirroring": ["--mirroring"],
     "instances": ["--instances", "nonsense"],
-    "pieces": ["--pieces", "largest"],
+    "components": ["--components", "largest"],
     "factor": ["--factor", "4"],
     "tissue": ["--tissue", "everywhere"],
     "overrule-spacing": ["--overrule-spacing"],
@@ -108,9 +108,9 @@ def test_an_option_that_means_nothing_is_refused_before_anything_is_opened(
     assert "which takes --split" in result.stderr
 
 
-def test_pieces_are_of_volumes_and_tissue_is_not(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"--pieces: means nothing for a run .* pictures or slides"):
-        predict(run, [tmp_path / "nowhere"], tmp_path / "out", pieces="largest")
+def test_components_are_of_volumes_and_tissue_is_not(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"--components: means nothing for a run .*or slides"):
+        predict(run, [tmp_path / "nowhere"], tmp_path / "out", components="largest")
     solid = untrained_run(tmp_path / "solid", in_channels=1, volumes=Volumes())
     with pytest.raises(SpecError, match=r"--tissue: means nothing for a run .* volumes"):
         predict(solid, [tmp_path / "nowhere"], tmp_path / "out", tissue="everywhere")

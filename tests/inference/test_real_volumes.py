@@ -28,7 +28,7 @@ def run(folder: Path, spacing: tuple[float, float, float]) -> Path:
         channels=("liver",),
         classes=("liver",),
         intensity=PERCENTILES,
-        volumes=Volumes(view="context", spacing_mm=spacing),
+        volumes=Volumes(view="2.5d", spacing_mm=spacing),
         inference={"threshold": 0.5},
     )
 

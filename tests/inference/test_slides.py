@@ -42,7 +42,7 @@ def loaded(tmp_path: Path, **changes: Any) -> Run:
 def job(window: int = 64, flips: bool = False, **slides: Any) -> Job:
     thresholds = slides.pop("thresholds", (0.5, 0.5))
     settings = SlideSettings(**{"smallest_region": 1, **slides})
-    return Job("s", Path("s.svs"), Inference(window=window, flips=flips), settings, thresholds)
+    return Job("s", Path("s.svs"), Inference(window=window, mirroring=flips), settings, thresholds)
 
 
 def predicted(

@@ -21,7 +21,9 @@ def test_a_network_that_returns_its_input_gives_the_image_back(
     shape: tuple[int, ...], flips: bool
 ) -> None:
     image = noise(*shape)
-    result = sliding_window(lambda x: x, image, window=32, divisor=16, batch_size=3, flips=flips)
+    result = sliding_window(
+        lambda x: x, image, window=32, divisor=16, batch_size=3, mirroring=flips
+    )
     np.testing.assert_array_equal(result, quantise(image))
 
 
@@ -65,6 +67,6 @@ def test_windows_go_through_in_batches_of_one_size() -> None:
 def test_flips_average_the_mirror_images() -> None:
     ramp = torch.linspace(0, 1, 8).repeat(8, 1)
     result = sliding_window(
-        lambda x: ramp.expand_as(x), np.zeros((1, 8, 8), np.float32), window=8, flips=True
+        lambda x: ramp.expand_as(x), np.zeros((1, 8, 8), np.float32), window=8, mirroring=True
     )
     assert np.unique(result).tolist() == [128]

@@ -58,11 +58,11 @@ def levels(volume: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("volumes", "channels", "more"),
     [
-        (Volumes(view="slices"), 1, {}),
-        (Volumes(view="context", context=2), 5, {}),
-        (Volumes(view="patches"), 1, {"window": (8, 16, 24)}),
+        (Volumes(view="2d"), 1, {}),
+        (Volumes(view="2.5d", context=2), 5, {}),
+        (Volumes(view="3d"), 1, {"window": (8, 16, 24)}),
     ],
-    ids=["slices", "context", "patches"],
+    ids=["2d", "2.5d", "3d"],
 )
 def test_every_sample_is_predicted_once_in_its_place(window, volumes, channels, more) -> None:
     model = Shows(channels // 2)
@@ -75,7 +75,7 @@ def test_every_sample_is_predicted_once_in_its_place(window, volumes, channels, 
 
 
 def test_neighbours_come_in_order_and_are_repeated_at_the_ends() -> None:
-    context = Volumes(view="context", context=1)
+    context = Volumes(view="2.5d", context=1)
     above = predict_grid(run(Shows(2), context, 3), VOLUME, GRID)
     expected = levels(VOLUME)[:, [*range(1, 11), 10]]
     assert np.abs(above.astype(int) - expected).max() <= 1
@@ -104,7 +104,7 @@ def test_an_image_is_predicted_as_its_samples_are() -> None:
 
 
 def test_flips_are_averaged() -> None:
-    one = predict_grid(run(Shows(), Volumes()), VOLUME, GRID, Inference(flips=True))
+    one = predict_grid(run(Shows(), Volumes()), VOLUME, GRID, Inference(mirroring=True))
     assert np.abs(one.astype(int) - levels(VOLUME)).max() <= 1
 
 
@@ -115,7 +115,7 @@ def test_runs_of_pictures_and_of_volumes_are_not_confused() -> None:
     with pytest.raises(DataError, match="learnt from pictures, got a volume"):
         predict_any(pictures, VOLUME, GRID)
     with pytest.raises(DataError, match="got a picture"):
-        predict_any(run(Shows(), Volumes(view="patches"), window=(8, 8, 8)), VOLUME[:, 0])
+        predict_any(run(Shows(), Volumes(view="3d"), window=(8, 8, 8)), VOLUME[:, 0])
     with pytest.raises(DataError, match="known grid"):
         predict_grid(run(Shows(), Volumes(spacing_mm=2.0)), VOLUME, None)
 
@@ -132,7 +132,7 @@ def test_flips_of_one_axis_leave_the_others_alone() -> None:
             return Output((ramp + 2 * down).expand_as(inputs[:, :1]))
 
     plain, along_x, along_y = (
-        predict_grid(run(Left(), Volumes()), VOLUME, GRID, Inference(flips=flips))[0, 0]
+        predict_grid(run(Left(), Volumes()), VOLUME, GRID, Inference(mirroring=flips))[0, 0]
         for flips in (False, "x", "y")
     )
     assert np.abs(along_x.astype(int) - along_x[:, ::-1]).max() <= 1
@@ -154,7 +154,7 @@ def test_of_an_organ_the_largest_piece_is_kept_at_the_threshold_in_use(pieces, s
     volume = np.where(organ | stray, 600, 0).astype(np.int16)[None]
     trained = run(Shows(), Volumes(spacing_mm=spacing))
     trained = replace(trained, record=replace(trained.record, largest=("a",)))
-    settings = Inference(pieces=pieces, threshold=0.6)
+    settings = Inference(components=pieces, threshold=0.6)
     said = predict_grid(trained, volume, GRID, settings)[0] >= 0.6 * 255
     assert said[5, 12, 12]
     assert said[8, 33, 30] == (pieces == "all")

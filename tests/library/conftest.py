@@ -76,6 +76,6 @@ def scan_run(
     return train(
         scans,
         tmp_path_factory.mktemp("scans") / "run",
-        volumes="slices",
+        volumes="2d",
         sampling={"size": 16, "augment": []},
     )

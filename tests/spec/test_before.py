@@ -54,7 +54,7 @@ def test_a_detector_disturbed_its_crops_or_not(tmp_path: Path, augment: Any, noi
     found = load_experiment(run(tmp_path, nodules={**NODULES, "augment": augment}))
     assert isinstance(found, DetectionExperiment)
     asked = found.detection
-    assert (asked.side, asked.positives, asked.noise) == (40, 0.6, noise)
+    assert (asked.side, asked.foreground, asked.noise) == (40, 0.6, noise)
 
 
 def test_judges_keep_their_boxes_and_what_they_went_by(tmp_path: Path) -> None:

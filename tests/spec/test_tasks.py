@@ -22,9 +22,9 @@ SEGMENTATION = {
     "stains": "macenko",
     "tiles": "tiles",
     "intensity": "half",
-    "rounds": {"count": 2},
+    "self_training": {"iterations": 2},
     "sampling": {"size": 64},
-    "volumes": "patches",
+    "volumes": "3d",
     "teacher": {"steps": 3},
 }
 OTHERS = [task for task in TASKS if task != "segmentation"]
@@ -58,7 +58,11 @@ def test_every_task_stands_with_its_own_keys_and_reads_back_equal(
         ("bags", {"inference": {"window": 64}}, r"inference\.window: task bags has no such key"),
         ("detection", {"inference": {"threshold": 0.5}}, "inference: means nothing to task detec"),
         ("detection", {"detection": {"sides": 32}}, r"detection\.sides.*did you mean 'side'"),
-        ("segmentation", {"bags": {"sample": 3}}, "bags: means nothing to task segmentation"),
+        (
+            "segmentation",
+            {"bags": {"max_instances": 3}},
+            "bags: means nothing to task segmentation",
+        ),
         ("segmentation", {"detection": {}}, "detection: means nothing to task segmentation"),
         ("malignancy", {"malignancy": {"detector": "d"}}, r"malignancy\.detector: .*no such key"),
         ("bagss", {}, "no task named 'bagss'; did you mean 'bags'"),
@@ -115,7 +119,7 @@ def words() -> Iterator[tuple[str, tuple[str, ...], type[Any]]]:
 def test_set_goes_beside_the_one_word_that_a_file_says(
     tmp_path: Path, task: str, path: tuple[str, ...], kind: type[Any]
 ) -> None:
-    word = "patches" if kind.word == "view" else "unet"
+    word = "3d" if kind.word == "view" else "unet"
     key = next(k for k in kind.model_fields if k != kind.word) if kind is not Component else "prior"
     value = "null" if kind is not Component else "0.5"
     record: dict[str, Any] = of(task)
@@ -124,14 +128,14 @@ def test_set_goes_beside_the_one_word_that_a_file_says(
         here = here.setdefault(step, {})
     here[path[-1]] = word
     (tmp_path / "e.yaml").write_text(yaml.safe_dump(record))
-    change = f"{'.'.join(path)}.{'organ' if word == 'patches' else key}={value}"
+    change = f"{'.'.join(path)}.{'foreground' if word == '3d' else key}={value}"
     found: Any = Experiment.load(tmp_path / "e.yaml", [change])
     for step in path:
         found = getattr(found, step)
     if kind is Component:
         assert (found.name, found.options) == (word, {"prior": 0.5})
     else:
-        assert (found.view, found.organ) == (word, None)
+        assert (found.view, found.foreground) == (word, None)
 
 
 def test_parts_of_a_bag_model_are_words_too(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def require_known(spec: Experiment) -> None:
         ({"sampling": {"augment": [{"name": "affine", "degrees": 3}]}}, "affine.*'degrees'"),
         ({"sampling": {"augment": ["affine3d"]}}, "'affine3d': expected one for pictures"),
         (
-            {"sampling": {"augment": ["stain_jitter"]}, "volumes": "patches"},
+            {"sampling": {"augment": ["stain_jitter"]}, "volumes": "3d"},
             "'stain_jitter': expected one for patches, got one for pictures",
         ),
         ({"training": {"steps": 1, "optimiser": {"name": "adamw", "decay": 1}}}, "'decay'"),

@@ -44,6 +44,6 @@ class TestBags(TaskContract):
             "cohort": str(folder / "cohort"),
             "model": {"name": "bags", "encoder": {"name": "mlp", "hidden": [4]}, "pooling": "lse"},
             "loss": "bag",
-            "bags": {"sample": 2},
+            "bags": {"max_instances": 2},
             "training": {"steps": 2, "batch_size": 4},
         }

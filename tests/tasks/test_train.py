@@ -230,7 +230,7 @@ def long_run(spec: Spec, cohort: Path) -> Experiment:
         ema=0.9,
         accumulate=2,
         precision="auto",
-        sampling={"size": 32, "positives": 0.5},
+        sampling={"size": 32, "foreground": 0.5},
     )
 
 

@@ -16,7 +16,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.labels.kinds import MaskLabel
 from inklings.spec import Experiment
 
-FOREST = {"samples": 20_000, "trees": 10}
+FOREST = {"pixels": 20_000, "trees": 10}
 STEPS = 24
 POSITIVE = 6
 """Training pictures whose marks by trees are kept."""
@@ -58,7 +58,7 @@ def finished(kept: Path) -> int:
 def test_killed_in_any_part_of_the_weak_mode_it_goes_on_and_ends_bit_for_bit_the_same(
     spec: Callable[..., Experiment], outlined: Path, tmp_path: Path
 ) -> None:
-    teacher = {"forest": FOREST, "false_alarms": 0.01}
+    teacher = {"pixel_classifier": FOREST, "false_positive_rate": 0.01}
     experiment = spec(
         outlined, mode="weak", teacher=teacher, steps=STEPS, learning_rate=0.02, intensity="half"
     )

@@ -76,12 +76,14 @@ def test_what_was_left_in_doubt_lets_the_rest_judge_and_what_was_not_labelled_do
     assert told.score(nn.Identity(), loss).dice == 1
 
 
-@pytest.mark.parametrize(("pieces", "kept"), [("all", ()), ("largest", ("ball",)), ("auto", None)])
-def test_a_run_says_which_classes_are_one_piece(pieces, kept, tmp_path, spec) -> None:
+@pytest.mark.parametrize(
+    ("components", "kept"), [("all", ()), ("largest", ("ball",)), ("auto", None)]
+)
+def test_a_run_says_which_classes_are_one_component(components, kept, tmp_path, spec) -> None:
     cohort = balls.ball_cohort(tmp_path / "cohort")
-    inference = {"pieces": pieces}
+    inference = {"components": components}
     run = train(
-        spec(cohort, volumes="slices", inference=inference, steps=30, learning_rate=1e-2),
+        spec(cohort, volumes="2d", inference=inference, steps=30, learning_rate=1e-2),
         tmp_path / "run",
     )
     record = Run.load(run).record
@@ -90,5 +92,5 @@ def test_a_run_says_which_classes_are_one_piece(pieces, kept, tmp_path, spec) ->
 
 
 def test_pieces_are_for_volumes(cohort, tmp_path, spec) -> None:
-    with pytest.raises(SpecError, match="pieces 'largest': expected volumes, got pictures"):
-        train(spec(cohort, inference={"pieces": "largest"}), tmp_path / "run")
+    with pytest.raises(SpecError, match="components 'largest': expected volumes, got pictures"):
+        train(spec(cohort, inference={"components": "largest"}), tmp_path / "run")

@@ -59,8 +59,8 @@ def test_right_outlines_and_incomplete_labels_stay_the_same_objects() -> None:
 
 def test_exact_cases_keep_their_labels_and_unknown_names_are_refused() -> None:
     given = examples(WIDE)
-    exact = Component(name="auto", options={"exact": ["case-1"]})
+    exact = Component(name="auto", options={"trusted": ["case-1"]})
     cleaned = correct(given, None, exact, ("cell",))
     assert cleaned.train.targets[1] is given.targets[1]
     with pytest.raises(SpecError, match="expected cases of the train or val part, got case-9"):
-        correct(given, None, Component(name="auto", options={"exact": ["case-9"]}), ("cell",))
+        correct(given, None, Component(name="auto", options={"trusted": ["case-9"]}), ("cell",))

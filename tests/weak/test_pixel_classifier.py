@@ -4,16 +4,16 @@ from scipy import ndimage
 
 from inklings.data.examples import Examples, from_masks
 from inklings.errors import LabelError, SpecError
-from inklings.spec import Forest
+from inklings.spec import PixelClassifier
 from inklings.supervision.base import Target
 from inklings.weak.filter_responses import Cases, rows_and_ranks
 from inklings.weak.pixel_classifier import ThinningForest
 
-QUICK = Forest(samples=20_000, trees=30, false_alarms=(0.01, 0.002))
+QUICK = PixelClassifier(pixels=20_000, trees=30, false_positive_rate=(0.01, 0.002))
 
 
 def thinned_by_forest(
-    labels: Examples, spec: Forest, classes: tuple[str, ...], seed: int
+    labels: Examples, spec: PixelClassifier, classes: tuple[str, ...], seed: int
 ) -> list[Target]:
     return ThinningForest(labels, spec, classes, seed).targets()
 
@@ -90,7 +90,9 @@ def test_a_case_is_marked_by_trees_that_did_not_see_it() -> None:
     images = [rng.integers(0, 255, (3, 96, 96)).astype(np.uint8) for _ in range(6)]
     masks = [rng.random((6, 6)).repeat(16, 0).repeat(16, 1) < 0.5 for _ in range(6)]
     labels = from_masks(images, masks)
-    made = thinned_by_forest(labels, QUICK.model_copy(update={"false_alarms": (0.02,)}), ("x",), 0)
+    made = thinned_by_forest(
+        labels, QUICK.model_copy(update={"false_positive_rate": (0.02,)}), ("x",), 0
+    )
     kept = sum(int(t.value[0].astype(bool).sum()) for t in made)
     assert kept < 0.06 * sum(int(mask.sum()) for mask in masks)
 

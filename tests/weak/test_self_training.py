@@ -41,7 +41,7 @@ def experiment(share: float) -> Experiment:
             "model": "unet",
             "loss": "bce",
             "training": {"steps": 1, "precision": "32-true"},
-            "rounds": {"count": 2, "share": share},
+            "self_training": {"iterations": 2, "share": share},
         },
         "test",
     )
@@ -104,7 +104,9 @@ def model_of(scale: float) -> FitResult:
 
 def rounds_of(count: int) -> Experiment:
     record = experiment(0.1).model_dump(mode="json")
-    return Experiment.check({**record, "rounds": {"count": count, "share": 0.1}}, "test")
+    return Experiment.check(
+        {**record, "self_training": {"iterations": count, "share": 0.1}}, "test"
+    )
 
 
 def test_a_round_that_scores_worse_on_validation_is_the_last_and_does_not_stand(

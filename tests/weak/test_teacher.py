@@ -86,7 +86,12 @@ def test_every_share_of_false_alarms_is_a_pass_that_learns_from_the_thinned_labe
 ) -> None:
     images, masks = slides(9)
     coarse = from_masks(images, [wide(mask) for mask in masks])
-    teacher = {"model": LOCAL, "steps": 40, "learning_rate": 0.02, "false_alarms": [0.2, 0.01]}
+    teacher = {
+        "model": LOCAL,
+        "steps": 40,
+        "learning_rate": 0.02,
+        "false_positive_rate": [0.2, 0.01],
+    }
     told = taught(spec(teacher=teacher, intensity="half"), coarse, None, ("square",), tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "2", KEPT]
     assert dice(told.train, masks) > dice(coarse, masks) + 0.15
@@ -128,7 +133,7 @@ def test_a_teacher_that_found_nothing_teaches_nothing(spec: Spec) -> None:
     inside = np.zeros((96, 96), bool)
     inside[:48] = True
     labels = [np.roll(inside, 8 * n, axis=0) if n % 2 else np.zeros_like(inside) for n in range(12)]
-    teacher = {"model": LOCAL, "steps": 3, "false_alarms": 0.05}
+    teacher = {"model": LOCAL, "steps": 3, "false_positive_rate": 0.05}
     with pytest.raises(LabelError, match="more of the inside of square than of the outside"):
         taught(spec(teacher=teacher), from_masks(list(noise), labels), None, ("square",))
 
@@ -136,8 +141,8 @@ def test_a_teacher_that_found_nothing_teaches_nothing(spec: Spec) -> None:
 def test_a_forest_thins_the_labels_before_the_teacher_learns(spec: Spec) -> None:
     images, masks = slides()
     coarse = from_masks(images, [wide(mask) for mask in masks])
-    forest = {"samples": 20_000, "trees": 30}
-    teacher = {"model": LOCAL, "steps": 80, "learning_rate": 0.02, "forest": forest}
+    forest = {"pixels": 20_000, "trees": 30}
+    teacher = {"model": LOCAL, "steps": 80, "learning_rate": 0.02, "pixel_classifier": forest}
     result = taught(spec(teacher=teacher, intensity="half"), coarse, None, ("square",))
     assert 0.05 < result.by_forest["square"] < 0.6
     assert lesson_facts(result)["forest"] == result.by_forest
@@ -150,7 +155,12 @@ def test_a_forest_that_found_nothing_leaves_the_labels_as_they_were(
     inside = np.zeros((64, 64), bool)
     inside[:, :32] = True
     labels = from_masks([np.full((3, 64, 64), 200, np.uint8)] * 6, [inside] * 6)
-    found = {"model": LOCAL, "steps": 1, "false_alarms": 0.05, "forest": {"trees": 5}}
+    found = {
+        "model": LOCAL,
+        "steps": 1,
+        "false_positive_rate": 0.05,
+        "pixel_classifier": {"trees": 5},
+    }
     with pytest.raises(LabelError, match="teacher: expected more of the inside of square"):
         taught(spec(teacher=found), labels, None, ("square",))
     assert "the teacher learns from the labels as they are" in capsys.readouterr().err
@@ -163,15 +173,15 @@ def test_weak_is_one_word(spec: Spec) -> None:
     assert weak is not None
     assert weak.passes == (0.005,)
     assert weak.model is None
-    assert weak.forest is not None
-    assert weak.forest.reach == 4
+    assert weak.pixel_classifier is not None
+    assert weak.pixel_classifier.filter_scale == 4
     slides = Experiment.check({**record, "mode": "weak", "supervision": "bag"}, "t").teacher
     assert slides is not None
-    assert slides.forest is not None
-    assert slides.forest.reach == 16
+    assert slides.pixel_classifier is not None
+    assert slides.pixel_classifier.filter_scale == 16
     own = Experiment.check({**record, "mode": "weak", "teacher": {"steps": 7}}, "t").teacher
     assert own is not None
-    assert (own.steps, own.loss, own.forest) == (7, None, None)
+    assert (own.steps, own.loss, own.pixel_classifier) == (7, None, None)
 
 
 def test_the_parts_of_a_teacher_are_checked_before_any_data_are_opened(spec: Spec) -> None:
@@ -185,7 +195,7 @@ def test_trees_alone_may_teach(spec: Spec) -> None:
     coarse = from_masks(images, [wide(mask) for mask in masks])
     more, truth = slides(18)
     val = from_masks(more[12:], [wide(mask) for mask in truth[12:]])
-    teacher = {"false_alarms": [], "forest": {"samples": 20_000, "trees": 30}}
+    teacher = {"false_positive_rate": [], "pixel_classifier": {"pixels": 20_000, "trees": 30}}
     result = taught(spec(teacher=teacher), coarse, val, ("square",))
     assert result.teacher is None
     assert result.val is not None
@@ -201,14 +211,14 @@ def test_trees_alone_that_found_nothing_teach_nothing(spec: Spec) -> None:
     inside = np.zeros((64, 64), bool)
     inside[:, :32] = True
     labels = from_masks([np.full((3, 64, 64), 200, np.uint8)] * 6, [inside] * 6)
-    teacher = {"false_alarms": [], "forest": {"trees": 5}}
-    with pytest.raises(LabelError, match=r"teacher\.forest: expected more of the inside of square"):
+    teacher = {"false_positive_rate": [], "pixel_classifier": {"trees": 5}}
+    with pytest.raises(LabelError, match=r"teacher\.pixel_classifier: expected more of the inside"):
         taught(spec(teacher=teacher), labels, None, ("square",))
 
 
 def test_someone_has_to_teach(spec: Spec) -> None:
-    with pytest.raises(SpecError, match="expected a forest"):
-        spec(teacher={"false_alarms": []})
+    with pytest.raises(SpecError, match="expected a pixel_classifier"):
+        spec(teacher={"false_positive_rate": []})
 
 
 def test_what_was_finished_before_an_interruption_is_not_done_again(
@@ -217,8 +227,8 @@ def test_what_was_finished_before_an_interruption_is_not_done_again(
     images, masks = slides()
     coarse = from_masks(images, [wide(mask) for mask in masks])
     val = from_masks(images[:3], [wide(mask) for mask in masks[:3]])
-    forest = {"samples": 20_000, "trees": 10}
-    teacher = {"model": LOCAL, "steps": 40, "learning_rate": 0.02, "forest": forest}
+    forest = {"pixels": 20_000, "trees": 10}
+    teacher = {"model": LOCAL, "steps": 40, "learning_rate": 0.02, "pixel_classifier": forest}
     experiment = spec(teacher=teacher, intensity="half")
     first = taught(experiment, coarse, val, ("square",), tmp_path)
     assert isinstance(first.train.targets[1].value, np.memmap)

@@ -34,7 +34,7 @@ def nodules(scans: int = 48, steps: int | None = None, seed: int = 0) -> Demo:
             "model": {"name": "centre_point", "width": 16},
             "loss": "centre_point",
             "task": "detection",
-            "detection": {**DETECTION, "side": 48, "positives": 0.6},
+            "detection": {**DETECTION, "side": 48, "foreground": 0.6},
             "training": {"batch_size": 8, "learning_rate": 3e-3, **training, "steps": steps},
         },
         "malignancy": {

@@ -228,7 +228,7 @@ def volumes(
         seed: Of the patients, the split, the slices and the training.
     """
     experiment = {
-        "volumes": "context",
+        "volumes": "2.5d",
         "intensity": "percentiles",
         "sampling": {
             "size": min(shape[1:]),
@@ -240,7 +240,7 @@ def volumes(
         "model": {"name": "unet", "width": 16, "depth": 4},
         "loss": "bce_dice",
         "training": {"steps": 250, "batch_size": 8, "learning_rate": 4e-3, "loggers": []},
-        "inference": {"threshold": 0.5, "pieces": "auto"},
+        "inference": {"threshold": 0.5, "components": "auto"},
     }
     arms = (
         Arm("full", "liver", "full", "every slice outlined"),

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from inklings import __version__, progress
 from inklings.errors import InklingsError, SpecError
+from inklings.renamed import options_renamed
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "Cohorts": ("import", "phantoms", "check", "split", "select", "cache", "show"),
@@ -36,6 +37,11 @@ class _InOrder(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """Names, group by group."""
         return [name for names in COMMANDS.values() for name in names if name in self.commands]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command, and what was typed behind it; options of before are those of today."""
+        command, *words = args
+        return super().resolve_command(ctx, [command, *options_renamed(command, words)])
 
 
 app = typer.Typer(

@@ -29,7 +29,6 @@ def nodules(
             "--tune-thresholds", help="Tune the thresholds on --split val; kept in the run."
         ),
     ] = False,
-    choose: Annotated[bool, typer.Option("--choose", hidden=True)] = False,
     split: Annotated[
         Literal["train", "val", "test"] | None, typer.Option(help="Only this part of a cohort.")
     ] = None,
@@ -52,10 +51,6 @@ def nodules(
     """
     from inklings.applications.lung_nodules.search import Settings, find_nodules, require_unseen
 
-    if choose:
-        from inklings.errors import SpecError
-
-        raise SpecError("--choose is called --tune-thresholds now")
     if tune_thresholds:
         from inklings.applications.lung_nodules.tuning import require_validation
 

@@ -32,8 +32,9 @@ def predict(
     page: choosing.PAGE = None,
     channel: choosing.CHANNEL = None,
     project: choosing.PROJECT = None,
-    flips: Annotated[
-        bool | None, typer.Option(help="Average over mirror images; four times the work.")
+    mirroring: Annotated[
+        bool | None,
+        typer.Option(help="Test-time augmentation: average over mirror images; takes longer."),
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Instead of the one chosen in training, in (0, 1).")
@@ -41,9 +42,9 @@ def predict(
     instances: Annotated[
         str | None, typer.Option(help="How objects are separated: watershed or components.")
     ] = None,
-    pieces: Annotated[
+    components: Annotated[
         Literal["all", "largest", "auto"] | None,
-        typer.Option(help="Volumes: the largest connected part of each class only, or as trained."),
+        typer.Option(help="Volumes: the largest connected component of each class, or as trained."),
     ] = None,
     refine: Annotated[
         Literal["crf"] | None,
@@ -61,7 +62,7 @@ def predict(
         typer.Option(help="Slides: the network sees level 0 so many times coarser."),
     ] = None,
     heatmap_spacing_um: Annotated[
-        float | None, typer.Option(help="Slides: micrometres between samples of the maps.")
+        float | None, typer.Option(help="Slides: micrometres between pixels of the maps.")
     ] = None,
     heatmap_factor: Annotated[
         float | None,
@@ -75,7 +76,7 @@ def predict(
     ] = None,
     smallest_region: Annotated[
         int | None,
-        typer.Option(min=1, help="Slides: outlines of regions of at least so many samples, or 16."),
+        typer.Option(min=1, help="Slides: outlines of regions of at least so many pixels, or 16."),
     ] = None,
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
@@ -100,10 +101,10 @@ def predict(
         split=split,
         series=choosing.chosen(series, scene, page, channel, project),
         images=parse(images) if images else None,
-        flips=flips,
+        mirroring=mirroring,
         threshold=threshold,
         instances=instances,
-        pieces=pieces,
+        components=components,
         refine=refine,
         factor=factor,
         spacing_um=spacing_um,

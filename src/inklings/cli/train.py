@@ -31,7 +31,7 @@ def train(
         Path | None,
         typer.Option("--from", help="Begin with the weights of a run or of a checkpoint file."),
     ] = None,
-    exact: Annotated[
+    trusted: Annotated[
         list[str] | None,
         typer.Option(help="A case whose outlines are exact: it shows the style; may be repeated."),
     ] = None,
@@ -49,8 +49,8 @@ def train(
     settings = list(changes or [])
     if deterministic:
         settings.append("training.deterministic=true")
-    if exact:
-        settings.append(f"correction.exact=[{', '.join(exact)}]")
+    if trusted:
+        settings.append(f"correction.trusted=[{', '.join(trusted)}]")
     spec = Experiment.load(experiment, settings)
 
     from inklings.runs.run import RunRecord

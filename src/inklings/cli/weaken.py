@@ -52,7 +52,7 @@ def weaken(
     width: Annotated[
         Number, typer.Option(metavar="NUMBER", help="scribble: width of the brush (3).")
     ] = None,
-    exact: Annotated[
+    trusted: Annotated[
         list[str] | None,
         typer.Option(metavar="CASE", help="A case that keeps its labels; may be repeated."),
     ] = None,
@@ -73,9 +73,9 @@ def weaken(
         smooth=_once("smooth", smooth),
         width=_once("width", width),
     )
-    weak, quality = weakened(cohort, chain, seed, out, workers, scheduler, exact or ())
+    weak, quality = weakened(cohort, chain, seed, out, workers, scheduler, trusted or ())
     typer.echo("\n".join(quality.lines()))
-    typer.echo(f"{len(weak) - len(exact or ())} cases weakened by {chain}, seed {seed} -> {out}")
+    typer.echo(f"{len(weak) - len(trusted or ())} cases weakened by {chain}, seed {seed} -> {out}")
 
 
 def _once(name: str, values: Sequence[float] | None) -> float | None:

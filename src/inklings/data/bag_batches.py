@@ -83,7 +83,7 @@ class BagBatches(BatchSource):
         return super().from_number(first, ahead)
 
     def _instances(self, index: int, rng: Generator) -> NDArray[Any]:
-        count, most = self.examples.instances.counts[index], self.bags.sample
+        count, most = self.examples.instances.counts[index], self.bags.max_instances
         if most is None or count <= most:
             return self.examples.instances.take(index)
         drawn = rng.choice(count, most, replace=self.bags.replacement)

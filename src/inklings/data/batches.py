@@ -180,7 +180,7 @@ class Batches(BatchSource):
         self._scales = list(examples.scales) or [scaling.scale(i) for i in examples.images]
         self._patch = patch or (sampling.size,) * 3
         self._centres: list[NDArray[np.int32]] | None = (
-            [centres(t.value, t.known) for t in examples.targets] if sampling.positives else None
+            [centres(t.value, t.known) for t in examples.targets] if sampling.foreground else None
         )
         self._order = Sampler(examples, sampling, seed)
 
@@ -211,7 +211,7 @@ class Batches(BatchSource):
         region = anywhere(shape, size, rng)
         if self._centres is not None and len(self._centres[index]):
             chance, pick = rng.random(2)
-            if chance < self.sampling.positives:
+            if chance < self.sampling.foreground:
                 flat = self._centres[index][int(pick * len(self._centres[index]))]
                 place = [int(i) for i in np.unravel_index(flat, shape)]
                 region = holding(place, shape, size, rng)

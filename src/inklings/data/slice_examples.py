@@ -40,7 +40,7 @@ def sliced(
         (v, z)
         for v, target in enumerate(examples.targets)
         for z in range(target.known.shape[0])
-        if (unlabelled or known[v][z]) and (volumes.organ != 1 or shows[v][z])
+        if (unlabelled or known[v][z]) and (volumes.foreground != 1 or shows[v][z])
     ]
     if not places:
         raise LabelError("expected planes with something annotated to train on, got none")
@@ -57,7 +57,7 @@ def sliced(
         ids=tuple(f"{examples.ids[v]}:{z}" for v, z in places),
         groups=tuple(examples.ids[v] for v, _ in places),
         scales=tuple((flat[v][0], flat[v][1]) for v, _ in places),
-        weights=_weights(np.array([shows[v][z] for v, z in places]), volumes.organ),
+        weights=_weights(np.array([shows[v][z] for v, z in places]), volumes.foreground),
         orientation=examples.orientation,
     )
 

@@ -29,7 +29,7 @@ def require_volumes_possible(experiment: SegmentationExperiment) -> None:
 
 def require_dimensions(own: int, view: str) -> None:
     """Raise SpecError unless a network of ``own`` dimensions takes what the view gives."""
-    wanted = 3 if view == "patches" else 2
+    wanted = 3 if view == "3d" else 2
     if own != wanted:
         other = "unet" if wanted == 2 else "unet3d, or monai with dimensions: 3"
         raise SpecError(

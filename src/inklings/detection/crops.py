@@ -55,7 +55,7 @@ class DetectorCrops:
     def __call__(self, rng: Generator) -> Crop:
         """Inputs ``(1, n, n, n)``, value ``(5, g, g, g)``, known ``(1, g, g, g)``."""
         side = self.settings.side
-        if self._with and rng.random() < self.settings.positives:
+        if self._with and rng.random() < self.settings.foreground:
             index, number = self._with[int(rng.integers(len(self._with)))]
             one = self.scans[index]
             middle = np.asarray(one.objects[number].place) + rng.uniform(-_JITTER, _JITTER, 3)

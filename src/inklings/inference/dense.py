@@ -38,7 +38,7 @@ def predict_array(
     Args:
         run: A trained model, or one in training, on whatever device it is; its mode is kept.
         image: ``(C, *S)``, as a reader returns it.
-        settings: Window, overlap and flips; those of the run's experiment if None.
+        settings: Window, overlap and mirroring; those of the run's experiment if None.
         scale: Centre and width of the intensities, where the image is a part of something
             larger that decides them; None for its own.
 
@@ -65,7 +65,7 @@ def predict_array(
             window=model_config.resize or settings.window,
             overlap=settings.overlap,
             divisor=math.lcm(model_config.divisor, run.model.divisor),
-            flips=settings.flips,
+            mirroring=settings.mirroring,
             prepare=functools.partial(apply, scale=scale),
         )
     finally:
@@ -87,9 +87,9 @@ def thresholds_of(run: Run, settings: Inference) -> tuple[float, ...]:
 
 def largest_of(run: Run, settings: Inference) -> tuple[str, ...]:
     """Classes of which the largest connected part of a volume is kept, and no other."""
-    if settings.pieces == "auto":
+    if settings.components == "auto":
         return run.record.largest
-    return run.classes if settings.pieces == "largest" else ()
+    return run.classes if settings.components == "largest" else ()
 
 
 def forward_of(run: Run) -> Forward:

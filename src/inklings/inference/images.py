@@ -23,9 +23,9 @@ from inklings.refinement import REFINEMENTS
 from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Inference
 
-_COMMON = ("split", "series", "images", "flips", "threshold", "instances")
+_COMMON = ("split", "series", "images", "mirroring", "threshold", "instances")
 _OF_PICTURES = ("refine", *SLIDE_OPTIONS)
-_OF_INFERENCE = ("flips", "threshold", "instances", "pieces")
+_OF_INFERENCE = ("mirroring", "threshold", "instances", "components")
 
 
 class ImagePredictor(Predictor):
@@ -51,8 +51,8 @@ class ImagePredictor(Predictor):
                 "that are stored in another orientation are predicted wrongly; train again for "
                 "one rule"
             )
-        if learnt.volumes is None and self._settings.pieces != "all":
-            raise SpecError(f"pieces {self._settings.pieces!r}: {OF_VOLUMES}")
+        if learnt.volumes is None and self._settings.components != "all":
+            raise SpecError(f"components {self._settings.components!r}: {OF_VOLUMES}")
         self._inputs = Inputs(
             tuple(inputs), given.get("split"), given.get("series"), given.get("images")
         )
@@ -69,9 +69,9 @@ class ImagePredictor(Predictor):
 
     @classmethod
     def allowed(cls, run: Path) -> tuple[str, tuple[str, ...]]:
-        """Volumes have no tissue, pictures and slides no pieces."""
+        """Volumes have no tissue, pictures and slides no components."""
         if ModelConfig.read(run).volumes is not None:
-            return "a run that learnt from volumes", (*_COMMON, "pieces")
+            return "a run that learnt from volumes", (*_COMMON, "components")
         return "a run that learnt from pictures or slides", (*_COMMON, *_OF_PICTURES)
 
     def task(self, out: Path) -> Callable[[str], None]:
@@ -131,7 +131,7 @@ def _changed(settings: Inference, given: dict[str, Any]) -> Inference:
 
 
 def _head(run: Run, settings: Inference, slides: SlideSettings, refine: str | None) -> Head:
-    used = settings.model_dump(mode="json", exclude={"threshold", "pieces"})
+    used = settings.model_dump(mode="json", exclude={"threshold", "components"})
     return Head(
         classes=run.classes,
         thresholds=thresholds_of(run, settings),

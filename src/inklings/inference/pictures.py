@@ -51,7 +51,7 @@ class PicturePredictor:
 
     Args:
         run: A trained model on the device where it shall work.
-        settings: Window, overlap, flips, and how objects are separated.
+        settings: Window, overlap, mirroring, and how objects are separated.
         thresholds: One a class.
         out: Folder of predictions.
         crf: Whether probabilities of pictures follow the edges of the image before they are cut.

@@ -33,10 +33,10 @@ class Options(TypedDict, total=False):
         series: Words that choose one of several DICOM series, scenes or pages of a file.
         images: Patterns of the images of cases of several, by the names that the run was trained
             with.
-        flips: Test-time augmentation: the mean over mirror images, of all axes or those named.
+        mirroring: Test-time augmentation: the mean over mirror images, of all axes or those named.
         threshold: Probability from which something belongs to a class.
         instances: How objects are separated.
-        pieces: Of volumes, the connected components that are kept.
+        components: Of volumes, the connected components that are kept.
         refine: ``crf``: probabilities of pictures follow the edges of the image
             (`inklings.inference.crf`).
         spacing_um, overrule_spacing, factor, heatmap_spacing_um, heatmap_factor, tissue,
@@ -47,10 +47,10 @@ class Options(TypedDict, total=False):
     split: Split | None
     series: str | None
     images: Patterns | None
-    flips: bool | str | None
+    mirroring: bool | str | None
     threshold: float | None
     instances: str | Mapping[str, Any] | None
-    pieces: str | None
+    components: str | None
     refine: str | None
     spacing_um: float | None
     overrule_spacing: bool | None

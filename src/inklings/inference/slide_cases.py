@@ -33,7 +33,7 @@ class CaseTask:
         run: Folder of the run.
         out: Folder of predictions.
         inputs: Where the cases come from.
-        settings: Window, overlap, flips, objects.
+        settings: Window, overlap, mirroring, objects.
         slides: Grid, maps and tissue of slides.
         thresholds: One a class.
         watched: Whether to show how many windows are done.

@@ -57,7 +57,7 @@ class Job:
     Attributes:
         case: Identifier.
         image: The file.
-        window: Window, overlap and flips.
+        window: Window, overlap and mirroring.
         slides: Grid, maps and tissue.
         thresholds: One a class.
         watched: Whether to show how many windows are done.
@@ -167,8 +167,8 @@ def _network(
     run: Run, settings: Inference, axes: Sequence[Axis], step: int, scale: Scale
 ) -> Network:
     forward = forward_of(run)
-    if settings.flips:
-        forward = functools.partial(mirrored, forward, flips=settings.flips)
+    if settings.mirroring:
+        forward = functools.partial(mirrored, forward, mirroring=settings.mirroring)
     device = next(run.model.parameters(), torch.empty(0)).device
     down, along = (torch.from_numpy(_weights(axis, step)).to(device) for axis in axes)
     centre, width = (torch.from_numpy(np.asarray(part))[None].to(device) for part in scale)

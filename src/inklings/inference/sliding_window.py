@@ -34,7 +34,7 @@ def sliding_window(
     overlap: float = 0.25,
     divisor: int = 1,
     batch_size: int = 4,
-    flips: bool | str = False,
+    mirroring: bool | str = False,
     prepare: Prepare | None = None,
 ) -> NDArray[np.uint8]:
     """Probabilities of a whole image, in two or three dimensions.
@@ -49,7 +49,7 @@ def sliding_window(
         overlap: Share of a window that its neighbour also holds.
         divisor: Sides of a window are multiples of it.
         batch_size: Windows in one call of ``forward``.
-        flips: Average over all mirror images of a window, or over those along some axes (``zx``).
+        mirroring: Average over all mirror images of a window, or those along some axes (``zx``).
         prepare: Scales the intensities of one window; None where they are as they should be.
 
     Returns:
@@ -58,8 +58,8 @@ def sliding_window(
     sides = [window] * (image.ndim - 1) if isinstance(window, int) else window
     axes = [plan(n, side, overlap, divisor) for n, side in zip(image.shape[1:], sides, strict=True)]
     padded = _pad(image, axes)
-    if flips:
-        forward = functools.partial(mirrored, forward, flips=flips)
+    if mirroring:
+        forward = functools.partial(mirrored, forward, mirroring=mirroring)
     with torch.inference_mode():
         rows = _rows(forward, padded, axes, batch_size, prepare or _as_it_is)
         result = _blend(rows, axes)
@@ -113,16 +113,18 @@ def _blend(rows: Iterator[NDArray[np.float32]], axes: Sequence[Axis]) -> NDArray
     return result
 
 
-def mirrored(forward: Forward, inputs: Tensor, flips: bool | str = True) -> Tensor:
+def mirrored(forward: Forward, inputs: Tensor, mirroring: bool | str = True) -> Tensor:
     """The mean over all mirror images, two to the power of the axes.
 
     Args:
         forward: The network.
         inputs: ``(B, C, *S)``.
-        flips: Along which axes, such as ``zx``; True for all of ``S``.
+        mirroring: Along which axes, such as ``zx``; True for all of ``S``.
     """
     names = "zyx"[5 - inputs.ndim :]
-    axes = [axis for axis, name in enumerate(names, 2) if flips is True or name in str(flips)]
+    axes = [
+        axis for axis, name in enumerate(names, 2) if mirroring is True or name in str(mirroring)
+    ]
     ways = [way for n in range(len(axes) + 1) for way in itertools.combinations(axes, n)]
     return torch.stack([forward(inputs.flip(way)).flip(way) for way in ways]).mean(dim=0)
 

@@ -46,7 +46,7 @@ def predict_volume(run: Run, image: Image, settings: Inference | None = None) ->
     Args:
         run: Trained on volumes.
         image: A volume; it is read as a whole.
-        settings: Window, overlap, flips and pieces; those of the run's experiment if None.
+        settings: Window, overlap, mirroring and components; those of the run's experiment if None.
 
     Returns:
         ``(K, D, H, W)`` quantised, 255 is certainty.
@@ -72,9 +72,9 @@ def predict_any(
     if image.ndim == 4:
         return predict_grid(run, image, geometry, settings)
     volumes = run.model_config.volumes
-    if volumes is not None and volumes.view != "slices":
+    if volumes is not None and volumes.view != "2d":
         raise DataError(
-            f"expected a volume for a run that learnt from {volumes.view} of volumes, got a picture"
+            f"expected a volume for a run trained on volumes ({volumes.view}), got a picture"
         )
     return predict_array(run, image, settings, scale)
 
@@ -95,7 +95,7 @@ def predict_grid(
         run: Trained on volumes, on whatever device it is; its mode is kept.
         volume: As a reader returns it.
         geometry: Its grid; may be None where the run asks for no spacing.
-        settings: Window, overlap and flips; those of the run's experiment if None.
+        settings: Window, overlap and mirroring; those of the run's experiment if None.
 
     Raises:
         DataError: If the run did not learn from volumes or from others, or the spacing is needed
@@ -123,7 +123,7 @@ def predict_grid(
     training = run.model.training
     run.model.eval()
     try:
-        if seen.view == "patches":
+        if seen.view == "3d":
             dense = _boxes(run, volume, scale, settings)
         else:
             dense = _planes(run, volume, scale, seen.planes // 2, settings)
@@ -145,7 +145,7 @@ def _boxes(run: Run, volume: NDArray[Any], scale: Scale, settings: Inference) ->
         overlap=settings.overlap,
         divisor=_divisor(run),
         batch_size=1,
-        flips=settings.flips,
+        mirroring=settings.mirroring,
         prepare=functools.partial(apply, scale=scale),
     )
 
@@ -155,8 +155,8 @@ def _planes(
 ) -> NDArray[np.uint8]:
     """Plane after plane; the next ones are made ready while the network works on some."""
     forward = forward_of(run)
-    if settings.flips:
-        forward = functools.partial(mirrored, forward, flips=settings.flips)
+    if settings.mirroring:
+        forward = functools.partial(mirrored, forward, mirroring=settings.mirroring)
     axes = [plan(n, settings.window, settings.overlap, _divisor(run)) for n in volume.shape[2:]]
     area = math.prod(axis.size for axis in axes) * volume.shape[0] * (2 * context + 1)
     count = max(1, min(_MOST, _BATCH // area))

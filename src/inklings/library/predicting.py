@@ -84,8 +84,8 @@ def predict(
         axes: Of arrays, as `open_image` takes them; by default as the run was trained:
             ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)`` of pictures, ``(Z, Y, X)`` of volumes.
         workers: Processes that share the cases; 0 for this one.
-        options: How, instead of as the run was trained: ``flips``, ``threshold``, ``instances``,
-            ``pieces``; of slides ``tissue``, ``factor``, ``heatmap_spacing_um``, ...
+        options: How, instead of as the run was trained: ``mirroring``, ``threshold``,
+            ``instances``, ``components``; of slides ``tissue``, ``factor``, ...
             (`inklings.inference.predictor.Options`). One that means nothing is refused.
 
     Returns:

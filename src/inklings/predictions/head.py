@@ -13,6 +13,7 @@ import numpy as np
 from inklings.errors import DataError
 from inklings.files import read_yaml, write_yaml
 from inklings.records import as_record
+from inklings.renamed import renamed
 
 FILE = "predictions.yaml"
 
@@ -53,7 +54,7 @@ class Head:
         provenance: Which run predicted.
         trained_on: Patients that the run was trained or tuned on (train and val), of every stage
             of a cascade; None where nobody knows, in findings of 0.1.0 whose run is gone.
-        settings: Window, overlap, flips, instance options: whatever was used.
+        settings: Window, overlap, mirroring, instance options: whatever was used.
         kind: What is said of each case.
     """
 
@@ -82,6 +83,9 @@ class Head:
         value = read_yaml(path, "predictions written by 'inklings predict'")
         if isinstance(value, dict) and isinstance(settings := value.get("settings"), dict):
             value.setdefault("kind", settings.pop("kind", "dense"))
+            value["settings"] = renamed({"inference": settings})["inference"]
+            if "volumes" in settings:
+                value["settings"] |= renamed({"volumes": settings["volumes"]})
         head = as_record(cls, value, path, again)
         least = 0 if VALUES in head.settings else len(head.classes)
         if len(head.thresholds) < least or not np.isfinite(head.thresholds).all():

@@ -19,6 +19,7 @@ from inklings import progress
 from inklings.changes import change
 from inklings.errors import DataError, SpecError
 from inklings.files import parse_yaml, read_yaml
+from inklings.renamed import renamed
 
 __all__ = ["OPEN", "Recipe", "load", "names", "recipe", "record", "text"]
 
@@ -121,6 +122,7 @@ def load(
         SpecError: If there is no such recipe, or something is left `OPEN`.
     """
     found, where = _read(source)
+    found = renamed(found, where)
     for text in sorted(changes, key=lambda text: not text.startswith("task=")):
         asks = kind_of is not None and not text.startswith("task=")
         change(found, text, kind_of(found, where) if kind_of and asks else None)

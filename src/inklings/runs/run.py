@@ -32,6 +32,7 @@ from inklings.models.base import Model
 from inklings.models.folding import folded
 from inklings.predictions.head import Provenance
 from inklings.records import read_record
+from inklings.renamed import renamed
 from inklings.runs.weights import load_weights, require_finite
 from inklings.spec import Component, Experiment, Volumes
 from inklings.spec.before import load_experiment
@@ -56,8 +57,7 @@ class ModelConfig:
         divisor: Sides of the input must be multiples of it.
         resize: Side to which a whole image is scaled first; None where it never is.
         task: What is asked of a bag; None for models of images.
-        spacing_um: Micrometres between the samples that the network learnt from; slides are
-            resampled to it. None where the images did not say.
+        spacing_um: Of the pixels trained on; slides are resampled to it. None if unknown.
         factor: How many times coarser than level 0 of its slides the network's grid is, where
             only that is known; None otherwise.
         volumes: How the network sees volumes; None for one that learnt from pictures.
@@ -140,7 +140,7 @@ class ModelConfig:
             DataError: If there is none or it is damaged.
         """
         made = "a run made by 'inklings train'"
-        return read_record(cls, folder / "model.json", made, "train again")
+        return read_record(cls, folder / "model.json", made, "train again", renamed)
 
 
 @dataclass(frozen=True)

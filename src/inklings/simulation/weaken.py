@@ -72,7 +72,7 @@ def weaken(
     full = Cohort.read(cohort.absolute())
     unknown = sorted(set(exact) - {case.id for case in full})
     if unknown:
-        raise DataError(f"--exact: expected cases of {cohort}, got {', '.join(unknown)}")
+        raise DataError(f"--trusted: expected cases of {cohort}, got {', '.join(unknown)}")
     _claim(cohort, chain, seed, out, exact)
     work = functools.partial(
         _weaken_case, classes=full.classes, chain=chain, seed=seed, out=out.absolute()

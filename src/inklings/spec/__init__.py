@@ -9,18 +9,18 @@ from inklings.sections import Component, Section
 from inklings.spec.bags import BagExperiment, BagInference, Bags
 from inklings.spec.base import TASKS, Experiment
 from inklings.spec.segmentation import (
-    Forest,
     Inference,
-    Rounds,
+    PixelClassifier,
     Sampling,
     SegmentationExperiment,
+    SelfTraining,
     Teacher,
     Volumes,
 )
 from inklings.spec.training import Training
 
 __all__ = [
-    "TASKS", "BagExperiment", "BagInference", "Bags", "Component", "Experiment", "Forest",
-    "Inference", "Rounds", "Sampling", "Section", "SegmentationExperiment", "Teacher", "Training",
-    "Volumes",
+    "TASKS", "BagExperiment", "BagInference", "Bags", "Component", "Experiment", "Inference",
+    "PixelClassifier", "Sampling", "Section", "SegmentationExperiment", "SelfTraining", "Teacher",
+    "Training", "Volumes",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from inklings.spec.base import Experiment
 class Bags(Section):
     """Training on bags, with a model that takes them (``model: bags``).
 
-    ``task`` is what the labels mean where the cohort does not say it. ``sample`` is how many
+    ``task`` is what the labels mean where the cohort does not say it. ``max_instances`` is how many
     instances of a bag a training step looks at, drawn anew each time, an instance once or, with
     ``replacement``, perhaps several times; prediction sees them all. ``max_bags`` is how many bags
     make an epoch at most: the next goes on with the others.
@@ -24,7 +24,7 @@ class Bags(Section):
         "auto", "binary", "multilabel", "multiclass", "ordinal", "regression", "survival"
     ] = "auto"
     augment: tuple[Component, ...] = ()
-    sample: int | None = Field(default=None, gt=0)
+    max_instances: int | None = Field(default=None, gt=0)
     replacement: bool = False
     max_bags: int | None = Field(default=None, gt=0)
     standardise: bool = True

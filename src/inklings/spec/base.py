@@ -13,6 +13,7 @@ from inklings import recipes
 from inklings.errors import SpecError
 from inklings.files import write_yaml
 from inklings.registry import Registry
+from inklings.renamed import renamed
 from inklings.sections import Component, Section, section_at
 from inklings.spec.training import Training
 
@@ -72,12 +73,16 @@ class Experiment(Section):
 
     @classmethod
     def check(cls, record: Mapping[str, Any], where: str) -> Self:
-        """Validate a record of the task that it names; ``where`` names its source in the error."""
+        """Validate a record of the task that it names; ``where`` names its source in the error.
+
+        Keys of before are understood, see `inklings.renamed`.
+        """
+        record = renamed(record, where)
         kind = kind_of(record, where)
         if not issubclass(kind, cls):
             raise SpecError(f"{where}: expected {cls.__name__}, got one of task {record['task']}")
         try:
-            experiment: Self = kind.model_validate(dict(record))
+            experiment: Self = kind.model_validate(record)
         except ValidationError as error:
             lines = [f"  {_told(dict(problem), kind)}" for problem in error.errors()]
             raise SpecError(f"{where}:\n" + "\n".join(lines)) from None

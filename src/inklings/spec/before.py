@@ -8,6 +8,7 @@ from typing import Any
 
 from inklings.errors import DataError, SpecError
 from inklings.files import read_yaml
+from inklings.renamed import renamed
 from inklings.spec.base import TASKS, Experiment
 
 _STAGES = {
@@ -38,23 +39,24 @@ def load_experiment(folder: Path) -> Experiment:
 
 
 def as_now(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A resolved experiment of 0.1 with its task, and without the keys that meant nothing to it.
+    """A resolved experiment of any version with its task and the keys of today.
 
-    Resolved files of 0.1 held every section there was; those of other tasks were never looked at.
+    Resolved files of 0.1 held every section there was: those of other tasks are left out.
     """
-    if "task" in record:
-        return dict(record)
-    model = record.get("model")
-    if "nodules" in record:
-        task, section = _stage(record["nodules"])
+    now = renamed(record)
+    if "task" in now:
+        return now
+    model = now.get("model")
+    if "nodules" in now:
+        task, section = _stage(now["nodules"])
     elif isinstance(model, Mapping) and model.get("name") == "bags":
         task, section = "bags", {}
-        threshold = record.get("inference", {}).get("threshold", "auto")
+        threshold = now.get("inference", {}).get("threshold", "auto")
         section = {"inference": {"threshold": threshold}}
     else:
-        return {k: v for k, v in record.items() if k != "bags"} | {"task": "segmentation"}
+        return {k: v for k, v in now.items() if k != "bags"} | {"task": "segmentation"}
     keys: Any = TASKS.get(task)
-    known = {k: v for k, v in record.items() if k in keys.model_fields}
+    known = {k: v for k, v in now.items() if k in keys.model_fields}
     return {**known, **section, "task": task}
 
 
@@ -68,7 +70,7 @@ def _stage(nodules: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         return task, {
             task: {
                 "side": side if isinstance(side, int) else side[0],
-                "positives": nodules["positives"],
+                "foreground": nodules["positives"],
                 "noise": 0.03 if nodules["augment"] else 0.0,
                 "region": "lungs",
                 "intensity": {"name": "window", "low": -1000.0, "high": 400.0},

@@ -20,7 +20,7 @@ class Detection(Section):
         image: Name of the image of a case; None: the only one, or ``ct``.
         class_name: Class of the objects; None: the only one of the cohort that is marked by places.
         side: Of the crops, in voxels of ``spacing_mm``.
-        positives: Share of crops around an object.
+        foreground: Share of crops around an object.
         noise: Largest spread of the added noise, as a share of the grey range.
         spacing_mm: Between the voxels that the network sees, on every axis.
         stride: Voxels of the input for one of the output, as the model has it.
@@ -40,7 +40,7 @@ class Detection(Section):
     image: str | None = None
     class_name: str | None = None
     side: _Count = 48
-    positives: float = Field(default=0.5, ge=0, le=1)
+    foreground: float = Field(default=0.5, ge=0, le=1)
     noise: float = Field(default=0.03, ge=0)
     spacing_mm: _Millimetres = 1.5
     stride: _Count = 2

@@ -63,7 +63,7 @@ def together(
     if alone or not may_stack(network) or spec.validate_every or spec.minutes:
         return 1
     widest = max(p.shape[0] for p in network.parameters())
-    most = experiment.bags.sample or math.inf
+    most = experiment.bags.max_instances or math.inf
     instances = np.minimum(bags.instances.counts, most).mean() * spec.batch_size
     return max(1, int(_BUDGET / (4 * instances * max(widest, 64))))
 

@@ -92,7 +92,7 @@ def prepare(
         spec.seed,
         patch=experiment.volumes.patch,
     )
-    patches = train.volumes and experiment.volumes.view == "patches"
+    patches = train.volumes and experiment.volumes.view == "3d"
     return Prepared(
         model_config=model_config,
         build=model_config.build,
@@ -117,8 +117,8 @@ def _require_fitting(experiment: SegmentationExperiment, train: Examples, channe
         )
     if train.volumes:
         require_volumes_possible(experiment)
-    elif experiment.inference.pieces != "all":
-        raise SpecError(f"inference.pieces {experiment.inference.pieces!r}: {OF_VOLUMES}")
+    elif experiment.inference.components != "all":
+        raise SpecError(f"inference.components {experiment.inference.components!r}: {OF_VOLUMES}")
 
 
 def _require_positives(val: Examples | None, classes: Sequence[str]) -> None:
@@ -150,7 +150,7 @@ def _model_config(
         intensity=experiment.intensity,
         resize=experiment.sampling.size if experiment.sampling.resize else None,
         volumes=volumes,
-        window=(volumes.patch or (side,) * 3) if volumes and volumes.view == "patches" else None,
+        window=(volumes.patch or (side,) * 3) if volumes and volumes.view == "3d" else None,
         inputs=tuple(train.inputs),
         orientation=(train.orientation or AS_STORED) if volumes else None,
     )
@@ -160,7 +160,7 @@ def _fitted(
     train: Examples, experiment: SegmentationExperiment, model_config: ModelConfig, unlabelled: bool
 ) -> Examples:
     """The examples as batches are cut from them."""
-    if train.volumes and experiment.volumes.view != "patches":
+    if train.volumes and experiment.volumes.view != "3d":
         asked = experiment.intensity
         intensity = INTENSITIES.build(asked.name, asked.options)
         train = sliced(train, experiment.volumes, intensity, unlabelled)

@@ -68,13 +68,13 @@ class SegmentationTask(Task[SegmentationExperiment]):
     def check(self, experiment: SegmentationExperiment, start: Path | None = None) -> None:
         """Also the parts that only a segmentation has."""
         super().check(experiment, start)
-        correction = {k: v for k, v in experiment.correction.options.items() if k != "exact"}
+        correction = {k: v for k, v in experiment.correction.options.items() if k != "trusted"}
         INTENSITIES.build(experiment.intensity.name, experiment.intensity.options)
         if experiment.stains is not None:
             require(NORMALISERS, experiment.stains)
         CORRECTIONS.require(experiment.correction.name, correction)
         require(SUPERVISIONS, experiment.supervision, classes=FILLED)
-        seen: Use = "patches" if experiment.volumes.view == "patches" else "pictures"
+        seen: Use = "patches" if experiment.volumes.view == "3d" else "pictures"
         build_transforms(experiment.sampling.augment, seen)
         if experiment.teacher is not None:
             _require_teacher(experiment.teacher, seen)
@@ -112,7 +112,7 @@ class SegmentationTask(Task[SegmentationExperiment]):
             return pixels.learn(given.experiment, labels, **how)  # type: ignore[arg-type]
 
         rounds: Sequence[Round] = ()
-        if experiment.rounds.count == 1:
+        if experiment.self_training.iterations == 1:
             trained = trained_on(given.train, out)
         else:
             how = (given.experiment, given.train, given.val)

@@ -72,7 +72,7 @@ class SegmentationPoint:
 
     def _largest(self, model: Model, thresholds: Sequence[float]) -> tuple[str, ...]:
         """Classes that are one piece; ``auto`` asks what is known of the validation part."""
-        asked = self.experiment.inference.pieces
+        asked = self.experiment.inference.components
         if asked == "auto" and self.validator is not None:
             return tuple(self.classes[k] for k in self.validator.in_one_piece(model, thresholds))
         return tuple(self.classes) if asked == "largest" else ()

@@ -65,7 +65,7 @@ class SegmentationValidator:
     ) -> None:
         self.examples, self.experiment, self.model_config = examples, experiment, model_config
         # Thresholds are chosen on what the network says, and pieces after them.
-        self._settings = experiment.inference.model_copy(update={"pieces": "all"})
+        self._settings = experiment.inference.model_copy(update={"components": "all"})
 
     def dense(self, model: Model, index: int) -> NDArray[np.uint8]:
         """``(K, *S)`` quantised probabilities of one image, background left out."""

@@ -47,24 +47,26 @@ def correct(
     Args:
         train: Images and targets.
         val: The same of the validation part; None if there is none.
-        correction: Name and options in the table of corrections; besides them ``exact``, the
+        correction: Name and options in the table of corrections; besides them ``trusted``, the
             ids of cases whose masks are known to be exact and show the annotators' style.
         classes: Names of the classes; a further channel of the targets is that of inner halves.
 
     Raises:
-        SpecError: If ``exact`` names a case that is not there.
+        SpecError: If ``trusted`` names a case that is not there.
     """
     if correction.name == "none":
         return Cleaned(train, val, [])
     if train.volumes:
         return _by_planes(train, val, correction, classes)
     options = dict(correction.options)
-    exact: list[str] = [str(name) for name in options.pop("exact", ())]
+    exact: list[str] = [str(name) for name in options.pop("trusted", ())]
     cleaner = CORRECTIONS.build(correction.name, options)
     ids = [*train.ids, *(val.ids if val else ())]
     unknown = sorted(set(exact) - set(ids))
     if unknown:
-        raise SpecError(f"exact: expected cases of the train or val part, got {', '.join(unknown)}")
+        raise SpecError(
+            f"trusted: expected cases of the train or val part, got {', '.join(unknown)}"
+        )
     images = [*train.images, *(val.images if val else ())]
     targets = [*train.targets, *(val.targets if val else ())]
     evidence: list[dict[str, Any]] = []
@@ -88,10 +90,10 @@ def _by_planes(
     """The planes of volumes that show something and are known throughout, as pictures."""
     places = [_places(part) if part else [] for part in (train, val)]
     flat = [_flat(part, own) for part, own in zip((train, val), places, strict=True) if part]
-    exact = {str(name) for name in correction.options.get("exact", ())}
+    exact = {str(name) for name in correction.options.get("trusted", ())}
     if exact:
         ids = [name for part in flat for name in part.ids if name.rpartition(":")[0] in exact]
-        correction = Component(name=correction.name, options={**correction.options, "exact": ids})
+        correction = Component(name=correction.name, options={**correction.options, "trusted": ids})
     cleaned = correct(flat[0], flat[1] if val else None, correction, classes)
     return Cleaned(
         _restacked(train, places[0], cleaned.train),

@@ -38,7 +38,7 @@ from inklings.data.examples import Examples
 from inklings.data.filter_bank import Features, Ranks
 from inklings.data.pieces import Piece
 from inklings.errors import LabelError, SpecError
-from inklings.spec import Forest
+from inklings.spec import PixelClassifier
 from inklings.supervision.base import Target
 from inklings.weak.filter_responses import Cases, ResponseRows, rows_and_ranks
 from inklings.weak.pseudo_label_selection import (
@@ -101,25 +101,27 @@ class ThinningForest:
     def __init__(
         self,
         labels: Examples,
-        spec: Forest,
+        spec: PixelClassifier,
         classes: Sequence[str],
         seed: int,
         shelf: ArrayCache | None = None,
     ) -> None:
         if labels.volumes:
-            raise SpecError("teacher.forest: expected pictures or tiles, got volumes; leave it out")
+            raise SpecError(
+                "teacher.pixel_classifier: expected pictures or tiles, got volumes; leave it out"
+            )
         folds = _folds(labels, case_names(labels), spec.folds, classes)
-        self.cases = Cases.of(labels, folds, spec.reach)
+        self.cases = Cases.of(labels, folds, spec.filter_scale)
         self._spec, self._classes, self._seed = spec, len(classes), seed
         self._shelf = (shelf or ArrayCache()).part(spec, seed, fingerprint(labels))
 
     @functools.cached_property
     def _grown(self) -> tuple[dict[str, Ranks], list[_Grown]]:
         """Ranks of each case that is not all glass, and the trees of each class."""
-        rows, ranks = rows_and_ranks(self.cases, self._spec.samples, self._seed)
+        rows, ranks = rows_and_ranks(self.cases, self._spec.pixels, self._seed)
         if rows is None:
             raise LabelError(
-                "teacher.forest: expected tissue in the training part, got nothing but glass"
+                "teacher.pixel_classifier: expected tissue in the training part, got only glass"
             )
         return ranks, [_grow(rows, k, self._spec, self._seed) for k in range(self._classes)]
 
@@ -142,11 +144,11 @@ class ThinningForest:
         """Labels of other cases: each has trees of its own, as those above."""
         order = sorted(set(case_names(others)))
         folds = {name: i % self._spec.folds for i, name in enumerate(order)}
-        cases = Cases.of(others, folds, self._spec.reach)
+        cases = Cases.of(others, folds, self._spec.filter_scale)
 
         @functools.cache
         def ranks() -> dict[str, Ranks]:
-            return rows_and_ranks(cases, self._spec.samples, self._seed)[1]
+            return rows_and_ranks(cases, self._spec.pixels, self._seed)[1]
 
         def mark(mine: Sequence[int]) -> list[Target]:
             return _mark(cases, mine, ranks(), self._grown[1])
@@ -167,19 +169,19 @@ def _folds(
         holding = sum(share[k] > 0 for share in shares.values())
         if holding < 2:
             raise LabelError(
-                f"teacher.forest: expected at least 2 cases with {label} in the training part, for "
-                f"each is marked by trees that did not see it, got {holding}; leave out the forest"
+                f"teacher.pixel_classifier: expected at least 2 cases with {label} in the training "
+                f"part: each is marked by trees that did not see it, got {holding}; leave it out"
             )
     order = sorted(shares, key=lambda name: (tuple(shares[name] > 0), name))
     return {name: i % folds for i, name in enumerate(order)}
 
 
-def _grow(rows: ResponseRows, k: int, spec: Forest, seed: int) -> _Grown:
+def _grow(rows: ResponseRows, k: int, spec: PixelClassifier, seed: int) -> _Grown:
     """Trees that learn again from what they kept, once for each of the false alarms."""
     within = rows.inside[:, k]
     lesson = _Lesson(within, np.ones_like(within))
     grown = _Grown((), Levels(0.0, 0.0))
-    for share in progress.track(spec.false_alarms, "forest grows"):
+    for share in progress.track(spec.false_positive_rate, "forest grows"):
         if not all(_tells(rows, lesson, fold) for fold in range(spec.folds)):
             break
         trees = tuple(_learnt(rows, lesson, fold, spec, seed) for fold in range(spec.folds))
@@ -188,7 +190,7 @@ def _grow(rows: ResponseRows, k: int, spec: Forest, seed: int) -> _Grown:
             mine = rows.fold == fold
             if mine.any():
                 p[mine] = tree.predict_proba(rows.features[mine])[:, 1]
-        parts = (1 - min(share * spec.doubt, 0.9), 1 - share)
+        parts = (1 - min(share * spec.ignore_band, 0.9), 1 - share)
         doubtful, sure = np.quantile(p[~within], parts) if (~within).any() else (0.0, 0.0)
         grown = _Grown(trees, Levels(float(doubtful), float(sure)))
         positive = within & (p > sure)  # of ties, none
@@ -203,7 +205,7 @@ def _tells(rows: ResponseRows, lesson: _Lesson, fold: int) -> bool:
 
 
 def _learnt(
-    rows: ResponseRows, lesson: _Lesson, fold: int, spec: Forest, seed: int
+    rows: ResponseRows, lesson: _Lesson, fold: int, spec: PixelClassifier, seed: int
 ) -> HistGradientBoostingClassifier:
     there = (rows.fold != fold) & lesson.known
     trees = HistGradientBoostingClassifier(

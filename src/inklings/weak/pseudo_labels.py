@@ -46,16 +46,16 @@ def levels_of(
     share: float,
     spec: Teacher,
 ) -> Levels:
-    """The scores that ``share`` of the samples outside exceed, and ``spec.doubt`` times as many."""
+    """The scores that ``share`` of the pixels outside exceed, and ``spec.ignore_band`` times it."""
     count = np.zeros(257, np.int64)
     for dense, target in zip(maps, targets, strict=True):
-        outside = dense[k][(target.value[k] < HALF) & target.known][:: spec.thinning]
+        outside = dense[k][(target.value[k] < HALF) & target.known][:: spec.subsample]
         count += np.bincount(outside, minlength=257)
     # Of the 8 bits of a map, the lowest value that no larger share reaches: ties are not halved.
     reached = count[::-1].cumsum()[::-1] / max(int(count.sum()), 1)
     low, high = (
         (int(np.argmax(reached <= part)) - 0.5) / 255
-        for part in (min(share * spec.doubt, 0.9), share)
+        for part in (min(share * spec.ignore_band, 0.9), share)
     )
     return Levels(low, high)
 

@@ -82,7 +82,7 @@ def self_train(
     Returns:
         The model of the last useful round, and what each round did.
     """
-    count = experiment.rounds.count
+    count = experiment.self_training.iterations
     trained = trained_on(train, out if count == 1 else out / "rounds" / "1")
     current, done = train, []
     best = _merit(experiment, trained, val) if count > 1 else None
@@ -140,7 +140,7 @@ def relabel(
     """
     count = len(current)
     rng = np.random.default_rng([experiment.training.seed, _FIRST_WORD, number])
-    drawn = rng.permutation(count)[: max(1, round(experiment.rounds.share * count))].tolist()
+    drawn = rng.permutation(count)[: max(1, round(experiment.self_training.share * count))].tolist()
     run = Run(trained.model, trained.model_config, RunRecord(trained.thresholds), experiment)
     targets = list(current.targets)
     for i in progress.track(sorted(drawn), f"relabel for round {number}"):

@@ -49,7 +49,8 @@ _MORE = 1.2
 _ADVICE = {
     "teacher": "let it learn longer (teacher.steps), faster (teacher.learning_rate), or see wider "
     "(teacher.model)",
-    "teacher.forest": "give it more cases, or let a network find it (teacher.false_alarms: 0.02)",
+    "teacher.pixel_classifier": "give it more cases, or let a network find it "
+    "(teacher.false_positive_rate: 0.02)",
 }
 """What to do where one found nothing."""
 
@@ -75,7 +76,8 @@ class Lesson:
     Attributes:
         name: The class.
         chance: Probability that the teacher, or the last trees where no network follows them,
-            gives to ``false_alarms`` of the samples outside; what lies below it says nothing.
+            gives to ``false_positive_rate`` of the pixels outside; what lies below it says
+            nothing.
         positive: Share of the inside that the student is told is positive.
         negative: Share of the inside that the student is told is negative.
     """
@@ -205,12 +207,12 @@ def _by_forest(
     spec: Teacher, labels: Examples, classes: Sequence[str], seed: int, shelf: ArrayCache
 ) -> tuple[ThinningForest | None, Sequence[Target]]:
     """A forest and what it keeps of the labels; none, and all, where it found nothing."""
-    if spec.forest is None:
+    if spec.pixel_classifier is None:
         return None, labels.targets
-    forest = ThinningForest(labels, spec.forest, classes, seed, shelf)
-    kept, share = forest.targets(), spec.forest.false_alarms[-1]
+    forest = ThinningForest(labels, spec.pixel_classifier, classes, seed, shelf)
+    kept, share = forest.targets(), spec.pixel_classifier.false_positive_rate[-1]
     if not spec.passes:
-        _require_found("teacher.forest", labels.targets, kept, share, classes)
+        _require_found("teacher.pixel_classifier", labels.targets, kept, share, classes)
         return forest, kept
     for name, found in _positive_shares(labels.targets, kept, classes).items():
         if found <= _MORE * share:
@@ -257,7 +259,7 @@ def _own(
     bag = loss.options.get("bag", 1) if loss else 1
     sampling = spec.sampling
     if sampling is None and bag > 1:
-        alike = {"bag": bag, "by_case": False, "by_class": False, "positives": 0.0}
+        alike = {"bag": bag, "by_case": False, "by_class": False, "foreground": 0.0}
         sampling = experiment.sampling.model_copy(update=alike)
     given = {"loss": loss, "model": spec.model, "sampling": sampling}
     training = {

@@ -226,7 +226,7 @@ def test_the_real_scan_leaves_dicom_objects_beside_its_series(study, tmp_path) -
 
 
 def test_the_old_name_of_the_option_says_the_new_one(study, tmp_path) -> None:
-    words = ["nodules", str(study / "cohort"), "--run", str(study / "run"), "--split", "val"]
+    words = ["nodules", str(study / "cohort"), "--run", str(study / "run"), "--split", "test"]
     result = CliRunner().invoke(app, [*words, "--out", str(tmp_path), "--choose"])
-    assert result.exit_code == 2
-    assert "--choose is called --tune-thresholds now" in result.stderr
+    assert result.exit_code == 2  # thresholds are tuned on --split val
+    assert "--choose is now --tune-thresholds" in result.stderr
