@@ -291,12 +291,13 @@ def named_in(cohort: Cohort) -> tuple[str, ...]:
 
 
 def stamp_of(*paths: Path | None) -> str:
-    """Sizes and times of files, and of all files below folders."""
+    """Sizes and times of files, and of all files below folders; of what is gone, nothing."""
     said = []
     for path in paths:
         if path is None:
             continue
         below = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+        below = [p for p in below if p.exists()]
         stats = [p.stat() for p in below]
         size = sum(stat.st_size for stat in stats)
         newest = max((stat.st_mtime_ns for stat in stats), default=0)

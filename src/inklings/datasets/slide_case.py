@@ -98,6 +98,8 @@ class Reading:
 
 def slide_case(item: SlideItem, reading: Reading) -> Converted:
     """Open one slide, its outlines and its mask, and say what is wrong with them."""
+    if fatal(item.findings):
+        return Converted({}, findings=item.findings)
     findings = list(item.findings)
     images = {item.on: item.path, **item.others}
     if item.missing:

@@ -9,11 +9,15 @@ https://docs.gdc.cancer.gov/Encyclopedia/pages/TCGA_Barcode.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any
 
-from inklings.datasets.dataset import Argument
+from inklings.datasets.dataset import Argument, Option
+from inklings.datasets.findings import ImportFinding
+from inklings.datasets.gdc_manifest import compare, read_manifest
+from inklings.datasets.pairing import clean_id
 from inklings.datasets.slide_case import SlideItem
 from inklings.datasets.slide_files import SlideFile
 from inklings.datasets.slides import Slides, patient_in
@@ -61,8 +65,44 @@ class Tcga(Slides):
     """TCGA: patient, and tumour or normal, from the barcode; a table for everything else."""
 
     images: Annotated[str, Argument("Folder of slides, as the GDC client leaves it.")]
+    manifest: Annotated[
+        Path | None,
+        Option("Manifest of the GDC: what is missing, damaged (md5) or not in it is set aside."),
+    ] = None
     name: str = "tcga"
     facts: Mapping[str, Any] = field(default_factory=lambda: dict(FACTS))
+
+    def items(self, scratch: Path) -> Sequence[SlideItem]:
+        """Slides with what belongs to them, compared with the manifest.
+
+        Raises:
+            DataError: If there are none, or the manifest is none.
+        """
+        items = super().items(scratch)
+        if self.manifest is None:
+            return items
+        assert self.source is not None
+        seen = compare(read_manifest(self.manifest), self.source)
+        told: dict[Path, tuple[str, str]] = {
+            path: ("damaged download", why) for path, why in seen.damaged.items()
+        }
+        extra = [one.path for one in items if one.path not in seen.whole | set(seen.damaged)]
+        told |= {path: ("not in the manifest", path.name) for path in extra}
+        self.said.append(seen.line(len(extra)))
+        found = [_set_aside(one, *told[one.path]) if one.path in told else one for one in items]
+        known = {one.path for one in items}
+        others = {path: told[path] for path in seen.damaged if path not in known}
+        for entry in seen.missing:
+            path = self.source / entry.id / entry.name
+            others[path] = ("missing download", f"{entry.id}/{entry.name}")
+        taken = {one.id for one in items}
+        for path, why in others.items():
+            told_by = barcode(path.name)
+            name = clean_id(told_by.slide if told_by else path.name)
+            name = clean_id(f"{path.parent.name}_{path.name}") if name in taken else name
+            taken.add(name)
+            found.append(_set_aside(SlideItem(name, path, ""), *why))
+        return found
 
     def called(self, slide: SlideFile) -> SlideFile:
         """A slide is called by its barcode."""
@@ -89,3 +129,7 @@ class Tcga(Slides):
         labels = (BagLabel("tumour", bool(found.tumour)),) if named else ()
         facts = {"sample": f"{found.sample:02d}", "section": found.section}
         return SlideItem("", slide.path, found.patient, labels=labels, facts=facts)
+
+
+def _set_aside(item: SlideItem, kind: str, detail: str) -> SlideItem:
+    return replace(item, findings=(*item.findings, ImportFinding(item.id, kind, detail)))
