@@ -8,6 +8,7 @@ from inklings.cli import (
     guarded,
     import_corrections,
     import_datasets,
+    import_predictions,
 )
 
 app = typer.Typer(
@@ -17,3 +18,4 @@ app = typer.Typer(
 )
 
 app.command("corrections")(guarded(import_corrections.corrections))
+app.command("predictions")(guarded(import_predictions.predictions))

@@ -174,7 +174,8 @@ def pairs(
     ]
 
 
-def _stem(path: Path) -> str:
+def stem_of(path: Path) -> str:
+    """The name of a file without its suffix, or suffixes such as ``.nii.gz``."""
     # Systems write the same letter with an accent as one sign or as two.
     return unicodedata.normalize("NFC", re.sub(r"\.(nii|ome|seg)$", "", path.stem, flags=re.I))
 
@@ -185,8 +186,8 @@ def _is_mask(path: Path, forms: Forms) -> bool:
     Without templates its ending does.
     """
     if forms == (None, None):
-        return _CALLED_MASK.fullmatch(_stem(path)) is not None
-    said = [form.pattern if form and form.fullmatch(_stem(path)) else "" for form in forms]
+        return _CALLED_MASK.fullmatch(stem_of(path)) is not None
+    said = [form.pattern if form and form.fullmatch(stem_of(path)) else "" for form in forms]
     return len(said[1]) > len(said[0])
 
 
@@ -207,7 +208,7 @@ def _unique(
 
 
 def _key(path: Path, root: Path, deep: bool, form: re.Pattern[str] | None) -> str:
-    stem = _stem(path)
+    stem = stem_of(path)
     if form is None:
         stem = _ENDINGS.sub("", stem)
     else:

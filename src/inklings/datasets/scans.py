@@ -188,26 +188,15 @@ class StoredMask:
         """See `MaskSource`."""
         assert scan.mask is not None
         on = scan.on or next(iter(scan.images))
-        geometry = image.geometry
-        grids, codes = mask_grids(scan.mask), read_mask(scan.mask)
-        own, name = grids[0], scan.mask.name
+        geometry, name = image.geometry, scan.mask.name
         said = [ImportFinding(scan.id, n.kind, f"{name}: {n.text}") for n in mask_notes(scan.mask)]
-        off = difference(geometry, own)
-        if off:
-            if len(geometry.shape) != 3 or len(own.shape) != 3:
-                return (), [ImportFinding(scan.id, "mask shape", f"{scan.mask.name}: {off}")]
-            try:
-                if scan.mask.suffix == ".dcm":
-                    codes = placed(codes, own, geometry).array
-                else:
-                    also = image.also if isinstance(image, Volume) else ()
-                    codes, form = fitted(codes, grids, (geometry, *also))
-                    if form:
-                        detail = f"{name}: lies {form}; taken as it fits"
-                        said.append(ImportFinding(scan.id, "mask on the qform", detail))
-            except GeometryError as error:
-                detail = f"{scan.mask.name}: {off} ({error})"
-                return (), [ImportFinding(scan.id, "mask shape", detail)]
+        try:
+            codes, off, form = on_grid(scan.mask, image)
+        except GeometryError as error:
+            return (), [ImportFinding(scan.id, "mask shape", f"{name}: {error}")]
+        if form:
+            detail = f"{name}: lies {form}; taken as it fits"
+            said.append(ImportFinding(scan.id, "mask on the qform", detail))
         if self.kind == "classes":
             strange = self._strange(codes)
             if strange and not self.others:
@@ -227,6 +216,33 @@ class StoredMask:
 
     def _strange(self, codes: NDArray[Any]) -> list[int]:
         return sorted(set(np.unique(codes).tolist()) - set(self._known()))
+
+
+def on_grid(path: Path, image: Image) -> tuple[NDArray[Any], str, str]:
+    """Codes of a mask on the grid of its image.
+
+    Returns:
+        The codes ``(*S)``; how its own grid differs, where they were moved; and by which other
+        form of its header it lies there, if it does.
+
+    Raises:
+        GeometryError: If the samples of the two grids do not coincide.
+        DataError: If the mask cannot be read.
+    """
+    geometry, grids, codes = image.geometry, mask_grids(path), read_mask(path)
+    off = difference(geometry, grids[0])
+    if not off:
+        return codes, "", ""
+    if len(geometry.shape) != 3 or len(grids[0].shape) != 3:
+        raise GeometryError(off)
+    try:
+        if path.suffix == ".dcm":
+            return placed(codes, grids[0], geometry).array, off, ""
+        also = image.also if isinstance(image, Volume) else ()
+        moved, form = fitted(codes, grids, (geometry, *also))
+    except GeometryError as error:
+        raise GeometryError(f"{off} ({error})") from None
+    return moved, off, form
 
 
 def coded(

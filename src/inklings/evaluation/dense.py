@@ -100,7 +100,12 @@ class DenseScoring:
         """What was measured of each case, and why the others could not be."""
         there, settings = source.there, self.job.settings
         task = _Measure(
-            there.path.resolve(), there.head, settings.metrics, self.options, self.streamed
+            there.path.resolve(),
+            there.head,
+            self.selection.classes,
+            settings.metrics,
+            self.options,
+            self.streamed,
         )
         outcomes = map_cases(
             task,
@@ -208,6 +213,7 @@ class _Measure:
 
     folder: Path
     head: Head
+    classes: tuple[str, ...]
     names: tuple[str, ...] | None
     options: Options
     streamed: bool
@@ -217,7 +223,7 @@ class _Measure:
         case, is_slide = item
         chosen = _chosen(self.names, self.head.classes, self.options, self.streamed)
         if not is_slide:
-            return measure(read_pair(self.folder, self.head, case), chosen)
+            return measure(read_pair(self.folder, self.head, case, self.classes), chosen)
         pair, judged = slide_pair(self.folder, self.head, case)
         found = replace(measure(pair, chosen), judged=judged)
         if not judged[1]:  # only what is true of the whole slide is known: nothing to overlap with
@@ -231,10 +237,17 @@ class _Measure:
         return replace(found, samples=samples)
 
 
-def read_pair(folder: Path, head: Head, case: Case) -> Pair:
+def read_pair(folder: Path, head: Head, case: Case, classes: tuple[str, ...] | None = None) -> Pair:
     """Prediction and reference standard of one case.
 
     A prediction without instances gets connected components, and so is comparable.
+
+    Args:
+        folder: Of the predictions.
+        head: Of them.
+        case: With its true labels.
+        classes: That are annotated; those that are not predicted are not scored. None for the
+            predicted ones.
 
     Raises:
         DataError: If the prediction is damaged, or does not lie on the grid of the image.
@@ -249,15 +262,17 @@ def read_pair(folder: Path, head: Head, case: Case) -> Pair:
             f"case {case.id}: predicted on a grid of {prediction.dense.shape[1:]}, but "
             f"{case.images[name].name} has {geometry.shape}; predict this cohort again"
         )
-    said = annotate(case, labelled_image(case), geometry, head.classes)
+    annotated = classes or head.classes
+    said = annotate(case, labelled_image(case), geometry, annotated)
     if not said.known.all() and not (said.known & (said.category == 0)).any():
         raise LabelError(
             f"case {case.id}: expected a reference standard, got labels that never say where "
             "nothing is; evaluate against the cohort with complete labels"
         )
     mask = np.stack([prediction.mask(head, k) for k in range(len(head.classes))])
-    codes = np.arange(1, len(head.classes) + 1).reshape(-1, *(1,) * said.category.ndim)
-    objects = np.where(said.category == 1, said.objects, 0)
+    numbers = np.array([annotated.index(name) + 1 for name in head.classes])
+    codes = numbers.reshape(-1, *(1,) * said.category.ndim)
+    objects = np.where(said.category == numbers[0], said.objects, 0)
     instances = prediction.instances
     return Pair(
         patient=case.patient,

@@ -151,6 +151,7 @@ class Selection:
         split_hash: Of the cohort's split.
         facts: Cohort, part and split, for the head of the scores.
         warnings: What is not predicted.
+        classes: Of the reference standard, of which predictions may know some.
     """
 
     patients: frozenset[str]
@@ -158,6 +159,7 @@ class Selection:
     split_hash: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
     def only(self, cases: Iterable[Case], *warnings: str) -> Selection:
         """Some of the cases."""

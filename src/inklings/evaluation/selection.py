@@ -54,7 +54,7 @@ def part_of(folder: Path, standard: Cohort, part: str) -> Selection:
         "split": part,
         "split_hash": split.split_hash,
     }
-    every = Selection(frozenset(), (), split.split_hash, facts)
+    every = Selection(frozenset(), (), split.split_hash, facts, classes=standard.classes)
     return every.only(case for case in standard if case.id in wanted)
 
 

@@ -106,7 +106,7 @@ class PredictionFolder:
         if self.failed:
             yield f"{len(self.failed)} cases could not be predicted (failed.json)"
         if self.head.trained_on is None:
-            yield "nobody knows which patients the run was trained on (findings of 0.1.0)"
+            yield "nobody knows which patients the run was trained on"
 
     def where(self, case: str) -> Path:
         """The file of a case, or the folder of a slide."""

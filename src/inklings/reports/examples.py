@@ -78,7 +78,13 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not math.isnan(value)
 
 
-def predicted(line: Mapping[str, Any], folder: Path, head: Head, case: Case) -> Example:
+def predicted(
+    line: Mapping[str, Any],
+    folder: Path,
+    head: Head,
+    case: Case,
+    classes: tuple[str, ...] | None = None,
+) -> Example:
     """One predicted case with the outlines of both sides.
 
     Args:
@@ -86,8 +92,9 @@ def predicted(line: Mapping[str, Any], folder: Path, head: Head, case: Case) -> 
         folder: The predictions.
         head: Their head.
         case: With true labels.
+        classes: That are annotated; None for the predicted ones.
     """
-    pair = read_pair(folder, head, case)
+    pair = read_pair(folder, head, case, classes)
     true, said = (_outlined(side) for side in (pair.reference, pair.predicted))
     layers: dict[str, NDArray[Any]] = {"truth": true, "predicted": said}
     notes = []

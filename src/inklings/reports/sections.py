@@ -137,7 +137,7 @@ def cases(material: Material, each: int = 3) -> dict[str, Any] | None:
         title: [
             predicted_slide(line, m.predictions, known[line["case"]])
             if line["case"] in slides
-            else predicted(line, m.predictions, m.head, known[line["case"]])
+            else predicted(line, m.predictions, m.head, known[line["case"]], m.standard.classes)
             for line in chosen
             if line["case"] in known
         ]
