@@ -1,5 +1,6 @@
 """Bags in memory: one label a bag, and what each instance has to do with it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 
 import inklings as ik
+from inklings.simulation.phantoms.bags import survival_bags, value_bags
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "task": "bags",
     "model": {"name": "bags", "pooling": "noisy_or"},
     "loss": "bag",
@@ -62,6 +64,27 @@ def test_bags_are_scored_and_exported(run: ik.Run, tmp_path: Path) -> None:
     assert len(found) == 8
     assert ik.evaluate(found, cohort)["auc"].value > 0.9
     assert (ik.export(found, "csv", out=tmp_path / "csv") / "bags.csv").is_file()
+
+
+@pytest.mark.parametrize(("task", "loss"), [("regression", "huber"), ("survival", "cox")])
+def test_numbers_of_bags_are_said_by_name_and_in_their_unit(
+    task: str, loss: str, tmp_path: Path
+) -> None:
+    {"regression": value_bags, "survival": survival_bags}[task](tmp_path / "c", 24)
+    cohort = ik.Cohort.read(tmp_path / "c")
+    few = {**SMALL["training"], "steps": 3}
+    small = {**SMALL, "loss": loss, "model": {"name": "bags", "pooling": "mean"}, "training": few}
+    experiment = ik.Experiment.check({"cohort": "below", **small}, "test")
+    found = ik.predict(ik.train(experiment, cohort=cohort, out=tmp_path / "r"), cohort)
+    bag, table = found[0], ik.export(found, "json", out=tmp_path / "j")
+    row = next(row for row in json.loads(table.read_text())["bags"] if row["case"] == bag.case)
+    assert bag.probability.shape == bag.mask.shape == (0,)
+    assert bag.values
+    assert bag.values == pytest.approx({name: row[name] for name in bag.values})
+    assert bag.instances is not None
+    if task == "regression":  # the mean of instances is the bag, in the unit of the label
+        assert bag.instances.mean() == pytest.approx(bag.values["score"], rel=1e-3)
+    assert next(iter(bag.values)) in repr(bag)
 
 
 def test_a_mask_of_a_bag_is_not_saved(run: ik.Run, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_an_unfinished_training_is_named_as_such(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_says_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected a run made by 'inklings train'"):
         Run.load(tmp_path)
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="there is no such file"):
         Run.load(tmp_path / "nowhere")
 
 

@@ -103,28 +103,45 @@ def row_of(bag: BagPrediction, head: Head) -> dict[str, Any]:
     """One bag: how many instances, and how probable classes are and what is called, or numbers."""
     row: dict[str, Any] = {"case": bag.case, "instances": len(bag.instances)}
     if bag.values is not None:
-        names = map(str, head.settings[VALUES])
-        return {**row, **dict(zip(names, map(float, bag.values), strict=True))}
+        return {**row, **numbers_of(bag, head)}
+    for name, value in zip(head.classes, bag.probability, strict=True):
+        row[f"probability {name}"] = float(value)
+    for name, value in zip(head.classes, called_of(bag, head), strict=True):
+        row[f"called {name}"] = int(value)
+    return row
+
+
+def numbers_of(bag: BagPrediction, head: Head) -> dict[str, float]:
+    """Each number of a bag by its name: a value in its unit, or a log hazard and survival."""
+    names = map(str, head.settings.get(VALUES, ()))
+    values = () if bag.values is None else bag.values
+    return dict(zip(names, map(float, values), strict=True))
+
+
+def called_of(bag: BagPrediction, head: Head) -> NDArray[np.int64]:
+    """Which classes are called, ``(K,)`` of 0 and 1."""
     task = cast(Task, head.settings.get("task", "binary"))
     called = decide(task, bag.probability[None], head.thresholds)[0]
     if task in ("multiclass", "ordinal"):
         called = np.eye(len(head.classes), dtype=np.int64)[int(called)]
-    for name, value in zip(head.classes, bag.probability, strict=True):
-        row[f"probability {name}"] = float(value)
-    for name, value in zip(head.classes, called, strict=True):
-        row[f"called {name}"] = int(value)
-    return row
+    return called
+
+
+def scores_of(bag: BagPrediction, head: Head) -> NDArray[np.float64]:
+    """What would be said of a bag of each instance alone, ``(N, C)``: probabilities or numbers."""
+    logits = bag.instances.astype(np.float64)
+    if bag.values is not None:  # numbers in the unit of the answer already
+        return logits
+    exclusive = head.settings.get("task") == "multiclass"
+    score: NDArray[np.float64] = softmax(logits, axis=-1) if exclusive else expit(logits)
+    return score
 
 
 def columns_of(bag: BagPrediction, head: Head) -> dict[str, NDArray[Any]]:
     """Columns of the instances of one bag, ``(N,)`` each."""
     names = [str(name) for name in head.settings.get("channels", head.classes)]
-    exclusive = head.settings.get("task") == "multiclass"
-    logits = bag.instances.astype(np.float64)
-    score = softmax(logits, axis=-1) if exclusive else expit(logits)
-    if bag.values is not None:  # numbers in the unit of the answer already
-        score = logits
-    found: dict[str, NDArray[Any]] = {"instance": np.arange(len(logits))}
+    score = scores_of(bag, head)
+    found: dict[str, NDArray[Any]] = {"instance": np.arange(len(score))}
     found |= dict(_named("score", names, score))
     if bag.attention is not None:
         found |= dict(_named("attention", names, bag.attention))

@@ -8,16 +8,15 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
 
-from inklings.bags.task import Task, decide
 from inklings.cohorts.case import Case
 from inklings.cohorts.opening import image_of_file, open_case
 from inklings.errors import DataError, InklingsError
+from inklings.exports.bags import called_of, numbers_of, scores_of
 from inklings.exports.scan import codes
 from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
@@ -49,8 +48,10 @@ class Prediction:
             the run does not separate objects.
         findings: Of detectors: centres and diameters in mm, the most probable first.
         instances: Of bags: float32 ``(N, C)``, the probability of each class in a bag of this
-            instance alone; None elsewhere.
+            instance alone, or the number; None elsewhere.
         attention: Of bags: weight of each instance, ``(N,)`` or ``(N, C)``, where the model has it.
+        values: Of bags with a number, which have no probability: by name, the value in the unit of
+            the label, or the log hazard and the survival at each time.
         folder: The folder of predictions that it lies in; a temporary one goes with its
             predictions.
     """
@@ -66,13 +67,17 @@ class Prediction:
     findings: tuple[Finding, ...] = ()
     instances: NDArray[np.float32] | None = None
     attention: NDArray[np.float32] | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
     _home: Temporary | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         """One line: the largest probability of each class, the grid, where it lies."""
         flat = self.probability.reshape(len(self.probability), -1)
         best = [f"{one.max():.2f}" if one.size else "none" for one in flat]
-        said = ", ".join(f"{k} up to {v}" for k, v in zip(self.classes, best, strict=False))
+        said = ", ".join(
+            [f"{k} up to {v}" for k, v in zip(self.classes, best, strict=False)]
+            + [f"{name} {value:.3g}" for name, value in self.values.items()]
+        )
         found = f", {len(self.findings)} findings" if self.findings else ""
         shape = "" if self.geometry is None else f", mask {self.mask.shape}"
         return f"<Prediction of {self.case}: {said}{found}{shape}; {self.folder}>"
@@ -215,18 +220,15 @@ def _of_slide(slide: SlidePrediction, head: Head, folder: Path) -> dict[str, Any
 
 
 def _of_bag(bag: BagPrediction, head: Head) -> dict[str, Any]:
-    task = cast(Task, head.settings.get("task", "binary"))
-    called = decide(task, bag.probability[None], head.thresholds)[0]
-    if task in ("multiclass", "ordinal"):
-        called = np.eye(len(head.classes), dtype=np.int64)[int(called)]
-    logits = bag.instances.astype(np.float64)
-    alone = softmax(logits, axis=-1) if task == "multiclass" else expit(logits)
+    numbers = numbers_of(bag, head)
+    called = np.zeros(0) if numbers else called_of(bag, head)
     return {
         "probability": bag.probability.astype(np.float32),
         "mask": called.astype(np.uint8),
         "geometry": None,
-        "instances": alone.astype(np.float32),
+        "instances": scores_of(bag, head).astype(np.float32),
         "attention": bag.attention,
+        "values": numbers,
     }
 
 
