@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inklings.bags.instances import Instances
+from inklings.inference.device import device_of
 from inklings.tensors import Output
 
 BLOCK = 4096
@@ -27,7 +28,7 @@ def outputs(
     model: nn.Module, instances: Instances
 ) -> Iterator[tuple[Output, list[int], list[Tensor]]]:
     """Output, numbers and encoded instances of a few bags at a time, as many as fit a block."""
-    device = next(model.parameters()).device
+    device = device_of(model)
     was = model.training
     model.eval()
     try:

@@ -16,7 +16,7 @@ from inklings.data import INTENSITIES, NORMALISERS
 from inklings.data.crops import resize_image
 from inklings.data.intensity import Scale, apply
 from inklings.errors import DataError
-from inklings.inference.device import native_bf16
+from inklings.inference.device import device_of, native_bf16
 from inklings.inference.sliding_window import Forward, sliding_window
 from inklings.predictions.numbers import quantise
 from inklings.runs.run import Run
@@ -98,7 +98,7 @@ def forward_of(run: Run) -> Forward:
     Runs in bfloat16 where the device does that in hardware, unless the experiment asked for
     ``32-true``, and with channels last, which is what convolutions like best there.
     """
-    device = next(run.model.parameters(), torch.empty(0)).device
+    device = device_of(run.model)
     exact = run.experiment is not None and run.experiment.training.precision == "32-true"
     half = native_bf16(device) and not exact
     kept = list(run.model_config.kept)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import torch
+from torch import nn
 
 from inklings.machine import processor_has_bf16
 
@@ -10,6 +13,12 @@ from inklings.machine import processor_has_bf16
 def best_device() -> torch.device:
     """The first accelerator if there is one, else the processor."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where a model or a loss lies, so where its inputs belong; the processor if it holds none."""
+    held = next(chain(module.parameters(), module.buffers()), None)
+    return torch.device("cpu") if held is None else held.device
 
 
 def native_bf16(device: torch.device) -> bool:

@@ -31,6 +31,7 @@ from inklings.data.slide_look import Restain, SlideLook
 from inklings.data.tissue_finder import FindTissue
 from inklings.errors import SpecError
 from inklings.inference.dense import forward_of
+from inklings.inference.device import device_of
 from inklings.inference.slide_grid import Grid, SlideSettings, grid_of
 from inklings.inference.slide_windows import Batch, holding_tissue, read_ahead
 from inklings.inference.sliding_window import mirrored
@@ -169,7 +170,7 @@ def _network(
     forward = forward_of(run)
     if settings.mirroring:
         forward = functools.partial(mirrored, forward, mirroring=settings.mirroring)
-    device = next(run.model.parameters(), torch.empty(0)).device
+    device = device_of(run.model)
     down, along = (torch.from_numpy(_weights(axis, step)).to(device) for axis in axes)
     centre, width = (torch.from_numpy(np.asarray(part))[None].to(device) for part in scale)
     classes = len(run.classes)
@@ -246,7 +247,7 @@ def _divisor(run: Run) -> int:
 
 def _batch_size(run: Run) -> int:
     """Windows in one call; an accelerator wants more of them than a processor."""
-    device = next(run.model.parameters(), torch.empty(0)).device
+    device = device_of(run.model)
     return 16 if device.type == "cuda" else 4
 
 

@@ -19,14 +19,18 @@ from typing import Any
 import pytest
 import torch
 
+from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import InklingsError, SpecError
+from inklings.inference.predict import predict
+from inklings.labels.kinds import BagLabel, BallLabel
 from inklings.runs.run import Run
 from inklings.sections import section_at
 from inklings.spec import TASKS, Experiment
 from inklings.tasks import task_of
 from inklings.tasks.base import Task
 from inklings.tasks.train import train
+from inklings.testing.stand_in import stand_in
 
 
 class TaskContract(ABC):
@@ -94,6 +98,33 @@ class TaskContract(ABC):
         assert len(run.thresholds) == len(run.classes)
         assert run.record.facts["steps"] == experiment.training.steps
 
+    def test_fit_validation_and_prediction_hold_on_any_device(
+        self, trained: tuple[Experiment, Path], tmp_path: Path
+    ) -> None:
+        experiment, _ = trained
+        every = {"validate_every": 1} if task_of(experiment).validates else {}
+        training = experiment.training.model_copy(update=every)
+        with stand_in() as device:
+            train(experiment.model_copy(update={"training": training}), tmp_path / "run")
+            if experiment.predictor:
+                inputs, out = [experiment.cohort], tmp_path / "said"
+                assert not predict(tmp_path / "run", inputs, out, split="test").failed
+        assert device.computed
+        assert not device.stayed
+
+    def test_a_validation_part_of_one_answer_does_not_cost_the_training(
+        self, trained: tuple[Experiment, Path], tmp_path: Path
+    ) -> None:
+        experiment, _ = trained
+        cohort = Cohort.read(experiment.cohort)
+        cases = [_yes_alone(case) if case.split == "val" else case for case in cohort]
+        Cohort(cohort.name, tuple(cases), cohort.classes, cohort.facts).write(tmp_path / "one")
+        every = {"validate_every": 1} if task_of(experiment).validates else {}
+        training = experiment.training.model_copy(update={"steps": 1, **every})
+        changed = {"cohort": tmp_path / "one", "training": training}
+        run = Run.load(train(experiment.model_copy(update=changed), tmp_path / "run"))
+        assert len(run.thresholds) == len(run.classes)
+
     def test_a_run_that_was_cut_off_ends_in_the_same_weights(
         self, trained: tuple[Experiment, Path], tmp_path: Path
     ) -> None:
@@ -116,3 +147,14 @@ class TaskContract(ABC):
         other = experiment.model_copy(update={"cohort": tmp_path / "moved"})
         with pytest.raises(InklingsError, match="would be too good"):
             train(other, tmp_path / "second", start=out)
+
+
+def _yes_alone(case: Case) -> Case:
+    """Without the bags and balls that somebody called negative."""
+    kept = [
+        label
+        for label in case.labels
+        if not (isinstance(label, BagLabel) and not label.present)
+        and not (isinstance(label, BallLabel) and label.malignant is False)
+    ]
+    return dataclasses.replace(case, labels=tuple(kept))

@@ -16,6 +16,7 @@ from inklings.bags.outcomes.base import Outcome
 from inklings.bags.task import Task
 from inklings.data.bag_examples import BagExamples
 from inklings.inference.bag_model import alone, bag_logits, outputs
+from inklings.inference.device import device_of
 from inklings.losses.base import Loss
 from inklings.models.base import Model
 from inklings.tensors import Batch, Output
@@ -65,14 +66,14 @@ class BagValidator:
     def score(self, model: Model, loss: Loss) -> BagScore:
         """Loss, and AUC or the like, over all bags."""
         logits = self.logits(model)
-        tensors = torch.from_numpy(logits).float()
-        value, known = self.examples.value, self.examples.known
-        batch = Batch(tensors, torch.from_numpy(value), torch.from_numpy(known))
+        value, known, there = self.examples.value, self.examples.known, device_of(loss)
+        tensors = torch.from_numpy(logits).float().to(there)
+        told = Batch(tensors, torch.from_numpy(value).to(there), torch.from_numpy(known).to(there))
         was = loss.training
         loss.eval()
         try:
             with torch.no_grad():
-                number = float(loss(Output(tensors), batch))
+                number = float(loss(Output(tensors), told))
         finally:
             loss.train(was)
         if self.outcome is not None:

@@ -12,6 +12,8 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from inklings.data.batches import BatchSource
+from inklings.errors import InklingsError
+from inklings.inference.device import best_device
 from inklings.losses.base import Loss
 from inklings.models.base import Model
 from inklings.models.weights import fit_weights
@@ -123,15 +125,15 @@ def fit(training: Training, prepared: Prepared, out: Path | None = None) -> FitR
     with learner.averaged():
         state = validation.best or {k: v.detach().clone() for k, v in model.state_dict().items()}
     model.load_state_dict(state)
-    model = model.cpu().eval()
+    model = model.to(best_device()).eval()  # held-out cases are many: not on the processor
     steps = learner.seen // training.accumulate
     if is_first():
         history.write()
         if gallery is not None:
             gallery.draw(model, steps, ())
-    point = prepared.operating_point(model)
+    point, doubts = _point(prepared, model)
     return FitResult(
-        model=model,
+        model=model.cpu(),
         model_config=replace(prepared.model_config, divisor=model.divisor),
         point=point,
         history=tuple(history.rows),
@@ -139,10 +141,24 @@ def fit(training: Training, prepared: Prepared, out: Path | None = None) -> FitR
         best_step=validation.best_step or steps,
         seconds=learner.clock.seconds(),
         skipped=learner.skipped,
-        warnings=(*prepared.warnings, *monitor.warnings),
+        warnings=(*prepared.warnings, *monitor.warnings, *doubts),
         precision=machine.precision(training.precision),
         facts={**prepared.facts, **point.facts},
     )
+
+
+def _point(prepared: Prepared, model: Model) -> tuple[OperatingPoint, tuple[str, ...]]:
+    """Where answers are cut; one half, with a warning, where held-out cases cannot say.
+
+    What they lack is looked for before the first step; a training is not lost to what was not.
+    """
+    try:
+        return prepared.operating_point(model), ()
+    except InklingsError as error:
+        if prepared.model_config.activation == "identity":
+            raise
+        half = OperatingPoint((0.5,) * len(prepared.model_config.classes))
+        return half, (f"no threshold could be chosen, one half stands: {error}",)
 
 
 def _begun(prepared: Prepared) -> Model:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inklings.data.examples import Examples
+from inklings.inference.device import device_of
 from inklings.inference.volumes import predict_any
 from inklings.losses.base import Loss
 from inklings.models.base import Model
@@ -24,7 +25,8 @@ from inklings.supervision.prior import Prior, estimate_prior, threshold_at
 from inklings.tensors import Batch, Output
 from inklings.training.thresholds import choose, counts, dice
 
-_HALF = 128  # the level of probability 0.5
+HALF = 128
+"""The level of probability 0.5."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class SegmentationValidator:
             dense = self.dense(model, i)
             losses.append(self._loss(loss, dense, target))
             counted.append(counts(dense, target))
-        table = dice(self._together(np.array(counted)))[..., _HALF]
+        table = dice(self._together(np.array(counted)))[..., HALF]
         found = table[~np.isnan(table)]
         judged = self.examples.judges and len(found)
         return SegmentationScore(
@@ -105,7 +107,7 @@ class SegmentationValidator:
         for i, target in enumerate(self.examples.targets):
             dense = self.dense(model, i)[: len(thresholds)]
             whole = [at_least(p, t) for p, t in zip(dense, thresholds, strict=True)]
-            truth = target.value[: len(thresholds)] >= _HALF
+            truth = target.value[: len(thresholds)] >= HALF
             wholes.append([_dice(m, t, target.known) for m, t in zip(whole, truth, strict=True)])
             part = map(largest_piece, whole)
             parts.append([_dice(m, t, target.known) for m, t in zip(part, truth, strict=True)])
@@ -121,7 +123,7 @@ class SegmentationValidator:
         result = []
         for k in range(count):
             scores = [image[k].astype(np.float32) / 255 for image in dense]
-            labelled = [(target.value[k] >= _HALF) & target.known for target in targets]
+            labelled = [(target.value[k] >= HALF) & target.known for target in targets]
             prior = estimate_prior(scores, labelled, seed=seed)
             result.append((prior, threshold_at(scores, labelled, prior.value)))
         return result
@@ -132,7 +134,7 @@ class SegmentationValidator:
 
     def _loss(self, loss: Loss, dense: NDArray[np.uint8], target: Target) -> float:
         """The loss of quantised probabilities, through the logits that they stand for."""
-        device = next((b.device for b in loss.buffers()), torch.device("cpu"))
+        device = device_of(loss)
         p = _scaled(dense, device).clamp(1 / 510, 1 - 1 / 510)
         value = _scaled(target.value, device)
         known = torch.from_numpy(np.ascontiguousarray(target.known))[None, None].to(device)

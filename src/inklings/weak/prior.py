@@ -15,6 +15,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.rasterise import annotate
 from inklings.errors import DataError
 from inklings.inference.dense import predict_array
+from inklings.inference.device import best_device
 from inklings.readers import open_image
 from inklings.runs.run import Run
 from inklings.supervision.prior import Prior, estimate_prior
@@ -74,6 +75,7 @@ def cohort_prior(folder: Path, run: Path | None = None, seed: int = 0) -> Estima
     shown = [np.moveaxis(image, 0, -1) for image in images]
     corrected = CORRECTIONS.build("auto", {"seed": seed}).correct(shown, masks)
     if model is not None:
+        model.model.to(best_device())
         scores = [predict_array(model, image)[0] for image in progress.track(images, "predict")]
         known = corrected.masks
     else:

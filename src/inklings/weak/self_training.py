@@ -22,6 +22,7 @@ from scipy import ndimage
 
 from inklings import progress
 from inklings.data.examples import Examples
+from inklings.inference.device import best_device
 from inklings.inference.volumes import predict_any
 from inklings.losses import LOSSES
 from inklings.runs.run import Run, RunRecord
@@ -141,7 +142,8 @@ def relabel(
     count = len(current)
     rng = np.random.default_rng([experiment.training.seed, _FIRST_WORD, number])
     drawn = rng.permutation(count)[: max(1, round(experiment.self_training.share * count))].tolist()
-    run = Run(trained.model, trained.model_config, RunRecord(trained.thresholds), experiment)
+    model, record = trained.model.to(best_device()), RunRecord(trained.thresholds)
+    run = Run(model, trained.model_config, record, experiment)
     targets = list(current.targets)
     for i in progress.track(sorted(drawn), f"relabel for round {number}"):
         targets[i] = _relabelled(run, current, original.targets[i], i)

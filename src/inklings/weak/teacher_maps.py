@@ -19,6 +19,7 @@ from torch import Tensor
 from inklings import progress
 from inklings.data.array_cache import ArrayCache, arrays_of_cases
 from inklings.data.examples import Examples
+from inklings.inference.device import best_device
 from inklings.inference.volumes import predict_any
 from inklings.models.base import Model
 from inklings.runs.run import Run, RunRecord
@@ -126,7 +127,8 @@ class TeacherMaps:
         scales = [MapScale()] * channels
         for k, at in enumerate(self._trained.model_config.kept[: len(self.scales)]):
             scales[at] = self.scales[k]
-        return replace(self._run, model=_Stretched(self._trained.model, scales).eval())
+        stretched = _Stretched(self._trained.model, scales).eval()
+        return replace(self._run, model=stretched.to(best_device()))
 
 
 def _map(run: Run, examples: Examples, i: int) -> NDArray[np.uint8]:

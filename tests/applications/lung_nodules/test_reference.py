@@ -17,6 +17,7 @@ from inklings.labels.kinds import MaskLabel
 from inklings.runs.run import Run
 from inklings.spec import Experiment
 from inklings.tasks.train import train
+from inklings.testing.stand_in import stand_in
 
 
 def _scan(thick: int = 5) -> np.ndarray:
@@ -88,6 +89,9 @@ def test_chain_of_the_reference_runs_end_to_end(experiment, phantom, tmp_path) -
     spec = Experiment.check(record, "test")
     train(spec, tmp_path / "segmenter")
     stage = Run.load(tmp_path / "segmenter")
-    findings = find_as_reference(stage, None, phantom.image, phantom.geometry, "a")
+    with stand_in() as device:
+        findings = find_as_reference(stage, None, phantom.image, phantom.geometry, "a")
+    assert device.computed == {"conv2d"}
+    assert not device.stayed
     assert list(findings.stage_counts) == ["voxels", "flagged voxels", "candidates", "nodules"]
     assert findings.stage_counts["candidates"] == len(findings)

@@ -13,6 +13,7 @@ from inklings.applications.lung_nodules.spec import WINDOW_HU, boxes_of
 from inklings.data.boxes import cut_box
 from inklings.detection.scan import to_grey
 from inklings.geometry import Geometry
+from inklings.inference.device import best_device, device_of
 from inklings.models.base import Model
 from inklings.predictions.numbers import require_numbers
 from inklings.runs.run import Run
@@ -39,7 +40,7 @@ def judge(
     how = (asked.sides, asked.spacing_mm)
     boxes = (cut_box(values, geometry, point, *how) for point, _ in places)
     cubes = [to_grey(box, *WINDOW_HU) for box in boxes]
-    return probabilities(run.model, cubes, [mm for _, mm in places])
+    return probabilities(run.model.to(best_device()), cubes, [mm for _, mm in places])
 
 
 @torch.inference_mode()
@@ -47,7 +48,7 @@ def probabilities(
     model: Model, cubes: Sequence[NDArray[np.uint8]], diameters_mm: Sequence[float]
 ) -> NDArray[np.float64]:
     """Probability ``(n,)`` of boxes ``(*sides)`` that were cut already."""
-    found = []
+    found, device = [], device_of(model)
     for start in range(0, len(cubes), _AT_ONCE):
         batch = [
             inputs_of((cube / np.float32(255)).astype(np.float32), mm)
@@ -57,8 +58,8 @@ def probabilities(
                 strict=True,
             )
         ]
-        logits = model(torch.from_numpy(np.stack(batch))).logits
-        found.append(torch.sigmoid(logits[:, 0].float()).double().numpy())
+        logits = model(torch.from_numpy(np.stack(batch)).to(device)).logits
+        found.append(torch.sigmoid(logits[:, 0].float()).double().cpu().numpy())
     said = np.concatenate(found) if found else np.zeros(0)
     require_numbers(said)
     return said

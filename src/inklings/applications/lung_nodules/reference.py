@@ -24,6 +24,7 @@ from inklings.applications.lung_nodules.judge import judge
 from inklings.data.batches import Crop
 from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
+from inklings.inference.device import best_device, device_of
 from inklings.predictions.findings import Findings
 from inklings.runs.run import Run
 
@@ -135,15 +136,15 @@ class SegmenterCrops:
 def segment(model: nn.Module, values: NDArray[Any]) -> NDArray[np.float32]:
     """Probability of a nodule at every sample, plane by plane, ``(z, y, x)``."""
     limited = np.clip(values, -1000, 1000)
-    out = np.empty(values.shape, np.float32)
+    out, device = np.empty(values.shape, np.float32), device_of(model)
     for start in range(0, len(values), _PLANES_AT_ONCE):
         stop = min(start + _PLANES_AT_ONCE, len(values))
         planes = [
             limited[np.clip(np.arange(z - CONTEXT, z + CONTEXT + 1), 0, len(values) - 1)]
             for z in range(start, stop)
         ]
-        inputs = torch.from_numpy(np.stack(planes).astype(np.float32) / 1000)
-        out[start:stop] = torch.sigmoid(model(inputs).logits[:, 0]).numpy()
+        inputs = torch.from_numpy(np.stack(planes).astype(np.float32) / 1000).to(device)
+        out[start:stop] = torch.sigmoid(model(inputs).logits[:, 0]).cpu().numpy()
     return out
 
 
@@ -162,7 +163,7 @@ def find_as_reference(
     segmenter: Run, classifier: Run | None, values: NDArray[Any], geometry: Geometry, case: str
 ) -> Findings:
     """What the reference's cascade says of one CT; its candidates have no size, so 1 mm stands."""
-    chance = segment(segmenter.model, values)
+    chance = segment(segmenter.model.to(best_device()), values)
     centres = group(chance, values)
     points = [(x, y, z) for x, y, z in geometry.to_points(centres).tolist()]
     marked = np.array([float(chance[tuple(np.rint(c).astype(int))]) for c in centres])

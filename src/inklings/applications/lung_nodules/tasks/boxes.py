@@ -15,6 +15,7 @@ from inklings.cache import Cache
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.data import build_transforms
+from inklings.errors import LabelError
 from inklings.models.base import Model
 from inklings.orientation import CANONICAL
 from inklings.runs.run import ModelConfig, Run
@@ -56,23 +57,27 @@ class BoxTask(Task[E]):
         out: Path,  # noqa: ARG002
         initial: Mapping[str, Tensor] | None,
     ) -> Prepared:
-        """Boxes of the training part, and of the validation part for the threshold."""
+        """Boxes of the training part, and of the validation part for the threshold.
+
+        Raises:
+            LabelError: If one of the two classes is missing in the training part.
+        """
         detector = self.detector(experiment)
 
         def boxes_of(cases: Sequence[Case]) -> CandidateBoxes:
             return collect(cases, experiment, detector, Cache.shared())
 
-        boxes, held = boxes_of(cohort.part("train")), cohort.part("val")
-        validator = None
-        if held and experiment.training.validate_every:
-            validator = BoxValidator(boxes_of(held), experiment.boxes)
+        boxes = boxes_of(cohort.part("train"))
+        if boxes.lacks:
+            raise LabelError(f"train part of {experiment.cohort}: expected {boxes.lacks}")
+        held = boxes_of(cohort.part("val")) if cohort.part("val") else None
+        validator = BoxValidator(held, experiment.boxes) if held and not held.lacks else None
 
         def operating_point(model: Model) -> OperatingPoint:
-            if not held:
+            if validator is None:
                 return OperatingPoint((0.5,))
-            seen = validator or BoxValidator(boxes_of(held), experiment.boxes)
-            chance = seen.probabilities(model)
-            return OperatingPoint((best_threshold(chance, seen.boxes.positive),))
+            chance = validator.probabilities(model)
+            return OperatingPoint((best_threshold(chance, validator.boxes.positive),))
 
         return prepared_of(
             experiment,
@@ -82,6 +87,7 @@ class BoxTask(Task[E]):
             initial,
             operating_point,
             validator=validator,
+            warnings=_not_validated(held),
             freeze=lambda model: self.freeze(experiment, model),
         )
 
@@ -90,3 +96,13 @@ class BoxTask(Task[E]):
             experiment.model, 2, (self.answer,), (self.answer,), intensity=GREY,
             window=experiment.boxes.sides, orientation=CANONICAL,
         )  # fmt: skip
+
+
+def _not_validated(held: CandidateBoxes | None) -> tuple[str, ...]:
+    """That nothing can be chosen on the validation part, where there is one that cannot say."""
+    if held is None or not held.lacks:
+        return ()
+    return (
+        f"the validation part would need {held.lacks}; the last weights and a threshold of one "
+        "half stand",
+    )
