@@ -17,7 +17,7 @@ from inklings.datasets.values import parse
 from inklings.errors import DataError, LabelError
 from inklings.exports.tiles import Greys, write_pngs
 from inklings.labels.files import read_mask
-from inklings.labels.kinds import MaskLabel
+from inklings.labels.kinds import BagLabel, MaskLabel
 
 SHAPE = (700, 900)
 SPLITS = {"a": "train", "b": "train", "c": "val"}
@@ -135,3 +135,33 @@ def test_what_is_unlabelled_is_not_called_background(folder: Path) -> None:
         "positives": "0=unlabelled,127=benign,255=cancer",
         "partial": "0=background,1=unlabelled,127=benign,255=cancer",
     }
+
+
+def test_a_folder_a_slide_holds_its_tiles_label_and_patient_and_needs_no_split(
+    tmp_path: Path,
+) -> None:
+    known = {"a": (BagLabel("tumour", True),), "b": (BagLabel("tumour", False),), "c": ()}
+    cases = [
+        dataclasses.replace(
+            case := slides.write(tmp_path, name, slides.blobs(SHAPE, k), lossless=True),
+            labels=(*case.labels, *known[name]),
+        )
+        for k, name in enumerate("abc")
+    ]
+    slides.cohort(tmp_path / "cohort", cases)
+    tile_cohort(tmp_path / "cohort", tmp_path / "tiles", Rule(size=128))
+    out = tmp_path / "out"
+    assert write_pngs(tmp_path / "tiles", out, by_slide=True).finished == 3
+    index = TileIndex.read(tmp_path / "tiles")
+    for k, case in enumerate(cases):
+        home, mine = out / case.id, index.case == k
+        places = zip(index.x[mine], index.y[mine], strict=True)
+        names = {f"{case.id}_{x}_{y}.png" for x, y in places}
+        assert {path.name for path in home.glob("*.png")} == names
+        assert (home / "case_id.txt").read_text() == f"{case.patient}\n"
+        said = (home / "summary.txt").read_text()
+        assert f"tiles: {mine.sum()}\n" in said
+        assert "level 0: 900 x 700\n" in said
+    assert [(out / name / "label.txt").read_text() for name in "ab"] == ["1\n", "0\n"]
+    assert not (out / "c" / "label.txt").exists()
+    assert write_pngs(tmp_path / "tiles", out, by_slide=True).skipped == 3

@@ -42,6 +42,13 @@ def tile(
         Path | None,
         typer.Option(help="Also write PNG files, img_dir and ann_dir with 0/127/255, here."),
     ] = None,
+    by_slide: Annotated[
+        bool,
+        typer.Option(
+            "--by-slide",
+            help="These in a folder a slide, with summary.txt, label.txt and case_id.txt.",
+        ),
+    ] = False,
 ) -> None:
     """List the tissue tiles of every slide: a table of places, no pictures; run again to go on.
 
@@ -50,7 +57,10 @@ def tile(
     from inklings.cli.finish import finish
     from inklings.data.tile_index import TileIndex
     from inklings.data.tiling import Rule, tile_cohort
+    from inklings.errors import SpecError
 
+    if by_slide and write_tiles is None:
+        raise SpecError("--by-slide: expected a folder for the files; add --write-tiles FOLDER")
     rule = Rule(size, stride, spacing_um, factor, min_tissue, method)
     summary = tile_cohort(cohort, out, rule, split, workers, scheduler)
     index = TileIndex.read(out)
@@ -66,6 +76,6 @@ def tile(
     if write_tiles is not None:
         from inklings.exports.tiles import write_pngs
 
-        pictures = write_pngs(out, write_tiles, workers, scheduler)
+        pictures = write_pngs(out, write_tiles, workers, scheduler, by_slide)
         typer.echo(pictures.line("slides written as PNG", write_tiles))
     finish(summary, "slides tiled", out)

@@ -4,12 +4,16 @@
 with spread grey values (0, 127, 255 for two classes). ``values.txt`` says what the values mean, in
 the words that ``inklings import tiles --values`` takes, and ``patients.json`` whose slides they
 are. All tiles of a patient lie in one split, as the cohort says.
+
+Or, by slide, ``<slide>/<slide>_<x>_<y>.png`` with ``summary.txt`` (a line a fact), ``label.txt``
+(what is known of the slide: 0 or 1, a line a class where there are several; left out where nothing
+is) and ``case_id.txt`` (the patient), as `MarvinLer/tcga_segmentation` keeps them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from inklings.bags.label_words import word
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
@@ -28,9 +33,10 @@ from inklings.datasets.values import VALUES
 from inklings.errors import DataError
 from inklings.files import write_json, write_text, written
 from inklings.geometry import Geometry, Region
-from inklings.labels.kinds import CaseLabel, MaskLabel
+from inklings.labels.kinds import BagLabel, CaseLabel, MaskLabel
 from inklings.labels.marks import Annotation
 from inklings.parallel import Summary, over_cases
+from inklings.readers.image import Image
 
 IMAGES, MASKS = "img_dir", "ann_dir"
 PATIENTS = "patients.json"
@@ -76,14 +82,35 @@ class Greys:
 
 
 def write_pngs(
-    index: Path, out: Path, workers: int | None = None, scheduler: str | None = None
+    index: Path,
+    out: Path,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    by_slide: bool = False,
 ) -> Summary:
     """Write the tiles of an index as PNG files; slides that are done already are skipped.
 
     Raises:
-        DataError: If the cohort of the index has not been split.
+        DataError: If the cohort of the index has not been split, unless ``by_slide``.
     """
     head = TileHead.read(index)
+    if by_slide:
+        writer: SlideWriter | PngWriter = SlideWriter(index.resolve(), out.resolve())
+    else:
+        writer = PngWriter(index.resolve(), out.resolve(), _laid_out(head, out))
+    return over_cases(
+        writer,
+        tiled_cases(index),
+        out=out,
+        what="writing PNG",
+        workers=workers,
+        scheduler=scheduler,
+        done=lambda name: writer.done(name).exists(),
+    )
+
+
+def _laid_out(head: TileHead, out: Path) -> Greys:
+    """Write what is said of all masks and patients; what the greys mean."""
     cohort = Cohort.read(head.cohort)
     if not cohort.is_split:
         raise DataError(
@@ -93,24 +120,20 @@ def write_pngs(
     greys = Greys.of(cohort)
     write_text(out / VALUES, greys.text() + "\n")
     write_json(out / PATIENTS, {case.id: case.patient for case in cohort})
-    return over_cases(
-        PngWriter(index.resolve(), out.resolve(), greys),
-        tiled_cases(index),
-        out=out,
-        what="writing PNG",
-        workers=workers,
-        scheduler=scheduler,
-        done=lambda name: _done(out, name).exists(),
-    )
+    return greys
 
 
 @dataclass(frozen=True)
 class PngWriter:
-    """Writes the tiles of one slide; what travels to a worker."""
+    """Writes the tiles and masks of one slide; what travels to a worker."""
 
     index: Path
     out: Path
     greys: Greys
+
+    def done(self, name: str) -> Path:
+        """The file that is there once a slide is complete."""
+        return self.out / "slides" / f"{name}.json"
 
     def __call__(self, name: str) -> None:
         """Write the files of one slide, then note that it is done."""
@@ -122,15 +145,12 @@ class PngWriter:
         )
         with open_case(case, tiles.head.image) as slide:
             view = tiles.head.view(slide)
-            for number in range(len(tiles)):
-                region = tiles.region(number)
-                stem = f"{name}_{region.start[1]}_{region.start[0]}"
-                picture = np.moveaxis(read_tile(view, region), 0, -1)
+            for stem, region, picture in _pictures(name, tiles, view):
                 _save(self.out / IMAGES / str(case.split) / f"{stem}.png", picture)
                 if labelled:
                     mask = self._mask(case, tiles.head, view.geometry, region)
                     _save(self.out / MASKS / str(case.split) / f"{stem}_mask.png", mask)
-        write_text(_done(self.out, name), json.dumps({"tiles": len(tiles)}) + "\n")
+        write_text(self.done(name), json.dumps({"tiles": len(tiles)}) + "\n")
 
     def _mask(
         self, case: Case, head: TileHead, geometry: Geometry, region: Region
@@ -139,8 +159,57 @@ class PngWriter:
         return self.greys.of_annotation(drawn)
 
 
-def _done(out: Path, name: str) -> Path:
-    return out / "slides" / f"{name}.json"
+@dataclass(frozen=True)
+class SlideWriter:
+    """Writes the folder of one slide; what travels to a worker."""
+
+    index: Path
+    out: Path
+
+    def done(self, name: str) -> Path:
+        """The file that is there once a slide is complete."""
+        return self.out / name / "summary.txt"
+
+    def __call__(self, name: str) -> None:
+        """Write the tiles of one slide, what is known of it, and the summary at last."""
+        tiles = TileIndex.read(self.index, [name])
+        case, home = cases_of(tiles.head.cohort)[name], self.out / name
+        with open_case(case, tiles.head.image) as slide:
+            for stem, _, picture in _pictures(name, tiles, tiles.head.view(slide)):
+                _save(home / f"{stem}.png", picture)
+            shape, spacing = slide.geometry.shape, slide.geometry.spacing
+        write_text(home / "case_id.txt", case.patient + "\n")
+        labels = [label for label in case.labels if isinstance(label, CaseLabel)]
+        if labels:
+            write_text(home / "label.txt", "\n".join(_said(labels)) + "\n")
+        facts = {
+            "slide": case.images[tiles.head.image].name,
+            "patient": case.patient,
+            "label": ", ".join(map(word, labels)) or "unknown",
+            "tiles": len(tiles),
+            "tile": f"{tiles.head.size} x {tiles.head.size} at {tiles.head.grid}",
+            "level 0": f"{shape[1]} x {shape[0]}",
+            "um a pixel": "unknown" if spacing is None else f"{spacing[0] * 1000:g}",
+            **case.facts,
+        }
+        write_text(self.done(name), "".join(f"{key}: {value}\n" for key, value in facts.items()))
+
+
+def _said(labels: Sequence[CaseLabel]) -> list[str]:
+    """0 or 1 where it is one question, else a line a label."""
+    if len(labels) == 1 and isinstance(label := labels[0], BagLabel):
+        return [str(int(label.present))]
+    return [word(label) for label in labels]
+
+
+def _pictures(
+    name: str, tiles: TileIndex, view: Image
+) -> Iterator[tuple[str, Region, NDArray[Any]]]:
+    """Name, place and pixels ``(h, w, C)`` of every tile of a slide."""
+    for number in range(len(tiles)):
+        region = tiles.region(number)
+        picture = np.moveaxis(read_tile(view, region), 0, -1)
+        yield f"{name}_{region.start[1]}_{region.start[0]}", region, picture
 
 
 def _save(path: Path, picture: NDArray[Any]) -> None:
