@@ -1,8 +1,11 @@
 """Data flows one way: a room imports only itself and what stands above it on the page."""
 
 import ast
+import pkgutil
 import re
+import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import inklings
@@ -38,6 +41,7 @@ AFTER_LEARNING = {
         "report", "search", "tuning",
     )
 }  # fmt: skip
+LIBRARIES = {"numpy", "scipy"}  # which take names away from time to time
 # Where an import may stand inside a function: for a fast start, or for an optional package.
 LATE_IMPORTS = {"cli", "readers", "cohorts/cohort.py", "progress.py", "executors.py"}
 
@@ -48,6 +52,12 @@ def modules() -> Iterator[tuple[Path, str]]:
         here = path.relative_to(ROOT).with_suffix("").parts[0]
         if here != "__init__":
             yield path, here
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """The syntax of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -64,7 +74,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 def inner_packages(path: Path) -> set[str]:
     """First-level packages of inklings that a file imports."""
-    names = (name.split(".") for name in imported(ast.parse(path.read_text(encoding="utf-8"))))
+    names = (name.split(".") for name in imported(tree_of(path)))
     return {n[1] for n in names if n[0] == "inklings" and len(n) > 1 and n[1] in known()}
 
 
@@ -97,7 +107,7 @@ def test_torch_stays_below_the_batch() -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path, _ in modules()
-        for name in imported(ast.parse(path.read_text(encoding="utf-8")))
+        for name in imported(tree_of(path))
         if free_of_torch(path.relative_to(ROOT).as_posix())
         and name.split(".")[0]
         in ("torch", "torchvision", "lightning", "timm", "monai", "segmentation_models_pytorch")
@@ -108,7 +118,7 @@ def test_torch_stays_below_the_batch() -> None:
 def files_behind(path: Path) -> set[str]:
     """Files of inklings that an import of this one runs, directly."""
     found = set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     names = [n for n in imported(tree) if n.split(".")[0] == "inklings"]
     names += [
         f"{node.module}.{alias.name}"
@@ -171,7 +181,7 @@ def test_every_score_passes_the_guard_against_leaks() -> None:
     """Scores come into being in one place, which asks for what only the guard gives."""
     makers: dict[str, set[str]] = {"Scores": set(), "Clearance": set()}
     for path, _ in modules():
-        for name in set(calls(ast.parse(path.read_text(encoding="utf-8")))) & makers.keys():
+        for name in set(calls(tree_of(path))) & makers.keys():
             makers[name].add(path.relative_to(ROOT).as_posix())
     assert makers == {"Scores": {"evaluation/evaluate.py"}, "Clearance": {"cohorts/leaks.py"}}
     tree = ast.parse((ROOT / "evaluation/evaluate.py").read_text(encoding="utf-8"))
@@ -197,7 +207,7 @@ def test_imports_stand_at_the_top() -> None:
         name = path.relative_to(ROOT).as_posix()
         if here in LATE_IMPORTS or name in LATE_IMPORTS:
             continue
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for function in ast.walk(tree_of(path)):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 inner = (
                     n for n in ast.walk(function) if isinstance(n, ast.Import | ast.ImportFrom)
@@ -215,7 +225,7 @@ def test_commands_import_only_what_is_quick_at_the_top() -> None:
     }  # fmt: skip
     wrong = []
     for path in sorted((ROOT / "cli").glob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in tree_of(path).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = set(imported(node))
                 slow = {n for n in names if n not in quick and n.split(".")[0] not in quick}
@@ -228,12 +238,65 @@ def test_nobody_probes_what_a_model_or_a_loss_can_do() -> None:
     probing = {"models", "losses", "supervision", "exports", *LEARNERS}
     wrong = []
     for path, here in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if here not in probing or not isinstance(node, ast.Call):
                 continue
             named = isinstance(node.func, ast.Name) and node.func.id in ("getattr", "hasattr")
             if named and isinstance(node.args[1], ast.Constant):
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_device_is_written_into_the_code() -> None:
+    """What a machine has is asked of it; its user chooses with the driver's own variable."""
+    wrong = []
+    for path, _ in modules():
+        for node in ast.walk(tree_of(path)):
+            called = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            moved = called and node.func.attr == "cuda"
+            text = node.value if isinstance(node, ast.Constant) else None
+            named = isinstance(text, str) and re.fullmatch(r"cuda:\d+|CUDA_VISIBLE_DEVICES", text)
+            if moved or named:
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not wrong, "\n".join(wrong)
+
+
+def roots_of(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Names that imports give to a file, and what stands behind each."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.asname or alias.name, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((a.asname or a.name, f"{node.module}.{a.name}") for a in node.names)
+
+
+def dotted(node: ast.AST) -> str:
+    """``a.b.c`` of a name and its attributes; empty for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    inner = dotted(node.value) if isinstance(node, ast.Attribute) else ""
+    return f"{inner}.{node.attr}" if inner and isinstance(node, ast.Attribute) else ""
+
+
+def test_nothing_is_used_that_a_library_has_removed() -> None:
+    """Every name of NumPy and SciPy in the code is there, and they do not warn of its end."""
+    used: dict[str, str] = {}
+    for path, _ in modules():
+        tree = tree_of(path)
+        roots = {k: name for k, name in roots_of(tree) if name.split(".")[0] in LIBRARIES}
+        for node in ast.walk(tree):
+            first, _, rest = dotted(node).partition(".")
+            if rest and first in roots:
+                used[f"{roots[first]}.{rest}"] = f"{path.relative_to(ROOT)}:{node.lineno}"
+    wrong = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name, where in used.items():
+            try:
+                pkgutil.resolve_name(name)
+            except (AttributeError, ImportError, Warning) as error:
+                wrong.append(f"{where}: {name}: {error}")
+    assert len(used) > 100
     assert not wrong, "\n".join(wrong)
 
 

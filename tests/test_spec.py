@@ -87,3 +87,10 @@ def test_a_file_that_is_not_an_experiment_is_said_to_be_none(tmp_path: Path) -> 
         Experiment.load(tmp_path / "list.yaml")
     with pytest.raises(DataError, match="expected an experiment file at"):
         Experiment.load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("word", ["false", "False", "FALSE", "no", "off", "0", "'False'", '"no"'])
+def test_false_is_false_however_it_is_written(file: Path, word: str) -> None:
+    assert Experiment.load(file, [f"training.deterministic={word}"]).training.deterministic is False
+    with pytest.raises(SpecError, match=r"training\.deterministic"):
+        Experiment.load(file, ["training.deterministic=perhaps"])

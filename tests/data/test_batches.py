@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from inklings.data import TRANSFORMS
 from inklings.data.batches import Batches, Crop, CropBatches
 from inklings.data.examples import Examples, from_masks
 from inklings.errors import SpecError
@@ -114,3 +115,12 @@ def test_crops_that_a_function_draws_are_shared_and_numbered_like_others() -> No
     assert whole.to(torch.device("cpu")).value.tolist() == [[1.0]] * 4  # no 255ths
     with pytest.raises(SpecError, match="multiple of the 3 devices"):
         CropBatches(draw, 4, 1, 0, 3)
+
+
+@pytest.mark.parametrize("name", sorted(TRANSFORMS["pictures"]))
+def test_every_augmentation_that_is_asked_for_reaches_the_batch(discs: Examples, name: str) -> None:
+    whole = {"size": 64}  # as large as the images, so that all crops are alike
+    plain = batches(discs, Sampling(**whole, augment=()), batch_size=1)
+    asked = batches(discs, Sampling(**whole, augment=(Component(name=name),)), batch_size=1)
+    changed = [not torch.equal(plain.batch(k).inputs, asked.batch(k).inputs) for k in range(24)]
+    assert any(changed)

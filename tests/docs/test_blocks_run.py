@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -18,18 +17,10 @@ from typing import Any
 
 import pytest
 import site_worlds as worlds
-from site_blocks import PAGES, Block, Command, blocks, commands
+from site_blocks import PAGES, Block, blocks, commands
+from site_commands import run
 from site_worlds import World, several
-from typer.testing import CliRunner
 
-from inklings.cli import app
-
-SHORT = (
-    "training.steps=2", "training.batch_size=2", "training.epochs=null", "training.minutes=null",
-    "training.loggers=[]",
-)  # fmt: skip
-ANEW = {"import", "tile", "train", "predict"}
-SERIAL = {"import", "weaken"}  # a pool of processes costs these more than the work
 FOLDERS = partial(worlds.pictures, images="slides", masks="masks")
 QUICK: dict[str, World] = {
     "docs/concepts/coordinates.md": several(),
@@ -97,48 +88,6 @@ ONLY_PARSED = {
         if page.startswith("experiments/")
     },
 }
-# Commands whose own tests run them: demos at full size, installations, clusters.
-ELSEWHERE = ("make", "pip", "dask", "torchrun", "srun", "sbatch", "ssh", "cat", "demo", "python")
-
-
-def shortened(words: tuple[str, ...]) -> list[str]:
-    """The same command, quick."""
-    told = [re.sub(r"^@(.+)", lambda m: Path(m[1]).read_text().strip(), w) for w in words[1:]]
-    for option in ("--workers", "--scheduler"):
-        while option in told:
-            del told[told.index(option) : told.index(option) + 2]
-    if told[0] in ("train", "crossval", "study"):
-        told += [word for change in SHORT for word in ("--set", change)]
-    if told[0] == "crossval":
-        told += ["--folds", "2", "--repeats", "1"]
-    if told[0] == "study":
-        told += ["--seeds", "1", "--workers", "1"]
-        told += ["--weakness", "drop:keep=0.5", "--learner", "inklings"]
-    if told[0] == "phantoms":
-        told += ["--count", "6"]
-    if told[0] in SERIAL and told[1] not in ("mnist-bags", "mil-table", "features", "corrections"):
-        told += ["--workers", "1"]
-    if told[:2] == ["import", "folder"] and "--masks" in told and not {
-        "--values", "--instances"
-    } & set(told):  # fmt: skip
-        told.append("--yes")  # a user would be asked
-    return told
-
-
-def run(command: Command) -> None:
-    """Run it, and compare how it ends with what the page shows."""
-    if command.words[0] in ELSEWHERE or command.words[1] in ELSEWHERE:
-        return
-    words = shortened(command.words)
-    if words[0] in ANEW and "--out" in words:  # a page may show several ways to one folder
-        shutil.rmtree(words[words.index("--out") + 1], ignore_errors=True)
-    result = CliRunner().invoke(app, words, env={"COLUMNS": "200", "TERM": "dumb"})
-    if command.error:
-        assert result.exit_code == 2, result.output
-        assert result.stderr.strip() == command.error
-    else:
-        ends = (0, 1) if words[0] == "check" else (0,)
-        assert result.exit_code in ends, f"{command}\n{result.output}\n{result.exception!r}"
 
 
 def execute(block: Block, names: dict[str, Any]) -> None:

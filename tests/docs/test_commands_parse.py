@@ -2,71 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-import shlex
 from typing import Any
 
-import click
 import pytest
-import typer
 import yaml
-from site_blocks import PAGES, ROOT, Block, Command, blocks, commands
+from site_blocks import PAGES, ROOT, Block, blocks, commands
+from site_commands import told
 
-from inklings import recipes
-from inklings.changes import change
-from inklings.cli import app
 from inklings.spec import Experiment
 from inklings.tasks import task_of
 
-PLUGGED = {"mylab"}  # a dataset of the page about own parts, which its own test installs
 LEAST: dict[str, Any] = {"cohort": "c", "model": "unet", "loss": "bce", "training": {"steps": 1}}
 
 
 def every(kind: str) -> list[Block]:
     return [block for page in PAGES for block in blocks(page) if block.language == kind]
-
-
-def parse(words: tuple[str, ...]) -> None:
-    """Walk down the subcommands, and let the last one parse its options without running."""
-    command: Any = typer.main.get_command(app)
-    rest = list(words[1:])
-    context = click.Context(command, info_name="inklings")
-    while hasattr(command, "get_command"):
-        name = rest.pop(0)
-        if name in PLUGGED:
-            return
-        inner = command.get_command(context, name)
-        assert inner is not None, f"no command {name!r}"
-        command = inner
-    if "--help" not in rest:
-        command.make_context(command.name, rest)
-
-
-def told(command: Command) -> str | None:
-    """What is wrong with a command; None if nothing is."""
-    program, *rest = command.words
-    try:
-        if "inklings" in command.words:  # also behind srun and torchrun
-            parse(command.words[command.words.index("inklings") :])
-            for word, value in itertools.pairwise(rest):
-                if word == "--set":
-                    change({}, value)
-                named = not value.endswith(".yaml") and not value.isupper()
-                if word in ("train", "crossval") and named:
-                    recipes.text(value)
-        for word in rest:
-            if word.startswith("inklings "):
-                parse(tuple(shlex.split(word)))
-        if program == "make":
-            targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M)
-            assert rest[0] in targets, f"the Makefile has no {rest[0]}"
-        paths = [w for w in command.words if w.startswith(("experiments/", "benchmarks/", "exam"))]
-        for path in paths:
-            assert (ROOT / path).exists(), f"there is no {path}"
-    except Exception as error:
-        return f"{command}: {getattr(error, 'message', None) or error}"
-    return None
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -11,6 +11,7 @@ import pytest
 
 from inklings.errors import GeometryError
 from inklings.evaluation.chaos import chaos_scores, metrics
+from inklings.evaluation.evaluate import score
 from inklings.evaluation.metric import Options
 from inklings.evaluation.pairs import Pair, Segmentation
 from inklings.evaluation.scoring import choose
@@ -52,6 +53,18 @@ def test_nothing_found_leaves_distances_undefined() -> None:
     scores = chaos_scores(nothing, reference, GRID)
     assert (scores.dice, scores.ravd) == (0, 100)
     assert math.isnan(scores.assd)
+
+
+def test_planes_without_the_organ_are_scored_too() -> None:
+    reference = box(slice(5, 10), slice(4, 10), slice(4, 10))
+    predicted = reference | box(slice(14, 16), slice(4, 10), slice(4, 10))
+    pair = Pair("p", "scan", Segmentation.of(predicted), Segmentation.of(reference))
+    dice = 2 * 180 / (180 + 180 + 72)  # 1 on the planes that show the organ
+    assert score([pair], ("dice",))["dice"].value == pytest.approx(dice)
+    scores = chaos_scores(predicted, reference, GRID)
+    assert scores.dice == pytest.approx(dice)
+    assert scores.ravd == pytest.approx(40)
+    assert scores.mssd == pytest.approx(18)  # of the last plane, six planes of 3 mm away
 
 
 def test_masks_of_another_size_are_refused() -> None:

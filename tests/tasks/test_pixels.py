@@ -186,3 +186,12 @@ def test_a_prior_without_held_out_positives_is_refused_before_any_training(
         learn(asked, discs, empty, classes=("disc",))
     with pytest.raises(SpecError, match="got none in 0 images"):
         learn(asked, discs, classes=("disc",))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_a_network_has_as_many_inputs_as_the_images_have_channels(
+    spec: Spec, discs: Examples, channels: int
+) -> None:
+    masks = [target.value[0] > 0 for target in discs.targets]
+    seen = from_masks([np.resize(image, (channels, 64, 64)) for image in discs.images], masks)
+    assert learn(spec(steps=1), seen).model_config.in_channels == channels

@@ -114,3 +114,26 @@ def test_dropout_depends_on_the_step_and_not_on_what_came_before(
         torch.rand(disturb)
         states.append(learning.learn(spec(steps=3), discs).model.head.weight.clone())
     assert torch.equal(*states)
+
+
+class Broken(Loss):
+    """A loss with a mistake in its code that shows in the third step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.calls = BCE(), 0
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        self.calls += 1
+        if self.calls == 3:
+            raise ValueError("a mistake")
+        return self.inner(output, batch)
+
+
+def test_an_error_in_a_step_ends_the_training(
+    monkeypatch: pytest.MonkeyPatch, spec: Spec, discs: Examples
+) -> None:
+    loss = Broken()
+    with pytest.raises(ValueError, match="a mistake"):
+        run(monkeypatch, spec(steps=6), discs, loss)
+    assert loss.calls == 3

@@ -103,7 +103,9 @@ def pooled(
     weights: str | None,
     arguments: Mapping[str, Any] | None = None,
 ) -> nn.Module:
-    """An encoder of timm that returns one vector a picture; ``num_features`` is its length.
+    """An encoder of timm that returns one vector a picture; ``head_hidden_size`` is its length.
+
+    Where a part of the head stays (VGG, MobileNetV3), ``num_features`` is another number.
 
     Args:
         name: In timm (a tag behind a dot chooses among pretrained weights), or as

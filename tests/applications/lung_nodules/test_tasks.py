@@ -12,9 +12,10 @@ from inklings.applications.lung_nodules.examples import (
     boxes_of,
     collect,
 )
-from inklings.applications.lung_nodules.tasks.malignancy import freeze
+from inklings.applications.lung_nodules.tasks.malignancy import MalignancyTask, freeze
 from inklings.cache import Cache
 from inklings.cohorts.cohort import Cohort
+from inklings.data import TRANSFORMS
 from inklings.errors import DataError, SpecError
 from inklings.models.nodule_net import LunaNet, NoduleNet
 from inklings.runs.run import Run
@@ -176,3 +177,15 @@ def test_false_alarms_that_the_detector_is_sure_of_are_drawn_most(experiment) ->
     shown = [draw(np.random.default_rng(k))[0][0].mean() * 255 for k in range(400)]
     # Weights .02 and 1.00: the second comes up 98 times of a hundred.
     assert np.mean(np.rint(shown) == 1) == pytest.approx(0.98, abs=0.02)
+
+
+@pytest.mark.parametrize("name", sorted(TRANSFORMS["boxes"]))
+def test_changes_that_are_asked_for_reach_the_boxes_of_a_training(
+    experiment, cohort, tmp_path, name
+) -> None:
+    def first(augment: tuple[str, ...], number: int) -> torch.Tensor:
+        spec = experiment("malignancy", {"augment": augment})
+        prepared = MalignancyTask().prepare(spec, Cohort.read(cohort), tmp_path, None)
+        return prepared.batches(0, 1).batch(number).inputs[0, 0]
+
+    assert any(not torch.equal(first((), k), first((name,), k)) for k in range(4))

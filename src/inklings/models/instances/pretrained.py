@@ -31,7 +31,7 @@ class Pretrained(nn.Module):
         super().__init__()
         channels, *_ = picture(shape, "timm")
         model: Any = pooled(encoder, channels, weights)
-        self.encoder, self.features = model, int(model.num_features)
+        self.encoder, self.features = model, int(model.head_hidden_size)
         self.frozen = frozen
         if frozen:
             self.encoder.requires_grad_(False)
