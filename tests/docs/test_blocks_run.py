@@ -29,6 +29,7 @@ QUICK: dict[str, World] = {
     "docs/datasets/folder.md": several(
         partial(worlds.pictures, images="pictures", masks="masks", numbered="numbered"),
         worlds.cellpose,
+        partial(worlds.pictures, images="temp", masks="temp"),
         worlds.channels,
     ),
     "docs/datasets/nnunet.md": several(worlds.nnunet),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -109,6 +110,12 @@ def gdc(here: Path) -> None:
         path.write_text(json.dumps([feature]))
     rows = [f"{name.split('.')[0]},{'ab'[k % 2]}" for k, name in enumerate(names)]
     (here / "clinical.csv").write_text("\n".join(["slide,subtype", *rows]))
+    listed = ["id\tfilename\tmd5\tsize\tstate"]
+    for path in sorted((here / "GDC").glob("*/*.svs")):
+        data = path.read_bytes()
+        total = hashlib.md5(data).hexdigest()
+        listed.append(f"{path.parent.name}\t{path.name}\t{total}\t{len(data)}\treleased")
+    (here / "gdc_manifest.txt").write_text("\n".join(listed))
 
 
 def scans(here: Path) -> None:
