@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from inklings.cli import app
 from inklings.errors import SpecError
 from inklings.predictions.head import Head, Provenance
-from inklings.renamed import KEYS, OPTIONS, VALUES, options_renamed, renamed
+from inklings.renamed import KEYS, OPTIONS, SIMULATED, VALUES, options_renamed, renamed
 from inklings.runs.run import ModelConfig
 from inklings.sections import Component
+from inklings.simulation.chain import Chain
 from inklings.spec import Experiment, Volumes
 from inklings.spec.before import load_experiment
 
@@ -214,3 +215,11 @@ def test_a_command_takes_an_old_option(tmp_path: Path) -> None:
     answer = CliRunner().invoke(app, words)
     assert "--no-flips is now --no-mirroring" in answer.stderr
     assert "No such option" not in answer.stderr
+
+
+def test_an_old_option_of_weak_labels_is_the_new_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for old, new in SIMULATED.items():
+        assert Chain.parse(f"dilate:pixels=4,{old}=0.3") == Chain.parse(
+            f"dilate:pixels=4,{new}=0.3"
+        )
+        assert said(capsys) == [f"--kind: {old} is now {new}"]

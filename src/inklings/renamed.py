@@ -47,9 +47,13 @@ OPTIONS: dict[str, dict[str, str]] = {
         "--pieces": "--components",
     },
     "train": {"--exact": "--trusted"},
-    "weaken": {"--exact": "--trusted"},
+    "weaken": {"--exact": "--trusted", "--slop": "--boundary-error"},
 }
 """Options of commands, old to new; no help shows the old ones."""
+
+
+SIMULATED = {"slop": "boundary_error"}
+"""Options of a kind of weak labels, old to new: ``dilate:pixels=4,slop=0.3``."""
 
 
 def _parted(path: str) -> tuple[str, str]:
@@ -73,6 +77,13 @@ def renamed(record: Mapping[str, Any], where: str = "") -> dict[str, Any]:
         SpecError: If a value is given under both of its names.
     """
     return _renamed(record, "", where)
+
+
+def option_of(key: str) -> str:
+    """An option of a kind of weak labels by its name of today; one line on an old one."""
+    if key in SIMULATED:
+        _tell("--kind", key, SIMULATED[key])
+    return SIMULATED.get(key, key)
 
 
 def options_renamed(command: str, words: Sequence[str]) -> list[str]:

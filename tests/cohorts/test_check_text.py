@@ -13,5 +13,5 @@ def test_errors_come_with_their_repairs_and_a_verdict(make_cohort, tmp_path: Pat
     lines = text(examine(cohort, tmp_path), cohort, tmp_path).splitlines()
     assert lines[0] == "error: mismatch, 25 findings"
     assert lines[2] == f"    repair: inklings split {tmp_path} --exclude c00"
-    assert "  and 5 more in doctor.json" in lines
+    assert "  and 5 more in checks.json" in lines
     assert "25 cases, 25 findings that would spoil a training" in lines

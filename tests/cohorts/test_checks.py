@@ -99,9 +99,18 @@ def test_splitting_does_not_make_the_examination_stale(noisy: Cohort, tmp_path: 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"version": 1}'])
 def test_a_damaged_record_is_made_again(noisy: Cohort, tmp_path: Path, damage: str) -> None:
-    (tmp_path / "doctor.json").write_text(damage)
+    (tmp_path / "checks.json").write_text(damage)
     assert examined(noisy, tmp_path).findings == ()
-    assert json.loads((tmp_path / "doctor.json").read_text())["ok"]
+    assert json.loads((tmp_path / "checks.json").read_text())["ok"]
+
+
+def test_what_version_01_has_checked_is_not_checked_again(
+    noisy: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = examined(noisy, tmp_path)
+    (tmp_path / "checks.json").rename(tmp_path / "doctor.json")
+    monkeypatch.delattr(checks, "examine")
+    assert examined(noisy, tmp_path) == found
 
 
 def test_a_lost_file_is_repaired_by_the_import_of_the_journal(

@@ -96,7 +96,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Door]:
     return {
         "cohort.yaml": Door(cohort / "cohort.yaml", lambda: Cohort.read(cohort)),
         "cases.parquet": Door(cohort / "cases.parquet", lambda: Cohort.read(cohort)),
-        "doctor.json": Door(cohort / DOCTOR, lambda: examined(Cohort.read(cohort), cohort)),
+        "checks.json": Door(cohort / DOCTOR, lambda: examined(Cohort.read(cohort), cohort)),
         "split.json": Door(cohort / SPLIT, lambda: exclude(cohort, [])),
         "truth.yaml": Door(weak / TRUTH_FILE, lambda: truth(weak)),
         "label.png": Door(cohort / "a_mask.png", lambda: read_mask(cohort / "a_mask.png").tolist()),
@@ -159,13 +159,13 @@ def _weights(run: Path) -> Any:
 
 
 NAMES = (
-    "cohort.yaml", "cases.parquet", "doctor.json", "split.json", "truth.yaml", "label.png",
+    "cohort.yaml", "cases.parquet", "checks.json", "split.json", "truth.yaml", "label.png",
     "picture.png", "mask.npy", "image.npy", "predictions.yaml", "c.npz", "b.npz", "findings.json",
     "corrections.json", "tiles.yaml", "tiles.parquet", "evaluation.json", "experiment.yaml",
     "model.json", "run.json", "weights.safetensors", "begun.json", "state.json",
     "tensors.safetensors",
 )  # fmt: skip
-LOOKED_AT_AGAIN = ("doctor.json",)  # damaged, it is made again
+LOOKED_AT_AGAIN = ("checks.json",)  # damaged, it is made again
 EMPTY_IS_FINE = ("split.json",)
 
 

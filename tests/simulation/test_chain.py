@@ -11,7 +11,7 @@ def test_options_go_to_the_kind_that_has_them() -> None:
     chain = Chain.parse("drop+dilate", keep=0.5, pixels=4, gap=None)
     assert chain.describe() == [
         {"kind": "drop", "keep": 0.5},
-        {"kind": "dilate", "pixels": 4, "slop": 0.0},
+        {"kind": "dilate", "pixels": 4, "boundary_error": 0.0},
     ]
     assert chain == Chain.parse(["drop", "dilate"], keep=0.5, pixels=4)
     assert chain == Chain.parse("drop:keep=0.5+dilate:pixels=4")

@@ -167,11 +167,11 @@ def test_a_weak_cohort_may_be_weakened_further(full: Path, tmp_path: Path) -> No
 def test_exact_cases_keep_their_labels_and_all_others_lose_theirs(
     full: Path, tmp_path: Path
 ) -> None:
-    weak = weaken(full, HALF, 0, tmp_path / "weak", exact=["c1", "c3"])
+    weak = weaken(full, HALF, 0, tmp_path / "weak", trusted=["c1", "c3"])
     for old, new in zip(Cohort.read(full), weak, strict=True):
         assert (new.labels == old.labels) == (new.id in {"c1", "c3", "c6"})
     assert weak.facts["weakness"]["exact"] == ["c1", "c3"]
     with pytest.raises(DataError, match="give another --out"):
         weaken(full, HALF, 0, tmp_path / "weak")
     with pytest.raises(DataError, match=r"expected cases of .*, got nobody"):
-        weaken(full, HALF, 0, tmp_path / "other", exact=["nobody"])
+        weaken(full, HALF, 0, tmp_path / "other", trusted=["nobody"])

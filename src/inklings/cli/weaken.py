@@ -31,7 +31,7 @@ def weaken(
     pixels: Annotated[
         Number, typer.Option(metavar="NUMBER", help="dilate, jitter: pixels of displacement.")
     ] = None,
-    slop: Annotated[
+    boundary_error: Annotated[
         Number,
         typer.Option(
             metavar="NUMBER", help="dilate: how much annotators differ (0.5: by a factor of 1.6)."
@@ -67,7 +67,7 @@ def weaken(
         kind,
         keep=_once("keep", keep),
         pixels=_once("pixels", pixels),
-        slop=_once("slop", slop),
+        boundary_error=_once("boundary-error", boundary_error),
         depth=_once("depth", depth),
         gap=_once("gap", gap),
         smooth=_once("smooth", smooth),
@@ -82,8 +82,9 @@ def _once(name: str, values: Sequence[float] | None) -> float | None:
     from inklings.errors import SpecError
 
     if values and len(values) > 1:
+        key = name.replace("-", "_")
         raise SpecError(
             f"--{name} is given {len(values)} times; give each kind its own: "
-            f"--kind KIND:{name}={values[0]:g}+KIND:{name}={values[1]:g}"
+            f"--kind KIND:{key}={values[0]:g}+KIND:{key}={values[1]:g}"
         )
     return values[0] if values else None

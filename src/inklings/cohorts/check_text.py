@@ -39,7 +39,7 @@ def _kind(findings: Sequence[CheckFinding]) -> list[str]:
         if finding.repair:
             lines.append(f"    repair: {finding.repair}")
     if len(findings) > shown:
-        lines.append(f"  and {len(findings) - shown} more in doctor.json")
+        lines.append(f"  and {len(findings) - shown} more in checks.json")
     return lines
 
 

@@ -1,7 +1,7 @@
 """The data doctor: what would spoil a training, and which cases belong together.
 
 `examine` reads every file once, compares all images with all others, and returns findings and
-groups. ``doctor.json`` keeps both in the cohort folder, with a fingerprint of the files, so that
+groups. ``checks.json`` keeps both in the cohort folder, with a fingerprint of the files, so that
 splitting need not look again.
 """
 
@@ -41,7 +41,8 @@ from inklings.labels.kinds import MaskLabel
 from inklings.progress import track
 from inklings.records import as_record
 
-FILE = "doctor.json"
+FILE = "checks.json"
+_BEFORE = "doctor.json"  # of version 0.1
 _VERSION = 1
 
 GroupKind = Literal["duplicates", "near duplicates", "sister crops"]
@@ -90,7 +91,7 @@ class Examination:
         return any(finding.severity == "error" for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        """As it is written to ``doctor.json`` and printed by ``inklings check --json``."""
+        """As it is written to ``checks.json`` and printed by ``inklings check --json``."""
         return {
             "version": _VERSION,
             "ok": not self.spoils,
@@ -110,7 +111,7 @@ class Examination:
         }
 
     def write(self, folder: Path) -> Path:
-        """Write ``doctor.json`` into the cohort folder and return its path."""
+        """Write ``checks.json`` into the cohort folder and return its path."""
         write_json(folder / FILE, self.to_json())
         return folder / FILE
 
@@ -152,11 +153,12 @@ def examine(cohort: Cohort, folder: Path) -> Examination:
 
 def examined(cohort: Cohort, folder: Path) -> Examination:
     """The examination in ``folder``, made again (and written) where it is missing or stale."""
+    path = next((folder / n for n in (FILE, _BEFORE) if (folder / n).is_file()), folder / FILE)
     try:
-        record = read_yaml(folder / FILE, "what the doctor found")
+        record = read_yaml(path, "what 'inklings check' found")
         said = (record["version"], record["fingerprint"])
         if said == (_VERSION, fingerprint(cohort, folder)):
-            return as_record(Examination, record, folder / FILE, "check again")
+            return as_record(Examination, record, path, "check again")
     except (DataError, LookupError, TypeError):
         pass  # missing, or written by another version: looking again is always right
     fresh = examine(cohort, folder)

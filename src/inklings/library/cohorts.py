@@ -85,7 +85,7 @@ def simulate_weak_labels(
     *,
     out: str | Path,
     seed: int = 0,
-    exact: Sequence[str] = (),
+    trusted: Sequence[str] = (),
     workers: int = 0,
     **options: Any,
 ) -> Cohort:
@@ -98,7 +98,7 @@ def simulate_weak_labels(
             ``"drop:keep=0.3+dilate:pixels=4"``.
         out: Folder of the weak cohort.
         seed: Decides all chance.
-        exact: Cases that keep their labels.
+        trusted: Cases that keep their labels.
         workers: Processes; 0 for this one. Others need ``if __name__ == "__main__"`` in a script.
         options: Of the one kind that has it, outside of the text: ``keep=0.3``.
 
@@ -109,7 +109,7 @@ def simulate_weak_labels(
         InklingsError: If there is no such kind, or ``out`` holds something else.
     """
     chain = Chain.parse(kind, **options)
-    return weakened(folder_of(cohort), chain, seed, Path(out), workers, exact=exact)[0]
+    return weakened(folder_of(cohort), chain, seed, Path(out), workers, trusted=trusted)[0]
 
 
 def weakened(
@@ -119,14 +119,14 @@ def weakened(
     out: Path,
     workers: int | None,
     scheduler: str | None = None,
-    exact: Sequence[str] = (),
+    trusted: Sequence[str] = (),
 ) -> tuple[Cohort, LabelQuality]:
     """Weaken a cohort (`inklings.simulation.weaken.weaken`), and measure what became of it.
 
     Returns:
         The weak cohort, and how good its labels are, as ``label_quality.csv`` in ``out`` says it.
     """
-    weaken(cohort, chain, seed, out, workers, scheduler, exact)
+    weaken(cohort, chain, seed, out, workers, scheduler, trusted)
     weak = Cohort.read(out)
     quality = label_quality(weak, truth(out))
     quality.write(out / "label_quality.csv")

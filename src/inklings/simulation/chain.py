@@ -15,6 +15,7 @@ from numpy.random import Generator
 from inklings.errors import SpecError
 from inklings.files import parse_yaml
 from inklings.registry import Registry
+from inklings.renamed import option_of
 from inklings.simulation import WEAKENINGS
 from inklings.simulation.base import Form, Objects, Weakening
 
@@ -36,7 +37,7 @@ class Chain:
         """Chain of kinds joined by ``+``, each with options of its own or the common ones.
 
         Args:
-            kinds: ``drop+dilate``, or ``drop:keep=0.5+dilate:pixels=4,slop=0.3``, or a list.
+            kinds: ``drop+dilate``, ``drop:keep=0.5+dilate:pixels=4,boundary_error=0.3``, or a list.
             options: ``keep=0.5``: given to the one kind of the chain that has it; None is
                 as if it were not there.
 
@@ -103,6 +104,7 @@ def _read(part: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = pair.partition("=")
         if not equals:
             raise SpecError(f"weakening {name!r}: expected option=value, got {pair!r}")
+        key = option_of(key)
         if key in own:
             raise SpecError(f"weakening {name!r}: option {key!r} is given twice; give it once")
         try:
@@ -120,11 +122,17 @@ def _share(parts: Sequence[tuple[str, dict[str, Any]]], given: Mapping[str, Any]
     for key, value in given.items():
         takers = [(name, own) for name, own in parts if key in _options(name) and key not in own]
         if not takers:
-            raise SpecError(f"no kind of {names} takes --{key}; remove it")
+            raise SpecError(f"no kind of {names} takes {_option(key)}; remove it")
         if len(takers) > 1:
             both = "+".join(f"{name}:{key}={value}" for name, _ in takers)
-            raise SpecError(f"more than one kind takes --{key}; say which has what: --kind {both}")
+            raise SpecError(
+                f"more than one kind takes {_option(key)}; say which has what: --kind {both}"
+            )
         takers[0][1][key] = value
+
+
+def _option(key: str) -> str:
+    return f"--{key.replace('_', '-')}"
 
 
 def _options(name: str) -> tuple[str, ...]:

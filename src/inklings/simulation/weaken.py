@@ -48,7 +48,7 @@ def weaken(
     out: Path,
     workers: int | None = 1,
     scheduler: str | None = None,
-    exact: Sequence[str] = (),
+    trusted: Sequence[str] = (),
 ) -> Cohort:
     """Weaken the labels of all cases of ``cohort``, of every split, and write them to ``out``.
 
@@ -62,23 +62,23 @@ def weaken(
         out: Folder of the weak cohort.
         workers: Processes that share the cases, see `inklings.executors.processes`.
         scheduler: Address of a Dask scheduler instead.
-        exact: Ids of cases that keep their labels, as those a user has outlined with care.
+        trusted: Ids of cases that keep their labels, as those a user has outlined with care.
 
     Raises:
-        DataError: If ``out`` holds anything else than this very weakening, or ``exact`` names no
+        DataError: If ``out`` holds anything else than this very weakening, or ``trusted`` names no
             case of the cohort.
         LabelError: If a label does not fit its image.
     """
     full = Cohort.read(cohort.absolute())
-    unknown = sorted(set(exact) - {case.id for case in full})
+    unknown = sorted(set(trusted) - {case.id for case in full})
     if unknown:
         raise DataError(f"--trusted: expected cases of {cohort}, got {', '.join(unknown)}")
-    _claim(cohort, chain, seed, out, exact)
+    _claim(cohort, chain, seed, out, trusted)
     work = functools.partial(
         _weaken_case, classes=full.classes, chain=chain, seed=seed, out=out.absolute()
     )
-    kept = [case for case in full if case.id in exact]
-    rest = [case for case in full if case.id not in exact]
+    kept = [case for case in full if case.id in trusted]
+    rest = [case for case in full if case.id not in trusted]
     shared = mapped(work, rest, what="weakening", workers=workers, scheduler=scheduler)
     done = [*shared, *kept]
     cases = tuple(sorted(done, key=lambda case: case.id))
@@ -87,8 +87,8 @@ def weaken(
     if same:
         note(f"{same} of {len(full)} cases without complete labels were taken over as they are")
     weakness: dict[str, Any] = {"chain": str(chain), "steps": chain.describe(), "seed": seed}
-    if exact:
-        weakness["exact"] = sorted(exact)
+    if trusted:
+        weakness["exact"] = sorted(trusted)
     if "weakness" in full.facts:
         weakness["before"] = full.facts["weakness"]
     weak = replace(full, cases=cases, facts={**full.facts, "weakness": weakness})
@@ -109,13 +109,13 @@ def origin(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _claim(cohort: Path, chain: Chain, seed: int, out: Path, exact: Sequence[str]) -> None:
+def _claim(cohort: Path, chain: Chain, seed: int, out: Path, trusted: Sequence[str]) -> None:
     """Write the way back to the truth, or see that the one in ``out`` is the same."""
     wanted = {
         "cohort": Path(os.path.relpath(cohort.resolve(), out.resolve())).as_posix(),
         "chain": str(chain),
         "seed": seed,
-        **({"exact": sorted(exact)} if exact else {}),
+        **({"exact": sorted(trusted)} if trusted else {}),
     }
     path = out / TRUTH_FILE
     if not path.exists():

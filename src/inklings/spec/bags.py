@@ -37,8 +37,8 @@ class Bags(Section):
 class BagInference(Section):
     """``threshold: auto`` chooses where to call each class on held-out bags, else one half.
 
-    ``times``: of a survival, at which its probability is said, in the unit of the labels; where
-    none are given, the times by which a quarter, half and three quarters of the events were seen.
+    ``times``: of a survival, at which its probability is predicted, in the unit of the labels;
+    where none are given, those by which a quarter, half and three quarters of the events were seen.
     """
 
     threshold: Literal["auto"] | Annotated[float, Field(gt=0, lt=1)] = "auto"

@@ -1,6 +1,6 @@
 """A first teacher without weights: boosted trees on filters thin labels that are too wide.
 
-Of an outline with slop, or of a whole positive slide, a tenth may be what was meant. A network
+Of a generous outline, or of a whole positive slide, a tenth may be what was meant. A network
 that starts from nothing finds no texture in such labels, or finds it on one seed and not on the
 next. Trees on filters do not wait: what they find is little, and enough for a network to learn
 from.
