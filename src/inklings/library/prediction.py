@@ -72,8 +72,7 @@ class Prediction:
 
     def __repr__(self) -> str:
         """One line: the largest probability of each class, the grid, where it lies."""
-        flat = self.probability.reshape(len(self.probability), -1)
-        best = [f"{one.max():.2f}" if one.size else "none" for one in flat]
+        best = [f"{one.max(initial=0):.2f}" for one in self.probability]
         said = ", ".join(
             [f"{k} up to {v}" for k, v in zip(self.classes, best, strict=False)]
             + [f"{name} {value:.3g}" for name, value in self.values.items()]
