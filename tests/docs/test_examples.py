@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import json
 import os
@@ -132,6 +133,23 @@ def test_the_outputs_of_the_notebook_are_there_and_small() -> None:
     assert sum("image/png" in o.get("data", {}) for c in code for o in c["outputs"]) == 2
     assert not [o for c in code for o in c["outputs"] if o["output_type"] == "error"]
     assert NOTEBOOK.stat().st_size < 300_000
+
+
+def test_whatever_examples_and_notebook_import_is_there() -> None:
+    """The runs are slow, and a module that was renamed should not wait for them."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    texts = [path.read_text(encoding="utf-8") for path in EXAMPLES]
+    texts += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    named = [
+        (node.module, alias.name)
+        for text in texts
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    ]
+    assert len(named) > 20
+    for module, name in named:
+        assert hasattr(importlib.import_module(module), name), f"{module} has no {name}"
 
 
 @pytest.mark.slow

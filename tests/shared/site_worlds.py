@@ -295,6 +295,13 @@ def features(here: Path) -> None:
     (here / "labels.csv").write_text("\n".join(rows))
 
 
+def patients(here: Path) -> None:
+    """Features, with a value and a time of each in a table."""
+    features(here)
+    rows = [f"s{n},{40 + 3 * n},{5 + 7 * n},{int(n % 3 > 0)}" for n in range(12)]
+    (here / "table.csv").write_text("\n".join(("slide,age,os_months,dead", *rows)))
+
+
 def mnist(here: Path) -> None:
     """The digits of scikit-learn in the files of MNIST."""
     import struct
