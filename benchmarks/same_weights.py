@@ -527,13 +527,16 @@ _NOT_COMPARED = {"picture", "name", "organ", "detector_score", "classifier_score
 
 
 def _columns(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Columns of a table, as they are written; a table without rows is no result."""
+    """Columns of a table, as they are written; without rows or without a value they are no result.
+
+    What no stage measured is an empty column in the first version, and none since.
+    """
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     if not rows:
         raise RuntimeError(f"expected rows to compare, got none in {path}")
     for column in rows[0]:
-        if column not in _NOT_COMPARED:
+        if column not in _NOT_COMPARED and any(row[column] for row in rows):
             yield _WAS.get(column, column), np.array([row[column] for row in rows])
 
 
