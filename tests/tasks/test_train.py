@@ -290,3 +290,41 @@ def test_two_processes_train_one_network_and_only_one_speaks(
     assert done.stdout.count("\n") == 1
     assert "inklings:" not in done.stderr
     assert RunRecord.read(tmp_path / "run").facts["steps"] == 6
+
+
+def test_kept_steps_are_runs_of_their_own(spec: Spec, cohort: Path, tmp_path: Path) -> None:
+    constant = {"schedule": "constant", "validate_every": None}
+    out = train(spec(cohort, steps=6, keep_steps=[2, 4], **constant), tmp_path / "run")
+    short = train(spec(cohort, steps=4, **constant), tmp_path / "short")
+    assert sorted(p.name for p in (out / "steps").iterdir()) == ["2", "4"]
+    assert not [*out.rglob("step-*.safetensors")]
+    kept, ended = Run.load(out / "steps" / "4"), Run.load(short)
+    for name, value in ended.model.state_dict().items():
+        torch.testing.assert_close(kept.model.state_dict()[name], value, rtol=0, atol=0)
+    assert kept.thresholds == ended.thresholds
+    assert kept.record.facts["steps"] == 4
+    assert kept.record.trained_on == ended.record.trained_on
+    last = Run.load(out)
+    assert any(
+        not torch.equal(value, kept.model.state_dict()[name])
+        for name, value in last.model.state_dict().items()
+    )
+
+
+def test_a_step_that_never_comes_is_not_kept(spec: Spec, cohort: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="keep_steps: expected steps up to the last one, 3, got 9"):
+        train(spec(cohort, steps=3, keep_steps=[2, 9]), tmp_path / "run")
+
+
+def test_the_rate_falls_where_validation_stands_still(
+    spec: Spec, cohort: Path, tmp_path: Path
+) -> None:
+    plateau = {"name": "reduce_on_plateau", "factor_each": 0.5, "patience": 0}
+    asked = {"learning_rate": 1e-9, "schedule": plateau, "log_every": 1}
+    out = train(spec(cohort, steps=6, validate_every=1, **asked), tmp_path / "run")
+    names, *lines = rows(out)
+    rates = [float(line[names.index("learning_rate")]) for line in lines]
+    # Nothing is learnt at such a rate: every validation after the first is no better.
+    assert rates == pytest.approx([1e-9 / 2**drops for drops in (0, 0, 1, 2, 3, 4)], rel=1e-3)
+    with pytest.raises(SpecError, match="expected validate_every with reduce_on_plateau"):
+        train(spec(cohort, steps=6, **asked), tmp_path / "other")

@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import torch
 
 from inklings.errors import SpecError
 from inklings.training import SCHEDULES
-from inklings.training.schedules import Cosine, OneCycle, Poly, Step
+from inklings.training.schedules import Cosine, OneCycle, Poly, ReduceOnPlateau, Step
 
 
 def test_one_cycle_is_torchs_one_cycle() -> None:
@@ -37,8 +38,29 @@ def test_factors_stay_between_zero_and_one_for_the_whole_run(name: str) -> None:
     assert max(factors) == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_rate_falls_on_a_plateau_as_torchs_does(seed: int) -> None:
+    merits = np.random.default_rng(seed).integers(0, 12, 60).astype(float)
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimiser, "max", factor=0.5, patience=3, threshold=0, min_lr=0.1
+    )
+    ours = ReduceOnPlateau(factor_each=0.5, patience=3, least=0.1)
+    for number, merit in enumerate(merits):
+        ours.told(merit)
+        theirs.step(merit)
+        assert ours.factor(0.3) == pytest.approx(max(optimiser.param_groups[0]["lr"], 0.1))
+        if number == 20:
+            again = ReduceOnPlateau(factor_each=0.5, patience=3, least=0.1)
+            again.restore(ours.state)
+            ours = again
+    assert ours.state["drops"] > 2
+
+
 def test_impossible_shapes_are_refused() -> None:
     with pytest.raises(SpecError, match="expected warm in"):
         OneCycle(warm=1.0)
     with pytest.raises(SpecError, match="expected every in"):
         Step(every=0)
+    with pytest.raises(SpecError, match="expected factor_each in"):
+        ReduceOnPlateau(factor_each=1)

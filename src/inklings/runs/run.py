@@ -21,19 +21,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from safetensors.torch import save_file
 from torch import nn
 
 from inklings import __version__
 from inklings.errors import DataError, SpecError
-from inklings.files import write_json, written
+from inklings.files import write_json
 from inklings.models import MODELS
 from inklings.models.base import Model
 from inklings.models.folding import folded
 from inklings.predictions.head import Provenance
 from inklings.records import read_record
 from inklings.renamed import renamed
-from inklings.runs.weights import load_weights, require_finite
+from inklings.runs.weights import load_weights, write_weights
 from inklings.spec import Component, Experiment, Volumes
 from inklings.spec.before import load_experiment
 
@@ -308,10 +307,8 @@ def write_model(folder: Path, model: nn.Module, model_config: ModelConfig) -> No
     Raises:
         DataError: If a weight is no number.
     """
-    state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
-    require_finite(state, "the training ended with")
-    with written(folder / WEIGHTS) as path:
-        save_file(state, path, metadata={"model": json.dumps(model_config.model.model_dump())})
+    said = {"model": json.dumps(model_config.model.model_dump())}
+    write_weights(folder / WEIGHTS, model, "the training ended with", said)
     model_config.write(folder)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from inklings.errors import DataError
+from inklings.files import written
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -31,6 +32,20 @@ def load_weights(model: nn.Module, path: Path) -> None:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: the weights do not fit the network: {reason}") from None
+
+
+def write_weights(
+    path: Path, model: nn.Module, what: str, metadata: dict[str, str] | None = None
+) -> None:
+    """Write the weights of ``model``, whole or not at all; ``what`` begins the error.
+
+    Raises:
+        DataError: If a weight is no number.
+    """
+    state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
+    require_finite(state, what)
+    with written(path) as temporary:
+        save_file(state, temporary, metadata=metadata)
 
 
 def require_finite(state: Mapping[str, Tensor], what: str) -> None:

@@ -17,7 +17,9 @@ class Training(Section):
     Exactly one of ``steps`` and ``epochs`` bounds the run; an epoch is as many batches as it
     takes to see as many samples as there are training images. ``minutes`` stops it earlier, and
     the schedule of the learning rate then follows the clock. ``backbone_rate`` is the learning
-    rate of the encoder as a share of the whole (0.1 where it is pretrained).
+    rate of the encoder as a share of the whole (0.1 where it is pretrained). ``keep_steps`` keeps
+    the weights of every so many steps, or of the steps that are listed, each as a run of its own
+    in ``steps/``.
     """
 
     steps: int | None = Field(default=None, gt=0)
@@ -35,6 +37,7 @@ class Training(Section):
     validate_every: int | None = Field(default=None, gt=0)
     patience: int | None = Field(default=None, gt=0)
     checkpoint_every: int = Field(default=100, gt=0)
+    keep_steps: _Count | tuple[_Count, ...] = ()
     log_every: int = Field(default=10, gt=0)
     loggers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ("tensorboard",)
     devices: _Count | Literal["auto"] = "auto"
@@ -47,3 +50,8 @@ class Training(Section):
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("give exactly one of steps and epochs")
         return self
+
+    def keeps(self, step: int) -> bool:
+        """Whether the weights of a step are kept."""
+        asked = self.keep_steps
+        return step % asked == 0 if isinstance(asked, int) else step in asked

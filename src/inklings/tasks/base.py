@@ -130,6 +130,11 @@ def require_possible(experiment: Experiment, validates: bool) -> None:
             "training.patience: expected validate_every with it, got none; early stopping counts "
             "validations"
         )
+    if training.schedule.name == "reduce_on_plateau" and not training.validate_every:
+        raise SpecError(
+            "training.schedule: expected validate_every with reduce_on_plateau, got none; the rate "
+            "falls where validations stand still"
+        )
     if training.deterministic and training.minutes:
         raise SpecError(
             "training.deterministic: expected a run bounded by steps or epochs, got minutes too; "

@@ -12,10 +12,11 @@ from torch import Tensor
 from inklings.cohorts.cohort import Cohort
 from inklings.models.weights import read_weights
 from inklings.runs.run import WEIGHTS, RunRecord, write_model
+from inklings.runs.weights import load_weights
 from inklings.spec import Experiment
 from inklings.tasks import task_of
 from inklings.training import machine
-from inklings.training.fit import FitResult
+from inklings.training.fit import FitResult, Kept
 from inklings.training.run_state import (
     RunState,
     last_checkpoint,
@@ -72,10 +73,27 @@ def train(
     finally:
         shutil.rmtree(out / "scratch", ignore_errors=True)
     if is_first():
-        write_model(out, trained.model, task.as_used(experiment, trained.model_config))
+        model_config = task.as_used(experiment, trained.model_config)
+        write_model(out, trained.model, model_config)
+        for kept in trained.kept:
+            at_step = _at_step(trained, kept)
+            folder = out / "steps" / str(kept.step)
+            experiment.write(folder / "experiment.yaml")
+            write_model(folder, at_step.model, model_config)
+            _record(experiment, begun, at_step, notes).write(folder)
+            kept.weights.unlink()
         _record(experiment, begun, trained, notes).write(out)
         shutil.rmtree(out / "teacher" / KEPT, ignore_errors=True)
     return out
+
+
+def _at_step(trained: FitResult, kept: Kept) -> FitResult:
+    """A training as if it had ended at a step; its model takes the weights of that step."""
+    load_weights(trained.model, kept.weights)
+    facts = {**trained.facts, **kept.point.facts}
+    return dataclasses.replace(
+        trained, point=kept.point, steps=kept.step, best_step=kept.step, facts=facts
+    )
 
 
 def _unseen(cohort: Cohort, out: Path, earlier: Sequence[Path], allowed: bool) -> list[str]:

@@ -10,6 +10,7 @@ from inklings.training.schedules import Schedule
 OPTIMISERS: Registry[Any] = Registry(
     "optimiser",
     {
+        "adadelta": "inklings.training.optimisers:adadelta",
         "adam": "inklings.training.optimisers:adam",
         "adamw": "inklings.training.optimisers:adamw",
         "rmsprop": "inklings.training.optimisers:rmsprop",
@@ -24,6 +25,7 @@ SCHEDULES: Registry[Schedule] = Registry(
         "cosine": "inklings.training.schedules:Cosine",
         "one_cycle": "inklings.training.schedules:OneCycle",
         "poly": "inklings.training.schedules:Poly",
+        "reduce_on_plateau": "inklings.training.schedules:ReduceOnPlateau",
         "step": "inklings.training.schedules:Step",
     },
 )

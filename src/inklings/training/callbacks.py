@@ -14,8 +14,14 @@ from torch import Tensor
 from inklings import progress
 from inklings.losses.base import Loss
 from inklings.models.base import Model
+from inklings.runs.weights import write_weights
 from inklings.training.module import Learner
 from inklings.training.monitor import History
+
+
+def step_file(folder: Path, step: int | str) -> Path:
+    """Where the weights of a step are kept while the training goes on."""
+    return folder / f"step-{step}.safetensors"
 
 
 class Validation(Protocol):
@@ -103,6 +109,7 @@ class ValidationCallback(Callback):
                 self.gallery.draw(model, step, trainer.loggers)
             if merit > self.best_merit:
                 self.best = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
+        learner.validated(merit)
         improved = merit > self.best_merit
         self.unimproved = 0 if improved else self.unimproved + 1
         if improved:
@@ -116,6 +123,8 @@ class ValidationCallback(Callback):
 class CheckpointCallback(Callback):
     """Writes the last checkpoint; comes after every other callback, so that it sees all of them.
 
+    Weights of steps that are to be kept lie beside it (`step_file`), as they would be used then.
+
     The rows of the history are written first: what a checkpoint claims has been logged, is.
     """
 
@@ -128,6 +137,9 @@ class CheckpointCallback(Callback):
         """Save every so many steps, and at the end."""
         spec = pl_module.training_spec
         step = trainer.global_step
+        if spec.keeps(step) and pl_module.seen % spec.accumulate == 0 and trainer.is_global_zero:
+            with pl_module.averaged() as model:
+                write_weights(step_file(self.folder.parent, step), model, f"step {step} ended with")
         due = step % spec.checkpoint_every == 0 or step >= pl_module.steps or trainer.should_stop
         if due and pl_module.seen % spec.accumulate == 0:
             if trainer.is_global_zero:

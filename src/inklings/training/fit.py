@@ -12,18 +12,26 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from inklings.data.batches import BatchSource
-from inklings.errors import InklingsError
+from inklings.errors import InklingsError, SpecError
 from inklings.inference.device import best_device
 from inklings.losses.base import Loss
 from inklings.models.base import Model
 from inklings.models.weights import fit_weights
 from inklings.runs.run import ModelConfig
+from inklings.runs.weights import load_weights
 from inklings.spec import Training
 from inklings.training import machine
-from inklings.training.callbacks import CheckpointCallback, Draws, ValidationCallback, Validator
+from inklings.training.callbacks import (
+    CheckpointCallback,
+    Draws,
+    ValidationCallback,
+    Validator,
+    step_file,
+)
 from inklings.training.monitor import History, Monitor
 from inklings.training.operating_point import OperatingPoint
-from inklings.training.trainer import is_first, run
+from inklings.training.run_state import last_checkpoint
+from inklings.training.trainer import is_first, run, total_steps
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,15 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Weights of a step on the way (``training.keep_steps``), and how their answers are cut."""
+
+    step: int
+    weights: Path
+    point: OperatingPoint
+
+
+@dataclass(frozen=True)
 class FitResult:
     """What a training returns.
 
@@ -80,6 +97,7 @@ class FitResult:
         warnings: A sentence each.
         precision: As Lightning names it.
         facts: Whatever else is worth keeping with the weights.
+        kept: Weights on the way that were to be kept.
     """
 
     model: Model
@@ -93,6 +111,7 @@ class FitResult:
     warnings: tuple[str, ...]
     precision: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    kept: tuple[Kept, ...] = ()
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -110,8 +129,9 @@ def fit(training: Training, prepared: Prepared, out: Path | None = None) -> FitR
 
     Raises:
         DataError: If no step counted.
-        SpecError: If the first weights do not fit.
+        SpecError: If the first weights do not fit, or a step that is to be kept never comes.
     """
+    _require_reached(training, prepared.count)
     torch.manual_seed(training.seed)
     model = _begun(prepared)
     history = History(out / "metrics.csv" if out else None)
@@ -120,12 +140,18 @@ def fit(training: Training, prepared: Prepared, out: Path | None = None) -> FitR
     validation = ValidationCallback(history, prepared.validator, gallery)
     callbacks: list[Callback] = [monitor, validation]
     if out is not None:
+        if last_checkpoint(out) is None:
+            for file in _kept_files(out):
+                file.unlink()
         callbacks.append(CheckpointCallback(history, out / "checkpoints" / "last"))
     learner = run(training, prepared.count, prepared.batches, model, prepared.loss, callbacks, out)
     with learner.averaged():
         state = validation.best or {k: v.detach().clone() for k, v in model.state_dict().items()}
     model.load_state_dict(state)
     model = model.to(best_device()).eval()  # held-out cases are many: not on the processor
+    kept = _kept(prepared, model, out) if out is not None and is_first() else ()
+    if kept:
+        model.load_state_dict(state)
     steps = learner.seen // training.accumulate
     if is_first():
         history.write()
@@ -144,6 +170,7 @@ def fit(training: Training, prepared: Prepared, out: Path | None = None) -> FitR
         warnings=(*prepared.warnings, *monitor.warnings, *doubts),
         precision=machine.precision(training.precision),
         facts={**prepared.facts, **point.facts},
+        kept=kept,
     )
 
 
@@ -159,6 +186,29 @@ def _point(prepared: Prepared, model: Model) -> tuple[OperatingPoint, tuple[str,
             raise
         half = OperatingPoint((0.5,) * len(prepared.model_config.classes))
         return half, (f"no threshold could be chosen, one half stands: {error}",)
+
+
+def _require_reached(training: Training, count: int) -> None:
+    asked, last = training.keep_steps, total_steps(training, count)
+    beyond = [step for step in ((asked,) if isinstance(asked, int) else asked) if step > last]
+    if beyond:
+        raise SpecError(
+            f"training.keep_steps: expected steps up to the last one, {last}, got {beyond[0]}"
+        )
+
+
+def _kept_files(out: Path) -> list[Path]:
+    return sorted((out / "checkpoints").glob(step_file(Path(), "*").name))
+
+
+def _kept(prepared: Prepared, model: Model, out: Path) -> tuple[Kept, ...]:
+    """What was kept on the way; ``model`` ends with the weights of the last of them."""
+    found = []
+    for file in _kept_files(out):
+        load_weights(model, file)
+        step = int(file.stem.partition("-")[2])
+        found.append(Kept(step, file, _point(prepared, model)[0]))
+    return tuple(found)
 
 
 def _begun(prepared: Prepared) -> Model:

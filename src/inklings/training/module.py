@@ -24,6 +24,7 @@ from inklings.tensors import Batch, Output
 from inklings.training import OPTIMISERS, SCHEDULES
 from inklings.training.ema import Average
 from inklings.training.optimisers import groups
+from inklings.training.schedules import ReduceOnPlateau
 
 _HOPELESS = 100  # batches left out, and none taken, after which a training is given up
 
@@ -105,6 +106,14 @@ class Learner(pl.LightningModule):
     def rate(self) -> float:
         """Learning rate now."""
         return self.training_spec.learning_rate * self.schedule.factor(self.progress)
+
+    def _schedule_state(self) -> dict[str, float] | None:
+        return self.schedule.state if isinstance(self.schedule, ReduceOnPlateau) else None
+
+    def validated(self, merit: float) -> None:
+        """Tell the schedule, where it follows the validation, how good the weights are."""
+        if isinstance(self.schedule, ReduceOnPlateau):
+            self.schedule.told(merit)
 
     def configure_optimizers(self) -> Optimizer:
         """The optimiser of the experiment; its rate is set anew before every step."""
@@ -228,6 +237,7 @@ class Learner(pl.LightningModule):
             "seconds": self.clock.seconds(),
             "average": None if self.average is None else self.average.state,
             "updates": 0 if self.average is None else self.average.updates,
+            "schedule": self._schedule_state(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -236,6 +246,8 @@ class Learner(pl.LightningModule):
         self.seen, self.skipped = mine["seen"], mine["skipped"]
         self.counted = mine.get("counted", 1)  # checkpoints of 0.1 do not say it
         self.clock.before = mine["seconds"]
+        if isinstance(self.schedule, ReduceOnPlateau) and mine.get("schedule"):
+            self.schedule.restore(mine["schedule"])
         self._restored = mine
 
     @contextmanager

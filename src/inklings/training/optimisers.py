@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from torch.nn import Parameter
-from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from torch.optim import SGD, Adadelta, Adam, AdamW, Optimizer, RMSprop
 
 from inklings.errors import SpecError
 from inklings.models.base import Model
@@ -109,6 +109,18 @@ def rmsprop(
     return RMSprop(
         parameters, learning_rate, alpha, momentum=momentum, weight_decay=weight_decay, foreach=True
     )
+
+
+def adadelta(
+    parameters: Parameters,
+    learning_rate: float,
+    fused: bool = True,  # noqa: ARG001
+    weight_decay: float = 0.0,
+    rho: float = 0.9,
+    eps: float = 1e-6,
+) -> Optimizer:
+    """Adadelta: Zeiler (2012), whose ``learning_rate`` is 1; there is no fused one either."""
+    return Adadelta(parameters, learning_rate, rho, eps, weight_decay, foreach=True)
 
 
 def _fusible(parameters: list[Parameter] | list[dict[str, Any]]) -> bool:

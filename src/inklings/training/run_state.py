@@ -23,7 +23,13 @@ from inklings.spec.before import as_now
 from inklings.training import checkpoint
 
 # What may differ between a run and its resumption without changing a weight.
-_FREE = {("training", "checkpoint_every"), ("training", "loggers"), ("inference",), ("cohort",)}
+_FREE = {
+    ("training", "checkpoint_every"),
+    ("training", "keep_steps"),
+    ("training", "loggers"),
+    ("inference",),
+    ("cohort",),
+}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,13 @@
-"""Learning rate as a function of how much of the run is done, so that it can follow a clock."""
+"""Learning rate as a function of how much of the run is done, so that it can follow a clock.
+
+The one that follows the validation instead is told of each (`ReduceOnPlateau.told`).
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from inklings.errors import SpecError
@@ -129,6 +133,56 @@ class Step:
         # The last step belongs to the last stair, not to one that would begin after it.
         stairs = int(min(progress, 1 - 1e-9) / self.every + 1e-9)
         return float(self.factor_each**stairs)
+
+    def momentum(self, progress: float) -> float | None:  # noqa: ARG002
+        """Left alone."""
+        return None
+
+
+@dataclass
+class ReduceOnPlateau:
+    """Times ``factor_each`` where more than ``patience`` validations in a row were no better.
+
+    What is compared is what the best weights are chosen by, as in torch's `ReduceLROnPlateau` with
+    a threshold of 0.
+
+    Attributes:
+        factor_each: What remains of the rate at each drop.
+        patience: Validations without a new best that are waited for.
+        least: The rate does not fall below this share of the first.
+        state: Best merit, validations since, drops; kept in checkpoints.
+    """
+
+    factor_each: float = 0.1
+    patience: int = 10
+    least: float = 0.0
+    state: dict[str, float] = field(
+        default_factory=lambda: {"best": -math.inf, "waited": 0, "drops": 0}, init=False
+    )
+
+    def __post_init__(self) -> None:
+        if not (0 < self.factor_each < 1 and self.patience >= 0 and 0 <= self.least <= 1):
+            raise SpecError(
+                "schedule reduce_on_plateau: expected factor_each in (0, 1), patience from 0 and "
+                f"least in [0, 1], got {self.factor_each}, {self.patience} and {self.least}"
+            )
+
+    def told(self, merit: float) -> None:
+        """Take note of a validation; more is better."""
+        better = merit > self.state["best"]
+        self.state["best"] = max(merit, self.state["best"])
+        self.state["waited"] = 0 if better else self.state["waited"] + 1
+        if self.state["waited"] > self.patience:
+            self.state["waited"] = 0
+            self.state["drops"] += 1
+
+    def restore(self, state: Mapping[str, float]) -> None:
+        """Go on from a checkpoint."""
+        self.state = dict(state)
+
+    def factor(self, progress: float) -> float:  # noqa: ARG002
+        """As often reduced as was found necessary."""
+        return float(max(self.factor_each ** self.state["drops"], self.least))
 
     def momentum(self, progress: float) -> float | None:  # noqa: ARG002
         """Left alone."""

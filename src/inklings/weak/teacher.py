@@ -267,7 +267,7 @@ def _own(
         "steps": spec.steps,
         "learning_rate": spec.learning_rate,
     }
-    changed: dict[str, Any] = {"validate_every": None, "patience": None}
+    changed: dict[str, Any] = {"validate_every": None, "patience": None, "keep_steps": ()}
     changed |= {k: v for k, v in training.items() if v is not None}
     if spec.steps is not None:
         changed["epochs"] = None
