@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import timm
 import torch
@@ -6,7 +7,7 @@ from torch import nn
 from inklings.errors import ReaderError, SpecError
 from inklings.models import MODELS
 from inklings.models.hybrid import HybridViT, from_timm
-from inklings.models.transunet import TransUNet
+from inklings.models.transunet import VITS, TransUNet
 from inklings.testing.contracts import ModelContract
 
 TINY = {"width": 8, "dim": 32, "depth": 1, "heads": 2, "hidden": 32, "first": 16}
@@ -150,3 +151,99 @@ def test_skips_are_counted_from_the_coarsest():
 def test_refuses_impossible_options(options):
     with pytest.raises(SpecError, match="model transunet: expected"):
         build(**{**TINY, **options})
+
+
+def google(folder, vit, heads: int = 2):
+    """A small ``.npz`` in the layout of Google's, with random numbers."""
+    rng, dim, hidden = np.random.default_rng(0), 32, 48
+    sizes = {"cls": (1, 1, dim), "Transformer/posembed_input/pos_embedding": (1, 1 + 4 * 4, dim)}
+    sizes |= {f"Transformer/encoder_norm/{k}": (dim,) for k in ("scale", "bias")}
+    block = "Transformer/encoderblock_0"
+    for part in ("LayerNorm_0", "LayerNorm_2"):
+        sizes |= {f"{block}/{part}/{k}": (dim,) for k in ("scale", "bias")}
+    dense = {"Dense_0": (dim, hidden), "Dense_1": (hidden, dim)}
+    for part, (before, after) in dense.items():
+        sizes[f"{block}/MlpBlock_3/{part}/kernel"] = (before, after)
+        sizes[f"{block}/MlpBlock_3/{part}/bias"] = (after,)
+    attention = f"{block}/MultiHeadDotProductAttention_1"
+    for part in ("query", "key", "value"):
+        sizes[f"{attention}/{part}/kernel"] = (dim, heads, dim // heads)
+        sizes[f"{attention}/{part}/bias"] = (heads, dim // heads)
+    sizes |= {
+        f"{attention}/out/kernel": (heads, dim // heads, dim),
+        f"{attention}/out/bias": (dim,),
+    }
+    sizes |= {"embedding/bias": (dim,), "head/kernel": (dim, 7), "head/bias": (7,)}
+    if vit.layers:
+        sizes |= {"embedding/kernel": (1, 1, 1024, dim), "conv_root/kernel": (7, 7, 3, 64)}
+        sizes |= {f"gn_root/{k}": (1, 1, 1, 64) for k in ("scale", "bias")}
+        before = 64
+        for stage, count in enumerate(vit.layers):
+            after = 256 * 2**stage
+            for unit in range(count):
+                place, inner = f"block{stage + 1}/unit{unit + 1}", after // 4
+                shapes = {
+                    1: (1, 1, before, inner),
+                    2: (3, 3, inner, inner),
+                    3: (1, 1, inner, after),
+                }
+                for k, shape in shapes.items():
+                    sizes[f"{place}/conv{k}/kernel"] = shape
+                    sizes |= {f"{place}/gn{k}/{s}": (1, 1, 1, shape[-1]) for s in ("scale", "bias")}
+                if unit == 0:
+                    sizes[f"{place}/conv_proj/kernel"] = (1, 1, before, after)
+                    sizes |= {f"{place}/gn_proj/{s}": (1, 1, 1, after) for s in ("scale", "bias")}
+                before = after
+    else:
+        sizes["embedding/kernel"] = (16, 16, 3, dim)
+    path = folder / "google.npz"
+    np.savez(path, **{k: rng.standard_normal(s, np.float32) for k, s in sizes.items()})
+    return path, {"dim": dim, "depth": 1, "heads": heads, "hidden": hidden}
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [("R50-ViT-B_16", "vit_base_r50_s16_224"), ("ViT-B_16", "vit_base_patch16_224")],
+)
+def test_googles_arrays_are_read_as_timm_reads_them(tmp_path, name, theirs):
+    path, sizes = google(tmp_path, VITS[name])
+    small = {"embed_dim": 32, "depth": 1, "num_heads": 2, "mlp_ratio": 1.5, "img_size": 64}
+    donor = timm.create_model(theirs, num_classes=7, **small)
+    donor.load_pretrained(str(path))
+    ours = build("transunet", vit=name, image_size=64, weights=str(path), **sizes).encoder
+    expected = from_timm(donor.state_dict(), ours)
+    for key, value in ours.state_dict().items():
+        torch.testing.assert_close(value, expected[key], rtol=0, atol=1e-6, msg=key)
+    larger = build("transunet", vit=name, image_size=96, weights=str(path), **sizes).encoder
+    assert larger.pos_embed.shape == (1, 36, 32)
+
+
+def test_a_hybrid_and_a_plain_transformer_are_not_confused(tmp_path):
+    path, sizes = google(tmp_path, VITS["ViT-B_16"])
+    with pytest.raises(SpecError, match=r"expected weights of a hybrid .* got those of a plain"):
+        build("transunet", image_size=64, weights=str(path), **sizes)
+    np.savez(tmp_path / "other.npz", x=np.zeros(3))
+    with pytest.raises(ReaderError, match="vision transformers, got 'x'"):
+        build("transunet", weights=str(tmp_path / "other.npz"))
+
+
+@pytest.mark.parametrize("vit", ["ViT-B_16", "ViT-B_32", "ViT-L_16", "R50-ViT-L_16"])
+def test_named_transformers_have_their_published_sizes(vit):
+    with torch.device("meta"):
+        model = build("transunet", vit=vit)
+    blocks = sum(p.numel() for p in model.encoder.blocks.parameters())
+    dim = 1024 if "L" in vit else 768
+    # A block: 4 d^2 of attention, 8 d^2 of the perceptron, 13 d of biases and norms.
+    assert blocks == (24 if "L" in vit else 12) * (12 * dim**2 + 13 * dim)
+    logits = model(torch.zeros(1, 3, 70, 101, device="meta")).logits
+    assert logits.shape == (1, 2, 70, 101)
+    if not vit.startswith("R50"):
+        with pytest.raises(SpecError, match="expected n_skip 0 to 0"):
+            build("transunet", vit=vit, n_skip=3)
+
+
+def test_weights_that_nobody_published_are_a_line_that_says_so():
+    with pytest.raises(SpecError, match=r"no weights of R50-ViT-L_16; .*R50\+ViT-L_16.npz"):
+        build("transunet", vit="R50-ViT-L_16", weights="imagenet", dim=32, depth=1, heads=2)
+    with pytest.raises(SpecError, match=r"expected vit R50-ViT-B_16, .* got 'ViT-H_14'"):
+        build("transunet", vit="ViT-H_14")

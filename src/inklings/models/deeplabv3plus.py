@@ -8,12 +8,15 @@ from torch import Tensor
 
 from inklings.errors import SpecError
 from inklings.models.base import Model
+from inklings.models.hrnet import OnHRNet
 from inklings.models.smp import SMP
 from inklings.tensors import Output
 
 ENCODERS = {
     "mobilenet": "mobilenet_v2",
     "xception": "xception65",
+    "hrnetv2_32": "hrnet_w32",
+    "hrnetv2_48": "hrnet_w48",
 }
 """Short names of the reference; any other name is one of segmentation_models_pytorch or timm."""
 
@@ -25,6 +28,8 @@ class DeepLabV3Plus(Model):
     pyramid has rates 6, 12, 18 at stride 16 and 12, 24, 36 at stride 8, as in the paper; the
     decoder joins its 256 channels with 48 of the encoder's at 1/4 and convolves once more.
     ``xception`` is the aligned Xception-65 of the paper, which dilates; the older one does not.
+    HRNet (``hrnetv2_32``, ``hrnetv2_48``, any ``hrnet_w*`` of timm) has all its features at 1/4
+    whatever the stride, and rates 12, 24, 36, as in the widely used code for DeepLab.
 
     The network itself is segmentation_models_pytorch's; what is ours are the paper's rates at
     both strides and sizes of any kind. Batches of one crop cannot be trained: the pooled branch
@@ -51,8 +56,9 @@ class DeepLabV3Plus(Model):
         Args:
             in_channels: ``C``.
             out_channels: ``K``.
-            encoder: ``mobilenet``, ``resnet50``, ``resnet101``, ``xception``, or any name of
-                segmentation_models_pytorch or timm that can be dilated.
+            encoder: ``mobilenet``, ``resnet50``, ``resnet101``, ``xception``, ``hrnetv2_32``,
+                ``hrnetv2_48``, or any name of segmentation_models_pytorch or timm that can be
+                dilated.
             output_stride: 16 is quicker, 8 a little finer.
             separable: Whether the pyramid's convolutions are depthwise separable.
             weights: Start of the encoder: None, ``imagenet``, or a local file.
@@ -67,12 +73,23 @@ class DeepLabV3Plus(Model):
             raise SpecError(
                 f"model deeplabv3plus: expected output_stride 8 or 16, got {output_stride}"
             )
+        name = ENCODERS.get(encoder, encoder)
+        self.inner: Model
+        if name.startswith("hrnet"):
+            if output_stride != 16:
+                raise SpecError(
+                    f"model deeplabv3plus: {encoder} keeps 1/4 of the resolution, so output_stride "
+                    f"{output_stride} means nothing; leave it out"
+                )
+            self.inner = OnHRNet(in_channels, out_channels, name, separable, weights, prior)
+            self.divisor = self.inner.divisor
+            return
         rate = 6 if output_stride == 16 else 12
         self.inner = SMP(
             in_channels,
             out_channels,
             "deeplabv3plus",
-            ENCODERS.get(encoder, encoder),
+            name,
             weights,
             prior,
             encoder_output_stride=output_stride,

@@ -136,11 +136,11 @@ def pooled(
         own = source is not None and weights == "imagenet"
         file = str(source.weights) if source and own else weights
         state = pretrained(PREFIX + bare, file)
-        _fit(model, state, bare, in_channels)
+        fit_encoder(model, state, bare, in_channels)
     return model
 
 
-def _fit(model: nn.Module, state: dict[str, Tensor], bare: str, in_channels: int) -> None:
+def fit_encoder(model: nn.Module, state: dict[str, Tensor], bare: str, in_channels: int) -> None:
     """Fill an encoder; of the weights only the classifier, which it lacks, may be left over."""
     card = timm.get_pretrained_cfg(bare)
     for first in _listed(card.first_conv if card is not None else None):

@@ -207,11 +207,20 @@ class Block(nn.Module):
         return out
 
 
+class Patches(nn.Module):
+    """A linear map of every patch of the image to a token: a transformer without a backbone."""
+
+    def __init__(self, before: int, dim: int, side: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(before, dim, side, side)
+
+
 class HybridViT(nn.Module):
-    """From an image to tokens on its grid at 1/16, and the finer features beside.
+    """From an image to tokens on its grid at 1/``patch``, and the finer features beside.
 
     Position embeddings belong to an image of ``image_size``; on any other grid they are resized
-    bicubically, so that one set of weights serves all sizes.
+    bicubically, so that one set of weights serves all sizes. Without ``layers`` of a backbone it
+    is a plain vision transformer, and there are no finer features.
     """
 
     def __init__(
@@ -226,16 +235,21 @@ class HybridViT(nn.Module):
         dropout: float,
         image_size: int,
         norm: Norm,
+        patch: int = 16,
     ) -> None:
         super().__init__()
-        if dim % heads or image_size % 16 or len(layers) != 3:
+        if dim % heads or image_size % patch or len(layers) not in (0, 3):
             raise SpecError(
-                "model transunet: expected dim a multiple of heads, image_size of 16 and three "
-                f"numbers of layers, got {dim}, {heads}, {image_size} and {list(layers)}"
+                f"model transunet: expected dim a multiple of heads, image_size of {patch} and "
+                f"three numbers of layers, got {dim}, {heads}, {image_size} and {list(layers)}"
             )
-        backbone = Backbone(in_channels, width, layers, norm)
-        self.patch_embed = Embedding(backbone, 16 * width, dim)
-        side = image_size // 16
+        self.patch_embed: Embedding | Patches
+        if layers:
+            backbone = Backbone(in_channels, width, layers, norm)
+            self.patch_embed = Embedding(backbone, 16 * width, dim)
+        else:
+            self.patch_embed = Patches(in_channels, dim, patch)
+        side = image_size // patch
         self.pos_embed = nn.Parameter(torch.zeros(1, side * side, dim))
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
         self.drop = nn.Dropout(dropout)
@@ -244,8 +258,10 @@ class HybridViT(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Tokens ``(B, D, Y/16, X/16)`` and features at 1/8, 1/4 and 1/2, coarsest first."""
-        *finer, coarse = self.patch_embed.backbone(images)
-        x = self.patch_embed.proj(coarse)
+        embed, finer = self.patch_embed, list[Tensor]()
+        if isinstance(embed, Embedding):
+            *finer, images = embed.backbone(images)
+        x = embed.proj(images)
         rows, columns = x.shape[-2:]
         tokens = x.flatten(2).transpose(1, 2) + self.positions(rows, columns).to(x.dtype)
         tokens = self.norm(self.blocks(self.drop(tokens)))
@@ -263,11 +279,23 @@ class HybridViT(nn.Module):
 
 
 def from_timm(state: dict[str, Tensor], encoder: HybridViT) -> dict[str, Tensor]:
-    """Weights of timm's hybrid as those of ``encoder``: no class token, any number of channels."""
+    """Weights of timm as those of ``encoder``: no class token, any number of channels.
+
+    Raises:
+        SpecError: If one of the two has a residual network below the transformer and the other
+            none.
+    """
     own = encoder.state_dict()
     dropped = ("cls_token", "head.")
     fitted = {k: v for k, v in state.items() if k in own or not k.startswith(dropped)}
-    stem = "patch_embed.backbone.stem.conv.weight"
+    root = "patch_embed.backbone.stem.conv.weight"
+    kinds = {True: "a hybrid with a residual network", False: "a plain vision transformer"}
+    if "patch_embed.proj.weight" in state and (root in state) != (root in own):
+        raise SpecError(
+            f"expected weights of {kinds[root in own]}, got those of {kinds[root in state]}; "
+            "choose the model with vit: R50-ViT-B_16, ViT-B_16, ..."
+        )
+    stem = root if root in own else "patch_embed.proj.weight"
     channels = own[stem].shape[1]
     if stem in fitted and fitted[stem].shape[1] != channels:
         repeated = fitted[stem][:, torch.arange(channels) % fitted[stem].shape[1]]

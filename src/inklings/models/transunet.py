@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,7 +17,36 @@ from inklings.models.hybrid import HybridViT, Norm, from_timm
 from inklings.models.weights import fit_weights
 from inklings.tensors import Output
 
-PRETRAINED = "tu-vit_base_r50_s16_224.orig_in21k"
+_LARGE = {"dim": 1024, "depth": 24, "heads": 16, "hidden": 4096}
+
+
+@dataclass(frozen=True)
+class Vit:
+    """A vision transformer by the name that the reference gives it.
+
+    Attributes:
+        pretrained: Name of its weights in timm; empty where there are none.
+        layers: Blocks of the stages of the residual network below it; none for a plain one.
+        patch: Side of its patches.
+        dim, depth, heads, hidden: As of `TransUNet`.
+    """
+
+    pretrained: str
+    layers: tuple[int, ...] = (3, 4, 9)
+    patch: int = 16
+    dim: int = 768
+    depth: int = 12
+    heads: int = 12
+    hidden: int = 3072
+
+
+VITS = {
+    "R50-ViT-B_16": Vit("vit_base_r50_s16_224.orig_in21k"),
+    "R50-ViT-L_16": Vit("", **_LARGE),
+    "ViT-B_16": Vit("vit_base_patch16_224.augreg_in21k", ()),
+    "ViT-B_32": Vit("vit_base_patch32_224.augreg_in21k", (), 32),
+    "ViT-L_16": Vit("vit_large_patch16_224.augreg_in21k", (), **_LARGE),
+}
 
 
 class TransUNet(Model):
@@ -38,7 +68,10 @@ class TransUNet(Model):
     105.3 M parameters, as published. ``n_skip`` counts the skips from the coarsest on.
     Differences from the published code: position embeddings are resized to the image at hand;
     sides that are no multiples of 16 are padded by zeros and cropped back; the weights come from
-    timm, for the addresses the paper gave are gone.
+    timm, for the addresses the paper gave are gone, or from a copy of Google's ``.npz``.
+
+    Other sizes have the names of the reference (`VITS`): ``R50-ViT-L_16``, and ``ViT-B_16``,
+    ``ViT-B_32`` and ``ViT-L_16``, which have no residual network and so no skips.
 
     Reference:
         Chen et al., *TransUNet: Transformers Make Strong Encoders for Medical Image
@@ -56,17 +89,18 @@ class TransUNet(Model):
         in_channels: int,
         out_channels: int,
         width: int = 64,
-        layers: Sequence[int] = (3, 4, 9),
-        dim: int = 768,
-        depth: int = 12,
-        heads: int = 12,
-        hidden: int = 3072,
+        layers: Sequence[int] | None = None,
+        dim: int | None = None,
+        depth: int | None = None,
+        heads: int | None = None,
+        hidden: int | None = None,
         dropout: float = 0.1,
         image_size: int = 224,
         norm: Norm = "group",
         first: int = 512,
         decoder: Sequence[int] = (256, 128, 64, 16),
-        n_skip: int = 3,
+        n_skip: int | None = None,
+        vit: str = "R50-ViT-B_16",
         weights: str | None = None,
         prior: float | None = None,
     ) -> None:
@@ -76,7 +110,8 @@ class TransUNet(Model):
             in_channels: ``C``.
             out_channels: ``K``.
             width: Channels of the stem; the stages have 4, 8 and 16 times as many.
-            layers: Blocks of the three stages.
+            layers: Blocks of the three stages; these and the next four are those of ``vit``
+                where they are not given.
             dim: Of the tokens.
             depth: Layers of the transformer.
             heads: Of each attention.
@@ -86,9 +121,10 @@ class TransUNet(Model):
             norm: ``group`` with standardised weights as in the paper, or ``batch``.
             first: Channels of the first decoding.
             decoder: Channels of the four steps of the upsampler.
-            n_skip: 0 to 3.
-            weights: Start of the encoder: None, ``imagenet`` (timm's hybrid, ImageNet-21k), or
-                a local file of it.
+            n_skip: 0 to 3; 3 for a hybrid, 0 for a plain one, which has none.
+            vit: ``R50-ViT-B_16``, ``R50-ViT-L_16``, ``ViT-B_16``, ``ViT-B_32`` or ``ViT-L_16``.
+            weights: Start of the encoder: None, ``imagenet`` (timm's, ImageNet-21k), or a local
+                file: timm's, or one of Google's ``.npz``.
             prior: Share of positive samples the untrained network shall predict.
 
         Raises:
@@ -96,14 +132,32 @@ class TransUNet(Model):
             ReaderError: If the weights cannot be had; the message says how.
         """
         super().__init__()
-        if not 0 <= n_skip <= 3 or len(decoder) != 4 or norm not in ("group", "batch"):
+        if vit not in VITS:
+            raise SpecError(f"model transunet: expected vit {', '.join(VITS)}, got {vit!r}")
+        named = VITS[vit]
+        layers = named.layers if layers is None else layers
+        most = 3 if layers else 0
+        n_skip = most if n_skip is None else n_skip
+        if not 0 <= n_skip <= most or len(decoder) != 4 or norm not in ("group", "batch"):
             raise SpecError(
-                "model transunet: expected n_skip 0 to 3, four decoder widths and norm group or "
-                f"batch, got {n_skip}, {list(decoder)} and {norm!r}"
+                f"model transunet: expected n_skip 0 to {most}, four decoder widths and norm group "
+                f"or batch, got {n_skip}, {list(decoder)} and {norm!r}"
             )
         self.n_skip = n_skip
+        dim = dim or named.dim
+        self.divisor = named.patch
         self.encoder = HybridViT(
-            in_channels, width, layers, dim, depth, heads, hidden, dropout, image_size, norm
+            in_channels,
+            width,
+            layers,
+            dim,
+            depth or named.depth,
+            heads or named.heads,
+            hidden or named.hidden,
+            dropout,
+            image_size,
+            norm,
+            named.patch,
         )
         self.first = Convolved(dim, first)
         skips = [8 * width, 4 * width, width, 0]
@@ -114,7 +168,13 @@ class TransUNet(Model):
         )
         self.head = nn.Conv2d(decoder[-1], out_channels, 3, padding=1)
         if weights:
-            state = from_timm(encoders.pretrained(PRETRAINED, weights), self.encoder)
+            if weights == "imagenet" and not named.pretrained:
+                raise SpecError(
+                    f"model transunet: timm has no weights of {vit}; take weights: null, or a copy "
+                    f"of Google's {vit.replace('R50-', 'R50+')}.npz"
+                )
+            source = encoders.pretrained(encoders.PREFIX + named.pretrained, weights)
+            state = from_timm(source, self.encoder)
             fit_weights(self.encoder, state, f"transunet weights {weights}")
         if prior is not None:
             start_at(self.head, prior)
@@ -126,7 +186,10 @@ class TransUNet(Model):
         x = self.first(x)
         for i, step in enumerate(self.up):
             x = step(x, skips[i] if i < self.n_skip else None)
-        return Output(crop(self.head(x), size))
+        logits = self.head(x)
+        if self.divisor > 16:  # four steps of two do not reach the size of the image
+            logits = F.interpolate(logits, scale_factor=self.divisor // 16, mode="bilinear")
+        return Output(crop(logits, size))
 
 
 class TransUNetSmall(TransUNet):

@@ -12,7 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from inklings.arrays import read_npz
 from inklings.errors import ReaderError, SpecError
+from inklings.models.google_vit import from_google
 
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "net", "network_weights", "encoder")
 
@@ -30,6 +32,8 @@ def load_weights(model: nn.Module, path: Path) -> None:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a ``.safetensors`` file, or of a torch file opened with ``weights_only``.
 
+    A ``.npz`` is one of Google's vision transformers, and gets the names of timm.
+
     A checkpoint that holds the weights beside other things (optimiser, epoch) is unwrapped, and
     the ``module.`` that parallel training puts before every name is taken off.
 
@@ -39,6 +43,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             record: Any = load_file(path, device="cpu")
+        elif path.suffix == ".npz":
+            record = from_google(read_npz(path), path)
         else:
             record = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
