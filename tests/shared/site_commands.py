@@ -44,7 +44,13 @@ def shortened(words: tuple[str, ...]) -> list[str]:
         told += ["--weakness", "drop:keep=0.5", "--learner", "inklings"]
     if told[0] == "phantoms":
         told += ["--count", "6"]
-    if told[0] in SERIAL and told[1] not in ("mnist-bags", "mil-table", "features", "corrections"):
+    if told[0] in SERIAL and told[1] not in (
+        "mnist-bags",
+        "mil-table",
+        "features",
+        "corrections",
+        "predictions",
+    ):
         told += ["--workers", "1"]
     if told[:2] == ["import", "folder"] and "--masks" in told and not {
         "--values", "--instances"
