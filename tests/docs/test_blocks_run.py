@@ -65,7 +65,9 @@ SLOW: dict[str, World] = {
     "docs/datasets/panda.md": several(worlds.panda),
     "docs/exports.md": several(worlds.chaos_predictions, worlds.segmented),
     "docs/how-to/coarse-masks.md": several(
-        partial(worlds.pictures, images="pictures", masks="coarse"), worlds.careful
+        partial(worlds.pictures, images="pictures", masks="coarse"),
+        partial(worlds.pictures, images="pictures", masks="maps"),
+        worlds.careful,
     ),
     "docs/how-to/luna16-submission.md": several(worlds.marks, worlds.detector),
     "docs/how-to/slide-labels.md": several(worlds.scans),
