@@ -35,6 +35,7 @@ DATASETS: Registry[Dataset] = Registry(
         "nifti": "inklings.datasets.volumes:VolumeFolder",
         "nnunet": "inklings.datasets.nnunet:NnUNet",
         "panda": "inklings.datasets.panda:Panda",
+        "pu-patches": "inklings.datasets.pu_patches:PuPatches",
         "slides": "inklings.datasets.slides:Slides",
         "tcga": "inklings.datasets.tcga:Tcga",
         "tiles": "inklings.datasets.tiles:Tiles",

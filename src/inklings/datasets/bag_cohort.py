@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -59,9 +59,14 @@ class BagItem:
 
 
 class BagCohort(Plain):
-    """What datasets of made bags have in common; `made` is left to write."""
+    """What datasets of made bags have in common; `made` is left to write.
+
+    Attributes:
+        tells_unlabelled: Whether a bag without a label is a finding, rather than what is wanted.
+    """
 
     noun: str = "bags"
+    tells_unlabelled: ClassVar[bool] = True
 
     def made(self) -> MadeBags:
         """All bags, the same each time it is called.
@@ -97,7 +102,7 @@ class BagCohort(Plain):
         unsaid = [
             ImportFinding(i.id, "no label", "no row of the bag has one")
             for i in items
-            if not i.labels
+            if self.tells_unlabelled and not i.labels
         ]
         own = {finding.case: (finding,) for finding in unsaid}
         items = [replace(item, findings=own.get(item.id, ())) for item in items]

@@ -31,15 +31,29 @@ class LabelledPictures:
         labels: ``(N,)``.
         official_test: Of these, which the source itself keeps for testing; none if it does not.
         names: Of the classes, where they are no numbers; label k is that of ``names[k]``.
+        files: ``FOLDER/NAME`` of each, where each is a file.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     official_test: NDArray[np.bool_]
     names: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def known(self) -> dict[str, int]:
+        """Classes by name, with their labels."""
+        if self.names:
+            return dict(zip(self.names, range(len(self.names)), strict=True))
+        return {str(label): int(label) for label in np.unique(self.labels)}
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What to call each: its file, or its number."""
+        return self.files or tuple(f"{number:06d}" for number in range(len(self)))
 
     def label(self, name: str) -> int:
         """The label of a class, by its name or its number.
@@ -47,9 +61,7 @@ class LabelledPictures:
         Raises:
             SpecError: If no picture is of that class.
         """
-        known = dict(zip(self.names, range(len(self.names)), strict=True)) or {
-            str(label): int(label) for label in np.unique(self.labels)
-        }
+        known = self.known
         if name not in known:
             raise SpecError(f"target: expected one of {', '.join(known)}, got {name!r}")
         return known[name]
@@ -141,7 +153,10 @@ def _from_folders(path: Path) -> LabelledPictures:
     order = np.random.default_rng(0).permutation(len(every))
     stacked = np.stack(images)[order]
     labels = np.array([label for _, label in every], np.int64)[order]
-    return LabelledPictures(_channels_first(stacked), labels, _no_test(stacked), tuple(files))
+    places = [f"{file.parent.name}/{file.stem}" for file, _ in every]
+    named = tuple(places[i] for i in order)
+    channels = _channels_first(stacked)
+    return LabelledPictures(channels, labels, _no_test(stacked), tuple(files), named)
 
 
 def _pixels(path: Path) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from inklings.models.base import BagNetwork, Evidence
 from inklings.models.instances import INSTANCE_ENCODERS
 from inklings.models.members import agreed
 from inklings.models.pooling import POOLINGS
+from inklings.models.scanning import scanning
 from inklings.models.uneven import alike, pool_groups
 from inklings.models.views import Affine, views
 from inklings.spec import Component
@@ -58,7 +59,7 @@ class BagModel(BagNetwork):
     ) -> None:
         super().__init__()
         shape = tuple(shape) or (in_channels,)
-        self.chunk, self.views = chunk, views
+        self.chunk, self.views, self.shape = chunk, views, shape
         if views < 1 or (views > 1 and len(shape) != 3):
             raise SpecError(
                 f"model.views: expected 1, or more with pictures (C, H, W), got {views} with "
@@ -126,6 +127,24 @@ class BagModel(BagNetwork):
             return mine
         every = [mine, *(o.encode(inputs) for o in self.others)]  # type: ignore[operator]
         return torch.cat(every, 1)
+
+    def scanner(self, stride: int) -> Callable[[Tensor], Tensor] | None:
+        """All patches of a picture in one pass, members side by side."""
+        every = [self, *self.others]
+        found = [scanning(one.encoder, self.shape, stride) for one in every]  # type: ignore[arg-type]
+        passes = [one for one in found if one is not None]
+        if self.views > 1 or len(passes) < len(found):
+            return None
+
+        def scan(picture: Tensor) -> Tensor:
+            parts = []
+            for one, scanned in zip(every, passes, strict=True):
+                scaled = (picture.float() - one.centre) / one.spread  # type: ignore[operator]
+                inputs = scaled[None].contiguous(memory_format=torch.channels_last)
+                parts.append(scanned(inputs)[0])
+            return torch.cat(parts)
+
+        return scan
 
     def _in_chunks(self, inputs: Tensor) -> Tensor:
         if self.chunk is None or len(inputs) <= self.chunk:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from torch import Tensor, nn
@@ -69,6 +69,13 @@ class BagNetwork(Model):
     def encode(self, inputs: Tensor) -> Tensor:
         """``(M, *shape)`` to ``(M, F)``."""
         raise NotImplementedError
+
+    def scanner(self, stride: int) -> Callable[[Tensor], Tensor] | None:  # noqa: ARG002
+        """What encodes all patches of a picture in one pass, ``(C, H, W)`` to ``(F, h, w)``.
+
+        As `inklings.models.scanning.scanning` says; None where patches must go one by one.
+        """
+        return None
 
     def pool(self, features: Tensor, valid: Tensor) -> Output:
         """``(M, F)`` features, of which ``valid`` ``(B, N)`` says the places, to logits."""
