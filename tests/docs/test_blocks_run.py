@@ -70,6 +70,9 @@ SLOW: dict[str, World] = {
         worlds.careful,
     ),
     "docs/how-to/luna16-submission.md": several(worlds.marks, worlds.detector),
+    "docs/how-to/patches.md": several(
+        worlds.patches, partial(worlds.pictures, images="pictures", masks="masks")
+    ),
     "docs/how-to/slide-labels.md": several(worlds.scans),
     "docs/python.md": several(
         partial(worlds.pictures, images="pictures", masks="masks"), worlds.chaos,

@@ -11,6 +11,7 @@ from torch import nn
 from inklings.errors import DataError, SpecError
 from inklings.inference.scan import scan
 from inklings.models.base import BagNetwork
+from inklings.models.instances.base import Layers
 from inklings.models.scanning import scanning
 from inklings.runs.run import ModelConfig, Run, RunRecord
 from inklings.spec import Component
@@ -86,7 +87,7 @@ def test_networks_that_pad_patches_are_looped_and_nothing_is_guessed() -> None:
     assert run.model.scanner(1) is None  # type: ignore[operator]
     assert scan(run, picture()).shape == (1, HIGH, WIDE)
     for odd in (nn.AvgPool2d(2), nn.Conv2d(1, 1, 3, padding=1), nn.MaxPool2d(2, ceil_mode=True)):
-        encoder = nn.Module()
+        encoder = Layers()
         encoder.layers = nn.Sequential(nn.Conv2d(1, 1, 1), odd, nn.Flatten())
         assert scanning(encoder, (1, 8, 8), 1) is None
 

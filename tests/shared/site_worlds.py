@@ -55,6 +55,16 @@ def pictures(here: Path, images: str, masks: str, numbered: str = "") -> None:
             _save(here / numbered / f"{name}.png", nuclei.astype(np.uint8))
 
 
+def patches(here: Path, side: int = 24) -> None:
+    """Patches around samples of nuclei, around others, and around any, in a folder each."""
+    rng = np.random.default_rng(0)
+    for k, (rgb, nuclei) in enumerate(fields(3)):
+        inside = nuclei[side:-side, side:-side] > 0
+        for kind, where in (("P", inside), ("N", ~inside), ("U", np.ones_like(inside))):
+            for i, (y, x) in enumerate(rng.permutation(np.argwhere(where))[:8] + side // 2):
+                _save(here / "patches" / kind / f"p{k}_{i}.png", rgb[y : y + side, x : x + side])
+
+
 def cellpose(here: Path) -> None:
     """Two fields of two channels, with the masks that Cellpose writes beside them."""
     folder = here / "cells"

@@ -78,6 +78,14 @@ def predict(
         int | None,
         typer.Option(min=1, help="Slides: outlines of regions of at least so many pixels, or 16."),
     ] = None,
+    stride: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Pictures that a classifier of patches scans: samples between patches; 1 if left "
+            "out.",
+        ),
+    ] = None,
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
 ) -> None:
@@ -86,7 +94,8 @@ def predict(
     Pictures and volumes leave cases/<case>.npz; a slide leaves a heat map and a map of classes
     (pyramidal OME-TIFF), outlines (GeoJSON), a thumbnail with overlay and the area of each class
     in cases/<case>/, and areas.csv for all; a bag its diagnosis and what each instance has to do
-    with it; a detector, or a folder of all stages, findings/<case>.json and findings.csv.
+    with it (and pictures a map, where a run that learnt from bags of small ones scans them); a
+    detector, or a folder of all stages, findings/<case>.json and findings.csv.
     Ends with exit code 3 if some case could not be read; the others are predicted all the same.
     """
     from inklings.datasets.several import parse
@@ -113,6 +122,7 @@ def predict(
         heatmap_factor=heatmap_factor,
         tissue=tissue,
         smallest_region=smallest_region,
+        stride=stride,
     )
     for case, reason in summary.failed.items():
         typer.echo(f"failed: {case}: {reason}", err=True)

@@ -12,6 +12,7 @@ EXPORTS: Registry[Exporter] = Registry(
         "dicom-seg": "inklings.exports.dicom_seg:DicomSeg",
         "dicom-sr": "inklings.applications.lung_nodules.finding_objects:DicomSr",
         "geojson": "inklings.exports.geojson:GeoJson",
+        "heatmap": "inklings.exports.heatmap:Heatmap",
         "json": "inklings.exports.bags:Json",
         "kaggle": "inklings.exports.rle:Kaggle",
         "masks": "inklings.exports.masks:Masks",

@@ -123,11 +123,7 @@ class ExportSource(OfPredictions):
         Raises:
             GeometryError: If the prediction is not a picture.
         """
-        if prediction.dense.ndim != 3:
-            raise GeometryError(
-                f"case {prediction.case}: expected a picture (y, x), got a prediction of shape "
-                f"{prediction.dense.shape[1:]}; volumes go to dicom-seg, nifti, nrrd, mha or npz"
-            )
+        require_picture(prediction)
         if channel == 0 and prediction.instances is not None:
             return prediction.instances
         return Components()(prediction.dense[channel], self.head.thresholds[channel])
@@ -174,6 +170,19 @@ class Exported:
 
     path: Path
     cases: tuple[str, ...]
+
+
+def require_picture(prediction: DensePrediction) -> None:
+    """Refuse volumes.
+
+    Raises:
+        GeometryError: If the prediction is not a picture.
+    """
+    if prediction.dense.ndim != 3:
+        raise GeometryError(
+            f"case {prediction.case}: expected a picture (y, x), got a prediction of shape "
+            f"{prediction.dense.shape[1:]}; volumes go to dicom-seg, nifti, nrrd, mha or npz"
+        )
 
 
 def require_fits(name: str, exporter: Exporter, source: ExportSource) -> None:

@@ -43,6 +43,7 @@ class BagPredictor(Predictor):
     """Runs of the task bags; inputs are cohorts of bags, or files of instances (HDF5)."""
 
     options = ("split", "threshold")
+    of_pictures = "inklings.inference.scan_pictures:ScanPredictor"
 
     def __init__(self, run: Path, inputs: Sequence[Path], options: Options) -> None:
         self.run, self._loaded = run, Run.load(run).folded()

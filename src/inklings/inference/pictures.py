@@ -111,9 +111,13 @@ class PicturePredictor:
             )
 
     def predict(self, content: Content) -> NDArray[np.uint8]:
-        """Quantised probabilities ``(K, *S)``."""
-        dense = predict_any(self._run, content.samples, content.geometry, self._settings)
+        """Quantised probabilities ``(K, *S)``, along the edges of the image where asked for."""
+        dense = self.maps(content)
         return along_edges(content.samples, dense, self._thresholds) if self._crf else dense
+
+    def maps(self, content: Content) -> NDArray[np.uint8]:
+        """What the network says, ``(K, *S)``."""
+        return predict_any(self._run, content.samples, content.geometry, self._settings)
 
     def write(self, item: Item, dense: NDArray[np.uint8], geometry: Geometry) -> None:
         """Cut into objects and write; of a volume also where it lies."""

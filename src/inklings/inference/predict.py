@@ -12,11 +12,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Unpack
 
+from inklings.cohorts.bags import is_bag
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.inference.dense import predict_array
 from inklings.inference.pictures import find_objects
 from inklings.inference.predictor import Options, Predictor
 from inklings.parallel import Summary
+from inklings.readers.bag_files import is_bag_file
 from inklings.spec.before import load_experiment
 
 __all__ = ["find_objects", "predict", "predict_array"]
@@ -51,6 +54,8 @@ def predict(
             A single unreadable case raises nothing; it is in the summary.
     """
     kind = predictor_of(run)
+    if kind.of_pictures and not any(map(_holds_bags, inputs)):
+        kind = _class(kind.of_pictures)
     _require_meant(kind, run, options)
     return kind(run, inputs, options).into(out, workers, scheduler)
 
@@ -71,9 +76,23 @@ def predictor_of(run: Path) -> type[Predictor]:
             f"{run}: a run of task {experiment.task} predicts nothing by itself; put it beside the "
             f"run '{DETECTOR}' in one folder, and predict with that folder"
         )
-    module, name = experiment.predictor.split(":")
+    return _class(experiment.predictor)
+
+
+def _class(place: str) -> type[Predictor]:
+    module, name = place.split(":")
     found: type[Predictor] = vars(import_module(module))[name]
     return found
+
+
+def _holds_bags(path: Path) -> bool:
+    """Whether an input is a cohort of bags, or a file of instances; what is neither is a picture.
+
+    What is not there is no picture either: who predicts bags says so.
+    """
+    if (path / "cohort.yaml").is_file():
+        return any(map(is_bag, Cohort.read(path)))
+    return is_bag_file(path) or not path.exists()
 
 
 def _require_meant(kind: type[Predictor], run: Path, options: Options) -> None:

@@ -42,6 +42,7 @@ class Options(TypedDict, total=False):
         spacing_um, overrule_spacing, factor, heatmap_spacing_um, heatmap_factor, tissue,
             smallest_region: How slides are seen and mapped
             (`inklings.inference.slide_grid.SlideSettings`).
+        stride: Of pictures that a classifier of patches scans: samples between patches.
     """
 
     split: Split | None
@@ -59,6 +60,7 @@ class Options(TypedDict, total=False):
     heatmap_factor: float | None
     tissue: str | None
     smallest_region: int | None
+    stride: int | None
 
 
 class Predictor(ABC):
@@ -68,6 +70,7 @@ class Predictor(ABC):
 
     Attributes:
         options: Those of `Options` that mean something.
+        of_pictures: Module and class of what predicts pictures, where that is another.
         run: The folder.
         head: Of the folder of predictions.
         cases: Each case and the file, or the first, that it is predicted from.
@@ -75,6 +78,7 @@ class Predictor(ABC):
     """
 
     options: ClassVar[tuple[str, ...]] = ()
+    of_pictures: ClassVar[str] = ""
     run: Path
     head: Head
     cases: Mapping[str, Path]

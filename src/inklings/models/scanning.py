@@ -18,6 +18,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from inklings.models.instances.base import Layers
+
 _SAME = (
     nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Identity, nn.Dropout,
     nn.Dropout2d, nn.BatchNorm2d,
@@ -38,13 +40,12 @@ def scanning(encoder: nn.Module, shape: Sequence[int], stride: int) -> nn.Sequen
     Returns:
         None where the network is no such sequence: where it pads patches, or is wired otherwise.
     """
-    layers = getattr(encoder, "layers", None)
-    if not isinstance(layers, nn.Sequential) or type(layers).forward is not nn.Sequential.forward:
+    if not isinstance(encoder, Layers):
         return None
     spread, left = 1, stride  # between the taps of the next layer; samples still to skip
     size: tuple[int, ...] = tuple(shape)
     found: list[nn.Module] = []
-    for layer in layers:
+    for layer in encoder.layers:
         if isinstance(layer, _SAME):
             found.append(layer)
         elif isinstance(layer, nn.Flatten) and len(size) == 3:
@@ -72,7 +73,8 @@ def scanning(encoder: nn.Module, shape: Sequence[int], stride: int) -> nn.Sequen
 
 def _valid(layer: nn.Conv2d | nn.MaxPool2d) -> int | None:
     """The stride of a layer that sees nothing but the patch; None if it pads or is uneven."""
-    padded = layer.padding not in (0, (0, 0), "valid") or bool(getattr(layer, "ceil_mode", False))
+    uneven = isinstance(layer, nn.MaxPool2d) and layer.ceil_mode
+    padded = uneven or layer.padding not in (0, (0, 0), "valid")
     step = layer.stride if isinstance(layer.stride, tuple) else (layer.stride,) * 2
     return None if padded or step[0] != step[1] else int(step[0])
 

@@ -10,14 +10,19 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from inklings.bags.task import presence
 from inklings.cohorts.bags import is_bag, spans
 from inklings.cohorts.case import SPLITS
 from inklings.errors import InklingsError
 from inklings.evaluation.scores import Scores
+from inklings.predictions.bags import BagPrediction
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import VALUES
 from inklings.reports.bag_pictures import ShownBag, bag_figure, shown_bags
-from inklings.reports.charts import Chart, Numbers
+from inklings.reports.charts import Chart, Numbers, chart
 from inklings.reports.figures import PRINTED
 from inklings.reports.material import Material
+from inklings.reports.plots import SCORE_BINS, scores
 
 HEADLINES = (
     ("auc", "AUC", "of the bags"),
@@ -89,6 +94,30 @@ def cohort(material: Material) -> dict[str, Any] | None:
         "split_hash": there.split_hash,
         "figure": "",
     }
+
+
+def histogram(material: Material) -> Chart | None:
+    """Scores of labelled and unlabelled bags, where a class is asked for that is there or not."""
+    head, there = material.head, material.cohort
+    if head is None or material.predictions is None or there is None or VALUES in head.settings:
+        return None
+    names = ("negative", "positive", "not labelled")
+    found: dict[str, list[float]] = {name: [] for name in names}
+    done = set(PredictionFolder.open(material.predictions).cases)
+    for case in there:
+        if len(head.classes) == 1 and case.id in done:
+            said = BagPrediction.read(material.predictions, case.id).probability[0]
+            truth = presence(case, head.classes)[0]
+            found[names[2] if np.isnan(truth) else names[int(truth)]].append(float(said))
+    groups = {name: values for name, values in found.items() if values}
+    if not groups:
+        return None
+    counts = {
+        name: np.histogram(values, SCORE_BINS, (0, 1))[0].tolist()
+        for name, values in groups.items()
+    }
+    edges = [k / SCORE_BINS for k in range(SCORE_BINS)]
+    return chart(scores(groups), "scores", "Scores of bags by label", {"from": edges, **counts})
 
 
 def pictures(material: Material) -> Chart | None:

@@ -56,6 +56,23 @@ def _defined(
     return step[there], value[there]
 
 
+def scores(groups: Mapping[str, Sequence[float]], ink: Ink = THEMED) -> Figure:
+    """How many cases of each group have which probability: shares of the group, so few are seen."""
+    with drawn_in(ink):
+        canvas, (axis,) = figure(5.6, 2.9, 1)
+        axis.set(title="Scores", xlabel="predicted probability", ylabel="share of the cases")
+        for (name, values), colour in zip(groups.items(), ink.series, strict=False):
+            weights = np.full(len(values), 1 / len(values))
+            told = f"{name} ({len(values)})"
+            edges = np.linspace(0, 1, SCORE_BINS + 1)
+            axis.hist(values, edges, weights=weights, color=colour, alpha=0.55, label=told)
+        axis.legend()
+    return canvas
+
+
+SCORE_BINS = 25
+
+
 def reliability(bins: Mapping[str, Sequence[float | None]], ink: Ink = THEMED) -> Figure:
     """Share of positives by predicted probability, and how many samples stand behind it."""
     said, true, n = (

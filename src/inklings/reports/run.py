@@ -52,6 +52,8 @@ def bag_contents(material: Material) -> dict[str, Any]:
     """The same for a run on bags."""
     table = material.table
     results = sections.results(table) if table else None
+    if results and (drawn := bag_sections.histogram(material)) is not None:
+        results = {**results, "figures": [*results["figures"], drawn]}
     return {
         **_common(material),
         "headlines": bag_sections.headlines(table),

@@ -31,11 +31,13 @@ class BagScore:
         order: How well they put the bags in order: of classes the mean area under the curve of
             the channels. NaN where one side is missing.
         name: Of ``order``, as a column of the history.
+        error: Share of single questions answered wrongly at one half; NaN of other tasks.
     """
 
     loss: float
     order: float
     name: str = "val_auc"
+    error: float = math.nan
 
     @property
     def merit(self) -> float:
@@ -45,7 +47,8 @@ class BagScore:
     @property
     def values(self) -> Mapping[str, float]:
         """Columns of the history."""
-        return {"val_loss": self.loss, self.name: self.order}
+        wrong = {} if math.isnan(self.error) else {"val_error": self.error}
+        return {"val_loss": self.loss, self.name: self.order, **wrong}
 
 
 class BagValidator:
@@ -79,7 +82,9 @@ class BagValidator:
         if self.outcome is not None:
             order = self.outcome.score(logits[:, 0], value.astype(np.float64))
             return BagScore(number, order, self.outcome.monitored)
-        return BagScore(number, _auc(logits, value, known))
+        wrong = ((logits >= 0) != (value >= 0.5))[known]
+        error = math.nan if loss.exclusive else float(wrong.mean())
+        return BagScore(number, _auc(logits, value, known), error=error)
 
     def thresholds(self, model: Model, task: Task) -> tuple[float, ...]:
         """The probability of each channel from which the answer is yes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from inklings.errors import SpecError
 
@@ -21,6 +21,18 @@ class InstanceEncoder(Protocol):
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """``(M, *shape)`` to ``(M, F)``."""
+
+
+class Layers(nn.Module):
+    """An encoder that is one sequence, which may scan pictures (`inklings.models.scanning`)."""
+
+    features: int
+    layers: nn.Sequential
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """``(M, *shape)`` to ``(M, F)``."""
+        result: Tensor = self.layers(inputs)
+        return result
 
 
 def picture(shape: Sequence[int], name: str) -> tuple[int, int, int]:

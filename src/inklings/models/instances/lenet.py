@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
-from inklings.models.instances.base import picture
+from inklings.models.instances.base import Layers, picture
 
 
-class LeNet(nn.Module):
+class LeNet(Layers):
     """conv5-20, pool, conv5-50, pool, fc-500, each with ReLU (Ilse, Tomczak & Welling 2018).
 
     For pictures of 28 x 28; others give another number of inputs to the last layer.
@@ -25,8 +25,3 @@ class LeNet(nn.Module):
             nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2),
             nn.Flatten(), nn.Linear(50 * left[0] * left[1], width), nn.ReLU(),
         )  # fmt: skip
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """``(M, C, H, W)`` to ``(M, width)``."""
-        result: Tensor = self.layers(inputs)
-        return result

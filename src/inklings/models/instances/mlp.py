@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
+
+from inklings.models.instances.base import Layers
 
 
-class MLP(nn.Module):
+class MLP(Layers):
     """Layers with ReLU and dropout on flattened instances; none of them leaves features alone."""
 
     def __init__(
@@ -31,11 +33,6 @@ class MLP(nn.Module):
             size = width
         self.features = size
         self.layers = nn.Sequential(*layers)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """``(M, *shape)`` to ``(M, last of hidden)``."""
-        result: Tensor = self.layers(inputs)
-        return result
 
 
 def identity(shape: Sequence[int]) -> MLP:

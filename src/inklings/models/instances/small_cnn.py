@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
-from inklings.models.instances.base import picture
+from inklings.models.instances.base import Layers, picture
 
 _SMALL = 20  # sides below it keep their size in a convolution of 3, or nothing would be left
 
 
-class SmallCNN(nn.Module):
+class SmallCNN(Layers):
     """Two convolutions and a layer, normalised: learns digits from bag labels in half a minute.
 
     conv-16, pool, BN, ReLU, conv-32, pool, BN, ReLU, fc-128, BN, ReLU, dropout; kernels of 5, or of
@@ -41,8 +41,3 @@ class SmallCNN(nn.Module):
             nn.Linear(two * left[0] * left[1], width, bias=False), nn.BatchNorm1d(width), nn.ReLU(),
             nn.Dropout(dropout),
         )  # fmt: skip
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """``(M, C, H, W)`` to ``(M, width)``."""
-        result: Tensor = self.layers(inputs)
-        return result
