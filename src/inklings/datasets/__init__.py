@@ -37,6 +37,7 @@ DATASETS: Registry[Dataset] = Registry(
         "panda": "inklings.datasets.panda:Panda",
         "pu-patches": "inklings.datasets.pu_patches:PuPatches",
         "slides": "inklings.datasets.slides:Slides",
+        "synapse": "inklings.datasets.synapse:Synapse",
         "tcga": "inklings.datasets.tcga:Tcga",
         "tiles": "inklings.datasets.tiles:Tiles",
         "totalsegmentator": "inklings.datasets.totalsegmentator:TotalSegmentator",

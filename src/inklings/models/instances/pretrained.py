@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from inklings.models.encoders import pooled
 from inklings.models.instances.base import picture
@@ -19,6 +20,8 @@ class Pretrained(nn.Module):
         encoder: Name in timm.
         weights: ``imagenet``, a file of weights, or None for random ones.
         frozen: Whether its weights stay as they are.
+        side: Side to which pictures are brought first, such as the 224 of its pretraining; None
+            leaves them.
     """
 
     def __init__(
@@ -27,12 +30,13 @@ class Pretrained(nn.Module):
         encoder: str = "resnet18",
         weights: str | None = None,
         frozen: bool = False,
+        side: int | None = None,
     ) -> None:
         super().__init__()
         channels, *_ = picture(shape, "timm")
         model: Any = pooled(encoder, channels, weights)
         self.encoder, self.features = model, int(model.head_hidden_size)
-        self.frozen = frozen
+        self.frozen, self.side = frozen, side
         if frozen:
             self.encoder.requires_grad_(False)
 
@@ -45,5 +49,8 @@ class Pretrained(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """``(M, C, H, W)`` to ``(M, F)``."""
+        if self.side is not None:
+            size = (self.side, self.side)
+            inputs = F.interpolate(inputs, size, mode="bilinear", antialias=True)
         result: Tensor = self.encoder(inputs)
         return result
