@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from inklings.cli import app
 from inklings.executors import processes
@@ -63,3 +64,37 @@ def test_what_it_says_is_a_number_of_processes(monkeypatch: pytest.MonkeyPatch) 
     assert processes(8, 0) == 1
     assert processes(None, 100) == 6
     assert processes(None, 11) == 1  # few are done before a process has started
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict r c --out o",
+        "weaken c --kind drop --out o",
+        "evaluate said",
+        "import folder --images x --out o",
+    ],
+)
+def test_a_cluster_takes_no_number_of_processes(command: str, workers: int) -> None:
+    words = [*command.split(), "--workers", str(workers), "--scheduler", "tcp://x:1"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert f"--workers {workers} and --scheduler tcp://x:1; a cluster has" in done.stderr
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "0", "-1"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "import folder --images x --out o --spacing-mm",
+        "import slides x --out o --spacing-um",
+        "cache c --out o --spacing-mm",
+        "tile c --out o --spacing-um",
+        "predict r c --out o --spacing-um",
+    ],
+)
+def test_a_length_is_a_number_above_0(command: str, value: str) -> None:
+    done = CliRunner().invoke(app, [*command.split(), value])
+    assert done.exit_code == 2
+    assert "--spacing-" in done.stderr

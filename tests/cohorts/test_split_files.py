@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.split_files import exclude, split_cohort
 from inklings.cohorts.splits import SplitOptions
-from inklings.errors import DataError
+from inklings.errors import DataError, SpecError
 
 
 def noise(seed: int) -> NDArray[np.uint8]:
@@ -79,3 +80,31 @@ def test_an_excluded_case_leaves_the_others_where_they_were(twins: Cohort, tmp_p
 def test_an_unknown_case_to_exclude_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="did you mean"):
         exclude(tmp_path, ["a99"])
+
+
+@pytest.mark.usefixtures("twins")
+def test_a_split_that_came_with_the_data_is_replaced_on_request_alone(tmp_path: Path) -> None:
+    cohort = Cohort.read(tmp_path)
+    parts = ("train", "val", "test")
+    cases = [dataclasses.replace(c, split=parts[k % 3]) for k, c in enumerate(cohort)]  # type: ignore[arg-type]
+    dataclasses.replace(cohort, cases=tuple(cases)).write(tmp_path)
+    with pytest.raises(SpecError, match="its split came with the data"):
+        split_cohort(tmp_path, SplitOptions())
+    assert Cohort.read(tmp_path).cases == tuple(cases)
+    split_cohort(tmp_path, SplitOptions(), replace=True)
+    split_cohort(tmp_path, SplitOptions(seed=1))  # the second is one of ours, and no question
+
+
+@pytest.mark.usefixtures("twins")
+@pytest.mark.parametrize("seed", range(4))
+def test_official_test_cases_and_their_copies_are_never_trained_on(
+    tmp_path: Path, seed: int
+) -> None:
+    cohort = Cohort.read(tmp_path)
+    official = {f"a{k}" for k in range(4)}
+    cases = [dataclasses.replace(c, split="test") if c.id in official else c for c in cohort]
+    dataclasses.replace(cohort, cases=tuple(cases)).write(tmp_path)
+    outcome = split_cohort(tmp_path, SplitOptions((0.8, 0.2, 0.0), seed=seed))
+    assert outcome.kept == 4
+    tested = {case.id for case in outcome.cohort.part("test")}
+    assert tested == official | {f"b{k}" for k in range(4)}

@@ -208,3 +208,34 @@ def test_another_value_map_is_another_import(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds another import"):
         imported(folder(tmp_path, "0=background,255=cell"), tmp_path)
     assert contents(tmp_path / "out") == before
+
+
+def test_an_import_into_the_folder_that_it_searches_does_not_find_itself(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_png(tmp_path / "data" / f"{name}.png", np.zeros((8, 9), np.uint8))
+    source = Folder(f"{tmp_path}/data/**/*.png")
+    run(source, tmp_path / "data" / "cohort", workers=1)
+    with pytest.raises(DataError, match=r"lies in --out .*; give --out a folder outside"):
+        run(source, tmp_path / "data" / "cohort", workers=1)
+
+
+def test_files_that_are_no_pictures_are_counted_by_suffix(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        write_png(tmp_path / "data" / name, np.zeros((8, 9), np.uint8))
+    for name in ("c.nd2", "d.ND2", "e.txt", ".hidden"):
+        (tmp_path / "data" / name).touch()
+    words = run(Folder(str(tmp_path / "data")), tmp_path / "cohort", workers=1).words
+    assert [line for line in words if "2 .nd2, 1 .txt, which are no pictures" in line]
+
+
+@pytest.mark.parametrize(("side", "fine"), [(1, False), (2, False), (8, True)])
+def test_a_picture_is_no_mask_of_objects(tmp_path: Path, side: int, fine: bool) -> None:
+    rng = np.random.default_rng(0)
+    colours = rng.integers(1, 255, (64 // side, 64 // side, 3), np.uint8)
+    mask = np.kron(colours, np.ones((side, side, 1), np.uint8))
+    write_png(tmp_path / "images" / "a.png", mask)
+    write_png(tmp_path / "masks" / "a.png", mask)
+    source = Folder(f"{tmp_path}/images", masks=f"{tmp_path}/masks", instances=True)
+    report = run(source, tmp_path / "cohort", workers=1)
+    assert bool(report.cohort.cases) == fine
+    assert fine or "a picture, not a mask" in report.findings[0].detail

@@ -64,3 +64,14 @@ def test_a_head_without_cases_may_be_replaced(tmp_path: Path) -> None:
         journal.append({"id": "a", "stamp": "1"})
     with pytest.raises(DataError, match="holds another import"):
         Journal(tmp_path / "out", HEAD)
+
+
+def test_options_that_an_older_import_did_not_know_count_as_not_given(tmp_path: Path) -> None:
+    old, new = {"label": "y"}, {"label": "y", "value": None, "time": None, "many": []}
+    with Journal(tmp_path / "out", {**HEAD, "options": old}) as journal:
+        journal.append({"id": "a", "stamp": "1"})
+    with Journal(tmp_path / "out", {**HEAD, "options": new}) as journal:
+        assert list(journal.records) == ["a"]
+    for other in ({**new, "time": "t"}, {**new, "label": "z"}):
+        with pytest.raises(DataError, match="holds another import"):
+            Journal(tmp_path / "out", {**HEAD, "options": other})

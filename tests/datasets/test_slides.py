@@ -163,3 +163,17 @@ def test_names_without_a_barcode_ask_for_the_patient(tmp_path: Path) -> None:
         run(Tcga(str(tmp_path / "s")), tmp_path / "c")
     source = Tcga(str(tmp_path / "s"), patient=r"(p\d+)_")
     assert run(source, tmp_path / "c").cohort.cases[0].patient == "p7"
+
+
+@pytest.mark.parametrize(("top", "told"), [(1, True), (2, False)])
+def test_masks_of_0_and_1_whose_1_is_called_background_are_told(
+    root: Path, tmp_path: Path, top: int, told: bool
+) -> None:
+    mask = np.zeros((32, 40, 3), np.uint8)
+    mask[:10, :, 0], mask[10:20, :, 0] = 1, top
+    write_levels(tmp_path / f"{NAMES[0]}_mask.tif", [mask])
+    source = Slides(str(root), masks=f"{tmp_path}/*_mask.tif", codes=("background", "tumour"))
+    words = run(source, tmp_path / "c", workers=1).words
+    found = [line for line in words if "--codes counts from 1" in line]
+    assert len(found) == told
+    assert all("nothing is tumour" in line for line in found)

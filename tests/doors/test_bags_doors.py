@@ -20,7 +20,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.datasets.feature_bags import FeatureBags
 from inklings.datasets.importing import Report, run
 from inklings.datasets.mil_table import MilTable
-from inklings.errors import DataError, LabelError, SpecError
+from inklings.errors import DataError, LabelError, ReaderError, SpecError
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.inference.predict import predict
 from inklings.predictions.bags import BagPrediction
@@ -765,3 +765,10 @@ def test_bytes_that_are_no_words_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", X=VALUES[:3], y=np.array([0, 0, 1]), bag=bag)
     words = said("import", "mil-table", tmp_path / "t.npz", "--out", tmp_path / "c", code=2)
     assert "UTF-8" in words
+
+
+def test_a_file_of_two_datasets_of_features_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["features"], file["feats"] = np.zeros((4, 3)), np.ones((4, 3))
+    with pytest.raises(ReaderError, match="one dataset of features, got 'features' and 'feats'"):
+        head(tmp_path / "a.h5")

@@ -1,5 +1,6 @@
 """Scores of bags."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,12 @@ from inklings.evaluation.bag_metrics import Answers, confusion, kappa, metrics_o
 from inklings.evaluation.evaluate import evaluate
 from inklings.evaluation.family import Settings
 from inklings.evaluation.instance_truth import instance_truth
+from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.ranking import auc, auprc
+from inklings.evaluation.scores import Scores
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.head import Head, Provenance
+from inklings.reports.bag_sections import groups
 from inklings.simulation.phantoms.bags import vector_bags
 
 RNG = np.random.default_rng(0)
@@ -115,3 +119,27 @@ def test_unknown_metrics_are_named(tmp_path: Path) -> None:
     write_predictions(tmp_path / "p", cohort, 0.3)
     with pytest.raises(SpecError, match="no metric of bags named 'dice'"):
         evaluate(tmp_path / "p", tmp_path / "c", Settings(metrics=("dice",)))
+
+
+def test_a_class_that_nobody_answered_has_no_numbers_and_costs_no_others(tmp_path: Path) -> None:
+    cohort = dataclasses.replace(vector_bags(tmp_path / "c", 60), classes=("miss", "hit"))
+    cohort.write(tmp_path / "c")
+    settings = {"task": "multilabel", "warning": ""}
+    source = Provenance("run", "x", None, "0")
+    Head(cohort.classes, (0.5, 0.5), source, (), settings, "bags").write(tmp_path / "p")
+    for case in cohort.part("test"):
+        p = RNG.random(2)
+        row = np.zeros((len(instance_truth(tmp_path / "c")[case.id]), 2), np.float32)
+        BagPrediction(case.id, Path("x"), p, p, row, None).write(tmp_path / "p")
+    table = evaluate(tmp_path / "p", tmp_path / "c", Settings(bootstrap=Bootstrap(20)))
+    of = {
+        label: [row.value for row in table if row.label == label and row.metric in ("auc", "f1")]
+        for label in cohort.classes
+    }
+    assert np.isnan(of["miss"]).all()
+    assert np.isfinite(of["hit"]).all()
+    table.write(tmp_path / "p")
+    assert "miss" in table.text()
+    assert [title for title, _ in groups(Scores.read(tmp_path / "p"))][:3] == [
+        "Diagnosis", "Agreement", "Probability",
+    ]  # fmt: skip

@@ -206,3 +206,13 @@ def test_scores_of_any_kind_go_where_out_says(tmp_path: Path) -> None:
         "metrics.csv",
     ]
     assert not (predictions / "metrics.csv").exists()
+
+
+def test_findings_of_a_class_that_the_cohort_does_not_mark_are_refused(lesions: Path) -> None:
+    """They were scored against whatever the cohort marks, without a word."""
+    head = json.loads(json.dumps(Head.read(lesions / "found").__dict__, default=str))
+    assert head["classes"] == ["lesion"]
+    replace(Head.read(lesions / "found"), classes=("cyst",)).write(lesions / "found")
+    code, _, said = invoke(lesions / "found", "--cohort", lesions / "cohort")
+    assert code == 2
+    assert "expected findings of lesion, which the cohort marks, got cyst" in said

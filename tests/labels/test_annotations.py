@@ -125,3 +125,19 @@ def test_what_is_no_annotation_is_explained(tmp_path: Path, text: str, message: 
     path.write_text(text)
     with pytest.raises(LabelError, match=message):
         read_outlines(path)
+
+
+@pytest.mark.parametrize("said", ["1", "true", "True"])
+def test_a_negative_region_of_imagescope_is_a_hole(tmp_path: Path, said: str) -> None:
+    def region(low: int, high: int, negative: str) -> str:
+        corners = ((low, low), (high, low), (high, high), (low, high))
+        vertices = "".join(f'<Vertex X="{x}" Y="{y}"/>' for x, y in corners)
+        return f'<Region NegativeROA="{negative}"><Vertices>{vertices}</Vertices></Region>'
+
+    regions = region(0, 90, "0" if said == "1" else "false") + region(30, 60, said)
+    path = tmp_path / "a.xml"
+    path.write_text(
+        f'<Annotations><Annotation Name="t"><Regions>{regions}</Regions></Annotation></Annotations>'
+    )
+    (outline,) = read_outlines(path).outlines
+    assert len(outline.rings) == 2

@@ -236,3 +236,15 @@ def test_our_pixels_are_those_of_openslide(name: str) -> None:
 def test_broken_slides_say_what_is_wrong_with_them(name: str, message: str) -> None:
     with pytest.raises(ReaderError, match=message):
         read_all(REAL / name)
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_a_damaged_ome_description_is_told(tmp_path: Path, broken: bool) -> None:
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, np.zeros((8, 9), np.uint8), ome=True)
+    if broken:
+        whole = path.read_bytes()
+        path.write_bytes(whole.replace(b"<Pixels", b"<Pixel<", 1))
+    with open_image(path) as image:
+        kinds = [note.kind for note in image.notes]
+    assert ("description" in kinds) == broken

@@ -45,6 +45,16 @@ def test_every_recipe_says_what_for_and_where_it_was_measured(name: str) -> None
     assert f"# inklings train {name} --set cohort=COHORT" in recipe.text
 
 
+@pytest.mark.parametrize("name", recipes.names())
+def test_the_task_in_the_head_is_that_of_the_key(name: str) -> None:
+    said = {
+        "bags": "bags", "detection": "nodule detection", "candidates": "nodule classification",
+        "malignancy": "nodule malignancy", "nodule_segmentation": "nodule segmentation",
+        "segmentation": "segmentation of",
+    }[recipes.record(name).get("task", "segmentation")]  # fmt: skip
+    assert recipes.recipe(name).task.startswith(said)
+
+
 def test_names_of_the_contract_are_there() -> None:
     asked = {"weak", "nuclei", "strong", "slides", "liver", "hippocampus", "bags", "detector"}
     assert asked <= set(recipes.names())

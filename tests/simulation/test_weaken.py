@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from inklings.cohorts.cohort import Cohort
-from inklings.errors import DataError
+from inklings.errors import DataError, LabelError
 from inklings.labels.files import read_mask
 from inklings.labels.kinds import BagLabel, MaskLabel, PointLabel, PolygonLabel
 from inklings.simulation.chain import Chain
+from inklings.simulation.phantoms.bags import vector_bags
 from inklings.simulation.weaken import weaken
 
 HALF = Chain.parse("drop", keep=0.5)
@@ -175,3 +176,18 @@ def test_exact_cases_keep_their_labels_and_all_others_lose_theirs(
         weaken(full, HALF, 0, tmp_path / "weak")
     with pytest.raises(DataError, match=r"expected cases of .*, got nobody"):
         weaken(full, HALF, 0, tmp_path / "other", trusted=["nobody"])
+
+
+def test_bags_have_nothing_that_could_be_weakened(tmp_path: Path) -> None:
+    vector_bags(tmp_path / "bags", 12)
+    with pytest.raises(LabelError, match="got 12 cases with none but of the whole case"):
+        weaken(tmp_path / "bags", HALF, 0, tmp_path / "weak")
+    assert not (tmp_path / "weak").exists()
+
+
+def test_only_cases_that_changed_are_counted(full: Path, tmp_path: Path) -> None:
+    cohort = Cohort.read(full)
+    bare = [dataclasses.replace(cohort.cases[0], labels=()), *cohort.cases[1:]]
+    dataclasses.replace(cohort, cases=tuple(bare)).write(full)
+    weak = weaken(full, HALF, 0, tmp_path / "weak")
+    assert weak.facts["weakness"]["cases"] == len(cohort) - 1

@@ -1,5 +1,6 @@
 """Training on bags, through the same Trainer, folders and resumption as everything else."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import pytest
 import torch
 
 from inklings.bags.instance_truth import INSTANCE_TRUTH, keep_instance_truth
+from inklings.bags.instances import Instances
 from inklings.crossval.cross_validate import cross_validate
 from inklings.crossval.joint import Plan
-from inklings.data.bag_examples import gather_bags
+from inklings.data.bag_examples import BagExamples, gather_bags
 from inklings.errors import SpecError
 from inklings.labels.kinds import BagLabel
+from inklings.readers.bag_files import Span, write
 from inklings.runs.run import Run, RunRecord
 from inklings.simulation.phantoms.bags import vector_bags
 from inklings.spec import Experiment
@@ -151,3 +154,22 @@ def test_bags_without_a_label_teach_a_loss_that_reads_them_and_no_other(
     assert f"{count - left} training bags have no label" in capsys.readouterr().err
     with pytest.raises(SpecError, match="loss nnpu: learns from bags without a label"):
         cross_validate(experiment(tmp_path / "c", 4, loss=risk), tmp_path / "cv", Plan(2, 1))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "side", "fine"),
+    [("lenet", 1, False), ("lenet", 8, False), ("lenet", 28, True), ("small_cnn", 8, True)],
+)
+def test_an_encoder_says_before_the_first_step_that_pictures_are_too_small(
+    tmp_path: Path, encoder: str, side: int, fine: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        write(tmp_path / f"{k}.h5", rng.random((3, 1, side, side)).astype(np.float32))
+    spans = [(Span(tmp_path / f"{k}.h5", 0, 3),) for k in range(4)]
+    value, known = np.array([[0.0], [1.0]] * 2, np.float32), np.ones((4, 1), bool)
+    held = BagExamples(Instances(spans, 10**6), value, known, (1, side, side), tuple("abcd"))
+    spec = experiment(tmp_path / "c", 1, model__encoder=encoder)
+    small = pytest.raises(SpecError, match=r"^[^\n]*(does not take|expected)[^\n]*$")
+    with nullcontext() if fine else small:
+        learn(spec, held, None, classes=("hit",), task="binary")

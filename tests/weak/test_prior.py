@@ -1,12 +1,16 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from inklings.cli import app
+from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
-from inklings.errors import DataError
+from inklings.errors import DataError, SpecError
+from inklings.labels.kinds import MaskLabel
 from inklings.simulation.chain import Chain
 from inklings.simulation.phantoms.cohort import nuclei_cohort
 from inklings.simulation.weaken import weaken
@@ -48,3 +52,20 @@ def test_cohort_without_labels_is_refused_in_words(full: Path, tmp_path: Path) -
     dataclasses.replace(cohort, cases=bare).write(tmp_path / "bare")
     with pytest.raises(DataError, match="expected at least two labelled cases"):
         cohort_prior(tmp_path / "bare")
+
+
+def test_of_several_classes_one_is_asked_for_and_counted(tmp_path: Path) -> None:
+    cases = []
+    rng = np.random.default_rng(0)
+    for k in range(4):
+        mask = np.zeros((48, 64), np.uint8)
+        mask[:12], mask[12:36] = 1, 2
+        Image.fromarray(rng.integers(0, 200, (48, 64, 3), np.uint8)).save(tmp_path / f"{k}.png")
+        Image.fromarray(mask).save(tmp_path / f"{k}-mask.png")
+        label = MaskLabel(tmp_path / f"{k}-mask.png", "image", "classes", ("a", "b"))
+        cases.append(Case(f"c{k}", f"p{k}", {"image": tmp_path / f"{k}.png"}, (label,)))
+    Cohort("two", tuple(cases), ("a", "b")).write(tmp_path)
+    with pytest.raises(SpecError, match=r"one of the classes a, b, got none.*--class"):
+        cohort_prior(tmp_path)
+    shares = [cohort_prior(tmp_path, name=name).prior.labelled for name in "ab"]
+    assert shares == [pytest.approx(0.25, abs=0.08), pytest.approx(0.5, abs=0.08)]

@@ -98,6 +98,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         progress.silence(quiet)
         try:
             _require_numbers(options)
+            _require_one_pool(options)
             return command(*args, **options)
         except (typer.Exit, typer.Abort):
             raise
@@ -113,13 +114,25 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _require_numbers(options: Mapping[str, Any]) -> None:
-    """Refuse what no option means: NaN and infinity, which every comparison lets through."""
+    """Refuse what no option means: NaN, which every comparison lets through, and no length."""
     for name, value in options.items():
         for one in value if isinstance(value, list | tuple) else (value,):
             if isinstance(one, float) and not math.isfinite(one):
                 raise SpecError(f"--{name.replace('_', '-')}: expected a finite number, got {one}")
+            if name.endswith(("_mm", "_um")) and isinstance(one, float) and one <= 0:
+                raise SpecError(f"--{name.replace('_', '-')}: expected a length above 0, got {one}")
             if name == "seed" and isinstance(one, int) and not 0 <= one < 2**63:
                 raise SpecError(f"--seed: expected a whole number from 0 to 2^63 - 1, got {one}")
+
+
+def _require_one_pool(options: Mapping[str, Any]) -> None:
+    """Refuse a number of processes for a cluster, which has its own."""
+    workers, scheduler = options.get("workers"), options.get("scheduler")
+    if workers is not None and scheduler is not None:
+        raise SpecError(
+            f"expected --workers or --scheduler, got --workers {workers} and --scheduler "
+            f"{scheduler}; a cluster has its own workers: leave one out"
+        )
 
 
 def _explain(error: BaseException) -> int:

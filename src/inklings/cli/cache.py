@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -58,7 +59,7 @@ def cache(
             spacing = tuple(float(part) for part in spacing_mm.split(","))
         except ValueError:
             spacing = ()
-        if len(spacing) not in (1, 3) or min(spacing, default=0) <= 0:
+        if len(spacing) not in (1, 3) or not all(0 < mm < math.inf for mm in spacing):
             raise SpecError(f"--spacing-mm: expected '1.5' or '2.5,0.7,0.7', got {spacing_mm!r}")
         spacing = spacing * 3 if len(spacing) == 1 else spacing
     done = store(cohort, out, spacing, max_gb, workers, scheduler)

@@ -14,6 +14,9 @@ def prior(
         Path | None,
         typer.Option(help="A trained run, for better scores; judged on cases it has not seen."),
     ] = None,
+    class_: Annotated[
+        str | None, typer.Option("--class", help="Whose share, where there are several classes.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the images and samples drawn.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
@@ -23,7 +26,7 @@ def prior(
 
     from inklings.weak.prior import cohort_prior
 
-    found = cohort_prior(cohort, run, seed)
+    found = cohort_prior(cohort, run, seed, class_)
     if json:
         typer.echo(notation.dumps(dataclasses.asdict(found), indent=2))
         return

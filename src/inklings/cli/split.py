@@ -26,6 +26,9 @@ def split(
         bool,
         typer.Option("--ignore-duplicates", help="Let duplicates and sister crops be parted."),
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Also in place of a split that came with the data.")
+    ] = False,
     exclude: Annotated[
         list[str] | None,
         typer.Option(help="Take a case out of the cohort, into excluded.json; repeat for several."),
@@ -54,12 +57,14 @@ def split(
         if left.is_split and (fractions, folds, seed, stratify) == (None,) * 4:
             typer.echo(f"the others keep their split, now of hash {left.split_hash}")
             return
-    outcome = split_cohort(cohort, options, ignore_duplicates)
+    outcome = split_cohort(cohort, options, ignore_duplicates, replace)
     if outcome.replaced:
         note(
             f"this replaces split {outcome.replaced}: runs and evaluations made with it do not "
             "belong to this cohort any more"
         )
+    if outcome.kept:
+        note(f"{outcome.kept} cases keep the part that came with the data; the others were dealt")
     if outcome.spoiled:
         note(f"{len(outcome.spoiled)} cases would spoil a training: inklings check {cohort}")
     typer.echo(text(outcome))

@@ -75,7 +75,7 @@ def weaken(
     )
     weak, quality = weakened(cohort, chain, seed, out, workers, scheduler, trusted or ())
     typer.echo("\n".join(quality.lines()))
-    typer.echo(f"{len(weak) - len(trusted or ())} cases weakened by {chain}, seed {seed} -> {out}")
+    typer.echo(f"{weak.facts['weakness']['cases']} cases weakened by {chain}, seed {seed} -> {out}")
 
 
 def _once(name: str, values: Sequence[float] | None) -> float | None:

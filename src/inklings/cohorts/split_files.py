@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inklings.cohorts.case import SPLITS, Case
+from inklings.cohorts.case import SPLITS, Case, Split
 from inklings.cohorts.checks import examined
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.splits import SplitOptions, assign, strata, units
-from inklings.errors import DataError
+from inklings.errors import DataError, SpecError
 from inklings.files import write_json
 from inklings.records import as_record, read_record
 
@@ -42,16 +42,21 @@ class SplitOutcome:
         replaced: Hash of the split that was there before, where another one took its place.
         record: What ``split.json`` says: options, hash, counts by split and stratum, groups.
         spoiled: Ids of cases with findings that would spoil a training.
+        kept: Cases whose part came with the data, and stays.
     """
 
     cohort: Cohort
     replaced: str | None
     record: Mapping[str, Any]
     spoiled: tuple[str, ...]
+    kept: int = 0
 
 
 def split_cohort(
-    folder: Path, options: SplitOptions, ignore_duplicates: bool = False
+    folder: Path,
+    options: SplitOptions,
+    ignore_duplicates: bool = False,
+    replace: bool = False,
 ) -> SplitOutcome:
     """Split the cohort in ``folder`` and write it.
 
@@ -59,17 +64,28 @@ def split_cohort(
         folder: A cohort.
         options: How.
         ignore_duplicates: Keep only patients together, not duplicates and sister crops.
+        replace: Also in place of a split that came with the data.
 
     Raises:
         DataError: If it cannot be split so; nothing is written then.
-        SpecError: If the fact to stratify by does not exist.
+        SpecError: If the fact to stratify by does not exist, or the split came with the data.
     """
     cohort = Cohort.read(folder)
+    official = not replace and not (folder / FILE).exists()
+    given = {case.id: case.split for case in cohort if case.split and official}
+    if given and len(given) == len(cohort):
+        raise SpecError(
+            f"{folder}: its split came with the data, and another one could train on the official "
+            "test cases; give --replace if that is meant"
+        )
     seen = examined(cohort, folder)
     groups = () if ignore_duplicates else tuple(group.cases for group in seen.groups)
     together = units(cohort, groups)
     stratum = strata(cohort.cases, seen.present, options.stratify)
-    chosen = assign(together, stratum, options)
+    held = {unit: part for unit in together if (part := _part_of(unit, given))}
+    free = [unit for unit in together if unit not in held]
+    chosen = assign(free, {name: stratum[name] for unit in free for name in unit}, options)
+    chosen |= {name: part for unit, part in held.items() for name in unit}
     after = dataclasses.replace(
         cohort,
         cases=tuple(dataclasses.replace(case, split=chosen[case.id]) for case in cohort),
@@ -85,8 +101,18 @@ def split_cohort(
     before = cohort.split_hash
     spoiled = {f.case for f in seen.findings if f.severity == "error" and f.kind != "leak"}
     return SplitOutcome(
-        after, before if before != after.split_hash else None, record, tuple(sorted(spoiled))
+        after,
+        before if before != after.split_hash else None,
+        record,
+        tuple(sorted(spoiled)),
+        len(given),
     )
+
+
+def _part_of(unit: Sequence[str], given: Mapping[str, Split]) -> Split | None:
+    """The part that came with the data for one of a unit; test goes before the others."""
+    parts = {given[name] for name in unit if name in given}
+    return next((part for part in reversed(SPLITS) if part in parts), None)
 
 
 def exclude(folder: Path, ids: Sequence[str]) -> Cohort:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from inklings.cohorts.cohort import Cohort
 from inklings.datasets import several, values
 from inklings.datasets.dataset import (
     IN_PLACE,
@@ -20,6 +21,7 @@ from inklings.datasets.findings import ImportFinding, fatal
 from inklings.datasets.grids import uncommon
 from inklings.datasets.laid import Drawn, count_of, drawn
 from inklings.datasets.modality import facts_of
+from inklings.datasets.pairing import passed_over
 from inklings.datasets.patients import patient_of
 from inklings.datasets.patterned import FromPatterns
 from inklings.datasets.pictures import SUFFIXES, opened
@@ -174,6 +176,15 @@ class Folder(FromPatterns):
             facts=facts,
             findings=tuple(findings),
         )
+
+    def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:
+        """With the files that were left out, by suffix."""
+        done, words = super().finish(cohort, out)
+        patterns = [self.images] if isinstance(self.images, str) else self.images.values()
+        left = {pattern: passed_over(pattern, SUFFIXES) for pattern in patterns}
+        told = [f"passed over in {at}: {found}, which are no pictures that are read"
+                for at, found in left.items() if found]  # fmt: skip
+        return done, (*words, *told)
 
     @property
     def _choice(self) -> Choice:

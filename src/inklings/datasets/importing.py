@@ -18,7 +18,7 @@ import errno
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,7 @@ def run(
         scratch = out / ".unpacked"
         items = there.items(scratch)
         _require_one_each(items)
+        _require_foreign(items, out)
         todo = _todo(items, journal, out)
         if journal.records and todo:
             note(f"going on: {len(items) - len(todo)} of {len(items)} cases are done")
@@ -140,6 +141,18 @@ def _require_one_each(items: Sequence[Item]) -> None:
     name, times = Counter(item.id for item in items).most_common(1)[0]
     if times > 1:
         raise DataError(f"expected a name for each case, got {name!r} for {times}; rename them")
+
+
+def _require_foreign(items: Sequence[Item], out: Path) -> None:
+    """Refuse what an earlier import wrote: where ``out`` lies in the folder that is searched."""
+    own = [out.resolve() / "images", out.resolve() / "labels"]
+    for item in items:
+        for path in _paths_of(item):
+            if set(own) & {*path.resolve().parents}:
+                raise DataError(
+                    f"expected data to import, found {path}, which lies in --out {out}; give --out "
+                    "a folder outside of the one that is searched"
+                )
 
 
 @dataclass(frozen=True)
@@ -239,11 +252,13 @@ def _set_aside(item: Item, error: BaseException) -> ImportFinding:
 
 def _files_of(item: Item) -> str:
     """The files that an item names."""
-    found: list[str] = []
+    return ", ".join(path.name for path in _paths_of(item)) or item.id
+
+
+def _paths_of(item: Item) -> Iterator[Path]:
     for value in vars(item).values() if hasattr(item, "__dict__") else ():
         every = value.values() if isinstance(value, dict) else [value]
-        found += [one.name for one in every if isinstance(one, Path)]
-    return ", ".join(found) or item.id
+        yield from (one for one in every if isinstance(one, Path))
 
 
 def _todo(items: Sequence[Item], journal: Journal, out: Path) -> list[Item]:

@@ -124,7 +124,7 @@ class Journal:
                 "folder, or delete that one"
             )
         for key, mine in head.items():
-            if first.get(key) != mine:
+            if not _agree(first.get(key), mine):
                 raise DataError(
                     f"{self.path.parent} holds another import ({key} {first.get(key)!r}, "
                     f"not {mine!r}); give --out a new folder, or delete that one"
@@ -150,6 +150,16 @@ class _Done:
     findings: list[tuple[str, str, int, str]] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
     case: dict[str, str | None] | None = None
+
+
+def _agree(before: Any, now: Any) -> bool:
+    """Whether an import is the same: an option that it did not know counts as not given."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return bool(before == now)
+    return all(
+        before[key] == now[key] if key in before and key in now else not (before | now)[key]
+        for key in before | now
+    )
 
 
 def _line(record: Any, path: Path) -> dict[str, Any]:

@@ -13,8 +13,11 @@ from inklings.datasets.dataset import Mask
 from inklings.datasets.findings import ImportFinding
 from inklings.datasets.instances import areas, of_pages
 from inklings.errors import LabelError
-from inklings.labels.codes import Codes
+from inklings.labels.codes import COLOUR, Codes
 from inklings.readers.orientation import orientation_note
+
+_LEAST_PIXELS = 16
+"""Of an object on average, where objects are told by colours."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def drawn(
         samples = values.mapped(codes, meaning)
         partial = values.UNLABELLED in meaning.values()
         return Mask(samples, "classes", classes, "partial" if partial else "complete")
+    _require_numbers_of_objects(codes)
     below = int(np.count_nonzero((codes < 0) & ~_nothing(codes, meaning, named=True)))
     if below:
         text = f"{on.name}: {below} samples below 0 (down to {codes.min()})"
@@ -68,6 +72,16 @@ def drawn(
     partial = bool(nothing.any()) or values.UNLABELLED in meaning.values()
     numbers = values.objects(codes, nothing)
     return Mask(numbers, "instances", classes, "partial" if partial else "complete")
+
+
+def _require_numbers_of_objects(codes: NDArray[np.int64]) -> None:
+    """Refuse a picture in place of a mask: nearly every pixel of it would be an object."""
+    colours = len(np.unique(codes[codes >= COLOUR]))
+    if colours * _LEAST_PIXELS > codes.size:
+        raise LabelError(
+            f"expected the numbers of objects, or a colour for each, got {colours} colours in "
+            f"{codes.size} pixels: a picture, not a mask"
+        )
 
 
 def count_of(mask: Mask) -> int:

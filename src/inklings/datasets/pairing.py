@@ -72,20 +72,28 @@ def matching(pattern: str, what: str, suffixes: tuple[str, ...] = SUFFIXES) -> l
     Raises:
         DataError: If there are none; ``what`` says what was looked for.
     """
-    wanted = _literal(os.path.join(pattern, "*") if Path(pattern).is_dir() else pattern)  # noqa: PTH118
-    paths = (Path(name) for name in glob.glob(wanted, recursive=True))  # noqa: PTH207
-    root = root_of(pattern)
-    found = sorted(
-        p
-        for p in paths
-        if p.name.lower().endswith(suffixes) and is_data(p.relative_to(root)) and p.is_file()
-    )
+    found = [p for p in _below(pattern) if p.name.lower().endswith(suffixes)]
     if not found:
         raise DataError(
             f"expected {what} that match {pattern!r}, found none ({', '.join(suffixes)}); "
             "put the pattern in quotes"
         )
     return found
+
+
+def passed_over(pattern: str, suffixes: tuple[str, ...] = SUFFIXES) -> str:
+    """How many files a pattern matches that `matching` leaves out, by suffix; else nothing."""
+    left = [p for p in _below(pattern) if not p.name.lower().endswith(suffixes)]
+    counts = Counter(path.suffix.lower() or "no suffix" for path in left).most_common()
+    return ", ".join(f"{count} {suffix}" for suffix, count in counts)
+
+
+def _below(pattern: str) -> list[Path]:
+    """All files of data that match a pattern, or lie in a folder, in order."""
+    wanted = _literal(os.path.join(pattern, "*") if Path(pattern).is_dir() else pattern)  # noqa: PTH118
+    paths = (Path(name) for name in glob.glob(wanted, recursive=True))  # noqa: PTH207
+    root = root_of(pattern)
+    return sorted(p for p in paths if is_data(p.relative_to(root)) and p.is_file())
 
 
 def is_data(path: Path) -> bool:

@@ -28,6 +28,8 @@ from inklings.datasets.slide_masks import Meaning
 from inklings.datasets.slide_names import tcga_patient
 from inklings.datasets.slide_table import joined
 from inklings.errors import DataError, SpecError
+from inklings.labels.kinds import BACKGROUND, MaskLabel
+from inklings.labels.mask_codes import coarse_codes
 
 
 def renaming(text: str) -> dict[str, str]:
@@ -181,6 +183,7 @@ class Slides(Plain):
     def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:  # noqa: ARG002
         """With the classes that were drawn behind those of the masks."""
         classes = dict.fromkeys((*self.classes, *named_in(cohort)))
+        self.said.extend(_counted_from_one(cohort, self.codes))
         return replace(cohort, classes=tuple(classes)), tuple(self.said)
 
     def _annotated(self, slides: list[SlideFile], items: list[SlideItem]) -> list[SlideItem]:
@@ -230,6 +233,20 @@ class Slides(Plain):
                 )
             told.append(item)
         return told
+
+
+def _counted_from_one(cohort: Cohort, codes: Sequence[str]) -> list[str]:
+    """A warning where every mask says 0 and 1 only, and 1 was called background."""
+    if not codes or codes[0] != BACKGROUND:
+        return []
+    masks = [k.path for case in cohort for k in case.labels if isinstance(k, MaskLabel)]
+    if not masks or any(not coarse_codes(path)[0] <= {0, 1} for path in masks):
+        return []
+    return [
+        f"warning: all {len(masks)} masks hold 0 and 1 only, and --codes counts from 1: 1 is "
+        f"background, so nothing is {codes[1] if len(codes) > 1 else 'marked'}; if 1 is not "
+        f"background, say --codes {','.join(codes[1:]) or 'NAME'}"
+    ]
 
 
 def _with_others(

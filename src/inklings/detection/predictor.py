@@ -15,11 +15,13 @@ from inklings.detection.scan import whole
 from inklings.errors import DataError, SpecError
 from inklings.inference.items import Inputs, Item
 from inklings.inference.predictor import Options, Predictor, loaded
+from inklings.orientation import CANONICAL
 from inklings.parallel import over_cases
 from inklings.predictions import findings as files
 from inklings.predictions.findings import Findings
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import Head, Provenance
+from inklings.progress import note
 from inklings.runs.run import Run
 
 
@@ -48,6 +50,11 @@ class DetectionPredictor(Predictor):
 
     def _list(self, run: Path, inputs: Sequence[Path], options: Options, detector: Run) -> None:
         settings_of(detector)
+        if detector.model_config.orientation is None:
+            note(
+                f"{run}: trained by 0.1, as its scans lay; scans are turned to {CANONICAL} now, so "
+                "findings differ where they lie otherwise: train again"
+            )
         self.run = run
         self.inputs = Inputs(tuple(inputs), options.get("split"), options.get("series"))
         self.items = self.inputs.items()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from inklings.cohorts.cohort import Cohort
-from inklings.errors import SpecError
+from inklings.errors import DataError, SpecError
 from inklings.evaluation.family import Family, Job, ScoredSource, Selection
 from inklings.evaluation.froc import (
     RATES,
@@ -178,9 +178,20 @@ FAMILY = Family("findings", frozenset({"split", "annotations", "compare"}), prep
 
 
 def _class_of(source: ScoredSource, standard: Cohort) -> str | None:
-    """The class that a folder predicts; None where it is left to the labels to tell."""
+    """The class that a folder predicts; None where it is left to the labels to tell.
+
+    Raises:
+        DataError: If the labels have classes, and this is none of them.
+    """
     classes = source.folder.head.classes if source.folder else ()
-    return classes[0] if len(classes) == 1 and classes[0] in standard.classes else None
+    if len(classes) != 1:
+        return None
+    if standard.classes and classes[0] not in standard.classes:
+        raise DataError(
+            f"expected findings of {' or '.join(standard.classes)}, which the cohort marks, got "
+            f"{classes[0]} in {source.path}; import the cohort with the name that was learnt"
+        )
+    return classes[0] if standard.classes else None
 
 
 def _summary(counts: dict[str, int], name: str) -> Iterator[str]:

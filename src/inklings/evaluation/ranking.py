@@ -58,6 +58,8 @@ def levels(score: Array) -> NDArray[np.intp]:
 
 def _by_level(score: Array, truth: Bools, weights: Array | None) -> tuple[Array, Array]:
     weights = np.ones((1, len(score))) if weights is None else weights
+    if not len(score):
+        return np.zeros((len(weights), 1)), np.zeros((len(weights), 1))
     order = np.argsort(score, kind="stable")
     ranked = score[order]
     starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))

@@ -38,7 +38,7 @@ def aperio(root: Any) -> Drawing:
             except (ValueError, TypeError):
                 odd.append(f"region {number} of layer {name}: coordinates are no numbers")
             else:
-                if region.get("NegativeROA") == "1":
+                if str(region.get("NegativeROA")).strip().lower() in ("1", "true"):
                     holes.append(corners)
                 else:
                     shapes.append((name, corners))

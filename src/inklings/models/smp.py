@@ -73,8 +73,10 @@ class SMP(Model):
                 **options,
             )
         except (TypeError, ValueError, KeyError, RuntimeError, AssertionError) as error:
-            reason = " ".join(str(error).split())
-            raise SpecError(f"model smp: {architecture} on {encoder}: {reason}") from None
+            reason = " ".join(str(error).split()) or "it does not take this encoder"
+            raise SpecError(
+                f"model smp: {architecture} on {encoder}: {type(error).__name__}, {reason}"
+            ) from None
         if state is not None and not foreign:
             encoders.start_encoder(self.network.encoder, name, state, in_channels)
         # DPT halves the grid of patches once more, and PAN pools its coarsest level by 8.

@@ -176,9 +176,14 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 
 def _name(file: h5py.File, path: Path) -> str:
-    for name in NAMES:
-        if name in file and isinstance(file[name], h5py.Dataset):
-            return name
+    held = [name for name in NAMES if name in file and isinstance(file[name], h5py.Dataset)]
+    if {"features", "feats"} <= {*held}:
+        raise ReaderError(
+            f"{path}: expected one dataset of features, got 'features' and 'feats'; keep the one "
+            "that is meant"
+        )
+    if held:
+        return held[0]
     came = ", ".join(f"{n} (a group)" if isinstance(file[n], h5py.Group) else n for n in file)
     raise ReaderError(f"{path}: expected a dataset called {', '.join(NAMES)}, got {came or 'none'}")
 

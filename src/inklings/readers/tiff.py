@@ -36,7 +36,13 @@ from inklings.readers.tiff_levels import (
     one_line,
     upright_shapes,
 )
-from inklings.readers.tiff_tags import channel_names, claims, distinct, planes_apart_um
+from inklings.readers.tiff_tags import (
+    channel_names,
+    claims,
+    distinct,
+    is_damaged,
+    planes_apart_um,
+)
 from inklings.readers.volume import Volume
 
 MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -210,6 +216,9 @@ def _notes(file: File, colours: Colours) -> tuple[Note, ...]:
     if colours.kind == "palette" and file.tiff.is_imagej:
         text = f"a look-up table of {len(colours.table)} colours; they are read, not the numbers"
         notes.append(Note("palette", text))
+    if is_damaged(file.tiff):
+        text = "the OME description is damaged, and nothing is read of it (spacing, channels)"
+        notes.append(Note("description", text))
     if file.layout.further:
         text = f"{len(file.layout.further)} further pages ({', '.join(file.layout.further)})"
         notes.append(Note("further pages", f"{text} taken as label, macro or thumbnail"))

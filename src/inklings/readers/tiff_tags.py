@@ -109,12 +109,21 @@ def unit_um(text: Any) -> float | None:
 
 
 def images(file: tifffile.TiffFile) -> list[Any]:
-    """The ``Image`` elements of the OME description."""
+    """The ``Image`` elements of the OME description; none where it is damaged."""
+    root = _described(file)
+    return [] if root is None else [element for element in root if _local(element) == "Image"]
+
+
+def is_damaged(file: tifffile.TiffFile) -> bool:
+    """Whether there is an OME description that does not parse."""
+    return bool(file.is_ome) and _described(file) is None
+
+
+def _described(file: tifffile.TiffFile) -> Any:
     try:
-        root = ElementTree.fromstring(file.ome_metadata or "")
+        return ElementTree.fromstring(file.ome_metadata or "")
     except ElementTree.ParseError:
-        return []
-    return [element for element in root if _local(element) == "Image"]
+        return None
 
 
 def _pixels(file: tifffile.TiffFile, scene: int) -> Any:

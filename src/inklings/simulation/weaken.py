@@ -67,18 +67,23 @@ def weaken(
     Raises:
         DataError: If ``out`` holds anything else than this very weakening, or ``trusted`` names no
             case of the cohort.
-        LabelError: If a label does not fit its image.
+        LabelError: If a label does not fit its image, or no case has labels that can be weakened.
     """
     full = Cohort.read(cohort.absolute())
     unknown = sorted(set(trusted) - {case.id for case in full})
     if unknown:
         raise DataError(f"--trusted: expected cases of {cohort}, got {', '.join(unknown)}")
+    kept = [case for case in full if case.id in trusted]
+    rest = [case for case in full if case.id not in trusted]
+    if rest and all(isinstance(label, CaseLabel) for case in rest for label in case.labels):
+        raise LabelError(
+            f"{cohort}: expected labels drawn on images to weaken, got {len(rest)} cases with none "
+            "but of the whole case; nothing is weaker than these"
+        )
     _claim(cohort, chain, seed, out, trusted)
     work = functools.partial(
         _weaken_case, classes=full.classes, chain=chain, seed=seed, out=out.absolute()
     )
-    kept = [case for case in full if case.id in trusted]
-    rest = [case for case in full if case.id not in trusted]
     shared = mapped(work, rest, what="weakening", workers=workers, scheduler=scheduler)
     done = [*shared, *kept]
     cases = tuple(sorted(done, key=lambda case: case.id))
@@ -86,7 +91,10 @@ def weaken(
     same = sum(case.labels == before[case.id] for case in cases) - len(kept)
     if same:
         note(f"{same} of {len(full)} cases without complete labels were taken over as they are")
-    weakness: dict[str, Any] = {"chain": str(chain), "steps": chain.describe(), "seed": seed}
+    changed = len(rest) - same
+    weakness: dict[str, Any] = {
+        "chain": str(chain), "steps": chain.describe(), "seed": seed, "cases": changed,
+    }  # fmt: skip
     if trusted:
         weakness["exact"] = sorted(trusted)
     if "weakness" in full.facts:

@@ -32,6 +32,7 @@ from inklings.progress import note
 from inklings.runs.run import Activation, ModelConfig
 from inklings.spec import BagExperiment, Component
 from inklings.tasks.base import FILLED, Task, require, require_possible
+from inklings.tasks.drawn import require_runs
 from inklings.training.bag_validation import BagValidator
 from inklings.training.fit import FitResult, Prepared, fit
 from inklings.training.operating_point import OperatingPoint
@@ -115,6 +116,8 @@ def prepare(
     """
     require_possible(experiment, validates=True)
     model_config = model_config_of(experiment, train.shape, classes, task)
+    count = len(model_config.channels)
+    require_runs(model_config.build(), experiment, train.shape, (count,))
     spec, stated = experiment.training, train.value.astype(np.float64)
     outcome = _outcome(experiment, stated, task)
     if outcome is not None:

@@ -13,7 +13,7 @@ from inklings import progress
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.rasterise import annotate
-from inklings.errors import DataError
+from inklings.errors import DataError, SpecError
 from inklings.inference.dense import predict_array
 from inklings.inference.device import best_device
 from inklings.readers import open_image
@@ -42,7 +42,9 @@ class Estimate:
     evidence: tuple[Evidence, ...]
 
 
-def cohort_prior(folder: Path, run: Path | None = None, seed: int = 0) -> Estimate:
+def cohort_prior(
+    folder: Path, run: Path | None = None, seed: int = 0, name: str | None = None
+) -> Estimate:
     """Estimate the class prior of a cohort.
 
     Scores come from a run that has not trained on the cases judged, or, without one, from a
@@ -53,12 +55,16 @@ def cohort_prior(folder: Path, run: Path | None = None, seed: int = 0) -> Estima
         folder: The cohort.
         run: A run folder; its training cases are left out.
         seed: Of the images and samples drawn.
+        name: Of the class; None for the only one.
 
     Raises:
         DataError: If no case is labelled.
+        SpecError: If there is no such class, or there are several and none is named.
     """
     cohort = Cohort.read(folder)
+    wanted = _wanted(name, cohort.classes, str(folder))
     model = Run.load(run) if run else None
+    channel = _wanted(wanted, model.classes, str(run)) if model else wanted
     cases = [case for case in cohort if case.labels and case.split != "test"]
     if model is not None:
         cases = [case for case in cases if case.split != "train"]
@@ -69,14 +75,15 @@ def cohort_prior(folder: Path, run: Path | None = None, seed: int = 0) -> Estima
             f"expected at least two labelled cases outside the test part, got {len(cases)} in "
             f"{folder}; label some more"
         )
-    images, masks = zip(
-        *(_read(case, cohort.classes) for case in progress.track(cases, "read")), strict=True
-    )
+    index = cohort.classes.index(wanted)
+    read = (_read(case, cohort.classes, index) for case in progress.track(cases, "read"))
+    images, masks = zip(*read, strict=True)
     shown = [np.moveaxis(image, 0, -1) for image in images]
     corrected = CORRECTIONS.build("auto", {"seed": seed}).correct(shown, masks)
     if model is not None:
         model.model.to(best_device())
-        scores = [predict_array(model, image)[0] for image in progress.track(images, "predict")]
+        at = model.classes.index(channel)
+        scores = [predict_array(model, image)[at] for image in progress.track(images, "predict")]
         known = corrected.masks
     else:
         known = [mask[::2, ::2] for mask in corrected.masks]
@@ -100,9 +107,24 @@ def _warnings(evidence: Sequence[Evidence]) -> tuple[str, ...]:
     )
 
 
-def _read(case: Case, classes: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    name, path = next(iter(case.images.items()))
+def _wanted(name: str | None, classes: Sequence[str], where: str) -> str:
+    """The class that is asked for, or the only one."""
+    if name is None and len(classes) == 1:
+        return classes[0]
+    if name not in classes:
+        raise SpecError(
+            f"{where}: expected one of the classes {', '.join(classes)}, got "
+            f"{name or 'none'}; a prior is that of one class: give --class NAME"
+        )
+    assert name is not None
+    return name
+
+
+def _read(
+    case: Case, classes: Sequence[str], index: int
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    on, path = next(iter(case.images.items()))
     with open_image(path) as image:
-        mask = annotate(case, name, image.geometry, classes).category == 1
+        mask = annotate(case, on, image.geometry, classes).category == 1 + index
         pixels = image.read(image.geometry.full)
     return np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels[:3], mask

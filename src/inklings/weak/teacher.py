@@ -152,7 +152,8 @@ def teach(
         maker = TeacherMaps(experiment, trained, len(classes))
         measure = partial(levels_of, share=share, spec=spec)
         maker.stretch(labels, measure)
-        own_shelf = shelf.part(number, experiment.training.seed, fingerprint(told))
+        weights = {k: v.cpu().numpy() for k, v in trained.model.state_dict().items()}
+        own_shelf = shelf.part(number, experiment.training.seed, fingerprint(told), weights)
         maps = maker.of_all(labels, own_shelf)
         levels = [measure(maps, labels.targets, k) for k in range(len(classes))]
         targets = marked(labels, maps, levels, spec.crf, own_shelf.part("marks"))

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from inklings.applications.lung_nodules.spec import DETECTION
 from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.detection.predictor import DetectionPredictor
 from inklings.errors import DataError, SpecError
 from inklings.files import write_yaml
 from inklings.inference.predict import predict
@@ -230,3 +232,12 @@ def test_the_old_name_of_the_option_says_the_new_one(study, tmp_path) -> None:
     result = CliRunner().invoke(app, [*words, "--out", str(tmp_path), "--choose"])
     assert result.exit_code == 2  # thresholds are tuned on --split val
     assert "--choose is now --tune-thresholds" in result.stderr
+
+
+def test_a_detector_of_0_1_is_told_to_see_scans_turned(study, tmp_path, capsys) -> None:
+    old = shutil.copytree(study / "run", tmp_path / "old")
+    record = json.loads((old / "model.json").read_text())
+    del record["orientation"]
+    (old / "model.json").write_text(json.dumps(record))
+    DetectionPredictor(old, [study / "cohort"], {})
+    assert "trained by 0.1" in capsys.readouterr().err
