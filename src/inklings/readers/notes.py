@@ -27,6 +27,7 @@ NOTES: dict[str, tuple[str, str]] = {
     "orientation": ("turned upright", "a picture stored lying, mirrored or upside down"),
     "white is zero": ("inverted", "a picture stored with white as zero"),
     "palette": ("colours taken", "numbers that a look-up table shows in colours"),
+    "description": ("not read", "a description of the pages that is damaged"),
     "further pages": ("not read", "pages taken as label, macro or thumbnail"),
 }
 """Kind of a note to what follows from it, and what it means; a reader that notes adds a line."""
