@@ -1,7 +1,5 @@
 import pickle
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -97,9 +95,3 @@ def test_a_file_of_other_things_is_refused(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "b.pth")
     with pytest.raises(ReaderError, match="got also epoch"):
         read_weights(tmp_path / "b.pth")
-
-
-def test_an_archive_of_numpy_is_named_as_such(tmp_path: Path) -> None:
-    np.savez(tmp_path / "R50+ViT-B_16.npz", kernel=np.zeros(3))
-    with pytest.raises(ReaderError, match=r"got an archive of NumPy, in which Google.*timm"):
-        read_weights(tmp_path / "R50+ViT-B_16.npz")

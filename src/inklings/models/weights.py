@@ -40,12 +40,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         ReaderError: If the file is missing, damaged, or holds more than plain data.
     """
-    if path.suffix == ".npz":
-        raise ReaderError(
-            f"{path}: expected weights as safetensors or a torch file, got an archive of NumPy, in "
-            "which Google published its transformers: take their conversion in timm "
-            "(vit_base_r50_s16), whose names are read"
-        )
     try:
         if path.suffix == ".safetensors":
             record: Any = load_file(path, device="cpu")
