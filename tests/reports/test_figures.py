@@ -28,6 +28,16 @@ def test_text_stays_text_and_the_size_follows_the_page(svg: str) -> None:
     assert 'aria-label="F1 by IoU"' in svg
 
 
+def test_letters_of_a_small_figure_are_no_larger_than_those_of_a_wide_one() -> None:
+    """Every figure is drawn in the same size of letters: rem an inch must be the same, too."""
+    bins = {"confidence": [0.2, 0.8], "frequency": [0.1, 0.9], "samples": [10, 10]}
+    history = {"step": np.arange(1.0, 9), "loss": np.arange(8.0)}
+    for drawn in (plots.reliability(bins), plots.training(history)):
+        limit = re.search(r"max-width: ([\d.]+)rem", inline(drawn, "x", ""))
+        assert limit
+        assert float(limit[1]) / drawn.get_figwidth() == pytest.approx(7, rel=1e-3)
+
+
 def test_references_of_two_figures_never_meet() -> None:
     history = {"step": np.arange(1.0, 9), "loss": np.arange(8.0)}
     names = [

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import yaml
 
 from inklings.errors import DataError
 from inklings.evaluation.evaluate import evaluate
@@ -103,6 +104,21 @@ def test_every_section_is_there(finished: tuple[str, Path, Path]) -> None:
     assert "1 min 14 s" in text
     assert text.count('<path class="contour truth"') == 3
     assert text.count('<path class="contour label"') == 2
+
+
+@pytest.mark.parametrize(
+    ("threshold", "said"),
+    [("0.5", "as the experiment says"), ("prior", "chosen without these cases")],
+)
+def test_a_threshold_that_was_given_is_not_said_to_be_chosen(
+    tmp_path: Path, threshold: str, said: str
+) -> None:
+    run, _, _ = written(tmp_path)
+    path = run / "experiment.yaml"
+    kept = yaml.safe_load(path.read_text())
+    kept["inference"] = {"threshold": yaml.safe_load(threshold)}
+    path.write_text(yaml.safe_dump(kept))
+    assert re.search(rf"thresholds [\d., ]+, {said}", run_report(run).read_text())
 
 
 def test_what_the_run_says_is_escaped(finished: tuple[str, Path, Path]) -> None:

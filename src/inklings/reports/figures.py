@@ -115,6 +115,10 @@ def figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[
     return canvas, [canvas.add_subplot(1, columns, k + 1) for k in range(columns)]
 
 
+_REM_AN_INCH = 7.0
+"""At most, on a page: ten inches are its full width."""
+
+
 def inline(canvas: Figure, name: str, title: str) -> str:
     """The figure as an SVG element for a page.
 
@@ -129,7 +133,9 @@ def inline(canvas: Figure, name: str, title: str) -> str:
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
+    widest = canvas.get_figwidth() * _REM_AN_INCH  # or its letters would outgrow their neighbours'
+    limit = f' style="max-width: {widest:.4g}rem"'
+    svg = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', limit, svg, count=1)
     svg = re.sub(r' id="[a-zA-Z0-9.]+_\d+"', "", svg)
     svg = svg.replace("'DejaVu Sans'", "inherit").replace("DejaVu Sans", "inherit")
     for colour, variable in _VARIABLES.items():

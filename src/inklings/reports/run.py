@@ -72,7 +72,10 @@ def _common(material: Material) -> dict[str, Any]:
     """What every report begins with."""
     model = material.experiment.get("model", {})
     loss = material.experiment.get("loss", {})
+    threshold = (material.experiment.get("inference") or {}).get("threshold")
+    fixed = isinstance(threshold, int | float)
     return {
+        "cut": "as the experiment says" if fixed else "chosen without these cases",
         "title": material.run.resolve().name,
         "cohort_name": material.cohort.name if material.cohort else str(material.cohort_folder),
         "model": _name(model),
