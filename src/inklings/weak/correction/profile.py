@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.color import rgb2hed, rgb2lab
 
-OFFSETS = np.arange(-12, 22)
-"""Candidate offsets in samples, positive is inside the outline."""
+OFFSETS = np.arange(-12, 42)
+"""Candidate offsets in pixels, positive is inside the outline."""
+
+NEAR = 2
+"""Offsets up to here are those of outlines that were drawn on the border."""
 
 _STRIP = 3
-_ENOUGH = 2000
+_ENOUGH, _ENOUGH_ALONE = 2000, 150
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,16 @@ class BorderProfile:
 
     Attributes:
         strength: Squared Mahalanobis distance between the strips on both sides of each offset
-            of `OFFSETS`; 0 where there were too few samples.
+            of `OFFSETS`; 0 where there were too few pixels.
+        each: ``(N, offsets)`` the same of every image alone, by what varies in all of them.
     """
 
     strength: NDArray[np.float64]
+    each: NDArray[np.float64]
 
     @property
     def offset(self) -> int:
-        """Where the image changes most, in samples, positive is inside the outline."""
+        """Where the image changes most, in pixels, positive is inside the outline."""
         return int(OFFSETS[int(np.argmax(self.strength))])
 
     @property
@@ -44,20 +49,47 @@ class BorderProfile:
         """How much it changes there."""
         return float(self.strength.max())
 
+    @property
+    def at_outline(self) -> float:
+        """How much it changes within two pixels of the outline as it was drawn."""
+        return float(self.strength[np.abs(OFFSETS) <= NEAR].max())
+
+    @property
+    def elsewhere(self) -> float:
+        """How much it usually changes: the median over the offsets that could be judged."""
+        judged = self.strength[self.strength > 0]
+        return float(np.median(judged)) if len(judged) else 0.0
+
+    def offsets(self, spread: float = 0.5) -> NDArray[np.int64]:
+        """``(N,)`` offset of each image: the best of its own that is credible beside the others'.
+
+        Args:
+            spread: How much annotators differ: standard deviation of the logarithm of the
+                distance at which they draw.
+        """
+        if self.offset == 0:
+            return np.zeros(len(self.each), np.int64)
+        ratio = OFFSETS / self.offset
+        credible = np.full(len(OFFSETS), -np.inf)
+        credible[ratio > 0] = -0.5 * (np.log(ratio[ratio > 0]) / spread) ** 2
+        own = 2 * self.each / max(self.height, 1e-9)
+        chosen: NDArray[np.int64] = OFFSETS[np.argmax(own + credible, axis=1)].astype(np.int64)
+        return chosen
+
 
 def border_profile(
     images: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]]
 ) -> BorderProfile:
-    """Profile of the outlines of ``masks``, pooled over all images.
+    """Profile of the outlines of ``masks``, pooled over all images, and of each.
 
     Args:
         images: ``(H, W, 3)`` or ``(H, W)`` each.
         masks: ``(H, W)`` each.
     """
-    bins = len(OFFSETS)
-    total, count = np.zeros((bins, 6)), np.zeros(bins)
-    scatter, samples = np.zeros((6, 6)), 0
-    for image, mask in zip(images, masks, strict=True):
+    bins, images = len(OFFSETS), list(images)
+    total, count = np.zeros((len(images), bins, 6)), np.zeros((len(images), bins))
+    scatter, pixels = np.zeros((6, 6)), 0
+    for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
         if mask.all() or not mask.any():
             continue
         features = appearance(image)
@@ -65,15 +97,22 @@ def border_profile(
         inside = (place >= 0) & (place < bins)
         near = features[inside]
         for channel in range(6):
-            total[:, channel] += np.bincount(place[inside], near[:, channel], minlength=bins)
-        count += np.bincount(place[inside], minlength=bins)
+            total[i, :, channel] = np.bincount(place[inside], near[:, channel], minlength=bins)
+        count[i] = np.bincount(place[inside], minlength=bins)
         thin = near[::7].astype(np.float64)
         scatter += thin.T @ thin
-        samples += len(thin)
-    if samples == 0:
-        return BorderProfile(np.zeros(bins))
-    precision = np.linalg.inv(scatter / samples + 0.05 * np.eye(6))
-    return BorderProfile(np.array([_step(total, count, precision, at) for at in range(bins)]))
+        pixels += len(thin)
+    if pixels == 0:
+        return BorderProfile(np.zeros(bins), np.zeros((len(images), bins)))
+    precision = np.linalg.inv(scatter / pixels + 0.05 * np.eye(6))
+
+    def steps(total: NDArray[np.float64], count: NDArray[np.float64], least: int) -> list[float]:
+        return [_step(total, count, precision, at, least) for at in range(bins)]
+
+    each = [steps(t, c, _ENOUGH_ALONE) for t, c in zip(total, count, strict=True)]
+    return BorderProfile(
+        np.array(steps(total.sum(0), count.sum(0), _ENOUGH)), np.array(each).reshape(-1, bins)
+    )
 
 
 def _step(
@@ -81,13 +120,10 @@ def _step(
     count: NDArray[np.float64],
     precision: NDArray[np.floating],
     at: int,
+    least: int,
 ) -> float:
     low, high = slice(max(0, at - _STRIP), at), slice(at, at + _STRIP)
-    if (
-        at < _STRIP
-        or at + _STRIP > len(count)
-        or min(count[low].sum(), count[high].sum()) < _ENOUGH
-    ):
+    if at < _STRIP or at + _STRIP > len(count) or min(count[low].sum(), count[high].sum()) < least:
         return 0.0
     step = total[high].sum(0) / count[high].sum() - total[low].sum(0) / count[low].sum()
     return float(step @ precision @ step)
@@ -115,7 +151,19 @@ def appearance(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return standard
 
 
-def moved(mask: NDArray[np.bool_], offset: int) -> NDArray[np.bool_]:
-    """The outline moved inwards (positive) or outwards by ``offset`` samples."""
-    result: NDArray[np.bool_] = signed_distance(mask) > offset if mask.any() else mask
-    return result
+def moved(mask: NDArray[np.bool_], offset: float) -> NDArray[np.bool_]:
+    """The outline moved inwards (positive) or outwards by ``offset`` pixels.
+
+    No part vanishes: what is too thin for it keeps the inner half of its depth.
+    """
+    if not mask.any():
+        return mask
+    depth = signed_distance(mask)
+    if offset <= 0:
+        wider: NDArray[np.bool_] = depth > offset
+        return wider
+    parts, count = ndimage.label(mask)
+    deepest = np.zeros(count + 1)
+    deepest[1:] = ndimage.maximum(depth, parts, np.arange(1, count + 1))
+    tighter: NDArray[np.bool_] = mask & (depth > np.minimum(offset, deepest / 2)[parts])
+    return tighter

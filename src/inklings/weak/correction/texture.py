@@ -27,6 +27,8 @@ _STRIDE = 2
 _SPECK = 40
 _NEAR = 24
 _NEXT = 12
+_CERTAIN = 2 / 3
+"""Of what seems to be outside, the share that is taken out: the rest may be lumen or chance."""
 
 
 def keep_what_looks_inside(
@@ -53,9 +55,10 @@ def keep_what_looks_inside(
     width = 0.5 * max(0.3, float(inside.std()))
     soft = [m / (1 + np.exp(-(z - middle) / width)) for z, m in zip(odds, thin, strict=True)]
     odds = out_of_fold_odds(features, soft, seed + 1, near)
-    kept = [
-        _regions(ndimage.gaussian_filter(z, 1.0), mask) for z, mask in zip(odds, masks, strict=True)
-    ]
+    smooth = [ndimage.gaussian_filter(z, 1.0) for z in odds]
+    everything = np.concatenate([z[m] for z, m in zip(smooth, thin, strict=True)])
+    cut = np.quantile(everything, _CERTAIN * (1 - share))
+    kept = [_regions(z - cut, mask) for z, mask in zip(smooth, masks, strict=True)]
     return kept, share
 
 
@@ -170,11 +173,12 @@ def _within(mask: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
 
 
 def _regions(odds: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where the odds favour inside, at full resolution, without specks and pinholes."""
+    """Where the odds favour inside, at full resolution, without specks and without holes.
+
+    Lumens look like the outside and lie within an object: what is enclosed belongs to it.
+    """
     full = np.repeat(np.repeat(odds, _STRIDE, 0), _STRIDE, 1)[: mask.shape[0], : mask.shape[1]]
-    kept = ndimage.binary_opening((full > 0) & mask, iterations=2)
-    holes, _ = ndimage.label(ndimage.binary_fill_holes(kept) & ~kept)
-    kept |= (holes > 0) & (np.bincount(holes.ravel()) < 10 * _SPECK)[holes]
+    kept = ndimage.binary_fill_holes(ndimage.binary_opening((full > 0) & mask, iterations=2))
     parts, _ = ndimage.label(kept)
     large: NDArray[np.bool_] = (parts > 0) & (np.bincount(parts.ravel()) >= 4 * _SPECK)[parts]
     return large & mask
