@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from inklings.simulation.chain import Chain, apply, stream
 from inklings.simulation.phantoms.nuclei import nuclei_field
@@ -85,6 +86,61 @@ def test_hulls_around_glands_lose_stroma_by_its_texture(glands: list[Pair]) -> N
     gap, done = recovered(glands, "hull:gap=30")
     assert done == "thinned"
     assert gap > 0.4
+
+
+@pytest.mark.slow
+def test_boxes_around_glands_lose_stroma_and_no_more_than_that(glands: list[Pair]) -> None:
+    gap, done = recovered(glands, "box")
+    assert done == "thinned"
+    assert gap > 0.25
+
+
+def finer(pairs: list[Pair], factor: int) -> list[Pair]:
+    """The same sections scanned at ``factor`` times the resolution."""
+    return [(ndimage.zoom(i, (factor, factor, 1), order=1), zoom(o, factor)) for i, o in pairs]
+
+
+def zoom(objects: NDArray[np.int32], factor: int) -> NDArray[np.int32]:
+    return np.repeat(np.repeat(objects, factor, 0), factor, 1)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_the_resolution_of_the_scan_decides_nothing(glands: list[Pair], factor: int) -> None:
+    scanned = finer(glands[:8], factor)
+    exact = weak(scanned, "full")
+    corrected = AutoCorrection().correct([image for image, _ in scanned], exact)
+    assert all(after is before for before, after in zip(exact, corrected.masks, strict=True))
+    gap, done = recovered(scanned, f"dilate:pixels={8 * factor}")
+    assert done == "moved"
+    assert gap > 0.7
+
+
+@pytest.mark.parametrize("slop", [0.25, 0.5])
+def test_every_annotator_s_own_offset_is_found(glands: list[Pair], slop: float) -> None:
+    gap, done = recovered(glands, f"dilate:pixels=8,slop={slop}")
+    assert done == "moved"
+    assert gap > 0.6
+
+
+def chambers(seed: int) -> Pair:
+    """A bright chamber whose muscle, inside of the exact outline, is as dark as the wall."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:128, :128]
+    radius = 18 + 6 * rng.random()
+    chamber = np.hypot(y - 64, x - 60) <= radius
+    muscle = chamber & (np.hypot(y - 64, x - 60 - radius * 0.5) <= radius * 0.4)
+    grey = np.where(chamber & ~muscle, 200.0, 60.0) + rng.normal(0, 6, chamber.shape)
+    image = np.clip(ndimage.gaussian_filter(grey, 1), 0, 255).astype(np.uint8)
+    return image, chamber.astype(np.int32)
+
+
+def test_dark_parts_within_exact_outlines_are_not_taken_for_too_wide_ones() -> None:
+    pairs = [chambers(seed) for seed in range(12)]
+    masks = weak(pairs, "full")
+    corrected = AutoCorrection().correct([image for image, _ in pairs], masks)
+    assert corrected.evidence[0].measures["area_ratio"] < 0.9
+    assert all(after is before for before, after in zip(masks, corrected.masks, strict=True))
+    assert recovered(pairs, "dilate:pixels=8")[1] in ("shrunk", "moved")
 
 
 def test_exact_outlines_stay_and_set_the_level(nuclei: list[Pair]) -> None:

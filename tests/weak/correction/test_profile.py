@@ -43,3 +43,9 @@ def test_moving_out_and_in_again_gives_the_disc_back() -> None:
 
 def test_no_outlines_at_all_give_a_flat_profile() -> None:
     assert border_profile([textured(DISC, 0)], [np.zeros_like(DISC)]).height == 0
+
+
+def test_what_is_thinner_than_the_move_keeps_its_inner_half() -> None:
+    thin = np.hypot(Y - 100, X - 100) <= 4
+    left = moved(DISC | thin, 12) & thin
+    assert 0 < left.sum() < thin.sum()

@@ -27,8 +27,6 @@ _STRIDE = 2
 _SPECK = 40
 _NEAR = 24
 _NEXT = 12
-_CERTAIN = 2 / 3
-"""Of what seems to be outside, the share that is taken out: the rest may be lumen or chance."""
 
 
 def keep_what_looks_inside(
@@ -57,7 +55,7 @@ def keep_what_looks_inside(
     odds = out_of_fold_odds(features, soft, seed + 1, near)
     smooth = [ndimage.gaussian_filter(z, 1.0) for z in odds]
     everything = np.concatenate([z[m] for z, m in zip(smooth, thin, strict=True)])
-    cut = np.quantile(everything, _CERTAIN * (1 - share))
+    cut = min(0.0, float(np.quantile(everything, 1 - share)))  # no more than its share
     kept = [_regions(z - cut, mask) for z, mask in zip(smooth, masks, strict=True)]
     return kept, share
 
