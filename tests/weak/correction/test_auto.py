@@ -117,7 +117,7 @@ def test_the_resolution_of_the_scan_decides_nothing(glands: list[Pair], factor: 
 
 @pytest.mark.parametrize("slop", [0.25, 0.5])
 def test_every_annotator_s_own_offset_is_found(glands: list[Pair], slop: float) -> None:
-    gap, done = recovered(glands, f"dilate:pixels=8,slop={slop}")
+    gap, done = recovered(glands, f"dilate:pixels=8,boundary_error={slop}")
     assert done == "moved"
     assert gap > 0.6
 
