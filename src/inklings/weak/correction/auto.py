@@ -46,7 +46,7 @@ FITS_AREA = 0.65
 FOLLOWS = 0.45
 """Height of the profile's peak above which even boxes and hulls may follow a border: boxes around
 glands .12 to .30, exact outlines .77 and more."""
-SEEN, STANDS_OUT = 0.08, 6.0
+SEEN, STANDS_OUT = 0.08, 3.0
 """Height, and how often the usual one, of a peak far from the outlines that says where they belong:
 where annotators differ by half it is low and wide."""
 ON_BORDER = 0.50
