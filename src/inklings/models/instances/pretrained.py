@@ -52,5 +52,7 @@ class Pretrained(nn.Module):
         if self.side is not None:
             size = (self.side, self.side)
             inputs = F.interpolate(inputs, size, mode="bilinear", antialias=True)
+        if self.frozen:  # whoever set the mode module by module did not ask `train`
+            self.encoder.eval()
         result: Tensor = self.encoder(inputs)
         return result
