@@ -135,11 +135,10 @@ def test_the_outputs_of_the_notebook_are_there_and_small() -> None:
     assert NOTEBOOK.stat().st_size < 300_000
 
 
-def test_whatever_examples_and_notebook_import_is_there() -> None:
-    """The runs are slow, and a module that was renamed should not wait for them."""
+def test_whatever_the_notebook_imports_is_there() -> None:
+    """Its run is slow, and a module that was renamed should not wait for it."""
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    texts = [path.read_text(encoding="utf-8") for path in EXAMPLES]
-    texts += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     named = [
         (node.module, alias.name)
         for text in texts
@@ -147,7 +146,7 @@ def test_whatever_examples_and_notebook_import_is_there() -> None:
         if isinstance(node, ast.ImportFrom) and node.module
         for alias in node.names
     ]
-    assert len(named) > 20
+    assert len(named) > 5
     for module, name in named:
         assert hasattr(importlib.import_module(module), name), f"{module} has no {name}"
 
