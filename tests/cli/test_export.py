@@ -17,7 +17,13 @@ def predictions(tmp_path: Path) -> Path:
 
 
 OF_VOLUMES = ("dicom-seg", "mha", "nifti", "nrrd", "rtstruct")
-OF_OTHERS = {"csv": "bags", "json": "bags", "parquet": "bags", "dicom-sr": "findings"}
+OF_OTHERS = {
+    "csv": "bags",
+    "tile-maps": "bags",
+    "json": "bags",
+    "parquet": "bags",
+    "dicom-sr": "findings",
+}
 
 
 @pytest.mark.parametrize("name", OF_VOLUMES)

@@ -60,6 +60,11 @@ def slides_of(cohort: Cohort, folder: Path) -> dict[str, Case]:
     }
 
 
+def slide_name(slide: Case) -> str:
+    """What a slide of `slides_of` is called in its own cohort."""
+    return slide.id.removeprefix(_PREFIX)
+
+
 def places(case: Case, slides: Mapping[str, Case]) -> Places | None:
     """Places of the instances of a bag; None where they, or its slides, are not known.
 

@@ -14,8 +14,9 @@ def export(
         str,
         typer.Option(
             help="Volumes: dicom-seg, rtstruct, nifti, nrrd, mha, npz. Pictures: png, masks "
-            "(numbers of classes), rle, kaggle (submission), npz (probabilities), geojson. Both: "
-            "montage. Findings: dicom-sr. Bags: csv, json, parquet."
+            "(numbers of classes), heatmap, rle, kaggle (submission), npz (probabilities), "
+            "geojson. Both: montage. Findings: dicom-sr. Bags: csv, json, parquet; of tiles of "
+            "slides also tile-maps and geojson."
         ),
     ],
     out: Annotated[
@@ -32,6 +33,17 @@ def export(
             "between commas, the first on top."
         ),
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="tile-maps, geojson of bags: from which a tile is called; 0.3."),
+    ] = None,
+    heatmap_spacing_um: Annotated[
+        float | None,
+        typer.Option(help="tile-maps: micrometres a map pixel; by default from tile to tile."),
+    ] = None,
+    heatmap_factor: Annotated[
+        float | None, typer.Option(help="tile-maps: or pixels of level 0 a map pixel.")
+    ] = None,
     origin: Annotated[
         str | None,
         typer.Option(
@@ -43,5 +55,12 @@ def export(
     """Write predictions for viewers, archives of images and other programs."""
     from inklings.exports.export import export as written
 
-    done = written(predictions, to, out, cohort, options={"order": order, "origin": origin})
+    options = {
+        "order": order,
+        "origin": origin,
+        "threshold": threshold,
+        "heatmap_spacing_um": heatmap_spacing_um,
+        "heatmap_factor": heatmap_factor,
+    }
+    done = written(predictions, to, out, cohort, options=options)
     typer.echo(f"{len(done.cases)} cases exported to {to} -> {done.path}")

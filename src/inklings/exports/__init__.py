@@ -25,5 +25,6 @@ EXPORTS: Registry[Exporter] = Registry(
         "png": "inklings.exports.png:Png",
         "rle": "inklings.exports.rle:Rle",
         "rtstruct": "inklings.exports.rtstruct:RtStruct",
+        "tile-maps": "inklings.exports.bag_maps:TileMaps",
     },
 )

@@ -32,7 +32,7 @@ class Csv(Exporter):
     ``column``, where the model and the files know them.
     """
 
-    of: Kind = "bags"
+    of: tuple[Kind, ...] = ("bags",)
     suffix = ".csv"
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
@@ -75,7 +75,7 @@ class Parquet(Csv):
 class Json(Exporter):
     """``bags.json``: what the numbers mean, and for each bag its row and those of its instances."""
 
-    of: Kind = "bags"
+    of: tuple[Kind, ...] = ("bags",)
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file into ``out``."""

@@ -13,9 +13,11 @@ from scipy import ndimage
 from skimage.measure import find_contours
 
 from inklings.errors import SpecError
+from inklings.exports.bag_tiles import THRESHOLD, require_threshold, write_tiles
 from inklings.exports.source import Exporter, ExportSource
 from inklings.files import write_text, written
 from inklings.labels.qupath import CORNER, ORIGIN
+from inklings.predictions.head import Kind
 from inklings.predictions.slides import OUTLINES, folder_of
 
 
@@ -24,20 +26,30 @@ class GeoJson(Exporter):
 
     A contour runs along the outer edges of its samples: the centre of the first sample of the
     image is at (0.5, 0.5). Holes are rings of their own. Slides were outlined when they were
-    predicted, region by region in pixels of level 0; those files are copied.
+    predicted, region by region in pixels of level 0; those files are copied. Of bags of tiles:
+    `inklings.exports.bag_tiles.write_tiles`.
 
     Args:
         origin: Where coordinates on slides count from: ``bounds``, the first pixel that was
             scanned, as QuPath does, or ``slide``, its corner. Each file says which.
+        threshold: Of bags: probability from which a tile is called; .3 by default.
     """
 
-    def __init__(self, origin: str = "bounds") -> None:
+    of: tuple[Kind, ...] = ("dense", "bags")
+
+    def __init__(self, origin: str = "bounds", threshold: float | None = None) -> None:
         if origin not in ("bounds", "slide"):
             raise SpecError(f"--origin: expected bounds or slide, got {origin!r}")
-        self.origin = origin
+        self.origin, self.threshold = origin, threshold
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
-        """Write one file a case into ``out``."""
+        """Write one file a case into ``out``, or two a slide of bags."""
+        if source.there.kind == "bags":
+            threshold = THRESHOLD if self.threshold is None else self.threshold
+            require_threshold(threshold)
+            return write_tiles(source, out, threshold, self.origin)
+        if self.threshold is not None:
+            raise SpecError("--threshold: of images it was said in the prediction; leave it out")
         for case in source.slides:
             with written(out / f"{case}.geojson") as path:
                 self.copy(folder_of(source.folder, case) / OUTLINES, path)

@@ -150,7 +150,10 @@ _KINDS: dict[Kind, tuple[str, str]] = {
         "dicom-seg, rtstruct, nifti, nrrd, mha, npz (volumes), masks, png, rle, kaggle, geojson, "
         "npz, montage (pictures)",
     ),
-    "bags": ("predictions of bags", "csv, json or parquet (probabilities and evidence)"),
+    "bags": (
+        "predictions of bags",
+        "csv, json, parquet (probabilities and evidence), tile-maps or geojson (tiles of slides)",
+    ),
     "findings": (
         "findings",
         "dicom-sr (a report and the outlines) and lie in findings.csv",
@@ -192,9 +195,9 @@ def require_fits(name: str, exporter: Exporter, source: ExportSource) -> None:
         SpecError: If it is not; the message names those that are.
     """
     kind = source.there.kind
-    if kind != exporter.of:
+    if kind not in exporter.of:
         what, formats = _KINDS[kind]
-        only = _KINDS[exporter.of][0].removeprefix("predictions of ")
+        only = _KINDS[exporter.of[0]][0].removeprefix("predictions of ")
         raise SpecError(
             f"--to {name}: {source.folder} holds {what}, which go to {formats}; only {only} go to "
             f"{name}"
@@ -205,10 +208,10 @@ class Exporter(Protocol):
     """Writes one format.
 
     Attributes:
-        of: The kind of predictions that it is for.
+        of: The kinds of predictions that it is for.
     """
 
-    of: Kind = "dense"
+    of: tuple[Kind, ...] = ("dense",)
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write all cases of ``source`` into the folder ``out``; the file or folder written.

@@ -32,7 +32,7 @@ class DicomSr(Exporter):
         DataError: If a scan is gone or no DICOM series; nothing has been written then.
     """
 
-    of: Kind = "findings"
+    of: tuple[Kind, ...] = ("findings",)
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write both files of each scan into ``out``."""
