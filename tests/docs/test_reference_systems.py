@@ -44,9 +44,6 @@ PLACEHOLDERS = {
     "MERGED",
 }  # of commands that are only parsed
 NOT_YET: set[str] = {
-    "a folder a slide with its tiles and what is known of it",
-    "three models (specific, sensitive, balanced) and the decision tree that merges them",
-    "maps of tiles, raw and above .3, as pictures and outlines",
     "training on the published candidates (`candidates.csv`)",
     "segmenter: offset, scale and rotation of crops",
     "segmenter: validation every 5 epochs, the best by recall",

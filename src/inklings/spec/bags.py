@@ -34,14 +34,24 @@ class Bags(Section):
         return min(bags, self.max_bags or bags)
 
 
+AtLeast = Annotated[
+    dict[Literal["sensitivity", "specificity"], Annotated[float, Field(gt=0, le=1)]],
+    Field(min_length=1, max_length=1),
+]
+"""One of the two and the share that held-out bags have to reach."""
+
+
 class BagInference(Section):
     """``threshold: auto`` chooses where to call each class on held-out bags, else one half.
+
+    ``threshold: {sensitivity: 0.95}`` calls as few held-out bags as find at least that share of
+    the positive ones; ``{specificity: 0.95}`` as many as leave that share of the negative ones.
 
     ``times``: of a survival, at which its probability is predicted, in the unit of the labels;
     where none are given, those by which a quarter, half and three quarters of the events were seen.
     """
 
-    threshold: Literal["auto"] | Annotated[float, Field(gt=0, lt=1)] = "auto"
+    threshold: Literal["auto"] | Annotated[float, Field(gt=0, lt=1)] | AtLeast = "auto"
     times: tuple[Annotated[float, Field(gt=0)], ...] = ()
 
 

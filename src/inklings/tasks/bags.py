@@ -286,8 +286,10 @@ def thresholds_of(
     if outcome_of(task) is not None:
         return ()
     asked = experiment.inference.threshold
-    if not isinstance(asked, str):
+    if isinstance(asked, float):
         return (asked,) * count
     if validator is None or task in ("multiclass", "ordinal"):
+        if asked != "auto":
+            note(f"inference.threshold {asked}: no held-out bags of yes or no; one half is taken")
         return (0.5,) * count
-    return validator.thresholds(model, task)
+    return validator.thresholds(model, task, None if isinstance(asked, str) else asked)

@@ -19,6 +19,7 @@ from inklings.inference.bag_model import alone, bag_logits, outputs
 from inklings.inference.device import device_of
 from inklings.losses.base import Loss
 from inklings.models.base import Model
+from inklings.progress import note
 from inklings.tensors import Batch, Output
 
 
@@ -86,13 +87,23 @@ class BagValidator:
         error = math.nan if loss.exclusive else float(wrong.mean())
         return BagScore(number, _auc(logits, value, known), error=error)
 
-    def thresholds(self, model: Model, task: Task) -> tuple[float, ...]:
-        """The probability of each channel from which the answer is yes."""
+    def thresholds(
+        self, model: Model, task: Task, asked: Mapping[str, float] | None = None
+    ) -> tuple[float, ...]:
+        """The probability of each channel from which the answer is yes.
+
+        Args:
+            model: With the weights that are cut.
+            task: What is asked of a bag.
+            asked: ``sensitivity`` or ``specificity`` to reach (`cut_at`); None for the most right
+                answers.
+        """
         logits = self.logits(model)
         if task in ("multiclass", "ordinal"):
             return (0.5,) * len(logits[0])
         columns = zip(logits.T, self.examples.value.T, self.examples.known.T, strict=True)
-        return tuple(cut(x[known], y[known] >= 0.5) for x, y, known in columns)
+        told = ((x[known], y[known] >= 0.5) for x, y, known in columns)
+        return tuple(cut(x, y) if asked is None else cut_at(x, y, asked) for x, y in told)
 
     def instance_scales(self, model: Model) -> list[tuple[float, float]]:
         """Slope and offset of each channel that turn numbers of instances into probabilities."""
@@ -127,6 +138,28 @@ def cut(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
     best = right == right.max()
     place = int(np.argmax(np.where(best, width, -1)))
     return float(1 / (1 + math.exp(-(edges[place] + edges[place + 1]) / 2)))
+
+
+def cut_at(
+    logits: NDArray[np.float64], truth: NDArray[np.bool_], asked: Mapping[str, float]
+) -> float:
+    """The threshold at a stated sensitivity or specificity, as a probability.
+
+    Sensitivity: the highest that finds the share of the positives; specificity: the lowest that
+    leaves the share of the negatives. Half way to the next bag, so that neither is cut. One half,
+    with a note, where there is no bag of that kind.
+    """
+    ((name, share),) = asked.items()
+    sign = 1.0 if name == "sensitivity" else -1.0
+    own = np.sort(sign * logits[truth == (sign > 0)])
+    if not len(own):
+        note(f"inference.threshold: no held-out bag to reach a {name} on; one half is taken")
+        return 0.5
+    last = own[math.floor((1 - share) * len(own) + 1e-9) if share < 1 else 0]
+    below = sign * logits
+    below = below[below < last]
+    edge = (last + below.max()) / 2 if len(below) else last - 1
+    return float(1 / (1 + math.exp(-float(np.clip(sign * edge, -15, 15)))))
 
 
 def _auc(

@@ -1,0 +1,35 @@
+"""``inklings merge``: several models of bags, one answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def merge(
+    predictions: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PREDICTIONS...",
+            help="Two folders or more of predictions of the same bags, validation part included.",
+        ),
+    ],
+    cohort: Annotated[Path, typer.Option(help="Of the bags, split.")],
+    out: Annotated[Path, typer.Option(help="New folder of predictions, scored as any.")],
+    depth: Annotated[
+        int, typer.Option(min=1, help="Questions from the root of the tree to a leaf, at most.")
+    ] = 3,
+    seed: Annotated[int, typer.Option(help="Where two questions are equally good.")] = 0,
+) -> None:
+    """Merge what several models say of bags by a decision tree, fitted on the validation part.
+
+    One of high sensitivity, one of high specificity and a balanced one, say: train with
+    --set 'inference.threshold={sensitivity: 0.95}', or with other losses. tree.txt says the rule.
+    """
+    from inklings.bags.merge import merge as merged
+
+    done = merged(predictions, cohort, out, depth, seed)
+    fitted = ", ".join(f"{name}: {count} bags" for name, count in done.fitted.items())
+    typer.echo(f"{len(done.cases)} bags merged by a tree ({fitted} of val) -> {done.path}")
