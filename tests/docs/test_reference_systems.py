@@ -44,12 +44,9 @@ PLACEHOLDERS = {
     "MERGED",
 }  # of commands that are only parsed
 NOT_YET: set[str] = {
-    "training on the published candidates (`candidates.csv`)",
     "segmenter: offset, scale and rotation of crops",
     "segmenter: validation every 5 epochs, the best by recall",
     "segmenter: coloured planes of 12 scans while it learns",
-    "fine-tuning with a new head; the best by AUC",
-    "half malignant, a quarter benign, a quarter no nodule",
     "TensorBoard: histograms, precision-recall and ROC curves, pictures of planes",
     "that chain by the command",
     "one scan of several by its UID",

@@ -291,6 +291,33 @@ def read_candidates(
     return {name: (points[k], nodule[k]) for name, k in places.by_case().items()}
 
 
+def published_candidates(
+    source: str, folder: Path, cases: Sequence[str]
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]:
+    """Case to published candidates, as of `read_candidates`.
+
+    Args:
+        source: A table such as ``candidates.csv``, or the name of one that the cohort came with.
+        folder: Of the cohort.
+        cases: Their ids; rows of other scans are left out.
+
+    Raises:
+        DataError: If there is no such table, or it speaks of none of the cases.
+    """
+    if not Path(source).suffix:
+        return read_candidates(folder, source)
+    places, names = read_places(Path(source), ("class",)), {plain_id(case): case for case in cases}
+    nodule = places.values["class"] > 0.5
+    by_case = places.by_case().items()
+    found = {names[one]: (places.points[k], nodule[k]) for one, k in by_case if one in names}
+    if not found:
+        raise DataError(
+            f"{source}: expected candidates of the scans in {folder}, got none of them; give the "
+            "table of the same scans"
+        )
+    return found
+
+
 def _words(cohort: Cohort, rows: Counter[str], candidates: int, broken: int) -> tuple[str, ...]:
     subsets = sorted({case.facts["subset"] for case in cohort if "subset" in case.facts})
     malignant = sum(

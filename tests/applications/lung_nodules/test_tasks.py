@@ -3,6 +3,8 @@ import dataclasses
 import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -16,6 +18,7 @@ from inklings.applications.lung_nodules.tasks.malignancy import MalignancyTask, 
 from inklings.cache import Cache
 from inklings.cohorts.cohort import Cohort
 from inklings.data import TRANSFORMS
+from inklings.datasets.luna16 import CANDIDATES, published_candidates
 from inklings.errors import DataError, SpecError
 from inklings.models.nodule_net import LunaNet, NoduleNet
 from inklings.runs.run import Run
@@ -73,9 +76,107 @@ def test_classifier_learns_from_candidates_of_the_detector(experiment, detector,
     assert record["facts"]["cases"] > 6
 
 
-def test_a_classifier_without_a_detector_is_refused(experiment) -> None:
-    with pytest.raises(SpecError, match=r"candidates\.detector: field required"):
-        experiment("candidates")
+@pytest.mark.parametrize(
+    ("section", "got"), [({}, "neither"), ({"detector": "run", "file": "candidates"}, "both")]
+)
+def test_candidates_are_of_a_detector_or_of_a_file(experiment, section, got) -> None:
+    with pytest.raises(SpecError, match=rf"expected detector .* or file .*, got {got}"):
+        experiment("candidates", section)
+
+
+@pytest.fixture(scope="module")
+def published(cohort, tmp_path_factory):
+    """Every nodule 1 mm beside its centre, and five other places of each scan but the last."""
+    rows = ["seriesuid,coordX,coordY,coordZ,class"]
+    for case in Cohort.read(cohort).cases[:-1]:
+        for ball in case.labels:
+            x, y, z = ball.centre_mm
+            rows += [f"{case.id},{x + 1},{y},{z},1"]
+            rows += [f"{case.id},{x + k},{y + 30},{z},0" for k in (1, 2)]
+    rows += ["elsewhere,1,2,3,1"]
+    path = tmp_path_factory.mktemp("published") / "candidates.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_published_candidates_are_what_a_classifier_learns_from(
+    experiment, cohort, published, tmp_path
+) -> None:
+    spec = experiment("candidates", {"file": str(published), "max_candidates": 4})
+    train(spec, tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["facts"]["cases"] == 2 * (3 + 4)
+    case = Cohort.read(cohort).part("train")[0]
+    places = published_candidates(str(published), cohort, [case.id])[case.id]
+    boxes = boxes_of(case, spec, None, published=places)
+    assert boxes.positive.tolist() == [True] * 3 + [False] * 4
+    aside = np.add([ball.centre_mm for ball in case.labels], [1, 0, 0])
+    assert boxes.point_mm[:3] == pytest.approx(aside)
+    # A published place has no size, so that none tells a nodule from what is none.
+    draw = BoxCrops(boxes, spec)
+    sizes = {float(draw(np.random.default_rng(k))[0][1].mean()) for k in range(8)}
+    assert sizes.pop() == pytest.approx(np.log(1 / 8))
+    assert not sizes
+
+
+def test_the_table_that_a_cohort_came_with_goes_by_its_name(cohort, tmp_path) -> None:
+    table = {"case": ["chest-1"], "x": [1.0], "y": [2.0], "z": [3.0], "nodule": [True]}
+    pq.write_table(pa.table({**table, "table": ["candidates"]}), tmp_path / CANDIDATES)
+    points, nodule = published_candidates("candidates", tmp_path, [])["chest-1"]
+    assert (points.tolist(), nodule.tolist()) == ([[1.0, 2.0, 3.0]], [True])
+    other = tmp_path / "candidates.csv"
+    other.write_text("seriesuid,coordX,coordY,coordZ,class\nelsewhere,1,2,3,1\n")
+    with pytest.raises(DataError, match="got none of them"):
+        published_candidates(str(other), cohort, ["chest-1"])
+
+
+def test_half_malignant_a_quarter_benign_a_quarter_no_nodule(
+    experiment, cohort, published, tmp_path
+) -> None:
+    asked = {"file": str(published), "non_nodules": 0.25, "augment": (), "monitor": "auc"}
+    spec = experiment("malignancy", asked)
+    cases = Cohort.read(cohort).part("train")
+    known = published_candidates(str(published), cohort, [case.id for case in cases])
+    boxes = collect(cases, spec, None, published=known)
+    assert boxes.extra.sum() == 2 * 6
+    assert not boxes.positive[boxes.extra].any()
+    kinds = np.where(boxes.extra, 2, np.where(boxes.positive, 0, 1)).astype(np.uint8)
+    plain = dataclasses.replace(boxes, cubes=kinds[:, None, None, None] * np.ones_like(boxes.cubes))
+    draw = BoxCrops(plain, spec)
+    drawn = [draw(np.random.default_rng(k)) for k in range(800)]
+    kind = np.rint([255 * inputs[0].mean() for inputs, _, _ in drawn])
+    shares = [(kind == k).mean() for k in range(3)]
+    assert shares == pytest.approx([0.5, 0.25, 0.25], abs=0.05)
+    sizes = np.array([inputs[1].mean() for inputs, _, _ in drawn])
+    assert sizes[kind == 2].min() > np.log(1 / 8) + 0.5  # that of a nodule, not the 1 mm of none
+    train(experiment("malignancy", asked, training={"validate_every": 2}), tmp_path / "run")
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    seen = {int(row["step"]): float(row["val_auc"]) for row in rows if row["val_auc"]}
+    best = Run.load(tmp_path / "run").record.facts["best_step"]
+    assert best == max(seen, key=lambda k: (seen[k], -k))
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"non_nodules": 0.25},
+        {"file": "candidates"},
+        {"file": "candidates", "non_nodules": 0.6, "positives": 0.5},
+    ],
+)
+def test_shares_that_cannot_be_are_refused(experiment, section) -> None:
+    with pytest.raises(SpecError, match=r"expected (non_nodules|positives) .*; (give|lower)"):
+        experiment("malignancy", section)
+
+
+def test_the_head_begins_anew_where_a_classifier_is_tuned(experiment, cohort, tmp_path) -> None:
+    spec = experiment("malignancy", {"finetune": 1})
+    torch.manual_seed(1)
+    first = {k: v + 1.0 for k, v in NoduleNet(2, 1, width=4).state_dict().items()}
+    prepared = MalignancyTask().prepare(spec, Cohort.read(cohort), tmp_path, first)
+    assert prepared.initial is not None
+    assert set(first) - set(prepared.initial) == {"head.weight", "head.bias"}
+    whole = experiment("malignancy")
+    assert MalignancyTask().prepare(whole, Cohort.read(cohort), tmp_path, first).initial == first
 
 
 def test_no_scan_trains_one_stage_and_judges_another(
@@ -171,7 +272,7 @@ def test_false_alarms_that_the_detector_is_sure_of_are_drawn_most(experiment) ->
     sure = CandidateBoxes(
         np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 24, 24, 24), np.uint8),
         np.full(3, 8.0), np.array([False, False, True]), np.array([0.0, 0.0, 1.0]),
-        np.zeros(3, int), np.zeros((3, 3)), np.array([0.0, 0.98, 1.0]),
+        np.zeros(3, int), np.zeros((3, 3)), np.array([0.0, 0.98, 1.0]), np.zeros(3, bool),
     )  # fmt: skip
     draw = BoxCrops(sure, spec)
     shown = [draw(np.random.default_rng(k))[0][0].mean() * 255 for k in range(400)]

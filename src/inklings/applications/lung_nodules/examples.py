@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from inklings.applications.lung_nodules import lungs
-from inklings.applications.lung_nodules.judge import inputs_of
+from inklings.applications.lung_nodules.judge import UNSIZED_MM, inputs_of
 from inklings.applications.lung_nodules.spec import NODULE, WINDOW_HU, BoxExperiment
 from inklings.cache import Cache, digest, recipe
 from inklings.cohorts.case import Case
@@ -24,13 +24,16 @@ from inklings.detection.candidates import Candidate, detect
 from inklings.detection.find import settings_of
 from inklings.detection.gather import image_key, opened
 from inklings.detection.scan import prepare, to_grey, whole
+from inklings.errors import LabelError
 from inklings.labels.kinds import BallLabel
 from inklings.progress import track
 from inklings.runs.run import Run
 
+Published = tuple[NDArray[np.float64], NDArray[np.bool_]]
+"""Published candidates of a scan: points ``(N, 3)`` in mm, and which are nodules."""
+
 _MAKERS = (scan, lungs, candidates, data_boxes)
 _MARGIN = 4  # samples on each side, so that shifts and turns need not repeat the border
-_CANDIDATES = 40
 _EASY = 0.02  # how often a candidate of no heat comes up, beside one that is certain
 _SIZE_ERROR = 0.14  # of the logarithm: what detector and outline get wrong on scans not seen
 
@@ -47,7 +50,8 @@ class CandidateBoxes:
             the readers' ratings, 0 where all said 1 and 1 where all said 5, if there are ratings.
         case: ``(n,)`` index of the case, for tests by patient.
         point_mm: ``(n, 3)``.
-        score: ``(n,)`` heat of the detector; 1 at what is annotated.
+        score: ``(n,)`` heat of the detector; 1 at what is annotated or published.
+        extra: ``(n,)`` bool: beside the two classes, as what is no nodule is for malignancy.
     """
 
     cubes: NDArray[np.uint8]
@@ -57,6 +61,7 @@ class CandidateBoxes:
     case: NDArray[np.int64]
     point_mm: NDArray[np.float64]
     score: NDArray[np.float64]
+    extra: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.positive)
@@ -64,12 +69,16 @@ class CandidateBoxes:
     @property
     def lacks(self) -> str:
         """What is missing to tell two classes apart; nothing where both are there."""
-        count, yes = len(self), int(self.positive.sum())
+        count, yes = int((~self.extra).sum()), int(self.positive.sum())
         return "" if 0 < yes < count else f"both classes, got {yes} positive of {count}"
 
 
 def boxes_of(
-    case: Case, experiment: BoxExperiment, detector: Run | None, cache: Cache | None = None
+    case: Case,
+    experiment: BoxExperiment,
+    detector: Run | None,
+    cache: Cache | None = None,
+    published: Published | None = None,
 ) -> CandidateBoxes:
     """Boxes of one case; what is cut is kept in ``cache``, what was said of it never is.
 
@@ -77,31 +86,42 @@ def boxes_of(
     nodule than its radius is positive, as LUNA16 counts; so is every annotated centre, found or
     not.
 
+    With published candidates: boxes at these, nodules or not as they say; for malignancy those
+    that are no nodules, beside the rated ones.
+
     Without: boxes at the nodules whose malignancy somebody said. Four readers say more than the
     yes or no that is made of them: a nodule that got 3, 3, 3, 1 and one that got 1, 1, 1, 1 are
     both benign.
     """
-    balls = _balls(case)
-    if detector is None:
+    balls, more = _balls(case), _thinned(published, experiment.boxes.max_candidates)
+    of_ratings = detector is None and (published is None or experiment.task == "malignancy")
+    if of_ratings:
         balls = [ball for ball in balls if ball.malignant is not None]
+        more = [(point, nodule) for point, nodule in more if not nodule]
+    elif published is not None:
+        balls = []
     places = [(ball.centre_mm, float(ball.diameter_mm or 0)) for ball in balls]
-    asked = (places, experiment.boxes.sides, experiment.boxes.spacing_mm, _MARGIN, _CANDIDATES)
+    places += [(point, UNSIZED_MM) for point, _ in more]
+    boxes = experiment.boxes
+    asked = (places, boxes.sides, boxes.spacing_mm, _MARGIN, boxes.max_candidates)
     key = digest(image_key(case), asked, _state(detector), recipe(*_MAKERS))
     kept = (cache or Cache()).arrays("boxes", key, lambda: _cut(case, places, experiment, detector))
-    points = kept["point_mm"].tolist()
-    if detector is None:
-        positive = [bool(ball.malignant) for ball in balls]
-        value = [
-            (np.mean(ball.ratings) - 1) / 4 if ball.ratings else float(yes)
-            for ball, yes in zip(balls, positive, strict=True)
-        ]
-    else:
-        found = points[: len(points) - len(balls)]
-        positive = [_hit(point, balls) for point in found] + [True] * len(balls)
-        value = list(map(float, positive))
-    number = np.zeros(len(points), np.int64)
+    found = kept["point_mm"].tolist()[: len(kept["point_mm"]) - len(places)]
+    positive = [_hit(point, balls) for point in found]
+    positive += [bool(ball.malignant) if of_ratings else True for ball in balls]
+    positive += [nodule for _, nodule in more]
+    value = list(map(float, positive))
+    if of_ratings:
+        rated = [(k, ball.ratings) for k, ball in enumerate(balls) if ball.ratings]
+        for k, ratings in rated:
+            value[k] = (float(np.mean(ratings)) - 1) / 4
+    count = len(positive)
     return CandidateBoxes(
-        **kept, positive=np.array(positive, bool), value=np.array(value, float), case=number
+        **kept,
+        positive=np.array(positive, bool),
+        value=np.array(value, float),
+        case=np.zeros(count, np.int64),
+        extra=np.arange(count) >= (len(balls) if of_ratings else count),
     )
 
 
@@ -110,11 +130,14 @@ def collect(
     experiment: BoxExperiment,
     detector: Run | None,
     cache: Cache | None = None,
+    published: Mapping[str, Published] | None = None,
 ) -> CandidateBoxes:
-    """Boxes of all cases."""
+    """Boxes of all cases; published candidates by the ids of cases."""
+    nothing = np.zeros((0, 3)), np.zeros(0, bool)
     parts = []
     for number, case in enumerate(track(cases, "boxes", len(cases))):
-        one = boxes_of(case, experiment, detector, cache)
+        places = None if published is None else published.get(case.id, nothing)
+        one = boxes_of(case, experiment, detector, cache, places)
         parts.append(dataclasses.replace(one, case=np.full(len(one), number)))
     merged = {
         f.name: np.concatenate([getattr(part, f.name) for part in parts])
@@ -124,33 +147,50 @@ def collect(
 
 
 class BoxCrops:
-    """Draws boxes, ``share`` of them positive, and changes them.
+    """Draws boxes, a given share of each class, and changes them.
 
     Negative ones come up the more often the surer the detector was: most candidates of a scan are
-    easy, and what is to be learnt is where the detector errs.
+    easy, and what is to be learnt is where the detector errs. What has no size of its own is told
+    that of any nodule, so that the size does not say what it is.
 
     Args:
         boxes: What to draw from.
-        experiment: Sides, share and augmentation.
+        experiment: Sides, shares and augmentation.
+
+    Raises:
+        LabelError: If there is nothing of what shall be drawn beside the two classes.
     """
 
     def __init__(self, boxes: CandidateBoxes, experiment: BoxExperiment) -> None:
         self.boxes, self.sides = boxes, experiment.boxes.sides
-        self.share = experiment.boxes.positives
+        self.sized, self.share = experiment.boxes.sized, experiment.boxes.positives
+        self.extra = getattr(experiment.boxes, "non_nodules", 0.0)
         self.change = BoxTransforms(experiment.boxes.augment)
-        self._of = [np.flatnonzero(~boxes.positive), np.flatnonzero(boxes.positive)]
-        weight = boxes.score[self._of[0]] + _EASY
+        self._nodules, self._extra = np.flatnonzero(~boxes.extra), np.flatnonzero(boxes.extra)
+        if self.extra and not len(self._extra):
+            raise LabelError(
+                f"{experiment.boxes.file}: expected candidates of the train part that are no "
+                "nodules, got none; leave non_nodules out"
+            )
+        self._negative = np.flatnonzero(~boxes.positive & ~boxes.extra)
+        self._positive = np.flatnonzero(boxes.positive)
+        weight = boxes.score[self._negative] + _EASY
         self._below = np.cumsum(weight) / weight.sum()
 
     def __call__(self, rng: Generator) -> Crop:
         """Inputs ``(2, *sides)``, value ``(1,)``, known ``(1,)``."""
-        if rng.random() < self.share:
-            index = int(rng.choice(self._of[1]))
+        which, sized = rng.random(), None
+        if which < self.share:
+            index = int(rng.choice(self._positive))
+        elif which < self.share + self.extra:
+            index, sized = int(rng.choice(self._extra)), int(rng.choice(self._nodules))
         else:
             place = int(np.searchsorted(self._below, rng.random()))
-            index = int(self._of[0][min(place, len(self._below) - 1)])
+            index = int(self._negative[min(place, len(self._below) - 1)])
         cube = self.change(self.boxes.cubes[index], self.sides, rng)
-        mm = float(self.boxes.diameter_mm[index]) * float(np.exp(rng.normal(0, _SIZE_ERROR)))
+        mm = float(self.boxes.diameter_mm[index if sized is None else sized])
+        if self.sized:
+            mm *= float(np.exp(rng.normal(0, _SIZE_ERROR)))
         value = np.array([self.boxes.value[index]], np.float32)
         return inputs_of(cube, mm), value, np.ones(1, bool)
 
@@ -160,6 +200,23 @@ def _balls(case: Case) -> list[BallLabel]:
         label
         for label in case.labels
         if isinstance(label, BallLabel) and label.name == NODULE and label.diameter_mm is not None
+    ]
+
+
+def _thinned(
+    published: Published | None, most: int
+) -> list[tuple[tuple[float, float, float], bool]]:
+    """All nodules of published candidates and ``most`` of the others, from all over the table."""
+    if published is None:
+        return []
+    points, nodule = published
+    others = np.flatnonzero(~nodule)
+    if len(others) > most:
+        others = others[np.linspace(0, len(others) - 1, most).round().astype(int)]
+    chosen = np.concatenate([np.flatnonzero(nodule), others])
+    return [
+        ((x, y, z), bool(nodule[k]))
+        for k, (x, y, z) in zip(chosen, points[chosen].tolist(), strict=True)
     ]
 
 
@@ -191,7 +248,8 @@ def _cut(
     if detector is not None:
         settings = settings_of(detector)
         seen = prepare(values, geometry, settings)
-        many = settings.model_copy(update={"min_score": 0.0, "max_candidates": _CANDIDATES})
+        most = experiment.boxes.max_candidates
+        many = settings.model_copy(update={"min_score": 0.0, "max_candidates": most})
         found = detect(detector.model, seen, many).candidates
     places = [*((one.point_mm, one.diameter_mm) for one in found), *places]
     scores = [one.score for one in found] + [1.0] * (len(places) - len(found))

@@ -20,6 +20,8 @@ from inklings.runs.run import Run
 
 _AT_ONCE = 32
 _REFERENCE_MM = 8.0
+UNSIZED_MM = 1.0
+"""Told of everything where sizes are not known."""
 
 
 def judge(
@@ -40,7 +42,8 @@ def judge(
     how = (asked.sides, asked.spacing_mm)
     boxes = (cut_box(values, geometry, point, *how) for point, _ in places)
     cubes = [to_grey(box, *WINDOW_HU) for box in boxes]
-    return probabilities(run.model.to(best_device()), cubes, [mm for _, mm in places])
+    sizes = [mm if asked.sized else UNSIZED_MM for _, mm in places]
+    return probabilities(run.model.to(best_device()), cubes, sizes)
 
 
 @torch.inference_mode()

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from inklings.errors import DataError
 from inklings.spec import Component, Experiment, Section
@@ -36,8 +36,12 @@ class BoxSection(Section):
         positives: Share of drawn boxes of the second class.
         augment: Which changes a box undergoes.
         monitor: What the best weights on validation boxes go by, if ``training.validate_every``
-            is given: ``f1``, or ``sensitivity`` at so many ``false_positives`` a scan.
+            is given: ``f1``, ``auc``, or ``sensitivity`` at so many ``false_positives`` a scan.
         false_positives: Of a scan.
+        file: Published candidates: a table such as ``candidates.csv`` of LUNA16, or the name of
+            one that the cohort was imported with (``candidates``, ``candidates_V2``).
+        max_candidates: Largest number of a scan that are no nodules: of those of a detector the
+            surest, of those of a file as many, evenly from all over it.
     """
 
     side: _Count | tuple[_Count, _Count, _Count] = 48
@@ -50,24 +54,46 @@ class BoxSection(Section):
         Component(name="rotate"),
         Component(name="noise"),
     )
-    monitor: Literal["f1", "sensitivity"] = "f1"
+    monitor: Literal["f1", "auc", "sensitivity"] = "f1"
     false_positives: float = Field(default=1.0, gt=0)
+    file: str | None = None
+    max_candidates: _Count = 40
 
     @property
     def sides(self) -> tuple[int, int, int]:
         """Voxels of a box, ``(z, y, x)``."""
         return (self.side,) * 3 if isinstance(self.side, int) else self.side
 
+    @property
+    def sized(self) -> bool:
+        """Whether the network is told how large what it judges is."""
+        return True
+
 
 class Candidates(BoxSection):
-    """Nodule or not; with the detector whose candidates are judged.
+    """Nodule or not, of the candidates of a detector or of those that are published.
 
     Attributes:
-        detector: Run folder of the detector.
-        side, spacing_mm, positives, augment, monitor, false_positives: As in `BoxSection`.
+        detector: Run folder of the detector; this or ``file``.
+        side, spacing_mm, positives, augment, monitor, false_positives, file, max_candidates: As
+            in `BoxSection`.
     """
 
-    detector: Path
+    detector: Path | None = None
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Candidates:
+        if (self.detector is None) == (self.file is None):
+            got = "neither" if self.file is None else "both"
+            raise ValueError(
+                f"expected detector (a run) or file (published candidates), got {got}; give one"
+            )
+        return self
+
+    @property
+    def sized(self) -> bool:
+        """Whether the candidates have a size: published ones are places and nothing more."""
+        return self.file is None
 
 
 class Malignancy(BoxSection):
@@ -75,11 +101,30 @@ class Malignancy(BoxSection):
 
     Attributes:
         finetune: Layers that learn, counted from the output, when it starts from a classifier of
-            candidates (``--from``): 1 the last, 2 the last and the block before it; None all.
-        side, spacing_mm, positives, augment, monitor, false_positives: As in `BoxSection`.
+            candidates (``--from``): 1 the last, 2 the last and the block before it; None all. The
+            last begins anew: it has learnt another question.
+        non_nodules: Share of drawn boxes that are no nodules at all, from ``file``; they count as
+            benign. What neither this nor ``positives`` takes are benign nodules.
+        side, spacing_mm, positives, augment, monitor, false_positives, file, max_candidates: As
+            in `BoxSection`.
     """
 
     finetune: int | None = Field(default=None, ge=1, le=2)
+    non_nodules: float = Field(default=0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _from_somewhere(self) -> Malignancy:
+        if (self.non_nodules > 0) != (self.file is not None):
+            raise ValueError(
+                "expected non_nodules (a share) and file (published candidates) together, got "
+                f"non_nodules {self.non_nodules:g} and file {self.file}; give both or neither"
+            )
+        if self.positives + self.non_nodules > 1:
+            raise ValueError(
+                "expected positives and non_nodules to be 1 at most together, got "
+                f"{self.positives:g} and {self.non_nodules:g}; lower one"
+            )
+        return self
 
 
 class BoxExperiment(Experiment):
@@ -92,7 +137,7 @@ class BoxExperiment(Experiment):
 
 
 class CandidateExperiment(BoxExperiment):
-    """Whether a candidate of a detector is a nodule (``task: candidates``)."""
+    """Whether a candidate is a nodule (``task: candidates``)."""
 
     learner: ClassVar[str] = f"{_HERE}.candidates:CandidateTask"
     task: Literal["candidates"] = "candidates"

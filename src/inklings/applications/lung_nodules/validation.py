@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from inklings.applications.lung_nodules.examples import CandidateBoxes
 from inklings.applications.lung_nodules.judge import probabilities
@@ -22,23 +23,25 @@ class BoxScore:
 
     Attributes:
         f1: At the threshold where it is highest.
+        auc: Area under the ROC curve.
         sensitivity: At the asked-for number of false positives a scan.
-        by: Which of the two is compared.
+        by: Which of these is compared.
     """
 
     f1: float
+    auc: float
     sensitivity: float
     by: str
 
     @property
     def merit(self) -> float:
         """What the best weights are chosen by."""
-        return self.f1 if self.by == "f1" else self.sensitivity
+        return {"f1": self.f1, "auc": self.auc, "sensitivity": self.sensitivity}[self.by]
 
     @property
     def values(self) -> Mapping[str, float]:
         """Columns of the history."""
-        return {"val_f1": self.f1, "val_sensitivity": self.sensitivity}
+        return {"val_f1": self.f1, "val_auc": self.auc, "val_sensitivity": self.sensitivity}
 
 
 class BoxValidator:
@@ -63,11 +66,12 @@ class BoxValidator:
             model.train(was)
 
     def score(self, model: Model, loss: Loss) -> BoxScore:  # noqa: ARG002
-        """F1 and sensitivity of these weights."""
+        """F1, AUC and sensitivity of these weights."""
         said, positive = self.probabilities(model), self.boxes.positive
         allowed = self.asked.false_positives * len(np.unique(self.boxes.case))
         return BoxScore(
             float(f1_of_the_best(said, positive).max(initial=0.0)),
+            float(roc_auc_score(positive, said)),
             sensitivity_at(said, positive, allowed),
             self.asked.monitor,
         )

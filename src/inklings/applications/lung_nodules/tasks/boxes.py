@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from torch import Tensor
 
-from inklings.applications.lung_nodules.examples import BoxCrops, CandidateBoxes, collect
+from inklings.applications.lung_nodules.examples import (
+    BoxCrops,
+    CandidateBoxes,
+    Published,
+    collect,
+)
 from inklings.applications.lung_nodules.spec import GREY, BoxExperiment
 from inklings.applications.lung_nodules.validation import BoxValidator, best_threshold
 from inklings.cache import Cache
-from inklings.cohorts.case import Case
+from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
 from inklings.data import build_transforms
+from inklings.datasets.luna16 import published_candidates
 from inklings.errors import LabelError
 from inklings.models.base import Model
 from inklings.orientation import CANONICAL
@@ -47,6 +53,18 @@ class BoxTask(Task[E]):
         """Whose candidates are judged; None where only annotated nodules are."""
         return None
 
+    def published(
+        self,
+        experiment: E,
+        cohort: Cohort,
+        part: Split,  # noqa: ARG002
+    ) -> Mapping[str, Published] | None:
+        """Published candidates of the cases; None where none are asked for."""
+        source = experiment.boxes.file
+        if source is None:
+            return None
+        return published_candidates(source, experiment.cohort, [case.id for case in cohort])
+
     def freeze(self, experiment: E, model: Model) -> None:
         """Switch off what shall not learn."""
 
@@ -60,17 +78,18 @@ class BoxTask(Task[E]):
         """Boxes of the training part, and of the validation part for the threshold.
 
         Raises:
-            LabelError: If one of the two classes is missing in the training part.
+            LabelError: If a class is missing in the training part.
         """
         detector = self.detector(experiment)
 
-        def boxes_of(cases: Sequence[Case]) -> CandidateBoxes:
-            return collect(cases, experiment, detector, Cache.shared())
+        def boxes_of(part: Split) -> CandidateBoxes:
+            known = self.published(experiment, cohort, part)
+            return collect(cohort.part(part), experiment, detector, Cache.shared(), known)
 
-        boxes = boxes_of(cohort.part("train"))
+        boxes = boxes_of("train")
         if boxes.lacks:
             raise LabelError(f"train part of {experiment.cohort}: expected {boxes.lacks}")
-        held = boxes_of(cohort.part("val")) if cohort.part("val") else None
+        held = boxes_of("val") if cohort.part("val") else None
         validator = BoxValidator(held, experiment.boxes) if held and not held.lacks else None
 
         def operating_point(model: Model) -> OperatingPoint:

@@ -1,4 +1,4 @@
-"""Nodule or not: a judge of what a detector finds."""
+"""Nodule or not: a judge of what a detector finds, or of candidates that are published."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from inklings.runs.run import Run
 
 
 class CandidateTask(BoxTask[CandidateExperiment]):
-    """Learns which candidates of a detector are nodules."""
+    """Learns which candidates are nodules."""
 
     answer = "nodule"
 
     def sources(self, experiment: CandidateExperiment) -> Sequence[Path]:
-        """The detector."""
-        return (experiment.candidates.detector,)
+        """The detector, if there is one."""
+        detector = experiment.candidates.detector
+        return () if detector is None else (detector,)
 
-    def detector(self, experiment: CandidateExperiment) -> Run:
-        """The detector whose candidates are judged.
+    def detector(self, experiment: CandidateExperiment) -> Run | None:
+        """The detector whose candidates are judged; None where they are published.
 
         Raises:
             DataError: If the run is another one.
         """
+        if experiment.candidates.detector is None:
+            return None
         run = Run.load(experiment.candidates.detector)
         settings_of(run)
         return run
