@@ -84,3 +84,21 @@ def test_voxels_are_taken_as_they_are(rng) -> None:
     cube = _grey(cut_box(values, geometry, geometry.to_points((20, 30, 30)), (8, 12, 12), "voxels"))
     part = values[16:24, 24:36, 24:36].astype(float)
     assert np.abs(cube - np.rint((part + 1000) / 1400 * 255)).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["flips", "offset", "scale", "rotate"])
+def test_planes_and_their_mask_move_alike_and_each_plane_in_itself(name: str) -> None:
+    mask = np.zeros((60, 60), bool)
+    mask[20:34, 26:37] = True
+    inputs = np.stack([1000.0 * c + 500 * mask for c in range(7)]).astype(np.float32)
+    change = BoxTransforms([Component(name=name)])
+    moved = set()
+    for k in range(6):
+        shown, found = change.planes(inputs, mask, (32, 32), np.random.default_rng(k))
+        assert shown.shape == (7, 32, 32)
+        flat = shown - 1000 * np.arange(7)[:, None, None]
+        assert np.abs(flat - flat[0]).max() < 0.1
+        assert ((flat[3] > 250.05) <= found).all()
+        assert (found <= (flat[3] > 249.95)).all()
+        moved.add(found.tobytes())
+    assert len(moved) > 1

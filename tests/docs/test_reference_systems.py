@@ -44,10 +44,6 @@ PLACEHOLDERS = {
     "MERGED",
 }  # of commands that are only parsed
 NOT_YET: set[str] = {
-    "segmenter: offset, scale and rotation of crops",
-    "segmenter: validation every 5 epochs, the best by recall",
-    "segmenter: coloured planes of 12 scans while it learns",
-    "TensorBoard: histograms, precision-recall and ROC curves, pictures of planes",
     "that chain by the command",
     "one scan of several by its UID",
     "several networks as one",

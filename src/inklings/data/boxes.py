@@ -173,15 +173,45 @@ class BoxTransforms:
     def __init__(self, asked: Sequence[Component]) -> None:
         parts = build_transforms(asked, "boxes")
         self._moves = [part for part in parts if isinstance(part, Move)]
-        self._noise = [p.hu / p.range_hu for p in parts if isinstance(p, BoxNoise) and p.hu]
+        self._noise = [p for p in parts if isinstance(p, BoxNoise) and p.hu]
+
+    def planes(
+        self,
+        inputs: NDArray[np.float32],
+        mask: NDArray[np.bool_],
+        sides: tuple[int, int],
+        rng: Generator,
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """The middle of a stack of planes ``(C, H, W)`` in HU and of a mask ``(H, W)``, alike.
+
+        Each plane is moved in itself: what would exchange planes or lie between them is left out.
+        """
+        matrix = self._matrix(rng, (len(inputs), *sides))[1:, 1:]
+        half, middle = (np.array(sides) - 1) / 2, (np.array(mask.shape) - 1) / 2
+        start = matrix[:2, :2] @ -half + matrix[:2, 2] + middle
+
+        def moved(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+            out: NDArray[np.float32] = ndimage.affine_transform(
+                plane, matrix[:2, :2], start, sides, order=1, mode="nearest"
+            )
+            return out
+
+        shown = np.stack([moved(plane) for plane in inputs])
+        for part in self._noise:
+            shown += np.float32(part.hu) * rng.standard_normal(shown.shape, np.float32)
+        return shown, moved(mask.astype(np.float32)) > 0.5
+
+    def _matrix(self, rng: Generator, sides: Triple) -> Matrix:
+        matrix = np.eye(4)
+        for move in self._moves:
+            matrix = matrix @ move.matrix(rng, sides)
+        return matrix
 
     def __call__(
         self, cube: NDArray[np.uint8], sides: Triple, rng: Generator
     ) -> NDArray[np.float32]:
         """The middle of ``cube``, ``sides`` samples of it in [0, 1], changed."""
-        matrix = np.eye(4)
-        for move in self._moves:
-            matrix = matrix @ move.matrix(rng, sides)
+        matrix = self._matrix(rng, sides)
         half = (np.array(sides) - 1) / 2
         middle = (np.array(cube.shape) - 1) / 2
         linear = matrix[:3, :3]
@@ -193,8 +223,8 @@ class BoxTransforms:
         else:
             out = middle_of(cube, sides).astype(np.float32)
         out /= 255
-        for sd in self._noise:
-            out += np.float32(sd) * rng.standard_normal(sides, np.float32)
+        for part in self._noise:
+            out += np.float32(part.hu / part.range_hu) * rng.standard_normal(sides, np.float32)
         changed: NDArray[np.float32] = out
         return changed
 

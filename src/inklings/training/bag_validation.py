@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from inklings.bags.calibration import instance_scale
@@ -21,6 +22,7 @@ from inklings.losses.base import Loss
 from inklings.models.base import Model
 from inklings.progress import note
 from inklings.tensors import Batch, Output
+from inklings.training.thresholds import NO_COUNTS, counted_of
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,14 @@ class BagScore:
         order: How well they put the bags in order: of classes the mean area under the curve of
             the channels. NaN where one side is missing.
         name: Of ``order``, as a column of the history.
+        counted: Bags of either answer at and above each level of probability, as of
+            `inklings.training.thresholds.counts`; of no channel where numbers are learnt.
         error: Share of single questions answered wrongly at one half; NaN of other tasks.
     """
 
     loss: float
     order: float
+    counted: NDArray[np.int64]
     name: str = "val_auc"
     error: float = math.nan
 
@@ -82,10 +87,16 @@ class BagValidator:
             loss.train(was)
         if self.outcome is not None:
             order = self.outcome.score(logits[:, 0], value.astype(np.float64))
-            return BagScore(number, order, self.outcome.monitored)
+            return BagScore(number, order, NO_COUNTS, self.outcome.monitored)
         wrong = ((logits >= 0) != (value >= 0.5))[known]
         error = math.nan if loss.exclusive else float(wrong.mean())
-        return BagScore(number, _auc(logits, value, known), error=error)
+        counted = np.concatenate(
+            [
+                counted_of(expit(x[k]), y[k] >= 0.5)
+                for x, y, k in zip(logits.T, value.T, known.T, strict=True)
+            ]
+        )
+        return BagScore(number, _auc(logits, value, known), counted, error=error)
 
     def thresholds(
         self, model: Model, task: Task, asked: Mapping[str, float] | None = None

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import lightning.pytorch as pl
+import numpy as np
 from lightning.pytorch.callbacks import Callback
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inklings import progress
 from inklings.losses.base import Loss
 from inklings.models.base import Model
 from inklings.runs.weights import write_weights
+from inklings.training.curves import write_curves
 from inklings.training.module import Learner
 from inklings.training.monitor import History
 
@@ -34,6 +37,10 @@ class Validation(Protocol):
     @property
     def values(self) -> Mapping[str, float]:
         """Columns of the history; NaN where unknown."""
+
+    @property
+    def counted(self) -> NDArray[np.int64]:
+        """Positives and negatives at and above each level of probability, ``(K, 2, 256)``."""
 
 
 class Validator(Protocol):
@@ -118,6 +125,8 @@ class ValidationCallback(Callback):
         self.history.add(step, known)
         for logger in trainer.loggers:
             logger.log_metrics(known, step)
+        if trainer.is_global_zero:
+            write_curves(score.counted, step, trainer.loggers)
 
 
 class CheckpointCallback(Callback):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,31 @@ _UNKNOWN = 0.45
 _GAP = 6
 
 
-class Gallery:
+class Pictures(ABC):
+    """One picture each time, as a file and to loggers that take pictures.
+
+    Args:
+        folder: Where ``step-000100.png`` and so on go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @abstractmethod
+    def picture(self, model: Model) -> NDArray[np.uint8]:
+        """What ``model`` does now, ``(H, W, 3)``."""
+
+    def draw(self, model: Model, step: int, loggers: Sequence[Any]) -> None:
+        """Predict and write one picture."""
+        picture = self.picture(model)
+        with written(self.folder / f"step-{step:06d}.png") as path:
+            Pillow.fromarray(picture).save(path, "PNG")
+        for logger in loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("samples", picture, step, dataformats="HWC")
+
+
+class Gallery(Pictures):
     """Draws the same few images every time, so that one sees the model learn.
 
     Args:
@@ -35,14 +60,15 @@ class Gallery:
     def __init__(
         self, folder: Path, validator: SegmentationValidator, count: int = 4, side: int = 320
     ) -> None:
-        self.folder, self.validator, self.side = folder, validator, side
+        super().__init__(folder)
+        self.validator, self.side = validator, side
         last = len(validator.examples) - 1
         self.chosen = np.unique(np.linspace(0, last, count).astype(int)).tolist()
 
-    def draw(self, model: Model, step: int, loggers: Sequence[Any]) -> None:
-        """Predict and write one picture; also to loggers that take pictures."""
+    def picture(self, model: Model) -> NDArray[np.uint8]:
+        """A row for each image."""
         examples = self.validator.examples
-        picture = _stack(
+        return _stack(
             [
                 _row(
                     *_flat(examples.images[i], examples.targets[i], self.validator.dense(model, i)),
@@ -51,11 +77,6 @@ class Gallery:
                 for i in self.chosen
             ]
         )
-        with written(self.folder / f"step-{step:06d}.png") as path:
-            Pillow.fromarray(picture).save(path, "PNG")
-        for logger in loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("samples", picture, step, dataformats="HWC")
 
 
 def _flat(

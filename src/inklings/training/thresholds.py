@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from inklings.supervision.base import Target
 
 LEVELS = 256
+NO_COUNTS: NDArray[np.int64] = np.zeros((0, 2, LEVELS), np.int64)
+"""Of models that say no probabilities."""
 
 
 def counts(dense: NDArray[np.uint8], target: Target) -> NDArray[np.int64]:
@@ -26,6 +28,14 @@ def counts(dense: NDArray[np.uint8], target: Target) -> NDArray[np.int64]:
             histogram = np.bincount(channel[chosen], minlength=LEVELS)
             result[k, row] = histogram[::-1].cumsum()[::-1]
     return result
+
+
+def counted_of(chance: NDArray[np.float64], positive: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """`counts` ``(1, 2, 256)`` of probabilities ``(n,)`` of samples that are positive or not."""
+    levels = np.rint(chance * (LEVELS - 1)).astype(np.uint8)
+    return counts(
+        levels[None], Target(positive[None].astype(np.uint8) * 255, np.ones_like(positive))
+    )
 
 
 def dice(counted: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -37,10 +37,12 @@ class SegmentationScore:
         loss: The experiment's own loss, averaged over images.
         dice: Mean over images and channels at 0.5, of tiles that of all samples together; NaN
             where labels are not complete.
+        counted: Known positives and negatives of all images, as of `counts`.
     """
 
     loss: float
     dice: float
+    counted: NDArray[np.int64]
 
     @property
     def merit(self) -> float:
@@ -87,7 +89,9 @@ class SegmentationValidator:
         found = table[~np.isnan(table)]
         judged = self.examples.judges and len(found)
         return SegmentationScore(
-            float(np.mean(losses)), float(found.mean()) if judged else math.nan
+            float(np.mean(losses)),
+            float(found.mean()) if judged else math.nan,
+            np.sum(counted, 0),
         )
 
     def thresholds(self, model: Model) -> tuple[float, ...]:

@@ -22,16 +22,20 @@ from torch import nn
 
 from inklings.applications.lung_nodules.judge import judge
 from inklings.data.batches import Crop
+from inklings.data.boxes import BoxTransforms
 from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
 from inklings.inference.device import best_device, device_of
 from inklings.predictions.findings import Findings
 from inklings.runs.run import Run
+from inklings.spec import Component
 
 CONTEXT = 3
 CROP, WIDE = 64, 96
+_MARGIN = 24  # samples on each side, so that turns and scales need not repeat the border
 _NODULE_HU = -700
-_LEVEL = 0.5
+LEVEL = 0.5
+"""From here on a sample is marked."""
 _PLANES_AT_ONCE = 4
 
 
@@ -102,10 +106,11 @@ class SegmenterCrops:
 
     Args:
         scans: What to draw from.
+        augment: How crops are changed, within their planes.
     """
 
-    def __init__(self, scans: Sequence[Marked]) -> None:
-        self.scans = scans
+    def __init__(self, scans: Sequence[Marked], augment: Sequence[Component] = ()) -> None:
+        self.scans, self.change = scans, BoxTransforms(augment)
         self._places = [(k, place) for k, one in enumerate(scans) for place in one.places]
 
     def __call__(self, rng: Generator) -> Crop:
@@ -113,44 +118,47 @@ class SegmenterCrops:
         index, place = self._places[int(rng.integers(len(self._places)))]
         one = self.scans[index]
         y, x = place[1:] - WIDE // 2 + rng.integers(0, WIDE - CROP + 1, 2)
-        rows = np.clip(np.arange(y, y + CROP), 0, one.values.shape[1] - 1)
-        columns = np.clip(np.arange(x, x + CROP), 0, one.values.shape[2] - 1)
+        rows = np.clip(np.arange(y - _MARGIN, y + CROP + _MARGIN), 0, one.values.shape[1] - 1)
+        columns = np.clip(np.arange(x - _MARGIN, x + CROP + _MARGIN), 0, one.values.shape[2] - 1)
         planes = np.clip(
             np.arange(place[0] - CONTEXT, place[0] + CONTEXT + 1), 0, len(one.values) - 1
         )
-        inputs = one.values[np.ix_(planes, rows, columns)].astype(np.float32) / 1000
-        value = one.mask[place[0]][np.ix_(rows, columns)].astype(np.float32)
-        for axis in (1, 2):
-            if rng.random() < 0.5:
-                inputs, value = np.flip(inputs, axis), np.flip(value, axis - 1)
-        inputs = inputs + rng.normal(0, 0.025, inputs.shape)
-        known = np.ones((1, CROP, CROP), bool)
-        return (
-            np.ascontiguousarray(inputs, np.float32),
-            np.ascontiguousarray(value[None], np.float32),
-            known,
-        )
+        inputs = one.values[np.ix_(planes, rows, columns)].astype(np.float32)
+        mask = one.mask[place[0]][np.ix_(rows, columns)]
+        inputs, mask = self.change.planes(inputs, mask, (CROP, CROP), rng)
+        return inputs / 1000, mask[None].astype(np.float32), np.ones((1, CROP, CROP), bool)
 
 
 @torch.inference_mode()
-def segment(model: nn.Module, values: NDArray[Any]) -> NDArray[np.float32]:
-    """Probability of a nodule at every sample, plane by plane, ``(z, y, x)``."""
-    limited = np.clip(values, -1000, 1000)
-    out, device = np.empty(values.shape, np.float32), device_of(model)
-    for start in range(0, len(values), _PLANES_AT_ONCE):
-        stop = min(start + _PLANES_AT_ONCE, len(values))
-        planes = [
+def segment(
+    model: nn.Module, values: NDArray[Any], planes: Sequence[int] | NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
+    """Probability of a nodule at every sample of every plane, ``(planes, y, x)``.
+
+    Args:
+        model: Of the task nodule_segmentation.
+        values: The whole CT, ``(z, y, x)`` in HU.
+        planes: Which to mark; None for all.
+    """
+    asked = range(len(values)) if planes is None else [int(z) for z in planes]
+    limited, device, was = np.clip(values, -1000, 1000), device_of(model), model.training
+    out = np.empty((len(asked), *values.shape[1:]), np.float32)
+    model.eval()
+    for start in range(0, len(asked), _PLANES_AT_ONCE):
+        stacks = [
             limited[np.clip(np.arange(z - CONTEXT, z + CONTEXT + 1), 0, len(values) - 1)]
-            for z in range(start, stop)
+            for z in asked[start : start + _PLANES_AT_ONCE]
         ]
-        inputs = torch.from_numpy(np.stack(planes).astype(np.float32) / 1000).to(device)
-        out[start:stop] = torch.sigmoid(model(inputs).logits[:, 0]).cpu().numpy()
+        inputs = torch.from_numpy(np.stack(stacks).astype(np.float32) / 1000).to(device)
+        said = torch.sigmoid(model(inputs).logits[:, 0].float())
+        out[start : start + len(stacks)] = said.cpu().numpy()
+    model.train(was)
     return out
 
 
 def group(chance: NDArray[np.float32], values: NDArray[Any]) -> NDArray[np.float64]:
     """Centres ``(n, 3)`` of candidates as indices, weighted by intensity."""
-    inside = ndimage.binary_erosion(chance > _LEVEL, iterations=1)
+    inside = ndimage.binary_erosion(chance > LEVEL, iterations=1)
     labels, count = ndimage.label(inside)
     if not count:
         return np.zeros((0, 3))
@@ -176,8 +184,8 @@ def find_as_reference(
     )
     counts = {
         "voxels": values.size,
-        "flagged voxels": int((chance > _LEVEL).sum()),
+        "flagged voxels": int((chance > LEVEL).sum()),
         "candidates": len(found),
-        "nodules": sum(one.score > _LEVEL for one in found),
+        "nodules": sum(one.score > LEVEL for one in found),
     }
     return Findings(case, found, geometry.frame, counts, {"cascade": "reference"})

@@ -127,6 +127,26 @@ class Malignancy(BoxSection):
         return self
 
 
+class NoduleSegmentation(Section):
+    """The first stage of the reference.
+
+    Attributes:
+        augment: Which changes a crop undergoes, each plane in itself (those of boxes).
+        monitor: What the best weights on validation planes go by, if ``training.validate_every``
+            is given: ``recall`` as in the reference, which false positives cost nothing, or
+            ``dice``.
+    """
+
+    augment: tuple[Component, ...] = (
+        Component(name="flips"),
+        Component(name="offset", options={"share": 0.03}),
+        Component(name="scale", options={"share": 0.2}),
+        Component(name="rotate"),
+        Component(name="noise", options={"hu": 25.0}),
+    )
+    monitor: Literal["recall", "dice"] = "recall"
+
+
 class BoxExperiment(Experiment):
     """Base of what judges boxes."""
 
@@ -167,6 +187,7 @@ class NoduleSegmentationExperiment(Experiment):
 
     learner: ClassVar[str] = f"{_HERE}.nodule_segmentation:NoduleSegmentationTask"
     task: Literal["nodule_segmentation"] = "nodule_segmentation"
+    nodule_segmentation: NoduleSegmentation = NoduleSegmentation()
 
 
 def boxes_of(experiment: Experiment | None) -> BoxSection:

@@ -15,6 +15,7 @@ from inklings.applications.lung_nodules.spec import BoxSection
 from inklings.data.boxes import middle_of
 from inklings.losses.base import Loss
 from inklings.models.base import Model
+from inklings.training.thresholds import counted_of
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,14 @@ class BoxScore:
         auc: Area under the ROC curve.
         sensitivity: At the asked-for number of false positives a scan.
         by: Which of these is compared.
+        counted: Boxes of either class at and above each level of probability, ``(1, 2, 256)``.
     """
 
     f1: float
     auc: float
     sensitivity: float
     by: str
+    counted: NDArray[np.int64]
 
     @property
     def merit(self) -> float:
@@ -74,6 +77,7 @@ class BoxValidator:
             float(roc_auc_score(positive, said)),
             sensitivity_at(said, positive, allowed),
             self.asked.monitor,
+            counted_of(said, positive),
         )
 
 

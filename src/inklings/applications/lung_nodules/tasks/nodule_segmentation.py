@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,14 @@ from inklings.applications.lung_nodules.reference import (
     SegmenterCrops,
     grown_mask,
 )
+from inklings.applications.lung_nodules.segmenter import SegmenterPictures, SegmenterValidator
 from inklings.applications.lung_nodules.spec import NODULE, NoduleSegmentationExperiment
-from inklings.cohorts.case import Case
+from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
+from inklings.data import build_transforms
 from inklings.detection.gather import opened
 from inklings.detection.scan import whole
+from inklings.errors import LabelError
 from inklings.labels.files import read_mask, unlabelled
 from inklings.labels.kinds import BallLabel, MaskLabel
 from inklings.orientation import CANONICAL, turn_to
@@ -29,16 +33,16 @@ from inklings.tasks.drawn import prepared_of, require_runs
 from inklings.training.fit import Prepared
 
 _PLANES = 2 * CONTEXT + 1
+PARTS: tuple[Split, Split] = ("train", "val")
 
 
 class NoduleSegmentationTask(Task[NoduleSegmentationExperiment]):
     """Learns from outlines of readers, or nodules grown from their centres."""
 
-    validates = False
-
     def check(self, experiment: NoduleSegmentationExperiment, start: Path | None = None) -> None:
-        """Also that the network takes seven planes."""
+        """Also the changes of a crop, and that the network takes seven planes."""
         super().check(experiment, start)
+        build_transforms(experiment.nodule_segmentation.augment, "boxes")
         model = _model_config(experiment).build()
         require_runs(model, experiment, (_PLANES, CROP, CROP), (1, CROP, CROP))
 
@@ -49,10 +53,33 @@ class NoduleSegmentationTask(Task[NoduleSegmentationExperiment]):
         out: Path,  # noqa: ARG002
         initial: Mapping[str, Tensor] | None,
     ) -> Prepared:
-        """Crops of seven planes of the annotated scans."""
-        scans = [marked(case) for case in cohort.part("train") if case.labels]
-        config, draw = _model_config(experiment), SegmenterCrops(scans)
-        return prepared_of(experiment, config, draw, len(scans), initial, memory_format=None)
+        """Crops of seven planes of the annotated scans, and whole planes of held-out ones.
+
+        Raises:
+            LabelError: If no scan of the training part shows a nodule.
+        """
+        asked, config = experiment.nodule_segmentation, _model_config(experiment)
+        scans, held = (_marked(cohort.part(part)) for part in PARTS)
+        if not scans:
+            raise LabelError(
+                f"train part of {experiment.cohort}: expected scans with nodules, got none; "
+                "import them with their annotations"
+            )
+        without = cohort.part("val") and not held
+        warnings = (
+            ["the validation part shows no nodule; the last weights stand"] if without else []
+        )
+        return prepared_of(
+            experiment,
+            config,
+            SegmenterCrops(scans, asked.augment),
+            len(scans),
+            initial,
+            memory_format=None,
+            validator=SegmenterValidator(held, asked.monitor) if held else None,
+            gallery=partial(SegmenterPictures, scans=held) if held else None,
+            warnings=tuple(warnings),
+        )
 
 
 def _model_config(experiment: NoduleSegmentationExperiment) -> ModelConfig:
@@ -60,6 +87,11 @@ def _model_config(experiment: NoduleSegmentationExperiment) -> ModelConfig:
         experiment.model, _PLANES, ("nodule",), ("nodule",), window=(1, CROP, CROP),
         orientation=CANONICAL,
     )  # fmt: skip
+
+
+def _marked(cases: Sequence[Case]) -> list[Marked]:
+    """Those in which a nodule shows."""
+    return [one for case in cases if case.labels if (one := marked(case)).mask.any()]
 
 
 def marked(case: Case) -> Marked:
