@@ -7,7 +7,8 @@ import pytest
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
 from inklings.datasets.importing import run
-from inklings.datasets.luna16 import NODULE, Luna16, read_candidates
+from inklings.datasets.luna16 import NODULE, Luna16
+from inklings.datasets.luna_candidates import read_candidates
 from inklings.datasets.luna_tables import read_malignancy, read_places
 from inklings.errors import DataError
 from inklings.labels.kinds import IRRELEVANT, BallLabel

@@ -18,7 +18,7 @@ from inklings.applications.lung_nodules.tasks.malignancy import MalignancyTask, 
 from inklings.cache import Cache
 from inklings.cohorts.cohort import Cohort
 from inklings.data import TRANSFORMS
-from inklings.datasets.luna16 import CANDIDATES, published_candidates
+from inklings.datasets.luna_candidates import CANDIDATES, published_candidates
 from inklings.errors import DataError, SpecError
 from inklings.models.nodule_net import LunaNet, NoduleNet
 from inklings.runs.run import Run

@@ -20,7 +20,7 @@ from inklings.cache import Cache
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
 from inklings.data import build_transforms
-from inklings.datasets.luna16 import published_candidates
+from inklings.datasets.luna_candidates import published_candidates
 from inklings.errors import LabelError
 from inklings.models.base import Model
 from inklings.orientation import CANONICAL
