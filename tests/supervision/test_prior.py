@@ -85,3 +85,8 @@ def test_a_wrong_prior_cannot_move_the_threshold_far_from_where_bayes_cuts() -> 
 def test_no_positive_is_an_error_that_says_so() -> None:
     with pytest.raises(LabelError, match="got 0 and 3"):
         mixture_share([], [0.1, 0.2, 0.3])
+    scores = [np.full((4, 4), 0.3), np.full((5, 5), 0.2)]
+    with pytest.raises(
+        LabelError, match="labelled positives in the held-out images, got none in 2"
+    ):
+        estimate_prior(scores, [np.zeros(s.shape, np.bool_) for s in scores])

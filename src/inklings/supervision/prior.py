@@ -102,7 +102,15 @@ def estimate_prior(
         labelled: ``(*S)`` True on known positives.
         resamples: Bootstrap resamples over images for the interval.
         seed: Of everything drawn.
+
+    Raises:
+        LabelError: If none of the images has a labelled positive.
     """
+    if not any(mask.any() for mask in labelled):
+        raise LabelError(
+            f"expected labelled positives in the held-out images, got none in {len(labelled)}: "
+            "without them no prior can be estimated; hold out images that have some"
+        )
     rng = np.random.default_rng(seed)
     drawn = _drawn(scores, labelled, rng)
     value = _share(drawn, range(len(drawn)), seed)
