@@ -11,9 +11,9 @@ import argparse
 import time
 from pathlib import Path
 
-from inklings.applications.lung_nodules.cascade import Cascade, find
+from inklings.applications.lung_nodules.cascade import find
 from inklings.applications.lung_nodules.lungs import lungs
-from inklings.applications.lung_nodules.reference import find_as_reference
+from inklings.applications.lung_nodules.stages import Cascade
 from inklings.detection.scan import whole
 from inklings.inference.items import gather
 from inklings.predictions.findings import Findings
@@ -38,14 +38,14 @@ def main() -> None:
     parser.add_argument("--classifier", type=Path, required=True)
     asked = parser.parse_args()
     chain = Cascade.load(asked.run)
-    segmenter, classifier = Run.load(asked.segmenter), Run.load(asked.classifier)
+    book = Cascade(Run.load(asked.segmenter), Run.load(asked.classifier)).untuned
     (item,) = gather([asked.scan])
     with item.open() as image:
         values, geometry = whole(image)
     start = time.process_time()
     ours = find(chain, values, geometry, item.case).findings
     between = time.process_time()
-    theirs = find_as_reference(segmenter, classifier, values, geometry, item.case)
+    theirs = find(book, values, geometry, item.case).findings
     end = time.process_time()
     hull = lungs(values, geometry)
     rows = (

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import nibabel
 import numpy as np
@@ -26,6 +24,7 @@ from inklings.labels.kinds import BallLabel, PointLabel
 from inklings.readers import open_image
 from inklings.runs.run import Run
 from inklings.spec import Experiment
+from inklings.spec.detection import DetectionExperiment
 from inklings.tasks.train import train
 
 SHAPE, SPACING = (24, 32, 32), (2.0, 2.0, 2.0)
@@ -135,8 +134,9 @@ def test_a_search_opens_the_image_that_was_learnt_from() -> None:
     """Of a case of several images the first was taken, whichever was learnt from."""
     images = {name: Path(f"{name}.nii.gz") for name in ("t1", "flair")}
     item = Item("a", images, choices={"flair": "b 500"})
-    detector: Any = SimpleNamespace(experiment=experiment(Path("cohort"), image="flair"))
-    one = searched(item, detector)
+    asked = experiment(Path("cohort"), image="flair")
+    assert isinstance(asked, DetectionExperiment)
+    one = searched(item, asked.detection.image)
     assert (one.path.name, one.choice) == ("flair.nii.gz", "b 500")
 
 

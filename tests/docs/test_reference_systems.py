@@ -43,12 +43,7 @@ PLACEHOLDERS = {
     "CALLS",
     "MERGED",
 }  # of commands that are only parsed
-NOT_YET: set[str] = {
-    "that chain by the command",
-    "one scan of several by its UID",
-    "several networks as one",
-    "its ROC curve as a picture",
-}
+NOT_YET: set[str] = set()
 """Parts that the page says are missing: this set only ever shrinks."""
 
 

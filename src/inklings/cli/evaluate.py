@@ -112,6 +112,10 @@ def evaluate(
             from inklings.reports.froc import froc_picture
 
             paths = (*paths, froc_picture(scores, folder / "froc.png"))
+        if "roc.csv" in scores.files:
+            from inklings.reports.roc import roc_picture
+
+            paths = (*paths, roc_picture(scores.files["roc.csv"], folder / "roc.png"))
         note(f"wrote {', '.join(path.name for path in paths)} to {folder}")
     if scores.head.get("failed"):
         raise typer.Exit(_FAILED)

@@ -17,7 +17,9 @@ def nodules(
             metavar="CT...", help="A CT (DICOM folder or zip, .mhd, NIfTI), or cohorts."
         ),
     ],
-    run: Annotated[Path, typer.Option(help="Run of a detector, or a folder of all stages.")],
+    run: Annotated[
+        Path, typer.Option(help="Run of a detector or segmenter, or a folder of all stages.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write; go on with one already begun.")],
     validation: Annotated[
         bool,
@@ -33,7 +35,7 @@ def nodules(
         Literal["train", "val", "test"] | None, typer.Option(help="Only this part of a cohort.")
     ] = None,
     series: Annotated[
-        str | None, typer.Option(help="Of a DICOM folder with several: words, a UID.")
+        str | None, typer.Option(help="Scans by id (A,B); of a DICOM folder: words, a UID.")
     ] = None,
     dicom: Annotated[
         bool,

@@ -33,7 +33,7 @@ class DetectionPredictor(Predictor):
 
     def __init__(self, run: Path, inputs: Sequence[Path], options: Options) -> None:
         self._loaded = Run.load(run)
-        self._list(run, inputs, options, self._loaded)
+        self._list(run, inputs, options, self._loaded, settings_of(self._loaded).image)
         self._threshold = chosen(options, self._loaded.thresholds[0])
         self.head = Head(
             classes=self._loaded.classes,
@@ -48,8 +48,9 @@ class DetectionPredictor(Predictor):
             kind="findings",
         )
 
-    def _list(self, run: Path, inputs: Sequence[Path], options: Options, detector: Run) -> None:
-        settings_of(detector)
+    def _list(
+        self, run: Path, inputs: Sequence[Path], options: Options, detector: Run, image: str | None
+    ) -> None:
         if detector.model_config.orientation is None:
             note(
                 f"{run}: trained by 0.1, as its scans lay; scans are turned to {CANONICAL} now, so "
@@ -61,7 +62,7 @@ class DetectionPredictor(Predictor):
         unusable: dict[str, str] = {}
         for case, item in self.items.items():
             try:
-                self.items[case] = searched(item, detector)
+                self.items[case] = searched(item, image)
             except DataError as error:
                 unusable[case] = str(error)
         self.unusable = unusable
@@ -108,13 +109,13 @@ def chosen(options: Options, trained: float) -> float:
     return trained if asked is None else asked
 
 
-def searched(item: Item, detector: Run) -> Item:
-    """With the one image of a case that a detector has learnt to search.
+def searched(item: Item, image: str | None) -> Item:
+    """With the one image of a case that is searched: the one called so, or the only one.
 
     Raises:
         DataError: If it has no such image, or several.
     """
-    name = image_name(item.case, item.images, settings_of(detector).image)
+    name = image_name(item.case, item.images, image)
     return replace(item, images={name: item.images[name]})
 
 
@@ -126,7 +127,7 @@ def source(item: Item) -> dict[str, str]:
 def _one(run: Path, inputs: Inputs, threshold: float, out: Path, case: str) -> None:
     """One volume, in any process."""
     detector = loaded(run, inputs.call)
-    item = searched(inputs.once(Inputs.items)[case], detector)
+    item = searched(inputs.once(Inputs.items)[case], settings_of(detector).image)
     _search(detector, item, threshold, out)
 
 

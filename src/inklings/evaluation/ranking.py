@@ -6,6 +6,9 @@ each area is then a few cumulative sums over all rows together.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +16,7 @@ from inklings.evaluation.metric import Array, ratio
 
 Bools = NDArray[np.bool_]
 LEVELS = 2048
+ROC = "roc.csv"
 
 
 def auc(score: Array, truth: Bools, weights: Array | None = None) -> Array:
@@ -25,6 +29,27 @@ def auc(score: Array, truth: Bools, weights: Array | None = None) -> Array:
     """
     positive, negative = _by_level(score, truth, weights)
     return auc_of_levels(positive, negative)
+
+
+def roc(scores: Mapping[str, Array], truth: Bools) -> dict[str, list[Any]]:
+    """ROC curves of several scores of the same cases, as the columns of ``roc.csv``.
+
+    Args:
+        scores: ``(n,)`` by name.
+        truth: ``(n,)``, of both kinds.
+    """
+    columns: dict[str, list[Any]] = {
+        "score": [], "threshold": [], "false_positive_rate": [], "sensitivity": [],
+    }  # fmt: skip
+    for name, score in scores.items():
+        order = np.argsort(-score, kind="stable")
+        last = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))  # ties are one step
+        hits, false = np.cumsum(truth[order])[last], np.cumsum(~truth[order])[last]
+        columns["score"] += [name] * (len(last) + 1)
+        columns["threshold"] += [np.inf, *score[order][last].tolist()]
+        columns["false_positive_rate"] += [0.0, *(false / false[-1]).tolist()]
+        columns["sensitivity"] += [0.0, *(hits / hits[-1]).tolist()]
+    return columns
 
 
 def auprc(score: Array, truth: Bools, weights: Array | None = None) -> Array:

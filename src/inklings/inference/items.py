@@ -127,13 +127,32 @@ def gather(
     Args:
         inputs: What the user gave.
         split: Only the cases of this part; for cohorts only.
-        choice: What is meant of files that hold several images; cohorts say it themselves.
+        choice: Cases by their ids, with commas between them; if it is none of these, what is meant
+            of files that hold several images, which cohorts say themselves.
         images: Patterns of the images of cases, by their names, beside or instead of ``inputs``.
 
     Raises:
         DataError: If an input does not exist or holds no image.
         SpecError: If a part is asked for where there is none, or two images share an id.
     """
+    if choice is not None:
+        every = _listed(inputs, split, images)
+        wanted = [name.strip() for name in choice.split(",")]
+        if chosen := [item for item in every if item.case in wanted]:
+            if lost := [name for name in wanted if name not in {item.case for item in chosen}]:
+                raise SpecError(
+                    f"expected ids of cases, got {lost[0]!r}, which is none of {len(every)}"
+                )
+            return tuple(chosen)
+    return tuple(_listed(inputs, split, images, choice))
+
+
+def _listed(
+    inputs: Sequence[Path],
+    split: Split | None,
+    images: Patterns | None,
+    choice: str | None = None,
+) -> list[Item]:
     if not inputs and images is None:
         raise SpecError("expected something to predict: a cohort, files, or --images NAME=FILES")
     found: list[Item] = []
@@ -142,8 +161,8 @@ def gather(
         if (path / "cohort.yaml").is_file():
             if choice is not None:
                 raise SpecError(
-                    f"expected files for what was chosen ({choice}), got the cohort {path}, which "
-                    "says itself what of each file is meant; leave the option out"
+                    f"expected ids of cases of the cohort {path}, or files with several images, "
+                    f"for what was chosen ({choice}); leave the option out"
                 )
             found += _from_cohort(path, split)
         elif split is not None:
@@ -155,12 +174,12 @@ def gather(
         else:
             raise DataError(f"expected a cohort, a folder of pictures or a file at {path}")
     found += [Item(one.id, _whole(one.images)) for one in _grouped(images)]
-    chosen = {IMAGE: choice} if choice else {}
-    found += [replace(item, choices=chosen) for item in _named(list(dict.fromkeys(files)))]
+    meant = {IMAGE: choice} if choice else {}
+    found += [replace(item, choices=meant) for item in _named(list(dict.fromkeys(files)))]
     twice = [case for case, count in Counter(item.case for item in found).items() if count > 1]
     if twice:
         raise SpecError(f"two images would be case {twice[0]!r}; predict them into two folders")
-    return tuple(found)
+    return found
 
 
 def _from_cohort(folder: Path, split: Split | None) -> list[Item]:

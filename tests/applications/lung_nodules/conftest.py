@@ -69,6 +69,44 @@ def detector(experiment, tmp_path_factory):
     return out
 
 
+@pytest.fixture(scope="session")
+def runs(experiment, detector, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cascade")
+    from inklings.tasks.train import train
+
+    (folder / "detector").symlink_to(detector)
+    train(experiment("candidates", {"detector": str(detector)}), folder / "classifier")
+    train(experiment("malignancy"), folder / "malignancy")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def published(cohort, tmp_path_factory):
+    """Every nodule 1 mm beside its centre, and five other places of each scan but the last."""
+    rows = ["seriesuid,coordX,coordY,coordZ,class"]
+    for case in Cohort.read(cohort).cases[:-1]:
+        for ball in case.labels:
+            x, y, z = ball.centre_mm
+            rows += [f"{case.id},{x + 1},{y},{z},1"]
+            rows += [f"{case.id},{x + k},{y + 30},{z},0" for k in (1, 2)]
+    rows += ["elsewhere,1,2,3,1"]
+    path = tmp_path_factory.mktemp("published") / "candidates.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def segmenter(experiment, tmp_path_factory):
+    from inklings.tasks.train import train
+
+    model = {"name": "unet", "width": 4, "depth": 2, "up": "transposed"}
+    record = experiment("detection").model_dump(mode="json", exclude={"detection"})
+    record |= {"task": "nodule_segmentation", "model": model, "loss": "luna_dice"}
+    out = tmp_path_factory.mktemp("segmenters") / "segmenter"
+    train(Experiment.check(record, "test"), out)
+    return out
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)

@@ -1,25 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from inklings.applications.lung_nodules.cascade import Cascade, combined, find
-from inklings.errors import DataError
+from inklings.applications.lung_nodules.cascade import combined, find
+from inklings.applications.lung_nodules.stages import Cascade
 from inklings.tasks.train import train
-
-
-@pytest.fixture(scope="module")
-def runs(experiment, detector, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cascade")
-    (folder / "detector").symlink_to(detector)
-    train(experiment("candidates", {"detector": str(detector)}), folder / "classifier")
-    train(experiment("malignancy"), folder / "malignancy")
-    return folder
+from inklings.testing.stand_in import stand_in
 
 
 def _open(cascade: Cascade) -> Cascade:
     """Lets everything through, so that there is something to count."""
-    from dataclasses import replace
-
     torch.nn.init.zeros_(cascade.detector.model.head.bias)
     return replace(cascade, threshold=0.0)
 
@@ -46,8 +38,6 @@ def test_counts_shrink_and_findings_are_complete(runs, phantom) -> None:
 
 
 def test_a_classifier_without_weight_is_not_asked(runs, phantom) -> None:
-    from dataclasses import replace
-
     cascade = replace(_open(Cascade.load(runs)), weight=0.0)
     found = find(cascade, phantom.image, phantom.geometry, "a").findings
     assert not any("classifier_score" in one.attributes for one in found)
@@ -65,24 +55,53 @@ def test_outlines_stand_in_the_order_of_the_findings(runs, phantom) -> None:
             assert finding.diameter_mm == pytest.approx(outline.diameter_mm)
 
 
-def test_thresholds_are_kept_beside_the_runs(runs) -> None:
-    from dataclasses import replace
-
-    cascade = replace(Cascade.load(runs), threshold=0.3, suspicious=0.7, weight=0.4)
-    cascade.write(runs)
-    again = Cascade.load(runs)
-    assert (again.threshold, again.suspicious, again.weight) == (0.3, 0.7, 0.4)
-    (runs / "cascade.json").rename(runs / "chain.json")  # as version 0.1 called it
-    assert Cascade.load(runs).weight == 0.4
-    (runs / "chain.json").unlink()
-
-
-def test_a_cascade_without_a_detector_is_refused(runs) -> None:
-    with pytest.raises(DataError, match="detector"):
-        Cascade.load(runs / "malignancy")
-
-
 def test_two_probabilities_are_joined_by_their_logits() -> None:
     half = combined(np.array([0.9]), np.array([0.1]), 0.5)
     assert half[0] == pytest.approx(0.5)
     assert combined(np.array([0.9]), np.array([0.1]), 0.0)[0] == pytest.approx(0.9)
+
+
+def test_a_segmenter_finds_candidates_groups_and_lets_a_classifier_judge(
+    segmenter, experiment, published, phantom, tmp_path
+) -> None:
+    (tmp_path / "segmenter").symlink_to(segmenter)
+    classifier = experiment("candidates", {"file": str(published), "max_candidates": 2})
+    train(classifier, tmp_path / "classifier")
+    train(experiment("malignancy"), tmp_path / "malignancy")
+    cascade = replace(Cascade.load(tmp_path), threshold=0.0)
+    torch.nn.init.constant_(cascade.detector.model.head.bias, 1.0)
+    with stand_in() as device:
+        found = find(cascade, phantom.image, phantom.geometry, "a")
+    assert not device.stayed
+    findings = found.findings
+    assert list(findings.stage_counts) == [
+        "voxels", "flagged voxels", "candidates", "nodules", "suspicious",
+    ]  # fmt: skip
+    assert findings.stage_counts["candidates"] == len(findings) == len(found.measured) > 0
+    for one in findings:  # behind a segmenter the classifier alone decides
+        assert one.score == pytest.approx(one.number("classifier_score"), abs=1e-5)
+        assert one.number("malignancy_probability") is not None
+
+
+def test_what_several_runs_of_a_stage_say_is_averaged(runs, experiment, phantom, tmp_path) -> None:
+    for name in ("detector", "classifier", "malignancy"):
+        (tmp_path / name).symlink_to((runs / name).resolve())
+    train(experiment("malignancy", training={"seed": 1}), tmp_path / "malignancy_2")
+    both = _open(Cascade.load(tmp_path))
+    first = replace(both, more={})
+    second = replace(first, malignancy=both.more["malignancy_2"])
+    said = [
+        [
+            one.number("malignancy_probability")
+            for one in find(c, phantom.image, phantom.geometry, "a").findings
+        ]
+        for c in (first, second, both)
+    ]
+    assert said[0] != said[1]
+    assert said[2] == pytest.approx(np.mean(said[:2], 0))
+    twice = replace(first, more={"detector_2": first.detector, "classifier_2": first.classifier})
+    alone, doubled = (
+        find(c, phantom.image, phantom.geometry, "a").findings for c in (first, twice)
+    )
+    assert [f.centre_mm for f in doubled] == [f.centre_mm for f in alone]
+    assert [f.score for f in doubled] == pytest.approx([f.score for f in alone])

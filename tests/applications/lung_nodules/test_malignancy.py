@@ -36,7 +36,9 @@ def test_the_command_prints_the_baseline_of_a_table(tmp_path: Path) -> None:
         "seriesuid,coordX,coordY,coordZ,diameter_mm,mal_bool,mal_details\n"
         + "".join(f's{k},0,0,0,{d},{m},"{r}"\n' for k, d, m, r in rows)
     )
-    result = CliRunner().invoke(app, ["evaluate", str(table), "--diameter", "--resamples", "50"])
+    words = ["evaluate", str(table), "--diameter", "--resamples", "50"]
+    result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "out")])
+    assert {"roc.csv", "roc.png"} <= {path.name for path in (tmp_path / "out").iterdir()}
     assert result.exit_code == 0, result.output
     assert "10 nodules, 4 malignant" in result.stdout
     assert re.search(r"AUC of the diameter alone +1\.000   1\.000 to 1\.000", result.stdout)
@@ -83,6 +85,13 @@ def test_nothing_is_claimed_on_few_nodules_however_good_the_model() -> None:
     verdict = compare(malignant + 0.0, size, malignant, bootstrap=Bootstrap(200))
     assert not verdict.is_better
     assert "fewer than 30 of one kind" in verdict.sentence
+
+
+def test_one_malignant_nodule_has_no_p_and_claims_nothing() -> None:
+    malignant = np.arange(5) == 2
+    verdict = compare(malignant + 0.0, np.arange(5.0), malignant, bootstrap=Bootstrap(50))
+    assert np.isnan(verdict.p)
+    assert "DeLong p = undefined" in verdict.sentence
 
 
 def test_delong_is_calibrated_when_there_is_no_difference() -> None:

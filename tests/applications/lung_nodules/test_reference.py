@@ -3,10 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from inklings.applications.lung_nodules import reference
 from inklings.applications.lung_nodules.reference import (
     Marked,
     SegmenterCrops,
-    find_as_reference,
+    detect_as_reference,
     group,
     grown_mask,
 )
@@ -15,9 +16,6 @@ from inklings.cohorts.cohort import Cohort
 from inklings.labels.files import write_mask
 from inklings.labels.kinds import MaskLabel
 from inklings.runs.run import Run
-from inklings.spec import Experiment
-from inklings.tasks.train import train
-from inklings.testing.stand_in import stand_in
 
 
 def _scan(thick: int = 5) -> np.ndarray:
@@ -43,7 +41,9 @@ def test_centres_are_weighted_by_intensity() -> None:
     chance[2:7, 2:7, 2:7] = 1
     values = np.full(chance.shape, -1000, np.int16)
     values[3, 3, 3], values[3, 3, 5] = 1000, 1000
-    assert group(chance, values)[0] == pytest.approx([3.0, 3.0, 4.0], abs=0.05)
+    centres, samples = group(chance, values)
+    assert centres[0] == pytest.approx([3.0, 3.0, 4.0], abs=0.05)
+    assert samples.tolist() == [3**3]  # of 5^3, one lost on each side
 
 
 @pytest.mark.parametrize(("thick", "found"), [(2, 0), (3, 1)])
@@ -51,7 +51,7 @@ def test_its_erosion_loses_nodules_thinner_than_three_planes(thick, found) -> No
     """A fault of the reference, kept so that the comparison is fair; ours has no erosion."""
     chance = np.zeros((20, 40, 40), np.float32)
     chance[8 : 8 + thick, 15:22, 15:24] = 1
-    assert len(group(chance, _scan(thick))) == found
+    assert len(group(chance, _scan(thick))[0]) == found
 
 
 def test_crops_hold_seven_planes_and_the_mask_of_the_middle_one() -> None:
@@ -82,16 +82,23 @@ def test_outlines_of_readers_are_taken_where_there_are_any(cohort, phantom, tmp_
     assert marked(case).mask[20:24, 30:36, 40:46].sum() < 4 * 6 * 6
 
 
-def test_chain_of_the_reference_runs_end_to_end(experiment, phantom, tmp_path) -> None:
-    model = {"name": "unet", "width": 4, "depth": 2, "up": "transposed"}
-    record = experiment("detection").model_dump(mode="json", exclude={"detection"})
-    record |= {"task": "nodule_segmentation", "model": model, "loss": "luna_dice"}
-    spec = Experiment.check(record, "test")
-    train(spec, tmp_path / "segmenter")
-    stage = Run.load(tmp_path / "segmenter")
-    with stand_in() as device:
-        findings = find_as_reference(stage, None, phantom.image, phantom.geometry, "a")
-    assert device.computed == {"conv2d"}
-    assert not device.stayed
-    assert list(findings.stage_counts) == ["voxels", "flagged voxels", "candidates", "nodules"]
-    assert findings.stage_counts["candidates"] == len(findings)
+def test_candidates_have_the_size_of_their_group(segmenter, phantom, monkeypatch) -> None:
+    mask = np.zeros(phantom.image.shape, np.float32)
+    centre, mm = (24, 48, 48), phantom.geometry.require_spacing()
+    away = [(np.arange(n) - c) * s for n, c, s in zip(mask.shape, centre, mm, strict=True)]
+    off = np.sqrt(sum(a**2 for a in np.meshgrid(*away, indexing="ij")))
+    mask[off < 8] = 0.9
+    monkeypatch.setattr(reference, "segment", lambda *_: mask)
+    detected = detect_as_reference([Run.load(segmenter)], phantom.image, phantom.geometry)
+    (one,) = detected.candidates
+    assert (one.score, detected.flagged) == (pytest.approx(0.9), int((off < 8).sum()))
+    assert one.diameter_mm == pytest.approx(16, rel=0.15)
+    assert one.point_mm == pytest.approx(phantom.geometry.to_points([centre])[0], abs=3)
+
+
+def test_what_several_segmenters_mark_is_averaged(segmenter, phantom, monkeypatch) -> None:
+    said = iter([np.full(phantom.image.shape, p, np.float32) for p in (0.3, 0.9, 0.2, 0.7)])
+    monkeypatch.setattr(reference, "segment", lambda *_: next(said))
+    run = Run.load(segmenter)
+    assert len(detect_as_reference([run, run], phantom.image, phantom.geometry).candidates) == 1
+    assert not detect_as_reference([run, run], phantom.image, phantom.geometry).candidates

@@ -4,14 +4,17 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from inklings.applications.lung_nodules.cascade import Cascade
+from inklings.applications.lung_nodules import error_analysis
+from inklings.applications.lung_nodules.error_analysis import Rated
 from inklings.applications.lung_nodules.search import Settings, find_nodules, require_unseen
 from inklings.applications.lung_nodules.spec import DETECTION
+from inklings.applications.lung_nodules.stages import Cascade
 from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
@@ -81,6 +84,19 @@ def test_one_command_writes_findings_table_and_pictures(study, tmp_path) -> None
     first = findings.found[0]
     with Image.open(out / str(first.word("picture"))) as picture:
         assert picture.size[0] > 3 * 150
+
+
+def test_series_names_scans_of_cohorts_and_files(study, tmp_path) -> None:
+    scans = sorted((study / "scans").glob("*.mhd"))
+    for k, inputs in enumerate(([study / "cohort"], scans)):
+        out = tmp_path / str(k)
+        words = ["nodules", *map(str, inputs), "--run", str(study / "run"), "--out", str(out)]
+        result = CliRunner().invoke(app, [*words, "--series", "chest-3"])
+        assert result.exit_code == 0, result.output
+        assert PredictionFolder.open(out).cases == ("chest-3",)
+        wrong = CliRunner().invoke(app, [*words, "--series", "chest-3,chest-9"])
+        assert wrong.exit_code == 2
+        assert "expected ids of cases, got 'chest-9'" in wrong.stderr
 
 
 def test_tuning_asks_a_classifier_that_had_no_weight(study, tmp_path) -> None:
@@ -175,7 +191,9 @@ def test_a_file_that_is_no_ct_fails_alone(study, tmp_path) -> None:
     assert summary.code == 3
 
 
-def test_validation_for_every_nodule(study, tmp_path) -> None:
+def test_validation_for_every_nodule(study, tmp_path, monkeypatch) -> None:
+    asked = Rated(np.array([0.2, 0.7]), np.array([9.0, 8.0]), np.array([False, True]), ("a", "b"))
+    monkeypatch.setattr(error_analysis, "rated", lambda *_: asked)
     words = ["nodules", str(study / "cohort"), "--run", str(study / "run"), "--out", str(tmp_path)]
     result = CliRunner().invoke(app, [*words, "--split", "test", "--validation"])
     assert result.exit_code == 0, result.output
@@ -183,6 +201,12 @@ def test_validation_for_every_nodule(study, tmp_path) -> None:
     record = json.loads((tmp_path / "error_analysis.json").read_text())
     cases = Cohort.read(study / "cohort").part("test")
     nodules = sum(len(case.labels) for case in cases)
+    curves = list(csv.DictReader((tmp_path / "roc.csv").open()))
+    assert {row["score"] for row in curves} == {"model", "diameter"}
+    assert (tmp_path / "roc.png").is_file()
+    page = (tmp_path / "report.html").read_text()
+    assert "Malignancy beside the diameter" in page
+    assert "model, AUC 1.000" in page
     for rule in ("reference", "luna16"):
         assert record[rule]["losses"]["nodules"] == nodules
     assert json.loads((tmp_path / "froc.json").read_text())["counts"]["objects"] == nodules

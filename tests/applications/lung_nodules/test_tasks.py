@@ -84,21 +84,6 @@ def test_candidates_are_of_a_detector_or_of_a_file(experiment, section, got) -> 
         experiment("candidates", section)
 
 
-@pytest.fixture(scope="module")
-def published(cohort, tmp_path_factory):
-    """Every nodule 1 mm beside its centre, and five other places of each scan but the last."""
-    rows = ["seriesuid,coordX,coordY,coordZ,class"]
-    for case in Cohort.read(cohort).cases[:-1]:
-        for ball in case.labels:
-            x, y, z = ball.centre_mm
-            rows += [f"{case.id},{x + 1},{y},{z},1"]
-            rows += [f"{case.id},{x + k},{y + 30},{z},0" for k in (1, 2)]
-    rows += ["elsewhere,1,2,3,1"]
-    path = tmp_path_factory.mktemp("published") / "candidates.csv"
-    path.write_text("\n".join(rows) + "\n")
-    return path
-
-
 def test_published_candidates_are_what_a_classifier_learns_from(
     experiment, cohort, published, tmp_path
 ) -> None:

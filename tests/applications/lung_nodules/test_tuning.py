@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from inklings.applications.lung_nodules import tuning
-from inklings.applications.lung_nodules.cascade import Cascade
+from inklings.applications.lung_nodules.stages import Cascade
 from inklings.applications.lung_nodules.tuning import require_validation, tune
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
@@ -41,7 +41,7 @@ def searched(tmp_path, monkeypatch):
     )  # fmt: skip
     Findings("a", found).write(tmp_path / "out")
     record = SimpleNamespace(trained_on=("q",), split_hash="another")
-    stage = SimpleNamespace(record=record, folder=tmp_path)
+    stage = SimpleNamespace(record=record, folder=tmp_path, task="detection")
     cascade = Cascade(stage, classifier=stage)  # type: ignore[arg-type]
     monkeypatch.setattr(tuning.Cascade, "load", lambda _: cascade)
     return tmp_path

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from inklings.applications.lung_nodules.cascade import Cascade, CascadeResult
+from inklings.applications.lung_nodules.cascade import CascadeResult
+from inklings.applications.lung_nodules.stages import Cascade
 from inklings.errors import DataError
 from inklings.exports.dicom_seg import Made, save
 from inklings.exports.scan import ExportedScan

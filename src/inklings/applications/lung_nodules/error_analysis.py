@@ -7,26 +7,30 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.applications.lung_nodules.cascade import MALIGNANCY, Cascade
+from inklings.applications.lung_nodules.cascade import MALIGNANCY
 from inklings.applications.lung_nodules.error_table import ErrorTable, Rule, error_table
 from inklings.applications.lung_nodules.malignancy import compare
 from inklings.applications.lung_nodules.report import CascadeScores
 from inklings.applications.lung_nodules.search import write_report
+from inklings.applications.lung_nodules.stages import Cascade
 from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.evaluate import evaluate
 from inklings.evaluation.family import Settings
 from inklings.evaluation.intervals import Bootstrap
-from inklings.files import write_json
+from inklings.evaluation.ranking import ROC, roc
+from inklings.files import write_json, write_text
 from inklings.findings.finding import Finding
 from inklings.labels.kinds import BallLabel
 from inklings.predictions import findings as files
 from inklings.predictions.findings import Findings
+from inklings.reports.roc import roc_chart, roc_picture
 
 FILE = "error_analysis.json"
 RULES: tuple[Rule, ...] = ("reference", "luna16")
@@ -39,7 +43,8 @@ def error_analysis(
     """Score the findings in ``out`` against the cohort; yields the lines of it.
 
     Writes ``error_analysis.json`` (what each stage lost, by the rule of the reference and that of
-    LUNA16) and the scores of `inklings evaluate`.
+    LUNA16), the scores of `inklings evaluate`, and ``roc.csv`` and ``roc.png`` of malignancy beside
+    the diameter where it was asked for.
 
     Args:
         out: Folder that `inklings nodules` wrote.
@@ -76,6 +81,7 @@ def error_analysis(
         record[rule] = total.record()
         lines += [*total.text().splitlines(), ""]
     notes: list[str] = []
+    curves: dict[str, list[Any]] | None = None
     if cascade.malignancy is None:
         notes.append("no stage was asked for malignancy: every nodule counts as called benign")
         lines += [*notes, ""]
@@ -86,8 +92,12 @@ def error_analysis(
         record["malignancy"] = verdict.sentence
         notes.append(verdict.sentence)
         lines += ["", verdict.sentence]
+        ranked = {"model": asked.said, "diameter": asked.diameter_mm}
+        curves = roc(ranked, asked.malignant)
+        write_text(out / ROC, roc_chart(curves).csv())
+        roc_picture(curves, out / "roc.png")
     write_json(out / FILE, record)
-    scores = CascadeScores(tuple(tables), table, tuple(notes))
+    scores = CascadeScores(tuple(tables), table, tuple(notes), curves)
     write_report(out, list(found.values()), run, scores)
     yield from ("", *lines, "")
     yield f"error analysis -> {out / FILE}, {out / 'froc.json'}"

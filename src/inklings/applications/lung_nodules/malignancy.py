@@ -7,6 +7,7 @@ difference excludes 0.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from inklings.datasets.luna_tables import Rated, read_malignancy
 from inklings.errors import DataError, SpecError
 from inklings.evaluation.family import Family, Job, Selection
 from inklings.evaluation.intervals import Bootstrap
-from inklings.evaluation.ranking import auc
+from inklings.evaluation.ranking import ROC, auc, roc
 from inklings.evaluation.results import Results
 from inklings.evaluation.scores import Row
 
@@ -67,10 +68,11 @@ class Verdict:
     def sentence(self) -> str:
         """Whether the model is worth using, for people."""
         d = self.difference
+        p = "undefined" if math.isnan(self.p) else f"{self.p:.3g}"
         shown = (
             f"AUC {self.model.value:.3f} against {self.diameter.value:.3f} for the diameter alone "
             f"on {self.nodules} nodules ({self.malignant} malignant): difference {d.value:+.3f} "
-            f"({d.low:+.3f} to {d.high:+.3f}, DeLong p = {self.p:.3g})"
+            f"({d.low:+.3f} to {d.high:+.3f}, DeLong p = {p})"
         )
         if self.is_better:
             return f"The model is worth using: it ranks better than the diameter. {shown}."
@@ -123,8 +125,10 @@ def delong(one: Array, other: Array, positive: Bools) -> float:
     """Two-sided p that two scores of the same samples have one area under the ROC curve.
 
     DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44; 1 where the areas are identical in
-    every sample.
+    every sample, NaN where a kind has one sample only.
     """
+    if min(positive.sum(), (~positive).sum()) < 2:
+        return math.nan
     parts = [_placements(score, positive) for score in (one, other)]
     gap = parts[0][0].mean() - parts[1][0].mean()
     variance = 0.0
@@ -209,7 +213,10 @@ class RatingScoring:
         )
         counts = {"nodules": n, "malignant": found.malignant, "against_rule": found.against_rule}
         facts = {**self.selection.facts, "cases": scans, "patients": scans, "counts": counts}
-        return Results((exact, coarse), (), {**facts, "summary": [told]})
+        size = np.array([one.diameter_mm for one in self.rated])
+        curve = roc({"diameter": size}, np.array([one.malignant for one in self.rated], bool))
+        told_of = {**facts, "summary": [told]}
+        return Results((exact, coarse), (), told_of, files={ROC: curve})
 
 
 def _prepare(job: Job) -> RatingScoring:

@@ -20,13 +20,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import nn
 
-from inklings.applications.lung_nodules.judge import judge
 from inklings.data.batches import Crop
 from inklings.data.boxes import BoxTransforms
-from inklings.findings.finding import Finding
+from inklings.detection.candidates import Candidate, Detected
 from inklings.geometry import Geometry
 from inklings.inference.device import best_device, device_of
-from inklings.predictions.findings import Findings
 from inklings.runs.run import Run
 from inklings.spec import Component
 
@@ -156,36 +154,38 @@ def segment(
     return out
 
 
-def group(chance: NDArray[np.float32], values: NDArray[Any]) -> NDArray[np.float64]:
-    """Centres ``(n, 3)`` of candidates as indices, weighted by intensity."""
+def group(
+    chance: NDArray[np.float32], values: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centres ``(n, 3)`` of candidates as indices, weighted by intensity, and samples ``(n,)``."""
     inside = ndimage.binary_erosion(chance > LEVEL, iterations=1)
     labels, count = ndimage.label(inside)
     if not count:
-        return np.zeros((0, 3))
+        return np.zeros((0, 3)), np.zeros(0)
     weight = np.clip(values, -1000, 1000).astype(np.float32) + 1001
     centres = ndimage.center_of_mass(weight, labels, np.arange(1, count + 1))
-    return np.array(centres, float).reshape(-1, 3)
+    return np.array(centres, float).reshape(-1, 3), np.bincount(labels.ravel())[1:].astype(float)
 
 
-def find_as_reference(
-    segmenter: Run, classifier: Run | None, values: NDArray[Any], geometry: Geometry, case: str
-) -> Findings:
-    """What the reference's cascade says of one CT; its candidates have no size, so 1 mm stands."""
-    chance = segment(segmenter.model.to(best_device()), values)
-    centres = group(chance, values)
-    points = [(x, y, z) for x, y, z in geometry.to_points(centres).tolist()]
-    marked = np.array([float(chance[tuple(np.rint(c).astype(int))]) for c in centres])
-    said = marked
-    if classifier is not None and points:
-        said = judge(classifier, values, geometry, [(p, 1.0) for p in points])
-    found = tuple(
-        Finding("nodule", score, point, 1.0, {"organ": "lung", "segmenter_score": first})
-        for point, score, first in zip(points, said.tolist(), marked.tolist(), strict=True)
-    )
-    counts = {
-        "voxels": values.size,
-        "flagged voxels": int((chance > LEVEL).sum()),
-        "candidates": len(found),
-        "nodules": sum(one.score > LEVEL for one in found),
-    }
-    return Findings(case, found, geometry.frame, counts, {"cascade": "reference"})
+def detect_as_reference(
+    segmenters: Sequence[Run], values: NDArray[Any], geometry: Geometry
+) -> Detected:
+    """Candidates of the reference: what segmenters mark, the mean of several, grouped.
+
+    The score is the probability at the centre. The diameter is that of a ball of as many samples
+    as a group has, and of the sample on each side that the erosion took.
+    """
+    chance = np.mean([segment(one.model.to(best_device()), values) for one in segmenters], axis=0)
+    centres, samples = group(chance, values)
+    size = 2 * np.cbrt(samples * geometry.cell_mm * 3 / (4 * np.pi))
+    size += 2 * float(np.cbrt(geometry.cell_mm))
+    scores = [float(chance[tuple(np.rint(centre).astype(int))]) for centre in centres]
+    points = geometry.to_points(centres)
+    found = [
+        Candidate((z, y, x), (a, b, c), mm, score)
+        for (z, y, x), (a, b, c), mm, score in zip(
+            centres.tolist(), points.tolist(), size.tolist(), scores, strict=True
+        )
+    ]
+    found.sort(key=lambda one: -one.score)
+    return Detected(tuple(found), int((chance > LEVEL).sum()))

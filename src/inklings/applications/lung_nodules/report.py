@@ -20,6 +20,7 @@ from inklings.predictions.findings import Findings
 from inklings.reports.charts import Chart
 from inklings.reports.froc import froc_chart
 from inklings.reports.html import write_page
+from inklings.reports.roc import roc_chart
 
 MOST_SCANS = 60
 
@@ -54,11 +55,13 @@ class CascadeScores:
         errors: What each stage lost, by each rule.
         froc: Their FROC.
         notes: Sentences about the rest.
+        roc: Of malignancy beside the diameter, as of `inklings.evaluation.ranking.roc`.
     """
 
     errors: tuple[ErrorTable, ...]
     froc: Scores
     notes: tuple[str, ...] = ()
+    roc: Mapping[str, Sequence[Any]] | None = None
 
 
 def nodule_report(
@@ -91,6 +94,7 @@ def nodule_report(
         scores=scores,
         errors=[_errors(one) for one in scores.errors] if scores else [],
         froc=froc_chart(scores.froc) if scores else None,
+        roc=roc_chart(scores.roc) if scores and scores.roc else None,
         rates=[(rate, scores.froc[name]) for rate, name in zip(RATES, SENSITIVITIES, strict=True)]
         if scores
         else (),

@@ -16,13 +16,12 @@ from PIL import Image as Pillow
 from inklings import __version__
 from inklings.applications.lung_nodules.cascade import (
     MALIGNANCY,
-    STAGES,
-    Cascade,
     CascadeResult,
     find,
 )
 from inklings.applications.lung_nodules.dicom import write_dicom
 from inklings.applications.lung_nodules.report import CascadeScores, nodule_report
+from inklings.applications.lung_nodules.stages import Cascade
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.leaks import clear, require_one_split
@@ -83,7 +82,7 @@ class NodulePredictor(DetectionPredictor):
     ) -> None:
         self._settings, self._say = settings or Settings(), say
         cascade = _asked(Cascade.load(run), self._settings)
-        self._list(run, inputs, options, cascade.detector)
+        self._list(run, inputs, options, cascade.detector, cascade.image)
         self._cascade = replace(cascade, threshold=chosen(options, cascade.threshold))
         self.head = _head(run, self._cascade)
 
@@ -121,7 +120,7 @@ def find_nodules(
         out: Where findings go.
         settings: How.
         split: Only this part of a cohort.
-        series: Of a DICOM folder with several.
+        series: Ids of scans, with commas; of a DICOM folder with several what is meant.
         workers: Processes that share the cases; None, 0 or 1 for this one, whose network keeps
             all cores busy.
         scheduler: Address of a Dask scheduler instead.
@@ -165,20 +164,11 @@ def require_unseen(run: Path, inputs: Sequence[Path], split: Split | None) -> No
 
 def _asked(cascade: Cascade, settings: Settings) -> Cascade:
     """The cascade, as it was before any tuning where it is to be tuned."""
-    if not settings.tuning:
-        return cascade
-    fresh = Cascade(cascade.detector)
-    return replace(
-        cascade,
-        threshold=fresh.threshold,
-        suspicious=fresh.suspicious,
-        weight=fresh.weight,
-        tuned_on=fresh.tuned_on,
-    )
+    return cascade.untuned if settings.tuning else cascade
 
 
 def _head(run: Path, cascade: Cascade) -> Head:
-    stages = {name: stage for name in STAGES if (stage := getattr(cascade, name)) is not None}
+    stages = cascade.stages
     hashes = {name: stage.weights_sha256 for name, stage in stages.items()}
     one = len(hashes) == 1
     splits = {stage.record.split_hash for stage in stages.values()}
@@ -210,7 +200,7 @@ def _one(
 ) -> None:
     """One CT, in any process."""
     cascade = replace(_asked(_loaded(run, inputs.call), settings), threshold=threshold)
-    item = searched(inputs.once(Inputs.items)[case], cascade.detector)
+    item = searched(inputs.once(Inputs.items)[case], cascade.image)
     _searched(cascade, item, settings, out)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from inklings.applications.lung_nodules.cascade import Cascade, combined
+from inklings.applications.lung_nodules.cascade import combined
 from inklings.applications.lung_nodules.error_analysis import rated
+from inklings.applications.lung_nodules.stages import Cascade
 from inklings.applications.lung_nodules.validation import best_threshold
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
