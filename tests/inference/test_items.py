@@ -80,6 +80,23 @@ def test_a_folder_of_dicom_is_one_case_and_keeps_the_series_asked_for(tmp_path: 
     assert item.images == {"image": folder.resolve()}
     with item.open() as image:
         assert image.geometry.shape == (3, 16, 16)
+    called = folder.rename(folder.with_name("InPhase"))  # as a series in it: the series is meant
+    (item,) = gather([called], choice="InPhase")
+    assert item.choice == "InPhase"
+
+
+def test_ids_of_cases_choose_among_files_and_in_cohorts(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "images", 3)
+    assert [item.case for item in gather([folder], choice="p002, p000")] == ["p000", "p002"]
+    cases = [Case(k, "p", {"image": folder / f"{k}.png"}) for k in ("p000", "p001")]
+    for many in (1, 2):
+        Cohort("demo", tuple(cases[:many]), ("nucleus",)).write(tmp_path / "cohort")
+        (item,) = gather([tmp_path / "cohort"], choice="p000")
+        assert (item.case, item.choice) == ("p000", None)
+    with pytest.raises(SpecError, match="expected ids of cases, got 'p009', which is none of 2"):
+        gather([tmp_path / "cohort"], choice="p001,p009")
+    with pytest.raises(SpecError, match="expected ids of cases of the cohort"):
+        gather([tmp_path / "cohort"], choice="flair")
 
 
 def test_the_series_that_a_cohort_names_is_the_one_that_is_opened(tmp_path: Path) -> None:

@@ -138,7 +138,10 @@ def gather(
     if choice is not None:
         every = _listed(inputs, split, images)
         wanted = [name.strip() for name in choice.split(",")]
-        if chosen := [item for item in every if item.case in wanted]:
+        chosen = [item for item in every if item.case in wanted]
+        # One folder or file that is called as a series in it: the series is meant.
+        itself = len(every) == 1 and not every[0].path.name.lower().endswith(tuple(VOLUMES))
+        if chosen and not (itself and not any(map(_is_cohort, inputs))):
             if lost := [name for name in wanted if name not in {item.case for item in chosen}]:
                 raise SpecError(
                     f"expected ids of cases, got {lost[0]!r}, which is none of {len(every)}"
@@ -158,7 +161,7 @@ def _listed(
     found: list[Item] = []
     files: list[Path] = []
     for path in inputs:
-        if (path / "cohort.yaml").is_file():
+        if _is_cohort(path):
             if choice is not None:
                 raise SpecError(
                     f"expected ids of cases of the cohort {path}, or files with several images, "
@@ -180,6 +183,10 @@ def _listed(
     if twice:
         raise SpecError(f"two images would be case {twice[0]!r}; predict them into two folders")
     return found
+
+
+def _is_cohort(path: Path) -> bool:
+    return (path / "cohort.yaml").is_file()
 
 
 def _from_cohort(folder: Path, split: Split | None) -> list[Item]:
