@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from inklings.applications.lung_nodules.validation import (
     f1_of_the_best,
     sensitivity_at,
 )
+from inklings.training.thresholds import NO_COUNTS
 
 
 def test_threshold_is_where_f1_is_highest() -> None:
@@ -34,5 +37,7 @@ def test_sensitivity_counts_what_lies_above_the_allowed_false_positives() -> Non
 
 
 def test_the_best_weights_go_by_what_was_asked_for() -> None:
-    assert BoxScore(0.4, 0.9, "f1").merit == 0.4
-    assert BoxScore(0.4, 0.9, "sensitivity").merit == 0.9
+    score = BoxScore(0.4, 0.7, 0.9, "f1", NO_COUNTS)
+    merits = {by: replace(score, by=by).merit for by in ("f1", "auc", "sensitivity")}
+    assert merits == {"f1": 0.4, "auc": 0.7, "sensitivity": 0.9}
+    assert score.values == {"val_f1": 0.4, "val_auc": 0.7, "val_sensitivity": 0.9}
