@@ -141,7 +141,8 @@ def _says(
 ) -> NDArray[np.float64]:
     """``(N, K)`` of ``(N, R, K)``, never quite 0 or 1."""
     columns = [tree.predict_proba(said[:, :, k])[:, 1] for k, tree in enumerate(trees)]
-    return np.clip(np.stack(columns, axis=1), _SURE, 1 - _SURE)
+    unsure: NDArray[np.float64] = np.clip(np.stack(columns, axis=1), _SURE, 1 - _SURE)
+    return unsure
 
 
 def _merged(

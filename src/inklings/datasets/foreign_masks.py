@@ -28,6 +28,7 @@ from inklings.datasets.pictures import SUFFIXES
 from inklings.datasets.scans import on_grid
 from inklings.datasets.values import BACKGROUND, UNLABELLED
 from inklings.errors import DataError, GeometryError, LabelError, SpecError
+from inklings.labels.codes import name_of
 from inklings.labels.files import is_volume, natural
 from inklings.parallel import attempt, quarantine
 from inklings.predictions.dense import DensePrediction
@@ -113,7 +114,7 @@ def take(
         first = next(iter(failed.values()))
         raise DataError(f"none of the {len(cases)} masks can be taken: {first}")
     origin = Provenance("", _digest(of.values()), None, __version__)
-    said = {values.name_of(code): name for code, name in (meaning or {}).items()}
+    said = {name_of(code): name for code, name in (meaning or {}).items()}
     settings = {"masks": str(masks.resolve()), "values": said, "instances": instances}
     head = Head(rule.classes, (0.5,) * len(rule.classes), origin, None, settings)
     head.write(out)
@@ -209,10 +210,10 @@ class Rule:
             meaning = {255: self.classes[0]}
         strange = [code for code in there if code not in {0, *meaning}]
         if strange:
-            known = ", ".join(f"{values.name_of(c)}={name}" for c, name in meaning.items())
+            known = ", ".join(f"{name_of(c)}={name}" for c, name in meaning.items())
             raise LabelError(
-                f"holds {values.name_of(strange[0])}, known are 0={BACKGROUND}, {known}; say what "
-                f"the numbers mean: --values '{values.name_of(strange[0])}={self.classes[0]},...'"
+                f"holds {name_of(strange[0])}, known are 0={BACKGROUND}, {known}; say what "
+                f"the numbers mean: --values '{name_of(strange[0])}={self.classes[0]},...'"
             )
         chosen = [[c for c, name in meaning.items() if name == one] for one in self.classes]
         return np.stack([np.isin(codes, own) for own in chosen])

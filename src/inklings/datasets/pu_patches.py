@@ -201,9 +201,9 @@ def _parts(
     for mine in of.values():
         if official[mine].any():
             continue
-        counts = [int((kinds[mine] == kind).sum()) for kind in (_PRESENT, _ABSENT)]
+        counts = [int(np.count_nonzero(kinds[mine] == kind)) for kind in (_PRESENT, _ABSENT)]
         part: Split = "train"
-        if left["test"] > 0 and sum(counts):
+        if left["test"] > 0 and any(counts):
             part = "test"
             left["test"] -= sum(counts)
         elif any(count and left[k] > 0 for count, k in zip(counts, "pn", strict=True)):

@@ -207,4 +207,5 @@ def _codes(label: NDArray[Any], most: int, case: str) -> NDArray[np.uint8]:
         raise LabelError(
             f"{case}: expected numbers of organs from 0 to {most}, got {strange.flat[0]:g}"
         )
-    return codes.astype(np.uint8)
+    whole: NDArray[np.uint8] = codes.astype(np.uint8)
+    return whole

@@ -121,7 +121,7 @@ def numbers_of(bag: BagPrediction, head: Head) -> dict[str, float]:
 def called_of(bag: BagPrediction, head: Head) -> NDArray[np.int64]:
     """Which classes are called, ``(K,)`` of 0 and 1."""
     task = cast(Task, head.settings.get("task", "binary"))
-    called = decide(task, bag.probability[None], head.thresholds)[0]
+    called: NDArray[np.int64] = decide(task, bag.probability[None], head.thresholds)[0]
     if task in ("multiclass", "ordinal"):
         called = np.eye(len(head.classes), dtype=np.int64)[int(called)]
     return called

@@ -50,7 +50,9 @@ def blue_white_red(dense: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """``(H, W, 3)`` colours of quantised probabilities ``(H, W)``."""
     p = dense.astype(np.float32) / 255
     low, high = np.minimum(2 * p, 1), np.minimum(2 * (1 - p), 1)
-    return np.rint(255 * np.stack([low, np.minimum(low, high), high], -1)).astype(np.uint8)
+    stacked = np.stack([low, np.minimum(low, high), high], -1)
+    colours: NDArray[np.uint8] = np.rint(255 * stacked).astype(np.uint8)
+    return colours
 
 
 def blend(picture: NDArray[np.uint8], colours: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -129,7 +129,9 @@ class MaskTask:
         labels = np.searchsorted(known, kept)
         energies = energies_of_labels(labels, len(known), self.certainty)
         best = self.crf.refine(colours(seen), energies).argmax(0)
-        return known[best].astype(np.uint8 if known.max() < 256 else np.uint16)
+        kind = np.uint8 if known.max() < 256 else np.uint16
+        numbers: NDArray[Any] = known[best].astype(kind)
+        return numbers
 
     def _map(self, seen: NDArray[Any], kept: NDArray[Any], mask: Path) -> NDArray[Any]:
         top = 1.0 if kept.dtype.kind == "f" else float(np.iinfo(kept.dtype).max)

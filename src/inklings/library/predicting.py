@@ -168,7 +168,9 @@ def _stored(
     cohorts = [path for path in files if _is_cohort(path)]
     if cohorts:
         raise SpecError(f"expected images, got the cohort {cohorts[0]}; give Cohort.read of it")
-    said = [_with_axes(config, one, spacing_mm, axes) for one in images]
+    said: list[Content | Mapping[str, Content]] = [
+        _with_axes(config, one, spacing_mm, axes) for one in images if not isinstance(one, Case)
+    ]
     report = import_cohort(Arrays(said), store, workers=0)
     if report.left_out:
         wrong = {f.case: f.detail for f in report.findings if f.is_fatal}
@@ -200,15 +202,18 @@ def _is_cohort(path: Path) -> bool:
 
 
 def _with_axes(
-    config: ModelConfig, one: One, spacing_mm: float | Sequence[float] | None, axes: str | None
-) -> One:
+    config: ModelConfig,
+    one: Content | Mapping[str, Content],
+    spacing_mm: float | Sequence[float] | None,
+    axes: str | None,
+) -> Content | Mapping[str, Content]:
     """One case whose arrays are images, with the axes that the run was trained on."""
     if isinstance(one, Mapping):
         return {
             name: cast(Content, _with_axes(config, image, spacing_mm, axes))
             for name, image in one.items()
         }
-    if isinstance(one, Image | Case):
+    if isinstance(one, Image):
         return one
     if isinstance(one, str | Path):
         return Path(one) if spacing_mm is None else open_image(one, spacing_mm)

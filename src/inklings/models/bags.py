@@ -131,7 +131,7 @@ class BagModel(BagNetwork):
     def scanner(self, stride: int) -> Callable[[Tensor], Tensor] | None:
         """All patches of a picture in one pass, members side by side."""
         every = [self, *self.others]
-        found = [scanning(one.encoder, self.shape, stride) for one in every]  # type: ignore[arg-type]
+        found = [scanning(one.encoder, self.shape, stride) for one in every]
         passes = [one for one in found if one is not None]
         if self.views > 1 or len(passes) < len(found):
             return None
@@ -139,7 +139,7 @@ class BagModel(BagNetwork):
         def scan(picture: Tensor) -> Tensor:
             parts = []
             for one, scanned in zip(every, passes, strict=True):
-                scaled = (picture.float() - one.centre) / one.spread  # type: ignore[operator]
+                scaled = (picture.float() - one.centre) / one.spread
                 inputs = scaled[None].contiguous(memory_format=torch.channels_last)
                 parts.append(scanned(inputs)[0])
             return torch.cat(parts)

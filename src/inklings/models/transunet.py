@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,8 +16,6 @@ from inklings.models.base import Model, crop, multiples, pad, start_at
 from inklings.models.hybrid import HybridViT, Norm, from_timm
 from inklings.models.weights import fit_weights
 from inklings.tensors import Output
-
-_LARGE = {"dim": 1024, "depth": 24, "heads": 16, "hidden": 4096}
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,14 @@ class Vit:
     hidden: int = 3072
 
 
+_LARGE = Vit("vit_large_patch16_224.augreg_in21k", (), dim=1024, depth=24, heads=16, hidden=4096)
+
 VITS = {
     "R50-ViT-B_16": Vit("vit_base_r50_s16_224.orig_in21k"),
-    "R50-ViT-L_16": Vit("", **_LARGE),
+    "R50-ViT-L_16": replace(_LARGE, pretrained="", layers=Vit.layers),
     "ViT-B_16": Vit("vit_base_patch16_224.augreg_in21k", ()),
     "ViT-B_32": Vit("vit_base_patch32_224.augreg_in21k", (), 32),
-    "ViT-L_16": Vit("vit_large_patch16_224.augreg_in21k", (), **_LARGE),
+    "ViT-L_16": _LARGE,
 }
 
 

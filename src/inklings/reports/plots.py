@@ -64,7 +64,7 @@ def scores(groups: Mapping[str, Sequence[float]], ink: Ink = THEMED) -> Figure:
         for (name, values), colour in zip(groups.items(), ink.series, strict=False):
             weights = np.full(len(values), 1 / len(values))
             told = f"{name} ({len(values)})"
-            edges = np.linspace(0, 1, SCORE_BINS + 1)
+            edges = np.linspace(0, 1, SCORE_BINS + 1).tolist()
             axis.hist(values, edges, weights=weights, color=colour, alpha=0.55, label=told)
         axis.legend()
     return canvas

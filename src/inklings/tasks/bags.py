@@ -292,4 +292,5 @@ def thresholds_of(
         if asked != "auto":
             note(f"inference.threshold {asked}: no held-out bags of yes or no; one half is taken")
         return (0.5,) * count
-    return validator.thresholds(model, task, None if isinstance(asked, str) else asked)
+    wanted = None if isinstance(asked, str) else {str(k): v for k, v in asked.items()}
+    return validator.thresholds(model, task, wanted)

@@ -57,7 +57,7 @@ class StandIn(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         given, name = dict(kwargs or {}), getattr(func, "__name__", "")
-        if func == Tensor.device.__get__:  # type: ignore[attr-defined]
+        if func == Tensor.device.__get__:
             return torch.device(_KIND) if self._marked(args[0]) else func(*args)
         inside = [t for t in tree_leaves((args, given)) if isinstance(t, Tensor)]
         marked = [self._marked(t) for t in inside]

@@ -124,7 +124,8 @@ class SegmenterCrops:
         inputs = one.values[np.ix_(planes, rows, columns)].astype(np.float32)
         mask = one.mask[place[0]][np.ix_(rows, columns)]
         inputs, mask = self.change.planes(inputs, mask, (CROP, CROP), rng)
-        return inputs / 1000, mask[None].astype(np.float32), np.ones((1, CROP, CROP), bool)
+        scaled = (inputs / 1000).astype(np.float32)
+        return scaled, mask[None].astype(np.float32), np.ones((1, CROP, CROP), np.bool_)
 
 
 @torch.inference_mode()

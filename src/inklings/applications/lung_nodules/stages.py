@@ -83,7 +83,9 @@ class Cascade:
             for path in sorted(folder.glob(f"{name}_*"))
             if path.is_dir() and path.name.removeprefix(f"{name}_").isdigit()
         }
-        found = cls(stages.pop(first[0]), **stages, more=more)
+        detector = stages.pop(first[0])
+        later = {name: stages.get(name) for name in rest}
+        found = cls(detector, later["classifier"], later["malignancy"], more=more)
         return found._with(folder)
 
     def _with(self, folder: Path) -> Cascade:
