@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.metrics import roc_auc_score
 
 from inklings.bags.calibration import instance_scale
@@ -90,12 +90,9 @@ class BagValidator:
             return BagScore(number, order, NO_COUNTS, self.outcome.monitored)
         wrong = ((logits >= 0) != (value >= 0.5))[known]
         error = math.nan if loss.exclusive else float(wrong.mean())
-        counted = np.concatenate(
-            [
-                counted_of(expit(x[k]), y[k] >= 0.5)
-                for x, y, k in zip(logits.T, value.T, known.T, strict=True)
-            ]
-        )
+        chance = softmax(logits, 1) if loss.exclusive else expit(logits)
+        columns = zip(chance.T, value.T, known.T, strict=True)
+        counted = np.concatenate([counted_of(p[k], y[k] >= 0.5) for p, y, k in columns])
         return BagScore(number, _auc(logits, value, known), counted, error=error)
 
     def thresholds(
