@@ -22,7 +22,7 @@ def test_a_sound_cohort_ends_with_0_and_leaves_a_record(folder: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "6 cases, nothing that would spoil a training" in done.stdout
     assert f"inklings split {folder} --fractions 0.7 0.1 0.2" in done.stdout
-    assert (folder / "doctor.json").is_file()
+    assert (folder / "checks.json").is_file()
 
 
 def test_a_truncated_image_ends_with_1_and_its_repair_repairs(folder: Path) -> None:

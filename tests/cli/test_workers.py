@@ -18,6 +18,7 @@ SHARED = {
     "import",
     "nodules",
     "predict",
+    "refine",
     "study",
     "tile",
     "weaken",

@@ -83,7 +83,7 @@ def test_asked_for_positives_are_held_by_their_crops() -> None:
     hits = {
         share: np.mean(
             [
-                batches(one, Sampling(size=32, positives=share)).batch(k).value.any().item()
+                batches(one, Sampling(size=32, foreground=share)).batch(k).value.any().item()
                 for k in range(40)
             ]
         )

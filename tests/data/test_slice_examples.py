@@ -68,7 +68,7 @@ def test_planes_that_nobody_annotated_are_left_to_losses_that_look_at_them() -> 
 
 
 def test_patches_have_the_sides_asked_for_and_hold_what_they_are_centred_on() -> None:
-    sampling = Sampling(size=12, positives=1.0, augment=())
+    sampling = Sampling(size=12, foreground=1.0, augment=())
     batch = batches(EXAMPLES, sampling, patch=(4, 12, 16)).batch(0)
     assert batch.inputs.shape == (4, 1, 4, 12, 16)
     assert batch.value.shape == (4, 1, 4, 12, 16)

@@ -4,14 +4,16 @@ import ast
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import inklings
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError
 from inklings.evaluation.truth import truth
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import MaskLabel
 from inklings.simulation.chain import Chain
 from inklings.simulation.weaken import weaken
 
@@ -20,10 +22,15 @@ BAGS = Chain.parse("bag")
 
 @pytest.fixture
 def full(tmp_path: Path) -> Path:
-    cases = [
-        Case(f"c{i}", f"p{i}", {"image": tmp_path / f"{i}.png"}, (BagLabel("a", i % 2 == 0),))
-        for i in range(4)
-    ]
+    cases = []
+    for i in range(4):
+        drawn = np.zeros((16, 16), np.uint8)
+        drawn[4 : 8 + i, 4:9] = i % 2 == 0
+        picture, mask = tmp_path / f"{i}.png", tmp_path / f"{i}-mask.png"
+        Image.fromarray(drawn * 200).save(picture)
+        Image.fromarray(drawn).save(mask)
+        labels = (MaskLabel(mask, "image", "classes", ("a",)),)
+        cases.append(Case(f"c{i}", f"p{i}", {"image": picture}, labels))
     Cohort("bags", tuple(cases), ("a",)).write(tmp_path / "full")
     return tmp_path / "full"
 
@@ -31,7 +38,7 @@ def full(tmp_path: Path) -> Path:
 def test_truth_has_the_labels_of_the_full_cohort_and_the_splits_of_the_weak_one(
     full: Path, tmp_path: Path
 ) -> None:
-    weaken(full, BAGS, 0, tmp_path / "weak")
+    weaken(full, Chain.parse("dilate:pixels=1"), 0, tmp_path / "weak")
     weaken(tmp_path / "weak", BAGS, 0, tmp_path / "weaker")
     weak = Cohort.read(tmp_path / "weaker")
     split = tuple(

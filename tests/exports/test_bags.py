@@ -27,6 +27,7 @@ def test_bags_go_to_tables_and_other_formats_say_so_without_calling_them_damaged
         assert done.exit_code == 0, done.stderr
     else:
         assert done.exit_code == 2
-        assert "csv, json or parquet" in done.stderr
+        needs = name in ("geojson", "tile-maps")
+        assert ("add --cohort" if needs else "go to csv, json, parquet") in done.stderr
         assert "damaged" not in done.stderr
         assert "delete" not in done.stderr

@@ -49,7 +49,7 @@ def test_objects_are_components_where_none_were_predicted(tmp_path: Path) -> Non
 
 
 OF_VOLUMES = {"dicom-seg", "mha", "montage", "nifti", "npz", "nrrd", "rtstruct"}
-OF_BAGS = {"csv", "json", "parquet"}
+OF_BAGS = {"csv", "json", "parquet", "tile-maps"}
 OF_FINDINGS = {"dicom-sr"}
 
 

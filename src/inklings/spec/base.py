@@ -95,7 +95,11 @@ class Experiment(Section):
 
 def kind_of(record: Mapping[str, Any], where: str) -> Any:
     """The class of the experiment that a record is one of."""
-    return TASKS.get(named(record, where))
+    try:
+        return TASKS.get(named(record, where))
+    except SpecError as error:
+        told = str(error)
+        raise SpecError(told if told.startswith(where) else f"{where}: {told}") from None
 
 
 def named(record: Mapping[str, Any], where: str) -> str:
