@@ -39,7 +39,7 @@ def embed(
     ] = None,
     label: Annotated[
         str | None,
-        typer.Option(help="Fact of the cases that is their class, such as isup_grade."),
+        typer.Option(help="Fact of the cases that is their class, such as isup."),
     ] = None,
     ordered: Annotated[
         bool, typer.Option("--ordered", help="The classes are grades, as their names tell.")

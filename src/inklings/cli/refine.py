@@ -36,6 +36,7 @@ def refine(
         ),
     ] = None,
     workers: choosing.WORKERS = None,
+    scheduler: choosing.SCHEDULER = None,
 ) -> None:
     """Dense CRF on pictures: outlines move to the edges of the image.
 
@@ -56,5 +57,6 @@ def refine(
         probabilities=probabilities,
         options=options,
         workers=workers,
+        scheduler=scheduler,
     )
     finish(summary, "refined", out)

@@ -46,7 +46,7 @@ class Labels:
     """How slides become labelled bags.
 
     Attributes:
-        fact: Fact of the cases that holds the class (``isup_grade``); None for bag labels.
+        fact: Fact of the cases that holds the class (``isup``); None for bag labels.
         ranks: Whether its values are grades.
         by_patient: All slides of a patient are one bag.
     """
@@ -84,6 +84,8 @@ def embed(
     names = [name for i, name in enumerate(tiles.cases) if (tiles.case == i).any()]
     if not names:
         raise DataError(f"{index}: expected tiles, got none; run 'inklings tile' first")
+    source = Cohort.read(tiles.head.cohort)
+    _classes(source, [case for case in source if case.id in set(names)], labels or Labels())
     task = Task(index.resolve(), out, encoder)
     _require_same(out, encoder, head, names)
     summary = over_cases(
@@ -225,9 +227,10 @@ def _classes(
     fact = labels.fact
     values = [case.facts.get(fact, "") for case in cases]
     if len({value for value in values if value}) < 2:
+        some = ", ".join(sorted(set(values) - {""})) or "none"
+        others = ", ".join(sorted({name for case in cases for name in case.facts})) or "none"
         raise SpecError(
-            f"expected a fact {fact!r} of at least two values, got "
-            f"{', '.join(sorted(set(values) - {''})) or 'none'}"
+            f"expected a fact {fact!r} of at least two values, got {some}; the cases have {others}"
         )
     found = answers({fact: values}, lambda i, _: f"case {cases[i].id}, fact {fact!r}", labels.ranks)
     for remark in found.notes:

@@ -43,6 +43,7 @@ def refine(
     probabilities: bool = False,
     options: Mapping[str, float] | None = None,
     workers: int | None = None,
+    scheduler: str | None = None,
 ) -> Summary:
     """Refine a folder of masks, of probability maps or of predictions; run again to go on.
 
@@ -56,6 +57,7 @@ def refine(
         probabilities: Whole numbers are probabilities: the largest of their type is certainty.
         options: Of `inklings.inference.crf.CRF`, by name.
         workers: Processes that share the cases.
+        scheduler: Address of a Dask scheduler instead.
 
     Raises:
         SpecError: If an option is impossible, or ``out`` holds what other options made.
@@ -67,7 +69,7 @@ def refine(
     if holds_predictions(masks):
         if probabilities or certainty != CERTAINTY:
             raise SpecError("--probabilities, --certainty: predictions say how sure they are")
-        return _predictions(masks, out, images, crf, workers)
+        return _predictions(masks, out, images, crf, workers, scheduler)
     if images is None:
         raise SpecError("expected the images of the masks; add --images FOLDER or a pattern")
     pairs = [one for one in pairing.pairs(images, str(masks)) if one.mask is not None]
@@ -84,6 +86,7 @@ def refine(
         out=out,
         what="refine",
         workers=workers,
+        scheduler=scheduler,
         done=lambda case: (out / paths[case][1].name).is_file(),
     )
 
@@ -181,7 +184,12 @@ class PredictionTask:
 
 
 def _predictions(
-    folder: Path, out: Path, images: str | None, crf: CRF, workers: int | None
+    folder: Path,
+    out: Path,
+    images: str | None,
+    crf: CRF,
+    workers: int | None,
+    scheduler: str | None,
 ) -> Summary:
     there = PredictionFolder.open(folder)
     if there.kind != "dense":
@@ -192,7 +200,13 @@ def _predictions(
     paths = {case: path.resolve() for case, path in given.items()}
     task = PredictionTask(folder.resolve(), out.resolve(), paths, crf)
     return over_cases(
-        task, there.cases, out=out, what="refine", workers=workers, done=lambda case: case in done
+        task,
+        there.cases,
+        out=out,
+        what="refine",
+        workers=workers,
+        scheduler=scheduler,
+        done=lambda case: case in done,
     )
 
 
