@@ -1,12 +1,14 @@
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from inklings.data.examples import Examples
+from inklings.losses import LOSSES
 from inklings.spec import Experiment
 from inklings.tasks.pixels import learn
-from inklings.training.monitor import History
+from inklings.training.monitor import History, Monitor
 
 Spec = Callable[..., Experiment]
 
@@ -40,6 +42,16 @@ def test_a_run_that_calls_everything_positive_is_warned_about(spec: Spec, discs:
     model = {"name": "unet", "width": 4, "depth": 2, "prior": 0.999}
     trained = learn(spec(model=model, learning_rate=1e-9, steps=8), discs)
     assert "collapsed to all-positive" in trained.warnings[0]
+
+
+@pytest.mark.parametrize(("loss", "warnings"), [("bce", 1), ("mse", 0), ("cox", 0)])
+def test_numbers_and_times_are_never_called_collapsed(loss: str, warnings: int) -> None:
+    history = History(None)
+    history.add(10, {"predicted_positive": 0.0, "labelled_positive": 0.5})
+    monitor = Monitor(history)
+    learner = SimpleNamespace(loss=LOSSES.build(loss, {}), skipped=0)
+    monitor.on_train_end(SimpleNamespace(global_step=10), learner)  # type: ignore[arg-type]
+    assert len(monitor.warnings) == warnings
 
 
 def test_the_share_of_clipped_decisions_of_nnpu_is_logged(spec: Spec, discs: Examples) -> None:

@@ -174,7 +174,7 @@ class Monitor(Callback):
         """Judge the run as a whole."""
         rows = [r for r in self.history.rows if "predicted_positive" in r]
         late = rows[-max(1, len(rows) // 4) :]
-        if late:
+        if late and pl_module.loss.target == "classes":  # numbers and times are no yes or no
             self._judge(late)
         steps = max(trainer.global_step, 1)
         if pl_module.skipped:
