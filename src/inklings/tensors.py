@@ -21,12 +21,17 @@ class Batch:
         valid: ``(B, 1, *S)``, False on padding, which nothing may look at; None where
             there is none. What is valid and not known is unlabelled. For bags ``(B, N)``:
             its ``M`` True places, row by row, are where ``inputs`` belong.
+        assumed: ``(B, 1, *S)``, True where background is assumed, which is learnt as a mean of
+            its own; None where nothing is.
+        assumed_weight: Of that mean.
     """
 
     inputs: Tensor
     value: Tensor
     known: Tensor
     valid: Tensor | None = None
+    assumed: Tensor | None = None
+    assumed_weight: float = 0.0
 
 
 @dataclass(frozen=True)

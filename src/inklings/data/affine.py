@@ -96,6 +96,7 @@ def warp(sample: Sample, angle: float, factor: float) -> Sample:
         sample.valid.ravel().take(nearest),
         sample.scale,
         None if sample.points is None else (sample.points - middle) @ (factor * turn).T + middle,
+        None if sample.assumed is None else sample.assumed.ravel().take(nearest),
     )
 
 
@@ -144,11 +145,15 @@ def warp3d(sample: Sample, turn: NDArray[np.float64], factor: float) -> Sample:
         )
         return result
 
+    def flags(array: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return moved(array.view(np.uint8), 0).astype(np.bool_)
+
     return Sample(
         np.stack([moved(channel, 1) for channel in sample.inputs]),
         np.stack([moved(channel, 0) for channel in sample.value]),
-        moved(sample.known.view(np.uint8), 0).astype(np.bool_),
-        moved(sample.valid.view(np.uint8), 0).astype(np.bool_),
+        flags(sample.known),
+        flags(sample.valid),
         sample.scale,
         None if sample.points is None else (sample.points - middle) @ (factor * turn).T + middle,
+        None if sample.assumed is None else flags(sample.assumed),
     )

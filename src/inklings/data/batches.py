@@ -50,6 +50,8 @@ class IndexedBatch:
         known: ``(B, 1, *S)`` bool; of bags ``(B, K)``.
         valid: ``(B, 1, *S)`` bool, None if nothing is padded; of bags ``(B, N)`` with ``M`` True
             places.
+        assumed: ``(B, 1, *S)`` bool, None where nothing is assumed.
+        assumed_weight: Of the mean over what is assumed.
     """
 
     number: int
@@ -57,6 +59,8 @@ class IndexedBatch:
     value: Tensor
     known: Tensor
     valid: Tensor | None = None
+    assumed: Tensor | None = None
+    assumed_weight: float = 0.0
 
     def to(self, device: torch.device) -> Batch:
         """The batch as models and losses know it, on ``device``; values in [0, 1]."""
@@ -65,7 +69,9 @@ class IndexedBatch:
             inputs=self.inputs.to(device, non_blocking=True),
             value=value.float().div_(255) if value.dtype == torch.uint8 else value,
             known=self.known.to(device, non_blocking=True),
-            valid=None if self.valid is None else self.valid.to(device, non_blocking=True),
+            valid=_to(self.valid, device),
+            assumed=_to(self.assumed, device),
+            assumed_weight=self.assumed_weight,
         )
 
 
@@ -194,7 +200,8 @@ class Batches(BatchSource):
 
     def batch(self, number: int) -> IndexedBatch:
         """This process's slice of batch ``number``."""
-        return collate(number, [self.sample(number, place) for place in self.places])
+        samples = [self.sample(number, place) for place in self.places]
+        return collate(number, samples, self.examples.assumed_weight)
 
     def sample(self, number: int, place: int) -> Sample:
         """The crop at ``place`` of batch ``number``."""
@@ -215,11 +222,13 @@ class Batches(BatchSource):
                 flat = self._centres[index][int(pick * len(self._centres[index]))]
                 place = [int(i) for i in np.unravel_index(flat, shape)]
                 region = holding(place, shape, size, rng)
-        return cut(image, target.value, target.known, region, self._scales[index])
+        scale = self._scales[index]
+        return cut(image, target.value, target.known, region, scale, target.assumed)
 
 
-def collate(number: int, samples: Sequence[Sample]) -> IndexedBatch:
+def collate(number: int, samples: Sequence[Sample], assumed_weight: float = 0.0) -> IndexedBatch:
     """Stack samples."""
+    assumed = [sample.assumed for sample in samples if sample.assumed is not None]
     padded = not all(sample.valid.all() for sample in samples)
     return IndexedBatch(
         number,
@@ -227,7 +236,13 @@ def collate(number: int, samples: Sequence[Sample]) -> IndexedBatch:
         torch.from_numpy(np.stack([s.value for s in samples])),
         torch.from_numpy(np.stack([s.known for s in samples])[:, None]),
         torch.from_numpy(np.stack([s.valid for s in samples])[:, None]) if padded else None,
+        torch.from_numpy(np.stack(assumed)[:, None]) if assumed else None,
+        assumed_weight,
     )
+
+
+def _to(tensor: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if tensor is None else tensor.to(device, non_blocking=True)
 
 
 def _channels_last(inputs: Sequence[NDArray[np.float32]]) -> Tensor:

@@ -30,6 +30,7 @@ class Sample:
         scale: Centre and width by which ``inputs`` were normalised; None where that is forgotten.
         points: Places ``(n, len(S))`` as indices, which move with the rest; None where none are
             asked for.
+        assumed: ``(*S)``, True where background is assumed; None where nothing is.
     """
 
     inputs: NDArray[np.float32]
@@ -38,6 +39,7 @@ class Sample:
     valid: NDArray[np.bool_]
     scale: Scale | None = None
     points: NDArray[np.float64] | None = None
+    assumed: NDArray[np.bool_] | None = None
 
 
 def anywhere(shape: Sequence[int], size: int | Sequence[int], rng: Generator) -> Region:
@@ -90,6 +92,7 @@ def cut(
     known: NDArray[np.bool_],
     region: Region,
     scale: Scale,
+    assumed: NDArray[np.bool_] | None = None,
 ) -> Sample:
     """The sample of ``region``; where it reaches beyond the image it is padded and not valid.
 
@@ -99,6 +102,7 @@ def cut(
         known: ``(*S)``.
         region: Starts inside the image.
         scale: Centre and width of the whole image's intensities.
+        assumed: ``(*S)``, where background is assumed.
     """
     box = region.slices
     sample = Sample(
@@ -107,6 +111,7 @@ def cut(
         known[box],
         np.ones(known[box].shape, np.bool_),
         scale,
+        assumed=None if assumed is None else assumed[box],
     )
     return _padded(sample, region.size)
 
@@ -121,6 +126,7 @@ def _padded(sample: Sample, size: tuple[int, ...]) -> Sample:
         np.pad(sample.known, pad),
         np.pad(sample.valid, pad),
         sample.scale,
+        assumed=None if sample.assumed is None else np.pad(sample.assumed, pad),
     )
 
 

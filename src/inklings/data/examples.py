@@ -22,7 +22,7 @@ from inklings.data.slices import Planes
 from inklings.errors import DataError, GeometryError, SpecError
 from inklings.geometry import Geometry
 from inklings.orientation import CANONICAL, turn_to
-from inklings.supervision.base import Supervision, Target
+from inklings.supervision.base import FarBackground, Supervision, Target
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Examples:
         inputs: Names of the images of a case whose channels are stacked in each.
         orientation: Which way the axes of all volumes run, as `inklings.orientation` has it; None
             for pictures, and for arrays of which nobody said.
+        far: What is assumed far from all that was drawn.
     """
 
     images: Sequence[NDArray[Any]]
@@ -55,6 +56,7 @@ class Examples:
     in_doubt: bool = False
     inputs: Sequence[str] = ()
     orientation: str | None = None
+    far: FarBackground | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.targets) == len(self.ids):
@@ -99,6 +101,11 @@ class Examples:
     def scale(self, index: int) -> Scale | None:
         """Centre and width of the intensities of an image; None where it says its own."""
         return self.scales[index] if self.scales else None
+
+    @property
+    def assumed_weight(self) -> float:
+        """Of the mean over what is assumed, beside that over what is known."""
+        return self.far.weight if self.far else 0.0
 
     @property
     def judges(self) -> bool:
@@ -158,6 +165,7 @@ def resized(examples: Examples, size: int) -> Examples:
         Target(
             np.stack([resize_mask(channel, size) for channel in target.value]),
             resize_mask(target.known, size),
+            None if target.assumed is None else resize_mask(target.assumed, size),
         )
         for target in examples.targets
     ]
@@ -170,9 +178,9 @@ def with_background(examples: Examples) -> Examples:
     targets = []
     for target in examples.targets:
         rest = 255 - np.minimum(target.value.sum(0, dtype=np.uint16), 255).astype(np.uint8)
-        targets.append(
-            Target(np.concatenate([(rest * target.known)[None], target.value]), target.known)
-        )
+        said = target.known if target.assumed is None else target.known | target.assumed
+        value = np.concatenate([(rest * said)[None], target.value])
+        targets.append(dataclasses.replace(target, value=value))
     return examples.with_targets(targets)
 
 
@@ -212,6 +220,7 @@ def gather(
         geometries=() if flat else tuple(grids),
         inputs=inputs,
         orientation=None if flat else CANONICAL,
+        far=supervision.far,
     )
 
 

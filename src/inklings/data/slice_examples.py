@@ -59,6 +59,7 @@ def sliced(
         scales=tuple((flat[v][0], flat[v][1]) for v, _ in places),
         weights=_weights(np.array([shows[v][z] for v, z in places]), volumes.foreground),
         orientation=examples.orientation,
+        far=examples.far,
     )
 
 

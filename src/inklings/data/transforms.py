@@ -39,6 +39,7 @@ def _moved(
         value=move(sample.value),
         known=move(sample.known),
         valid=move(sample.valid),
+        assumed=None if sample.assumed is None else move(sample.assumed),
         points=None if sample.points is None else points(sample.points),
     )
 

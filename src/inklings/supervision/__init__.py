@@ -11,5 +11,6 @@ SUPERVISIONS: Registry[Supervision] = Registry(
         "full": "inklings.supervision.full:Full",
         "partial": "inklings.supervision.partial:Partial",
         "positive_unlabelled": "inklings.supervision.positive_unlabelled:PositiveUnlabelled",
+        "scribbles": "inklings.supervision.scribbles:Scribbles",
     },
 )

@@ -20,10 +20,26 @@ class Target:
         value: ``(K, *S)`` uint8 quantised probabilities, 255 is certainty, one channel per
             output of the network.
         known: ``(*S)``, True where ``value`` is a fact, False where it is a placeholder.
+        assumed: ``(*S)``, True where nobody drew anything and background is assumed; None where
+            nothing is.
     """
 
     value: NDArray[np.uint8]
     known: NDArray[np.bool_]
+    assumed: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class FarBackground:
+    """What is far from every stroke counts as background.
+
+    Attributes:
+        reach: Farthest that an object goes from its strokes, in pixels; None estimates it.
+        weight: Of the mean over what is farther, beside the mean over what was drawn.
+    """
+
+    reach: float | None
+    weight: float
 
 
 class Supervision(Protocol):
@@ -32,10 +48,12 @@ class Supervision(Protocol):
     Attributes:
         channels: Names of the channels of a target.
         of_tissue: Whether a target of a slide speaks of its tissue alone.
+        far: What is assumed far from all that was drawn; None for nothing.
     """
 
     channels: tuple[str, ...]
     of_tissue: bool = False
+    far: FarBackground | None = None
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
         """Target of ``case`` on ``geometry``, or of one region of it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor
 from inklings.data import INTENSITIES
 from inklings.data.batches import Batches
 from inklings.data.examples import Examples, resized, with_background
+from inklings.data.far_background import Reach, reach_of, with_far_background
 from inklings.data.slice_examples import sliced
 from inklings.data.volumes import require_volumes_possible
 from inklings.errors import SpecError
@@ -80,7 +82,8 @@ def prepare(
         else None
     )
     shown = validator or SegmentationValidator(train, experiment, model_config)
-    fitted = _fitted(train, experiment, model_config, loss.reads_unlabelled)
+    reach = reach_of(train, train.far) if train.far else None
+    fitted = _fitted(train, experiment, model_config, loss.reads_unlabelled, reach)
     spec = experiment.training
 
     batches = partial(
@@ -104,7 +107,7 @@ def prepare(
         memory_format=None if patches else torch.channels_last,
         validator=validator,
         gallery=partial(Gallery, validator=shown),
-        facts={"images": len(train)},
+        facts={"images": len(train), **({"reach": dataclasses.asdict(reach)} if reach else {})},
     )
 
 
@@ -157,7 +160,11 @@ def _model_config(
 
 
 def _fitted(
-    train: Examples, experiment: SegmentationExperiment, model_config: ModelConfig, unlabelled: bool
+    train: Examples,
+    experiment: SegmentationExperiment,
+    model_config: ModelConfig,
+    unlabelled: bool,
+    reach: Reach | None,
 ) -> Examples:
     """The examples as batches are cut from them."""
     if train.volumes and experiment.volumes.view != "3d":
@@ -166,4 +173,6 @@ def _fitted(
         train = sliced(train, experiment.volumes, intensity, unlabelled)
     if experiment.sampling.resize:
         train = resized(train, experiment.sampling.size)
+    if reach is not None:
+        train = with_far_background(train, reach.pixels)
     return with_background(train) if model_config.activation == "softmax" else train

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -172,6 +172,9 @@ class Learner(pl.LightningModule):
         with torch.autocast(self.device.type, enabled=False):
             output = output.in_full_precision()
             loss: Tensor = self.loss(output, data)
+            if data.assumed is not None:
+                elsewhere = replace(data, known=data.assumed)
+                loss = loss + data.assumed_weight * self.loss(output, elsewhere)
         value = self._everywhere(float(loss.detach()))
         if not math.isfinite(value):
             self.skipped += 1
