@@ -1,8 +1,11 @@
+import math
+
 import pytest
 import torch
 
 from inklings.errors import SpecError
-from inklings.losses.base import known_mask, per_channel, valid_mask, weighted_mean
+from inklings.losses.base import known_mask, per_channel, total, valid_mask, weighted_mean
+from inklings.losses.bce import BCE
 from inklings.tensors import Batch, Output
 
 
@@ -42,3 +45,16 @@ def test_one_number_serves_every_channel_and_a_wrong_count_is_refused():
     )
     with pytest.raises(SpecError, match="x: expected one number or 3, got 2"):
         per_channel(torch.tensor([0.1, 0.2]), logits, "x")
+
+
+def test_what_is_assumed_is_a_mean_of_its_own_beside_what_is_known() -> None:
+    """One known pixel and three assumed ones: their shares do not depend on how many there are."""
+    logits = torch.tensor([[[[0.0, 2.0, 2.0, 2.0]]]])
+    value = torch.tensor([[[[1.0, 0.0, 0.0, 0.0]]]])
+    known = value.bool()
+    batch = Batch(logits, value, known, None, ~known, 0.5)
+    expected = math.log(2) + 0.5 * math.log1p(math.exp(2))
+    assert float(total(BCE(), Output(logits), batch)) == pytest.approx(expected)
+    assert float(total(BCE(), Output(logits), Batch(logits, value, known))) == pytest.approx(
+        math.log(2)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -40,6 +41,19 @@ class Loss(nn.Module):
     def clipped(self) -> tuple[float, float] | None:
         """Decisions taken so far and how many of them clipped, of losses that decide; else None."""
         return None
+
+
+def total(loss: Loss, output: Output, batch: Batch) -> Tensor:
+    """The loss over what is known, and over what is assumed as a mean of its own.
+
+    Far from all strokes lie a hundred times as many pixels as on them: in one mean the strokes
+    would not count.
+    """
+    known: Tensor = loss(output, batch)
+    if batch.assumed is None:
+        return known
+    assumed: Tensor = loss(output, replace(batch, known=batch.assumed))
+    return known + batch.assumed_weight * assumed
 
 
 def mean_of_ways(output: Output, of: Callable[[Tensor], Tensor]) -> Tensor:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import lightning.pytorch as pl
@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from inklings.data.batches import BatchSource, IndexedBatch
 from inklings.errors import DataError
-from inklings.losses.base import Loss
+from inklings.losses.base import Loss, total
 from inklings.models.base import Model
 from inklings.spec import Training
 from inklings.tensors import Batch, Output
@@ -171,10 +171,7 @@ class Learner(pl.LightningModule):
         output: Output = self.model(data.inputs, data.valid)
         with torch.autocast(self.device.type, enabled=False):
             output = output.in_full_precision()
-            loss: Tensor = self.loss(output, data)
-            if data.assumed is not None:
-                elsewhere = replace(data, known=data.assumed)
-                loss = loss + data.assumed_weight * self.loss(output, elsewhere)
+            loss = total(self.loss, output, data)
         value = self._everywhere(float(loss.detach()))
         if not math.isfinite(value):
             self.skipped += 1
