@@ -73,6 +73,7 @@ SLOW: dict[str, World] = {
     "docs/how-to/patches.md": several(
         worlds.patches, partial(worlds.pictures, images="pictures", masks="masks")
     ),
+    "docs/how-to/scribbles.md": several(worlds.strokes),
     "docs/how-to/slide-labels.md": several(worlds.scans),
     "docs/python.md": several(
         partial(worlds.pictures, images="pictures", masks="masks"), worlds.chaos,

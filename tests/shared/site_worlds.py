@@ -14,6 +14,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 from site_blocks import blocks
 from sklearn.datasets import load_digits
 
@@ -219,6 +220,21 @@ def total(here: Path) -> None:
         for code, name in enumerate(("liver", "spleen"), 1):
             mask = (volume(True, number) == code).astype(np.uint8)
             write_nifti(home / "segmentations" / f"{name}.nii.gz", mask, GRID)
+
+
+def strokes(here: Path) -> None:
+    """Six patients, their outlines, and strokes in the middle of these with a ring around."""
+    for k in range(6):
+        outlined = volume(True, k).astype(np.uint8)
+        drawn = np.full(outlined.shape, 4, np.uint8)
+        for code in (1, 2):
+            drawn[ndimage.binary_erosion(outlined == code)] = code
+        away = ndimage.distance_transform_edt(outlined == 0)
+        drawn[(away > 2) & (away < 4)] = 0
+        name = f"patient{k}.nii.gz"
+        write_nifti(here / "images" / name, volume(False, k), GRID)
+        write_nifti(here / "labels" / name, outlined, GRID)
+        write_nifti(here / "scribbles" / name, drawn, GRID)
 
 
 def brains(here: Path) -> None:
