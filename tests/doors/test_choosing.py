@@ -10,6 +10,8 @@ from PIL import Image as Pillow
 from typer.testing import CliRunner
 
 from inklings.cli import app
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.inference.items import gather
 
@@ -94,7 +96,7 @@ def test_predict_opens_what_was_chosen(tmp_path: Path) -> None:
     (item,) = gather([path], choice="page=2")
     with item.open() as image:
         np.testing.assert_array_equal(image.read(image.geometry.full)[0], array[2])
-    (tmp_path / "cohort.yaml").write_text("{}")
+    Cohort("c", (Case("a", "a", {"image": path}, ()),), ("x",)).write(tmp_path)
     with pytest.raises(SpecError, match="leave the option out"):
         gather([tmp_path], choice="page=2")
     helped = CliRunner().invoke(app, ["predict", "--help"], env={"COLUMNS": "200"}).output
