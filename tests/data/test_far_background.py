@@ -72,6 +72,19 @@ def test_reach_is_estimated_from_the_strokes_and_says_from_which() -> None:
     assert reach_of(examples(stroked(False)), FarBackground(20.0, 0.5)).pixels == 20
 
 
+def test_slices_that_are_labelled_throughout_do_not_stretch_the_reach() -> None:
+    strokes, full = stroked(), stroked(False)
+    full = Target(full.value, np.ones_like(full.known))
+    alone, beside = (
+        reach_of(examples(*t), FarBackground(None, 0.5)) for t in ([strokes], [strokes, full, full])
+    )
+    assert beside == alone
+    assert reach_of(examples(full), FarBackground(None, 0.5)).source == "every pixel is labelled"
+    assumed = with_far_background(examples(full), 0.0).targets[0].assumed
+    assert assumed is not None
+    assert not assumed.any()
+
+
 def test_strokes_of_one_class_alone_ask_for_the_reach() -> None:
     with pytest.raises(LabelError, match="reach: 20"):
         reach_of(examples(stroked(False)), FarBackground(None, 0.5))

@@ -1,17 +1,20 @@
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from inklings.data.examples import Examples, from_masks
 from inklings.errors import DataError, SpecError
 from inklings.losses.bce import BCE
 from inklings.losses.cross_entropy import CrossEntropy
 from inklings.spec import Experiment
-from inklings.tasks.pixels import learn
+from inklings.supervision.base import FarBackground, Target
+from inklings.tasks.pixels import learn, prepare
 from inklings.training.trainer import total_steps
 from inklings.training.validation import SegmentationValidator
 
@@ -154,6 +157,42 @@ def test_whole_images_are_resized_where_the_recipe_says_so(
         trained.model, 0
     )
     assert dense.shape == (1, 64, 64)
+
+
+def strokes_of(discs: Examples) -> Examples:
+    """The cores of discs as strokes, and a ring of background 14 pixels from each."""
+    targets = []
+    for target in discs.targets:
+        inside = target.value[0] > 0
+        stroke = ndimage.distance_transform_edt(inside) > 5
+        away = ndimage.distance_transform_edt(~stroke)
+        ring = (np.abs(away - 14) < 1) & ~inside
+        targets.append(Target(stroke[None] * np.uint8(255), stroke | ring))
+    return replace(discs.with_targets(targets), far=FarBackground(None, 0.5))
+
+
+def test_an_estimated_reach_is_said(
+    spec: Spec, discs: Examples, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = learn(spec(steps=2), strokes_of(discs))
+    assert trained.facts["reach"]["pixels"] == pytest.approx(14.5, abs=1)
+    assert "estimated from background strokes" in capsys.readouterr().err
+
+
+def test_the_reach_is_that_of_the_images_also_where_they_are_resized(
+    spec: Spec, discs: Examples
+) -> None:
+    strokes, half = strokes_of(discs), {"size": 32, "resize": True, "augment": []}
+    prepared = prepare(spec(sampling=half), strokes, None, ("disc",), ("disc",))
+    assumed = prepared.batches().batch(0).assumed
+    assert assumed is not None
+    far = np.mean([_far(target, 14.5) for target in strokes.targets])
+    assert float(assumed.float().mean()) == pytest.approx(far, abs=0.1)
+
+
+def _far(target: Target, reach: float) -> float:
+    away = ndimage.distance_transform_edt(target.value[0] == 0)
+    return float(((away > reach) & ~target.known).mean())
 
 
 def test_first_weights_are_taken_and_others_refused(spec: Spec, discs: Examples) -> None:

@@ -44,25 +44,28 @@ def reach_of(examples: Examples, far: FarBackground) -> Reach:
 
     Whoever draws background strokes draws them around the objects: the distance that three quarters
     of them stay within, seen from the strokes of objects, is as far as objects were thought to go.
-    Without any, the distance between strokes of different classes is asked.
+    Without any, the distance between strokes of different classes is asked. Slices that are
+    labelled throughout hold no strokes and say nothing.
 
     Raises:
         LabelError: If neither says anything.
     """
     if far.reach is not None:
         return Reach(far.reach, "stated")
+    slices = [one for target in examples.targets for one in _slices(target) if not one[1].all()]
+    if not slices:
+        return Reach(0.0, "every pixel is labelled")
     around: list[NDArray[np.float64]] = []
     between: list[NDArray[np.float64]] = []
-    for target in examples.targets:
-        for value, known in _slices(target):
-            own = (value >= _HALF) & known
-            drawn = own.any(0)
-            if not drawn.any():
-                continue
-            around.append(ndimage.distance_transform_edt(~drawn)[known & ~drawn])
-            for one in own:
-                if one.any() and (drawn & ~one).any():
-                    between.append(ndimage.distance_transform_edt(~(drawn & ~one))[one])
+    for value, known in slices:
+        own = (value >= _HALF) & known
+        drawn = own.any(0)
+        if not drawn.any():
+            continue
+        around.append(ndimage.distance_transform_edt(~drawn)[known & ~drawn])
+        for one in own:
+            if one.any() and (drawn & ~one).any():
+                between.append(ndimage.distance_transform_edt(~(drawn & ~one))[one])
     for found, source in ((around, "background strokes"), (between, "strokes of other classes")):
         distances = np.concatenate(found) if found else np.zeros(0)
         if len(distances) >= _ENOUGH:

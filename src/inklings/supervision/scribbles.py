@@ -18,8 +18,8 @@ class Scribbles(Partial):
     Args:
         classes: Their names.
         cores: Add a channel of inner halves.
-        reach: Farthest that an object goes from its strokes, in pixels; None estimates it from
-            the strokes.
+        reach: Farthest that an object goes from its strokes, in pixels of a slice on the grid
+            that is learnt (`volumes.spacing_mm`); None estimates it from the strokes.
         weight: Of that mean, beside the one over the strokes.
     """
 

@@ -20,6 +20,7 @@ from inklings.errors import SpecError
 from inklings.inference.dense import OF_VOLUMES
 from inklings.losses import LOSSES
 from inklings.orientation import AS_STORED
+from inklings.progress import note
 from inklings.runs.run import ModelConfig
 from inklings.spec import SegmentationExperiment
 from inklings.tasks.base import require_possible
@@ -83,6 +84,11 @@ def prepare(
     )
     shown = validator or SegmentationValidator(train, experiment, model_config)
     reach = reach_of(train, train.far) if train.far else None
+    if reach is not None and reach.source != "stated":
+        note(
+            f"supervision scribbles: background is what is over {reach.pixels:.1f} pixels from "
+            f"every stroke of an object, estimated from {reach.source}; 'reach' states it otherwise"
+        )
     fitted = _fitted(train, experiment, model_config, loss.reads_unlabelled, reach)
     spec = experiment.training
 
@@ -171,8 +177,8 @@ def _fitted(
         asked = experiment.intensity
         intensity = INTENSITIES.build(asked.name, asked.options)
         train = sliced(train, experiment.volumes, intensity, unlabelled)
+    if reach is not None:  # on the grid on which it was estimated
+        train = with_far_background(train, reach.pixels)
     if experiment.sampling.resize:
         train = resized(train, experiment.sampling.size)
-    if reach is not None:
-        train = with_far_background(train, reach.pixels)
     return with_background(train) if model_config.activation == "softmax" else train

@@ -74,6 +74,7 @@ class SegmentationTask(Task[SegmentationExperiment]):
             require(NORMALISERS, experiment.stains)
         CORRECTIONS.require(experiment.correction.name, correction)
         require(SUPERVISIONS, experiment.supervision, classes=FILLED)
+        _require_whole(experiment)
         seen: Use = "patches" if experiment.volumes.view == "3d" else "pictures"
         build_transforms(experiment.sampling.augment, seen)
         if experiment.teacher is not None:
@@ -132,6 +133,17 @@ class SegmentationTask(Task[SegmentationExperiment]):
         head = TileHead.read(experiment.tiles)
         spacing = None if head.spacing_mm is None else head.spacing_mm * 1000
         return dataclasses.replace(used, spacing_um=spacing, factor=head.factor)
+
+
+def _require_whole(experiment: SegmentationExperiment) -> None:
+    """Raise SpecError where tiles would hide how far strokes are, and the assumption with it."""
+    asked = experiment.supervision
+    built = SUPERVISIONS.build(asked.name, {"classes": (), **asked.options})
+    if experiment.tiles is not None and built.far is not None:
+        raise SpecError(
+            f"supervision {asked.name}: expected whole pictures or volumes, got tiles, which do "
+            "not show how far strokes are; take supervision: partial"
+        )
 
 
 def _labels(

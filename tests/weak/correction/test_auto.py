@@ -143,6 +143,16 @@ def test_dark_parts_within_exact_outlines_are_not_taken_for_too_wide_ones() -> N
     assert recovered(pairs, "dilate:pixels=8")[1] in ("shrunk", "moved")
 
 
+@pytest.mark.parametrize("drawn", [False, True])
+def test_masks_of_nothing_or_everything_stay_and_say_why(nuclei: list[Pair], drawn: bool) -> None:
+    masks = [np.full(objects.shape, drawn) for _, objects in nuclei]
+    corrected = AutoCorrection().correct([image for image, _ in nuclei], masks)
+    assert all(after is before for before, after in zip(masks, corrected.masks, strict=True))
+    assert [record.reason for record in corrected.evidence] == [
+        "too little is drawn to be judged; nothing was changed"
+    ]
+
+
 def test_exact_outlines_stay_and_set_the_level(nuclei: list[Pair]) -> None:
     masks = weak(nuclei, "dilate:pixels=4")
     truth = weak(nuclei, "full")

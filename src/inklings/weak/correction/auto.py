@@ -128,6 +128,9 @@ class AutoCorrection:
         )
         if clear >= (CORES_CLEAR if ratio > GROWN else CLEAR) and not own_texture:
             return _by_contrast(name, images, masks, measures, level)
+        if profile.height == 0:
+            why = "too little is drawn to be judged; nothing was changed"
+            return masks, Evidence(name, len(images), "none", "kept", why, measures)
         if profile.at_outline >= ON_BORDER * profile.height:
             if coarse and profile.height < FOLLOWS:
                 return self._by_texture(name, images, masks, measures)
@@ -135,7 +138,10 @@ class AutoCorrection:
             return masks, Evidence(name, len(images), "border profile", "kept", why, measures)
         if profile.height >= max(SEEN, STANDS_OUT * profile.elsewhere):
             style = _style_of([images[i] for i in exact], [masks[i] for i in exact], factor)
-            return _by_profile(name, images, masks, measures, style)
+            # Each image has an offset of its own, so those that were not drawn are looked at too.
+            all_seen = len(drawn) == len(images)
+            whole = profile if all_seen else _profile(images, masks, factor)
+            return _by_profile(name, masks, measures, whole, style)
         why = "outlines lie neither on a border nor clearly off one; nothing was changed"
         return masks, Evidence(name, len(images), "none", "kept", why, measures)
 
@@ -199,11 +205,11 @@ def _by_contrast(
 
 
 def _by_profile(
-    name: str, images: Images, masks: Masks, measures: dict[str, float], style: int
+    name: str, masks: Masks, measures: dict[str, float], profile: BorderProfile, style: int
 ) -> tuple[Masks, Evidence]:
     """Every outline moved by the offset of its image, less the one at which exact ones lie."""
     factor = measures["scale"]
-    offsets = _profile(images, masks, factor).offsets() - style
+    offsets = profile.offsets() - style
     pixels = offsets / factor
     out = [
         moved(mask, by) if abs(offset) > NEAR else mask
