@@ -6,6 +6,8 @@ import pytest
 from inklings.cohorts.cohort import Cohort
 from inklings.data.examples import Examples, from_masks, gather, resized, with_background
 from inklings.errors import DataError, GeometryError, SpecError
+from inklings.geometry import Geometry
+from inklings.supervision.base import Target
 from inklings.supervision.full import Full
 
 IMAGE = np.zeros((3, 10, 12), np.uint8)
@@ -48,6 +50,23 @@ def test_resizing_moves_image_value_and_known_alike() -> None:
     assert small.images[0].shape == (3, 6, 6)
     np.testing.assert_array_equal(small.targets[0].value[0] > 0, small.targets[0].known)
     assert small.targets[0].known.mean() == 0.5
+
+
+@pytest.mark.parametrize("code", ["LSP", "PSL", "RAI"])
+def test_turning_volumes_takes_all_that_is_said_of_them_along(code: str) -> None:
+    rng = np.random.default_rng(0)
+    marks = rng.random((2, 3, 4, 5)) < 0.5
+    value = marks.astype(np.uint8) * 255
+    target = Target(value, marks[0], marks[1])
+    identity = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    grid = Geometry((3, 4, 5), (3.0, 2.0, 1.0), (0.0, 0.0, 0.0), identity)
+    turned = Examples((value,), (target,), ("a",), geometries=(grid,)).turned(code)
+    (after,) = turned.targets
+    assert after.assumed is not None
+    assert not np.array_equal(after.value, value)
+    np.testing.assert_array_equal(after.value, turned.images[0])
+    np.testing.assert_array_equal(np.squeeze(after.known), turned.images[0][0] > 0)
+    np.testing.assert_array_equal(np.squeeze(after.assumed), turned.images[0][1] > 0)
 
 
 def test_a_cohort_is_decoded_with_its_targets(cohort: Path) -> None:

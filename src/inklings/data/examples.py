@@ -21,7 +21,7 @@ from inklings.data.respace import respaced
 from inklings.data.slices import Planes
 from inklings.errors import DataError, GeometryError, SpecError
 from inklings.geometry import Geometry
-from inklings.orientation import CANONICAL, turn_to
+from inklings.orientation import CANONICAL, Turn, turn_to
 from inklings.supervision.base import FarBackground, Supervision, Target
 
 
@@ -121,8 +121,7 @@ class Examples:
             self,
             images=tuple(t.view(image) for t, image in zip(turns, self.images, strict=True)),
             targets=tuple(
-                Target(t.view(target.value), t.view(target.known))
-                for t, target in zip(turns, self.targets, strict=True)
+                _turned(t, target) for t, target in zip(turns, self.targets, strict=True)
             ),
             geometries=tuple(t.grid(g) for t, g in zip(turns, self.geometries, strict=True)),
             orientation=code,
@@ -131,6 +130,11 @@ class Examples:
     def with_targets(self, targets: Sequence[Target]) -> Examples:
         """The same images with other labels."""
         return dataclasses.replace(self, targets=tuple(targets))
+
+
+def _turned(turn: Turn, target: Target) -> Target:
+    assumed = None if target.assumed is None else turn.view(target.assumed)
+    return Target(turn.view(target.value), turn.view(target.known), assumed)
 
 
 def from_masks(
