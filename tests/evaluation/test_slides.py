@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
-from inklings.errors import DataError, SpecError
+from inklings.errors import SpecError
 from inklings.evaluation import slides
 from inklings.evaluation.evaluate import evaluate, score
 from inklings.evaluation.family import Settings
@@ -146,22 +146,28 @@ def test_a_slide_with_nothing_but_its_label_counts_as_a_slide_and_not_as_samples
     assert by["auc_slide_area"].value == 1
 
 
-def test_labels_that_never_say_where_nothing_is_are_refused(
+def test_of_labels_that_never_say_where_nothing_is_recall_and_the_share_remain(
     predicted: tuple[Path, Path, list[Pair]],
 ) -> None:
-    out, cohort, _ = predicted
+    out, cohort, pairs = predicted
     there = Cohort.read(cohort)
     cases = []
     for case in there.cases:
         (mask,) = case.labels
         assert isinstance(mask, MaskLabel)
-        full = np.full(SHAPE, 1, np.uint8)
-        write_pyramid(mask.path, full)
+        left = np.zeros(SHAPE, np.uint8)
+        left[:, : SHAPE[1] // 2] = 1
+        write_pyramid(mask.path, left)
         weak = MaskLabel(mask.path, "slide", "classes", CLASSES, extent="positives")
         cases.append(Case(case.id, case.patient, case.images, (weak,)))
     Cohort("weak", tuple(cases), CLASSES).write(cohort)
-    with pytest.raises(DataError, match="never say where nothing is"):
-        evaluate(out, cohort, EVERY)
+    table = evaluate(out, cohort, EVERY)
+    rows = {row.metric: row.value for row in table if row.label == "benign"}
+    half = [pair.predicted.probability[0] >= 127.5 for pair in pairs]  # type: ignore[index]
+    hit = [said[:, : said.shape[1] // 2].mean() for said in half]
+    assert rows["recall_annotated"] == pytest.approx(np.mean(hit), abs=0.02)
+    assert rows["share_predicted"] == pytest.approx(np.mean([said.mean() for said in half]))
+    assert not {"dice", "dice_annotated", "precision_annotated"} & set(table.names)
 
 
 def test_metrics_that_need_a_whole_image_say_so(predicted: tuple[Path, Path, list[Pair]]) -> None:

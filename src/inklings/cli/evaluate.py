@@ -30,6 +30,13 @@ def evaluate(
     compare: Annotated[
         Path | None, typer.Option(help="Other predictions of the same cases: a paired test.")
     ] = None,
+    dense: Annotated[
+        Path | None,
+        typer.Option(
+            help="The same cases with whole references, scored beside strokes and other partial "
+            "ones."
+        ),
+    ] = None,
     metric: Annotated[
         list[str] | None, typer.Option(help="Only this metric; repeat for several.")
     ] = None,
@@ -103,7 +110,7 @@ def evaluate(
         scheduler=scheduler,
     )
     tables = from_tables(annotations, excluded, series) if annotations else None
-    scores = score(predictions, cohort or tables, settings, compare)
+    scores = score(predictions, cohort or tables, settings, compare, dense)
     typer.echo(dumps(scores.records(), indent=1) if json else scores.text())
     folder = out or (predictions if predictions.is_dir() else None)
     if folder:

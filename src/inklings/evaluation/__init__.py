@@ -17,6 +17,7 @@ METRICS: Registry[tuple[Metric, ...]] = Registry(
         "calibration": "inklings.evaluation.calibration:metrics",
         "chaos": "inklings.evaluation.chaos:metrics",
         "volume": "inklings.evaluation.volume:metrics",
+        "annotated": "inklings.evaluation.annotated:metrics",
     },
 )
 """Families of metrics; each is called with `Options` and returns its metrics."""

@@ -18,8 +18,9 @@ from scipy import ndimage
 from inklings.cohorts.case import Case
 from inklings.cohorts.opening import image_of_file, labelled_image, open_case
 from inklings.cohorts.rasterise import annotate
-from inklings.errors import DataError, GeometryError, LabelError, SpecError
+from inklings.errors import DataError, GeometryError, SpecError
 from inklings.evaluation import METRICS
+from inklings.evaluation.beside import beside, joined
 from inklings.evaluation.family import Family, Job, ScoredSource, Selection
 from inklings.evaluation.metric import Options
 from inklings.evaluation.overlap import counts
@@ -28,7 +29,7 @@ from inklings.evaluation.results import Results
 from inklings.evaluation.scoring import Chosen, Measured, choose, differences, measure, tabulate
 from inklings.evaluation.selection import select
 from inklings.evaluation.slide_level import RANKED, ranks, slide_metrics
-from inklings.evaluation.slides import slide_pair
+from inklings.evaluation.slides import is_boxed, slide_pair
 from inklings.geometry import Geometry
 from inklings.machine import cores
 from inklings.parallel import map_cases
@@ -40,7 +41,7 @@ from inklings.predictions.slides import SlidePrediction
 _FEW, _FEW_STREAMED = 60_000_000, 300_000_000
 """Below so many pixels or voxels processes cost more than they save (1 s each)."""
 _MOST_WORKERS = 8
-_STREAMED = ("overlap", "calibration")
+_STREAMED = ("overlap", "calibration", "annotated")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class DenseScoring:
         options: With the unit of distances.
         streamed: Whether there are slides, and so only metrics that need no whole image.
         workers: Processes.
+        dense: The same cases with whole references; None where none were given.
     """
 
     job: Job
@@ -62,6 +64,7 @@ class DenseScoring:
     options: Options
     streamed: bool
     workers: int
+    dense: Selection | None = None
 
     def measure(self) -> Results:
         """Measure every case.
@@ -71,45 +74,59 @@ class DenseScoring:
         Raises:
             DataError: If a picture cannot be scored, or no slide can.
         """
+        results = self._results(self.selection, self.chosen)
+        facts = {**self.selection.facts, **results.facts}
+        if self.streamed:
+            facts["grid"] = "that of the heat maps"
+        results = replace(results, facts=facts)
+        if self.dense is None:
+            return results
+        if not facts.get("judged", {}).get("sparse_cases"):
+            raise SpecError(
+                f"--dense: expected sparse references beside it (strokes, positives, ...), got "
+                f"dense ones in {self.job.reference}; leave it out"
+            )
+        return joined(results, self._results(self.dense, self.chosen), self.dense)
+
+    def _results(self, selection: Selection, chosen: Chosen) -> Results:
+        """Rows and lines of cases with the references that ``selection`` has."""
         bootstrap = self.job.settings.bootstrap
-        found, failed = self._measured(self.job.mine)
+        found, failed = self._measured(self.job.mine, selection)
         rivals: dict[str, Measured] = {}
         if self.job.theirs:
-            rivals, more = self._measured(self.job.theirs)
+            rivals, more = self._measured(self.job.theirs, selection)
             failed |= more
-        ids = [case.id for case in self.selection.cases if case.id not in failed]
+        ids = [case.id for case in selection.cases if case.id not in failed]
         if not ids:
             first = next(iter(failed.values()))
             raise DataError(f"none of the {len(failed)} cases can be scored: {first}")
         measured = [found[case] for case in ids]
-        results = tabulate(measured, self.chosen, self.options, bootstrap)
-        facts = {**self.selection.facts, **results.facts}
-        if self.streamed:
-            facts["grid"] = "that of the heat maps"
+        results = tabulate(measured, chosen, self.options, bootstrap)
         return replace(
             results,
-            rows=(*results.rows, *ranks(measured, self.chosen, bootstrap)),
-            facts=facts,
+            rows=(*results.rows, *ranks(measured, chosen, bootstrap)),
             failed=failed,
-            changes=differences(measured, [rivals[case] for case in ids], self.chosen, bootstrap)
+            changes=differences(measured, [rivals[case] for case in ids], chosen, bootstrap)
             if rivals
             else (),
         )
 
-    def _measured(self, source: ScoredSource) -> tuple[dict[str, Measured], dict[str, str]]:
+    def _measured(
+        self, source: ScoredSource, selection: Selection
+    ) -> tuple[dict[str, Measured], dict[str, str]]:
         """What was measured of each case, and why the others could not be."""
         there, settings = source.there, self.job.settings
         task = _Measure(
             there.path.resolve(),
             there.head,
-            self.selection.classes,
+            selection.classes,
             settings.metrics,
             self.options,
             self.streamed,
         )
         outcomes = map_cases(
             task,
-            {case.id: (case, case.id in there.slides) for case in self.selection.cases},
+            {case.id: (case, case.id in there.slides) for case in selection.cases},
             what="evaluate",
             workers=self.workers,
             scheduler=settings.scheduler,
@@ -155,12 +172,13 @@ def prepare(job: Job) -> DenseScoring:
     if workers is None:
         pays = size >= few and not settings.scheduler
         workers = min(_MOST_WORKERS, cores()) if pays else 1
-    return DenseScoring(job, selection, chosen, options, streamed, workers)
+    dense = None if job.dense is None else beside(job, selection)
+    return DenseScoring(job, selection, chosen, options, streamed, workers, dense)
 
 
 FAMILY = Family(
     "dense predictions",
-    frozenset({"empty", "tolerance", "scheduler", "split", "compare"}),
+    frozenset({"empty", "tolerance", "scheduler", "split", "compare", "dense"}),
     prepare,
 )
 
@@ -224,9 +242,9 @@ class _Measure:
         chosen = _chosen(self.names, self.head.classes, self.options, self.streamed)
         if not is_slide:
             return measure(read_pair(self.folder, self.head, case, self.classes), chosen)
-        pair, judged = slide_pair(self.folder, self.head, case)
-        found = replace(measure(pair, chosen), judged=judged)
-        if not judged[1]:  # only what is true of the whole slide is known: nothing to overlap with
+        pair = slide_pair(self.folder, self.head, case)
+        found = measure(pair, chosen)
+        if not found.judgement.total:  # only what is true of the whole slide is known
             sums = tuple(
                 s if m.name.startswith(RANKED) else np.zeros_like(s)
                 for m, s in zip(chosen.metrics, found.sums, strict=True)
@@ -251,7 +269,6 @@ def read_pair(folder: Path, head: Head, case: Case, classes: tuple[str, ...] | N
 
     Raises:
         DataError: If the prediction is damaged, or does not lie on the grid of the image.
-        LabelError: If the labels of the case do not say where background is.
     """
     prediction = DensePrediction.read(folder, case.id)
     name = image_of_file(case, prediction.image)
@@ -262,15 +279,10 @@ def read_pair(folder: Path, head: Head, case: Case, classes: tuple[str, ...] | N
             f"case {case.id}: predicted on a grid of {prediction.dense.shape[1:]}, but "
             f"{case.images[name].name} has {geometry.shape}; predict this cohort again"
         )
-    annotated = classes or head.classes
-    said = annotate(case, labelled_image(case), geometry, annotated)
-    if not said.known.all() and not (said.known & (said.category == 0)).any():
-        raise LabelError(
-            f"case {case.id}: expected a reference standard, got labels that never say where "
-            "nothing is; evaluate against the cohort with complete labels"
-        )
+    every = classes or head.classes
+    said = annotate(case, labelled_image(case), geometry, every, "ellipse")
     mask = np.stack([prediction.mask(head, k) for k in range(len(head.classes))])
-    numbers = np.array([annotated.index(name) + 1 for name in head.classes])
+    numbers = np.array([every.index(name) + 1 for name in head.classes])
     codes = numbers.reshape(-1, *(1,) * said.category.ndim)
     objects = np.where(said.category == numbers[0], said.objects, 0)
     instances = prediction.instances
@@ -284,6 +296,7 @@ def read_pair(folder: Path, head: Head, case: Case, classes: tuple[str, ...] | N
         ),
         reference=Segmentation(said.category == codes, objects if said.separated else None),
         known=None if said.known.all() else said.known,
+        boxed=is_boxed(case),
         spacing=geometry.spacing,
         axes=geometry.axes if geometry.leans else None,
     )

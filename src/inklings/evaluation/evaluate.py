@@ -33,6 +33,7 @@ def evaluate(
     reference: Path | Reference | None,
     settings: Settings | None = None,
     compare: Path | None = None,
+    dense: Path | None = None,
 ) -> Scores:
     """Score predictions against the reference standard, with intervals over patients.
 
@@ -47,6 +48,7 @@ def evaluate(
             itself.
         settings: What to score and how; by default the test part, with every metric.
         compare: Other predictions, for a paired comparison on the same cases.
+        dense: A cohort with the same cases and whole references, beside a partial ``reference``.
 
     Raises:
         SpecError: If patients are scored that a run was trained on, a metric is unknown or an
@@ -60,7 +62,7 @@ def evaluate(
             f"--compare: expected {mine.kind} as in {mine.path}, got {theirs.kind} in {theirs.path}"
         )
     family: Family = FAMILIES.get(mine.kind)  # type: ignore[assignment]
-    job = Job(mine, theirs, reference, settings)
+    job = Job(mine, theirs, reference, settings, dense)
     family.require_meaning(job)
     scoring = family.prepare(job)
     selection = scoring.selection

@@ -122,12 +122,15 @@ class Job:
         theirs: Others of the same cases, for a paired comparison.
         reference: Folder of a cohort, or objects from tables; None where ``mine`` holds the truth.
         settings: How.
+        dense: Folder of a cohort that holds the same cases with whole references, scored beside a
+            partial one.
     """
 
     mine: ScoredSource
     theirs: ScoredSource | None
     reference: Path | Reference | None
     settings: Settings
+    dense: Path | None = None
 
     @property
     def cohort(self) -> Path:
@@ -186,7 +189,7 @@ class Family:
     Attributes:
         noun: What is predicted, for messages: ``bags``.
         options: Settings that mean something here, of those that may not: ``empty``,
-            ``tolerance``, ``scheduler``, ``split``, ``annotations``, ``compare``.
+            ``tolerance``, ``scheduler``, ``split``, ``annotations``, ``compare``, ``dense``.
         prepare: From a job to its scoring; refuses what cannot be scored before measuring.
     """
 
@@ -208,6 +211,7 @@ class Family:
             "split": settings.split is not None,
             "annotations": isinstance(job.reference, Reference),
             "compare": job.theirs is not None,
+            "dense": job.dense is not None,
         }
         for name, is_given in given.items():
             if is_given and name not in self.options:

@@ -15,10 +15,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.evaluation.pairs import Pair
+from inklings.evaluation.pairs import Pair, judgement
 
 Array = NDArray[np.float64]
 Empty = Literal["one", "skip"]
+Extent = Literal["dense", "sparse", "any"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Metric:
         column: Whether the value of a single case is worth a column in the table of cases.
         on_request: Whether it is measured only where it is asked for by name.
         of_all: Whether it is one number for all classes together.
+        of: References that it is defined for. What a ``sparse`` one allows (`Judgement.sparse`)
+            has names of its own: Dice on strokes is no Dice.
     """
 
     name: str
@@ -74,12 +77,19 @@ class Metric:
     column: bool = False
     on_request: bool = False
     of_all: bool = False
+    of: Extent = "dense"
+
+    def sums(self, pair: Pair) -> Array:
+        """`measure` of a case, all zero where the metric is not of such references."""
+        found = self.measure(pair)
+        fits = self.of == "any" or judgement(pair).sparse == (self.of == "sparse")
+        return found if fits else np.zeros_like(found)
 
     def __call__(self, pairs: Sequence[Pair]) -> float:
         """Value over a set of cases; NaN where no case defines it."""
         if not pairs:
             return math.nan
-        return float(self.summarise(np.sum([self.measure(pair) for pair in pairs], axis=0)))
+        return float(self.summarise(np.sum([self.sums(pair) for pair in pairs], axis=0)))
 
 
 def mean_of_cases(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -63,6 +63,8 @@ class Pair:
         spacing: Millimetres between samples, array order; None where unknown.
         axes: Directions of the x, y[, z] index axes as columns, where they lean against each
             other (a tilted gantry); None at right angles.
+        boxed: Whether the reference is of boxes, whose inside is known in the middle alone.
+        called: Of a partial reference: samples predicted of each class, judged or not.
 
     Raises:
         GeometryError: If the arrays do not lie on one grid.
@@ -75,6 +77,8 @@ class Pair:
     known: NDArray[np.bool_] | None = None
     spacing: tuple[float, ...] | None = None
     axes: NDArray[np.float64] | None = None
+    boxed: bool = False
+    called: tuple[int, ...] = field(default=(), init=False)
 
     def scale(self, unit: str) -> tuple[tuple[float, ...], NDArray[np.float64] | None]:
         """Spacing and leaning axes for distances in ``mm``; of samples otherwise."""
@@ -90,22 +94,15 @@ class Pair:
                 "(classes, samples); predict this cohort again"
             )
         if self.known is not None and not self.known.all():
+            called = tuple(int(np.count_nonzero(mask)) for mask in self.predicted.mask)
+            object.__setattr__(self, "called", called)
             for side in ("predicted", "reference"):
                 object.__setattr__(self, side, _hidden(getattr(self, side), self.known))
 
-    @functools.cached_property
-    def partial(self) -> bool:
-        """Whether the reference says nothing of some samples: then it has no size and no border.
-
-        What can be said of the others, sample by sample, is scored all the same.
-        """
-        return self.known is not None and not bool(self.known.all())
-
     @property
-    def judged(self) -> tuple[int, int]:
-        """Samples that the reference speaks of, and all samples."""
-        total = self.reference.mask[0].size
-        return (total if self.known is None else int(np.count_nonzero(self.known))), total
+    def partial(self) -> bool:
+        """Whether the reference says nothing of some samples: then it has no size and no border."""
+        return judgement(self).partial
 
 
 def _hidden(opinion: Segmentation, known: NDArray[np.bool_]) -> Segmentation:
@@ -142,3 +139,61 @@ class Remembered(Generic[P, T]):
 def once(function: Callable[Concatenate[Pair, P], T]) -> Remembered[P, T]:
     """Remember ``function(pair, ...)`` while the pair lives, since several metrics ask the same."""
     return Remembered(function)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How much of a case a reference speaks of.
+
+    Attributes:
+        samples: That it speaks of, as this class, another or background.
+        total: All samples; of a slide those of its map.
+        negatives: Whether it says anywhere that nothing is; positives alone do not.
+        sparse: Whether it is a sample of a reference: strokes, points, boxes, positives, or
+            anything that says nothing of half or more. One with some places left out, which
+            nobody could tell or that do not count, is a reference of the rest.
+        called: Of a partial reference: samples predicted of each class, judged or not.
+    """
+
+    samples: int = 1
+    total: int = 1
+    negatives: bool = True
+    sparse: bool = False
+    called: tuple[int, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        samples: int,
+        total: int,
+        negatives: bool,
+        boxed: bool,
+        called: tuple[int, ...],
+        wanted: int | None = None,
+    ) -> Judgement:
+        """From counts; ``wanted`` are samples of which something should be said, if not all."""
+        if samples == total:
+            return cls(samples, total)
+        sparse = not negatives or boxed or 2 * samples <= (total if wanted is None else wanted)
+        return cls(samples, total, negatives, sparse, called)
+
+    @property
+    def partial(self) -> bool:
+        """Whether nothing is said of some samples."""
+        return self.samples < self.total
+
+    @property
+    def share(self) -> float:
+        """Of the samples that are judged."""
+        return self.samples / max(self.total, 1)
+
+
+@once
+def judgement(pair: Pair) -> Judgement:
+    """How much of a case its reference speaks of."""
+    total = int(np.prod(pair.reference.mask.shape[1:]))
+    if pair.known is None:
+        return Judgement(total, total)
+    samples = int(np.count_nonzero(pair.known))
+    negatives = samples > int(np.count_nonzero(pair.reference.mask.any(axis=0) & pair.known))
+    return Judgement.of(samples, total, negatives, pair.boxed, pair.called)

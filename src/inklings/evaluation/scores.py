@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from inklings.errors import DataError, SpecError
+from inklings.evaluation.head_lines import head_lines
 from inklings.files import read_yaml, write_json, write_text
 from inklings.records import as_record
 
@@ -114,7 +115,7 @@ class Scores:
         """Rows for JSON: each says by itself what it was measured on; NaN becomes null."""
         common = {
             k: self.head[k]
-            for k in ("cohort", "split", "split_hash", "empty", "judged", "counts")
+            for k in ("cohort", "split", "split_hash", "empty", "judged", "dense", "counts")
             if k in self.head
         } | self._seen
         changes = {(c.metric, c.label): c for c in self.changes}
@@ -128,7 +129,7 @@ class Scores:
 
     def text(self) -> str:
         """The table for people, about 80 columns wide."""
-        lines = [*_head_lines(self.head), ""]
+        lines = [*head_lines(self.head), ""]
         shown = [row for row in self.rows if _is_brief(row.metric)]
         wide = max((len(_named(row, self.rows)) for row in shown), default=0)
         lines.append(f"{'':{wide}}     value   95 % interval         n")
@@ -217,46 +218,6 @@ def _is_brief(metric: str) -> bool:
 def _named(row: Row, rows: Sequence[Row]) -> str:
     several = len({r.label for r in rows if r.label != "all"}) > 1
     return f"{row.label}: {row.title}" if several else row.title
-
-
-def _head_lines(head: Mapping[str, Any]) -> list[str]:
-    if not head:
-        return []
-    lines = [
-        f"{head.get('cohort', 'pairs')}, {head.get('split', 'all')}: {head['cases']} cases of "
-        f"{head['patients']} patients"
-        + (f", split {head['split_hash']}" if head.get("split_hash") else "")
-    ]
-    for label, empty in head.get("empty", {}).get("counts", {}).items():
-        policy = "count 1" if head["empty"]["policy"] == "one" else "are skipped"
-        lines.append(
-            f"empty masks of {label}: {empty['both']} on both sides ({policy}), "
-            f"{empty['reference']} in the reference only, {empty['predicted']} in the prediction "
-            "only (count 0)"
-        )
-    return [*lines, *head.get("summary", ()), *judged_lines(head), *seen_lines(head)]
-
-
-def judged_lines(head: Mapping[str, Any]) -> list[str]:
-    """What is said of references that speak of some samples only; nothing where all are whole."""
-    judged = head.get("judged")
-    if not judged:
-        return []
-    return [
-        f"partial reference in {judged['partial_cases']} of {head['cases']} cases: "
-        f"{judged['share']:.2%} of their samples are judged; volumes, distances and borders of "
-        "them are not given, because a part has none"
-    ]
-
-
-def seen_lines(head: Mapping[str, Any]) -> list[str]:
-    """What is said where patients were scored that the run was trained on; nothing otherwise."""
-    if not head.get("seen"):
-        return []
-    return [
-        f"TRAINED ON {head['seen']} of the {head['patients']} patients (--allow-seen): the numbers "
-        "flatter"
-    ]
 
 
 def _change_lines(changes: Sequence[Change]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,11 @@ from inklings.evaluation import METRICS
 from inklings.evaluation.calibration import reliability
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap, paired, sum_by_patient
 from inklings.evaluation.metric import DEFAULT, Array, Metric, Options
-from inklings.evaluation.pairs import Pair
+from inklings.evaluation.pairs import Judgement, Pair, judgement
 from inklings.evaluation.results import Results
 from inklings.evaluation.scores import Change, Row
 
-_ORDER = ("overlap", "instances", "surface", "calibration", "chaos", "volume")
+_ORDER = ("overlap", "instances", "surface", "calibration", "chaos", "volume", "annotated")
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,14 @@ class Measured:
     Attributes:
         sums: Per metric, the numbers that add up over cases.
         samples: ``(K, [predicted, reference])`` samples of each class, as far as they are judged.
-        judged: Samples that the reference speaks of, and all samples.
+        judgement: How much the reference speaks of.
     """
 
     case: str
     patient: str
     sums: tuple[Array, ...]
     samples: tuple[tuple[int, int], ...]
-    judged: tuple[int, int] = (1, 1)
-
-    @property
-    def partial(self) -> bool:
-        """Whether the reference says nothing of some samples."""
-        return self.judged[0] < self.judged[1]
+    judgement: Judgement = field(default_factory=Judgement)
 
 
 @dataclass(frozen=True)
@@ -90,8 +85,8 @@ def measure(pair: Pair, chosen: Chosen) -> Measured:
     """Measure one case."""
     both = zip(pair.predicted.mask, pair.reference.mask, strict=True)
     samples = tuple((int(np.count_nonzero(p)), int(np.count_nonzero(r))) for p, r in both)
-    sums = tuple(metric.measure(pair) for metric in chosen.metrics)
-    return Measured(pair.case, pair.patient, sums, samples, pair.judged)
+    sums = tuple(metric.sums(pair) for metric in chosen.metrics)
+    return Measured(pair.case, pair.patient, sums, samples, judgement(pair))
 
 
 def tabulate(
@@ -114,6 +109,7 @@ def tabulate(
         )
         if not np.isnan(own).all()
     ]
+    _require_rows(rows, measured, chosen)
     facts = {
         "cases": len(measured),
         "patients": len(set(patients)),
@@ -134,13 +130,38 @@ def tabulate(
     return Results(tuple(rows), _lines(measured, chosen, values), facts, curves)
 
 
+def _require_rows(rows: Sequence[Row], measured: Sequence[Measured], chosen: Chosen) -> None:
+    """Refuse metrics that were asked for and that no reference here has.
+
+    Raises:
+        SpecError: If every reference is sparse and they are of dense ones, or the reverse.
+    """
+    sparse = sum(m.judgement.sparse for m in measured)
+    here = "sparse" if sparse else "dense"
+    fits = any(metric.of in ("any", here) for metric in chosen.metrics)
+    if not rows and sparse in (0, len(measured)) and not fits:
+        first = chosen.metrics[0]
+        near = "dice_annotated, recall_annotated, ..." if sparse else "dice, recall, ..."
+        raise SpecError(
+            f"{first.name} is of {first.of} references, and those of all {len(measured)} cases are "
+            f"{here}; take {near} or leave --metric out"
+        )
+
+
 def _judged(measured: Sequence[Measured]) -> dict[str, Any]:
     """What a table says of references that are partial; nothing where all are whole."""
-    partial = [m for m in measured if m.partial]
+    partial = [m.judgement for m in measured if m.judgement.partial]
     if not partial:
         return {}
-    spoken, total = (sum(m.judged[i] for m in partial) for i in (0, 1))
-    return {"judged": {"partial_cases": len(partial), "share": spoken / max(total, 1)}}
+    share = sum(one.samples for one in partial) / sum(one.total for one in partial)
+    return {
+        "judged": {
+            "partial_cases": len(partial),
+            "sparse_cases": sum(one.sparse for one in partial),
+            "positives_only": sum(not one.negatives for one in partial),
+            "share": share,
+        }
+    }
 
 
 def _row(
@@ -174,8 +195,8 @@ def _row(
 
 
 def _empties(measured: Sequence[Measured], classes: Sequence[str]) -> dict[str, dict[str, int]]:
-    samples = np.array([m.samples for m in measured])
-    empty = samples == 0
+    whole = [m.samples for m in measured if not m.judgement.sparse]
+    empty = np.array(whole, int).reshape(len(whole), len(classes), 2) == 0
     predicted, reference = empty[..., 0], empty[..., 1]
     return {
         label: {
@@ -200,11 +221,11 @@ def _lines(
     measured: Sequence[Measured], chosen: Chosen, values: Sequence[Array]
 ) -> tuple[dict[str, Any], ...]:
     several = len(chosen.classes) > 1
-    any_partial = any(m.partial for m in measured)
+    any_partial = any(m.judgement.partial for m in measured)
     columns = {
         f"{metric.name}:{label}" if several else metric.name: own
         for metric, label, own in zip(chosen.metrics, chosen.labels, values, strict=True)
-        if metric.column and not np.isnan(own).all()
+        if metric.column and metric.name != "share_judged" and not np.isnan(own).all()
     }
     return tuple(
         {
@@ -212,7 +233,7 @@ def _lines(
             "patient": m.patient,
             "predicted_samples": sum(p for p, _ in m.samples),
             "reference_samples": sum(r for _, r in m.samples),
-            **({"judged": m.judged[0] / max(m.judged[1], 1)} if any_partial else {}),
+            **({"share_judged": m.judgement.share} if any_partial else {}),
             **{name: float(own[i]) for name, own in columns.items()},
         }
         for i, m in enumerate(measured)

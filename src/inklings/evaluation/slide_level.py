@@ -54,6 +54,7 @@ def slide_metrics(options: Options) -> tuple[Metric, ...]:
             f"AUC of slides by {title}",
             partial(_ranked, options.channel, score),
             lambda sums: auc_of_levels(sums[..., _LEVELS:], sums[..., :_LEVELS]),
+            of="any",
         )
         for name, title, score in (
             ("peak", "largest probability", lambda slide: slide.peak),

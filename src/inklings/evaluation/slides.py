@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,10 @@ from inklings.cohorts.region import annotate_region
 from inklings.errors import LabelError
 from inklings.evaluation.calibration import histogram
 from inklings.evaluation.overlap import counts
-from inklings.evaluation.pairs import Pair, Segmentation
+from inklings.evaluation.pairs import Judgement, Pair, Segmentation, judgement
 from inklings.evaluation.slide_level import Whole, whole
 from inklings.geometry import Geometry, Region
-from inklings.labels.kinds import BagLabel, CaseLabel, MaskLabel
+from inklings.labels.kinds import BagLabel, BoxLabel, CaseLabel, MaskLabel
 from inklings.labels.mask_codes import all_codes
 from inklings.predictions.head import Head
 from inklings.predictions.slides import SlidePrediction
@@ -27,12 +28,10 @@ from inklings.predictions.slides import SlidePrediction
 _BLOCK = 2048
 
 
-def slide_pair(folder: Path, head: Head, case: Case) -> tuple[Pair, tuple[int, int]]:
+def slide_pair(folder: Path, head: Head, case: Case) -> Pair:
     """A pair without samples whose counts and histograms were summed over the slide.
 
-    Returns:
-        The pair, and the samples that the reference speaks of and all of them; ``(0, 0)`` where
-        nothing was known of places.
+    Its `judgement` is of no samples where nothing was known of places.
 
     Raises:
         LabelError: If there is nothing to score against.
@@ -41,20 +40,21 @@ def slide_pair(folder: Path, head: Head, case: Case) -> tuple[Pair, tuple[int, i
     channels = len(head.classes)
     table = np.zeros((channels + 1, 4))
     levels = np.zeros((channels, 512))
-    said_nothing, judged = True, np.zeros(2, int)
+    called, judged, negatives = np.zeros(channels, int), np.zeros(2, int), False
     for block in _blocks(folder, record, head, case):
         table += counts(block)
-        judged += block.judged
+        known = judgement(block)
+        judged += (known.samples, known.total)
+        called += known.called or [np.count_nonzero(mask) for mask in block.predicted.mask]
         levels += [histogram(block, channel=k) for k in range(channels)]
-        reference, known = block.reference.mask, block.known
-        background = ~reference.any(axis=0)
-        said_nothing &= not (background if known is None else background & known).any()
+        background = ~block.reference.mask.any(axis=0)
+        negatives |= bool((background if block.known is None else background & block.known).any())
     bags = {label.name: label.present for label in case.labels if isinstance(label, BagLabel)}
-    located = _is_located(case) and not said_nothing
+    located = _is_located(case)
     if not located and not bags:
         raise LabelError(
-            f"case {case.id}: expected a reference standard, got labels that never say where "
-            "nothing is; evaluate against the cohort with complete labels"
+            f"case {case.id}: expected a reference standard, got no label of it; label it, or "
+            "leave it out"
         )
     nothing: NDArray[Any] = np.zeros((channels, 0, 0), np.uint8)
     pair = Pair(
@@ -70,7 +70,13 @@ def slide_pair(folder: Path, head: Head, case: Case) -> tuple[Pair, tuple[int, i
         present = bags.get(name, bool(true > 0) or _is_shown(case, name) if located else None)
         histogram.put(levels[k], pair, channel=k)
         whole.put(Whole(record.areas[k].peak, record.areas[k].share, present), pair, k)
-    return pair, (int(judged[0]), int(judged[1])) if located else (0, 0)
+    if located:
+        samples, total = (int(n) for n in judged)
+        tissue = round(record.tissue.pixels / math.prod(record.factor))
+        how = (negatives, is_boxed(case), tuple(int(n) for n in called), max(samples, tissue))
+        said = Judgement.of(samples, total, *how)
+    judgement.put(said if located else Judgement(0, 0), pair)
+    return pair
 
 
 def _is_shown(case: Case, name: str) -> bool:
@@ -82,6 +88,11 @@ def _is_shown(case: Case, name: str) -> bool:
         for label in case.labels
         if isinstance(label, MaskLabel) and label.kind == "classes"
     )
+
+
+def is_boxed(case: Case) -> bool:
+    """Whether boxes are among the labels: the place of a border is not known then."""
+    return any(isinstance(label, BoxLabel) for label in case.labels)
 
 
 def _is_located(case: Case) -> bool:
@@ -102,7 +113,7 @@ def _blocks(folder: Path, record: SlidePrediction, head: Head, case: Case) -> It
             size = (min(_BLOCK, grid.shape[0] - y), min(_BLOCK, grid.shape[1] - x))
             region = Region((y, x), size)
             heat = heatmap.read(region)
-            said = annotate_region(case, name, grid, region, head.classes)
+            said = annotate_region(case, name, grid, region, head.classes, "ellipse")
             yield Pair(
                 case.patient,
                 case.id,

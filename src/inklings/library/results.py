@@ -28,6 +28,7 @@ def evaluate(
     split: Part = "test",
     metrics: Sequence[str] | None = None,
     against: Predicted | None = None,
+    dense: Cohort | str | Path | None = None,
     allow_seen: bool = False,
     workers: int = 0,
 ) -> Scores:
@@ -43,6 +44,7 @@ def evaluate(
             a whole.
         metrics: Names; None for all.
         against: Other predictions of the same cases: a paired comparison.
+        dense: The same cases with whole references, scored beside a partial ``cohort``.
         allow_seen: Score also patients that the run was trained on.
         workers: Processes; 0 for this one. Others need ``if __name__ == "__main__"`` in a script.
 
@@ -58,7 +60,8 @@ def evaluate(
         workers=workers,
     )  # fmt: skip
     other = None if against is None else _folder(against)
-    return evaluate_folder(_folder(predictions), folder_of(cohort), settings, other)
+    beside = None if dense is None else folder_of(dense)
+    return evaluate_folder(_folder(predictions), folder_of(cohort), settings, other, beside)
 
 
 def export(

@@ -56,7 +56,12 @@ def ranked(lines: Sequence[Mapping[str, Any]], by: str, each: int) -> dict[str, 
     return dict(zip(("worst", "median", "best"), groups, strict=True))
 
 
-RANKED_BY = {"dice": "Dice", "iou": "IoU"}
+RANKED_BY = {
+    "dice": "Dice",
+    "iou": "IoU",
+    "dice_annotated": "Dice on annotated samples",
+    "recall_annotated": "Recall on annotated samples",
+}
 """Metrics of a case and their names; the first that was asked for ranks."""
 
 
@@ -107,7 +112,9 @@ def predicted(
     if _is_number(line.get("ap")):
         notes.append(f"AP {number(line['ap'])}")
     notes += [
-        f"{name} {number(line[key])}" for name in head.classes if (key := f"dice:{name}") in line
+        f"{name} {number(line[key])}"
+        for name in head.classes
+        if (key := f"dice:{name}") in line or (key := f"dice_annotated:{name}") in line
     ]
     notes += _facts(case)
     picture = _drawn(case, layers, "truth")

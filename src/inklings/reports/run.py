@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inklings.evaluation.scores import judged_lines
+from inklings.evaluation.head_lines import judged_lines
 from inklings.reports import bag_sections, label_sections, sections
 from inklings.reports.html import write_page
 from inklings.reports.material import Material, gather

@@ -27,8 +27,21 @@ HEADLINES = (
     ("f1_0.50", "F1 of objects", "at IoU 0.5"),
     ("ap", "Average precision", "IoU 0.5 to 0.95"),
     ("hd95", "Hausdorff 95 %", "border distance"),
+    ("dice_annotated", "Dice on annotated samples", "mean of cases"),
+    ("recall_annotated", "Recall on annotated samples", "mean of cases"),
 )
 GROUPS = (
+    (
+        "Annotated samples of sparse references",
+        (
+            "dice_annotated",
+            "precision_annotated",
+            "recall_annotated",
+            "accuracy_annotated",
+            "share_predicted",
+            "share_judged",
+        ),
+    ),
     (
         "Overlap",
         (
@@ -66,12 +79,12 @@ def results(table: Scores) -> dict[str, Any]:
     """The table in groups, and the figures beside it."""
     shown = [r for r in table if not r.metric.startswith("f1_") or r.metric in _SHOWN_F1]
     labels = list(dict.fromkeys(r.label for r in table if r.label != "all"))
+    group = {name: title for title, names in GROUPS for name in names}
+    of = [group.get(r.metric, group.get(r.metric.split("_")[0], "Other")) for r in shown]
     groups = [
-        (title, [row for row in shown if row.metric.split("_")[0] in names])
-        for title, names in GROUPS
+        (title, [row for row, own in zip(shown, of, strict=True) if own == title])
+        for title in (*(title for title, _ in GROUPS), "Other")
     ]
-    known = {name for _, names in GROUPS for name in names}
-    groups.append(("Other", [r for r in shown if r.metric.split("_")[0] not in known]))
     figures = []
     if "f1_0.50" in table:
         drawn = plots.f1_by_iou(table)
