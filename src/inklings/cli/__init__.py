@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "Cohorts": ("import", "phantoms", "check", "split", "select", "cache", "show"),
     "Weak labels": ("weaken", "prior", "study"),
     "Slides": ("tile", "embed"),
-    "Models": ("recipes", "train", "crossval", "predict", "merge", "refine", "nodules"),
+    "Models": ("plan", "recipes", "train", "crossval", "predict", "merge", "refine", "nodules"),
     "Results": ("evaluate", "report", "view", "export", "deidentify"),
     "Start here": ("demo", "doctor"),
 }

@@ -1,4 +1,4 @@
-"""``inklings train``: from a recipe or an experiment file to a run folder."""
+"""``inklings train``: from a cohort, an experiment file or a recipe to a run folder."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ def train(
     experiment: Annotated[
         str,
         typer.Argument(
-            metavar="NAME-OR-FILE",
-            help="A recipe (see 'inklings recipes'), or a file: with a suffix or a slash.",
+            metavar="COHORT-OR-FILE",
+            help="A cohort, which is planned for first; an experiment file; or a recipe's name.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    minutes: Annotated[
+        float | None, typer.Option(help="Of training; 30 of a cohort, unless it is said.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Of a cohort: a recipe whose lines go before the plan's.")
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", help="Replace one value: training.steps=100; may be repeated."),
@@ -43,10 +49,21 @@ def train(
         ),
     ] = False,
 ) -> None:
-    """Train a network as a recipe or a file says; run it again to go on after an interruption."""
+    """Train on a cohort, or as a file or a recipe says; run it again to go on where it stopped."""
+    from inklings.errors import SpecError
     from inklings.spec import Experiment
 
     settings = list(changes or [])
+    if (Path(experiment) / "cohort.yaml").is_file():
+        from inklings.library.planning import plan_of_run
+
+        experiment = str(
+            plan_of_run(Path(experiment), out, minutes=minutes, recipe=recipe, changes=settings)
+        )
+    elif recipe is not None:
+        raise SpecError("--recipe: expected a cohort beside it; 'inklings train RECIPE' is enough")
+    if minutes is not None:
+        settings.insert(0, f"training.minutes={minutes}")
     if deterministic:
         settings.append("training.deterministic=true")
     if trusted:

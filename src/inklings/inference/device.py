@@ -15,6 +15,14 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def graphics_processor() -> tuple[str, int] | None:
+    """Name and bytes of memory of the accelerator that is used; None where there is none."""
+    if best_device().type != "cuda":
+        return None
+    found = torch.cuda.get_device_properties(0)
+    return str(found.name), int(found.total_memory)
+
+
 def device_of(module: nn.Module) -> torch.device:
     """Where a model or a loss lies, so where its inputs belong; the processor if it holds none."""
     held = next(chain(module.parameters(), module.buffers()), None)

@@ -14,12 +14,12 @@ _Count = Annotated[int, Field(gt=0)]
 class Training(Section):
     """How long and how.
 
-    Exactly one of ``steps`` and ``epochs`` bounds the run; an epoch is as many batches as it
-    takes to see as many samples as there are training images. ``minutes`` stops it earlier, and
-    the schedule of the learning rate then follows the clock. ``backbone_rate`` is the learning
-    rate of the encoder as a share of the whole (0.1 where it is pretrained). ``keep_steps`` keeps
-    the weights of every so many steps, or of the steps that are listed, each as a run of its own
-    in ``steps/``.
+    One of ``steps`` and ``epochs`` bounds the run, or ``minutes`` alone; an epoch is as many
+    batches as it takes to see as many samples as there are training images. Beside one of them
+    ``minutes`` stops earlier. With ``minutes`` the schedule of the learning rate follows the clock.
+    ``backbone_rate`` is the learning rate of the encoder as a share of the whole (0.1 where it is
+    pretrained). ``keep_steps`` keeps the weights of every so many steps, or of the steps that are
+    listed, each as a run of its own in ``steps/``.
     """
 
     steps: int | None = Field(default=None, gt=0)
@@ -47,8 +47,9 @@ class Training(Section):
 
     @model_validator(mode="after")
     def _one_bound(self) -> Training:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError("give exactly one of steps and epochs")
+        given = (self.steps is not None) + (self.epochs is not None)
+        if given > 1 or not (given or self.minutes):
+            raise ValueError("give exactly one of steps and epochs, or minutes alone")
         return self
 
     def keeps(self, step: int) -> bool:

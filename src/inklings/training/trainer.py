@@ -26,6 +26,8 @@ from inklings.training.loggers import build_loggers
 from inklings.training.module import Learner
 from inklings.training.run_state import last_checkpoint
 
+_ENDLESS = 1_000_000_000
+
 
 def is_first() -> bool:
     """Whether this is the only process of a training, or the first of several."""
@@ -33,10 +35,11 @@ def is_first() -> bool:
 
 
 def total_steps(spec: Training, images: int) -> int:
-    """Optimiser steps of a run; an epoch sees as many crops as there are images."""
+    """Optimiser steps of a run at most; an epoch sees as many crops as there are images."""
     if spec.steps is not None:
         return spec.steps
-    assert spec.epochs is not None
+    if spec.epochs is None:
+        return _ENDLESS  # the clock ends it
     return math.ceil(spec.epochs * images / (spec.batch_size * spec.accumulate))
 
 

@@ -1,0 +1,43 @@
+"""``inklings plan``: an experiment for a cohort and this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def plan(
+    cohort: Annotated[Path, typer.Argument(help="Folder made by 'inklings import'.")],
+    out: Annotated[Path, typer.Option(help="Experiment file to write.")],
+    minutes: Annotated[float, typer.Option(help="Of training.")] = 30.0,
+    memory: Annotated[
+        str | None, typer.Option(help="To use at most, such as 8GB; else half of what is free.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or gpu; what there is, unless it is said.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="A recipe whose lines go before those of the plan.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A line of your own: training.seed=1; may be repeated."),
+    ] = None,
+) -> None:
+    """Write an experiment for a cohort and this machine; every line says why it is so."""
+    from inklings.library.planning import plan as planned
+
+    how = planned(
+        cohort,
+        minutes=minutes,
+        memory=memory,
+        device=device,
+        recipe=recipe,
+        changes=changes or (),
+    )
+    how.write(out)
+    for line in how.head[:-1]:
+        typer.echo(line)
+    typer.echo(f"{len(how.choices)} lines, each with its reason -> {out}")

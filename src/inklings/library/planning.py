@@ -1,0 +1,101 @@
+"""Plans for the machine at hand: what ``inklings plan`` and ``inklings train COHORT`` call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from inklings.errors import SpecError
+from inklings.inference.device import graphics_processor
+from inklings.planning.budget import Budget, of_processor
+from inklings.planning.plan import Plan
+from inklings.planning.planned import plan_cohort
+from inklings.progress import note
+
+MINUTES = 30.0
+PLAN = "plan.yaml"
+"""File of a run folder that holds its plan."""
+
+_ELSEWHERE = ("a graphics processor elsewhere", 8 << 30)
+_UNITS = {"M": 2**20, "G": 2**30}
+
+
+def plan(
+    cohort: str | Path,
+    *,
+    minutes: float = MINUTES,
+    memory: str | None = None,
+    device: str | None = None,
+    recipe: str | None = None,
+    changes: Sequence[str] = (),
+) -> Plan:
+    """The experiment for a cohort and this machine, with a reason for every line.
+
+    Args:
+        cohort: Folder made by `inklings import`; one without a split gets one.
+        minutes: Of training.
+        memory: To use at most, ``8GB``; half of what is free unless it is said.
+        device: ``cpu`` or ``gpu``; what there is, unless it is said.
+        recipe: Name of a recipe whose lines go before those of the plan.
+        changes: ``key.key=value`` each; they go before both.
+
+    Raises:
+        DataError: If there is nothing to plan for, or a file cannot be read.
+        SpecError: If an option is impossible, or the lines do not go together.
+    """
+    return plan_cohort(Path(cohort), budget(minutes, memory, device), recipe, changes)
+
+
+def plan_of_run(
+    cohort: Path,
+    out: Path,
+    *,
+    minutes: float | None = None,
+    recipe: str | None = None,
+    changes: Sequence[str] = (),
+) -> Path:
+    """The file of the plan in a run folder; it is made once, so that the same training goes on.
+
+    Raises:
+        DataError: As `plan`.
+        SpecError: As `plan`, or if ``minutes`` are others than those of the plan that is there.
+    """
+    path = out / PLAN
+    if path.is_file():
+        note(f"{path}: going on with this plan; delete it to plan anew")
+        return path
+    how = plan(cohort, minutes=minutes or MINUTES, recipe=recipe, changes=changes)
+    how.write(path)
+    for line in how.head[:-1]:
+        note(f"plan: {line}")
+    note(f"plan: {len(how.choices)} lines, each with its reason -> {path}")
+    return path
+
+
+def budget(minutes: float, memory: str | None = None, device: str | None = None) -> Budget:
+    """Minutes on this machine, or on what is said of another.
+
+    Raises:
+        SpecError: If an option is impossible.
+    """
+    if device not in (None, "cpu", "gpu"):
+        raise SpecError(f"--device: expected cpu or gpu, got {device!r}")
+    if not minutes > 0:
+        raise SpecError(f"--minutes: expected more than 0, got {minutes:g}")
+    most = None if memory is None else _bytes(memory)
+    found = None if device == "cpu" else graphics_processor()
+    if found is None and device == "gpu":
+        note("there is no graphics processor here: planned for one of 8 GB")
+        found = _ELSEWHERE
+    if found is None:
+        return of_processor(minutes, most)
+    name, own = found
+    return Budget(minutes, 1, most or own // 2, bf16=True, gpu=name)
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG])i?B?", text.strip(), re.IGNORECASE)
+    if found is None or not float(found[1]):
+        raise SpecError(f"--memory: expected a size such as 8GB, got {text!r}")
+    return int(float(found[1]) * _UNITS[found[2].upper()])

@@ -1,0 +1,72 @@
+"""What a training may cost, and what a network of some width then costs on a machine.
+
+The unit is the second of one processor core that multiplies in bf16. Costs of a step were
+measured on U-Nets (experiments/plan); they need to be right within a factor of two, since the
+clock and not the number of steps ends a training.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from inklings import machine
+
+_PER_SAMPLE = {1: 75e-9, 2: 30e-9, 4: 13e-9}
+_PER_VOXEL = 80e-9
+_WITHOUT_BF16 = 0.35
+_SHARED = 0.75  # what each further core adds
+_GPU = 60.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Time and machine.
+
+    Attributes:
+        minutes: Of training.
+        cores: Threads that compute.
+        memory: Bytes that may be used, of the graphics processor where there is one.
+        bf16: Whether bfloat16 is multiplied in hardware.
+        gpu: Name of the graphics processor; empty where there is none.
+    """
+
+    minutes: float
+    cores: int
+    memory: int
+    bf16: bool
+    gpu: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """In seconds of one core with bf16."""
+        if self.gpu:
+            return 60 * self.minutes * _GPU
+        speed = 1.0 if self.bf16 else _WITHOUT_BF16
+        return 60 * self.minutes * speed * (1 + _SHARED * (self.cores - 1))
+
+    def steps(self, samples: int, width: int, stride: int = 1) -> int:
+        """Steps that fit, of batches of ``samples`` pixels through a U-Net of ``width``."""
+        return int(self.seconds / (samples * width * _PER_SAMPLE[stride]))
+
+    def steps_3d(self, voxels: int, width: int) -> int:
+        """Steps that fit, of batches of ``voxels`` through a 3-D U-Net of ``width``."""
+        return int(self.seconds / (voxels * width * _PER_VOXEL))
+
+    def describe(self) -> str:
+        """One line."""
+        where = self.gpu or (
+            f"{self.cores} core{'s' if self.cores > 1 else ''} "
+            f"{'with' if self.bf16 else 'without'} bf16"
+        )
+        return f"{self.minutes:g} minutes of {where}, {self.memory / 2**30:.1f} GB"
+
+
+def of_processor(minutes: float, memory: int | None = None) -> Budget:
+    """The budget on the processor of this machine; half of its free memory unless it is said."""
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    cores = machine.cores()
+    if threads.isdigit() and int(threads) > 0:
+        cores = min(cores, int(threads))
+    free = machine.memory_bytes()[1] // 2
+    return Budget(minutes, cores, memory or free, machine.processor_has_bf16())

@@ -1,0 +1,117 @@
+"""The plan of a cohort: the one function behind ``inklings plan`` and ``inklings train COHORT``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inklings import recipes
+from inklings.cohorts.bags import is_bag
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.split_files import split_cohort
+from inklings.cohorts.splits import SplitOptions
+from inklings.errors import DataError
+from inklings.planning import bags as of_bags
+from inklings.planning import detection as of_places
+from inklings.planning.budget import Budget
+from inklings.planning.fingerprint import CohortFingerprint, fingerprint
+from inklings.planning.plan import Choice, Plan, with_changes
+from inklings.planning.segmentation import segmentation
+from inklings.progress import note
+
+
+def plan_cohort(
+    folder: Path, budget: Budget, recipe: str | None = None, changes: Sequence[str] = ()
+) -> Plan:
+    """Choose everything from what the training cases are and what the training may cost.
+
+    A cohort without a split gets one, which is said and written beside it.
+
+    Args:
+        folder: A cohort.
+        budget: Minutes and machine.
+        recipe: Name of a recipe whose lines go before those of the plan.
+        changes: ``key.key=value`` of the user, which go before both.
+
+    Raises:
+        DataError: If there is nothing to plan for, or a file cannot be read.
+        SpecError: If changes and plan do not go together.
+    """
+    cohort = _split(folder)
+    given = Choice("cohort", str(folder), "")
+    head, choices = _chosen(cohort, budget)
+    words = (
+        f"Planned by 'inklings plan' for {budget.describe()}.",
+        *head,
+        "Every line may be changed: what it was chosen from stands beside it.",
+    )
+    plan = Plan(words, (given, *choices))
+    if recipe is not None:
+        own = {k: v for k, v in recipes.record(recipe).items() if v != recipes.OPEN}
+        plan = plan.replaced(own, f"recipe {recipe}")
+    plan = with_changes(plan, changes)
+    _ = plan.experiment  # what no training would take is refused here
+    return plan
+
+
+def _chosen(cohort: Cohort, budget: Budget) -> tuple[Sequence[str], Sequence[Choice]]:
+    """What was seen, and what it leads to; by the kind of cases."""
+    train = cohort.part("train")
+    if not train:
+        raise DataError(
+            f"{cohort.folder}: expected cases in the train part, got none of {len(cohort)}; split "
+            "it again"
+        )
+    if all(map(is_bag, train)):
+        bags = of_bags.fingerprint_bags(cohort)
+        task = Choice("task", "bags", "cases are bags of instances")
+        return of_bags.head_of(bags), (task, *of_bags.bags(bags, budget))
+    if of_places.is_detection(cohort):
+        places = of_places.fingerprint_detection(cohort)
+        task = Choice("task", "detection", "objects of volumes are marked by their places")
+        return of_places.head_of(places), (task, *of_places.detection(places, budget))
+    drawn = fingerprint(cohort)
+    return head_of(drawn), tuple(segmentation(drawn, budget))
+
+
+def _split(folder: Path) -> Cohort:
+    """The cohort with its split; one is made where there is none."""
+    cohort = Cohort.read(folder)
+    if cohort.is_split:
+        return cohort
+    options = SplitOptions()
+    outcome = split_cohort(folder, options)
+    train, val, test = options.fractions
+    note(
+        f"{folder} had no split, so it got one: {train:.0%} of the patients to learn from, "
+        f"{val:.0%} to choose by, {test:.0%} to test on; seed {options.seed} (split.json)"
+    )
+    return outcome.cohort
+
+
+def head_of(seen: CohortFingerprint) -> Sequence[str]:
+    """What was seen, in lines."""
+    size = " x ".join(map(str, seen.shape))
+    mm = " x ".join(f"{one:.3g}" for one in seen.spacing) + " mm" if seen.spacing else "no spacing"
+    what = "volumes" if seen.volumes else "pictures"
+    inside, outside = _middle(seen.inside), _middle(seen.outside)
+    return (
+        f"{seen.name}: {seen.cases} {what} of {seen.patients} patients to learn from, "
+        f"{seen.held_out} to choose by; {len(seen.looks)} were looked at",
+        f"{seen.modality} ({seen.said}); {seen.channels} channels, {size} samples, {mm}",
+        f"intensities of objects {inside}, of the rest {outside}",
+        *(
+            f"{name}: {share:.2%} of what is labelled, {seen.diameter(k):.0f} samples wide"
+            for k, (name, share) in enumerate(zip(seen.classes, seen.shares, strict=True))
+        ),
+    )
+
+
+def _middle(values: NDArray[np.float64]) -> str:
+    if not len(values):
+        return "unknown"
+    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95))
+    return f"{middle:.4g} ({low:.4g} to {high:.4g})"

@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from inklings.cli import app
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.labels.kinds import MaskLabel
+from inklings.runs.run import Run
+from inklings.spec import Experiment
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    """Twelve dark pictures with two bright discs each, of twelve patients, not split."""
+    rng = np.random.default_rng(0)
+    cases = []
+    y, x = np.mgrid[:64, :64]
+    for i in range(12):
+        mask = np.zeros((64, 64), np.uint8)
+        for cy, cx in rng.integers(12, 52, (2, 2)):
+            mask[(y - cy) ** 2 + (x - cx) ** 2 < 81] = 1
+        picture = mask * 120 + rng.integers(5, 40, mask.shape).astype(np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+        Image.fromarray(mask).save(tmp_path / f"{i}-mask.png")
+        label = MaskLabel(tmp_path / f"{i}-mask.png", "image", "classes", ("disc",))
+        cases.append(Case(f"c{i}", f"p{i}", {"image": tmp_path / f"{i}.png"}, (label,)))
+    Cohort("discs", tuple(cases), ("disc",)).write(tmp_path / "cohort")
+    return tmp_path / "cohort"
+
+
+def test_a_cohort_is_planned_for_and_trained_in_one_go(cohort: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    call = ["train", str(cohort), "--minutes", "0.02", "--out", str(out)]
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 0, result.stderr
+    assert "had no split, so it got one" in result.stderr
+    assert Cohort.read(cohort).is_split
+    assert Run.load(out).classes == ("disc",)
+    planned = Experiment.load(out / "plan.yaml", ["training.minutes=0.02"])
+    assert planned == Experiment.load(out / "experiment.yaml")
+    assert CliRunner().invoke(app, [*call, "--resume"]).exit_code == 0
+
+
+def test_a_plan_is_a_file_that_trains_and_every_line_of_it_says_why(
+    cohort: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "plan.yaml"
+    call = ["plan", str(cohort), "--minutes", "0.02", "--device", "cpu", "--out", str(file)]
+    assert CliRunner().invoke(app, call).exit_code == 0
+    lines = file.read_text().splitlines()
+    chosen = [i for i, line in enumerate(lines) if ": " in line and line[0] not in "#"]
+    assert lines[chosen[0]] == f"cohort: {cohort}"
+    bare = [lines[i] for i in chosen[1:] if "# " not in lines[i] + lines[i - 1]]
+    assert len(chosen) > 15
+    assert not bare
+    done = CliRunner().invoke(app, ["train", str(file), "--out", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--memory", "much"], "expected a size such as 8GB"),
+        (["--device", "tpu"], "expected cpu or gpu"),
+        (["--minutes", "0"], "expected more than 0"),
+        (["--recipe", "nucleus"], "did you mean 'nuclei'"),
+        (["--set", "training.stepz=3"], "did you mean 'steps'"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_in_one_line(
+    more: list[str], told: str, cohort: Path, tmp_path: Path
+) -> None:
+    call = ["plan", str(cohort), *more, "--out", str(tmp_path / "plan.yaml")]
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert not (tmp_path / "plan.yaml").exists()
