@@ -16,13 +16,13 @@ class Batch:
             ``(M, D)`` features or ``(M, C, H, W)`` pictures.
         value: ``(B, K, *S)`` target probability of each output channel, in [0, 1] (one-hot
             over ``K`` for exclusive classes); ``(B, K)`` per bag.
-        known: ``(B, 1, *S)``, True where ``value`` is a fact rather than a placeholder;
-            ``(B, K)`` per bag.
+        known: ``(B, 1, *S)``, or ``(B, K, *S)`` where channels are known apart: True where
+            ``value`` is a fact rather than a placeholder; ``(B, K)`` per bag.
         valid: ``(B, 1, *S)``, False on padding, which nothing may look at; None where
             there is none. What is valid and not known is unlabelled. For bags ``(B, N)``:
             its ``M`` True places, row by row, are where ``inputs`` belong.
-        assumed: ``(B, 1, *S)``, True where background is assumed, which is learnt as a mean of
-            its own; None where nothing is.
+        assumed: As ``known``, True where background is assumed, which is learnt as a mean of its
+            own; None where nothing is.
         assumed_weight: Of that mean.
     """
 

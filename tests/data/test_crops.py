@@ -4,6 +4,7 @@ import pytest
 from inklings.data.crops import anywhere, centres, cut, holding, resize_image, resize_mask
 from inklings.data.intensity import ZScore
 from inklings.geometry import Region
+from inklings.supervision.base import Target
 
 IMAGE = np.arange(3 * 30 * 40, dtype=np.float32).reshape(3, 30, 40)
 VALUE = np.zeros((1, 30, 40), np.uint8)
@@ -12,18 +13,18 @@ PLAIN = (np.zeros((1, 1, 1), np.float32), np.ones((1, 1, 1), np.float32))
 
 
 def test_a_crop_holds_the_samples_of_its_region() -> None:
-    sample = cut(IMAGE, VALUE, KNOWN, Region((5, 7), (8, 8)), PLAIN)
+    sample = cut(IMAGE, Target(VALUE, KNOWN), Region((5, 7), (8, 8)), PLAIN)
     np.testing.assert_array_equal(sample.inputs, IMAGE[:, 5:13, 7:15])
     assert sample.valid.all()
 
 
 def test_an_image_smaller_than_the_crop_is_padded_by_zeros_that_are_not_valid() -> None:
-    sample = cut(IMAGE, VALUE + 255, KNOWN, Region((0, 0), (64, 64)), ZScore().scale(IMAGE))
+    sample = cut(IMAGE, Target(VALUE + 255, KNOWN), Region((0, 0), (64, 64)), ZScore().scale(IMAGE))
     assert sample.valid.sum() == 30 * 40
     assert sample.valid[:30, :40].all()
     for array in (sample.inputs, sample.value):
         assert not array[:, ~sample.valid].any()
-    assert not sample.known[~sample.valid].any()
+    assert not sample.known[:, ~sample.valid].any()
 
 
 def test_random_crops_reach_every_place_and_never_leave_the_image() -> None:
@@ -56,11 +57,11 @@ def test_centres_are_the_known_positives() -> None:
     value[0, 3, 4] = value[0, 5, 6] = 255
     value[0, 7, 8] = 100
     known[5, 6] = False
-    assert centres(value, known).tolist() == [3 * 40 + 4]
+    assert centres(Target(value, known)).tolist() == [3 * 40 + 4]
 
 
 def test_centres_of_a_large_mask_are_thinned_evenly() -> None:
-    found = centres(np.full((1, 400, 400), 255, np.uint8), np.ones((400, 400), np.bool_))
+    found = centres(Target(np.full((1, 400, 400), 255, np.uint8), np.ones((400, 400), np.bool_)))
     assert 10_000 < len(found) <= 20_000
     assert len(set(np.diff(found).tolist())) == 1
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from inklings.cohorts.cohort import Cohort
+from inklings.data.batches import Batches
 from inklings.data.examples import Examples, from_masks, gather, resized, with_background
 from inklings.errors import DataError, GeometryError, SpecError
 from inklings.geometry import Geometry
+from inklings.spec import Component, Sampling
 from inklings.supervision.base import Target
 from inklings.supervision.full import Full
 
@@ -48,7 +50,7 @@ def test_resizing_moves_image_value_and_known_alike() -> None:
     mask[:5] = True
     small = resized(from_masks([IMAGE], [mask], [mask]), 6)
     assert small.images[0].shape == (3, 6, 6)
-    np.testing.assert_array_equal(small.targets[0].value[0] > 0, small.targets[0].known)
+    np.testing.assert_array_equal(small.targets[0].value > 0, small.targets[0].known)
     assert small.targets[0].known.mean() == 0.5
 
 
@@ -89,3 +91,49 @@ def test_the_memory_budget_is_named_when_nothing_can_be_mapped(
     monkeypatch.setenv("INKLINGS_MEMORY_GB", "much")
     with pytest.raises(SpecError, match="expected a number of GB, got 'much'"):
         gather(cases, Full(("disc",)))
+
+
+def test_a_background_is_known_only_where_every_class_is_known() -> None:
+    value = np.zeros((2, 3, 4), np.uint8)
+    value[0, 0] = 255
+    known = np.ones((2, 3, 4), np.bool_)
+    known[1, :, :2] = False
+    (told,) = with_background(Examples([IMAGE[:, :3, :4]], [Target(value, known)], ["a"])).targets
+    np.testing.assert_array_equal(told.known, np.concatenate([known[1:], known]))
+    np.testing.assert_array_equal(told.value[0] == 255, known[1] & (value[0] == 0))
+    np.testing.assert_array_equal(told.value[1:], value)
+
+
+def test_classes_known_apart_stay_so_through_crops_sizes_and_changes() -> None:
+    """Each channel of the target is known where the picture, which moves with it, shows it."""
+    rng = np.random.default_rng(0)
+    masks = rng.random((2, 1, 6, 6)) < 0.5
+    masks = masks.repeat(8, -1).repeat(8, -2)
+    known = masks[:, 0]
+    picture = np.concatenate([known, ~known[:1]]).astype(np.float32)
+    whole = Target(np.zeros((2, 48, 48), np.uint8), np.ones((48, 48), np.bool_))
+    told = [Target(known * np.uint8(255), known), whole]
+    given = Examples([picture] * 2, told, ["a", "b"])
+    changes = tuple(Component(name=name) for name in ("flips", "quarter_turns", "transpose"))
+    as_is = Component(name="window", options={"low": 0, "high": 1})
+    batch = Batches(given, Sampling(size=32, augment=changes), as_is, 4, 0).batch(0)
+    assert batch.known.shape == (4, 2, 32, 32)
+    apart = [bool((~row).any()) for row in batch.known]
+    assert 0 < sum(apart) < 4
+    for inputs, row in zip(batch.inputs, batch.known, strict=True):
+        if bool((~row).any()):
+            assert bool((row == (inputs[:2] > 0)).all())
+    small = resized(given, 24).targets[0]
+    np.testing.assert_array_equal(small.known, small.value > 0)
+    alike = Batches(given.with_targets([whole] * 2), Sampling(size=32), as_is, 4, 0).batch(0)
+    assert alike.known.shape == (4, 1, 32, 32)
+
+
+def test_a_target_whose_classes_are_known_apart_is_judged_by_those_that_are_known() -> None:
+    known = np.zeros((2, 10, 12), np.bool_)
+    value = np.zeros((2, 10, 12), np.uint8)
+    kinds = [(known, False), (known | [[[True]], [[False]]], True)]
+    half = known.copy()
+    half[0, :5] = True
+    for mask, judges in [*kinds, (half, False)]:
+        assert Examples([IMAGE], [Target(value, mask)], ["a"]).judges is judges

@@ -28,7 +28,7 @@ def stroked(background: bool = True, classes: int = 1) -> Target:
 
 
 def examples(*targets: Target) -> Examples:
-    images = [np.zeros((1, *t.known.shape), np.uint8) for t in targets]
+    images = [np.zeros((1, *t.shape), np.uint8) for t in targets]
     return Examples(images, targets, [str(i) for i in range(len(targets))])
 
 
@@ -37,7 +37,7 @@ def brute(target: Target, reach: float) -> NDArray[np.bool_]:
     places = np.argwhere((target.value > 0).any(0))
     y, x = np.mgrid[:SIZE, :SIZE]
     near = np.min([np.hypot(y - a, x - b) for a, b in places], axis=0)
-    return (near > reach) & ~target.known
+    return (near > reach) & ~target.known[0]
 
 
 @pytest.mark.parametrize("reach", [3.0, 10.0, 25.5])
@@ -46,20 +46,20 @@ def test_far_is_what_no_stroke_is_near_to(reach: float, classes: int) -> None:
     target = stroked(classes=classes)
     assumed = with_far_background(examples(target), reach).targets[0].assumed
     assert assumed is not None
-    np.testing.assert_array_equal(assumed, brute(target, reach))
+    np.testing.assert_array_equal(assumed[0], brute(target, reach))
 
 
 def test_slices_are_judged_one_by_one_and_those_without_strokes_not_at_all() -> None:
     drawn = stroked()
-    ground = np.zeros_like(drawn.known)
+    ground = np.zeros_like(drawn.known[0])
     ground[:4] = True  # strokes of background alone
-    known = np.stack([drawn.known, np.zeros_like(drawn.known), ground])
+    known = np.stack([drawn.known[0], np.zeros_like(ground), ground])
     value = np.stack([drawn.value, 0 * drawn.value, 0 * drawn.value], axis=1)
     assumed = with_far_background(examples(Target(value, known)), 10).targets[0].assumed
     assert assumed is not None
-    np.testing.assert_array_equal(assumed[0], brute(drawn, 10))
-    assert not assumed[1].any()
-    np.testing.assert_array_equal(assumed[2], ~ground)
+    np.testing.assert_array_equal(assumed[0, 0], brute(drawn, 10))
+    assert not assumed[0, 1].any()
+    np.testing.assert_array_equal(assumed[0, 2], ~ground)
 
 
 def test_reach_is_estimated_from_the_strokes_and_says_from_which() -> None:
@@ -107,3 +107,12 @@ def test_what_is_assumed_moves_with_the_picture(augment: list[str]) -> None:
     shown = (batch.inputs > 10) & ~batch.known
     assert bool((batch.assumed == shown)[clear].all())
     assert bool((batch.value[:, :1][batch.assumed] == 1).all())  # background is certain there
+
+
+def test_of_a_class_that_a_case_does_not_annotate_nothing_is_assumed() -> None:
+    target = stroked(classes=2)
+    apart = np.stack([target.known[0], np.zeros_like(target.known[0])])
+    assumed = with_far_background(examples(Target(target.value, apart)), 10).targets[0].assumed
+    assert assumed is not None
+    assert assumed[0].any()
+    assert not assumed[1].any()

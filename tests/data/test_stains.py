@@ -18,6 +18,7 @@ from inklings.data.stains import (
     optical_density,
 )
 from inklings.errors import SpecError
+from inklings.supervision.base import Target
 
 DYES = {
     "violet": np.array([[0.65, 0.07], [0.70, 0.99], [0.29, 0.11]]),
@@ -128,7 +129,7 @@ def sample(intensity) -> tuple[Sample, np.ndarray]:
     from inklings.geometry import Region
 
     region = Region((0, 0), (160, 200))
-    return cut(rgb, value, known, region, intensity.scale(rgb)), rgb
+    return cut(rgb, Target(value, known), region, intensity.scale(rgb)), rgb
 
 
 def test_jitter_changes_the_dyes_and_neither_glass_nor_padding() -> None:

@@ -118,10 +118,10 @@ def test_what_a_tile_reaches_beyond_its_slide_is_white_and_not_known(
     examples = gather_tiles(tmp_path / "large", cohort.cases, FULL)
     assert len(examples) == 2
     for image, target in zip(examples.images, examples.targets, strict=True):
-        assert target.known[:450, :350].all()
-        assert not target.known[450:].any()
-        assert not target.known[:, 350:].any()
-        assert not target.value[:, ~target.known].any()
+        assert target.known[:, :450, :350].all()
+        assert not target.known[:, 450:].any()
+        assert not target.known[:, :, 350:].any()
+        assert not target.value[~target.known].any()
         assert (image[:, 450:] == 255).all()
 
 

@@ -34,7 +34,7 @@ def marked(points: list[tuple[int, int]]) -> Sample:
     valid = np.ones((SIZE, SIZE), np.bool_)
     valid[:, -4:] = False
     inputs = np.repeat(value.astype(np.float32) / 255, 3, axis=0) * valid
-    return Sample(inputs, value * valid, value[0] * valid > 0, valid)
+    return Sample(inputs, value * valid, value * valid > 0, valid)
 
 
 def discs() -> Sample:
@@ -44,7 +44,7 @@ def discs() -> Sample:
     for cy, cx in rng.integers(6, SIZE - 6, (4, 2)):
         mask |= (y - cy) ** 2 + (x - cx) ** 2 <= 9
     inputs = np.repeat(mask[None].astype(np.float32), 3, axis=0)
-    return Sample(inputs, mask[None] * np.uint8(255), mask, np.ones_like(mask))
+    return Sample(inputs, mask[None] * np.uint8(255), mask[None], np.ones_like(mask))
 
 
 @pytest.mark.parametrize("augment", [Flips(), QuarterTurns()])
@@ -53,7 +53,7 @@ def test_a_point_of_the_image_and_its_target_move_together(augment: Flips | Quar
     for seed in range(40):
         moved = augment(marked([(3, 8), (20, 5)]), np.random.default_rng(seed))
         np.testing.assert_array_equal(moved.inputs[0] > 0.5, moved.value[0] > 0)
-        np.testing.assert_array_equal(moved.known, moved.value[0] > 0)
+        np.testing.assert_array_equal(moved.known, moved.value > 0)
         assert not moved.inputs[:, ~moved.valid].any()
         assert moved.valid.sum() == SIZE * (SIZE - 4)
         seen.add(moved.value.tobytes())
@@ -77,7 +77,7 @@ def test_a_known_point_goes_where_the_matrix_says(angle: float, factor: float) -
     sample = Sample(
         np.repeat(blob[None].astype(np.float32), 3, axis=0),
         np.rint(255 * blob).astype(np.uint8)[None],
-        np.ones((SIZE, SIZE), np.bool_),
+        np.ones((1, SIZE, SIZE), np.bool_),
         np.ones((SIZE, SIZE), np.bool_),
     )
     moved = warp(sample, angle, factor)
@@ -93,7 +93,7 @@ def test_turning_and_scaling_move_image_and_target_alike() -> None:
     for seed in range(30):
         moved = Affine(rotate=45, scale=0.5, probability=1)(discs(), np.random.default_rng(seed))
         assert ((moved.inputs[0] > 0.5) != (moved.value[0] > 0)).mean() < 0.03
-        np.testing.assert_array_equal(moved.value[0] > 0, moved.known)
+        np.testing.assert_array_equal(moved.value > 0, moved.known)
 
 
 def test_an_affine_that_does_nothing_changes_nothing() -> None:
@@ -129,7 +129,7 @@ def test_brightness_and_contrast_have_the_spread_they_are_given() -> None:
     flat = Sample(
         np.ones((1, 4, 4), np.float32),
         *(np.ones((1, 4, 4), np.uint8),),
-        np.ones((4, 4), np.bool_),
+        np.ones((1, 4, 4), np.bool_),
         np.ones((4, 4), np.bool_),
     )
     augment = BrightnessContrast(brightness=0.3, contrast=0.4)
@@ -155,7 +155,7 @@ def test_gray_is_the_mean_of_the_channels_and_invert_the_negative() -> None:
     sample = Sample(
         np.array([[[1.0, 2.0]], [[3.0, 4.0]], [[5.0, 9.0]]], np.float32),
         *(np.ones((1, 1, 2), np.uint8),),
-        np.ones((1, 2), np.bool_),
+        np.ones((1, 1, 2), np.bool_),
         np.ones((1, 2), np.bool_),
     )
     rng = np.random.default_rng(0)
@@ -227,7 +227,7 @@ def test_flips_and_noise_have_the_same_name_everywhere(use: Use) -> None:
 def test_changes_are_left_out_as_often_as_asked(augment: QuarterTurns | BrightnessContrast) -> None:
     inputs = np.random.default_rng(0).random((1, 8, 8)).astype(np.float32)
     plane = np.ones((8, 8), bool)
-    still = Sample(inputs, plane[None].astype(np.uint8), plane, plane)
+    still = Sample(inputs, plane[None].astype(np.uint8), plane[None], plane)
     rng = np.random.default_rng(1)
     left = [np.array_equal(augment(still, rng).inputs, inputs) for _ in range(2000)]
     by_chance = 0.25 if isinstance(augment, QuarterTurns) else 0.0  # of the four turns, one is none

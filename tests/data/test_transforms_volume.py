@@ -26,7 +26,7 @@ def spot(*offset: int, shape: tuple[int, ...] = SHAPE) -> Sample:
     array = np.zeros(shape, np.float32)
     array[tuple(m + o for m, o in zip(MIDDLE[3 - len(shape) :], offset, strict=True))] = 1
     mask = array > 0
-    return Sample(array[None], mask[None] * np.uint8(255), mask, np.ones(shape, np.bool_))
+    return Sample(array[None], mask[None] * np.uint8(255), mask[None], np.ones(shape, np.bool_))
 
 
 def place(mask: np.ndarray) -> list[int]:
@@ -45,7 +45,7 @@ def place(mask: np.ndarray) -> list[int]:
 )
 def test_a_known_point_goes_where_the_turn_takes_it(angles, before, after) -> None:
     turned = warp3d(spot(*before), rotation(*angles), 1.0)
-    for mask in (turned.inputs[0] > 0.9, turned.value[0] == 255, turned.known):
+    for mask in (turned.inputs[0] > 0.9, turned.value[0] == 255, turned.known[0]):
         assert place(mask) == list(after)
 
 
@@ -63,7 +63,9 @@ def test_image_and_mask_of_a_patch_stay_together(name: str) -> None:
     mask = np.zeros(SHAPE, np.bool_)
     mask[3:9, 4:12, 6:17] = True
     inputs = (4.0 * mask[None]).astype(np.float32)
-    sample = Sample(inputs, mask[None] * np.uint8(255), np.ones(SHAPE, bool), np.ones(SHAPE, bool))
+    sample = Sample(
+        inputs, mask[None] * np.uint8(255), np.ones((1, *SHAPE), bool), np.ones(SHAPE, bool)
+    )
     options: dict[str, Any] = {"probability": 1.0} if name == "affine" else {}
     moved = 0
     for _ in range(8):
@@ -79,9 +81,9 @@ def test_image_and_mask_of_a_patch_stay_together(name: str) -> None:
 
 def test_axes_that_mean_something_are_not_flipped() -> None:
     flip = Flips(probability=1.0, axes="x")
-    assert place(flip(spot(2, 5, 3), default_rng(0)).known) == [2, 5, -3]
-    assert place(Flips(1.0)(spot(2, 5, 3), default_rng(0)).known) == [-2, -5, -3]
-    assert place(flip(spot(5, 3, shape=SHAPE[1:]), default_rng(0)).known) == [5, -3]
+    assert place(flip(spot(2, 5, 3), default_rng(0)).known[0]) == [2, 5, -3]
+    assert place(Flips(1.0)(spot(2, 5, 3), default_rng(0)).known[0]) == [-2, -5, -3]
+    assert place(flip(spot(5, 3, shape=SHAPE[1:]), default_rng(0)).known[0]) == [5, -3]
     with pytest.raises(SpecError, match="zyx"):
         Flips(axes="w")
 
@@ -92,7 +94,7 @@ def test_a_point_goes_where_its_voxel_goes() -> None:
         moved = Affine3D(probability=1.0)(sample, default_rng(seed))
         assert moved.points is not None
         (found,) = moved.points - MIDDLE
-        near = np.argwhere(moved.known) - MIDDLE
+        near = np.argwhere(moved.known[0]) - MIDDLE
         assert len(near) == 0 or np.abs(near - found).max(1).min() <= 1
 
 

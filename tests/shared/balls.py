@@ -65,6 +65,6 @@ def partly_known(examples: Examples, every: int) -> Examples:
     targets = []
     for target in examples.targets:
         known = np.zeros_like(target.known)
-        known[::every] = True
+        known[:, ::every] = True
         targets.append(Target(target.value * known, known))
     return replace(examples, targets=tuple(targets))

@@ -1,5 +1,6 @@
 """Contract of every supervision, and what each makes of each kind of label."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,10 +62,10 @@ def test_known_is_never_true_where_nothing_was_annotated(
     except LabelError:
         assert name == "full"
         return
-    assert not (told.known & ~said).any()
+    assert not (told.known[0] & ~said).any()
     assert told.value.shape == (1 + cores, *GRID.shape)
     assert told.value.dtype == np.uint8
-    assert not told.value[:, ~told.known].any()
+    assert not told.value[:, ~told.known[0]].any()
     assert (told.value[-1] <= told.value[0]).all()
 
 
@@ -72,7 +73,7 @@ def test_full_tells_everything_and_names_the_case_when_it_cannot(
     mask: Callable[[str], MaskLabel],
 ) -> None:
     told = target("full", mask("complete"))
-    assert told.known.all()
+    assert told.known[0].all()
     assert told.value.sum() == 64 * 255
     for extent, share in [("partial", "50.0%"), ("positives", "8.3%")]:
         with pytest.raises(LabelError, match=f"case c1.*'full'.*{share}.*supervision 'auto'"):
@@ -83,14 +84,14 @@ def test_partial_boxes_are_half_an_ellipse_an_unknown_rim_and_a_known_outside() 
     told = target("partial", BoxLabel("image", "nucleus", (4, 4), (20, 20)))
     positive = told.value[0] == 255
     assert positive.sum() == pytest.approx(np.pi * 4 * 4, rel=0.1)
-    assert told.known.sum() == 24 * 32 - 16 * 16 + positive.sum()
+    assert told.known[0].sum() == 24 * 32 - 16 * 16 + positive.sum()
 
 
 def test_positive_unlabelled_never_states_a_negative(mask: Callable[[str], MaskLabel]) -> None:
     for extent in ("complete", "positives", "partial"):
         told = target("positive_unlabelled", mask(extent))
-        assert (told.known == (told.value[0] == 255)).all()
-        assert told.known.sum() == 64
+        assert (told.known[0] == (told.value[0] == 255)).all()
+        assert told.known[0].sum() == 64
 
 
 @pytest.mark.parametrize(
@@ -113,10 +114,40 @@ def test_auto_makes_negatives_of_absence_and_nothing_of_presence() -> None:
     assert not target("auto", BagLabel("something else", False)).known.any()
 
 
-def test_auto_needs_every_class_absent_before_it_calls_a_sample_background() -> None:
+def test_absence_is_known_of_the_classes_that_are_absent_and_of_no_other() -> None:
     auto = SUPERVISIONS.build("auto", {"classes": ("a", "b")})
-    assert not auto.target(case(BagLabel("a", False)), GRID).known.any()
+    told = auto.target(case(BagLabel("a", False)), GRID)
+    assert told.known_of(0).all()
+    assert not told.known_of(1).any()
     assert auto.target(case(BagLabel("a", False), BagLabel("b", False)), GRID).known.all()
+    drawn = auto.target(case(PointLabel("image", "b", (8, 8)), BagLabel("a", False)), GRID)
+    assert drawn.known_of(0).all()
+    assert 0 < drawn.known_of(1).sum() < drawn.known_of(0).sum()
+
+
+@pytest.mark.parametrize("name", ["auto", "partial", "positive_unlabelled", "scribbles"])
+@pytest.mark.parametrize("cores", [False, True])
+def test_of_classes_that_a_case_does_not_annotate_only_what_was_drawn_is_known(
+    name: str, cores: bool
+) -> None:
+    made = SUPERVISIONS.build(name, {"classes": ("a", "b", "c"), "cores": cores})
+    whole = case(
+        BoxLabel("image", "a", (2, 2), (10, 10)), BoxLabel("image", "b", (12, 12), (20, 20))
+    )
+    told = made.target(dataclasses.replace(whole, annotates=("a",)), GRID)
+    full = made.target(whole, GRID)
+    np.testing.assert_array_equal(told.value, full.value)
+    np.testing.assert_array_equal(told.known_of(0), full.known_of(0))
+    np.testing.assert_array_equal(told.known_of(1), full.positive(1))
+    assert not told.known_of(2).any()
+    assert len(full.known) == 1
+
+
+def test_full_refuses_a_case_that_annotates_a_part_of_the_classes() -> None:
+    full = SUPERVISIONS.build("full", {"classes": ("a", "b")})
+    one = dataclasses.replace(case(BoxLabel("image", "a", (2, 2), (10, 10))), annotates=("a",))
+    with pytest.raises(LabelError, match="labels of a alone of a, b; use supervision 'auto'"):
+        full.target(one, GRID)
 
 
 def test_auto_refuses_labels_that_deny_each_other() -> None:
@@ -142,7 +173,7 @@ def test_one_cohort_mixes_full_partial_boxes_points_and_bags(
 
 def test_several_labels_of_a_case_add_up(mask: Callable[[str], MaskLabel]) -> None:
     told = target("auto", mask("partial"), PointLabel("image", "nucleus", (20, 25)))
-    assert told.known.sum() == 24 * 16 + 21
+    assert told.known[0].sum() == 24 * 16 + 21
     assert (told.value[0] == 255).sum() == 64 + 21
 
 
@@ -188,7 +219,7 @@ def test_a_bag_label_is_said_of_every_sample_and_masks_are_not_looked_at() -> No
     bag = SUPERVISIONS.build("bag", {"classes": ("a", "b")})
     labels = (BagLabel("a", True), BagLabel("b", False), PointLabel("image", "b", (3, 3)))
     told = bag.target(case(*labels), GRID)
-    assert told.known.all()
+    assert told.known[0].all()
     assert told.value[0].min() == 255
     assert told.value[1].max() == 0
     with pytest.raises(LabelError, match="case c1: expected a bag label for b, got none"):
@@ -204,4 +235,4 @@ def test_a_region_is_told_what_the_whole_is_told_there(
     whole = supervision.target(case(mask("complete")), GRID)
     part = supervision.target(case(mask("complete")), GRID, region)
     assert (part.value == whole.value[:, 3:14, 5:25]).all()
-    assert (part.known == whole.known[3:14, 5:25]).all()
+    assert (part.known == whole.known[:, 3:14, 5:25]).all()

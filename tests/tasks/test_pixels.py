@@ -192,7 +192,7 @@ def test_the_reach_is_that_of_the_images_also_where_they_are_resized(
 
 def _far(target: Target, reach: float) -> float:
     away = ndimage.distance_transform_edt(target.value[0] == 0)
-    return float(((away > reach) & ~target.known).mean())
+    return float(((away > reach) & ~target.known[0]).mean())
 
 
 def test_first_weights_are_taken_and_others_refused(spec: Spec, discs: Examples) -> None:

@@ -50,3 +50,13 @@ def test_tiles_are_counted_together_so_that_mistakes_on_empty_ones_count() -> No
     (pooled,) = choose(pairs, pooled=True)
     assert alone <= 40 / 255
     assert 100 / 255 < pooled <= 150 / 255
+
+
+def test_a_case_that_does_not_annotate_a_class_says_nothing_of_its_threshold() -> None:
+    dense, value = np.concatenate([DENSE, DENSE]), np.concatenate([TRUTH, TRUTH])
+    known = np.stack([KNOWN, np.zeros_like(KNOWN)])
+    table = counts(dense, Target(value, known))
+    assert (table[0] == counts(DENSE, Target(TRUTH, KNOWN))[0]).all()
+    assert not table[1].any()
+    both = choose([(dense, Target(value, known)), (dense, Target(0 * value, known[::-1]))])
+    assert both == (*choose([(DENSE, Target(TRUTH, KNOWN))]), 0.5)

@@ -39,7 +39,7 @@ def fields(count: int = 9, side: int = 256, part: int = 8) -> tuple[Examples, li
 
 def quality(targets: list[Target], truth: list[np.ndarray]) -> tuple[float, float]:
     """Share of what is told to be positive that lies within a filter's reach of it; and recall."""
-    told = [(t.value[0] >= 128) & t.known for t in targets]
+    told = [t.positive(0) for t in targets]
     near = [ndimage.binary_dilation(mask, iterations=20) for mask in truth]
     right, said, found, there = (
         sum(int(m.sum()) for m in masks)
@@ -76,9 +76,9 @@ def test_nothing_outside_is_touched_and_what_is_in_doubt_is_left_out() -> None:
     unsure = 0
     for told, made in zip(labels.targets, thinned, strict=True):
         outside = told.value[0] < 128
-        assert made.known[outside].all()
+        assert made.known[0][outside].all()
         assert not made.value[0][outside].any()
-        assert not made.value[0][~made.known].any()
+        assert not made.value[~made.known].any()
         unsure += int((~made.known).sum())
     assert unsure > 0
     assert thinned[0] is labels.targets[0]  # nothing is inside
@@ -164,7 +164,7 @@ def test_glass_says_nothing_and_is_never_kept() -> None:
     made = thinned_by_forest(both, QUICK, ("patch",), 0)
     assert not any(target.value[0, 270:].any() for target in made)
     assert not made[-1].value.any()
-    tissue = [Target(target.value[:, :256], target.known[:256]) for target in made[:-1]]
+    tissue = [target.at(slice(256)) for target in made[:-1]]
     precision, recall = quality(tissue, truth)
     assert precision > 0.6
     assert recall > 0.9
@@ -183,7 +183,7 @@ def test_cases_that_no_tree_saw_are_marked_as_those_that_were_held_out() -> None
     others = Examples(more.images[9:], more.targets[9:], more.ids[9:])
     marked = ThinningForest(labels, QUICK, ("patch",), 0).targets_of(others)
     for target, told in zip(marked, others.targets, strict=True):
-        assert target.known[told.value[0] < 128].all()
+        assert target.known[told.value < 128].all()
     assert 0.001 < 1 - np.mean([target.known.mean() for target in marked]) < 0.3
     precision, recall = quality(marked, truth[9:])
     assert precision > 0.6
@@ -197,7 +197,7 @@ def test_of_very_many_pieces_some_of_each_case_are_looked_at() -> None:
     ]
     tiles = Examples(
         tuple(image[:, *box] for image in labels.images for box in boxes),
-        tuple(Target(t.value[:, *box], t.known[box]) for t in labels.targets for box in boxes),
+        tuple(t.at(box) for t in labels.targets for box in boxes),
         tuple(f"{name}:{n}" for name in labels.ids for n in range(len(boxes))),
         groups=tuple(name for name in labels.ids for _ in boxes),
     )

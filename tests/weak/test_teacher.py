@@ -39,7 +39,7 @@ def slides(count: int = 12, side: int = 96) -> tuple[list[np.ndarray], list[np.n
 
 
 def dice(examples: Examples, truth: list[np.ndarray]) -> float:
-    marked = [(t.value[0] >= 128) & t.known for t in examples.targets]
+    marked = [t.positive(0) for t in examples.targets]
     both = sum(int((a & b).sum()) for a, b in zip(marked, truth, strict=True))
     return 2 * both / sum(int(a.sum() + b.sum()) for a, b in zip(marked, truth, strict=True))
 
@@ -47,7 +47,7 @@ def dice(examples: Examples, truth: list[np.ndarray]) -> float:
 def assert_in_doubt_within(made: Examples, told: Examples) -> None:
     """Of what was told to be inside some is in doubt, nothing outside; the rest judges."""
     assert made.judges
-    doubtful = [~t.known for t in made.targets]
+    doubtful = [~t.known[0] for t in made.targets]
     inside = [t.value[0] >= 128 for t in told.targets]
     assert sum(int(d.sum()) for d in doubtful) > 0  # .0004 to .025 of it, by seed and processor
     assert not any((d & ~i).any() for d, i in zip(doubtful, inside, strict=True))
@@ -76,7 +76,7 @@ def test_outlines_that_hold_other_tissue_are_thinned_to_what_differs(spec: Spec)
     assert before < 0.3
     assert dice(student, masks) > before + 0.12
     assert trained.steps == 80
-    outside = [t.known[~wide(m)].all() for t, m in zip(student.targets, masks, strict=True)]
+    outside = [t.known[0][~wide(m)].all() for t, m in zip(student.targets, masks, strict=True)]
     assert all(outside)
     assert 0 < lessons[0].positive < 0.6
 

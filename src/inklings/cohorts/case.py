@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -31,6 +31,8 @@ class Case:
         facts: What else was known, for stratification, titles and tables.
         choices: Name of an image to what of its file is meant, where the file holds several
             (`inklings.readers.choice.Choice`).
+        annotates: Classes that its labels speak of; where they say nothing of the others, nothing
+            is known of them. None for all classes of the cohort.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Case:
     split: Split | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, str] = field(default_factory=dict)
+    annotates: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\w[\w.+-]*", self.id):
@@ -47,3 +50,7 @@ class Case:
                 "expected a case id of letters, digits and . _ + - (it names files), "
                 f"got {self.id!r}"
             )
+
+    def annotated(self, classes: Sequence[str]) -> tuple[bool, ...]:
+        """Of each class, whether the labels of this case speak of it."""
+        return tuple(self.annotates is None or name in self.annotates for name in classes)

@@ -131,7 +131,7 @@ class Cohort:
 
         folder = Path(folder).resolve()
         rows = [to_row(case, folder) for case in sorted(self.cases, key=lambda c: c.id)]
-        columns = ("id", "patient", "split", "images", "labels", "facts", "choices")
+        columns = ("id", "patient", "split", "images", "labels", "facts", "choices", "annotates")
         table = pa.table(
             {name: pa.array([row[name] for row in rows], pa.string()) for name in columns}
         )
@@ -180,6 +180,7 @@ def to_row(case: Case, folder: Path) -> dict[str, str | None]:
         "labels": json.dumps([_label_to_json(label, folder) for label in case.labels]),
         "facts": json.dumps(dict(case.facts)),
         "choices": json.dumps(dict(case.choices)),
+        "annotates": None if case.annotates is None else json.dumps(case.annotates),
     }
 
 
@@ -197,6 +198,7 @@ def from_row(row: Mapping[str, Any], folder: Path) -> Case:
     choices = json.loads(row.get("choices") or "{}")
     if not choices and "series" in facts:  # cohorts of version 0.1
         choices = dict.fromkeys(images, facts.pop("series"))
+    annotates = row.get("annotates")
     return Case(
         id=row["id"],
         patient=row["patient"],
@@ -205,6 +207,7 @@ def from_row(row: Mapping[str, Any], folder: Path) -> Case:
         split=split,
         facts=facts,
         choices=choices,
+        annotates=None if annotates is None else tuple(json.loads(annotates)),
     )
 
 

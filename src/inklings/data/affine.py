@@ -77,7 +77,7 @@ def warp(sample: Sample, angle: float, factor: float) -> Sample:
     A point at offset ``(dy, dx)`` from the middle goes to ``factor * R (dy, dx)`` with
     ``R = [[cos, -sin], [sin, cos]]``.
     """
-    height, width = sample.known.shape
+    height, width = sample.valid.shape
     y, x = np.meshgrid(
         np.arange(height, dtype=np.float32) - (height - 1) / 2,
         np.arange(width, dtype=np.float32) - (width - 1) / 2,
@@ -89,14 +89,18 @@ def warp(sample: Sample, angle: float, factor: float) -> Sample:
     middle = np.array([height - 1, width - 1]) / 2
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     nearest = np.rint(rows).astype(np.intp) * width + np.rint(columns).astype(np.intp)
+
+    def channels(array: NDArray[Any]) -> NDArray[Any]:
+        return array.reshape(len(array), -1).take(nearest, axis=1)
+
     return Sample(
         _bilinear(sample.inputs, rows, columns),
-        sample.value.reshape(len(sample.value), -1).take(nearest, axis=1),
-        sample.known.ravel().take(nearest),
+        channels(sample.value),
+        channels(sample.known),
         sample.valid.ravel().take(nearest),
         sample.scale,
         None if sample.points is None else (sample.points - middle) @ (factor * turn).T + middle,
-        None if sample.assumed is None else sample.assumed.ravel().take(nearest),
+        None if sample.assumed is None else channels(sample.assumed),
     )
 
 
@@ -136,7 +140,7 @@ def rotation(about_z: float, about_y: float, about_x: float) -> NDArray[np.float
 def warp3d(sample: Sample, turn: NDArray[np.float64], factor: float) -> Sample:
     """``sample`` whose point at offset ``d`` from the middle goes to ``factor * turn @ d``."""
     back = turn.T / factor
-    middle = (np.array(sample.known.shape) - 1) / 2
+    middle = (np.array(sample.valid.shape) - 1) / 2
     shift = middle - back @ middle
 
     def moved(array: NDArray[Any], order: int) -> NDArray[Any]:
@@ -151,9 +155,9 @@ def warp3d(sample: Sample, turn: NDArray[np.float64], factor: float) -> Sample:
     return Sample(
         np.stack([moved(channel, 1) for channel in sample.inputs]),
         np.stack([moved(channel, 0) for channel in sample.value]),
-        flags(sample.known),
+        np.stack([flags(channel) for channel in sample.known]),
         flags(sample.valid),
         sample.scale,
         None if sample.points is None else (sample.points - middle) @ (factor * turn).T + middle,
-        None if sample.assumed is None else flags(sample.assumed),
+        None if sample.assumed is None else np.stack([flags(mask) for mask in sample.assumed]),
     )

@@ -47,10 +47,10 @@ class IndexedBatch:
         inputs: ``(B, C, *S)`` float32, of images channels last in memory; of bags ``(M, *shape)``
             instances, one bag after the other.
         value: ``(B, K, *S)`` uint8 quantised probabilities, or float32 ones; of bags ``(B, K)``.
-        known: ``(B, 1, *S)`` bool; of bags ``(B, K)``.
+        known: ``(B, 1 or K, *S)`` bool; of bags ``(B, K)``.
         valid: ``(B, 1, *S)`` bool, None if nothing is padded; of bags ``(B, N)`` with ``M`` True
             places.
-        assumed: ``(B, 1, *S)`` bool, None where nothing is assumed.
+        assumed: ``(B, 1 or K, *S)`` bool, None where nothing is assumed.
         assumed_weight: Of the mean over what is assumed.
     """
 
@@ -186,7 +186,7 @@ class Batches(BatchSource):
         self._scales = list(examples.scales) or [scaling.scale(i) for i in examples.images]
         self._patch = patch or (sampling.size,) * 3
         self._centres: list[NDArray[np.int32]] | None = (
-            [centres(t.value, t.known) for t in examples.targets] if sampling.foreground else None
+            [centres(target) for target in examples.targets] if sampling.foreground else None
         )
         self._order = Sampler(examples, sampling, seed)
 
@@ -223,7 +223,7 @@ class Batches(BatchSource):
                 place = [int(i) for i in np.unravel_index(flat, shape)]
                 region = holding(place, shape, size, rng)
         scale = self._scales[index]
-        return cut(image, target.value, target.known, region, scale, target.assumed)
+        return cut(image, target, region, scale)
 
 
 def collate(number: int, samples: Sequence[Sample], assumed_weight: float = 0.0) -> IndexedBatch:
@@ -234,10 +234,18 @@ def collate(number: int, samples: Sequence[Sample], assumed_weight: float = 0.0)
         number,
         _channels_last([sample.inputs for sample in samples]),
         torch.from_numpy(np.stack([s.value for s in samples])),
-        torch.from_numpy(np.stack([s.known for s in samples])[:, None]),
+        _masks([s.known for s in samples]),
         torch.from_numpy(np.stack([s.valid for s in samples])[:, None]) if padded else None,
-        torch.from_numpy(np.stack(assumed)[:, None]) if assumed else None,
+        _masks(assumed) if assumed else None,
         assumed_weight,
+    )
+
+
+def _masks(masks: Sequence[NDArray[np.bool_]]) -> Tensor:
+    """``(B, k, *S)`` of masks ``(1, *S)`` or ``(K, *S)``; ``k`` is 1 where all of them have one."""
+    channels = max(len(mask) for mask in masks)
+    return torch.from_numpy(
+        np.stack([np.broadcast_to(mask, (channels, *mask.shape[1:])) for mask in masks])
     )
 
 

@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 
 from inklings.data.intensity import Scale, apply
 from inklings.geometry import Region
+from inklings.supervision.base import Target
 
 _MOST_CENTRES = 20_000
 
@@ -25,12 +26,12 @@ class Sample:
         inputs: ``(C, *S)`` float32, zero on padding; ``S`` is ``(H, W)``, of patches of volumes
             ``(D, H, W)``.
         value: ``(K, *S)`` uint8 quantised probabilities.
-        known: ``(*S)``, True where ``value`` is a fact.
+        known: ``(1 or K, *S)``, True where ``value`` is a fact.
         valid: ``(*S)``, False on padding.
         scale: Centre and width by which ``inputs`` were normalised; None where that is forgotten.
         points: Places ``(n, len(S))`` as indices, which move with the rest; None where none are
             asked for.
-        assumed: ``(*S)``, True where background is assumed; None where nothing is.
+        assumed: ``(1 or K, *S)``, True where background is assumed; None where nothing is.
     """
 
     inputs: NDArray[np.float32]
@@ -75,58 +76,49 @@ def _sides(size: int | Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
     return (size,) * len(shape) if isinstance(size, int) else tuple(size)
 
 
-def centres(value: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Flat indices of samples annotated as positive in any channel, evenly thinned.
-
-    Args:
-        value: ``(K, *S)`` quantised probabilities; 128 and above counts as positive.
-        known: ``(*S)``.
-    """
-    positive = np.flatnonzero((value >= 128).any(0) & known).astype(np.int32)
+def centres(target: Target) -> NDArray[np.int32]:
+    """Flat indices of samples annotated as positive in any channel, evenly thinned."""
+    positive = np.flatnonzero(target.positives.any(0)).astype(np.int32)
     return positive[:: max(1, -(-len(positive) // _MOST_CENTRES))]
 
 
 def cut(
     image: NDArray[Any],
-    value: NDArray[np.uint8],
-    known: NDArray[np.bool_],
+    target: Target,
     region: Region,
     scale: Scale,
-    assumed: NDArray[np.bool_] | None = None,
 ) -> Sample:
     """The sample of ``region``; where it reaches beyond the image it is padded and not valid.
 
     Args:
         image: ``(C, *S)``, any number type.
-        value: ``(K, *S)``.
-        known: ``(*S)``.
+        target: Of the image.
         region: Starts inside the image.
         scale: Centre and width of the whole image's intensities.
-        assumed: ``(*S)``, where background is assumed.
     """
-    box = region.slices
+    box, told = region.slices, target.at(region.slices)
     sample = Sample(
         apply(image[(slice(None), *box)], scale),
-        value[(slice(None), *box)],
-        known[box],
-        np.ones(known[box].shape, np.bool_),
+        told.value,
+        told.known,
+        np.ones(told.shape, np.bool_),
         scale,
-        assumed=None if assumed is None else assumed[box],
+        assumed=told.assumed,
     )
     return _padded(sample, region.size)
 
 
 def _padded(sample: Sample, size: tuple[int, ...]) -> Sample:
-    pad = [(0, want - have) for want, have in zip(size, sample.known.shape, strict=True)]
+    pad = [(0, want - have) for want, have in zip(size, sample.valid.shape, strict=True)]
     if not any(after for _, after in pad):
         return sample
     return Sample(
         np.pad(sample.inputs, ((0, 0), *pad)),
         np.pad(sample.value, ((0, 0), *pad)),
-        np.pad(sample.known, pad),
+        np.pad(sample.known, ((0, 0), *pad)),
         np.pad(sample.valid, pad),
         sample.scale,
-        assumed=None if sample.assumed is None else np.pad(sample.assumed, pad),
+        assumed=None if sample.assumed is None else np.pad(sample.assumed, ((0, 0), *pad)),
     )
 
 

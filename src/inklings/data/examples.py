@@ -32,7 +32,7 @@ class Examples:
     Attributes:
         images: ``(C, *S)`` each, uint8 or any number type, sizes may differ; ``S`` is ``(H, W)``
             of pictures, ``(D, H, W)`` of volumes.
-        targets: ``value (K, *S)`` and ``known (*S)`` of each.
+        targets: ``value (K, *S)`` and ``known (1 or K, *S)`` of each.
         ids: Names, for messages and pictures.
         groups: Case of each, where several images are of one case (tiles, planes); empty where
             each is a case of its own.
@@ -67,11 +67,13 @@ class Examples:
         if isinstance(self.images, Planes):  # made on demand, from volumes that were looked at
             return
         for name, image, target in zip(self.ids, self.images, self.targets, strict=True):
-            shapes = (target.value.shape[1:], target.known.shape)
-            if image.ndim not in (3, 4) or shapes != (image.shape[1:],) * 2:
+            shapes = (target.shape, target.known.shape[1:])
+            channels = len(target.known) in (1, len(target.value))
+            if image.ndim not in (3, 4) or shapes != (image.shape[1:],) * 2 or not channels:
                 raise GeometryError(
                     f"{name}: expected an image (C, H, W) or a volume (C, D, H, W) and a target on "
-                    f"the same grid, got {image.shape} with a target of {target.value.shape}"
+                    f"the same grid, got {image.shape} with a target of {target.value.shape}, "
+                    f"known {target.known.shape}"
                 )
         if len({image.ndim for image in self.images}) > 1:
             raise GeometryError("expected pictures or volumes, got both; make two cohorts of them")
@@ -110,7 +112,7 @@ class Examples:
     @property
     def judges(self) -> bool:
         """Whether the Dice over what is known says how good a prediction is."""
-        return self.in_doubt or all(target.known.all() for target in self.targets)
+        return self.in_doubt or all(target.whole for target in self.targets)
 
     def turned(self, code: str) -> Examples:
         """The same volumes with their axes as ``code`` has them (`inklings.orientation`)."""
@@ -149,7 +151,7 @@ def from_masks(
         images: ``(C, H, W)`` each.
         masks: ``(H, W)`` or ``(K, H, W)`` each: bool, probabilities in [0, 1], or uint8 that is
             already quantised.
-        known: ``(H, W)`` each; None if every sample is a fact.
+        known: ``(H, W)`` or ``(K, H, W)`` each; None if every sample is a fact.
         ids: Names; None to number them.
     """
     targets = []
@@ -168,8 +170,10 @@ def resized(examples: Examples, size: int) -> Examples:
     targets = [
         Target(
             np.stack([resize_mask(channel, size) for channel in target.value]),
-            resize_mask(target.known, size),
-            None if target.assumed is None else resize_mask(target.assumed, size),
+            np.stack([resize_mask(channel, size) for channel in target.known]),
+            None
+            if target.assumed is None
+            else np.stack([resize_mask(channel, size) for channel in target.assumed]),
         )
         for target in examples.targets
     ]
@@ -178,14 +182,31 @@ def resized(examples: Examples, size: int) -> Examples:
 
 
 def with_background(examples: Examples) -> Examples:
-    """A first channel that is certain where no class is: for losses over exclusive classes."""
-    targets = []
-    for target in examples.targets:
-        rest = 255 - np.minimum(target.value.sum(0, dtype=np.uint16), 255).astype(np.uint8)
-        said = target.known if target.assumed is None else target.known | target.assumed
-        value = np.concatenate([(rest * said)[None], target.value])
-        targets.append(dataclasses.replace(target, value=value))
-    return examples.with_targets(targets)
+    """A first channel that is certain where no class is: for losses over exclusive classes.
+
+    Where classes are known apart, it is known to be background, or not, only if all of them are.
+    """
+    return examples.with_targets([exclusive(target) for target in examples.targets])
+
+
+def exclusive(target: Target) -> Target:
+    """A target ``(1 + K, *S)`` with the background first, see `with_background`."""
+    known, assumed = _of_exclusive(target)
+    rest = 255 - np.minimum(target.value.sum(0, dtype=np.uint16), 255).astype(np.uint8)
+    said = known[0] if assumed is None else known[0] | assumed[0]
+    return Target(np.concatenate([(rest * said)[None], target.value]), known, assumed)
+
+
+def _of_exclusive(target: Target) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+    """``known`` and ``assumed``, the background first where the classes are known apart."""
+    if len(target.known) == 1 and (target.assumed is None or len(target.assumed) == 1):
+        return target.known, target.assumed
+
+    def first(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        each = np.broadcast_to(mask, target.value.shape)
+        return np.concatenate([each.all(0)[None], each])
+
+    return first(target.known), None if target.assumed is None else first(target.assumed)
 
 
 def gather(
@@ -244,7 +265,7 @@ def _respaced(
     """A volume on another grid; targets become shares where all is known, else the nearest."""
     there = grid.at(spacing_mm)
     partly = not bool(target.known.all())
-    known = respaced(target.known[None], grid, there, nearest=True)[0]
+    known = respaced(target.known, grid, there, nearest=True)
     value = respaced(target.value, grid, there, nearest=partly)
     return respaced(image, grid, there), Target(value, known), there
 

@@ -88,7 +88,11 @@ def with_far_background(examples: Examples, reach: float) -> Examples:
 
 def _with_far(target: Target, reach: float) -> Target:
     flat = [_far(value, known, reach) for value, known in _slices(target)]
-    return dataclasses.replace(target, assumed=np.stack(flat).reshape(target.known.shape))
+    assumed = np.stack(flat).reshape(1, *target.shape)
+    if len(target.known) > 1:  # of a class without any stroke nothing is assumed
+        drawn = target.known.any(tuple(range(1, target.known.ndim)), keepdims=True)
+        assumed = assumed & ~target.known & drawn
+    return dataclasses.replace(target, assumed=assumed)
 
 
 def _far(value: NDArray[np.uint8], known: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
@@ -102,7 +106,8 @@ def _far(value: NDArray[np.uint8], known: NDArray[np.bool_], reach: float) -> ND
 
 
 def _slices(target: Target) -> Sequence[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
-    """``value (K, H, W)`` and ``known (H, W)`` of a picture or of each slice of a volume."""
-    if target.known.ndim == 2:
-        return [(target.value, target.known)]
-    return [(target.value[:, z], target.known[z]) for z in range(len(target.known))]
+    """``value (K, H, W)`` and where any is known ``(H, W)``, of a picture or of each slice."""
+    known = target.known.any(0)
+    if known.ndim == 2:
+        return [(target.value, known)]
+    return [(target.value[:, z], known[z]) for z in range(len(known))]

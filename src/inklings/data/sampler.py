@@ -17,7 +17,6 @@ from inklings.supervision.base import Target
 # First word of the seeds, so that order and content of batches are drawn independently.
 _ORDER = 0
 _LEAST = 0.05
-_HALF = 128
 
 
 class Shuffle:
@@ -129,7 +128,7 @@ def _kinds(targets: Sequence[Target], least: float) -> NDArray[np.int64]:
     """Class that covers most of each image plus one; 0 where none covers more than ``least``."""
     kinds = []
     for target in targets:
-        shares = ((target.value >= _HALF) & target.known).reshape(len(target.value), -1).mean(1)
+        shares = target.positives.reshape(len(target.value), -1).mean(1)
         best = int(shares.argmax())
         kinds.append(best + 1 if shares[best] > least else 0)
     return np.array(kinds, np.int64)

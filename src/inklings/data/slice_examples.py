@@ -14,8 +14,6 @@ from inklings.errors import LabelError
 from inklings.spec import Volumes
 from inklings.supervision.base import Target
 
-_HALF = 128
-
 
 def sliced(
     examples: Examples, volumes: Volumes, intensity: Intensity, unlabelled: bool = False
@@ -35,11 +33,11 @@ def sliced(
         LabelError: If no plane is left.
     """
     shows = [_shows(target) for target in examples.targets]
-    known = [np.asarray(target.known.any((1, 2))) for target in examples.targets]
+    known = [np.asarray(target.known.any((0, 2, 3))) for target in examples.targets]
     places = [
         (v, z)
         for v, target in enumerate(examples.targets)
-        for z in range(target.known.shape[0])
+        for z in range(target.shape[0])
         if (unlabelled or known[v][z]) and (volumes.foreground != 1 or shows[v][z])
     ]
     if not places:
@@ -53,7 +51,7 @@ def sliced(
     chosen = Planes(examples.images, places, volumes.planes // 2)
     return Examples(
         images=chosen,
-        targets=tuple(_plane(examples.targets[v], z) for v, z in places),
+        targets=tuple(examples.targets[v].at(z) for v, z in places),
         ids=tuple(f"{examples.ids[v]}:{z}" for v, z in places),
         groups=tuple(examples.ids[v] for v, _ in places),
         scales=tuple((flat[v][0], flat[v][1]) for v, _ in places),
@@ -63,13 +61,9 @@ def sliced(
     )
 
 
-def _plane(target: Target, z: int) -> Target:
-    return Target(target.value[:, z], target.known[z])
-
-
 def _shows(target: Target) -> NDArray[np.bool_]:
     """Planes with a known positive, ``(D,)``."""
-    return np.asarray(((target.value >= _HALF) & target.known).any((0, 2, 3)))
+    return np.asarray(target.positives.any((0, 2, 3)))
 
 
 def _repeated(part: NDArray[Any], channels: int, planes: int) -> NDArray[Any]:

@@ -167,7 +167,7 @@ def _tile(case: Case, view: Image, region: Region, supervision: Supervision) -> 
     return (
         read_tile(view, region),
         np.pad(target.value, ((0, 0), *pad)),
-        np.pad(target.known, pad),
+        np.pad(target.known, ((0, 0), *pad)),
     )
 
 

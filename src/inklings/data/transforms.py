@@ -63,13 +63,13 @@ class Flips:
 
     def __call__(self, sample: Sample, rng: Generator) -> Sample:
         """The same sample, perhaps mirrored."""
-        names = "zyx"[3 - sample.known.ndim :]
+        names = "zyx"[3 - sample.valid.ndim :]
         mirrored = [
             draw < self.probability and name in (self.axes or name)
             for draw, name in zip(rng.random(len(names)), names, strict=True)
         ]
         steps: Any = (..., *(slice(None, None, -1 if yes else 1) for yes in mirrored))
-        last = np.array(sample.known.shape) - 1.0
+        last = np.array(sample.valid.shape) - 1.0
         return _moved(
             sample,
             lambda array: array[steps],
@@ -94,7 +94,7 @@ class QuarterTurns:
         turns = int(rng.integers(4))
 
         def points(points: Points) -> Points:
-            sides = sample.known.shape[-2:]
+            sides = sample.valid.shape[-2:]
             for turn in range(turns):
                 *first, y, x = points.T
                 points = np.stack([*first, sides[(turn + 1) % 2] - 1 - x, y], 1)
@@ -117,7 +117,7 @@ class Transpose:
         """The same sample, perhaps transposed."""
         if rng.random() >= self.probability:
             return sample
-        order = [*range(sample.known.ndim - 2), -1, -2]
+        order = [*range(sample.valid.ndim - 2), -1, -2]
         return _moved(
             sample, lambda array: np.swapaxes(array, -1, -2), lambda points: points[:, order]
         )
@@ -144,7 +144,7 @@ class BrightnessContrast:
         """The sample, brighter or darker, harder or softer."""
         if _left_out(rng, self.probability):
             return sample
-        shape = (len(sample.inputs) if self.per_channel else 1, *(1,) * sample.known.ndim)
+        shape = (len(sample.inputs) if self.per_channel else 1, *(1,) * sample.valid.ndim)
         c, b = rng.standard_normal((2, *shape)).astype(np.float32)
         factor, shift = 1 + np.float32(self.contrast) * c, np.float32(self.brightness) * b
         return replace(sample, inputs=(sample.inputs * factor + shift) * _at(sample))

@@ -81,7 +81,7 @@ def _sample(cube: NDArray[np.uint8], objects: Sequence[Truth], start: NDArray[np
     places = np.array([one.place for one in objects], np.float64).reshape(-1, 3)
     grey = cube[None].astype(np.float32) / np.float32(255)
     nothing = np.zeros((0, *cube.shape), np.uint8)
-    return Sample(grey, nothing, everywhere, everywhere, points=places - start)
+    return Sample(grey, nothing, everywhere[None], everywhere, points=places - start)
 
 
 def _in_region(scan: PreparedScan, rng: Generator) -> NDArray[np.float64]:

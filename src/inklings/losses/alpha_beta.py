@@ -97,10 +97,12 @@ class AlphaBeta(Loss):
         losses = []
         for first in range(0, len(logits), self.bag):
             bag = slice(first, first + self.bag)
-            there = share[bag].flatten() > 0
-            if bool(there.any()):
-                cells = (x[bag].transpose(0, 1).flatten(1)[:, there] for x in (chance, cost, open_))
-                losses += [self._of_bag(*k) for k in zip(*cells, strict=True)]
+            there = (share[bag] > 0).expand_as(chance[bag])
+            for k in range(there.shape[1]):
+                own = there[:, k].flatten()
+                if bool(own.any()):
+                    cells = (x[bag][:, k].flatten()[own] for x in (chance, cost, open_))
+                    losses.append(self._of_bag(*cells))
         return torch.stack(losses).mean() if losses else (logits * 0).sum()
 
     def _pool(self, logits: Tensor) -> Callable[[Tensor], Tensor]:

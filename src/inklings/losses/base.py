@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from inklings.errors import SpecError
+from inklings.losses.marginal import marginal
 from inklings.tensors import Batch, Output
 
 
@@ -30,6 +31,13 @@ class Loss(nn.Module):
     reads_unlabelled: bool = False
     target: Literal["classes", "value", "survival"] = "classes"
     least_batch: int = 1
+
+    def __call__(self, output: Output, batch: Batch) -> Tensor:
+        """The loss; over exclusive classes that are known apart, of the union of what may be."""
+        if self.exclusive and output.logits.ndim > 2 and batch.known.shape[1] > 1:
+            output, batch = marginal(output, batch)
+        loss: Tensor = super().__call__(output, batch)
+        return loss
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """A scalar, float32 whatever the precision of the logits."""
@@ -75,20 +83,31 @@ def valid_mask(output: Output, batch: Batch) -> Tensor | None:
 
 
 def known_mask(output: Output, batch: Batch) -> Tensor | None:
-    """``(B, 1, *S)`` bool of the samples that exist and whose value is a fact; None if all."""
+    """Of the samples that exist and whose value is a fact, bool; None if all.
+
+    ``(B, 1, *S)``, or ``(B, K, *S)`` where channels are known apart.
+    """
     valid = valid_mask(output, batch)
     return _unless_all(batch.known if valid is None else batch.known & valid)
 
 
 def weighted_mean(terms: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean of ``terms`` ``(B, K, *S)`` where ``mask`` ``(B, 1, *S)`` is True.
+    """Mean of ``terms`` ``(B, K, *S)`` where ``mask`` ``(B, 1 or K, *S)`` is True.
 
     Zero, and still differentiable, where nothing is selected.
     """
     if mask is None:
         return terms.mean()
     weight = mask.to(terms.dtype)
-    return (terms * weight).sum() / (weight.sum() * terms.shape[1]).clamp(min=1)
+    return (terms * weight).sum() / count(weight, terms)
+
+
+def count(weight: Tensor, terms: Tensor) -> Tensor:
+    """How many of ``terms`` ``(B, K, ...)`` a weight ``(B, 1 or K, ...)`` of 0 and 1 selects.
+
+    At least 1, so that nothing is divided by zero.
+    """
+    return (weight.sum() * (terms.shape[1] // weight.shape[1])).clamp(min=1)
 
 
 def per_channel(numbers: Tensor, logits: Tensor, what: str) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inklings.errors import SpecError
-from inklings.losses.base import Loss, known_mask
+from inklings.losses.base import Loss, count, known_mask
 from inklings.tensors import Batch, Output
 
 
@@ -44,4 +44,4 @@ class BCE(Loss):
         total = F.binary_cross_entropy_with_logits(
             logits, value, weight, pos_weight=self.positive_weight, reduction="sum"
         )
-        return total / (weight.sum() * logits.shape[1]).clamp(min=1)
+        return total / count(weight, logits)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from inklings.errors import SpecError
-from inklings.losses.base import Loss, known_mask
+from inklings.losses.base import Loss, known_mask, weighted_mean
 from inklings.tensors import Batch, Output
 
 
@@ -53,8 +53,8 @@ def soft_counts(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """``sum(p y)``, ``sum(p)`` and ``sum(y)`` over known samples, and where anything was known.
 
-    The sums are ``(K,)`` over a batch and ``(B, K)`` over each sample; the last is ``(B, 1)``
-    bool, or None where it makes no difference.
+    The sums are ``(K,)`` over a batch and ``(B, K)`` over each sample; the last is bool, of
+    each sample or of each channel known apart, or None where it makes no difference.
     """
     logits, value = output.logits.float(), batch.value.float()
     probability = torch.softmax(logits, 1) if exclusive else torch.sigmoid(logits)
@@ -62,18 +62,16 @@ def soft_counts(
     if mask is not None:
         weight = mask.float()
         probability, value = probability * weight, value * weight
-    first = (0,) if over == "batch" else ()
-    axes = (*first, *range(2, logits.ndim))
+    seen = None if mask is None else mask.reshape(*mask.shape[:2], -1).any(2)
+    if over == "batch":
+        seen = None if seen is None or seen.shape[1] == 1 else seen.any(0, keepdim=True)
+    axes = (*((0,) if over == "batch" else ()), *range(2, logits.ndim))
     if not axes:
-        return probability * value, probability, value, mask
-    seen = mask.flatten(1).any(1, keepdim=True) if mask is not None and not first else None
+        return probability * value, probability, value, seen
     overlap = (probability * value).sum(axes)
     return overlap, probability.sum(axes), value.sum(axes), seen
 
 
 def mean_where_seen(loss: Tensor, seen: Tensor | None) -> Tensor:
-    """Mean of ``loss`` ``(B, K)`` over the rows where ``seen`` ``(B, 1)``; of all if None."""
-    if seen is None:
-        return loss.mean()
-    weight = seen.to(loss.dtype)
-    return (loss * weight).sum() / (weight.sum() * loss.shape[1]).clamp(min=1)
+    """Mean of ``loss`` ``(B, K)``, or ``(K,)`` of a batch, where ``seen``; of all if None."""
+    return weighted_mean(loss if loss.ndim > 1 else loss[None], seen)

@@ -25,7 +25,7 @@ Unlabelled = Literal["all", "rest"]
 
 @dataclass(frozen=True)
 class Groups:
-    """Who is who in a batch: bool, ``(B, K, *S)``, or ``(B, 1, *S)`` for the unlabelled.
+    """Who is who in a batch: bool, ``(B, K, *S)``, or ``(B, 1 or K, *S)`` for the unlabelled.
 
     ``unlabelled`` is None if it is every sample of the batch.
     """

@@ -25,10 +25,11 @@ class Auto(Supervision):
     a partial mask                            the labelled samples
     a mask of positives, points               the positives; the rest is unlabelled
     boxes                                     their middle and what is outside all of them
-    only "absent" of every class              every sample is background
+    "absent" of a class                       that no sample is of this class
     only "present", or nothing                nothing: the whole image is unlabelled
     ========================================  =================================================
 
+    Of classes that the case does not annotate nothing is known where they were not drawn.
     Several labels of one case add up; where they disagree, the stronger stands.
     """
 
@@ -38,7 +39,7 @@ class Auto(Supervision):
         self._partial = Partial(classes, cores)
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
-        """``value`` ``(K, *S)`` and ``known`` ``(*S)``.
+        """``value`` ``(K, *S)`` and ``known`` ``(1 or K, *S)``.
 
         Raises:
             LabelError: If a label does not fit the image, or marks what a bag label denies.
@@ -47,8 +48,7 @@ class Auto(Supervision):
         if all(isinstance(label, CaseLabel) for label in case.labels):
             shape = geometry.shape if region is None else region.size
             value = np.zeros((len(self.channels), *shape), np.uint8)
-            known = np.full(shape, absent.issuperset(self.classes))
-            return Target(value, known)
+            return self._without(absent, Target(value, np.zeros(shape, np.bool_)))
         target = self._partial.target(case, geometry, region)
         for name, channel in zip(self.classes, target.value, strict=False):
             if name in absent and channel.any():
@@ -56,6 +56,15 @@ class Auto(Supervision):
                     f"case {case.id}: labels mark {name!r} and a bag label says it is absent; "
                     "remove one of them"
                 )
-        if absent.issuperset(self.classes):
-            return Target(target.value, np.ones_like(target.known))
-        return target
+        return self._without(absent, target)
+
+    def _without(self, absent: set[str], target: Target) -> Target:
+        """The same, told also which classes are nowhere; a core is one of any class."""
+        nowhere = [name in absent for name in self.classes]
+        if all(nowhere):
+            return Target(target.value, np.ones(target.shape, np.bool_))
+        if not any(nowhere):
+            return target
+        nowhere += [False] * (len(self.channels) - len(nowhere))
+        every = np.array(nowhere).reshape(-1, *[1] * len(target.shape))
+        return Target(target.value, target.known | every)

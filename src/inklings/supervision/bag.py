@@ -28,7 +28,7 @@ class BagSupervision(Supervision):
         self.classes = self.channels = tuple(classes)
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
-        """``value`` ``(K, *S)``, the same everywhere, and ``known`` ``(*S)``, True everywhere.
+        """``value`` ``(K, *S)``, the same everywhere, and ``known`` ``(1, *S)``, True everywhere.
 
         Raises:
             LabelError: If the case does not say of each class whether it is present.

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from inklings.cohorts.case import Case
 from inklings.geometry import Geometry, Region
 
+HALF = 128
+"""The level of probability 0.5, from which on a channel is there."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -19,14 +22,55 @@ class Target:
     Attributes:
         value: ``(K, *S)`` uint8 quantised probabilities, 255 is certainty, one channel per
             output of the network.
-        known: ``(*S)``, True where ``value`` is a fact, False where it is a placeholder.
-        assumed: ``(*S)``, True where nobody drew anything and background is assumed; None where
+        known: ``(1, *S)`` where all channels are known alike, or ``(K, *S)``: True where ``value``
+            is a fact, False where it is a placeholder. Given as ``(*S)`` it is of all channels.
+        assumed: Alike, True where nobody drew anything and background is assumed; None where
             nothing is.
     """
 
     value: NDArray[np.uint8]
     known: NDArray[np.bool_]
     assumed: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("known", "assumed"):
+            mask = getattr(self, name)
+            if mask is not None and mask.ndim == self.value.ndim - 1:
+                object.__setattr__(self, name, mask[None])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``S``, the samples along each axis of the image."""
+        return self.value.shape[1:]
+
+    def known_of(self, k: int) -> NDArray[np.bool_]:
+        """Where channel ``k`` is a fact, ``(*S)``."""
+        mask: NDArray[np.bool_] = self.known[k if len(self.known) > 1 else 0]
+        return mask
+
+    def positive(self, k: int) -> NDArray[np.bool_]:
+        """Where channel ``k`` is known to be there, ``(*S)``."""
+        mask: NDArray[np.bool_] = (self.value[k] >= HALF) & self.known_of(k)
+        return mask
+
+    @property
+    def positives(self) -> NDArray[np.bool_]:
+        """Where each channel is known to be there, ``(K, *S)``."""
+        mask: NDArray[np.bool_] = (self.value >= HALF) & self.known
+        return mask
+
+    @property
+    def whole(self) -> bool:
+        """Whether each channel is known throughout or, where nobody annotated it, nowhere."""
+        own = self.known.reshape(len(self.known), -1)
+        return bool(own.any() and (own.all(1) | ~own.any(1)).all())
+
+    def at(self, index: Any) -> Target:
+        """The same at an index into the axes of the image, a plane or a box."""
+        every = index if isinstance(index, tuple) else (index,)
+        own = (slice(None), *every)
+        assumed = None if self.assumed is None else self.assumed[own]
+        return Target(self.value[own], self.known[own], assumed)
 
 
 @dataclass(frozen=True)

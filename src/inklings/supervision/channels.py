@@ -66,11 +66,16 @@ def draw(
 
 
 def as_target(
-    annotation: Annotation, known: NDArray[np.bool_], classes: Sequence[str], cores: bool
+    case: Case,
+    annotation: Annotation,
+    known: NDArray[np.bool_],
+    classes: Sequence[str],
+    cores: bool,
 ) -> Target:
     """One channel per class, and one of the inner half of every object where asked for.
 
     Args:
+        case: Of a class that it does not annotate only what was drawn is known.
         annotation: What was drawn, ``(*S)``.
         known: ``(*S)``, where the learner may take it as a fact.
         classes: Names, in the order of the codes of ``annotation.category``.
@@ -83,7 +88,11 @@ def as_target(
     if cores:
         value[-1][core(annotation.objects)] = 255
     value[:, ~known] = 0
-    return Target(value, known)
+    spoken = case.annotated(classes)
+    if all(spoken):
+        return Target(value, known)
+    every = np.array([*spoken, *[False] * cores])
+    return Target(value, known & (every.reshape(-1, *[1] * known.ndim) | (value > 0)))
 
 
 def core(objects: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -16,10 +16,10 @@ class Partial(OfClasses):
     """
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
-        """``value`` ``(K, *S)`` and ``known`` ``(*S)``.
+        """``value`` ``(K, *S)`` and ``known`` ``(1 or K, *S)``.
 
         Raises:
             LabelError: If nothing in the case is annotated.
         """
         annotation = draw(case, geometry, self.classes, "ellipse", region)
-        return as_target(annotation, annotation.known, self.classes, self.cores)
+        return as_target(case, annotation, annotation.known, self.classes, self.cores)

@@ -15,10 +15,10 @@ class PositiveUnlabelled(OfClasses):
     """
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
-        """``value`` ``(K, *S)`` and ``known`` ``(*S)``, True on positives only.
+        """``value`` ``(K, *S)`` and ``known`` ``(1 or K, *S)``, True on positives only.
 
         Raises:
             LabelError: If nothing in the case is annotated.
         """
         annotation = draw(case, geometry, self.classes, "ellipse", region)
-        return as_target(annotation, annotation.category > 0, self.classes, self.cores)
+        return as_target(case, annotation, annotation.category > 0, self.classes, self.cores)

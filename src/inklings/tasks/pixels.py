@@ -27,7 +27,7 @@ from inklings.tasks.base import require_possible
 from inklings.training.fit import FitResult, Prepared, fit
 from inklings.training.operating_point import SegmentationPoint
 from inklings.training.pictures import Gallery
-from inklings.training.validation import HALF, SegmentationValidator
+from inklings.training.validation import SegmentationValidator
 
 
 def learn(
@@ -134,7 +134,7 @@ def _require_positives(val: Examples | None, classes: Sequence[str]) -> None:
     """Without known positives on held-out images no prior can be estimated: say so at once."""
     targets = val.targets if val is not None else ()
     for k, name in enumerate(classes):
-        if not any((target.value[k][target.known] >= HALF).any() for target in targets):
+        if not any(target.positive(k).any() for target in targets):
             raise SpecError(
                 f"inference.threshold 'prior' needs labelled {name} in the validation part, got "
                 f"none in {len(targets)} images; give the split a larger share of val, or a number"

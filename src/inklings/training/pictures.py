@@ -85,9 +85,9 @@ def _flat(
     """Of a volume the plane that shows most of what is annotated; a picture as it is."""
     if image.ndim == 3:
         return image, target, dense
-    shown = ((target.value >= 128) & target.known).sum((0, 2, 3))
+    shown = target.positives.sum((0, 2, 3))
     z = int(shown.argmax()) if shown.any() else image.shape[1] // 2
-    return image[:, z], Target(target.value[:, z], target.known[z]), dense[:, z]
+    return image[:, z], target.at(z), dense[:, z]
 
 
 def _row(
@@ -99,7 +99,8 @@ def _row(
     window = (slice(top, top + side), slice(left, left + side))
     base = _rgb(image)[window]
     label = base.copy()
-    label[~target.known[window]] = (label[~target.known[window]] * _UNKNOWN).astype(np.uint8)
+    hidden = ~target.known_of(0)[window]
+    label[hidden] = (label[hidden] * _UNKNOWN).astype(np.uint8)
     label[_outline(target.value[0][window] >= 128)] = _LABEL
     found = base.copy()
     found[_outline(dense[0][window] >= 128)] = _FOUND

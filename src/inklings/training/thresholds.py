@@ -19,12 +19,12 @@ def counts(dense: NDArray[np.uint8], target: Target) -> NDArray[np.int64]:
 
     Args:
         dense: ``(K, *S)`` quantised probabilities.
-        target: ``value (K, *S)`` and ``known (*S)``; other samples are not counted.
+        target: What is not known of a channel is not counted for it.
     """
     result = np.empty((len(dense), 2, LEVELS), np.int64)
     for k, channel in enumerate(dense):
-        truth = target.value[k] >= 128
-        for row, chosen in enumerate((truth & target.known, ~truth & target.known)):
+        truth = target.positive(k)
+        for row, chosen in enumerate((truth, ~truth & target.known_of(k))):
             histogram = np.bincount(channel[chosen], minlength=LEVELS)
             result[k, row] = histogram[::-1].cumsum()[::-1]
     return result

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inklings.data.examples import Examples
+from inklings.data.examples import Examples, exclusive
 from inklings.inference.device import device_of
 from inklings.inference.volumes import predict_any
 from inklings.losses.base import Loss
@@ -20,13 +20,10 @@ from inklings.refinement.masks import at_least
 from inklings.refinement.pieces import largest_piece
 from inklings.runs.run import ModelConfig, Run, RunRecord
 from inklings.spec import SegmentationExperiment
-from inklings.supervision.base import Target
+from inklings.supervision.base import HALF, Target
 from inklings.supervision.prior import Prior, estimate_prior, threshold_at
 from inklings.tensors import Batch, Output
 from inklings.training.thresholds import choose, counts, dice
-
-HALF = 128
-"""The level of probability 0.5."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +108,9 @@ class SegmentationValidator:
         for i, target in enumerate(self.examples.targets):
             dense = self.dense(model, i)[: len(thresholds)]
             whole = [at_least(p, t) for p, t in zip(dense, thresholds, strict=True)]
-            truth = target.value[: len(thresholds)] >= HALF
-            wholes.append([_dice(m, t, target.known) for m, t in zip(whole, truth, strict=True)])
-            part = map(largest_piece, whole)
-            parts.append([_dice(m, t, target.known) for m, t in zip(part, truth, strict=True)])
+            wholes.append(_dices(whole, target))
+            part = [largest_piece(mask) for mask in whole]
+            parts.append(_dices(part, target))
         gain = np.nansum(np.array(parts) - np.array(wholes), 0)
         shown = ~np.isnan(wholes).all(0)
         return tuple(np.flatnonzero(shown & (gain >= 0)).tolist())
@@ -127,7 +123,7 @@ class SegmentationValidator:
         result = []
         for k in range(count):
             scores = [image[k].astype(np.float32) / 255 for image in dense]
-            labelled = [(target.value[k] >= HALF) & target.known for target in targets]
+            labelled = [target.positive(k) for target in targets]
             prior = estimate_prior(scores, labelled, seed=seed)
             result.append((prior, threshold_at(scores, labelled, prior.value)))
         return result
@@ -140,13 +136,13 @@ class SegmentationValidator:
         """The loss of quantised probabilities, through the logits that they stand for."""
         device = device_of(loss)
         p = _scaled(dense, device).clamp(1 / 510, 1 - 1 / 510)
-        value = _scaled(target.value, device)
-        known = torch.from_numpy(np.ascontiguousarray(target.known))[None, None].to(device)
         if self.model_config.activation == "softmax":
-            p, value = _with_rest(p).clamp(min=1 / 510), _with_rest(value)
+            p, target = _with_rest(p).clamp(min=1 / 510), exclusive(target)
             logits = p.log()
         else:
             logits = torch.logit(p)
+        value = _scaled(target.value, device)
+        known = torch.from_numpy(np.ascontiguousarray(target.known))[None].to(device)
         was = loss.training
         loss.eval()
         try:
@@ -156,11 +152,14 @@ class SegmentationValidator:
             loss.train(was)
 
 
-def _dice(mask: NDArray[np.bool_], truth: NDArray[np.bool_], known: NDArray[np.bool_]) -> float:
-    """Dice over the known samples; NaN where there is nothing to find."""
-    size = int((truth & known).sum())
-    both, called = int((mask & truth & known).sum()), int((mask & known).sum())
-    return 2 * both / (called + size) if size else math.nan
+def _dices(masks: Sequence[NDArray[np.bool_]], target: Target) -> list[float]:
+    """Dice of each class over its known samples; NaN where there is nothing to find."""
+    found = []
+    for k, mask in enumerate(masks):
+        truth, called = target.positive(k), int((mask & target.known_of(k)).sum())
+        size, both = int(truth.sum()), int((mask & truth).sum())
+        found.append(2 * both / (called + size) if size else math.nan)
+    return found
 
 
 def _scaled(levels: NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -106,8 +106,8 @@ def _places(volumes: Examples) -> list[tuple[int, int]]:
     return [
         (v, z)
         for v, target in enumerate(volumes.targets)
-        for z in range(len(target.known))
-        if target.known[z].all() and (target.value[:, z] >= _HALF).any()
+        for z in range(target.shape[0])
+        if (plane := target.at(z)).whole and plane.positives.any()
     ]
 
 
@@ -115,7 +115,7 @@ def _flat(volumes: Examples, places: Sequence[tuple[int, int]]) -> Examples:
     targets = [volumes.targets[v] for v, _ in places]
     return Examples(
         Planes(volumes.images, places, 0),
-        tuple(Target(t.value[:, z], t.known[z]) for t, (_, z) in zip(targets, places, strict=True)),
+        tuple(t.at(z) for t, (_, z) in zip(targets, places, strict=True)),
         tuple(f"{volumes.ids[v]}:{z}" for v, z in places),
     )
 
@@ -138,7 +138,7 @@ def _channel(
     cores: bool,
 ) -> tuple[list[Target], tuple[Evidence, ...]]:
     """One class of all complete targets corrected, with the inner halves where they are asked."""
-    complete = [i for i, target in enumerate(targets) if target.known.all()]
+    complete = [i for i, target in enumerate(targets) if target.known_of(k).all()]
     before = [targets[i].value[k] >= _HALF for i in complete]
     corrected = cleaner.correct(
         [_shown(images[i]) for i in complete],

@@ -64,8 +64,7 @@ class Cases:
 
     def told(self, piece: Piece) -> Target:
         """The labels of a piece."""
-        target = self.labels.targets[piece.image]
-        return Target(target.value[(slice(None), *piece.box)], target.known[piece.box])
+        return self.labels.targets[piece.image].at(piece.box)
 
     def seen(self, piece: Piece) -> NDArray[np.bool_]:
         """Where a piece is not glass, ``(*S)``."""
@@ -110,7 +109,7 @@ def rows_and_ranks(
     looked_at = cases.looked_at(parts)
     for piece, found in progress.track(looked_at, "forest looks", total=len(parts)):
         target = cases.told(piece)
-        told = np.flatnonzero(target.known & cases.seen(piece))
+        told = np.flatnonzero(target.known.all(0) & cases.seen(piece))
         some = rng.choice(told, min(each, len(told)), replace=False)
         within = insides(target).reshape(len(target.value), -1)[:, some].T
         of.setdefault(cases.names[piece.image], []).append(

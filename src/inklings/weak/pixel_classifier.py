@@ -110,6 +110,11 @@ class ThinningForest:
             raise SpecError(
                 "teacher.pixel_classifier: expected pictures or tiles, got volumes; leave it out"
             )
+        if any(len(target.known) > 1 for target in labels.targets):
+            raise SpecError(
+                "teacher.pixel_classifier: expected cases that annotate every class, got some that "
+                "annotate a part of them; leave it out"
+            )
         folds = _folds(labels, case_names(labels), spec.folds, classes)
         self.cases = Cases.of(labels, folds, spec.filter_scale)
         self._spec, self._classes, self._seed = spec, len(classes), seed
@@ -233,7 +238,7 @@ def _mark(
         answers = _answers(cases, piece, features[_COARSE], own, grown)
         part = thinned(cases.told(piece), answers)
         made[piece.image].value[(slice(None), *piece.box)] = part.value
-        made[piece.image].known[piece.box] = part.known
+        made[piece.image].known[(slice(None), *piece.box)] = part.known
     return list(made.values())
 
 

@@ -33,13 +33,12 @@ class Answer:
 
 def inside(target: Target, k: int) -> NDArray[np.bool_]:
     """Where the label of class ``k`` says yes."""
-    there: NDArray[np.bool_] = (target.value[k] >= HALF) & target.known
-    return there
+    return target.positive(k)
 
 
 def insides(target: Target) -> NDArray[np.bool_]:
     """Where the label of each class says yes, ``(K, *S)``."""
-    return np.stack([inside(target, k) for k in range(len(target.value))])
+    return target.positives
 
 
 def thinned_cases(
@@ -58,12 +57,13 @@ def thinned_cases(
     """
 
     def channels(mine: Sequence[int]) -> NDArray[np.uint8]:
-        return np.stack([np.concatenate([t.value, t.known[None]]) for t in make(mine)])
+        return np.stack([np.concatenate([t.value, t.known]) for t in make(mine)])
 
     targets = list(labels.targets)
     within = [bool(insides(target).any()) for target in targets]
     for i, made in arrays_of_cases(labels, shelf, channels, what, within):
-        targets[i] = Target(made[:-1], made[-1].view(np.bool_))
+        count = len(targets[i].value)
+        targets[i] = Target(made[:count], made[count:].view(np.bool_))
     return targets
 
 
@@ -80,7 +80,8 @@ def thinned(told: Target, answers: Sequence[Answer | None]) -> Target:
             continue
         within = inside(told, k)
         value[k] = (answer.sure & within) * np.uint8(255)
-        known &= ~within | answer.sure | ~answer.maybe
+        own = known if len(known) == 1 else known[k : k + 1]
+        own &= ~within | answer.sure | ~answer.maybe
     return Target(value * known.astype(np.uint8), known)
 
 
@@ -91,5 +92,5 @@ def shares(before: Sequence[Target], after: Sequence[Target], k: int) -> tuple[f
         region = inside(old, k)
         count += int(region.sum())
         positive += int((region & inside(new, k)).sum())
-        negative += int((region & new.known & (new.value[k] < HALF)).sum())
+        negative += int((region & new.known_of(k) & (new.value[k] < HALF)).sum())
     return positive / max(count, 1), negative / max(count, 1)

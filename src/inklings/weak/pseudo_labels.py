@@ -49,7 +49,7 @@ def levels_of(
     """The scores that ``share`` of the pixels outside exceed, and ``spec.ignore_band`` times it."""
     count = np.zeros(257, np.int64)
     for dense, target in zip(maps, targets, strict=True):
-        outside = dense[k][(target.value[k] < HALF) & target.known][:: spec.subsample]
+        outside = dense[k][target.known_of(k) & (target.value[k] < HALF)][:: spec.subsample]
         count += np.bincount(outside, minlength=257)
     # Of the 8 bits of a map, the lowest value that no larger share reaches: ties are not halved.
     reached = count[::-1].cumsum()[::-1] / max(int(count.sum()), 1)

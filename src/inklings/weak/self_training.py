@@ -157,14 +157,14 @@ def _relabelled(run: Run, examples: Examples, annotated: Target, index: int) -> 
     value = examples.targets[index].value.copy()
     for k, threshold in enumerate(run.record.thresholds):
         positive = dense[k] >= np.float32(threshold * 255)
-        positive |= (annotated.value[k] >= _HALF) & annotated.known
+        positive |= annotated.positive(k)
         value[k] = positive * np.uint8(255)
     if len(value) > len(run.record.thresholds):
         objects, _ = ndimage.label(value[0] >= _HALF)
         value[-1] = core(objects.astype(np.int32)) * np.uint8(255)
-    return Target(value, np.ones_like(annotated.known))
+    return Target(value, np.ones(annotated.shape, np.bool_))
 
 
 def _share(examples: Examples) -> float:
-    positive = sum(int(((t.value[0] >= _HALF) & t.known).sum()) for t in examples.targets)
-    return positive / max(1, sum(t.known.size for t in examples.targets))
+    positive = sum(int(t.positive(0).sum()) for t in examples.targets)
+    return positive / max(1, sum(t.value[0].size for t in examples.targets))
