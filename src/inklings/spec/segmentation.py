@@ -66,7 +66,8 @@ class SelfTraining(Section):
     """How often the predictions become labels of a training from the start.
 
     One iteration is plain training. Each further one relabels a drawn ``share`` of the training
-    images with what the network predicts, beside what was annotated.
+    images with what the network predicts, beside what was annotated: of partial labels every
+    statement stays, of complete masks their objects.
     """
 
     iterations: int = Field(default=1, gt=0)

@@ -1,9 +1,12 @@
 """Self-training: the predictions of one round become labels of the next.
 
 A round relabels a drawn part of the training images with what the network now predicts, beside
-what was annotated; the rest keeps its labels, so that a mistake cannot take over at once. The
-share of positives is watched: a round that would halve or double it is not begun. Where there is
-a validation part, a round that scores worse on it is the last, and the one before it stands.
+what was annotated; the rest keeps its labels, so that a mistake cannot take over at once. Of
+images that were annotated in part every statement stays, that there is nothing too; of complete
+masks, which may lack objects, the objects do. The share of positives of each class is watched: a
+round that would halve or double one is not begun. Images of which only a part is labelled have no
+share: strokes lie where annotators liked to draw. Where there is a validation part, a round that
+scores worse on it is the last, and the one before it stands.
 
 Reference:
     Lee, *Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural
@@ -13,7 +16,7 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,7 +35,6 @@ from inklings.supervision.channels import core
 from inklings.training.fit import FitResult
 from inklings.training.validation import SegmentationValidator
 
-_HALF = 128
 _BALANCE = 2.0
 _FIRST_WORD = 7  # keeps the draw of a round apart from those of batches
 
@@ -44,7 +46,8 @@ class Round:
     Attributes:
         number: From 2; the first round learns from the labels as they are.
         relabelled: Images that got new labels.
-        before: Share of positive samples of the first class before.
+        before: Share of positive samples of each class before, over the images that are labelled
+            throughout; empty where none is.
         after: The same after.
         merit: On the validation part, more is better; None where there is none, or the round
             was not begun.
@@ -53,15 +56,18 @@ class Round:
 
     number: int
     relabelled: int
-    before: float
-    after: float
+    before: tuple[float, ...]
+    after: tuple[float, ...]
     merit: float | None = None
     kept: bool = True
 
     @property
     def balanced(self) -> bool:
-        """Whether the share of positives stayed within a factor of two."""
-        return self.before / _BALANCE <= self.after <= self.before * _BALANCE
+        """Whether the share of positives of each class stayed within a factor of two."""
+        return not self.before or all(
+            before / _BALANCE <= after <= before * _BALANCE
+            for before, after in zip(self.before, self.after, strict=True)
+        )
 
 
 def self_train(
@@ -91,8 +97,9 @@ def self_train(
         following, record = relabel(experiment, trained, train, current, number)
         if not record.balanced:
             progress.note(
-                f"round {number} not begun: it would move the share of positives from "
-                f"{record.before:.4f} to {record.after:.4f}"
+                f"round {number} not begun: it would move the share of positives of "
+                f"{', '.join(trained.model_config.classes)} from {_said(record.before)} to "
+                f"{_said(record.after)}"
             )
             done.append(replace(record, kept=False))
             break
@@ -148,23 +155,40 @@ def relabel(
     for i in progress.track(sorted(drawn), f"relabel for round {number}"):
         targets[i] = _relabelled(run, current, original.targets[i], i)
     after = current.with_targets(targets)
-    return after, Round(number, len(drawn), _share(current), _share(after))
+    classes = len(trained.thresholds)
+    return after, Round(number, len(drawn), _shares(current, classes), _shares(after, classes))
 
 
 def _relabelled(run: Run, examples: Examples, annotated: Target, index: int) -> Target:
     image, grid = examples.images[index], examples.geometry(index)
     dense = predict_any(run, image, grid, scale=examples.scale(index))
-    value = examples.targets[index].value.copy()
-    for k, threshold in enumerate(run.record.thresholds):
-        positive = dense[k] >= np.float32(threshold * 255)
-        positive |= annotated.positive(k)
-        value[k] = positive * np.uint8(255)
-    if len(value) > len(run.record.thresholds):
-        objects, _ = ndimage.label(value[0] >= _HALF)
-        value[-1] = core(objects.astype(np.int32)) * np.uint8(255)
+    classes = len(run.record.thresholds)
+    scores, drawn = dense[:classes], annotated.positives[:classes]
+    known = np.broadcast_to(annotated.known, annotated.value.shape)[:classes]
+    one_each = (classes, *[1] * (scores.ndim - 1))
+    found = scores >= np.float32(255 * np.reshape(run.record.thresholds, one_each))
+    whole = known.all(axis=tuple(range(1, known.ndim)), keepdims=True)
+    stays = np.where(whole, drawn, known)
+    if run.model_config.activation == "softmax":  # what is one class is none of the others
+        found &= np.where(found, scores, 0).argmax(0) == np.reshape(range(classes), one_each)
+        stays |= drawn.any(0)
+    mask = np.where(stays, drawn, found)
+    value = np.zeros_like(annotated.value)
+    value[:classes] = mask * np.uint8(255)
+    if len(value) > classes:
+        cores = [core(ndimage.label(one)[0].astype(np.int32)) for one in mask]
+        value[-1] = np.any(cores, 0) * np.uint8(255)
     return Target(value, np.ones(annotated.shape, np.bool_))
 
 
-def _share(examples: Examples) -> float:
-    positive = sum(int(t.positive(0).sum()) for t in examples.targets)
-    return positive / max(1, sum(t.value[0].size for t in examples.targets))
+def _shares(examples: Examples, classes: int) -> tuple[float, ...]:
+    whole = [target.positives[:classes] for target in examples.targets if target.known.all()]
+    if not whole:
+        return ()
+    positive = np.sum([one.reshape(classes, -1).sum(1) for one in whole], axis=0)
+    size = sum(one[0].size for one in whole)
+    return tuple(float(count) / size for count in positive)
+
+
+def _said(shares: Sequence[float]) -> str:
+    return ", ".join(f"{share:.4f}" for share in shares)
