@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from inklings.evaluation.intervals import Bootstrap, paired, sum_by_patient
 from inklings.evaluation.metric import mean_of_cases
@@ -28,6 +29,24 @@ def test_same_seed_same_interval_and_other_seed_another() -> None:
 
 def test_every_resample_draws_as_many_patients_as_there_are() -> None:
     assert set(Bootstrap(100).weights(17).sum(axis=1)) == {17.0}
+
+
+def test_counts_are_those_of_independent_draws() -> None:
+    weights = Bootstrap(20_000).weights(30)  # several blocks
+    assert weights.mean(0) == pytest.approx(1, abs=0.04)
+    assert weights.var(0) == pytest.approx(1 - 1 / 30, abs=0.06)
+    assert np.corrcoef(weights[:, :2].T)[0, 1] == pytest.approx(-1 / 29, abs=0.03)
+    assert np.mean(weights == 0) == pytest.approx((1 - 1 / 30) ** 30, abs=0.005)
+    assert not np.array_equal(weights[0], weights[2**17 // 30])
+
+
+def test_interval_of_a_mean_is_that_of_scipy() -> None:
+    values = np.random.default_rng(2).exponential(1.0, 200)
+    drawn = METRIC.summarise(Bootstrap(10_000).weights(200) @ cases(values))
+    theirs = stats.bootstrap(
+        (values,), np.mean, n_resamples=10_000, method="percentile", rng=0
+    ).confidence_interval
+    assert Bootstrap().interval(drawn) == pytest.approx(tuple(theirs), abs=0.01)
 
 
 def test_images_of_one_patient_are_drawn_together() -> None:

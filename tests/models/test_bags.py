@@ -7,6 +7,8 @@ from torch.nn import functional as F
 from inklings.errors import SpecError
 from inklings.losses.bag import BagLoss
 from inklings.models.bags import BagModel
+from inklings.models.pooling import POOLINGS
+from inklings.models.pooling.base import Attending
 from inklings.tensors import Batch
 
 VALID = torch.arange(5) < torch.tensor([5, 2, 1])[:, None]
@@ -90,3 +92,27 @@ def test_members_learn_each_for_itself_and_answer_as_one() -> None:
 def test_counts_that_do_not_fit_are_refused() -> None:
     with pytest.raises(SpecError, match="expected 8 instances, got 3"):
         model()(torch.zeros(3, 4), VALID)
+
+
+@pytest.mark.parametrize("name", sorted(POOLINGS))
+@pytest.mark.parametrize("head", [None, {"name": "mlp", "hidden": 8, "dropout": 0.0}])
+def test_gradients_are_the_same_where_instances_are_not_answered_for(
+    name: str, head: object
+) -> None:
+    if head is not None and name in ("clam_mb", "transmil", "dsmil", "isr"):
+        pytest.skip("takes no head")
+    inputs = torch.randn((8, 4), generator=torch.Generator().manual_seed(1))
+    grads = []
+    for wanted in (True, False):
+        net = model(pooling={"name": name, "dropout": 0.0} if "clam" in name else name, head=head)
+        net.answer_instances(wanted)
+        torch.manual_seed(2)
+        said = net.train()(inputs, VALID)
+        if isinstance(net.pooling, Attending):
+            assert (said.instances is not None) == wanted
+        said.logits.square().sum().backward()
+        grads.append([p.grad for p in net.parameters() if p.grad is not None])
+        said = net.eval()(inputs, VALID)
+        assert said.instances is not None or name not in ("attention", "additive", "clam_mb")
+    for one, other in zip(*grads, strict=True):
+        assert torch.equal(one, other)

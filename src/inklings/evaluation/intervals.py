@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from inklings.evaluation.metric import Array, Metric
 
+_AT_ONCE = 2**17
+"""Draws that are counted together; so many stay in the cache of a processor."""
+
 
 @dataclass(frozen=True)
 class Bootstrap:
@@ -26,8 +29,14 @@ class Bootstrap:
     def weights(self, patients: int) -> Array:
         """``(resamples, patients)``: how often each patient was drawn, for all metrics."""
         rng = np.random.default_rng(self.seed)
-        drawn = rng.multinomial(patients, np.full(patients, 1 / patients), size=self.resamples)
-        return drawn.astype(np.float64)
+        weights = np.empty((self.resamples, patients))
+        rows = max(1, _AT_ONCE // max(1, patients))
+        for first in range(0, self.resamples, rows):
+            block = weights[first : first + rows]
+            drawn = rng.integers(0, patients, block.shape)
+            drawn += np.arange(len(block))[:, None] * patients
+            block[:] = np.bincount(drawn.ravel(), minlength=block.size).reshape(block.shape)
+        return weights
 
     def interval(self, values: Array) -> tuple[float, float]:
         """Percentile interval of resampled values; NaN where fewer than half are defined."""

@@ -25,10 +25,13 @@ class Loss(nn.Module):
         least_batch: Examples of a batch without which nothing can be learnt.
         reads_unlabelled: True for positive-unlabelled losses, which look at samples that are
             valid but not known; all others are blind to them.
+        reads_instances: True for losses that look at `Output.instances`; for others, poolings by
+            attention leave them out.
     """
 
     exclusive: bool = False
     reads_unlabelled: bool = False
+    reads_instances: bool = False
     target: Literal["classes", "value", "survival"] = "classes"
     least_batch: int = 1
 

@@ -24,6 +24,8 @@ class MaxMin(Loss):
     Unknown bags are not looked at. Nothing known: 0.
     """
 
+    reads_instances = True
+
     def __init__(self, alpha: float = 0.1, beta: float = 0.0) -> None:
         super().__init__()
         if not (0 < alpha <= 1 and 0 <= beta <= 1 and alpha + beta <= 1):

@@ -14,6 +14,7 @@ from inklings.models.base import BagNetwork, Evidence
 from inklings.models.instances import INSTANCE_ENCODERS
 from inklings.models.members import agreed
 from inklings.models.pooling import POOLINGS
+from inklings.models.pooling.base import Attending
 from inklings.models.scanning import scanning
 from inklings.models.uneven import alike, pool_groups
 from inklings.models.views import Affine, views
@@ -109,6 +110,12 @@ class BagModel(BagNetwork):
         for other in self.others:
             other.standardise(instances)  # type: ignore[operator]
 
+    def answer_instances(self, wanted: bool) -> None:
+        """Whether instances are answered for while it learns; in use they always are."""
+        for part in self.modules():
+            if isinstance(part, Attending):
+                part.answers = wanted
+
     def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:
         """Instances ``(M, *shape)``, one bag after the other, to logits ``(B, K)``.
 
@@ -161,7 +168,9 @@ class BagModel(BagNetwork):
             raise SpecError(f"expected {int(valid.sum())} instances, got {len(features)}")
         parts = torch.split(features.float(), int(self.encoder.features), 1)
         poolings = [self.pooling, *(other.pooling for other in self.others)]
-        groups = alike(valid)
+        # One bag after the other is fastest for a processor; a GPU would wait between them.
+        width = parts[0].shape[1] if features.device.type == "cpu" else 0
+        groups = alike(valid, width)
         with torch.autocast(features.device.type, enabled=False):
             said = [
                 pool_groups(pooling, part, valid, groups)
@@ -175,7 +184,7 @@ class BagModel(BagNetwork):
         return self.pool(features, valid).logits
 
     def _encoded(self, inputs: Tensor) -> Tensor:
-        scaled = (inputs.float() - self.centre) / self.spread
+        scaled = (inputs.float() - self.centre).div_(self.spread)
         if self.training and len(scaled) == 1:  # normalisation over a batch of one is undefined
             return self._through(torch.cat([scaled, scaled]))[:1]
         if self.training or self.views == 1:

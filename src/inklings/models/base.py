@@ -66,6 +66,9 @@ class BagNetwork(Model):
     def standardise(self, instances: Tensor) -> None:
         """Fit the scaling of the inputs to ``(M, *shape)`` training instances; none by default."""
 
+    def answer_instances(self, wanted: bool) -> None:
+        """Whether instances are answered for while it learns; in use they always are."""
+
     def encode(self, inputs: Tensor) -> Tensor:
         """``(M, *shape)`` to ``(M, F)``."""
         raise NotImplementedError

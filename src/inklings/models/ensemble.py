@@ -34,6 +34,12 @@ class Ensemble(BagNetwork):
         self._shape = [copy.deepcopy(members[0])]  # in a list, so that it is not one of our parts
         self._states = tuple(buffers)
 
+    def answer_instances(self, wanted: bool) -> None:
+        """Whether the members answer for instances while they learn; nobody is told."""
+        shape = self._shape[0]
+        if isinstance(shape, BagNetwork):
+            shape.answer_instances(wanted)
+
     def forward(self, inputs: Tensor, valid: Tensor | None = None) -> Output:
         """``(M, *shape)`` to logits ``(B, members * K)``, member by member."""
         shape = self._shape[0].train(self.training)

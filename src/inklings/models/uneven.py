@@ -1,4 +1,4 @@
-"""Bags of very different sizes in one batch: pooled in groups of about one size each."""
+"""Bags of very different sizes in one batch: pooled each by itself, or in groups of one size."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ from inklings.tensors import Output
 
 _WASTE = 2  # padded places for one instance that are still cheaper than a second group
 _APART = 4  # the largest bag of a group has at most so many times the places of the smallest
+_LARGE = 2**17  # numbers of a bag that take longer to copy than its layers take to call
 _BY_BAG = ("logits", "second")
 _BY_INSTANCE = ("attention", "instances", "contributions", "clusters")
 
 
-def alike(valid: Tensor) -> list[list[int]]:
+def alike(valid: Tensor, features: int = 0) -> list[list[int]]:
     """Numbers of the bags that are padded together; all of them where little is padded.
 
     Args:
         valid: ``(B, N)``, True where there is an instance.
+        features: Numbers of an instance; bags of many numbers stay where they are, each a group.
+            0 where a call costs more than copying does.
     """
-    count, width = valid.shape
-    if valid.numel() <= _WASTE * int(valid.sum()):
+    count, places = valid.shape
+    there = int(valid.sum())
+    if valid.numel() > there and there * features >= _LARGE * count:
+        return [[row] for row in range(count)]
+    if valid.numel() <= _WASTE * there:
         return [list(range(count))]
-    sizes = (valid * torch.arange(1, width + 1, device=valid.device)).amax(1).tolist()
+    sizes = (valid * torch.arange(1, places + 1, device=valid.device)).amax(1).tolist()
     groups: list[list[int]] = []
     for row in sorted(range(count), key=lambda i: -sizes[i]):
         if not groups or _APART * sizes[row] < sizes[groups[-1][0]]:
@@ -52,7 +58,8 @@ def pool_groups(
     for rows in groups:
         width = int(valid[rows].any(0).nonzero().max()) + 1
         there = valid[rows, :width]
-        said.append(pooling(_padded(torch.cat([parts[i] for i in rows]), there), there))
+        whole = parts[rows[0]] if len(rows) == 1 else torch.cat([parts[i] for i in rows])
+        said.append(pooling(_padded(whole, there), there))
     fields = [name for name in (*_BY_BAG, *_BY_INSTANCE) if getattr(said[0], name) is not None]
     return Output(**{
         name: _joined([getattr(one, name) for one in said], groups, valid, name in _BY_INSTANCE)
@@ -61,7 +68,9 @@ def pool_groups(
 
 
 def _padded(features: Tensor, valid: Tensor) -> Tensor:
-    """``(M, D)`` to ``(B, N, D)``, zeros on padding."""
+    """``(M, D)`` to ``(B, N, D)``, zeros on padding; a view where nothing is padded."""
+    if valid.numel() == len(features):
+        return features.view(*valid.shape, features.shape[1])
     padded = features.new_zeros((*valid.shape, features.shape[1]))
     padded[valid] = features
     return padded

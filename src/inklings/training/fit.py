@@ -15,7 +15,7 @@ from inklings.data.batches import BatchSource
 from inklings.errors import InklingsError, SpecError
 from inklings.inference.device import best_device
 from inklings.losses.base import Loss
-from inklings.models.base import Model
+from inklings.models.base import BagNetwork, Model
 from inklings.models.weights import fit_weights
 from inklings.runs.run import ModelConfig
 from inklings.runs.weights import load_weights
@@ -220,6 +220,8 @@ def _begun(prepared: Prepared) -> Model:
     if prepared.freeze is not None:
         prepared.freeze(model)
     prepared.loss.attach(model)
+    if isinstance(model, BagNetwork):
+        model.answer_instances(prepared.loss.reads_instances)
     if prepared.memory_format is not None:
         model = model.to(memory_format=prepared.memory_format)
     return model

@@ -19,8 +19,6 @@ class Additive(Attention):
     instance contributes. The constant ``b`` is one learnt number a class.
     """
 
-    evidence = "score"
-
     def __init__(
         self, features: int, channels: int, head: Any = "linear", hidden: int = 128
     ) -> None:
@@ -31,7 +29,7 @@ class Additive(Attention):
         """``(B, N, D)`` and ``(B, N)`` to logits ``(B, K)``."""
         attention = softmax(self.w(torch.tanh(self.V(features)))[..., 0], valid)
         adds = self._said(attention[..., None] * features) * valid[..., None]
-        alone = self._said(features) + self.bias
+        alone = None if self.silent else self._said(features) + self.bias
         return Output(adds.sum(1) + self.bias, attention, instances=alone, contributions=adds)
 
     def _said(self, features: Tensor) -> Tensor:

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inklings.models.pooling.base import attended, build_head, softmax
+from inklings.models.pooling.base import Attending, build_head, softmax
 from inklings.tensors import Output
 
 
-class Attention(nn.Module):
+class Attention(Attending):
     r"""``z = sum(a_i h_i)``, ``a = softmax(w tanh(V h_i))`` (Ilse, Tomczak & Welling 2018).
 
     Args:
@@ -20,8 +20,6 @@ class Attention(nn.Module):
         head: On ``z``.
         hidden: Rows of ``V``.
     """
-
-    evidence = "score"
 
     def __init__(
         self, features: int, channels: int, head: Any = "linear", hidden: int = 128
@@ -33,4 +31,4 @@ class Attention(nn.Module):
     def forward(self, features: Tensor, valid: Tensor) -> Output:
         """``(B, N, D)`` and ``(B, N)`` to logits ``(B, K)``."""
         scores = self.w(torch.tanh(self.V(features)))[..., 0]
-        return attended(softmax(scores, valid), features, self.head)
+        return self.attended(softmax(scores, valid), features)

@@ -7,17 +7,15 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inklings.models.pooling.base import attended, build_head, softmax
+from inklings.models.pooling.base import Attending, build_head, softmax
 from inklings.tensors import Output
 
 
-class AttentionSoftMax(nn.Module):
+class AttentionSoftMax(Attending):
     """Weights are the softmax of a linear query of ``LeakyReLU(W h_i)``; ``W`` is square.
 
     The reference lets padded rows take part; here they do not exist.
     """
-
-    evidence = "score"
 
     def __init__(
         self, features: int, channels: int, head: Any = "linear", hidden: int | None = None
@@ -30,4 +28,4 @@ class AttentionSoftMax(nn.Module):
     def forward(self, features: Tensor, valid: Tensor) -> Output:
         """``(B, N, D)`` and ``(B, N)`` to logits ``(B, K)``."""
         scores = self.query(F.leaky_relu(self.keys(features)))[..., 0]
-        return attended(softmax(scores, valid), features, self.head)
+        return self.attended(softmax(scores, valid), features)

@@ -96,17 +96,29 @@ def logit_of_log(log_probability: Tensor) -> Tensor:
     return log_probability - torch.log(-torch.expm1(log_probability))
 
 
-def attended(attention: Tensor, features: Tensor, head: nn.Module) -> Output:
-    """The head on the attended mean, and what each instance says and adds.
+class Attending(nn.Module):
+    """A head on the attended mean of the instances, and what each instance says and adds.
 
-    Args:
-        attention: ``(B, N)`` weights.
-        features: ``(B, N, D)``.
-        head: From ``D`` to ``K``.
+    Attributes:
+        answers: Whether instances are answered for while the network learns, too. It is a pass of
+            the head over all of them, which most losses never look at; in use they always are.
     """
-    bag = torch.einsum("bn,bnd->bd", attention, features)
-    alone = head(features)
-    adds = None
-    if isinstance(head, nn.Linear):
-        adds = attention[..., None] * (alone - head.bias)
-    return Output(head(bag), attention, instances=alone, contributions=adds)
+
+    evidence = "score"
+    head: nn.Module
+    answers: bool = True
+
+    @property
+    def silent(self) -> bool:
+        """Whether nobody asks what instances say."""
+        return self.training and not self.answers
+
+    def attended(self, attention: Tensor, features: Tensor) -> Output:
+        """Logits ``(B, K)`` of ``features (B, N, D)`` under ``attention (B, N)``."""
+        logits = self.head(torch.einsum("bn,bnd->bd", attention, features))
+        if self.silent:
+            return Output(logits, attention)
+        alone, adds = self.head(features), None
+        if isinstance(self.head, nn.Linear):
+            adds = attention[..., None] * (alone - self.head.bias)
+        return Output(logits, attention, instances=alone, contributions=adds)

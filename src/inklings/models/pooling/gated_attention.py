@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inklings.models.pooling.base import attended, build_head, softmax
+from inklings.models.pooling.base import Attending, build_head, softmax
 from inklings.tensors import Output
 
 
@@ -26,10 +26,8 @@ class Gate(nn.Module):
         return scores
 
 
-class GatedAttention(nn.Module):
+class GatedAttention(Attending):
     r"""``a = softmax(w (tanh(V h_i) * sigmoid(U h_i)))`` (Ilse, Tomczak & Welling 2018)."""
-
-    evidence = "score"
 
     def __init__(
         self, features: int, channels: int, head: Any = "linear", hidden: int = 128
@@ -40,4 +38,4 @@ class GatedAttention(nn.Module):
 
     def forward(self, features: Tensor, valid: Tensor) -> Output:
         """``(B, N, D)`` and ``(B, N)`` to logits ``(B, K)``."""
-        return attended(softmax(self.gate(features)[..., 0], valid), features, self.head)
+        return self.attended(softmax(self.gate(features)[..., 0], valid), features)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from inklings.models.pooling.base import attended, build_head, counts
+from inklings.models.pooling.base import Attending, build_head, counts
 from inklings.tensors import Output
 
 
-class Mean(nn.Module):
+class Mean(Attending):
     """The head on the mean of the embeddings; with a linear head also the mean of the logits.
 
     A bag whose one positive instance decides is diluted by all the others.
     """
-
-    evidence = "score"
 
     def __init__(self, features: int, channels: int, head: Any = "linear") -> None:
         super().__init__()
@@ -24,4 +22,4 @@ class Mean(nn.Module):
 
     def forward(self, features: Tensor, valid: Tensor) -> Output:
         """``(B, N, D)`` and ``(B, N)`` to logits ``(B, K)``."""
-        return attended(valid / counts(valid), features, self.head)
+        return self.attended(valid / counts(valid), features)

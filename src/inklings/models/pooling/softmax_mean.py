@@ -6,17 +6,15 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from inklings.models.pooling.base import attended, build_head, softmax
+from inklings.models.pooling.base import Attending, build_head, softmax
 from inklings.tensors import Output
 
 
-class SoftMaxMean(nn.Module):
+class SoftMaxMean(Attending):
     """Weights are the softmax of the summed outputs of a small network on each instance.
 
     The reference takes the softmax over padding too; here it does not exist.
     """
-
-    evidence = "score"
 
     def __init__(
         self, features: int, channels: int, head: Any = "linear", hidden: int = 128
@@ -30,4 +28,4 @@ class SoftMaxMean(nn.Module):
     def forward(self, features: Tensor, valid: Tensor) -> Output:
         """``(B, N, D)`` and ``(B, N)`` to logits ``(B, K)``."""
         weights = softmax(self.transform(features).sum(-1), valid)
-        return attended(weights, features, self.head)
+        return self.attended(weights, features)

@@ -1,0 +1,242 @@
+"""Where time and memory go, each beside a peer or the bare work, as a ratio within one run.
+
+    python benchmarks/bench_speed_table.py [ROW ...] [--rounds 3]
+
+Every row runs in a process of its own, on one thread; times are processor seconds by turns with the
+peer (the median), memory is the peak of the process. torchmil is optional: where it is not
+installed its column says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Work = Callable[[], Any]
+
+
+def by_turns(works: dict[str, Work], rounds: int) -> dict[str, float]:
+    """Median processor seconds of each, turn by turn."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            start = time.process_time()
+            work()
+            times[name].append(time.process_time() - start)
+    return {name: statistics.median(spent) for name, spent in times.items()}
+
+
+BAGS, WIDTH, STEP = 60, 1024, 16
+
+
+def _bags(folder: Path) -> Any:
+    from inklings.bags.writer import MadeBag, write_bags
+    from inklings.data.bag_examples import gather_bags
+
+    rng = np.random.default_rng(0)
+    made = [
+        MadeBag(
+            f"b{i}",
+            rng.standard_normal((int(rng.integers(50, 3001)), WIDTH), np.float32),
+            (bool(i % 2),),
+            split="train",
+        )
+        for i in range(BAGS)
+    ]
+    cohort = write_bags(folder, "noise", ("x",), made, {})
+    return gather_bags(cohort.cases, cohort.classes, "binary")
+
+
+def _train_bags(examples: Any, epochs: int) -> None:
+    from inklings.spec import Experiment
+    from inklings.tasks.bags import learn
+
+    record = {
+        "cohort": ".", "task": "bags", "loss": "bag",
+        "model": {"name": "bags", "encoder": "identity", "pooling": "gated_attention"},
+        "training": {
+            "epochs": epochs, "batch_size": STEP, "learning_rate": 1e-4, "loggers": [],
+            "optimiser": "adam", "schedule": "constant", "devices": 1, "precision": "32-true",
+        },
+    }  # fmt: skip
+    learn(Experiment.check(record, "benchmark"), examples, None, classes=("x",), task="binary")
+
+
+def _loop_bags(examples: Any, epochs: int) -> None:
+    """Gated attention, one bag a forward, a step after every sixteen."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    v, u, w, head = (nn.Linear(WIDTH, 128), nn.Linear(WIDTH, 128), nn.Linear(128, 1),
+                     nn.Linear(WIDTH, 1))  # fmt: skip
+    optimiser = torch.optim.Adam([p for m in (v, u, w, head) for p in m.parameters()], 1e-4)
+    for _ in range(epochs):
+        for i in range(BAGS):
+            x = torch.from_numpy(examples.instances.take(i))
+            y = torch.from_numpy(examples.value[i])
+            attention = w(torch.tanh(v(x)) * torch.sigmoid(u(x))).softmax(0)
+            said = head((attention * x).sum(0))
+            (F.binary_cross_entropy_with_logits(said, y) / STEP).backward()
+            if i % STEP == STEP - 1 or i == BAGS - 1:
+                optimiser.step()
+                optimiser.zero_grad()
+
+
+def _torchmil_bags(examples: Any) -> Callable[[int], None] | None:
+    """The trainer of torchmil on the same bags; None where it is not installed."""
+    import torch
+
+    try:
+        from torchmil.data import collate_fn
+        from torchmil.models import ABMIL
+        from torchmil.utils.trainer import Trainer
+    except ImportError:
+        return None
+
+    class Bags(torch.utils.data.Dataset):  # type: ignore[type-arg]
+        def __len__(self) -> int:
+            return len(examples)
+
+        def __getitem__(self, i: int) -> dict[str, Any]:
+            x = torch.from_numpy(examples.instances.take(i))
+            return {"X": x, "Y": torch.tensor(float(i % 2))}
+
+    def train(epochs: int) -> None:
+        model = ABMIL((WIDTH,), att_dim=128, gated=True)
+        optimiser = torch.optim.Adam(model.parameters(), 1e-4)
+        loader = torch.utils.data.DataLoader(
+            Bags(), batch_size=STEP, shuffle=True, collate_fn=collate_fn
+        )
+        # Its validating pass, over the training bags where it has no others, counts.
+        Trainer(model, optimiser, device="cpu", disable_pbar=True, verbose=False).train(
+            epochs, loader
+        )
+
+    return train
+
+
+def bags(rounds: int) -> dict[str, Any]:
+    """An epoch of gated attention: 60 bags of 50 to 3,000 x 1,024, 16 bags a step."""
+    with tempfile.TemporaryDirectory() as folder:
+        examples = _bags(Path(folder))
+        rivals: dict[str, Callable[[int], None]] = {
+            "ours": lambda n: _train_bags(examples, n),
+            "loop": lambda n: _loop_bags(examples, n),
+        }
+        theirs = _torchmil_bags(examples)
+        if theirs is not None:
+            rivals["torchmil"] = theirs
+        works = {f"{k} {n}": (lambda f=f, n=n: f(n)) for k, f in rivals.items() for n in (1, 3)}
+        spent = by_turns(works, rounds)
+    epoch = {name: (spent[f"{name} 3"] - spent[f"{name} 1"]) / 2 for name in rivals}
+    return {
+        "epoch_s": {k: round(v, 3) for k, v in epoch.items()},
+        "times_loop": round(epoch["ours"] / epoch["loop"], 2),
+        "times_torchmil": round(epoch["ours"] / epoch["torchmil"], 2)
+        if "torchmil" in epoch
+        else "torchmil is not installed",
+    }
+
+
+def mlp_head(rounds: int) -> dict[str, Any]:
+    """A step with an MLP head: no answers for instances, against all of them, padded, as in 0.1."""
+    import torch
+    from torch.nn import functional as F
+
+    from inklings.data.bag_batches import taken
+    from inklings.models.bags import BagModel
+    from inklings.models.uneven import pool_groups
+
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(50, 3001, STEP).tolist()
+    inputs, valid = torch.randn(sum(sizes), WIDTH), taken(sizes)
+    value = (torch.arange(STEP) % 2).float()[:, None]
+    torch.manual_seed(0)
+    model = BagModel(WIDTH, 1, head={"name": "mlp"}).train()
+
+    def step(before: bool) -> None:
+        model.answer_instances(before)
+        model.zero_grad()
+        if before:
+            said = pool_groups(model.pooling, model.encode(inputs), valid, [list(range(STEP))])
+        else:
+            said = model(inputs, valid)
+        F.binary_cross_entropy_with_logits(said.logits, value).backward()
+
+    spent = by_turns({"before": lambda: step(True), "ours": lambda: step(False)}, rounds)
+    return {"times_before": round(spent["ours"] / spent["before"], 3), **_rounded(spent)}
+
+
+def bootstrap(rounds: int) -> dict[str, Any]:
+    """The interval of a mean: 10,000 draws of 1,000 patients, against scipy."""
+    from scipy import stats
+
+    from inklings.evaluation.intervals import Bootstrap
+    from inklings.evaluation.metric import mean_of_cases
+
+    values = np.random.default_rng(0).random(1000)
+    metric, sums = mean_of_cases("m", "M", lambda _: 0.0), np.stack([values, np.ones(1000)], 1)
+    ours = Bootstrap(10_000)
+    found: dict[str, Any] = {}
+
+    def mine() -> None:
+        found["ours"] = ours.interval(metric.summarise(ours.weights(1000) @ sums))
+
+    def theirs() -> None:
+        found["scipy"] = tuple(
+            stats.bootstrap(
+                (values,), np.mean, n_resamples=10_000, method="percentile", rng=0
+            ).confidence_interval
+        )
+
+    spent = by_turns({"ours": mine, "scipy": theirs}, rounds)
+    assert np.allclose(found["ours"], found["scipy"], atol=0.002), found
+    return {"times_scipy": round(spent["ours"] / spent["scipy"], 2), **_rounded(spent)}
+
+
+def _rounded(spent: dict[str, float]) -> dict[str, float]:
+    return {f"{name}_s": round(value, 3) for name, value in spent.items()}
+
+
+ROWS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "bags": bags,
+    "mlp-head": mlp_head,
+    "bootstrap": bootstrap,
+}
+
+
+def main() -> None:
+    """One JSON object a row."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rows", nargs="*", help=", ".join(ROWS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if unknown := set(asked.rows) - set(ROWS):
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+    if asked.here:
+        from inklings.progress import silence
+
+        silence(True)
+        print(json.dumps({asked.rows[0]: ROWS[asked.rows[0]](asked.rounds)}, indent=2))
+        return
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    for row in asked.rows or ROWS:
+        command = [sys.executable, __file__, row, "--here", "--rounds", str(asked.rounds)]
+        subprocess.run(command, check=True, env=one_thread)
+
+
+if __name__ == "__main__":
+    main()
