@@ -24,6 +24,8 @@ class Batch:
         assumed: As ``known``, True where background is assumed, which is learnt as a mean of its
             own; None where nothing is.
         assumed_weight: Of that mean.
+        objects: ``(B, K, *S)`` whole numbers, which object's coarse outline (a box) holds a sample,
+            0 outside of all of the class; None where outlines are not coarse.
     """
 
     inputs: Tensor
@@ -32,6 +34,7 @@ class Batch:
     valid: Tensor | None = None
     assumed: Tensor | None = None
     assumed_weight: float = 0.0
+    objects: Tensor | None = None
 
 
 @dataclass(frozen=True)

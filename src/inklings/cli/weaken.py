@@ -18,8 +18,8 @@ def weaken(
     kind: Annotated[
         list[str],
         typer.Option(
-            help="drop, dilate, erode, box, hull, jitter, points, scribble, slices or bag; a "
-            "chain is joined by + or by repeating --kind: drop+dilate, or "
+            help="drop, dilate, erode, box, slice_box, hull, jitter, points, scribble, slices or "
+            "bag; a chain is joined by + or by repeating --kind: drop+dilate, or "
             "dilate:pixels=4+jitter:pixels=2."
         ),
     ],

@@ -101,6 +101,7 @@ def warp(sample: Sample, angle: float, factor: float) -> Sample:
         sample.scale,
         None if sample.points is None else (sample.points - middle) @ (factor * turn).T + middle,
         None if sample.assumed is None else channels(sample.assumed),
+        None if sample.objects is None else channels(sample.objects),
     )
 
 
@@ -160,4 +161,7 @@ def warp3d(sample: Sample, turn: NDArray[np.float64], factor: float) -> Sample:
         sample.scale,
         None if sample.points is None else (sample.points - middle) @ (factor * turn).T + middle,
         None if sample.assumed is None else np.stack([flags(mask) for mask in sample.assumed]),
+        objects=None
+        if sample.objects is None
+        else np.stack([moved(channel, 0) for channel in sample.objects]),
     )

@@ -52,6 +52,7 @@ class IndexedBatch:
             places.
         assumed: ``(B, 1 or K, *S)`` bool, None where nothing is assumed.
         assumed_weight: Of the mean over what is assumed.
+        objects: ``(B, K, *S)`` int32, None where no outline is coarse.
     """
 
     number: int
@@ -61,6 +62,7 @@ class IndexedBatch:
     valid: Tensor | None = None
     assumed: Tensor | None = None
     assumed_weight: float = 0.0
+    objects: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The batch as models and losses know it, on ``device``; values in [0, 1]."""
@@ -72,6 +74,7 @@ class IndexedBatch:
             valid=_to(self.valid, device),
             assumed=_to(self.assumed, device),
             assumed_weight=self.assumed_weight,
+            objects=_to(self.objects, device),
         )
 
 
@@ -229,6 +232,7 @@ class Batches(BatchSource):
 def collate(number: int, samples: Sequence[Sample], assumed_weight: float = 0.0) -> IndexedBatch:
     """Stack samples."""
     assumed = [sample.assumed for sample in samples if sample.assumed is not None]
+    objects = [sample.objects for sample in samples if sample.objects is not None]
     padded = not all(sample.valid.all() for sample in samples)
     return IndexedBatch(
         number,
@@ -238,6 +242,7 @@ def collate(number: int, samples: Sequence[Sample], assumed_weight: float = 0.0)
         torch.from_numpy(np.stack([s.valid for s in samples])[:, None]) if padded else None,
         _masks(assumed) if assumed else None,
         assumed_weight,
+        torch.from_numpy(np.stack(objects)) if objects else None,
     )
 
 

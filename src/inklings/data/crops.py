@@ -32,6 +32,7 @@ class Sample:
         points: Places ``(n, len(S))`` as indices, which move with the rest; None where none are
             asked for.
         assumed: ``(1 or K, *S)``, True where background is assumed; None where nothing is.
+        objects: ``(K, *S)``, which coarse outline holds a sample; None where there are none.
     """
 
     inputs: NDArray[np.float32]
@@ -41,6 +42,7 @@ class Sample:
     scale: Scale | None = None
     points: NDArray[np.float64] | None = None
     assumed: NDArray[np.bool_] | None = None
+    objects: NDArray[np.int32] | None = None
 
 
 def anywhere(shape: Sequence[int], size: int | Sequence[int], rng: Generator) -> Region:
@@ -78,7 +80,7 @@ def _sides(size: int | Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
 
 def centres(target: Target) -> NDArray[np.int32]:
     """Flat indices of samples annotated as positive in any channel, evenly thinned."""
-    positive = np.flatnonzero(target.positives.any(0)).astype(np.int32)
+    positive = np.flatnonzero(target.marked.any(0)).astype(np.int32)
     return positive[:: max(1, -(-len(positive) // _MOST_CENTRES))]
 
 
@@ -104,6 +106,7 @@ def cut(
         np.ones(told.shape, np.bool_),
         scale,
         assumed=told.assumed,
+        objects=told.objects,
     )
     return _padded(sample, region.size)
 
@@ -119,6 +122,7 @@ def _padded(sample: Sample, size: tuple[int, ...]) -> Sample:
         np.pad(sample.valid, pad),
         sample.scale,
         assumed=None if sample.assumed is None else np.pad(sample.assumed, ((0, 0), *pad)),
+        objects=None if sample.objects is None else np.pad(sample.objects, ((0, 0), *pad)),
     )
 
 
@@ -128,8 +132,11 @@ def resize_image(image: NDArray[Any], size: int) -> NDArray[Any]:
 
 
 def resize_mask(mask: NDArray[Any], size: int) -> NDArray[Any]:
-    """``(H, W)`` of uint8 or bool to ``(size, size)``: nearest, so no new values appear."""
-    return _resized(mask.astype(np.uint8), size, Pillow.Resampling.NEAREST).astype(mask.dtype)
+    """``(..., H, W)`` of whole numbers or bool to ``(..., size, size)``: nearest, no new values."""
+    if mask.ndim > 2:
+        return np.stack([resize_mask(channel, size) for channel in mask])
+    plane = mask.astype(np.uint8) if mask.dtype == np.bool_ else mask
+    return _resized(plane, size, Pillow.Resampling.NEAREST).astype(mask.dtype)
 
 
 def _resized(plane: NDArray[Any], size: int, how: Pillow.Resampling) -> NDArray[Any]:

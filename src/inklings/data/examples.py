@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from inklings.data.respace import respaced
 from inklings.data.slices import Planes
 from inklings.errors import DataError, GeometryError, SpecError
 from inklings.geometry import Geometry
-from inklings.orientation import CANONICAL, Turn, turn_to
+from inklings.orientation import CANONICAL, turn_to
 from inklings.supervision.base import FarBackground, Supervision, Target
 
 
@@ -123,7 +124,7 @@ class Examples:
             self,
             images=tuple(t.view(image) for t, image in zip(turns, self.images, strict=True)),
             targets=tuple(
-                _turned(t, target) for t, target in zip(turns, self.targets, strict=True)
+                target.each(t.view) for t, target in zip(turns, self.targets, strict=True)
             ),
             geometries=tuple(t.grid(g) for t, g in zip(turns, self.geometries, strict=True)),
             orientation=code,
@@ -132,11 +133,6 @@ class Examples:
     def with_targets(self, targets: Sequence[Target]) -> Examples:
         """The same images with other labels."""
         return dataclasses.replace(self, targets=tuple(targets))
-
-
-def _turned(turn: Turn, target: Target) -> Target:
-    assumed = None if target.assumed is None else turn.view(target.assumed)
-    return Target(turn.view(target.value), turn.view(target.known), assumed)
 
 
 def from_masks(
@@ -167,16 +163,7 @@ def from_masks(
 
 def resized(examples: Examples, size: int) -> Examples:
     """Every image scaled to ``size`` x ``size``: bilinear; targets by the nearest sample."""
-    targets = [
-        Target(
-            np.stack([resize_mask(channel, size) for channel in target.value]),
-            np.stack([resize_mask(channel, size) for channel in target.known]),
-            None
-            if target.assumed is None
-            else np.stack([resize_mask(channel, size) for channel in target.assumed]),
-        )
-        for target in examples.targets
-    ]
+    targets = [target.each(partial(resize_mask, size=size)) for target in examples.targets]
     images = tuple(resize_image(image, size) for image in examples.images)
     return dataclasses.replace(examples, images=images, targets=tuple(targets))
 
@@ -235,7 +222,7 @@ def gather(
         if image.ndim == 4 and spacing_mm is not None:
             image, target, grid = _respaced(image, target, grid, spacing_mm)
         images.append(store.keep(image))
-        targets.append(Target(store.keep(target.value), store.keep(target.known)))
+        targets.append(target.each(store.keep))
         grids.append(grid)
     flat = all(image.ndim == 3 for image in images)
     return Examples(
@@ -256,7 +243,7 @@ def _example(case: Case, supervision: Supervision) -> tuple[NDArray[Any], Target
     if samples.ndim == 3:
         return samples, target, geometry
     turn = turn_to(geometry)
-    return turn(samples), Target(turn(target.value), turn(target.known)), turn.grid(geometry)
+    return turn(samples), target.each(turn), turn.grid(geometry)
 
 
 def _respaced(
@@ -267,7 +254,10 @@ def _respaced(
     partly = not bool(target.known.all())
     known = respaced(target.known, grid, there, nearest=True)
     value = respaced(target.value, grid, there, nearest=partly)
-    return respaced(image, grid, there), Target(value, known), there
+    objects = target.objects
+    if objects is not None:
+        objects = respaced(objects, grid, there, nearest=True)
+    return respaced(image, grid, there), Target(value, known, objects=objects), there
 
 
 def _same_channels(images: list[NDArray[Any]]) -> tuple[NDArray[Any], ...]:

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from inklings.data.examples import Examples
 from inklings.data.intensity import Intensity
 from inklings.data.slices import Planes
 from inklings.errors import LabelError
 from inklings.spec import Volumes
-from inklings.supervision.base import Target
 
 
 def sliced(
@@ -30,9 +30,10 @@ def sliced(
         unlabelled: Whether the loss looks at what nothing is known about.
 
     Raises:
-        LabelError: If no plane is left.
+        LabelError: If no plane is left, or boxes hold objects of several planes.
     """
-    shows = [_shows(target) for target in examples.targets]
+    _require_flat(examples)
+    shows = [target.marked.any((0, 2, 3)) for target in examples.targets]
     known = [np.asarray(target.known.any((0, 2, 3))) for target in examples.targets]
     places = [
         (v, z)
@@ -61,9 +62,21 @@ def sliced(
     )
 
 
-def _shows(target: Target) -> NDArray[np.bool_]:
-    """Planes with a known positive, ``(D,)``."""
-    return np.asarray(target.positives.any((0, 2, 3)))
+def _require_flat(examples: Examples) -> None:
+    """Boxes are drawn plane by plane: of one over several, rows of a plane may miss its object."""
+    thick = [
+        bool((objects[where] == number).all())
+        for target in examples.targets
+        if target.objects is not None
+        for objects in target.objects
+        for number, where in enumerate(ndimage.find_objects(objects), 1)
+        if where is not None and where[0].stop - where[0].start > 1
+    ]
+    if sum(thick) > len(thick) / 2:
+        raise LabelError(
+            f"supervision boxes: expected a box in every slice of an object, got {sum(thick)} "
+            "boxes over several slices; take volumes: {view: 3d}, or draw them slice by slice"
+        )
 
 
 def _repeated(part: NDArray[Any], channels: int, planes: int) -> NDArray[Any]:

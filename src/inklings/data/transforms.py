@@ -40,6 +40,7 @@ def _moved(
         known=move(sample.known),
         valid=move(sample.valid),
         assumed=None if sample.assumed is None else move(sample.assumed),
+        objects=None if sample.objects is None else move(sample.objects),
         points=None if sample.points is None else points(sample.points),
     )
 

@@ -16,6 +16,7 @@ LOSSES: Registry[Loss] = Registry(
         "bag": "inklings.losses.bag:BagLoss",
         "bce": "inklings.losses.bce:BCE",
         "bce_dice": "inklings.losses.bce_dice:BCEDice",
+        "box": "inklings.losses.box:BoxLoss",
         "centre_point": "inklings.losses.centre_point:CentrePointLoss",
         "cox": "inklings.losses.cox:Cox",
         "cross_entropy": "inklings.losses.cross_entropy:CrossEntropy",

@@ -27,11 +27,13 @@ class Loss(nn.Module):
             valid but not known; all others are blind to them.
         reads_instances: True for losses that look at `Output.instances`; for others, poolings by
             attention leave them out.
+        reads_objects: True for losses that look for objects in coarse outlines (`Batch.objects`).
     """
 
     exclusive: bool = False
     reads_unlabelled: bool = False
     reads_instances: bool = False
+    reads_objects: bool = False
     target: Literal["classes", "value", "survival"] = "classes"
     least_batch: int = 1
 

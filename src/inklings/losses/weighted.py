@@ -54,6 +54,7 @@ class Weighted(Loss):
         self.exclusive = kinds.pop()
         self.reads_unlabelled = any(bool(part.reads_unlabelled) for part in built.values())
         self.reads_instances = any(bool(part.reads_instances) for part in built.values())
+        self.reads_objects = any(bool(part.reads_objects) for part in built.values())
         self.terms: dict[str, Tensor] = {}
 
     def forward(self, output: Output, batch: Batch) -> Tensor:

@@ -18,6 +18,7 @@ WEAKENINGS: Registry[Weakening] = Registry(
         "jitter": "inklings.simulation.jitter:Jitter",
         "points": "inklings.simulation.points:Points",
         "scribble": "inklings.simulation.scribble:Scribble",
+        "slice_box": "inklings.simulation.box:SliceBox",
         "slices": "inklings.simulation.slices:Slices",
     },
 )

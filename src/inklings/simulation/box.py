@@ -27,3 +27,14 @@ class Box:
         for number, where in boxes:
             filled[where] = number
         return filled
+
+
+@dataclass(frozen=True)
+class SliceBox(Box):
+    """A box in every slice of a volume that shows an object, instead of one around all of it."""
+
+    def __call__(self, objects: Objects, rng: Generator) -> Objects:
+        """The filled boxes of each slice along the first axis; of a picture those of it."""
+        if objects.ndim == 2:
+            return super().__call__(objects, rng)
+        return np.stack([Box.__call__(self, plane, rng) for plane in objects])

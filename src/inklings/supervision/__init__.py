@@ -8,6 +8,7 @@ SUPERVISIONS: Registry[Supervision] = Registry(
     {
         "auto": "inklings.supervision.auto:Auto",
         "bag": "inklings.supervision.bag:BagSupervision",
+        "boxes": "inklings.supervision.boxes:Boxes",
         "full": "inklings.supervision.full:Full",
         "partial": "inklings.supervision.partial:Partial",
         "positive_unlabelled": "inklings.supervision.positive_unlabelled:PositiveUnlabelled",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,11 +27,14 @@ class Target:
             is a fact, False where it is a placeholder. Given as ``(*S)`` it is of all channels.
         assumed: Alike, True where nobody drew anything and background is assumed; None where
             nothing is.
+        objects: ``(K, *S)`` number of the object whose coarse outline (a box) holds the sample, 0
+            outside of all outlines of the class; None where outlines are not coarse.
     """
 
     value: NDArray[np.uint8]
     known: NDArray[np.bool_]
     assumed: NDArray[np.bool_] | None = None
+    objects: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         for name in ("known", "assumed"):
@@ -60,6 +64,12 @@ class Target:
         return mask
 
     @property
+    def marked(self) -> NDArray[np.bool_]:
+        """Where each channel is known to be there, or an object of it to be found, ``(K, *S)``."""
+        known = self.positives
+        return known if self.objects is None else known | (self.objects > 0)
+
+    @property
     def whole(self) -> bool:
         """Whether each channel is known throughout or, where nobody annotated it, nowhere."""
         own = self.known.reshape(len(self.known), -1)
@@ -69,8 +79,16 @@ class Target:
         """The same at an index into the axes of the image, a plane or a box."""
         every = index if isinstance(index, tuple) else (index,)
         own = (slice(None), *every)
-        assumed = None if self.assumed is None else self.assumed[own]
-        return Target(self.value[own], self.known[own], assumed)
+        return self.each(lambda array: array[own])
+
+    def each(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Target:
+        """The same with every array changed alike: turned, say, or kept elsewhere."""
+        return Target(
+            change(self.value),
+            change(self.known),
+            None if self.assumed is None else change(self.assumed),
+            None if self.objects is None else change(self.objects),
+        )
 
 
 @dataclass(frozen=True)
@@ -92,11 +110,13 @@ class Supervision(Protocol):
     Attributes:
         channels: Names of the channels of a target.
         of_tissue: Whether a target of a slide speaks of its tissue alone.
+        coarse: Whether its targets say in which box a sample lies, and not whether in the object.
         far: What is assumed far from all that was drawn; None for nothing.
     """
 
     channels: tuple[str, ...]
     of_tissue: bool = False
+    coarse: bool = False
     far: FarBackground | None = None
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:

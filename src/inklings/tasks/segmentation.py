@@ -13,10 +13,12 @@ from torch import Tensor
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.stacked import inputs_of
 from inklings.data import INTENSITIES, NORMALISERS, Use, build_transforms
+from inklings.data.affine import Affine
 from inklings.data.examples import Examples, gather
 from inklings.data.restained import restained
 from inklings.data.tile_examples import Looks, gather_tiles, require_same_cohort
 from inklings.data.tile_index import TileHead
+from inklings.data.transforms import Transform
 from inklings.data.volumes import require_dimensions, unplaced
 from inklings.errors import SpecError
 from inklings.files import write_json
@@ -26,6 +28,7 @@ from inklings.refinement import REFINEMENTS
 from inklings.runs.run import ModelConfig
 from inklings.spec import Component, SegmentationExperiment, Teacher
 from inklings.supervision import SUPERVISIONS
+from inklings.supervision.base import Supervision
 from inklings.tasks import pixels
 from inklings.tasks.base import (
     FILLED,
@@ -76,7 +79,7 @@ class SegmentationTask(Task[SegmentationExperiment]):
         require(SUPERVISIONS, experiment.supervision, classes=FILLED)
         _require_whole(experiment)
         seen: Use = "patches" if experiment.volumes.view == "3d" else "pictures"
-        build_transforms(experiment.sampling.augment, seen)
+        _require_boxes(experiment, build_transforms(experiment.sampling.augment, seen))
         if experiment.teacher is not None:
             _require_teacher(experiment.teacher, seen)
         if experiment.inference.instances is not None:
@@ -136,14 +139,51 @@ class SegmentationTask(Task[SegmentationExperiment]):
 
 
 def _require_whole(experiment: SegmentationExperiment) -> None:
-    """Raise SpecError where tiles would hide how far strokes are, and the assumption with it."""
-    asked = experiment.supervision
-    built = SUPERVISIONS.build(asked.name, {"classes": (), **asked.options})
-    if experiment.tiles is not None and built.far is not None:
+    """Raise SpecError where tiles would hide how far strokes are, or where boxes end."""
+    asked, built = experiment.supervision, _supervision(experiment)
+    if experiment.tiles is not None and (built.far is not None or built.coarse):
+        hidden = "how far strokes are" if built.far else "where boxes end"
         raise SpecError(
             f"supervision {asked.name}: expected whole pictures or volumes, got tiles, which do "
-            "not show how far strokes are; take supervision: partial"
+            f"not show {hidden}; take supervision: partial"
         )
+
+
+def _require_boxes(experiment: SegmentationExperiment, transforms: Sequence[Transform]) -> None:
+    """Raise SpecError unless boxes meet a loss that looks into them, and stay boxes until then."""
+    coarse, loss = _supervision(experiment).coarse, experiment.loss.name
+    if require_loss(experiment.loss).reads_objects != coarse:
+        wanted = "loss: box with it" if coarse else "supervision: boxes with it"
+        raise SpecError(
+            f"supervision {experiment.supervision.name} and loss {loss}: what is inside of boxes "
+            f"is known to neither; take {wanted}"
+        )
+    if not coarse:
+        return
+    changed = [
+        key
+        for key, said in (
+            ("correction", experiment.correction.name != "none"),
+            ("teacher", experiment.teacher is not None),
+            ("self_training", experiment.self_training.iterations > 1),
+        )
+        if said
+    ]
+    if changed:
+        raise SpecError(
+            f"{changed[0]}: expected none with supervision {experiment.supervision.name}, which "
+            "leaves to the loss what is inside of boxes; take supervision: auto"
+        )
+    if any(isinstance(transform, Affine) for transform in transforms):
+        raise SpecError(
+            "sampling.augment: a box that is turned is no box around its object, nor one that is "
+            "mirrored at the border of a crop; take flips and quarter_turns instead of affine"
+        )
+
+
+def _supervision(experiment: SegmentationExperiment, classes: Sequence[str] = ()) -> Supervision:
+    asked = experiment.supervision
+    return SUPERVISIONS.build(asked.name, {"classes": classes, **asked.options})
 
 
 def _labels(
@@ -183,8 +223,7 @@ def _scaled(experiment: SegmentationExperiment, cohort: Cohort) -> SegmentationE
 def _examples(
     experiment: SegmentationExperiment, cohort: Cohort, scratch: Path
 ) -> tuple[Examples, Examples | None, tuple[str, ...]]:
-    asked = experiment.supervision
-    supervision = SUPERVISIONS.build(asked.name, {"classes": cohort.classes, **asked.options})
+    supervision = _supervision(experiment, cohort.classes)
     labelled = [case for case in cohort.part("val") if case.labels]
     stains = experiment.stains
     normaliser = NORMALISERS.build(stains.name, stains.options) if stains else None

@@ -85,7 +85,7 @@ def _flat(
     """Of a volume the plane that shows most of what is annotated; a picture as it is."""
     if image.ndim == 3:
         return image, target, dense
-    shown = target.positives.sum((0, 2, 3))
+    shown = target.marked.sum((0, 2, 3))
     z = int(shown.argmax()) if shown.any() else image.shape[1] // 2
     return image[:, z], target.at(z), dense[:, z]
 
