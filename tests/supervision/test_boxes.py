@@ -45,7 +45,7 @@ def test_outside_of_the_boxes_of_a_class_is_background_and_inside_is_left_open()
 def test_outlines_count_as_boxes_and_points_are_refused() -> None:
     told = target(PolygonLabel("image", "a", ((4, 4), (4, 12), (12, 4))))
     assert told.objects is not None
-    assert not told.known[told.objects[0] > 0].any()
+    assert not told.known_of(0)[told.objects[0] > 0].any()
     with pytest.raises(LabelError, match="got points"):
         target(A, PointLabel("image", "a", (8, 8)))
 
