@@ -12,16 +12,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 Work = Callable[[], Any]
 
@@ -179,6 +182,105 @@ def mlp_head(rounds: int) -> dict[str, Any]:
     return {"times_before": round(spent["ours"] / spent["before"], 3), **_rounded(spent)}
 
 
+def masks(rounds: int) -> dict[str, Any]:
+    """Class masks of 120 x 512 x 512 with 8 classes as targets, against nibabel and a one-hot."""
+    import nibabel
+
+    from inklings.cohorts.case import Case
+    from inklings.geometry import Geometry
+    from inklings.labels.files import write_mask
+    from inklings.labels.kinds import MaskLabel
+    from inklings.supervision.full import Full
+
+    names = tuple("abcdefgh")
+    geometry = Geometry((120, 512, 512), (2.5, 0.8, 0.8), (0.0, 0.0, 0.0))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mask.nii"
+        mask = np.zeros(geometry.shape, np.uint8)
+        for k in range(8):
+            mask[10 + 8 * k : 40 + 8 * k, 50 * k : 50 * k + 110, 100:400] = k + 1
+        write_mask(path, mask, geometry)
+        label = MaskLabel(path, "ct", "classes", names, "complete")
+        case = Case("a", "a", {"ct": path}, labels=(label,))
+        found: dict[str, Any] = {}
+
+        def mine() -> None:
+            found["ours"] = Full(names).target(case, geometry).value
+
+        def theirs() -> None:
+            codes = np.asarray(nibabel.load(path).dataobj).T  # type: ignore[attr-defined]
+            found["nibabel"] = np.stack([codes == k for k in range(1, 9)]).astype(np.uint8) * 255
+
+        del mask
+        before = _peak_mib()
+        mine()
+        peak = _peak_mib()
+        spent = by_turns({"ours": mine, "nibabel": theirs}, rounds)
+        assert np.array_equal(found["ours"], found["nibabel"])
+    return {
+        "times_nibabel": round(spent["ours"] / spent["nibabel"], 2),
+        "peak_mib": round(peak),
+        "before_mib": round(before),
+        **_rounded(spent),
+    }
+
+
+def evaluate(rounds: int) -> dict[str, Any]:  # noqa: ARG001
+    """Peak memory of scoring a volume of one class with all metrics, in bytes a voxel."""
+    from inklings.cohorts.case import Case
+    from inklings.evaluation.dense import read_pair
+    from inklings.evaluation.metric import Options
+    from inklings.evaluation.scoring import choose, measure
+    from inklings.geometry import Geometry
+    from inklings.labels.files import write_mask
+    from inklings.labels.kinds import MaskLabel
+    from inklings.predictions.dense import DensePrediction
+    from inklings.predictions.head import Head, Provenance
+
+    geometry = Geometry((120, 512, 512), (2.5, 0.8, 0.8), (0.0, 0.0, 0.0))
+    head = Head(("organ",), (0.5,), Provenance("run", "", None, "0"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        truth = folder / "truth.nii"
+        mask = np.zeros(geometry.shape, np.uint8)
+        mask[30:90, 120:380, 150:400] = 1
+        write_mask(truth, mask, geometry)
+        said = np.roll(mask, 3, 1)[None] * np.uint8(200)
+        DensePrediction("a", truth, said, geometry=geometry).write(folder)
+        label = MaskLabel(truth, "ct", "classes", ("organ",), "complete")
+        case = Case("a", "a", {"ct": truth}, labels=(label,))
+        chosen = choose(None, head.classes, Options(unit="mm"))
+        found: list[Any] = []
+        del mask, said
+        before = _resident_mib()
+        peak = watched(lambda: found.append(measure(read_pair(folder, head, case), chosen)))
+    return {"bytes_a_voxel": round((peak - before) * 2**20 / np.prod(geometry.shape), 1)}
+
+
+def _resident_mib() -> float:
+    return psutil.Process().memory_info().rss / 2**20
+
+
+def watched(work: Work) -> float:
+    """Largest resident memory while something works, in MiB, looked at every few milliseconds."""
+    peak, done = [_resident_mib()], threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.003):
+            peak[0] = max(peak[0], _resident_mib())
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    work()
+    done.set()
+    watcher.join()
+    return peak[0]
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def bootstrap(rounds: int) -> dict[str, Any]:
     """The interval of a mean: 10,000 draws of 1,000 patients, against scipy."""
     from scipy import stats
@@ -213,6 +315,8 @@ def _rounded(spent: dict[str, float]) -> dict[str, float]:
 ROWS: dict[str, Callable[[int], dict[str, Any]]] = {
     "bags": bags,
     "mlp-head": mlp_head,
+    "masks": masks,
+    "evaluate": evaluate,
     "bootstrap": bootstrap,
 }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from scipy import ndimage
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.rasterise import annotate
@@ -220,3 +221,53 @@ def test_ball_of_20_mm_has_its_volume_on_any_grid_and_irrelevant_ones_are_not_dr
     assert a.objects.max() == 1
     assert a.category[15, 30, 20] == 1
     assert not a.exhaustive
+
+
+def _components(codes: np.ndarray) -> np.ndarray:
+    """Class by class over the whole grid, as they are defined."""
+    numbers = np.zeros(codes.shape, np.int32)
+    for code in range(1, int(codes.max()) + 1):
+        found, _ = ndimage.label(codes == code, np.ones((3,) * codes.ndim))
+        numbers[found > 0] = found[found > 0] + numbers.max()
+    return numbers
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("extent", ["complete", "partial", "positives", "correction"])
+def test_objects_of_two_masks_are_what_their_definition_says(
+    tmp_path: Path, seed: int, extent: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    codes = rng.choice([0, 1, 2], (12, 14), p=[0.6, 0.25, 0.15]).astype(np.uint8)
+    above = rng.choice([0, 0, 1, 2, 255 if extent in ("partial", "correction") else 0], (12, 14))
+    above = above.astype(np.uint8)
+    labels = [mask(tmp_path / "a.png", codes), mask(tmp_path / "b.png", above, extent=extent)]
+    found = drawn(*labels, shape=(12, 14))
+    objects, category = _components(codes), codes.copy()
+    upper = np.where(above == 255, 0, above).astype(np.uint8)
+    if extent == "correction":
+        objects[above != 255], category[above != 255] = 0, 0
+    numbers = _components(upper)
+    here = upper > 0
+    objects[here] = numbers[here] + objects.max()
+    category[here] = upper[here]
+    assert np.array_equal(found.objects, objects)
+    assert np.array_equal(found.category, category)
+    assert found.known.all()
+    assert found.objects.dtype == np.int32
+
+
+def test_components_are_told_apart_only_where_objects_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = np.zeros((12, 14), np.uint8)
+    codes[2:4, 2:4] = codes[7:9, 7:9] = 2
+    found = drawn(mask(tmp_path / "a.png", codes), shape=(12, 14))
+    calls = []
+    label = ndimage.label
+    monkeypatch.setattr(ndimage, "label", lambda *a: calls.append(a[0].shape) or label(*a))
+    assert found.category.max() == 2
+    assert not calls
+    assert found.objects.max() == 2
+    assert found.objects is found.objects
+    assert calls == [(7, 7)]  # the box around the class

@@ -7,6 +7,7 @@ polygons, then masks. Where a mask makes a statement, also "nothing here", it st
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +51,11 @@ def annotate(
     marks = [on_grid(k, geometry) for k in labels if not isinstance(k, MaskLabel) and relevant(k)]
     masks = [label for label in labels if isinstance(label, MaskLabel)]
     try:
+        read = _read_masks(masks, geometry.shape, classes) if masks else None
+        if read is not None and not marks:
+            return read
         drawn = draw_marks(marks, geometry.shape, classes, boxes)
-        return overlaid(drawn, _read_masks(masks, geometry.shape, classes)) if masks else drawn
+        return drawn if read is None else overlaid(drawn, read)
     except LabelError as error:
         raise LabelError(f"case {case.id}: {error}") from None
 
@@ -63,9 +67,13 @@ def relevant(label: Label) -> bool:
 
 def overlaid(below: Annotation, above: Annotation) -> Annotation:
     """``above`` wherever it says anything, with its objects numbered first."""
-    shifted = np.where(below.objects > 0, below.objects + above.objects.max(initial=0), 0)
+
+    def numbers() -> NDArray[np.int32]:
+        shifted = np.where(below.objects > 0, below.objects + above.objects.max(initial=0), 0)
+        return np.where(above.known, above.objects, shifted).astype(np.int32)
+
     return Annotation(
-        objects=np.where(above.known, above.objects, shifted).astype(np.int32),
+        numbers=numbers,
         category=np.where(above.known, above.category, below.category),
         known=above.known | below.known,
         exhaustive=above.exhaustive or below.exhaustive,
@@ -99,26 +107,47 @@ def combined(
     Raises:
         LabelError: If a mask holds numbers that its label does not name.
     """
-    objects = np.zeros(shape, np.int32)
-    category = np.zeros(shape, np.uint8)
+    category: NDArray[np.uint8] | None = None
     known = np.zeros(shape, np.bool_)
+    layers: list[_Layer] = []
     for label, mask in zip(labels, masks, strict=True):
         nothing = unlabelled(label, mask)
-        codes = _codes(label, np.where(nothing, 0, mask), classes)
-        here = codes > 0
-        if label.extent == "correction":  # also what it says is not there
-            objects[~nothing], category[~nothing] = 0, 0
-        numbers = mask if label.kind == "instances" else _components(codes)
-        objects[here] = numbers[here].astype(np.int32) + objects.max(initial=0)
-        category[here] = codes[here]
+        codes = _codes(label, np.where(nothing, 0, mask) if nothing.any() else mask, classes)
+        corrects = label.extent == "correction"  # also what it says is not there
+        if category is None:
+            category = codes.copy() if len(labels) > 1 else codes
+        else:
+            np.copyto(category, codes, where=~nothing if corrects else codes > 0)
         known |= ~nothing
+        apart = label.kind == "instances"
+        layers.append(_Layer(codes, mask if apart else None, ~nothing if corrects else None))
     return Annotation(
-        objects,
-        category,
+        lambda: _numbered(layers, shape),
+        np.zeros(shape, np.uint8) if category is None else category,
         known,
         exhaustive=any(label.extent == "complete" for label in labels),
         separated=all(label.kind == "instances" for label in labels),
     )
+
+
+class _Layer(NamedTuple):
+    """Classes of one mask, the numbers of its objects if it has any, and what it takes away."""
+
+    codes: NDArray[np.uint8]
+    numbers: Mask | None
+    corrected: NDArray[np.bool_] | None
+
+
+def _numbered(layers: Sequence[_Layer], shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Numbers of the objects of all masks, later ones on top."""
+    objects = np.zeros(shape, np.int32)
+    for codes, numbers, corrected in layers:
+        if corrected is not None:
+            objects[corrected] = 0
+        found = _components(codes) if numbers is None else numbers
+        here = codes > 0
+        objects[here] = found[here].astype(np.int32) + objects.max(initial=0)
+    return objects
 
 
 def _codes(label: MaskLabel, mask: Mask, classes: Sequence[str]) -> NDArray[np.uint8]:
@@ -133,14 +162,22 @@ def _codes(label: MaskLabel, mask: Mask, classes: Sequence[str]) -> NDArray[np.u
             f"{', '.join(map(str, found[:8]))}; import it again and say which value is which class"
         )
     table: NDArray[np.uint8] = np.array([0, *own], np.uint8)
-    return table[mask]
+    if np.array_equal(table, np.arange(len(table))):
+        return mask.astype(np.uint8)
+    codes = np.empty(mask.shape, np.uint8)
+    for plane, stored in zip(codes, mask, strict=True):  # an index takes eight bytes a sample
+        np.take(table, stored, out=plane)
+    return codes
 
 
 def _components(codes: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Connected components, corners included; two classes never share one."""
     numbers = np.zeros(codes.shape, np.int32)
     around = np.ones((3,) * codes.ndim)
-    for code in range(1, int(codes.max(initial=0)) + 1):
-        found, _ = ndimage.label(codes == code, around)
-        numbers += np.where(found > 0, found + numbers.max(initial=0), 0).astype(np.int32)
+    last = 0
+    for code, box in enumerate(ndimage.find_objects(codes), 1):
+        if box is not None:
+            found, count = ndimage.label(codes[box] == code, around)
+            np.copyto(numbers[box], found + last, where=found > 0, casting="same_kind")
+            last += count
     return numbers

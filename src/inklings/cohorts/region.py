@@ -189,7 +189,7 @@ def _within(drawn: Annotation, geometry: Geometry, region: Region) -> Annotation
     ] = True
     return replace(
         drawn,
-        objects=np.where(inside, drawn.objects, 0).astype(np.int32),
+        numbers=lambda: np.where(inside, drawn.objects, 0).astype(np.int32),
         category=np.where(inside, drawn.category, 0).astype(np.uint8),
         known=drawn.known & inside,
     )

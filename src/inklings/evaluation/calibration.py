@@ -15,6 +15,7 @@ from inklings.evaluation.metric import Array, Metric, Options, ratio
 from inklings.evaluation.pairs import Pair, once
 
 BINS = 15
+_AT_ONCE = 2**18  # samples, whose keys take eight bytes each
 _LEVEL = np.arange(256) / 255
 _BIN = np.minimum(np.arange(256) * BINS // 255, BINS - 1)
 
@@ -27,8 +28,12 @@ def histogram(pair: Pair, channel: int = 0) -> Array:
     level, truth = pair.predicted.probability[channel], pair.reference.mask[channel]
     if pair.known is not None:
         level, truth = level[pair.known], truth[pair.known]
-    keys = level.astype(np.intp).ravel() + 256 * truth.ravel()
-    split = np.bincount(keys, minlength=512).reshape(2, 256)
+    level, truth = level.ravel(), truth.ravel()
+    split = np.zeros((2, 256), np.int64)
+    for first in range(0, level.size, _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        keys = level[part].astype(np.intp) + 256 * truth[part]
+        split += np.bincount(keys, minlength=512).reshape(2, 256)
     return np.concatenate([split.sum(axis=0), split[1]]).astype(float)
 
 

@@ -258,7 +258,8 @@ class _Measure:
 def read_pair(folder: Path, head: Head, case: Case, classes: tuple[str, ...] | None = None) -> Pair:
     """Prediction and reference standard of one case.
 
-    A prediction without instances gets connected components, and so is comparable.
+    Objects are of interest where the reference tells them apart: there, a prediction without
+    instances gets connected components, and so is comparable.
 
     Args:
         folder: Of the predictions.
@@ -284,17 +285,16 @@ def read_pair(folder: Path, head: Head, case: Case, classes: tuple[str, ...] | N
     mask = np.stack([prediction.mask(head, k) for k in range(len(head.classes))])
     numbers = np.array([every.index(name) + 1 for name in head.classes])
     codes = numbers.reshape(-1, *(1,) * said.category.ndim)
-    objects = np.where(said.category == numbers[0], said.objects, 0)
-    instances = prediction.instances
+    instances = objects = None
+    if said.separated:
+        objects = np.where(said.category == numbers[0], said.objects, 0)
+        instances = prediction.instances
+        instances = ndimage.label(mask[0])[0] if instances is None else instances
     return Pair(
         patient=case.patient,
         case=case.id,
-        predicted=Segmentation(
-            mask,
-            ndimage.label(mask[0])[0] if instances is None else instances,
-            prediction.dense[: len(head.classes)],
-        ),
-        reference=Segmentation(said.category == codes, objects if said.separated else None),
+        predicted=Segmentation(mask, instances, prediction.dense[: len(head.classes)]),
+        reference=Segmentation(said.category == codes, objects),
         known=None if said.known.all() else said.known,
         boxed=is_boxed(case),
         spacing=geometry.spacing,

@@ -10,7 +10,7 @@ one side is empty every overlap is 0, also precision and recall whose denominato
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -32,21 +32,23 @@ def counts(pair: Pair) -> NDArray[np.float64]:
         if known is None
         else int(np.count_nonzero(known))
     )
-    p, r = (
+    rows = []
+    for p, r in zip(
         _with_background(pair.predicted.mask, known),
         _with_background(pair.reference.mask, known),
-    )
-    axes = tuple(range(1, p.ndim))
-    both, said, true = (np.count_nonzero(mask, axis=axes) for mask in (p & r, p, r))
-    table = np.stack([both, said - both, true - both, total - said - true + both], axis=-1)
-    return table.astype(np.float64)
+        strict=True,
+    ):
+        both, said, true = (np.count_nonzero(mask) for mask in (p & r, p, r))
+        rows.append([both, said - both, true - both, total - said - true + both])
+    return np.array(rows, np.float64)
 
 
-def _with_background(mask: NDArray[np.bool_], known: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    background = np.logical_not(mask.any(axis=0, keepdims=True))
-    if known is not None:
-        background &= known[None]
-    return np.concatenate([mask, background])
+def _with_background(
+    mask: NDArray[np.bool_], known: NDArray[np.bool_] | None
+) -> Iterator[NDArray[np.bool_]]:
+    yield from mask
+    background = np.logical_not(mask.any(axis=0))
+    yield background if known is None else background & known
 
 
 def dice(c: Array) -> tuple[Array, Array]:

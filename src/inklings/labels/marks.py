@@ -6,7 +6,8 @@ something is outlined as `EXAMINED`, nothing is known outside of it but what was
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -37,7 +38,8 @@ class Annotation:
     """All that is known of one image, as arrays.
 
     Attributes:
-        objects: ``(*S)`` int32 number of the object, 0 where there is none.
+        numbers: `objects`, or what makes them; few ask for them, and to tell components apart
+            takes longer than to read a mask.
         category: ``(*S)`` uint8 index of the class plus one, 0 is background.
         known: ``(*S)``, True where an annotator said something, also that nothing is there.
         exhaustive: Whether every object is claimed to be marked.
@@ -45,11 +47,16 @@ class Annotation:
             are connected components.
     """
 
-    objects: NDArray[np.int32]
+    numbers: NDArray[np.int32] | Callable[[], NDArray[np.int32]]
     category: NDArray[np.uint8]
     known: NDArray[np.bool_]
     exhaustive: bool
     separated: bool
+
+    @functools.cached_property
+    def objects(self) -> NDArray[np.int32]:
+        """``(*S)`` number of the object, 0 where there is none."""
+        return self.numbers() if callable(self.numbers) else self.numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,11 +83,13 @@ def as_target(
             do not touch where objects do. A point or a box gives the inner half of the mark.
     """
     value = np.zeros((len(classes) + cores, *known.shape), np.uint8)
-    for code in range(1, len(classes) + 1):
-        value[code - 1][annotation.category == code] = 255
+    for code, channel in enumerate(value[: len(classes)], 1):
+        np.equal(annotation.category, code, out=channel.view(np.bool_))
+        np.negative(channel, out=channel)  # 1 becomes 255
     if cores:
         value[-1][core(annotation.objects)] = 255
-    value[:, ~known] = 0
+    if not known.all():
+        np.multiply(value, known, out=value)
     spoken = case.annotated(classes)
     if all(spoken):
         return Target(value, known)
