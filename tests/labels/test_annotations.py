@@ -6,7 +6,7 @@ import pytest
 from inklings.errors import LabelError
 from inklings.labels.annotations import read_outlines
 from inklings.labels.kinds import PointLabel, PolygonLabel
-from inklings.labels.outlines import labels_of
+from inklings.labels.outlines import labels_of, lines_of
 
 SQUARE = [[10, 20], [30, 20], [30, 50], [10, 50], [10, 20]]
 HOLE = [[15, 25], [20, 25], [20, 30], [15, 30], [15, 25]]
@@ -40,17 +40,18 @@ def test_qupath_polygons_have_holes_and_lie_half_a_pixel_lower(tmp_path: Path) -
 def test_qupath_writes_lists_and_single_features_too(tmp_path: Path, wrap: str) -> None:
     one = feature("MultiPolygon", [[SQUARE], [HOLE]], name="island")
     found = read_outlines(written(tmp_path, [one] if wrap == "list" else one))
-    assert [o.name for o in found.outlines] == ["island", "island"]
-    assert found.outlines[0].rings == (OUTER,)
+    (island,) = found.outlines
+    assert (island.name, island.polygons) == ("island", ((OUTER,), (INNER,)))
 
 
-def test_points_become_points_and_lines_nothing(tmp_path: Path) -> None:
+def test_points_become_points_and_lines_lines(tmp_path: Path) -> None:
     features = [
         feature("MultiPoint", [[4, 6], [8, 10]], classification={"name": "cell"}),
         feature("LineString", SQUARE),
     ]
     drawing = read_outlines(written(tmp_path, features))
-    assert drawing.odd == ("feature 2 (annotation): a line, which has no inside",)
+    (line,) = lines_of(drawing.outlines, {})
+    assert (line.kind, line.rings) == ("line", ((*OUTER, OUTER[0]),))
     labels = labels_of(drawing.outlines, "slide", {})
     assert labels == [
         PointLabel("slide", "cell", (5.5, 3.5)),
@@ -113,9 +114,9 @@ def test_asap_groups_are_classes_and_camelyons_2_can_be_a_hole(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "expected GeoJSON of QuPath, or XML"),
+        ("", "expected annotations of COCO"),
         ("{", "damaged annotations"),
-        ('{"type": "Topology"}', "GeoJSON with features"),
+        ('{"type": "Topology"}', "got type .Topology"),
         ("<html/>", "got 'html'"),
         ("<Annotations>", "damaged XML"),
     ],

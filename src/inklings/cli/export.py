@@ -9,13 +9,17 @@ import typer
 
 
 def export(
-    predictions: Annotated[Path, typer.Argument(help="Folder written by `inklings predict`.")],
+    predictions: Annotated[
+        Path,
+        typer.Argument(help="Folder written by `inklings predict`, or a cohort, for its labels."),
+    ],
     to: Annotated[
         str,
         typer.Option(
             help="Volumes: dicom-seg, rtstruct, nifti, nrrd, mha, npz. Pictures: png, masks "
             "(numbers of classes), heatmap, rle, kaggle (submission), npz (probabilities), "
-            "geojson. Both: montage. Findings: dicom-sr. Bags: csv, json, parquet; of tiles of "
+            "geojson. Both: montage. Programs of annotation (predictions, and labels of a cohort): "
+            "coco, voc, yolo. Findings: dicom-sr. Bags: csv, json, parquet; of tiles of "
             "slides also tile-maps and geojson."
         ),
     ],

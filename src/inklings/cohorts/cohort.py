@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,10 @@ _KINDS: dict[str, type[Any]] = {
     "survival": SurvivalLabel,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
+_FIELDS = {
+    kind: {one.name: one.default for one in dataclasses.fields(kind)} for kind in _KINDS.values()
+}
+"""Fields of each kind to what need not be written."""
 
 
 _DAMAGED = (
@@ -212,7 +216,11 @@ def from_row(row: Mapping[str, Any], folder: Path) -> Case:
 
 
 def _label_to_json(label: Label, folder: Path) -> dict[str, Any]:
-    record = dataclasses.asdict(label)
+    record = {
+        name: value
+        for name, default in _FIELDS[type(label)].items()
+        if (value := getattr(label, name)) != default
+    }
     if isinstance(label, MaskLabel):
         record["path"] = _relative(label.path, folder)
     return {"type": _NAMES[type(label)], **record}
@@ -227,11 +235,7 @@ def _label_from_json(record: Mapping[str, Any], folder: Path) -> Label:
 
 
 def _tuples(value: Any) -> Any:
-    return (
-        tuple(_tuples(v) for v in value)
-        if isinstance(value, Sequence) and not isinstance(value, str)
-        else value
-    )
+    return tuple([_tuples(v) for v in value]) if isinstance(value, list) else value
 
 
 def _relative(path: Path, folder: Path) -> str:

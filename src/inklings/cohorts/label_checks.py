@@ -178,7 +178,7 @@ def _require_inside(
     elif isinstance(label, PointLabel):
         corners = np.array([label.point], float)
     else:
-        corners = np.array(label.vertices, float)
+        corners = np.array([one for rings in label.polygons for one in rings[0]], float)
     what = type(label).__name__.removesuffix("Label").lower()
     if corners.ndim != 2 or corners.shape[1] != len(geometry.shape):
         raise Problem(

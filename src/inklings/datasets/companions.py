@@ -21,7 +21,7 @@ from inklings.errors import DataError
 
 _ENDINGS = re.compile(
     r"(?<=.)([_-](masks?|annotations?|labels?|outlines?|segs?|segmentations?|gt)"
-    r"|\.(gz|(geo)?json|xml|annotations?|ome|tiff?|btf|svs|ndpi|mrxs|scn|bif|vms|vmu|svslide|dcm|png"
+    r"|\.(gz|(geo)?json|xml|txt|roi|zip|jpe?g|webp|annotations?|ome|tiff?|btf|svs|ndpi|mrxs|scn|bif|vms|vmu|svslide|dcm|png"
     r"|npy|bmp|gif))$",
     re.I,
 )
@@ -36,12 +36,22 @@ class Companions:
     Attributes:
         of: Number of the slide to its file.
         elsewhere: Number of a slide to a file of its name whose folder is another's.
-        words: What else to tell.
+        rest: Files that belong to no slide.
+        what: They are called in messages.
     """
 
     of: dict[int, Path]
     elsewhere: dict[int, Path]
-    words: tuple[str, ...] = ()
+    rest: tuple[Path, ...] = ()
+    what: str = "files"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What else to tell."""
+        if not self.rest:
+            return ()
+        told = f"{len(self.rest)} files of {self.what} belong to no slide ({some(self.rest)})"
+        return (told,)
 
 
 def companions(slides: Sequence[SlideFile], pattern: str, what: str) -> Companions:
@@ -54,6 +64,33 @@ def companions(slides: Sequence[SlideFile], pattern: str, what: str) -> Companio
 
     Raises:
         DataError: If no file fits any slide, or one fits two, or two fit one.
+    """
+    found = matched(slides, pattern, what)
+    if not found.of:
+        raise refused(slides, pattern, what, found)
+    return found
+
+
+def refused(
+    slides: Sequence[SlideFile],
+    pattern: str,
+    what: str,
+    found: Companions,
+    named: Sequence[str] = (),
+) -> DataError:
+    """That no file fits any slide, nor any of the images that files name."""
+    say = f"expected {what} named like the slides ({slides[0].name}...), got none among the "
+    if named:
+        return DataError(f"{say}images that they name ({', '.join(named[:3])})")
+    folders = ", whose folders are those of other slides" if found.elsewhere else ""
+    return DataError(f"{say}{len(found.rest)} that match {pattern!r}{folders}")
+
+
+def matched(slides: Sequence[SlideFile], pattern: str, what: str) -> Companions:
+    """As `companions`; there may be none.
+
+    Raises:
+        DataError: If a file fits two slides, or two fit one.
     """
     files = _files(pattern)
     own = {slide.path.absolute() for slide in slides}
@@ -87,16 +124,9 @@ def companions(slides: Sequence[SlideFile], pattern: str, what: str) -> Companio
                 )
             if k not in found or fits[k, found[k]] < mine[k]:
                 found[k] = path
-    if not found:
-        raise DataError(
-            f"expected {what} named like the slides ({slides[0].name}...), got none among the "
-            f"{len(files)} that match {pattern!r}"
-            + (", whose folders are those of other slides" if fits else "")
-        )
     elsewhere = {k: path for (k, path), fit in fits.items() if not fit[0] and k not in found}
     rest = sorted(set(files) - set(found.values()))
-    words = [f"{len(rest)} files of {what} belong to no slide ({_some(rest)})"] if rest else []
-    return Companions(found, elsewhere, tuple(words))
+    return Companions(found, elsewhere, tuple(rest), what)
 
 
 def _files(pattern: str) -> list[Path]:
@@ -134,5 +164,6 @@ def _ordered(few: Sequence[str], many: Sequence[str]) -> bool:
     return all(part in rest for part in few)
 
 
-def _some(paths: Sequence[Path]) -> str:
+def some(paths: Sequence[Path]) -> str:
+    """The first of some files, by name."""
     return ", ".join(path.name for path in paths[:3]) + (", ..." if len(paths) > 3 else "")

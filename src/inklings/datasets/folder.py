@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets import several, values
+from inklings.datasets.annotated import ANNOTATIONS, NAMES, annotations
 from inklings.datasets.dataset import (
     IN_PLACE,
     Converted,
@@ -21,26 +22,30 @@ from inklings.datasets.findings import ImportFinding, fatal
 from inklings.datasets.grids import uncommon
 from inklings.datasets.laid import Drawn, count_of, drawn
 from inklings.datasets.modality import facts_of
-from inklings.datasets.pairing import passed_over
+from inklings.datasets.outlined import OnImage, Reading, labels_in
+from inklings.datasets.pairing import passed_over, stem_of
 from inklings.datasets.patients import patient_of
 from inklings.datasets.patterned import FromPatterns
 from inklings.datasets.pictures import SUFFIXES, opened
 from inklings.datasets.several import Group
+from inklings.datasets.slide_files import SlideFile, folders_below, literal_parts
 from inklings.datasets.values import Survey
 from inklings.errors import LabelError, ReaderError, SpecError
 from inklings.geometry import Geometry
 from inklings.labels.codes import name_of, read_codes
+from inklings.labels.kinds import Label
 from inklings.parallel import mapped
 from inklings.readers.choice import Choice
 
 
 @dataclass(frozen=True)
 class Folder(FromPatterns):
-    """Any pictures with masks: paired by name, values mapped to classes as you say.
+    """Any pictures with masks or annotations: paired by name, values mapped as you say.
 
     A mask belongs to the image of the same name; endings like _mask do not count, and tell masks
-    from images where both lie in one folder. Images without a mask become unlabelled cases. Several
-    images a case are named: --images dapi='*_ch00.tif' --images gfp='*_ch01.tif'.
+    from images where both lie in one folder. Images without a mask become unlabelled cases.
+    Annotations of other programs (--annotations) are told apart by content. Several images
+    a case are named: --images dapi='*_ch00.tif' --images gfp='*_ch01.tif'.
     """
 
     images: Annotated[several.Patterns, several.IMAGES]
@@ -76,9 +81,12 @@ class Folder(FromPatterns):
     ] = None
     scene: Annotated[str | None, Option("Name or number of one of several pictures.")] = None
     project: Annotated[Literal["max", "mean"] | None, Option("Make one plane of a stack.")] = None
+    annotations: Annotated[str | None, ANNOTATIONS] = None
+    names: Annotated[Mapping[str, str], NAMES] = field(default_factory=dict)
     in_place: Annotated[bool, IN_PLACE] = False
     name: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     yes: Annotated[bool, Option("Take the reading that was proposed.", decides=False)] = False
 
     def options(self) -> dict[str, Any]:
@@ -92,6 +100,11 @@ class Folder(FromPatterns):
         Raises:
             SpecError: If it is for the user to say what the values mean.
         """
+        if self.annotations and (self.masks or self.instances):
+            raise SpecError(
+                "--annotations: expected either annotations or masks; leave out "
+                f"{'--masks' if self.masks else '--instances'}"
+            )
         if self.instances:
             self._require_objects()
         if self.instances or self.masks is None:
@@ -129,7 +142,7 @@ class Folder(FromPatterns):
         found = self._groups()
         for group in found:
             patient_of(self.patient, group.place)
-        return found
+        return found if self.annotations is None else self._annotated(found, self.annotations)
 
     def prepare(self, items: Sequence[Group]) -> None:
         """Compare the value map with every mask that is going to be converted.
@@ -158,9 +171,16 @@ class Folder(FromPatterns):
         findings += uncommon(item.id, grids)
         if self.spacing_mm is not None:
             facts["spacing_mm"] = f"{self.spacing_mm:g}"
+        shape = grids[item.on or next(iter(grids))].shape
+        drawn: list[Label | Mask] = []
+        if item.drawn is not None:
+            on, reading = OnImage(item.id, shape), Reading(self.names)
+            drawn = labels_in(item.drawn, on, reading, item.on or next(iter(grids)), findings)
+        elif self.annotations:
+            findings.append(ImportFinding(item.id, "no label", item.place))
         if item.mask is None and self.masks:
             findings.append(ImportFinding(item.id, "no mask", item.place))
-        mask = self._mask(item, grids[item.on or next(iter(grids))].shape, findings)
+        mask = self._mask(item, shape, findings)
         if fatal(findings):
             return Converted({}, findings=tuple(findings))
         if mask is not None and self.instances:
@@ -171,11 +191,23 @@ class Folder(FromPatterns):
         }
         return Converted(
             images,
-            () if mask is None else (replace(mask, image=item.on),),
+            tuple(drawn) if mask is None else (replace(mask, image=item.on),),
             patient=patient_of(self.patient, item.place),
             facts=facts,
             findings=tuple(findings),
         )
+
+    def _annotated(self, groups: Sequence[Group], pattern: str) -> list[Group]:
+        root, literal = several.root_of(self.images), literal_parts(str(self.images))
+        files = [
+            SlideFile(path, stem_of(path), folders_below(path, root, literal))
+            for path in (next(iter(group.images.values())) for group in groups)
+        ]
+        found = annotations(files, pattern)
+        self.said.clear()
+        self.said.append(f"annotations: {len(found.of)} of {len(groups)} images have some")
+        self.said.extend(found.words)
+        return [replace(group, drawn=found.of.get(k)) for k, group in enumerate(groups)]
 
     def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:
         """With the files that were left out, by suffix."""
@@ -184,7 +216,7 @@ class Folder(FromPatterns):
         left = {pattern: passed_over(pattern, SUFFIXES) for pattern in patterns}
         told = [f"passed over in {at}: {found}, which are no pictures that are read"
                 for at, found in left.items() if found]  # fmt: skip
-        return done, (*words, *told)
+        return done, (*words, *self.said, *told)
 
     @property
     def _choice(self) -> Choice:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inklings.datasets import pairing
+from inklings.datasets.annotated import Piece
 from inklings.datasets.dataset import Option, stamp_of
 from inklings.datasets.findings import ImportFinding
 from inklings.datasets.values import VALUES
@@ -78,6 +79,7 @@ class Group:
         mask: Its mask, if there is one.
         on: Which image the mask lies on, where that was said.
         problem: Why it cannot be a case.
+        drawn: Its annotations, if there are some.
     """
 
     id: str
@@ -86,11 +88,13 @@ class Group:
     mask: Path | None = None
     on: str | None = None
     problem: ImportFinding | None = None
+    drawn: Piece | None = None
 
     @property
     def stamp(self) -> str:
-        """Sizes and times of the files."""
-        return stamp_of(*self.images.values(), self.mask)
+        """Sizes and times of the files, and what annotations say."""
+        drawn = f" {self.drawn.stamp}" if self.drawn else ""
+        return stamp_of(*self.images.values(), self.mask) + drawn
 
 
 def root_of(images: Patterns) -> Path:

@@ -11,14 +11,14 @@ import numpy as np
 
 from inklings.cohorts.case import Split
 from inklings.cohorts.opening import SLIDE, SPACING_FACT
-from inklings.datasets.dataset import Converted, Stored, stamp_of
+from inklings.datasets.annotated import Piece
+from inklings.datasets.dataset import Converted, Mask, Stored, stamp_of
 from inklings.datasets.findings import ImportFinding, fatal
 from inklings.datasets.grids import uncommon
+from inklings.datasets.outlined import OnImage, Reading, labels_in
 from inklings.datasets.slide_masks import Meaning, mask_label
-from inklings.errors import DataError, LabelError
-from inklings.labels.annotations import read_outlines
-from inklings.labels.kinds import BoxLabel, CaseLabel, Label, PointLabel, PolygonLabel
-from inklings.labels.outlines import Drawing, Origin, labels_of
+from inklings.errors import DataError
+from inklings.labels.kinds import CaseLabel, Label
 from inklings.readers import open_image
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
@@ -53,7 +53,7 @@ class SlideItem:
     id: str
     path: Path
     patient: str
-    outlines: Path | None = None
+    outlines: Piece | None = None
     mask: Path | None = None
     meaning: Meaning | None = None
     labels: tuple[Label, ...] = ()
@@ -72,31 +72,28 @@ class SlideItem:
         said = (
             self.patient, self.meaning, self.labels, sorted(self.facts.items()), self.split,
             self.spacing_um, self.expected, self.findings, str(self.outlines), str(self.mask),
+            self.outlines.stamp if self.outlines else "",
             self.on, sorted(self.others), self.missing,
         )  # fmt: skip
         told = hashlib.sha256(repr(said).encode()).hexdigest()[:12]
-        files = stamp_of(self.path, self.outlines, self.mask, *self.others.values())
+        files = stamp_of(self.path, self.mask, *self.others.values())
         return f"{files} {told}|{self.path.absolute()}"
 
 
 @dataclass(frozen=True)
-class Reading:
+class SlideReading(Reading):
     """How annotations and spacings of all slides are read.
 
     Attributes:
-        names: What the annotators' names mean; see `inklings.labels.outlines.labels_of`.
-        origin: Where coordinates count from; None as their programs do.
         spacing_um: Size of a pixel of level 0 where files do not say.
         overrule: Or whatever they say.
     """
 
-    names: Mapping[str, str] = field(default_factory=dict)
-    origin: Origin | None = None
     spacing_um: float | None = None
     overrule: bool = False
 
 
-def slide_case(item: SlideItem, reading: Reading) -> Converted:
+def slide_case(item: SlideItem, reading: SlideReading) -> Converted:
     """Open one slide, its outlines and its mask, and say what is wrong with them."""
     if fatal(item.findings):
         return Converted({}, findings=item.findings)
@@ -134,7 +131,7 @@ def slide_case(item: SlideItem, reading: Reading) -> Converted:
 
 
 def _spacing(
-    item: SlideItem, image: Image, reading: Reading, findings: list[ImportFinding]
+    item: SlideItem, image: Image, reading: SlideReading, findings: list[ImportFinding]
 ) -> dict[str, str]:
     """The fact that overrules the file, where something does; or fills the gap."""
     stated = image.geometry.spacing
@@ -173,66 +170,7 @@ def _outlines(
 ) -> Sequence[Label]:
     if item.outlines is None:
         return ()
-    try:
-        drawing = read_outlines(item.outlines)
-        corner = _corner(drawing, image, reading)
-        labels = labels_of(drawing.outlines, SLIDE, reading.names, corner)
-    except LabelError as error:
-        findings.append(ImportFinding(item.id, "unread outlines", str(error)))
-        return ()
-    name = item.outlines.name
-    if drawing.odd:
-        said = "; ".join(drawing.odd[:5]) + ("; ..." if len(drawing.odd) > 5 else "")
-        findings.append(ImportFinding(item.id, "odd outlines", f"{name}: {said}", len(drawing.odd)))
-    inside = _inside(labels, image.geometry.shape, item.id, name, findings)
-    if not inside and not drawing.outlines and not item.mask:
-        findings.append(ImportFinding(item.id, "no label", f"{name}: holds no outline"))
-    return inside
-
-
-def _corner(drawing: Drawing, image: Image, reading: Reading) -> tuple[float, float]:
-    origin = reading.origin or drawing.origin
-    return image.corner if origin == "bounds" and isinstance(image, Pyramid) else (0, 0)
-
-
-def _inside(
-    labels: Sequence[Label],
-    shape: tuple[int, ...],
-    case: str,
-    name: str,
-    findings: list[ImportFinding],
-) -> list[Label]:
-    """Those that reach the slide; what lies beyond its border is told."""
-    size = np.array(shape[-2:], float)
-    kept: list[Label] = []
-    beyond, cut, turned = 0, 0, 0
-    first = ""
-    for label in labels:
-        corners = _places(label)
-        low, high = corners.min(0), corners.max(0)
-        if (high < -0.5).any() or (low > size - 0.5).any():
-            beyond += 1
-            turned += bool((high[::-1] >= 0).all() and (low[::-1] <= size).all())
-            first = first or f"({low[1] + 0.5:g}, {low[0] + 0.5:g})"
-            continue
-        cut += bool((low < -1.5).any() or (high > size + 0.5).any())
-        kept.append(label)
-    if beyond:
-        swapped = "; with x and y exchanged they would lie inside" if turned == beyond else ""
-        detail = (
-            f"{name}: {beyond} of {len(labels)} begin beyond the {size[1]:g} x {size[0]:g} pixels "
-            f"of the slide, the first at {first} (x, y){swapped}"
-        )
-        findings.append(ImportFinding(case, "outlines outside", detail, beyond))
-    if cut:
-        findings.append(ImportFinding(case, "outlines cut", f"{name}: {cut} of {len(labels)}", cut))
-    return kept
-
-
-def _places(label: Label) -> np.ndarray:
-    if isinstance(label, PolygonLabel):
-        return np.asarray(label.vertices, float)
-    if isinstance(label, BoxLabel):
-        return np.asarray((label.start, label.stop), float)
-    assert isinstance(label, PointLabel)
-    return np.asarray([label.point], float)
+    corner = image.corner if isinstance(image, Pyramid) else (0, 0)
+    on = OnImage(item.id, image.geometry.shape, corner, strokes=False)
+    found = labels_in(item.outlines, on, reading, SLIDE, findings)
+    return [label for label in found if not isinstance(label, Mask)]

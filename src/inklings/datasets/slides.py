@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import SLIDE
 from inklings.datasets import several, values
+from inklings.datasets.annotated import ANNOTATIONS, NAMES, annotations
 from inklings.datasets.companions import companions
 from inklings.datasets.dataset import (
     OVERRULE_SPACING,
@@ -22,7 +23,7 @@ from inklings.datasets.dataset import (
     names,
 )
 from inklings.datasets.findings import ImportFinding
-from inklings.datasets.slide_case import Reading, SlideItem, slide_case
+from inklings.datasets.slide_case import SlideItem, SlideReading, slide_case
 from inklings.datasets.slide_files import SUFFIXES, SlideFile, ids_of, known_ids, slides_in
 from inklings.datasets.slide_masks import Meaning
 from inklings.datasets.slide_names import tcga_patient
@@ -30,18 +31,6 @@ from inklings.datasets.slide_table import joined
 from inklings.errors import DataError, SpecError
 from inklings.labels.kinds import BACKGROUND, MaskLabel
 from inklings.labels.mask_codes import coarse_codes
-
-
-def renaming(text: str) -> dict[str, str]:
-    """What annotators' names mean, from the command line.
-
-    Raises:
-        SpecError: If it does not parse.
-    """
-    pairs = [part.split("=", 1) for part in text.split(",") if part.strip()]
-    if any(len(pair) != 2 or not all(map(str.strip, pair)) for pair in pairs):
-        raise SpecError(f"--names: expected 'Tumor=tumour,Stroma=background', got {text!r}")
-    return {before.strip(): after.strip() for before, after in pairs}
 
 
 @dataclass(frozen=True)
@@ -54,17 +43,8 @@ class Slides(Plain):
     """
 
     images: Annotated[several.Patterns, several.IMAGES]
-    annotations: Annotated[
-        str | None,
-        Option("Pattern of annotations (GeoJSON, or XML of ImageScope, HALO, ASAP), in quotes."),
-    ] = None
-    names: Annotated[
-        Mapping[str, str],
-        Option(
-            "What annotators' names mean: 'Tumor=tumour,_2=hole,Fold=unlabelled,ROI=examined'.",
-            parse=renaming,
-        ),
-    ] = field(default_factory=dict)
+    annotations: Annotated[str | None, ANNOTATIONS] = None
+    names: Annotated[Mapping[str, str], NAMES] = field(default_factory=dict)
     origin: Annotated[
         Literal["bounds", "slide"] | None,
         Option("Where annotations count from: bounds (what was scanned, as QuPath) or slide."),
@@ -177,7 +157,7 @@ class Slides(Plain):
 
     def convert(self, item: SlideItem) -> Converted:
         """Look at a slide, its annotations and its mask."""
-        reading = Reading(self.names, self.origin, self.spacing_um, self.overrule_spacing)
+        reading = SlideReading(self.names, self.origin, self.spacing_um, self.overrule_spacing)
         return slide_case(item, reading)
 
     def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:  # noqa: ARG002
@@ -189,7 +169,7 @@ class Slides(Plain):
     def _annotated(self, slides: list[SlideFile], items: list[SlideItem]) -> list[SlideItem]:
         if self.annotations is None:
             return items
-        found = companions(slides, self.annotations, "annotations")
+        found = annotations(slides, self.annotations)
         self.said.append(f"annotations: {len(found.of)} of {len(slides)} slides have some")
         self.said.extend(found.words)
         drawn = []

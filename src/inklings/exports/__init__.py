@@ -8,6 +8,7 @@ from inklings.registry import Registry
 EXPORTS: Registry[Exporter] = Registry(
     "export",
     {
+        "coco": "inklings.exports.drawings:Coco",
         "csv": "inklings.exports.bags:Csv",
         "dicom-seg": "inklings.exports.dicom_seg:DicomSeg",
         "dicom-sr": "inklings.applications.lung_nodules.finding_objects:DicomSr",
@@ -26,5 +27,7 @@ EXPORTS: Registry[Exporter] = Registry(
         "rle": "inklings.exports.rle:Rle",
         "rtstruct": "inklings.exports.rtstruct:RtStruct",
         "tile-maps": "inklings.exports.bag_maps:TileMaps",
+        "voc": "inklings.exports.drawings:Voc",
+        "yolo": "inklings.exports.drawings:Yolo",
     },
 )

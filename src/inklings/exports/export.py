@@ -7,8 +7,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from inklings.cohorts.cohort import Cohort
+from inklings.errors import SpecError
 from inklings.exports import EXPORTS
-from inklings.exports.source import Exported, ExportSource, require_fits
+from inklings.exports.drawings import Drawings
+from inklings.exports.source import Exported, Exporter, ExportSource, require_fits
 
 
 def export(
@@ -20,10 +23,10 @@ def export(
     cases: Collection[str] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Exported:
-    """Write predictions in a format of the table.
+    """Write predictions, or the labels of a cohort, in a format of the table.
 
     Args:
-        predictions: The folder.
+        predictions: The folder; or that of a cohort, for formats of annotations.
         to: Name of the format.
         out: Folder to write; ``exports/<to>`` in that of the predictions if None.
         cohort: Only its cases, with its images.
@@ -37,6 +40,8 @@ def export(
     """
     asked = {name: value for name, value in (options or {}).items() if value is not None}
     exporter = EXPORTS.build(to, asked)
+    if (predictions / "cohort.yaml").is_file():
+        return _labels(predictions, to, exporter, out, cases)
     source = ExportSource.open(predictions, cohort)
     if cases is not None:
         kept = tuple(case for case in source.cases if case in cases)
@@ -44,3 +49,18 @@ def export(
     require_fits(to, exporter, source)
     written = exporter(source, predictions / "exports" / to if out is None else out)
     return Exported(written, source.cases)
+
+
+def _labels(
+    folder: Path, to: str, exporter: Exporter, out: Path | None, cases: Collection[str] | None
+) -> Exported:
+    """Write the labels of a cohort.
+
+    Raises:
+        SpecError: If the format is none of annotations.
+    """
+    if not isinstance(exporter, Drawings):
+        raise SpecError(f"--to {to}: {folder} is a cohort: its labels go to coco, voc, yolo")
+    there = [case for case in Cohort.read(folder) if cases is None or case.id in cases]
+    place = exporter.labels(there, folder / "exports" / to if out is None else out)
+    return Exported(place, tuple(case.id for case in there))

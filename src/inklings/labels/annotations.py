@@ -1,46 +1,158 @@
-"""Annotations of slides from other programs: one door to QuPath, ImageScope, HALO and ASAP."""
+"""Annotations from other programs: one door to all formats, which are told apart by content.
+
+A format is a file beside this one with ``read`` (what is drawn on one image, from a parsed
+document). Where a document may hold many images, ``split`` gives the name of each and a document of
+that image alone, which is read later by whoever imports the image. No name in a document is ever
+opened: names are compared with those of the images that were given.
+"""
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from inklings.errors import LabelError
+from inklings.labels import coco, qupath, voc, yolo
 from inklings.labels.aperio import aperio
 from inklings.labels.asap import asap
 from inklings.labels.outlines import Drawing
-from inklings.labels.qupath import geojson
 
 _GZIP = b"\x1f\x8b"
 _MOST = 4 * 2**30
 """Bytes that a compressed file may unpack to."""
+_SUFFIXES = (".json", ".geojson", ".xml", ".txt", ".annotations", ".gz")
+_DAMAGED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 
 
-def read_outlines(path: Path) -> Drawing:
-    """GeoJSON (QuPath), XML of ImageScope, HALO or ASAP, told apart by content; also gzipped.
+@dataclass(frozen=True)
+class Format:
+    """One format of a family (JSON or XML).
+
+    Attributes:
+        name: For people.
+        knows: Whether a parsed document is of this format.
+        read: What is drawn on the one image of a document.
+        split: Name of each image that it says, and a document of that image alone, None where
+            that is the whole. Without it a document is of the image that its file is named after.
+    """
+
+    name: str
+    knows: Callable[[Any], bool]
+    read: Callable[[Any], Drawing]
+    split: Callable[[Any], Iterable[tuple[str, bytes | None]]] | None = None
+
+
+def _tagged(tag: str) -> Callable[[Any], bool]:
+    return lambda root: bool(root.tag == tag)
+
+
+JSON = (
+    Format("COCO", coco.knows, coco.read, coco.split),
+    Format("GeoJSON of QuPath", qupath.knows, qupath.geojson),
+)
+XML = (
+    Format("Pascal VOC", _tagged("annotation"), voc.read, lambda root: [(voc.named(root), None)]),
+    Format("ImageScope or HALO (Annotations)", _tagged("Annotations"), aperio),
+    Format("ASAP (ASAP_Annotations)", _tagged("ASAP_Annotations"), asap),
+)
+
+
+def read_outlines(path: Path, part: bytes | None = None) -> Drawing:
+    """What is drawn on one image, in any format of the tables, or YOLO's text; also gzipped.
 
     What is no outline in a file that is otherwise one of these is told in `Drawing.odd`.
+
+    Args:
+        path: The file.
+        part: The document of one image of it, as `images_in` gives it.
 
     Raises:
         LabelError: If it is none of them, or damaged.
     """
+    with _reading(path):
+        return _read(path, part)
+
+
+def images_in(path: Path) -> Mapping[str, bytes | None]:
+    """Name of every image that a file of annotations names, to the document of that image alone.
+
+    Raises:
+        LabelError: If it is damaged, or names an image twice.
+    """
+    if not path.name.lower().endswith(_SUFFIXES):
+        return {}
+    with _reading(path):
+        return _split(path)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a file becomes one line with its name."""
     try:
-        text = path.read_bytes()
+        yield
     except OSError as error:
         raise LabelError(f"expected annotations at {path}: {error.strerror}") from None
-    try:
-        return _parsed(_unpacked(text))
     except LabelError as error:
         raise LabelError(f"{path}: {error}") from None
-    except (
-        ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError
-    ) as error:  # fmt: skip
+    except _DAMAGED as error:
         why = " ".join(str(error).split())
         raise LabelError(f"{path}: damaged annotations ({type(error).__name__}: {why})") from None
+
+
+def _read(path: Path, part: bytes | None) -> Drawing:
+    data = _unpacked(path.read_bytes()) if part is None else part
+    if part is None and path.suffix.lower() == ".txt":
+        return yolo.read(data.decode("utf-8-sig"), yolo.names_beside(path))
+    found, document = _recognised(data)
+    if found is None:
+        raise LabelError(_strange(document))
+    return found.read(document)
+
+
+def _split(path: Path) -> Mapping[str, bytes | None]:
+    if path.suffix.lower() == ".txt":
+        return {}
+    found, document = _recognised(_unpacked(path.read_bytes()))
+    if found is None or found.split is None:
+        return {}
+    parts: dict[str, bytes | None] = {}
+    for name, part in found.split(document):
+        if name in parts:
+            raise LabelError(f"expected every image once, got {name!r} twice")
+        if name:
+            parts[name] = part
+    return parts
+
+
+def _recognised(text: bytes) -> tuple[Format | None, Any]:
+    """The format of a document, None if it is none that is known, and the document itself."""
+    start = text.replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")[:1]
+    if start in (b"{", b"["):
+        document, formats = json.loads(text), JSON
+    elif start == b"<":
+        try:
+            document, formats = ElementTree.fromstring(text), XML
+        except ElementTree.ParseError as error:
+            raise LabelError(f"damaged XML ({error})") from None
+    else:
+        names = ", ".join(one.name for one in (*JSON, *XML))
+        raise LabelError(f"expected annotations of {names}, or the text of YOLO")
+    return next((one for one in formats if one.knows(document)), None), document
+
+
+def _strange(document: Any) -> str:
+    if isinstance(document, ElementTree.Element):
+        return f"expected XML of {', '.join(one.name for one in XML)}, got {document.tag!r}"
+    keys = f"the keys {', '.join(list(document)[:5])}" if isinstance(document, dict) else "a list"
+    kind = document.get("type") if isinstance(document, dict) else None
+    got = f"type {kind!r}" if kind is not None else keys
+    return f"expected JSON of {', '.join(one.name for one in JSON)} (with features), got {got}"
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -57,25 +169,3 @@ def _unpacked(data: bytes) -> bytes:
     except zlib.error as error:
         raise LabelError(f"damaged gzip ({error}); copy it again from its source") from None
     return unpacked
-
-
-def _parsed(text: bytes) -> Drawing:
-    from_xml: dict[str, Callable[[Any], Drawing]] = {
-        "Annotations": aperio,
-        "ASAP_Annotations": asap,
-    }
-    start = text.replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")[:1]
-    if start in (b"{", b"["):
-        return geojson(json.loads(text))
-    if start == b"<":
-        try:
-            root = ElementTree.fromstring(text)
-        except ElementTree.ParseError as error:
-            raise LabelError(f"damaged XML ({error})") from None
-        if root.tag in from_xml:
-            return from_xml[root.tag](root)
-        raise LabelError(
-            f"expected XML of ImageScope or HALO (Annotations) or of ASAP (ASAP_Annotations), got "
-            f"{root.tag!r}"
-        )
-    raise LabelError("expected GeoJSON of QuPath, or XML of ImageScope, HALO or ASAP")

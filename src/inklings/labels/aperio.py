@@ -44,7 +44,7 @@ def aperio(root: Any) -> Drawing:
                     shapes.append((name, corners))
         for name, outer in shapes:
             inside = tuple(h for h in holes if len(outer) > 2 and around(outer, h))
-            found.append(Outline(name, (outer, *inside)))
+            found.append(Outline(name, (outer, *inside), "polygon" if len(outer) > 1 else "point"))
     return Drawing(tuple(found), tuple(odd), "slide")
 
 

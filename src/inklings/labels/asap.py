@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import Drawing, Outline, ring
+from inklings.labels.outlines import Drawing, Outline, point, ring
 
 _OUTLINES = ("Polygon", "Spline", "Rectangle")
 _POINTS = ("Dot", "PointSet")
@@ -39,7 +39,7 @@ def _outlines(annotation: Any, name: str) -> list[Outline]:
     if kind in _OUTLINES and len(points) > 2:
         return [Outline(name, (ring(points),))]
     if kind in _POINTS and points:
-        return [Outline(name, (ring([point]),)) for point in points]
+        return [point(name, place) for place in points]
     if kind == "Measurement":
         raise LabelError("a measurement, which has no inside")
     if kind in (*_OUTLINES, *_POINTS):

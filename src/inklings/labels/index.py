@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.labels.balls import POINT_DIAMETER
-from inklings.labels.fill import area
 from inklings.labels.kinds import (
     BallLabel,
     BoxLabel,
@@ -103,16 +102,14 @@ class Marks:
         begin = int(self._ends[number - 1]) if number else 0
         corners = self._corners[begin:end]
         if isinstance(label, BoxLabel):
-            sides = corners / factor - 0.5 - start
+            sides = corners / factor - start
             return BoxLabel(label.image, label.name, *map(tuple, sides.tolist()))
-        placed = (corners + 0.5) / factor - 0.5 - start
         if isinstance(label, PointLabel):
+            placed = (corners + 0.5) / factor - 0.5 - start
             diameter = label.diameter and label.diameter / float(np.sqrt(factor.prod()))
             return PointLabel(label.image, label.name, tuple(placed[0].tolist()), diameter)
         if isinstance(label, PolygonLabel):
-            holes = [np.asarray(hole, float).reshape(-1, 2) for hole in label.holes]
-            cut = [(hole + 0.5) / factor - 0.5 - start for hole in holes]
-            return Patch(label.name, (placed, *cut), area(placed))
+            return Patch.of(label, factor, start)
         return None
 
 
@@ -133,7 +130,7 @@ _INDEXES: OrderedDict[tuple[int, str], tuple[tuple[Label, ...], Marks]] = Ordere
 
 def _corners(label: Label) -> Sequence[Sequence[float]]:
     if isinstance(label, PolygonLabel):
-        return label.vertices
+        return list(chain(label.vertices, *(part[0] for part in label.parts)))
     if isinstance(label, BoxLabel):
         return (label.start, label.stop)
     assert isinstance(label, PointLabel)

@@ -1,8 +1,9 @@
 """The kinds of annotation, from strong to weak; records, without behaviour.
 
-Coordinates of boxes, points and polygons are in array order, on the sample grid of the image
-they annotate (of a slide: its level 0): ``(y, x)`` or ``(z, y, x)``, where a whole number is the
-centre of a sample.
+Coordinates of points and polygons are in array order, on the sample grid of the image they
+annotate (of a slide: its level 0): ``(y, x)`` or ``(z, y, x)``, where a whole number is the
+centre of a sample; those of boxes count from the outer corner of the first sample. What was drawn
+by hand may say who drew it (``annotator``) and when (``time``, as the file has it).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+Ring = tuple[tuple[float, float], ...]
 Extent = Literal["complete", "partial", "positives", "correction"]
 BACKGROUND = "background"
 """Name of the codes of a mask that are statements, but of none of the classes."""
@@ -49,12 +51,14 @@ class MaskLabel:
 
 @dataclass(frozen=True, slots=True)
 class BoxLabel:
-    """An axis-aligned box around an object; ``stop`` is exclusive."""
+    """An axis-aligned box around an object: from edge to edge, so 2 to 5 holds samples 2, 3, 4."""
 
     image: str
     name: str
     start: tuple[float, ...]
     stop: tuple[float, ...]
+    annotator: str = ""
+    time: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +69,36 @@ class PointLabel:
     name: str
     point: tuple[float, ...]
     diameter: float | None = None
+    annotator: str = ""
+    time: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PolygonLabel:
-    """A closed outline in the plane, the last vertex joined to the first; ``holes`` alike."""
+    """A closed outline in the plane, the last vertex joined to the first; ``holes`` alike.
+
+    Attributes:
+        image: Which of the case's images it lies on.
+        name: The class.
+        vertices: Corners ``(y, x)``.
+        holes: What is cut out.
+        parts: Further polygons of the same object, each its outer ring and its holes.
+        annotator: Who drew it, where that is known.
+        time: When, as the file has it.
+    """
 
     image: str
     name: str
-    vertices: tuple[tuple[float, float], ...]
-    holes: tuple[tuple[tuple[float, float], ...], ...] = ()
+    vertices: Ring
+    holes: tuple[Ring, ...] = ()
+    parts: tuple[tuple[Ring, ...], ...] = ()
+    annotator: str = ""
+    time: str = ""
+
+    @property
+    def polygons(self) -> tuple[tuple[Ring, ...], ...]:
+        """All polygons of the object, each its outer ring and its holes."""
+        return ((self.vertices, *self.holes), *self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,19 +61,31 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """An outline on a grid: rings ``(N, 2)`` of ``(y, x)``, the outer one and what is cut out."""
+    """An outline on a grid.
+
+    Attributes:
+        name: The class.
+        polygons: Of one object, each its rings ``(N, 2)`` of ``(y, x)``: the outer one, and what is
+            cut out.
+        extent: Samples that the outer rings cover.
+    """
 
     name: str
-    rings: tuple[Ring, ...]
+    polygons: tuple[tuple[Ring, ...], ...]
     extent: float
 
     @classmethod
-    def of(cls, label: PolygonLabel) -> Self:
-        """A polygon whose corners are on the grid already."""
-        rings = tuple(
-            np.asarray(ring, float).reshape(-1, 2) for ring in (label.vertices, *label.holes)
+    def of(cls, label: PolygonLabel, factor: Any = None, start: Any = 0.0) -> Self:
+        """A polygon, on a grid that is ``factor`` coarser and begins at its sample ``start``."""
+        polygons = tuple(
+            tuple(np.asarray(ring, float).reshape(-1, 2) for ring in rings)
+            for rings in label.polygons
         )
-        return cls(label.name, rings, area(rings[0]))
+        if factor is not None:
+            polygons = tuple(
+                tuple((ring + 0.5) / factor - 0.5 - start for ring in rings) for rings in polygons
+            )
+        return cls(label.name, polygons, sum(area(rings[0]) for rings in polygons))
 
 
 Mark = Label | Oval | Patch
@@ -170,13 +182,15 @@ def _paint(objects: NDArray[np.int32], outlines: Sequence[Patch], first: int) ->
             where, covered = _window_of(run[0], size)
             objects[where][covered] = first + number
             continue
-        owner, place = inside([patch.rings[0] for patch in run], size)
-        holes = [(k, hole) for k, patch in enumerate(run) for hole in patch.rings[1:]]
+        every = [(k, rings) for k, patch in enumerate(run) for rings in patch.polygons]
+        owner, place = inside([rings[0] for _, rings in every], size)
+        holes = [(k, hole) for k, (_, rings) in enumerate(every) for hole in rings[1:]]
         if holes:
             hole, cut = inside([ring for _, ring in holes], size)
             taken = np.array([k for k, _ in holes])[hole] * objects.size + cut
             kept = ~np.isin(owner * objects.size + place, taken)
             owner, place = owner[kept], place[kept]
+        owner = np.array([k for k, _ in every])[owner]
         np.maximum.at(objects.reshape(-1), place, (owner + first + number).astype(np.int32))
 
 
@@ -205,14 +219,17 @@ def _window_of(patch: Patch, size: tuple[int, int]) -> tuple[Window, NDArray[np.
     where = _bounds(patch, size)
     corner = np.array([side.start for side in where])
     box = (where[0].stop - where[0].start, where[1].stop - where[1].start)
-    covered = filled(patch.rings[0] - corner, box)
-    for hole in patch.rings[1:]:
-        covered &= ~filled(hole - corner, box)
+    covered = np.zeros(box, np.bool_)
+    for outer, *holes in patch.polygons:
+        part = filled(outer - corner, box)
+        for hole in holes:
+            part &= ~filled(hole - corner, box)
+        covered |= part
     return where, covered
 
 
 def _bounds(patch: Patch, shape: tuple[int, ...]) -> Window:
-    ring = patch.rings[0]
+    ring = np.concatenate([rings[0] for rings in patch.polygons])
     if not len(ring):
         return (slice(0, 0),) * len(shape)
     return _window(ring.min(0), ring.max(0) + 1, shape, "polygon")
@@ -236,7 +253,8 @@ def _order(mark: Mark) -> tuple[int, float]:
 def _stencil(label: Mark, shape: tuple[int, ...]) -> tuple[Window, NDArray[np.bool_]]:
     """A window of the grid and where in it the mark lies."""
     if isinstance(label, BoxLabel):
-        where = _window(label.start, label.stop, shape, "box")
+        low, high = np.asarray(label.start, float) - 0.5, np.asarray(label.stop, float) - 0.5
+        where = _window(low, high, shape, "box")
         return where, np.ones(_size(where), np.bool_)
     if isinstance(label, Oval):
         point, radii = np.asarray(label.point), np.asarray(label.radii)

@@ -1,4 +1,4 @@
-"""Outlines drawn on slides with other programs, as records on level 0.
+"""What was drawn with other programs, as records on the samples of an image (of a slide: level 0).
 
 These programs count from the outer corner of the first pixel, inklings from its centre: all
 coordinates are moved by half a pixel.
@@ -7,12 +7,22 @@ coordinates are moved by half a pixel.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from inklings.errors import LabelError
-from inklings.labels.kinds import BACKGROUND, EXAMINED, IRRELEVANT, Label, PointLabel, PolygonLabel
+from inklings.labels.kinds import (
+    BACKGROUND,
+    EXAMINED,
+    IRRELEVANT,
+    BagLabel,
+    BoxLabel,
+    Label,
+    PointLabel,
+    PolygonLabel,
+    Ring,
+)
 
 HOLE = "hole"
 """Name to give to outlines that are cut out of all others."""
@@ -24,37 +34,72 @@ MEANINGS = {
 UNKNOWN = ("unlabelled", "unlabeled", "ignore", IRRELEVANT)
 """Names to give to outlines within which nothing is known."""
 
-Ring = tuple[tuple[float, float], ...]
+Kind = Literal["polygon", "point", "box", "line", "choice"]
 Origin = Literal["bounds", "slide"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outline:
-    """One thing that was drawn.
+    """One thing that was drawn, or chosen for the image as a whole.
 
     Attributes:
         name: What the annotator called it.
-        rings: ``(y, x)`` corners of the outer ring and of holes; one corner is a point.
+        rings: ``(y, x)`` corners: of a polygon the outer ring and holes, else one ring: the place
+            of a point, two opposite corners of a box, the places along a line; none of a choice.
+        kind: What it is.
+        parts: Further polygons of the same object, each its outer ring and its holes.
+        annotator: Who drew it, where the file says so.
+        time: When, as the file has it.
+        width: Of a line, in samples.
+        present: Of a choice: whether it was chosen, where others were.
     """
 
     name: str
-    rings: tuple[Ring, ...]
+    rings: tuple[Ring, ...] = ()
+    kind: Kind = "polygon"
+    parts: tuple[tuple[Ring, ...], ...] = ()
+    annotator: str = ""
+    time: str = ""
+    width: float = 1.0
+    present: bool = True
+
+    @property
+    def polygons(self) -> tuple[tuple[Ring, ...], ...]:
+        """All polygons of an outline, each its outer ring and its holes."""
+        return (self.rings, *self.parts)
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a file of annotations holds.
+    """What a file of annotations holds of one image.
 
     Attributes:
         outlines: In the order of the file.
         odd: What is no outline, each with its number in the file and the reason.
         origin: Where its program counts from: the first pixel that was scanned (``bounds``), or
             the corner of the slide.
+        size: ``(H, W)`` of the image, where the file says so.
+        lost: What it says that records do not hold, in words.
+        relative: Coordinates are shares of the image's sides, from its corner.
     """
 
     outlines: tuple[Outline, ...]
     odd: tuple[str, ...] = ()
     origin: Origin = "slide"
+    size: tuple[int, int] | None = None
+    lost: tuple[str, ...] = ()
+    relative: bool = False
+
+    def on(self, shape: tuple[int, ...]) -> tuple[Outline, ...]:
+        """The outlines in samples of an image ``(H, W)``."""
+        if not self.relative:
+            return self.outlines
+        height, width = shape
+
+        def scaled(rings: tuple[Ring, ...]) -> tuple[Ring, ...]:
+            return tuple(tuple((y * height - 0.5, x * width - 0.5) for y, x in r) for r in rings)
+
+        return tuple(replace(one, rings=scaled(one.rings)) for one in self.outlines)
 
 
 def labels_of(
@@ -63,7 +108,7 @@ def labels_of(
     names: Mapping[str, str],
     corner: tuple[float, float] = (0, 0),
 ) -> list[Label]:
-    """Records of outlines, renamed.
+    """Records of outlines, renamed; lines are left to `lines_of`.
 
     Args:
         outlines: What was drawn.
@@ -75,18 +120,65 @@ def labels_of(
         corner: Pixel ``(y, x)`` of level 0 from which they count.
     """
     renamed = [_placed(replace(one, name=_meaning(one.name, names)), corner) for one in outlines]
-    holes = [one.rings[0] for one in renamed if one.name == HOLE and len(one.rings[0]) > 2]
+    holes = [one.rings[0] for one in renamed if one.name == HOLE and one.kind == "polygon"]
     labels: list[Label] = []
     for one in renamed:
-        if one.name in (HOLE, BACKGROUND):
+        if one.name in (HOLE, BACKGROUND) or one.kind == "line":
             continue
-        outer = one.rings[0]
-        if len(outer) == 1:
-            labels.append(PointLabel(image, one.name, outer[0]))
+        if one.kind == "choice":
+            labels.append(BagLabel(one.name, one.present))
+        elif one.kind == "point":
+            labels.append(PointLabel(image, one.name, one.rings[0][0], None, *_by(one)))
+        elif one.kind == "box":
+            (y0, x0), (y1, x1) = one.rings[0]
+            start, stop = (y0 + 0.5, x0 + 0.5), (y1 + 0.5, x1 + 0.5)
+            labels.append(BoxLabel(image, one.name, start, stop, *_by(one)))
         else:
-            inside = tuple(hole for hole in holes if around(outer, hole))
-            labels.append(PolygonLabel(image, one.name, outer, (*one.rings[1:], *inside)))
+            outer, *parts = (_cut(rings, holes) for rings in one.polygons)
+            labels.append(
+                PolygonLabel(image, one.name, outer[0], outer[1:], tuple(parts), *_by(one))
+            )
     return labels
+
+
+def lines_of(
+    outlines: Sequence[Outline], names: Mapping[str, str], corner: tuple[float, float] = (0, 0)
+) -> list[Outline]:
+    """The lines among outlines, renamed; background is a statement of theirs."""
+    lines = [replace(one, name=_meaning(one.name, names)) for one in outlines if one.kind == "line"]
+    return [_placed(one, corner) for one in lines if one.name != HOLE]
+
+
+def outline_of(label: PolygonLabel | BoxLabel | PointLabel | BagLabel) -> Outline:
+    """The outline of a record; the way back of `labels_of`."""
+    if isinstance(label, BagLabel):
+        return Outline(label.name, kind="choice", present=label.present)
+    by = {"annotator": label.annotator, "time": label.time}
+    if isinstance(label, PointLabel):
+        return Outline(label.name, ((_flat(label.point),),), "point", **by)
+    if isinstance(label, BoxLabel):
+        (y0, x0), (y1, x1) = _flat(label.start), _flat(label.stop)
+        return Outline(label.name, (((y0 - 0.5, x0 - 0.5), (y1 - 0.5, x1 - 0.5)),), "box", **by)
+    return Outline(label.name, label.polygons[0], "polygon", label.parts, **by)
+
+
+def _flat(place: tuple[float, ...]) -> tuple[float, float]:
+    """``(y, x)``.
+
+    Raises:
+        LabelError: If it lies in a volume.
+    """
+    if len(place) != 2:
+        raise LabelError(f"expected a place in a plane, got {len(place)} coordinates")
+    return place[0], place[1]
+
+
+def _by(outline: Outline) -> tuple[str, str]:
+    return outline.annotator, outline.time
+
+
+def _cut(rings: tuple[Ring, ...], holes: Sequence[Ring]) -> tuple[Ring, ...]:
+    return (*rings, *(hole for hole in holes if around(rings[0], hole)))
 
 
 def _meaning(name: str, names: Mapping[str, str]) -> str:
@@ -98,8 +190,12 @@ def _placed(outline: Outline, corner: tuple[float, float]) -> Outline:
     if corner == (0, 0):
         return outline
     y, x = corner
-    rings = tuple(tuple((a + y, b + x) for a, b in one) for one in outline.rings)
-    return replace(outline, rings=rings)
+
+    def moved(rings: tuple[Ring, ...]) -> tuple[Ring, ...]:
+        return tuple(tuple((a + y, b + x) for a, b in one) for one in rings)
+
+    parts = tuple(moved(rings) for rings in outline.parts)
+    return replace(outline, rings=moved(outline.rings), parts=parts)
 
 
 def ring(points: Sequence[Sequence[float]]) -> Ring:
@@ -108,10 +204,86 @@ def ring(points: Sequence[Sequence[float]]) -> Ring:
     Raises:
         LabelError: If a coordinate is no number.
     """
-    corners = tuple((float(p[1]) - 0.5, float(p[0]) - 0.5) for p in points)
-    if not all(math.isfinite(value) for corner in corners for value in corner):
-        raise LabelError("expected coordinates, got one that is no number")
+    corners = line(points)
     return corners[:-1] if len(corners) > 1 and corners[0] == corners[-1] else corners
+
+
+def line(points: Sequence[Sequence[float]]) -> Ring:
+    """As `ring`, of places along a line, of which the last may be the first again."""
+    places = tuple((float(p[1]) - 0.5, float(p[0]) - 0.5) for p in points)
+    if not all(math.isfinite(y) and math.isfinite(x) for y, x in places):
+        raise LabelError("expected coordinates, got one that is no number")
+    return places
+
+
+def box(name: str, low: Sequence[float], high: Sequence[float], **said: str) -> Outline:
+    """A box by two corners ``(x, y)``, in any order.
+
+    Raises:
+        LabelError: If it has no inside, or a coordinate is no number.
+    """
+    (x0, x1), (y0, y1) = (sorted((float(low[k]), float(high[k]))) for k in (0, 1))
+    corners = line([(x0, y0), (x1, y1)])
+    if x0 == x1 or y0 == y1:
+        raise LabelError(f"a box of {x1 - x0:g} x {y1 - y0:g}, which has no inside")
+    return Outline(name, (corners,), "box", annotator=said.get("by", ""), time=said.get("at", ""))
+
+
+def point(name: str, place: Sequence[float], **said: str) -> Outline:
+    """A point ``(x, y)``.
+
+    Raises:
+        LabelError: If a coordinate is no number.
+    """
+    ends = (line([place]),)
+    return Outline(name, ends, "point", annotator=said.get("by", ""), time=said.get("at", ""))
+
+
+def polygon(name: str, rings: Sequence[Sequence[Sequence[float]]], **said: str) -> Outline:
+    """A polygon by its outer ring ``(x, y)`` and its holes; holes of less than 3 corners are none.
+
+    Raises:
+        LabelError: If it has less than 3 corners, or a coordinate is no number.
+    """
+    outer, *holes = [ring(one) for one in rings] or [()]
+    if len(outer) < 3:
+        raise LabelError(f"an outline of {len(outer)} corners")
+    every = (outer, *(hole for hole in holes if len(hole) > 2))
+    return Outline(name, every, annotator=said.get("by", ""), time=said.get("at", ""))
+
+
+def united(name: str, several: Sequence[Outline]) -> Outline:
+    """Several polygons as one object, by whom and when the first was drawn."""
+    return replace(several[0], name=name, parts=tuple(one.rings for one in several[1:]))
+
+
+def gathered(
+    items: Sequence[Any], read: Callable[[Any], Sequence[Outline | str]], what: str
+) -> tuple[list[Outline], list[str]]:
+    """What can be read of the items of a file, and of the others why not, by their numbers.
+
+    Args:
+        items: Annotations, features, shapes.
+        read: One of them to what it outlines, and in words what of it is no outline.
+        what: An item is called.
+    """
+    outlines: list[Outline] = []
+    odd: list[str] = []
+    for number, item in enumerate(items, 1):
+        try:
+            found = read(item)
+        except LabelError as error:
+            odd.append(f"{what} {number}: {error}")
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            odd.append(
+                f"{what} {number}: not as the format has it ({' '.join(str(error).split())})"
+            )
+        except RecursionError:
+            odd.append(f"{what} {number}: geometries within geometries without end")
+        else:
+            outlines += [one for one in found if isinstance(one, Outline)]
+            odd += [f"{what} {number}: {one}" for one in found if isinstance(one, str)]
+    return outlines, odd
 
 
 def ellipse(points: Sequence[Sequence[float]], corners: int = 48) -> list[tuple[float, float]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import Drawing, Outline, Ring, ring
+from inklings.labels.outlines import Drawing, Outline, line, point, polygon, united
 
 UNNAMED = "annotation"
 """What an outline without a class is called."""
@@ -26,6 +26,14 @@ _SHAPES = (
     "GeometryCollection",
 )  # fmt: skip
 _NO_MARK = ("tmaCore", "root")
+
+
+def knows(document: Any) -> bool:
+    """Whether a parsed document is GeoJSON; a list is taken for one of features."""
+    if isinstance(document, list):
+        return all(isinstance(one, dict) and "geometry" in one for one in document[:1])
+    kind = document.get("type") if isinstance(document, dict) else None
+    return kind in ("FeatureCollection", "Feature", *_SHAPES)
 
 
 def geojson(document: Any) -> Drawing:
@@ -93,22 +101,15 @@ def _shapes(geometry: Any, name: str) -> Iterator[Outline | str]:
     elif not places:
         raise LabelError(f"a {kind} without coordinates")
     elif kind in ("LineString", "MultiLineString"):
-        yield "a line, which has no inside"
+        for way in [places] if kind == "LineString" else places:
+            yield Outline(name, (line(way),), "line")
     elif kind == "Polygon":
-        yield _polygon(places, name)
+        yield polygon(name, places)
     elif kind == "MultiPolygon":
-        for polygon in places:
-            yield _polygon(polygon, name)
+        yield united(name, [polygon(name, rings) for rings in places])
     else:
         for place in [places] if kind == "Point" else places:
-            yield Outline(name, (ring([place]),))
-
-
-def _polygon(places: Any, name: str) -> Outline | str:
-    rings: list[Ring] = [ring(part) for part in places]
-    if not rings or len(rings[0]) < 3:
-        return f"an outline of {len(rings[0]) if rings else 0} corners"
-    return Outline(name, (rings[0], *(hole for hole in rings[1:] if len(hole) > 2)))
+            yield point(name, place)
 
 
 def _properties(feature: dict[str, Any]) -> dict[str, Any]:
