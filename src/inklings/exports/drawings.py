@@ -19,7 +19,7 @@ from inklings.cohorts.opening import labelled_image, open_case
 from inklings.errors import DataError
 from inklings.exports.source import Exporter, ExportSource
 from inklings.files import write_bytes
-from inklings.labels import coco, voc, yolo
+from inklings.labels import coco, cvat, label_studio, labelme, voc, yolo
 from inklings.labels.annotations import read_outlines
 from inklings.labels.files import read_mask, unlabelled
 from inklings.labels.kinds import BACKGROUND, BallLabel, MaskLabel, SurvivalLabel, ValueLabel
@@ -61,6 +61,24 @@ class Coco(Drawings):
     """``annotations.json`` of all pictures; outlines with holes as run lengths."""
 
     write = staticmethod(coco.write)
+
+
+class Cvat(Drawings):
+    """``annotations.xml`` for images 1.1."""
+
+    write = staticmethod(cvat.write)
+
+
+class LabelStudio(Drawings):
+    """``tasks.json``: outlines with holes as brushes."""
+
+    write = staticmethod(label_studio.write)
+
+
+class Labelme(Drawings):
+    """``<case>.json``: outlines with holes as masks."""
+
+    write = staticmethod(labelme.write)
 
 
 class Voc(Drawings):

@@ -60,7 +60,7 @@ def _labels(
         SpecError: If the format is none of annotations.
     """
     if not isinstance(exporter, Drawings):
-        raise SpecError(f"--to {to}: {folder} is a cohort: its labels go to coco, voc, yolo")
+        raise SpecError(f"--to {to}: {folder} is a cohort: labels go to coco, cvat, yolo, ...")
     there = [case for case in Cohort.read(folder) if cases is None or case.id in cases]
     place = exporter.labels(there, folder / "exports" / to if out is None else out)
     return Exported(place, tuple(case.id for case in there))

@@ -18,7 +18,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from inklings.errors import LabelError
-from inklings.labels import coco, qupath, voc, yolo
+from inklings.labels import coco, cvat, label_studio, labelme, qupath, voc, yolo
 from inklings.labels.aperio import aperio
 from inklings.labels.asap import asap
 from inklings.labels.outlines import Drawing
@@ -54,10 +54,13 @@ def _tagged(tag: str) -> Callable[[Any], bool]:
 
 JSON = (
     Format("COCO", coco.knows, coco.read, coco.split),
+    Format("Labelme", labelme.knows, labelme.read, lambda one: [(labelme.named(one), None)]),
+    Format("Label Studio", label_studio.knows, label_studio.read, label_studio.split),
     Format("GeoJSON of QuPath", qupath.knows, qupath.geojson),
 )
 XML = (
     Format("Pascal VOC", _tagged("annotation"), voc.read, lambda root: [(voc.named(root), None)]),
+    Format("CVAT for images", _tagged("annotations"), cvat.read, cvat.split),
     Format("ImageScope or HALO (Annotations)", _tagged("Annotations"), aperio),
     Format("ASAP (ASAP_Annotations)", _tagged("ASAP_Annotations"), asap),
 )

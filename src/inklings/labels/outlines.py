@@ -295,6 +295,16 @@ def ellipse(points: Sequence[Sequence[float]], corners: int = 48) -> list[tuple[
     return [(x + a * math.cos(t), y + b * math.sin(t)) for t in turns]
 
 
+def turned(
+    points: Sequence[Sequence[float]], centre: Sequence[float], degrees: float
+) -> list[tuple[float, float]]:
+    """Places ``(x, y)`` turned about one of them, clockwise to the eye (y runs down)."""
+    turn = math.radians(degrees)
+    cos, sin = math.cos(turn), math.sin(turn)
+    away = [(float(p[0]) - centre[0], float(p[1]) - centre[1]) for p in points]
+    return [(centre[0] + x * cos - y * sin, centre[1] + x * sin + y * cos) for x, y in away]
+
+
 def around(outer: Ring, inner: Ring) -> bool:
     """Whether the boxes around two rings overlap."""
     boxes = [
