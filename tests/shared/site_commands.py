@@ -101,7 +101,9 @@ def told(command: Command) -> str | None:
                 if word == "--set":
                     change({}, value)
                 named = not value.endswith(".yaml") and not value.isupper()
-                if word in ("train", "crossval") and named:
+                # Without one beside it the first word is a cohort, which is planned for.
+                beside = any(other.startswith("cohort=") for other in rest)
+                if word in ("train", "crossval") and named and beside:
                     recipes.text(value)
         for word in rest:
             if word.startswith("inklings "):

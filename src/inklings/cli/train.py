@@ -54,12 +54,11 @@ def train(
     from inklings.spec import Experiment
 
     settings = list(changes or [])
-    if (Path(experiment) / "cohort.yaml").is_file():
+    if _is_cohort(experiment, settings):
         from inklings.library.planning import plan_of_run
 
-        experiment = str(
-            plan_of_run(Path(experiment), out, minutes=minutes, recipe=recipe, changes=settings)
-        )
+        how = {"minutes": minutes, "recipe": recipe, "changes": settings}
+        experiment = str(plan_of_run(Path(experiment), out, **how))  # type: ignore[arg-type]
     elif recipe is not None:
         raise SpecError("--recipe: expected a cohort beside it; 'inklings train RECIPE' is enough")
     if minutes is not None:
@@ -81,3 +80,17 @@ def train(
     thresholds = ", ".join(f"{value:.2f}" for value in record.thresholds)
     cut = f", threshold {thresholds}" if thresholds else ""
     typer.echo(f"{record.facts['steps']} steps in {record.seconds:.0f} s{cut} -> {out}")
+
+
+def _is_cohort(source: str, changes: list[str]) -> bool:
+    """Whether a cohort is meant: also where a recipe has its name, unless a cohort is given it."""
+    if not (Path(source) / "cohort.yaml").is_file():
+        return False
+    from inklings import progress, recipes
+
+    if source not in recipes.names():
+        return True
+    given = any(change.startswith("cohort=") for change in changes)
+    what = "recipe" if given else "cohort in this folder"
+    progress.note(f"{source} is the {what}; the other is meant by ./{source} or --set cohort=")
+    return not given

@@ -31,6 +31,8 @@ def supervision(seen: CohortFingerprint) -> Reasoned[Any]:
             {"name": "full", "cores": True},
             f"{seen.touching:.0%} of the objects touch another: inner halves part them",
         )
+    if seen.kind in ("positives", "points"):
+        return "positive_unlabelled", f"labels are {kind(seen)}: of the rest nothing is known"
     return "auto", f"labels are {kind(seen)}"
 
 
@@ -89,6 +91,8 @@ def loss(seen: CohortFingerprint) -> Reasoned[str]:
     """What the network is told, by the kind of labels."""
     if seen.kind == "strokes":
         return "cross_entropy", "strokes: each is a fact, and classes exclude one another"
+    if seen.kind in ("positives", "points"):
+        return "vpu", "positives and unlabelled samples, and no prior is needed"
     if is_weak(seen):
         return "bce", "no Dice term: it would ruin the probabilities that the threshold needs"
     return "bce_dice", f"{kind(seen)}: overlap counts"

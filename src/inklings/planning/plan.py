@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class Plan:
 
     Attributes:
         head: Lines about the cohort and the machine.
-        choices: In order; keys of one section stand together.
+        choices: In the order in which they were made.
     """
 
     head: tuple[str, ...]
@@ -97,7 +98,7 @@ class Plan:
         """YAML with a reason beside every line that was chosen."""
         lines = [f"# {line}" for line in self.head]
         at: list[str] = []
-        for choice in self.choices:
+        for choice in _grouped(self.choices):
             item = choice.key.endswith("[]")
             *path, last = choice.key.removesuffix("[]").split(".")
             path = [*path, last] if item else path
@@ -138,6 +139,17 @@ def _flat(record: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
             yield from _flat(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value
+
+
+def _grouped(choices: Sequence[Choice]) -> list[Choice]:
+    """The lines of each section together, in the order of the first of them."""
+    paths = [tuple(itertools.accumulate(c.key.split("."), "{}.{}".format)) for c in choices]
+    place: dict[str, int] = {}
+    for path in paths:
+        for section in path:
+            place.setdefault(section, len(place))
+    order = sorted(range(len(choices)), key=lambda i: [place[one] for one in paths[i]])
+    return [choices[i] for i in order]
 
 
 def _place(choices: Sequence[Choice], section: str) -> int:

@@ -43,7 +43,7 @@ from inklings.planning.sizes import (
 def segmentation(seen: CohortFingerprint, budget: Budget) -> Iterator[Choice]:
     """The experiment of pictures or volumes with drawn labels, line by line."""
     weak = is_weak(seen)
-    if weak:
+    if weak and seen.kind != "points":
         yield Choice("correction", "auto", f"labels are {kind(seen)}: borders follow the image")
     yield Choice("supervision", *supervision(seen))
     yield Choice("intensity", *intensity(seen))
@@ -64,7 +64,7 @@ def segmentation(seen: CohortFingerprint, budget: Budget) -> Iterator[Choice]:
     yield Choice("sampling.size", side, reason)
     if not seen.volumes:
         yield from _foreground(seen, side)
-    batch = 12 if "stained" in seen.modality and side // stride <= 96 else 8
+    batch = 8
     width, why_width = width_of(budget, side * side * batch, stride)
     steps = budget.steps(side * side * batch, width, stride)
     passes = steps * batch * side**2 / area(seen, scale)
@@ -156,6 +156,9 @@ def _patches(seen: CohortFingerprint, budget: Budget) -> Iterator[Choice]:
     yield Choice("model.name", "unet3d", "patches: a network of three dimensions")
     yield Choice("model.width", width, f"about {about(steps)} steps of it fit into the minutes")
     yield Choice("model.depth", depth, f"a patch is {min(patch) // 2**depth} samples wide there")
+    if seen.anisotropy >= 2:
+        told = f"planes lie {seen.anisotropy:.1f} times farther apart: first halved within them"
+        yield Choice("model.flat", 1, told)
     yield Choice("model.norm", "batch", "faster than norms of single patches")
     yield Choice("loss", *loss(seen))
     yield from _training(budget, fitting(batch, voxels, width, budget))

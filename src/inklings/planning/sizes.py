@@ -106,7 +106,7 @@ def crop(seen: CohortFingerprint, scale: float, stride: int) -> Reasoned[int]:
         return WHOLE, f"planes have {largest:.0f} samples along a side"
     found = seen.diameters
     wide = float(np.quantile(found, 0.75)) if len(found) else 32.0
-    side = int(np.clip(math.ceil(3 * wide / 32) * 32, 64 * stride, 128 * stride))
+    side = int(np.clip(math.ceil(2 * wide / 32) * 32, 64 * stride, 128 * stride))
     if side >= largest:
         return _of_32(largest), "whole pictures"
     return side, f"three quarters of the objects are at most {wide:.0f} samples wide"
@@ -127,7 +127,7 @@ def width_of(budget: Budget, samples: int, stride: int) -> Reasoned[int]:
 
 def depth_of(side: int, stride: int) -> Reasoned[int]:
     """Levels: until a crop is about 8 samples wide, at most four."""
-    depth = int(np.clip(math.floor(math.log2(side / stride / 8)), 2, 4))
+    depth = int(np.clip(round(math.log2(side / stride / 8)), 2, 4))
     return depth, f"a crop is {side // (stride * 2**depth)} samples wide at the coarsest level"
 
 
@@ -150,16 +150,14 @@ def grid_3d(seen: CohortFingerprint) -> tuple[float, Choice | None]:
     assert seen.spacing is not None
     smallest = _smallest(seen)
     factor = min(max(1.0, max(seen.shape) / 192), max(1.0, smallest / 20))
-    uneven = seen.anisotropy >= 1.5
-    if factor < 1.25 and seen.spread < 1.25 and not uneven:
+    if factor < 1.25 and seen.spread < 1.25:
         return 1.0, None
-    factor = factor if factor >= 1.25 else 1.0
-    mm = [round(one * factor, 2) for one in seen.spacing]
     why = f"spacings differ {seen.spread:.1f} times between scans: their median"
-    if factor > 1:
+    if factor >= 1.25:
         why = f"{factor:.1f} times coarser: the smallest class is {smallest:.0f} samples wide"
-    elif seen.spread < 1.25:
-        return 1.0, None
+    else:
+        factor = 1.0
+    mm = [round(one * factor, 2) for one in seen.spacing]
     return factor, Choice("volumes.spacing_mm", _of_patient(mm, seen.orientation), why)
 
 
