@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from inklings.cli import app
 from inklings.cohorts.cohort import Cohort
+from inklings.labels.kinds import MaskLabel
 from inklings.simulation.phantoms.cohort import nuclei_cohort
 
 
@@ -23,6 +25,22 @@ def test_a_sound_cohort_ends_with_0_and_leaves_a_record(folder: Path) -> None:
     assert "6 cases, nothing that would spoil a training" in done.stdout
     assert f"inklings split {folder} --fractions 0.7 0.1 0.2" in done.stdout
     assert (folder / "checks.json").is_file()
+
+
+def test_partial_labels_are_drawn_and_whole_ones_are_not(folder: Path) -> None:
+    CliRunner().invoke(app, ["check", str(folder)])
+    assert not (folder / "strokes.png").exists()
+    (mask,) = (k for k in Cohort.read(folder).cases[0].labels if isinstance(k, MaskLabel))
+    codes = np.full((64, 64), 255, np.uint8)
+    codes[10, 5:50], codes[40, 5:50] = 0, 1
+    Pillow.fromarray(codes).save(mask.path)
+    there = Cohort.read(folder)
+    part = dataclasses.replace(mask, kind="classes", extent="partial")
+    case = dataclasses.replace(there.cases[0], labels=(part,))
+    dataclasses.replace(there, cases=(case, *there.cases[1:])).write(folder)
+    done = CliRunner().invoke(app, ["check", str(folder)])
+    assert "2.20% of the samples are annotated" in done.output
+    assert (folder / "strokes.png").is_file()
 
 
 def test_a_truncated_image_ends_with_1_and_its_repair_repairs(folder: Path) -> None:

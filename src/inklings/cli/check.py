@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+_SHOWN = 6
+
 
 def check(
     cohort: Annotated[Path, typer.Argument(help="Folder made by 'inklings import'.")],
@@ -17,8 +19,9 @@ def check(
     """Look for what would spoil a training: damaged files, mismatches, duplicates, leaks.
 
     Exit code 1 if something would, 0 otherwise; duplicates and sister crops that a split keeps
-    together are only noted.
+    together are only noted. Partial labels, such as strokes, are drawn: strokes.png.
     """
+    from dataclasses import replace
     from json import dumps
 
     from inklings.cohorts.check_text import text
@@ -33,5 +36,12 @@ def check(
         dumps(examination.to_json(), indent=2) if json else text(examination, subject, cohort)
     )
     note(f"wrote {path}")
+    named = {one.case for one in examination.findings if one.kind == "partial label"}
+    if partial := tuple(case for case in subject if case.id in named):
+        from inklings.reports.gallery import choose, gallery, save
+
+        few = replace(subject, cases=partial)
+        save(gallery(few, choose(few, _SHOWN)), cohort / "strokes.png")
+        note(f"wrote {cohort / 'strokes.png'}, where labels are partial")
     if examination.spoils:
         raise typer.Exit(1)

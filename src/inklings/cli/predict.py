@@ -37,7 +37,13 @@ def predict(
         typer.Option(help="Test-time augmentation: average over mirror images; takes longer."),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Instead of the one chosen in training, in (0, 1).")
+        str | None,
+        typer.Option(
+            metavar="NUMBER|prior|auto",
+            help="Instead of the one chosen in training, in (0, 1). prior: where the share "
+            "predicted of all images together is the prior of the run. auto: that, where the run "
+            "found its labels incomplete.",
+        ),
     ] = None,
     instances: Annotated[
         str | None, typer.Option(help="How objects are separated: watershed or components.")
@@ -100,6 +106,7 @@ def predict(
     """
     from inklings.datasets.several import parse
     from inklings.inference.predict import predict as predict_cases
+    from inklings.inference.predictor import asked_threshold
 
     summary = predict_cases(
         run,
@@ -111,7 +118,7 @@ def predict(
         series=choosing.chosen(series, scene, page, channel, project),
         images=parse(images) if images else None,
         mirroring=mirroring,
-        threshold=threshold,
+        **asked_threshold(threshold),
         instances=instances,
         components=components,
         refine=refine,

@@ -297,6 +297,7 @@ def read_pair(folder: Path, head: Head, case: Case, classes: tuple[str, ...] | N
         reference=Segmentation(said.category == codes, objects),
         known=None if said.known.all() else said.known,
         boxed=is_boxed(case),
+        annotated=tuple(case.annotated(head.classes)),
         spacing=geometry.spacing,
         axes=geometry.axes if geometry.leans else None,
     )

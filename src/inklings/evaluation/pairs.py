@@ -64,6 +64,8 @@ class Pair:
         axes: Directions of the x, y[, z] index axes as columns, where they lean against each
             other (a tilted gantry); None at right angles.
         boxed: Whether the reference is of boxes, whose inside is known in the middle alone.
+        annotated: Whether the reference speaks of each class at all: what it never looked for is
+            not judged. None where it does of all.
         called: Of a partial reference: samples predicted of each class, judged or not.
 
     Raises:
@@ -78,6 +80,7 @@ class Pair:
     spacing: tuple[float, ...] | None = None
     axes: NDArray[np.float64] | None = None
     boxed: bool = False
+    annotated: tuple[bool, ...] | None = None
     called: tuple[int, ...] = field(default=(), init=False)
 
     def scale(self, unit: str) -> tuple[tuple[float, ...], NDArray[np.float64] | None]:

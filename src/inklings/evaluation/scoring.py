@@ -85,7 +85,13 @@ def measure(pair: Pair, chosen: Chosen) -> Measured:
     """Measure one case."""
     both = zip(pair.predicted.mask, pair.reference.mask, strict=True)
     samples = tuple((int(np.count_nonzero(p)), int(np.count_nonzero(r))) for p, r in both)
-    sums = tuple(metric.sums(pair) for metric in chosen.metrics)
+    spoken = dict(zip(chosen.classes, pair.annotated or (), strict=False))
+    spoken["all"] = all(spoken.values())
+    found = [metric.sums(pair) for metric in chosen.metrics]
+    sums = tuple(
+        own if spoken.get(label, True) else np.zeros_like(own)
+        for own, label in zip(found, chosen.labels, strict=True)
+    )
     return Measured(pair.case, pair.patient, sums, samples, judgement(pair))
 
 

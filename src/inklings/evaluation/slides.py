@@ -63,6 +63,7 @@ def slide_pair(folder: Path, head: Head, case: Case) -> Pair:
         Segmentation(nothing > 0, None, nothing),
         Segmentation(nothing > 0),
         spacing=record.geometry.spacing,
+        annotated=tuple(case.annotated(head.classes)),
     )
     counts.put(table, pair)
     for k, name in enumerate(head.classes):

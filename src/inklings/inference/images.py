@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from inklings.data.tissue_finder import finder
 from inklings.errors import DataError, InklingsError, SpecError
+from inklings.inference.cohort_threshold import looks_incomplete, priors_of, put
 from inklings.inference.dense import OF_VOLUMES, largest_of, settings_of, thresholds_of
 from inklings.inference.device import best_device
 from inklings.inference.items import Inputs, Item
@@ -17,13 +19,13 @@ from inklings.inference.slide_cases import CaseTask, is_slide, opened, write_are
 from inklings.inference.slide_grid import SLIDE_OPTIONS, SlideSettings
 from inklings.parallel import over_cases
 from inklings.predictions.folder import PredictionFolder
-from inklings.predictions.head import Head
-from inklings.progress import note
+from inklings.predictions.head import BY_PRIOR, Head
+from inklings.progress import note, track
 from inklings.refinement import REFINEMENTS
 from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Inference
 
-_COMMON = ("split", "series", "images", "mirroring", "threshold", "instances")
+_COMMON = ("split", "series", "images", "mirroring", "threshold", "threshold_by", "instances")
 _OF_PICTURES = ("refine", *SLIDE_OPTIONS)
 _OF_INFERENCE = ("mirroring", "threshold", "instances", "components")
 
@@ -65,7 +67,9 @@ class ImagePredictor(Predictor):
             except DataError as error:
                 self.unusable[case] = str(error)
         self.cases = {case: item.path for case, item in self._items.items()}
-        self.head = _head(self._loaded, self._settings, self._slides, self._refine)
+        by_prior = _by_prior(self._loaded, given.get("threshold_by"), self._settings, self._refine)
+        head = _head(self._loaded, self._settings, self._slides, self._refine)
+        self.head = dataclasses.replace(head, settings={**head.settings, **by_prior})
 
     @classmethod
     def allowed(cls, run: Path) -> tuple[str, tuple[str, ...]]:
@@ -117,9 +121,36 @@ class ImagePredictor(Predictor):
             ).failed
         return failed
 
+    def settle(self, there: PredictionFolder) -> None:
+        """Thresholds by the prior, and everything that was cut at the old ones cut anew."""
+        if BY_PRIOR not in self.head.settings or (head := put(there)) is None:
+            return
+        cut = there.slides | (set(there.cases) if self._settings.instances else set())
+        task = self._task(there.path, watched=False)
+        again = dataclasses.replace(task, thresholds=head.thresholds)
+        for case in track(sorted(cut), "cut", len(cut)):
+            again.cut(case)
+        head.write(there.path)
+
     def finish(self, there: PredictionFolder) -> None:
         """The areas of all slides."""
         write_areas(there)
+
+
+def _by_prior(
+    run: Run, rule: str | None, settings: Inference, refine: str | None
+) -> Mapping[str, Any]:
+    """What the head says where thresholds are put by the prior; nothing where they are not."""
+    if rule is None or (rule == "auto" and not looks_incomplete(run)):
+        return {}
+    if refine is not None:
+        raise SpecError("--refine crf: expected thresholds that stand; 'inklings refine' after it")
+    if largest_of(run, settings):
+        raise SpecError(
+            "--threshold prior: expected --components all, since which component is largest "
+            "depends on the threshold"
+        )
+    return {BY_PRIOR: list(priors_of(run))}
 
 
 def _changed(settings: Inference, given: dict[str, Any]) -> Inference:

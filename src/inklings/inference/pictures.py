@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,13 +121,16 @@ class PicturePredictor:
 
     def write(self, item: Item, dense: NDArray[np.uint8], geometry: Geometry) -> None:
         """Cut into objects and write; of a volume also where it lies."""
+        grid = geometry if dense.ndim == 4 else None
+        self.cut(DensePrediction(item.case, item.path, dense, None, grid, item.choice))
+
+    def cut(self, said: DensePrediction) -> None:
+        """Write a prediction with its objects at these thresholds."""
         objects = None
         if self._how is not None:
-            objects = find_objects(
-                dense, self._thresholds[0], self._how, self._run.model_config.core
-            )
-        grid = geometry if dense.ndim == 4 else None
-        DensePrediction(item.case, item.path, dense, objects, grid, item.choice).write(self._out)
+            core = self._run.model_config.core
+            objects = find_objects(said.dense, self._thresholds[0], self._how, core)
+        replace(said, instances=objects).write(self._out)
 
 
 def find_objects(

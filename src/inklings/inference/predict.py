@@ -99,8 +99,10 @@ def _require_meant(kind: type[Predictor], run: Path, options: Options) -> None:
     what, allowed = kind.allowed(run)
     for name, value in options.items():
         if value is not None and name not in allowed:
-            known = ", ".join(f"--{one.replace('_', '-')}" for one in allowed)
+            listed = [one for one in allowed if one != "threshold_by"]
+            known = ", ".join(f"--{one.replace('_', '-')}" for one in listed)
+            said = "threshold prior" if name == "threshold_by" else name.replace("_", "-")
             raise SpecError(
-                f"--{name.replace('_', '-')}: means nothing for {what} ({run}), which takes "
+                f"--{said}: means nothing for {what} ({run}), which takes "
                 f"{known}, --workers, --scheduler; leave it out"
             )

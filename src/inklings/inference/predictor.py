@@ -35,6 +35,9 @@ class Options(TypedDict, total=False):
             with.
         mirroring: Test-time augmentation: the mean over mirror images, of all axes or those named.
         threshold: Probability from which something belongs to a class.
+        threshold_by: ``prior``: where the share predicted of all images together is the prior of
+            the run (`inklings.inference.cohort_threshold`); ``auto``: that where the run found its
+            labels incomplete.
         instances: How objects are separated.
         components: Of volumes, the connected components that are kept.
         refine: ``crf``: probabilities of pictures follow the edges of the image
@@ -50,6 +53,7 @@ class Options(TypedDict, total=False):
     images: Patterns | None
     mirroring: bool | str | None
     threshold: float | None
+    threshold_by: str | None
     instances: str | Mapping[str, Any] | None
     components: str | None
     refine: str | None
@@ -61,6 +65,20 @@ class Options(TypedDict, total=False):
     tissue: str | None
     smallest_region: int | None
     stride: int | None
+
+
+def asked_threshold(given: float | str | None) -> Options:
+    """A number, or a rule, as options.
+
+    Raises:
+        SpecError: If it is neither.
+    """
+    if isinstance(given, str) and given in ("prior", "auto"):
+        return {"threshold_by": given}
+    try:
+        return {"threshold": None if given is None else float(given)}
+    except ValueError:
+        raise SpecError(f"--threshold: expected a number, prior or auto, got {given!r}") from None
 
 
 class Predictor(ABC):
@@ -106,6 +124,9 @@ class Predictor(ABC):
         task = self.task(out)
         return over_cases(task, todo, out=out, what="predict", told=False).failed
 
+    def settle(self, there: PredictionFolder) -> None:  # noqa: B027
+        """What all cases together decide, once none is left to predict."""
+
     def finish(self, there: PredictionFolder) -> None:  # noqa: B027
         """Write what sums up all cases that are done."""
 
@@ -141,6 +162,7 @@ class Predictor(ABC):
                 ).failed
             else:
                 failed = self.here(out, todo)
+            self.settle(PredictionFolder.open(out))
         finally:
             self.finish(PredictionFolder.open(out))
         every = {**failed, **self.unusable}

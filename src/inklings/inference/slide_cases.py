@@ -12,7 +12,8 @@ from inklings.inference.items import SLIDES, Inputs, Item
 from inklings.inference.pictures import PicturePredictor, read_item
 from inklings.inference.predictor import loaded
 from inklings.inference.slide_grid import SlideSettings
-from inklings.inference.slides import Job, predict_slide
+from inklings.inference.slides import Job, cut_slide, predict_slide
+from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.slides import SlidePrediction, slide_written, table
 from inklings.readers.image import Image
@@ -78,6 +79,19 @@ class CaseTask:
             )
             with slide_written(self.out, item.case) as folder:
                 predict_slide(run, image, finder(self.slides.tissue), job, folder)
+
+    def cut(self, case: str) -> None:
+        """Cut what is predicted of ``case`` at these thresholds: objects, or maps of a slide."""
+        run = loaded(self.run, self.inputs.call)
+        there = PredictionFolder.open(self.out)
+        if case not in there.slides:
+            pictures = PicturePredictor(run, self.settings, self.thresholds, self.out)
+            pictures.cut(DensePrediction.read(self.out, case))
+            return
+        item = self.inputs.once(Inputs.items)[case].ordered(run.model_config.inputs)
+        job = Job(case, item.path, self.settings, self.slides, self.thresholds)
+        with opened(item, self.slides) as image, slide_written(self.out, case) as folder:
+            cut_slide(run, image, finder(self.slides.tissue), job, folder, self.out)
 
 
 def opened(item: Item, slides: SlideSettings) -> Image:

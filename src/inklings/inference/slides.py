@@ -18,7 +18,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -32,16 +31,16 @@ from inklings.data.tissue_finder import FindTissue
 from inklings.errors import SpecError
 from inklings.inference.dense import forward_of
 from inklings.inference.device import device_of
+from inklings.inference.slide_files import areas_of, pictures
 from inklings.inference.slide_grid import Grid, SlideSettings, grid_of
 from inklings.inference.slide_windows import Batch, holding_tissue, read_ahead
 from inklings.inference.sliding_window import mirrored
 from inklings.inference.windows import Axis, plan
 from inklings.machine import cores
 from inklings.predictions.heatmaps.canvas import Canvas
-from inklings.predictions.heatmaps.colours import colours
-from inklings.predictions.heatmaps.overlay import colour_picture, laid_over
+from inklings.predictions.heatmaps.tiled import rows_of
 from inklings.predictions.heatmaps.writer import HeatmapWriter, Places
-from inklings.predictions.slides import OVERLAY, THUMBNAIL, Area, SlidePrediction
+from inklings.predictions.slides import SlidePrediction
 from inklings.progress import track
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
@@ -88,7 +87,6 @@ def predict_slide(
         SpecError: If the run scales whole images, which no slide can be.
         InklingsError: If the slide cannot be decoded or does not suit the run.
     """
-    began = time.monotonic()
     side = _window_side(run, job.window)
     grid = grid_of(slide, run.model_config, job.slides, side)
     axes = [
@@ -99,18 +97,8 @@ def predict_slide(
     windows = holding_tissue(places, axes, grid.step)
     look = SlideLook.of(slide, places.mask)
     restain, scale = seen_as(run, look)
-    with HeatmapWriter(
-        folder,
-        run.classes,
-        job.thresholds,
-        places,
-        shape=grid.shape,
-        factor=grid.factor,
-        slide=(slide.geometry.shape[0], slide.geometry.shape[1]),
-        spacing_um=grid.spacing_um,
-        smallest=job.slides.smallest_region,
-        corner=slide.corner if isinstance(slide, Pyramid) else (0, 0),
-    ) as sink:
+
+    def fill(sink: HeatmapWriter) -> None:
         stream = read_ahead(
             grid.view,
             axes,
@@ -123,12 +111,74 @@ def predict_slide(
         count = -(-len(windows[0]) // _batch_size(run))
         batches = track(stream, f"predict {job.case}", count) if job.watched else stream
         _stream(_network(run, job.window, axes, grid.step, scale), batches, axes, grid.step, sink)
+
+    return _written(run, slide, job, folder, _Seen(grid, places, look), fill, len(windows[0]))
+
+
+def cut_slide(
+    run: Run, slide: Image, tissue: FindTissue, job: Job, folder: Path, out: Path
+) -> SlidePrediction:
+    """Cut the maps of a slide that is predicted in ``out`` at other thresholds, into ``folder``.
+
+    Raises:
+        DataError: If what is there is damaged.
+    """
+    before = SlidePrediction.read(out, job.case)
+    grid = grid_of(slide, run.model_config, job.slides, _window_side(run, job.window))
+    places = Places(tissue(slide), grid.shape)
+    look = SlideLook.of(slide, places.mask)
+    with before.heatmap(out) as heat:
+        return _written(
+            run,
+            slide,
+            job,
+            folder,
+            _Seen(grid, places, look),
+            lambda sink: sink.take(rows_of(heat)),
+            before.windows,
+        )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A slide as it is mapped: the grid, where there is tissue, how it looks."""
+
+    grid: Grid
+    places: Places
+    look: SlideLook
+
+
+def _written(
+    run: Run,
+    slide: Image,
+    job: Job,
+    folder: Path,
+    seen: _Seen,
+    fill: Callable[[HeatmapWriter], None],
+    windows: int,
+) -> SlidePrediction:
+    """The files of a slide whose probabilities ``fill`` gives; the record is written last."""
+    began = time.monotonic()
+    grid, places = seen.grid, seen.places
+    with HeatmapWriter(
+        folder,
+        run.classes,
+        job.thresholds,
+        places,
+        shape=grid.shape,
+        factor=grid.factor,
+        slide=(slide.geometry.shape[0], slide.geometry.shape[1]),
+        spacing_um=grid.spacing_um,
+        smallest=job.slides.smallest_region,
+        corner=slide.corner if isinstance(slide, Pyramid) else (0, 0),
+    ) as sink:
+        fill(sink)
         outlined, too_small = sink.finish()
         codes, samples, peaks = sink.preview, sink.samples, sink.peaks
-    _pictures(folder, look.thumbnail, codes, run.classes)
-    looked_at, areas = _areas(run, grid, places.samples, samples, peaks)
+    pictures(folder, seen.look.thumbnail, codes, run.classes)
+    looked_at, areas = areas_of(run, grid, places.samples, samples, peaks)
     remarks = (*grid.remarks, *(note.text for note in slide.notes))
-    if not len(windows[0]):
+    if not windows:
         remarks = (*remarks, "no tissue was found, so nothing was predicted (see --tissue)")
     record = SlidePrediction(
         case=job.case,
@@ -142,7 +192,7 @@ def predict_slide(
         thresholds=job.thresholds,
         tissue=looked_at,
         areas=areas,
-        windows=len(windows[0]),
+        windows=windows,
         outlined=outlined,
         too_small=too_small,
         seconds=round(time.monotonic() - began, 3),
@@ -249,41 +299,3 @@ def _batch_size(run: Run) -> int:
     """Windows in one call; an accelerator wants more of them than a processor."""
     device = device_of(run.model)
     return 16 if device.type == "cuda" else 4
-
-
-def _pictures(
-    folder: Path, thumbnail: NDArray[np.uint8], codes: NDArray[np.uint8], classes: Sequence[str]
-) -> None:
-    picture = colour_picture(thumbnail)
-    with ThreadPoolExecutor(1) as other:
-        first = other.submit(_save, folder / THUMBNAIL, picture)
-        _save(folder / OVERLAY, laid_over(picture, codes, colours(classes)))
-        first.result()
-
-
-def _save(path: Path, picture: NDArray[np.uint8]) -> None:
-    """As PNG, with the settings that imagecodecs names for speed: the network waits meanwhile."""
-    path.write_bytes(imagecodecs.png_encode(picture, level=1, strategy=3, filter=16))
-
-
-def _areas(
-    run: Run,
-    grid: Grid,
-    looked_at: int,
-    samples: NDArray[np.int64],
-    peaks: NDArray[np.uint8],
-) -> tuple[Area, tuple[Area, ...]]:
-    """Of the tissue, and of each class on the map of classes."""
-    pixels = grid.factor[0] * grid.factor[1]
-    um = grid.spacing_um
-    mm2 = None if um is None else um[0] * um[1] * pixels / 1e6
-
-    def area(name: str, count: int, peak: float) -> Area:
-        size = None if mm2 is None else count * mm2
-        return Area(name, count * pixels, size, count / max(looked_at, 1), peak)
-
-    classes = [
-        area(name, int(count), round(float(peak) / 255, 4))
-        for name, count, peak in zip(run.classes, samples[1:], peaks, strict=True)
-    ]
-    return area("tissue", looked_at, 1.0), tuple(classes)

@@ -20,7 +20,7 @@ from inklings.errors import DataError, SpecError
 from inklings.inference.items import gather
 from inklings.inference.predict import DETECTOR, predictor_of
 from inklings.inference.predict import predict as predict_folder
-from inklings.inference.predictor import Options
+from inklings.inference.predictor import Options, asked_threshold
 from inklings.library.cohorts import folder_of
 from inklings.library.prediction import Prediction, Predictions, Temporary, read
 from inklings.predictions.folder import PredictionFolder
@@ -120,7 +120,8 @@ def predict(
             f"expected one image, got {len(cases)} in {images}; give a cohort "
             "(Cohort.read) or a list of images"
         )
-    asked = cast(Options, {"split": split, **options})
+    threshold = asked_threshold(options.pop("threshold", None))
+    asked = cast(Options, {"split": split, **options, **threshold})
     failed = predict_folder(where, paths, folder, workers=workers, **asked).failed
     if not many and failed:
         raise DataError(next(iter(failed.values())))

@@ -14,7 +14,7 @@ from inklings.predictions import findings, slides
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.findings import Findings
-from inklings.predictions.head import FILE, Head, Kind
+from inklings.predictions.head import BY_PRIOR, FILE, RESTS_ON, Head, Kind
 from inklings.predictions.slides import SlidePrediction
 from inklings.predictions.stored import case_file, image_in
 
@@ -105,6 +105,8 @@ class PredictionFolder:
     def _notes(self) -> Iterator[str]:
         if self.failed:
             yield f"{len(self.failed)} cases could not be predicted (failed.json)"
+        if self.head.settings.get(RESTS_ON) == 0:
+            yield "thresholds by the prior were not put in the end; predict again to go on"
         if self.head.trained_on is None:
             yield "nobody knows which patients the run was trained on"
 
@@ -172,6 +174,7 @@ def _require_same(out: Path, there: Head, head: Head) -> None:
             f"than {head.provenance.run}; choose another --out"
         )
     old, new = ({**h.settings, "thresholds": h.thresholds} for h in (there, head))
-    if other := [key for key in new if old.get(key) != new[key]]:
+    ruled = {"thresholds"} if BY_PRIOR in new else set()  # which follow from what is predicted
+    if other := [key for key in new if key not in ruled and old.get(key) != new[key]]:
         came = ", ".join(f"{key} {old.get(key)} instead of {new[key]}" for key in other)
         raise SpecError(f"{out} holds predictions made with {came}; choose another --out")

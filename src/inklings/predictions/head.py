@@ -26,6 +26,12 @@ CROSS_VALIDATED = "cross_validated"
 VALUES = "values"
 """In the settings: names of the numbers predicted of a bag, where there is nothing to call."""
 
+BY_PRIOR = "by_prior"
+"""In the settings: the prior of each class that the share predicted of all cases agrees with."""
+
+RESTS_ON = "thresholds_rest_on"
+"""In the settings: how many cases such thresholds rest on; 0 while they are being put."""
+
 
 @dataclass(frozen=True)
 class Provenance:

@@ -33,6 +33,7 @@ from inklings.labels.marks import Annotation
 from inklings.readers import open_image
 from inklings.readers.bag_files import Span, head, is_bag_file
 from inklings.readers.pyramid import Pyramid
+from inklings.reports import strokes
 from inklings.reports.bag_show import bag_picture, bag_words
 from inklings.reports.three_planes import crossing, flat, three_planes
 
@@ -57,13 +58,15 @@ class Panel:
     picture: Picture | None
     title: str
     subtitle: str
+    strokes: bool = False
 
 
 def gallery(cohort: Cohort, cases: Sequence[Case]) -> Figure:
     """A figure of ``cases``, one panel each, labels outlined.
 
     Objects have a colour each where the cohort has one class, and the colour of their class
-    where it has more. A case that cannot be read or drawn says so in its place.
+    where it has more; strokes have that of their class or of background. A case that cannot be
+    read or drawn says so in its place.
     """
     panels = [panel(case, cohort.classes) for case in cases]
     columns = min(len(panels), max(1, math.ceil(math.sqrt(len(panels) * 1.3))))
@@ -81,7 +84,8 @@ def gallery(cohort: Cohort, cases: Sequence[Case]) -> Figure:
     figure.text(0.015, 1 - 0.2 / height, cohort.name, size=13, weight="bold", color=_INK, va="top")
     figure.text(0.985, 1 - 0.22 / height, names, size=9, color=_FAINT, ha="right", va="top")
     if not all(map(is_bag, cases)):
-        _legend(figure, cohort.classes, 0.1 / height)
+        drawn = any(one.strokes for one in panels)
+        strokes.legend(figure, cohort.classes, CLASS_COLOURS, 0.1 / height, drawn)
     return figure
 
 
@@ -127,10 +131,17 @@ def panel(case: Case, classes: Sequence[str]) -> Panel:
         return Panel(_resized(_shown(array, geometry)), title, " · ".join(words))
     if annotation.separated:
         words.append(f"{len(np.unique(annotation.objects[annotation.objects > 0]))} objects")
-    if not annotation.exhaustive:
+    stroked = strokes.is_strokes(annotation)
+    if not annotation.exhaustive and not stroked:
         words.append("positives only")
     elif any(isinstance(k, MaskLabel) and k.extent == "partial" for k in case.labels):
-        words.append(f"{annotation.known.mean():.0%} annotated")
+        share = float(annotation.known.mean())
+        words.append(f"{share:.0%} annotated" if share > 0.1 else f"{share:.1%} annotated")
+    if stroked:
+        if array.ndim == 4:
+            array, annotation = strokes.plane(array, annotation)
+        large = strokes.painted(_resized(picture(array)), annotation, CLASS_COLOURS)
+        return Panel(large, title, " · ".join(words), strokes=True)
     shown = _shown(array, geometry, annotation)
     if len(geometry.shape) == 3:
         annotation = flat(annotation, geometry, crossing(geometry, annotation))
@@ -299,13 +310,3 @@ def _draw(axis: Any, one: Panel) -> None:
     axis.imshow(frame, interpolation="antialiased")
     axis.text(0, 1.085, one.title, transform=axis.transAxes, size=7.5, color=_INK, va="bottom")
     axis.text(0, 1.015, one.subtitle, transform=axis.transAxes, size=6.3, color=_FAINT, va="bottom")
-
-
-def _legend(figure: Figure, classes: Sequence[str], y: float) -> None:
-    if len(classes) == 1:
-        text = f"each {classes[0]} in a colour of its own"
-        figure.text(0.015, y, text, size=7.5, color=_FAINT)
-        return
-    for place, name in enumerate(classes):
-        colour = "#{:02x}{:02x}{:02x}".format(*CLASS_COLOURS[place % len(CLASS_COLOURS)])
-        figure.text(0.015 + place / max(5, len(classes)), y, f"■ {name}", size=8, color=colour)

@@ -151,8 +151,9 @@ class Inference(Section):
     """How a whole image is predicted and cut into objects.
 
     ``mirroring`` averages over all mirror images (test-time augmentation), ``mirroring: x`` over
-    those along x only. ``threshold: auto`` chooses the threshold on the validation part by Dice,
-    and takes one half where its labels are not complete. ``prior`` puts it where the share of
+    those along x only. ``threshold: auto`` chooses the threshold on the validation part by Dice
+    where its labels look complete, by ``prior`` where objects seem to be missing, and takes one
+    half where they speak of some samples only. ``prior`` puts it where the share of
     positives agrees with the class prior estimated on the validation part: right also where
     labels were left out. ``components: largest`` keeps of each class of a volume the largest
     connected component; ``auto`` does so for classes whose Dice on the validation part does not

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inklings.models.base import Model
+from inklings.progress import note
 from inklings.spec import SegmentationExperiment
 from inklings.supervision.prior import Prior
 from inklings.training.validation import SegmentationValidator
@@ -56,19 +57,36 @@ class SegmentationPoint:
 
     def __call__(self, model: Model) -> OperatingPoint:
         """Where to cut each class, and the class priors where the experiment asks for them."""
-        thresholds, priors = self._thresholds(model)
-        return OperatingPoint(thresholds, priors, self._largest(model, thresholds))
+        thresholds, priors, facts = self._thresholds(model)
+        return OperatingPoint(thresholds, priors, self._largest(model, thresholds), facts)
 
-    def _thresholds(self, model: Model) -> tuple[tuple[float, ...], tuple[Prior, ...]]:
+    def _thresholds(
+        self, model: Model
+    ) -> tuple[tuple[float, ...], tuple[Prior, ...], dict[str, Any]]:
         asked, count = self.experiment.inference.threshold, len(self.classes)
         if not isinstance(asked, str):
-            return (asked,) * count, ()
+            return (asked,) * count, (), {}
+        seed = self.experiment.training.seed
         if asked == "prior" and self.validator is not None:
-            priors = self.validator.priors(model, self.experiment.training.seed)
-            return tuple(threshold for _, threshold in priors), tuple(prior for prior, _ in priors)
-        if self.validator is None or not self.validator.examples.judges:
-            return (0.5,) * count, ()
-        return self.validator.thresholds(model), ()
+            priors = self.validator.priors(model, seed)
+            return (
+                tuple(threshold for _, threshold in priors),
+                tuple(prior for prior, _ in priors),
+                {},
+            )
+        if self.validator is None:
+            return (0.5,) * count, (), {}
+        rules = self.validator.rules(model, seed)
+        for name, rule in zip(self.classes, rules, strict=True):
+            if rule.rule == "prior":
+                note(f"threshold of {name}: {rule.reason}")
+        facts = [
+            {"class": name, "rule": rule.rule, "reason": rule.reason}
+            for name, rule in zip(self.classes, rules, strict=True)
+        ]
+        priors = [rule.prior for rule in rules if rule.prior is not None]
+        known = tuple(priors) if len(priors) == count else ()
+        return tuple(rule.threshold for rule in rules), known, {"thresholds": facts}
 
     def _largest(self, model: Model, thresholds: Sequence[float]) -> tuple[str, ...]:
         """Classes that are one piece; ``auto`` asks what is known of the validation part."""

@@ -58,7 +58,8 @@ def choose(
 
     Of the levels that come within a thousandth of the best, the middle one is taken: a plateau
     says that the choice does not matter, and its middle is the safest place on it. A channel
-    that no image shows keeps ``default``.
+    that no image shows keeps ``default``, and so does one where the best level gains less than a
+    standard error of the gain over images: that is no evidence against it (Breiman 1984).
 
     Args:
         pairs: Predictions ``(K, *S)`` with what is known of them.
@@ -66,8 +67,15 @@ def choose(
         pooled: Take the Dice of all samples together: for tiles, most of which show nothing,
             so that a mean over the others would not see what is called there by mistake.
     """
-    counted = np.stack([counts(dense, target) for dense, target in pairs])  # (N, K, 2, 256)
+    return best_of(np.stack([counts(dense, target) for dense, target in pairs]), default, pooled)
+
+
+def best_of(
+    counted: NDArray[np.int64], default: float = 0.5, pooled: bool = False
+) -> tuple[float, ...]:
+    """`choose` from ``(N, K, 2, 256)`` of `counts`."""
     table = dice(counted.sum(0, keepdims=True) if pooled else counted)
+    half = round(default * 255 + 0.5)
     chosen = []
     for k in range(table.shape[1]):
         rows = table[:, k][~np.isnan(table[:, k, 0])]
@@ -76,5 +84,8 @@ def choose(
             continue
         mean = rows.mean(0)[1:]  # level 0 would call everything positive
         best = np.flatnonzero(mean >= mean.max() - 1e-3) + 1
-        chosen.append(float(best[len(best) // 2]) / 255)
+        level = int(best[len(best) // 2])
+        gain = rows[:, level] - rows[:, half]
+        doubt = gain.std(ddof=1) / len(gain) ** 0.5 if len(gain) > 1 else 0.0
+        chosen.append(default if gain.mean() < doubt else level / 255)
     return tuple(chosen)

@@ -23,7 +23,8 @@ from inklings.spec import SegmentationExperiment
 from inklings.supervision.base import HALF, Target
 from inklings.supervision.prior import Prior, estimate_prior, threshold_at
 from inklings.tensors import Batch, Output
-from inklings.training.thresholds import choose, counts, dice
+from inklings.training.rules import Rule, Sample, decide
+from inklings.training.thresholds import counts, dice
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,18 @@ class SegmentationValidator:
             np.sum(counted, 0),
         )
 
-    def thresholds(self, model: Model) -> tuple[float, ...]:
-        """The best threshold of each class by mean Dice."""
-        targets = self.examples.targets
-        pairs = ((self.dense(model, i), target) for i, target in enumerate(targets))
-        chosen = choose(pairs, pooled=bool(self.examples.groups))
-        return chosen[: len(self.model_config.classes)]
+    def rules(self, model: Model, seed: int) -> list[Rule]:
+        """Where to cut each class, by what its labels look like (`training.rules`).
+
+        Where objects are missing among the labels, their Dice would put the threshold too high.
+        """
+        own, classes = self.examples, len(self.model_config.classes)
+        sample, counted = Sample(len(own), seed), []
+        for i, target in enumerate(own.targets):
+            dense = self.dense(model, i)[:classes]
+            counted.append(counts(dense, target)[:classes])
+            sample.add(dense, target)
+        return decide(np.array(counted), sample, own.judges, bool(own.groups), own.in_doubt)
 
     def in_one_piece(self, model: Model, thresholds: Sequence[float]) -> tuple[int, ...]:
         """Classes whose mean Dice does not fall where their largest piece alone is kept.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from inklings.errors import DataError
 from inklings.geometry import Region
-from inklings.predictions.heatmaps.canvas import TILE
+from inklings.predictions.heatmaps.canvas import TILE, Row
 
 
 @dataclass(frozen=True)
@@ -98,3 +99,18 @@ def level_near(path: Path, side: int) -> int:
     except (OSError, tifffile.TiffFileError, IndexError, ValueError) as error:
         raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
     return max((n for n, longer in enumerate(sides) if longer >= side), default=0)
+
+
+def rows_of(heat: Map) -> Iterator[Row]:
+    """Probabilities of a heat map as they came to its writer; blank tiles are left out."""
+    _, height, width = heat.shape
+    for ty in range(-(-height // TILE)):
+        tiles = {}
+        for tx in range(-(-width // TILE)):
+            start = (ty * TILE, tx * TILE)
+            size = (min(TILE, height - start[0]), min(TILE, width - start[1]))
+            tile = heat.read(Region(start, size))
+            if tile.any():
+                beyond = ((0, 0), *((0, TILE - n) for n in size))
+                tiles[tx] = np.pad(tile, beyond).astype(np.float32) / 255
+        yield ty, tiles
