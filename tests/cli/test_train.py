@@ -113,6 +113,18 @@ def test_the_recipe_for_weak_labels_says_what_it_found_and_where_it_cuts(
     assert "trusted" in (out / "experiment.yaml").read_text()
 
 
+def test_boxes_are_learnt_with_their_loss_and_cut_at_one_half(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out, boxes = tmp_path / "run", ["--set", "supervision=boxes"]
+    done = CliRunner().invoke(app, call(files, out, *boxes, "--set", "loss=box"))
+    assert done.exit_code == 0, done.output
+    assert json.loads((out / "run.json").read_text())["thresholds"] == [0.5]
+    done = CliRunner().invoke(app, call(files, tmp_path / "other", *boxes))
+    assert done.exit_code == 2
+    assert "take loss: box with it" in done.output
+
+
 def test_exact_case_that_is_not_there_is_refused_in_one_line(
     files: tuple[Path, Path], tmp_path: Path
 ) -> None:
