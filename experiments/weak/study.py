@@ -20,6 +20,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,7 @@ class Learner:
         loss: None for the set's.
         threshold: At prediction; None for the one that the training chose.
         own: Takes the recipe as it is.
+        first: Is trained before others.
     """
 
     labels: str
@@ -139,21 +141,26 @@ class Learner:
     loss: str | None = None
     threshold: float | None = None
     own: bool = False
+    first: bool = True
 
 
 LEARNERS = {
     "naive": Learner("naive", ("supervision=full", "inference.threshold=auto"), threshold=0.5),
     "naive, tuned cut": Learner("naive", ("supervision=full", "inference.threshold=auto")),
-    "partial cross-entropy": Learner("weak", ("supervision=partial", "inference.threshold=0.5")),
+    "partial cross-entropy": Learner(
+        "weak", ("supervision=partial", "inference.threshold=0.5"), first=False
+    ),
     "VPU": Learner(
-        "weak", ("supervision=positive_unlabelled", "inference.threshold=0.5"), loss="vpu"
+        "weak",
+        ("supervision=positive_unlabelled", "inference.threshold=0.5"),
+        loss="vpu",
+        first=False,
     ),
     "inklings": Learner("weak", own=True),
     "full masks": Learner("full", ("supervision=full", "inference.threshold=auto")),
 }
-"""Of boxes, wide outlines and lists with gaps every pixel is labelled: there partial training is
-naive training, and is left out."""
 UNLABELLED = ("strokes", "slices", "scribble")
+"""Kinds that say which pixels nobody labelled; boxes, wide outlines and gaps do not."""
 
 
 @dataclass(frozen=True)
@@ -190,16 +197,21 @@ COLUMNS = (
 
 
 def cells(seeds: int) -> Iterator[WeakCell]:
-    """Small budgets first and seed by seed, so that an unfinished table is even."""
-    for rank in range(max(len(given.budgets) for given in SETS.values())):
-        for seed in range(seeds):
-            for data, given in SETS.items():
-                for kind in given.kinds:
-                    for learner, how in LEARNERS.items():
-                        kind_of = "full" if how.labels == "full" else kind
-                        if learner.startswith("partial") and not kind.startswith(UNLABELLED):
-                            continue
-                        yield WeakCell(data, kind_of, learner, given.budgets[rank], seed)
+    """Small budgets, one seed and what the others are compared with first: an even table."""
+    budgets = max(len(given.budgets) for given in SETS.values())
+    kinds = max(len(given.kinds) for given in SETS.values())
+    for rank, seed, place, first in product(range(budgets), range(seeds), range(kinds), (1, 0)):
+        for data, given in SETS.items():
+            for kind in given.kinds[place : place + 1]:
+                for learner, how in LEARNERS.items():
+                    labels = "full" if how.labels == "full" else kind
+                    if applies(learner, kind) and how.first == first:
+                        yield WeakCell(data, labels, learner, given.budgets[rank], seed)
+
+
+def applies(learner: str, kind: str) -> bool:
+    """Whether a learner differs from naive training: not where every pixel is labelled."""
+    return not learner.startswith("partial") or kind.startswith(UNLABELLED)
 
 
 @dataclass(frozen=True)
@@ -359,7 +371,7 @@ def found(
 
 
 def _text(rows: Sequence[dict[str, str]], data: str, kind: str, learner: str, budget: int) -> str:
-    if learner.startswith("partial") and not kind.startswith(UNLABELLED):
+    if not applies(learner, kind):
         return "as naive"
     values = found(rows, data, kind, learner, budget)
     spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
