@@ -16,21 +16,23 @@ _WEAK_STEPS, WEAK_PASSES = 500, 2.0
 
 def is_weak(seen: CohortFingerprint) -> bool:
     """Whether labels may be wrong, or leave out objects."""
-    return seen.kind in ("weak", "positives", "boxes", "points")
+    return seen.kind in ("weak", "positives", "points")
 
 
 def supervision(seen: CohortFingerprint) -> Reasoned[Any]:
     """How labels become targets."""
     if seen.kind == "strokes":
         return "scribbles", (
-            f"labels speak of {seen.known:.1%} of each plane: what is far from every stroke is "
-            "background"
+            f"labels speak of {seen.known:.1%} of each plane: if every object has a stroke, what "
+            "is far from all is background"
         )
     if seen.kind == "exact" and seen.touching > 0.05:
         return (
             {"name": "full", "cores": True},
             f"{seen.touching:.0%} of the objects touch another: inner halves part them",
         )
+    if seen.kind == "boxes":
+        return "boxes", "labels are boxes: outside is background, inside an object that fits"
     if seen.kind in ("positives", "points"):
         return "positive_unlabelled", f"labels are {kind(seen)}: of the rest nothing is known"
     return "auto", f"labels are {kind(seen)}"
@@ -91,6 +93,8 @@ def loss(seen: CohortFingerprint) -> Reasoned[str]:
     """What the network is told, by the kind of labels."""
     if seen.kind == "strokes":
         return "cross_entropy", "strokes: each is a fact, and classes exclude one another"
+    if seen.kind == "boxes":
+        return "box", "boxes: an object touches all sides of its own"
     if seen.kind in ("positives", "points"):
         return "vpu", "positives and unlabelled samples, and no prior is needed"
     if is_weak(seen):

@@ -65,9 +65,10 @@ def segmentation(seen: CohortFingerprint, budget: Budget) -> Iterator[Choice]:
     if not seen.volumes:
         yield from _foreground(seen, side)
     batch = 8
-    width, why_width = width_of(budget, side * side * batch, stride)
+    whole = area(seen, scale)
+    width, why_width = width_of(budget, side * side * batch, stride, whole)
     steps = budget.steps(side * side * batch, width, stride)
-    passes = steps * batch * side**2 / area(seen, scale)
+    passes = steps * batch * side**2 / whole
     if weak:
         width, why_width = 16, "a wide network learns by heart which objects were marked"
     yield from augment(seen, passes if not weak else WEAK_PASSES, 2)
@@ -110,6 +111,8 @@ def _inference(seen: CohortFingerprint, side: int) -> Iterator[Choice]:
         yield Choice(
             "inference.threshold", "prior", "where the share of positives agrees with its estimate"
         )
+    elif seen.kind == "boxes":
+        yield Choice("inference.threshold", 0.5, "boxes cannot choose another")
     elif seen.kind != "strokes":
         yield Choice(
             "inference.threshold", "auto", f"chosen by Dice on {seen.held_out} validation cases"

@@ -18,6 +18,7 @@ RARE = 0.5
 
 ENOUGH_STEPS_3D = 1_000
 _WIDTHS, _ENOUGH_STEPS = (64, 48, 32, 24, 16), 3_000
+_FEWER_STEPS, _OFTEN = 1_500, 100
 _BYTES = 4 * 2 * 14  # a sample and channel of the finest level, of all that is kept for gradients
 
 
@@ -116,11 +117,19 @@ def _of_32(side: float) -> int:
     return max(32, round(side / 32) * 32)
 
 
-def width_of(budget: Budget, samples: int, stride: int) -> Reasoned[int]:
-    """Channels of the finest level: the most that leave enough steps."""
+def width_of(budget: Budget, samples: int, stride: int, whole: float) -> Reasoned[int]:
+    """Channels of the finest level: the most that leave enough steps.
+
+    Args:
+        budget: What the training may cost.
+        samples: Of a batch.
+        stride: Of the network.
+        whole: Samples of all training images; of few ones fewer steps are enough.
+    """
     for width in _WIDTHS:
         steps = budget.steps(samples, width, stride)
-        if steps >= _ENOUGH_STEPS or width == _WIDTHS[-1]:
+        often = steps >= _FEWER_STEPS and steps * samples >= _OFTEN * whole
+        if steps >= _ENOUGH_STEPS or often or width == _WIDTHS[-1]:
             return width, f"about {about(steps)} steps of it fit into the minutes"
     raise AssertionError
 
