@@ -69,6 +69,7 @@ SLOW: dict[str, World] = {
         partial(worlds.pictures, images="pictures", masks="maps"),
         worlds.careful,
     ),
+    "docs/how-to/different-organs.md": several(worlds.organs),
     "docs/how-to/luna16-submission.md": several(worlds.marks, worlds.detector),
     "docs/how-to/patches.md": several(
         worlds.patches, partial(worlds.pictures, images="pictures", masks="masks")

@@ -74,3 +74,46 @@ def test_runs_measured_on_other_cases_are_not_compared() -> None:
     one, other = (measure(squares(case=name), chosen) for name in "ab")
     with pytest.raises(DataError, match="same cases"):
         differences([one], [other], chosen)
+
+
+def test_a_class_that_a_case_does_not_annotate_is_not_judged_there() -> None:
+    """Eight random cases of two classes: each class is scored over the cases that annotate it."""
+    rng = np.random.default_rng(0)
+    masks = rng.random((8, 2, 2, 9, 9)) < 0.4
+    masks[:, :, 0, 0, 0] = True
+    spoken = [(True, True), (True, False), (False, True), (True, False)] * 2
+    pairs = [
+        Pair(f"p{i}", f"c{i}", Segmentation(said), Segmentation(true), annotated=both)
+        for i, ((said, true), both) in enumerate(zip(masks, spoken, strict=True))
+    ]
+    table = score(pairs, classes=("a", "b"))
+    rows = {(row.metric, row.label): row for row in table}
+    for k, name in enumerate("ab"):
+        own = [i for i, both in enumerate(spoken) if both[k]]
+        said, true = masks[own, 0, k], masks[own, 1, k]
+        each = 2 * (said & true).sum((1, 2)) / (said.sum((1, 2)) + true.sum((1, 2)))
+        assert rows["dice", name].value == pytest.approx(each.mean())
+        assert rows["dice", name].n == len(own)
+        pooled = 2 * (said & true).sum() / (said.sum() + true.sum())
+        assert rows["dice_pooled", name].value == pytest.approx(pooled)
+    assert rows["miou", "all"].n == 2  # cases of which all classes are known
+    assert table.head["annotated"] == {"a": 6, "b": 4}
+    assert "b: judged in 4 of 8 cases, the others do not annotate it" in table.text()
+    assert np.isnan(table.cases[1]["dice:b"])
+    assert table.cases[1]["reference_samples"] == int(masks[1, 1, 0].sum())
+
+
+def test_a_class_that_no_case_annotates_is_said_not_to_be_judged() -> None:
+    mask = np.zeros((2, 6, 6), bool)
+    pair = Pair("p", "c", Segmentation(~mask), Segmentation(mask), annotated=(True, False))
+    table = score([pair], classes=("a", "b"))
+    assert {row.label for row in table} == {"a"}
+    assert "b: not judged, the cases do not annotate it" in table.text()
+    assert table.head["empty"]["counts"]["b"] == {"both": 0, "reference": 0, "predicted": 0}
+
+
+def test_naming_every_class_annotated_changes_nothing() -> None:
+    pair = squares()
+    said = Pair("p", "c", pair.predicted, pair.reference, annotated=(True,))
+    plain = Pair("p", "c", pair.predicted, pair.reference)
+    assert score([said]).records() == score([plain]).records()

@@ -237,6 +237,17 @@ def strokes(here: Path) -> None:
         write_nifti(here / "scribbles" / name, drawn, GRID)
 
 
+def organs(here: Path) -> None:
+    """Scans of two data sets that outline one organ each, and of one that outlines some."""
+    for k in range(9):
+        name, kept = (("livers", (1,)), ("spleens", (2,)), ("both", (1, 2)))[k % 3]
+        codes = volume(True, k)
+        outlined = np.where(np.isin(codes, kept), codes, 0).astype(np.uint8)
+        write_nifti(here / name / "images" / f"{name}{k}.nii.gz", volume(False, k), GRID)
+        write_nifti(here / name / "labels" / f"{name}{k}.nii.gz", outlined, GRID)
+    (here / "looked-for.csv").write_text("case,class,annotated\nboth2,spleen,no\n")
+
+
 def brains(here: Path) -> None:
     """Six patients with two images and a mask each."""
     for k in range(6):

@@ -22,7 +22,7 @@ from inklings.errors import InklingsError, SpecError
 from inklings.renamed import options_renamed
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "Cohorts": ("import", "phantoms", "check", "split", "select", "cache", "show"),
+    "Cohorts": ("import", "phantoms", "check", "split", "select", "join", "cache", "show"),
     "Weak labels": ("weaken", "prior", "study"),
     "Slides": ("tile", "embed"),
     "Models": ("plan", "recipes", "train", "crossval", "predict", "merge", "refine", "nodules"),

@@ -16,6 +16,11 @@ from inklings.cli import choosing, guarded
 if TYPE_CHECKING:
     from inklings.datasets.dataset import Argument, Option
 
+_ANNOTATES = typer.Option(
+    "--annotates",
+    help="Classes that the labels speak of, between commas, where it is not all; or a table with "
+    "the columns case, class, annotated.",
+)
 _OUT = typer.Option("--out", "-o", help="New cohort folder; an interrupted import goes on there.")
 
 
@@ -53,9 +58,13 @@ def command_of(name: str) -> Any:
     options = options_of(dataset)
 
     def run(
-        out: Path, workers: int | None = None, scheduler: str | None = None, **given: Any
+        out: Path,
+        workers: int | None = None,
+        scheduler: str | None = None,
+        annotates: str | None = None,
+        **given: Any,
     ) -> None:
-        _import(built(name, dataset, given), out, workers, scheduler)
+        _import(built(name, dataset, given), out, workers, scheduler, annotates)
 
     hints = get_type_hints(dataset)
     fields = {field.name: field for field in dataclasses.fields(dataset)}
@@ -64,7 +73,11 @@ def command_of(name: str) -> Any:
         inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Path, _OUT]),
         *(
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-            for name, kind in (("workers", choosing.WORKERS), ("scheduler", choosing.SCHEDULER))
+            for name, kind in (
+                ("annotates", Annotated[str | None, _ANNOTATES]),
+                ("workers", choosing.WORKERS),
+                ("scheduler", choosing.SCHEDULER),
+            )
         ),
     ]
     run.__signature__ = inspect.Signature(known)  # type: ignore[attr-defined]
@@ -146,12 +159,14 @@ def _is_list(hint: Any) -> bool:
     return get_origin(hint) is tuple and Ellipsis in get_args(hint)
 
 
-def _import(dataset: Any, out: Path, workers: int | None, scheduler: str | None) -> None:
+def _import(
+    dataset: Any, out: Path, workers: int | None, scheduler: str | None, annotates: str | None
+) -> None:
     """Run the import, say what came of it, and exit with 3 if cases were left out."""
     from inklings.datasets.importing import run
     from inklings.datasets.words import lines
 
-    report = run(dataset.settled(typer.echo, _agrees), out, workers, scheduler)
+    report = run(dataset.settled(typer.echo, _agrees), out, workers, scheduler, annotates)
     for line in lines(report, out):
         typer.echo(line)
     if report.left_out:

@@ -67,7 +67,11 @@ class Report:
 
 
 def run(
-    dataset: Dataset, out: Path, workers: int | None = None, scheduler: str | None = None
+    dataset: Dataset,
+    out: Path,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    annotates: str | None = None,
 ) -> Report:
     """Import ``dataset`` into the cohort folder ``out``, or go on with it, or find it complete.
 
@@ -76,6 +80,8 @@ def run(
         out: New folder, or one that an interrupted import of the same data left.
         workers: Processes that share the cases, see `inklings.executors.processes`.
         scheduler: Address of a Dask scheduler instead.
+        annotates: Which classes the labels speak of (`inklings.cohorts.annotated`); None for all,
+            or what an earlier import was told.
 
     Raises:
         DataError: If the source is not what it should be, or ``out`` holds something else.
@@ -87,7 +93,7 @@ def run(
     there = _absolute(dataset) if scheduler else dataset
     with Journal(out, head_of(dataset)) as journal:
         if state is not None and journal.complete == state and not _missing(journal, out):
-            return _report(dataset, journal, out, 0, rewrite=False)
+            return _report(dataset, journal, out, 0, False, annotates)
         scratch = out / ".unpacked"
         items = there.items(scratch)
         _require_one_each(items)
@@ -103,7 +109,7 @@ def run(
         here = {item.id for item in items}
         journal.forget({*journal.broken, *_missing(journal, out)} - here)
         outdated = bool(todo) or journal.complete is None
-        report = _report(dataset, journal, out, len(todo), rewrite=outdated)
+        report = _report(dataset, journal, out, len(todo), outdated, annotates)
         if outdated:
             journal.close_books(state or "listed", report.words)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -295,6 +301,8 @@ def _sweep(out: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _report(dataset: Dataset, journal: Journal, out: Path, now: int, rewrite: bool) -> Report:
-    cohort, words = assembled(dataset, journal, out, rewrite)
+def _report(
+    dataset: Dataset, journal: Journal, out: Path, now: int, rewrite: bool, annotates: str | None
+) -> Report:
+    cohort, words = assembled(dataset, journal, out, rewrite, annotates)
     return Report(out, cohort, now, tuple(found_in(journal)), words, dataset.noun)

@@ -22,7 +22,8 @@ def head_lines(head: Mapping[str, Any]) -> list[str]:
             f"{empty['reference']} in the reference only, {empty['predicted']} in the prediction "
             "only (count 0)"
         )
-    return [*lines, *head.get("summary", ()), *judged_lines(head), *seen_lines(head)]
+    said = [*head.get("summary", ()), *annotated_lines(head), *judged_lines(head)]
+    return [*lines, *said, *seen_lines(head)]
 
 
 def _empty_of_whole(head: Mapping[str, Any]) -> Mapping[str, Mapping[str, int]]:
@@ -30,6 +31,18 @@ def _empty_of_whole(head: Mapping[str, Any]) -> Mapping[str, Mapping[str, int]]:
     sparse = head.get("judged", {}).get("sparse_cases", 0)
     counts: Mapping[str, Mapping[str, int]] = head.get("empty", {}).get("counts", {})
     return {} if sparse == head.get("cases") and "dense" not in head else counts
+
+
+def annotated_lines(head: Mapping[str, Any]) -> list[str]:
+    """Which classes are judged in some cases only; nothing where all are in all."""
+    total, counts = head.get("cases"), head.get("annotated", {})
+    return [
+        f"{label}: "
+        + (f"judged in {n} of {total} cases, the others" if n else "not judged, the cases")
+        + " do not annotate it"
+        for label, n in counts.items()
+        if n != total
+    ]
 
 
 def judged_lines(head: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,10 @@ from inklings.records import as_record
 _BRIEF = ("0.50", "0.75", "0.90")
 
 
+_HEAD = ("cohort", "split", "split_hash", "empty", "judged", "annotated", "dense", "counts")
+"""What every row says of the whole table."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One metric over all cases.
@@ -113,11 +117,7 @@ class Scores:
 
     def records(self) -> list[dict[str, Any]]:
         """Rows for JSON: each says by itself what it was measured on; NaN becomes null."""
-        common = {
-            k: self.head[k]
-            for k in ("cohort", "split", "split_hash", "empty", "judged", "dense", "counts")
-            if k in self.head
-        } | self._seen
+        common = {k: self.head[k] for k in _HEAD if k in self.head} | self._seen
         changes = {(c.metric, c.label): c for c in self.changes}
         records = []
         for row in self.rows:

@@ -29,6 +29,7 @@ class Measured:
         sums: Per metric, the numbers that add up over cases.
         samples: ``(K, [predicted, reference])`` samples of each class, as far as they are judged.
         judgement: How much the reference speaks of.
+        annotated: As of `Pair`.
     """
 
     case: str
@@ -36,6 +37,11 @@ class Measured:
     sums: tuple[Array, ...]
     samples: tuple[tuple[int, int], ...]
     judgement: Judgement = field(default_factory=Judgement)
+    annotated: tuple[bool, ...] | None = None
+
+    def speaks_of(self, k: int) -> bool:
+        """Whether class ``k`` is judged."""
+        return not self.annotated or self.annotated[k]
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def _place(family: str) -> int:
 
 
 def measure(pair: Pair, chosen: Chosen) -> Measured:
-    """Measure one case."""
+    """Measure one case; of classes that its reference does not annotate nothing is measured."""
     both = zip(pair.predicted.mask, pair.reference.mask, strict=True)
     samples = tuple((int(np.count_nonzero(p)), int(np.count_nonzero(r))) for p, r in both)
     spoken = dict(zip(chosen.classes, pair.annotated or (), strict=False))
@@ -92,7 +98,7 @@ def measure(pair: Pair, chosen: Chosen) -> Measured:
         own if spoken.get(label, True) else np.zeros_like(own)
         for own, label in zip(found, chosen.labels, strict=True)
     )
-    return Measured(pair.case, pair.patient, sums, samples, judgement(pair))
+    return Measured(pair.case, pair.patient, sums, samples, judgement(pair), pair.annotated)
 
 
 def tabulate(
@@ -127,7 +133,7 @@ def tabulate(
         "seed": bootstrap.seed,
         "level": bootstrap.level,
     }
-    facts |= _judged(measured)
+    facts |= _judged(measured) | _annotated(measured, chosen.classes)
     curves = {
         label: {"reliability": _reliability(sums.sum(axis=0))}
         for metric, label, sums in zip(chosen.metrics, chosen.labels, stacked, strict=True)
@@ -170,6 +176,12 @@ def _judged(measured: Sequence[Measured]) -> dict[str, Any]:
     }
 
 
+def _annotated(measured: Sequence[Measured], classes: Sequence[str]) -> dict[str, Any]:
+    """In how many cases each class is judged; nothing where all are in all."""
+    counts = {name: sum(m.speaks_of(k) for m in measured) for k, name in enumerate(classes)}
+    return {} if set(counts.values()) == {len(measured)} else {"annotated": counts}
+
+
 def _row(
     metric: Metric,
     label: str,
@@ -201,8 +213,10 @@ def _row(
 
 
 def _empties(measured: Sequence[Measured], classes: Sequence[str]) -> dict[str, dict[str, int]]:
-    whole = [m.samples for m in measured if not m.judgement.sparse]
-    empty = np.array(whole, int).reshape(len(whole), len(classes), 2) == 0
+    whole = [m for m in measured if not m.judgement.sparse]
+    sizes = np.array([m.samples for m in whole], int).reshape(len(whole), len(classes), 2)
+    judged = [[m.speaks_of(k) for k in range(len(classes))] for m in whole]
+    empty = (sizes == 0) & np.array(judged, bool).reshape(len(whole), len(classes), 1)
     predicted, reference = empty[..., 0], empty[..., 1]
     return {
         label: {
@@ -237,8 +251,8 @@ def _lines(
         {
             "case": m.case,
             "patient": m.patient,
-            "predicted_samples": sum(p for p, _ in m.samples),
-            "reference_samples": sum(r for _, r in m.samples),
+            "predicted_samples": sum(p for k, (p, _) in enumerate(m.samples) if m.speaks_of(k)),
+            "reference_samples": sum(r for k, (_, r) in enumerate(m.samples) if m.speaks_of(k)),
             **({"share_judged": m.judgement.share} if any_partial else {}),
             **{name: float(own[i]) for name, own in columns.items()},
         }

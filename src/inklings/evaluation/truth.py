@@ -14,6 +14,11 @@ from inklings.errors import DataError
 from inklings.simulation.weaken import TRUTH_FILE, origin
 
 
+def is_weakened(folder: Path) -> bool:
+    """Whether the cohort in ``folder`` has its truth elsewhere."""
+    return (folder / TRUTH_FILE).exists()
+
+
 def truth(folder: Path) -> Cohort:
     """The cohort in ``folder`` with the labels it had before they were weakened.
 
@@ -24,7 +29,7 @@ def truth(folder: Path) -> Cohort:
         DataError: If the full cohort is gone, or lacks a case.
     """
     cohort = Cohort.read(folder)
-    if not (folder / TRUTH_FILE).exists():
+    if not is_weakened(folder):
         return cohort
     source = folder / origin(folder)["cohort"]
     try:
@@ -34,12 +39,15 @@ def truth(folder: Path) -> Cohort:
             f"{folder / TRUTH_FILE} points at the full cohort {source}, which cannot be read: "
             f"{error}; put it back, or correct the path in the file"
         ) from None
-    labels = {case.id: case.labels for case in full}
-    lost = [case.id for case in cohort if case.id not in labels]
+    true = {case.id: case for case in full}
+    lost = [case.id for case in cohort if case.id not in true]
     if lost:
         raise DataError(
             f"expected the truth of all {len(cohort)} cases in {source}, got none of {len(lost)} "
             f"({', '.join(lost[:3])}{', ...' if len(lost) > 3 else ''}); weaken the cohort again"
         )
-    cases = tuple(dataclasses.replace(case, labels=labels[case.id]) for case in cohort)
+    cases = tuple(
+        dataclasses.replace(case, labels=true[case.id].labels, annotates=true[case.id].annotates)
+        for case in cohort
+    )
     return dataclasses.replace(full, cases=cases)

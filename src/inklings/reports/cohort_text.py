@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from inklings.cohorts.annotated import annotated_text
 from inklings.cohorts.bags import is_bag
 from inklings.cohorts.case import SPLITS, Case
 from inklings.cohorts.cohort import Cohort
@@ -53,6 +54,8 @@ def cohort_text(cohort: Cohort) -> str:
         if lying:
             lines.append(f"orientation: {_counted(Counter(lying))}")
     lines.append(f"classes: {', '.join(cohort.classes)}")
+    if told := annotated_text(cohort):
+        lines.append(told)
     lines.append(f"labels: {_counted(Counter(_labels(cohort))) or 'none'}")
     modalities = Counter(c.facts["modality"] for c in cohort if "modality" in c.facts)
     if modalities:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inklings.evaluation.head_lines import judged_lines
+from inklings.evaluation.head_lines import annotated_lines, judged_lines
 from inklings.reports import bag_sections, label_sections, sections
 from inklings.reports.html import write_page
 from inklings.reports.material import Material, gather
@@ -84,6 +84,7 @@ def _common(material: Material) -> dict[str, Any]:
         "warnings": [
             *(material.record.get("warnings") or ()),
             *(material.table.head.get("warnings", ()) if material.table else ()),
+            *(annotated_lines(material.table.head) if material.table else ()),
             *(judged_lines(material.table.head) if material.table else ()),
         ],
     }

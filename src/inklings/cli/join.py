@@ -1,0 +1,41 @@
+"""``inklings join``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def join(
+    cohorts: Annotated[
+        list[Path],
+        typer.Argument(metavar="COHORT...", help="Two folders or more made by 'inklings import'."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the cohort of all their cases.")],
+) -> None:
+    """Make one cohort of several, also of such as annotate different organs.
+
+    Classes of one name are one class. Of a class that its cohort did not annotate, nothing is
+    known of a case. Pictures stay where they are; then divide it by 'inklings split'.
+    """
+    from inklings.cohorts.annotated import annotated_text
+    from inklings.cohorts.cohort import Cohort
+    from inklings.cohorts.joining import joined, joined_text
+    from inklings.errors import DataError
+    from inklings.evaluation.truth import is_weakened
+
+    weak = [folder for folder in cohorts if is_weakened(folder)]
+    if weak:
+        raise DataError(
+            f"{weak[0]}: expected cohorts as they were annotated, got one that was weakened, whose "
+            "truth would be lost; join the full cohorts and weaken the result"
+        )
+    if (out / "cohort.yaml").exists():
+        raise DataError(f"--out {out}: expected a new folder, it holds a cohort; give another")
+    made = joined([Cohort.read(folder) for folder in cohorts], out.resolve().name)
+    made.write(out)
+    for line in filter(None, [annotated_text(made)]):
+        typer.echo(line)
+    typer.echo(f"{len(made)} cases ({joined_text(made)}) -> {out}")

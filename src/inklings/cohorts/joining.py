@@ -1,0 +1,128 @@
+"""Several cohorts as one: classes by name, each case annotating what its cohort could."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
+from inklings.errors import DataError, SpecError
+from inklings.progress import note
+
+FACT = "cohort"
+"""Fact of a case that says which cohort it came from."""
+
+
+def joined(cohorts: Sequence[Cohort], name: str) -> Cohort:
+    """The cases of all of ``cohorts``; a class is one wherever it has the same name.
+
+    A case annotates what it did before: of the classes of other cohorts nothing is known. Patients
+    of one name are one patient. A case of one id and the same images in several cohorts is one
+    case, with the labels of all; of other images, it is called after its cohort as well. A split is
+    kept if every case has one and no patient is parted by it. Of all this a note says what was
+    done.
+
+    Args:
+        cohorts: Two or more, of different names.
+        name: Of the result.
+
+    Raises:
+        SpecError: If there are fewer than two cohorts, or two of one name.
+        DataError: If one case has two patients, or ids collide even with the names of cohorts.
+    """
+    names = [cohort.name for cohort in cohorts]
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise SpecError(
+            f"join: expected two cohorts or more, each of its own name, got {', '.join(names)}; "
+            "names stand in cohort.yaml"
+        )
+    classes = tuple(dict.fromkeys(name for cohort in cohorts for name in cohort.classes))
+    found: dict[str, list[Case]] = {}
+    for cohort in cohorts:
+        for case in cohort:
+            found.setdefault(case.id, []).append(_of(case, cohort, classes))
+    cases = [one for same in found.values() for one in _together(same)]
+    _note_patients(cases)
+    split = _kept_split(cases)
+    facts = {"joined": {cohort.name: dict(cohort.facts) for cohort in cohorts}}
+    return Cohort(name, tuple(sorted(split, key=lambda case: case.id)), classes, facts)
+
+
+def _of(case: Case, cohort: Cohort, classes: Sequence[str]) -> Case:
+    """With its cohort as a fact, and annotating what its cohort did."""
+    spoken = case.annotates if case.annotates is not None else cohort.classes
+    return dataclasses.replace(
+        case,
+        annotates=None if set(spoken) >= set(classes) else spoken,
+        facts={**case.facts, FACT: cohort.name},
+    )
+
+
+def _together(same: Sequence[Case]) -> Iterable[Case]:
+    """Cases of one id: one case if they show the same, else each under the name of its cohort."""
+    first = same[0]
+    if len(same) == 1:
+        return same
+    if any(case.images != first.images or case.choices != first.choices for case in same):
+        renamed = [dataclasses.replace(case, id=f"{case.facts[FACT]}-{case.id}") for case in same]
+        note(f"case {first.id} is another in each cohort: {', '.join(c.id for c in renamed)}")
+        return renamed
+    if len({case.patient for case in same}) > 1:
+        who = ", ".join(f"{case.patient} in {case.facts[FACT]}" for case in same)
+        raise DataError(
+            f"case {first.id}: expected one patient of the same images, got {who}; import one of "
+            "them again with the patients of the other"
+        )
+    splits = {case.split for case in same}
+    spoken = [case.annotates for case in same]
+    every = tuple(dict.fromkeys(name for names in spoken if names for name in names))
+    note(f"case {first.id} shows the same in {len(same)} cohorts: its labels are put together")
+    return [
+        dataclasses.replace(
+            first,
+            labels=tuple(dict.fromkeys(label for case in same for label in case.labels)),
+            split=splits.pop() if len(splits) == 1 else None,
+            annotates=None if any(names is None for names in spoken) else every,
+            facts={**first.facts, FACT: "+".join(case.facts[FACT] for case in same)},
+        )
+    ]
+
+
+def _note_patients(cases: Sequence[Case]) -> None:
+    """Say which patients are in several cohorts: of one name, they may be different people."""
+    of: dict[str, set[str]] = {}
+    for case in cases:
+        of.setdefault(case.patient, set()).add(case.facts[FACT])
+    shared = sorted(name for name, cohorts in of.items() if len(cohorts) > 1)
+    if shared:
+        some = ", ".join(shared[:5]) + (", ..." if len(shared) > 5 else "")
+        note(
+            f"{len(shared)} patients are in several cohorts by name and will share a split: {some}"
+        )
+
+
+def _kept_split(cases: Sequence[Case]) -> Sequence[Case]:
+    """The cases as they are split; with none where some are not, or a patient would be parted."""
+    parts: dict[str, set[str | None]] = {}
+    for case in cases:
+        parts.setdefault(case.patient, set()).add(case.split)
+    open_ = sum(case.split is None for case in cases)
+    parted = sorted(name for name, splits in parts.items() if len(splits) > 1)
+    if not open_ and not parted:
+        return cases
+    if open_ < len(cases):
+        why = (
+            f"{open_} of {len(cases)} cases have none"
+            if open_
+            else f"it would part patient {parted[0]}"
+        )
+        note(f"the split is not kept, since {why}: run 'inklings split'")
+    return [dataclasses.replace(case, split=None) for case in cases]
+
+
+def joined_text(cohort: Cohort) -> str:
+    """How many cases came from where."""
+    counts = Counter(case.facts[FACT] for case in cohort)
+    return ", ".join(f"{n} of {name}" for name, n in counts.items())

@@ -1,0 +1,110 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inklings.cohorts.case import Case, Split
+from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.joining import joined, joined_text
+from inklings.errors import DataError, SpecError
+from inklings.labels.kinds import BagLabel
+
+
+def cohort(
+    name: str,
+    classes: tuple[str, ...],
+    ids: str,
+    split: Split | None = None,
+    folder: str | None = None,
+    patient: str = "",
+) -> Cohort:
+    """One case a letter, of the patient of that letter, its picture in the folder of the cohort."""
+    cases = tuple(
+        Case(
+            i, patient or i, {"ct": Path(folder or name) / i}, (BagLabel(classes[0], True),), split
+        )
+        for i in ids
+    )
+    return Cohort(name, cases, classes, {"licence": "CC0"})
+
+
+def test_classes_unite_by_name_and_each_case_annotates_what_its_cohort_did() -> None:
+    three = [cohort("A", ("liver",), "ab"), cohort("B", ("spleen", "liver"), "cd")]
+    made = joined([*three, cohort("C", ("liver", "spleen", "kidney"), "e")], "all")
+    assert made.classes == ("liver", "spleen", "kidney")
+    assert [case.annotates for case in made] == [
+        *[("liver",)] * 2,
+        *[("spleen", "liver")] * 2,
+        None,
+    ]
+    assert [case.facts["cohort"] for case in made] == ["A", "A", "B", "B", "C"]
+    assert made.facts["joined"]["B"] == {"licence": "CC0"}
+    assert joined_text(made) == "2 of A, 2 of B, 1 of C"
+    some = replace(three[1], cases=tuple(replace(c, annotates=("spleen",)) for c in three[1]))
+    assert joined([three[0], some], "all").cases[-1].annotates == ("spleen",)
+    alike = joined([three[0], cohort("D", ("liver",), "z")], "all")
+    assert {case.annotates for case in alike} == {None}
+
+
+def test_other_cases_of_one_id_are_called_after_their_cohorts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = joined([cohort("A", ("liver",), "ab"), cohort("B", ("spleen",), "bc")], "all")
+    assert [case.id for case in made] == ["A-b", "B-b", "a", "c"]
+    assert [case.patient for case in made] == ["b", "b", "a", "c"]
+    said = capsys.readouterr().err
+    assert "case b is another in each cohort: A-b, B-b" in said
+    assert "1 patients are in several cohorts by name and will share a split: b" in said
+    clash = cohort("A", ("liver",), "b")
+    taken = replace(clash, name="C", cases=(replace(clash.cases[0], id="A-b"),))
+    with pytest.raises(DataError, match="unique case ids, got 'A-b'"):
+        joined([clash, cohort("B", ("spleen",), "b"), taken], "all")
+
+
+def test_one_case_of_the_same_images_gets_the_labels_of_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pair = [
+        cohort("A", ("liver",), "ab", "train", "x"),
+        cohort("B", ("spleen",), "b", "train", "x"),
+    ]
+    made = joined(pair, "all")
+    assert [case.id for case in made] == ["a", "b"]
+    assert made.cases[1].labels == (BagLabel("liver", True), BagLabel("spleen", True))
+    assert [case.annotates for case in made] == [("liver",), ("liver", "spleen")]
+    assert made.is_split
+    assert "shows the same in 2 cohorts" in capsys.readouterr().err
+    other = cohort("B", ("spleen",), "b", "train", "x", patient="somebody")
+    with pytest.raises(DataError, match=r"case b: .* got b in A, somebody in B"):
+        joined([pair[0], other], "all")
+
+
+@pytest.mark.parametrize(
+    ("splits", "patient", "kept", "reason"),
+    [
+        (("train", "test"), "", True, ""),
+        (("train", "test"), "p", False, "it would part patient p"),
+        (("train", None), "", False, "2 of 4 cases have none"),
+        ((None, None), "p", False, ""),
+        (("train", "train"), "p", True, ""),
+    ],
+)
+def test_a_split_is_kept_where_it_parts_nobody(
+    splits: tuple[Split | None, Split | None],
+    patient: str,
+    kept: bool,
+    reason: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    one = cohort("A", ("liver",), "ab", splits[0], patient=patient)
+    made = joined([one, cohort("B", ("spleen",), "cd", splits[1], patient=patient)], "all")
+    assert made.is_split is kept
+    said = capsys.readouterr().err
+    assert (f"the split is not kept, since {reason}" in said) if reason else "not kept" not in said
+
+
+def test_cohorts_have_names_of_their_own() -> None:
+    one = cohort("A", ("liver",), "a")
+    for several in ([one], [one, cohort("A", ("spleen",), "b")]):
+        with pytest.raises(SpecError, match="two cohorts or more, each of its own name"):
+            joined(several, "all")
