@@ -19,7 +19,7 @@ def export(
             help="Volumes: dicom-seg, rtstruct, nifti, nrrd, mha, npz. Pictures: png, masks "
             "(numbers of classes), heatmap, rle, kaggle (submission), npz (probabilities), "
             "geojson. Both: montage. Programs of annotation (predictions, and labels of a cohort): "
-            "coco, cvat, label-studio, labelme, voc, "
+            "asap, dsa, geojson, imagej, coco, cvat, label-studio, labelme, voc, "
             "yolo. Findings: dicom-sr. Bags: csv, json, parquet; of tiles of "
             "slides also tile-maps and geojson."
         ),

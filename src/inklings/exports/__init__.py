@@ -8,13 +8,16 @@ from inklings.registry import Registry
 EXPORTS: Registry[Exporter] = Registry(
     "export",
     {
+        "asap": "inklings.exports.drawings:Asap",
         "coco": "inklings.exports.drawings:Coco",
         "csv": "inklings.exports.bags:Csv",
         "cvat": "inklings.exports.drawings:Cvat",
         "dicom-seg": "inklings.exports.dicom_seg:DicomSeg",
         "dicom-sr": "inklings.applications.lung_nodules.finding_objects:DicomSr",
+        "dsa": "inklings.exports.drawings:Dsa",
         "geojson": "inklings.exports.geojson:GeoJson",
         "heatmap": "inklings.exports.heatmap:Heatmap",
+        "imagej": "inklings.exports.drawings:ImageJ",
         "json": "inklings.exports.bags:Json",
         "kaggle": "inklings.exports.rle:Kaggle",
         "label-studio": "inklings.exports.drawings:LabelStudio",

@@ -19,7 +19,7 @@ from inklings.cohorts.opening import labelled_image, open_case
 from inklings.errors import DataError
 from inklings.exports.source import Exporter, ExportSource
 from inklings.files import write_bytes
-from inklings.labels import coco, cvat, label_studio, labelme, voc, yolo
+from inklings.labels import asap, coco, cvat, dsa, imagej, label_studio, labelme, voc, yolo
 from inklings.labels.annotations import read_outlines
 from inklings.labels.files import read_mask, unlabelled
 from inklings.labels.kinds import BACKGROUND, BallLabel, MaskLabel, SurvivalLabel, ValueLabel
@@ -38,7 +38,7 @@ class Drawings(Exporter):
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write the objects of every picture, and the outlines of every slide."""
-        return self._written(list(_predicted(source)), out)
+        return self.drawn(list(predicted(source)), out)
 
     def labels(self, cases: Sequence[Case], out: Path) -> Path:
         """Write the labels of some cases."""
@@ -46,15 +46,22 @@ class Drawings(Exporter):
         pictures = [_labelled(case, lost) for case in track(cases, "export", len(cases))]
         for what, count in lost.items():
             note(f"not written: {what} ({count})")
-        return self._written(pictures, out)
+        return self.drawn(pictures, out)
 
-    def _written(self, pictures: Sequence[Picture], out: Path) -> Path:
+    def drawn(self, pictures: Sequence[Picture], out: Path) -> Path:
+        """Write what is drawn on some pictures."""
         files: Files = type(self).write(_told_apart(pictures))
         for name, data in files.content.items():
             write_bytes(out / name, data)
         for said in files.lost:
             note(f"not written: {said}")
         return out
+
+
+class Asap(Drawings):
+    """``<case>.xml``: outlines, with holes as a group of their own."""
+
+    write = staticmethod(asap.write)
 
 
 class Coco(Drawings):
@@ -67,6 +74,18 @@ class Cvat(Drawings):
     """``annotations.xml`` for images 1.1."""
 
     write = staticmethod(cvat.write)
+
+
+class Dsa(Drawings):
+    """``<case>.json`` for the Digital Slide Archive and HistomicsUI."""
+
+    write = staticmethod(dsa.write)
+
+
+class ImageJ(Drawings):
+    """``<case>.zip`` of regions for ImageJ and Fiji."""
+
+    write = staticmethod(imagej.write)
 
 
 class LabelStudio(Drawings):
@@ -93,7 +112,8 @@ class Yolo(Drawings):
     write = staticmethod(yolo.write)
 
 
-def _predicted(source: ExportSource) -> Iterator[Picture]:
+def predicted(source: ExportSource) -> Iterator[Picture]:
+    """What was predicted of every slide and picture."""
     for case in source.slides:
         seen = source.glance(case)
         with open_image(seen.image, choice=seen.series) as image:

@@ -14,17 +14,19 @@ from skimage.measure import find_contours
 
 from inklings.errors import SpecError
 from inklings.exports.bag_tiles import THRESHOLD, require_threshold, write_tiles
-from inklings.exports.source import Exporter, ExportSource
-from inklings.files import write_text, written
+from inklings.exports.drawings import Drawings, predicted
+from inklings.exports.source import ExportSource
+from inklings.files import written
+from inklings.labels import qupath
 from inklings.labels.qupath import CORNER, ORIGIN
 from inklings.predictions.head import Kind
 from inklings.predictions.slides import OUTLINES, folder_of
 
 
-class GeoJson(Exporter):
+class GeoJson(Drawings):
     """``<case>.geojson``: one feature an object, in pixels ``(x, y)`` from the image's corner.
 
-    A contour runs along the outer edges of its samples: the centre of the first sample of the
+    An outline runs along the edges of its samples: the centre of the first sample of the
     image is at (0.5, 0.5). Holes are rings of their own. Slides were outlined when they were
     predicted, region by region in pixels of level 0; those files are copied. Of bags of tiles:
     `inklings.exports.bag_tiles.write_tiles`.
@@ -36,6 +38,7 @@ class GeoJson(Exporter):
     """
 
     of: tuple[Kind, ...] = ("dense", "bags")
+    write = staticmethod(qupath.write)
 
     def __init__(self, origin: str = "bounds", threshold: float | None = None) -> None:
         if origin not in ("bounds", "slide"):
@@ -53,15 +56,7 @@ class GeoJson(Exporter):
         for case in source.slides:
             with written(out / f"{case}.geojson") as path:
                 self.copy(folder_of(source.folder, case) / OUTLINES, path)
-        for prediction in source.pictures():
-            features = [
-                _feature(rings, name)
-                for channel, name in enumerate(source.head.classes)
-                for rings in polygons(source.objects(prediction, channel))
-            ]
-            collection = {"type": "FeatureCollection", "features": features}
-            write_text(out / f"{prediction.case}.geojson", json.dumps(collection) + "\n")
-        return out
+        return self.drawn(list(predicted(source.pictures())), out)
 
     def copy(self, drawn: Path, path: Path) -> None:
         """The outlines of a slide, moved where they are to count from its corner."""
@@ -107,12 +102,3 @@ def signed_area(ring: NDArray[np.float64]) -> float:
     """Area of a closed ring ``(N, 2)``, positive if x turns towards y (shoelace formula)."""
     x, y = ring.T
     return float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2)
-
-
-def _feature(rings: list[NDArray[np.float64]], name: str) -> dict[str, Any]:
-    coordinates = [ring.round(2).tolist() for ring in rings]
-    return {
-        "type": "Feature",
-        "geometry": {"type": "Polygon", "coordinates": coordinates},
-        "properties": {"objectType": "annotation", "classification": {"name": name}},
-    }

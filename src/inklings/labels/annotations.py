@@ -18,7 +18,18 @@ from typing import Any
 from xml.etree import ElementTree
 
 from inklings.errors import LabelError
-from inklings.labels import coco, cvat, label_studio, labelme, qupath, voc, yolo
+from inklings.labels import (
+    coco,
+    cvat,
+    cytomine,
+    dsa,
+    imagej,
+    label_studio,
+    labelme,
+    qupath,
+    voc,
+    yolo,
+)
 from inklings.labels.aperio import aperio
 from inklings.labels.asap import asap
 from inklings.labels.outlines import Drawing
@@ -56,6 +67,8 @@ JSON = (
     Format("COCO", coco.knows, coco.read, coco.split),
     Format("Labelme", labelme.knows, labelme.read, lambda one: [(labelme.named(one), None)]),
     Format("Label Studio", label_studio.knows, label_studio.read, label_studio.split),
+    Format("the Digital Slide Archive", dsa.knows, dsa.read),
+    Format("Cytomine", cytomine.knows, cytomine.read),
     Format("GeoJSON of QuPath", qupath.knows, qupath.geojson),
 )
 XML = (
@@ -112,6 +125,8 @@ def _read(path: Path, part: bytes | None) -> Drawing:
     data = _unpacked(path.read_bytes()) if part is None else part
     if part is None and path.suffix.lower() == ".txt":
         return yolo.read(data.decode("utf-8-sig"), yolo.names_beside(path))
+    if data.startswith((imagej.MAGIC, imagej.ZIP)):
+        return imagej.read(data)
     found, document = _recognised(data)
     if found is None:
         raise LabelError(_strange(document))
@@ -145,7 +160,7 @@ def _recognised(text: bytes) -> tuple[Format | None, Any]:
             raise LabelError(f"damaged XML ({error})") from None
     else:
         names = ", ".join(one.name for one in (*JSON, *XML))
-        raise LabelError(f"expected annotations of {names}, or the text of YOLO")
+        raise LabelError(f"expected annotations of {names}, regions of ImageJ, or the text of YOLO")
     return next((one for one in formats if one.knows(document)), None), document
 
 

@@ -81,6 +81,7 @@ class Drawing:
         size: ``(H, W)`` of the image, where the file says so.
         lost: What it says that records do not hold, in words.
         relative: Coordinates are shares of the image's sides, from its corner.
+        upwards: Rows are heights above the lower border of the image.
     """
 
     outlines: tuple[Outline, ...]
@@ -89,17 +90,23 @@ class Drawing:
     size: tuple[int, int] | None = None
     lost: tuple[str, ...] = ()
     relative: bool = False
+    upwards: bool = False
 
     def on(self, shape: tuple[int, ...]) -> tuple[Outline, ...]:
         """The outlines in samples of an image ``(H, W)``."""
-        if not self.relative:
+        if not self.relative and not self.upwards:
             return self.outlines
-        height, width = shape
+        h, w = shape
 
-        def scaled(rings: tuple[Ring, ...]) -> tuple[Ring, ...]:
-            return tuple(tuple((y * height - 0.5, x * width - 0.5) for y, x in r) for r in rings)
+        def moved(rings: tuple[Ring, ...]) -> tuple[Ring, ...]:
+            if self.upwards:
+                return tuple(tuple((h - y - 0.5, x - 0.5) for y, x in ring) for ring in rings)
+            return tuple(tuple((y * h - 0.5, x * w - 0.5) for y, x in ring) for ring in rings)
 
-        return tuple(replace(one, rings=scaled(one.rings)) for one in self.outlines)
+        return tuple(
+            replace(one, rings=moved(one.rings), parts=tuple(map(moved, one.parts)))
+            for one in self.outlines
+        )
 
 
 def labels_of(

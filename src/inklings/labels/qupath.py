@@ -7,11 +7,16 @@ QuPath counts from the first pixel that was scanned, where a slide says which th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from inklings.errors import LabelError
+from inklings.labels.kinds import Ring
 from inklings.labels.outlines import Drawing, Outline, line, point, polygon, united
+from inklings.labels.pictures import NOT_HELD, Files, Picture, dropped, rounded
 
 UNNAMED = "annotation"
 """What an outline without a class is called."""
@@ -26,6 +31,45 @@ _SHAPES = (
     "GeometryCollection",
 )  # fmt: skip
 _NO_MARK = ("tmaCore", "root")
+
+
+def write(pictures: Sequence[Picture]) -> Files:
+    """``<case>.geojson``: a feature an object; what QuPath has no word for stands in metadata."""
+    lost = Counter[str]()
+    content = {}
+    for picture in pictures:
+        held = [one for one in picture.outlines if one.kind != "choice"]
+        lost.update(NOT_HELD["choice"] for one in picture.outlines if one.kind == "choice")
+        collection = {"type": "FeatureCollection", "features": [_feature(one) for one in held]}
+        content[f"{picture.id}.geojson"] = (json.dumps(collection) + "\n").encode()
+    return Files(content, dropped(lost))
+
+
+def _feature(one: Outline) -> dict[str, Any]:
+    def places(ring: Ring) -> list[list[float]]:
+        return [list(rounded((x + 0.5, y + 0.5))) for y, x in ring]
+
+    if one.kind == "box":
+        (y0, x0), (y1, x1) = one.rings[0]
+        polygons: tuple[tuple[Ring, ...], ...] = ((((y0, x0), (y0, x1), (y1, x1), (y1, x0)),),)
+    else:
+        polygons = one.polygons
+    shapes = [[[*places(r), places(r)[0]] for r in rings] for rings in polygons]
+    geometry: dict[str, Any] = {"type": "Polygon", "coordinates": shapes[0]}
+    if one.kind == "point":
+        geometry = {"type": "Point", "coordinates": places(one.rings[0])[0]}
+    elif one.kind == "line":
+        geometry = {"type": "LineString", "coordinates": places(one.rings[0])}
+    elif len(shapes) > 1:
+        geometry = {"type": "MultiPolygon", "coordinates": shapes}
+    facts = {"annotator": one.annotator, "time": one.time, "kind": "box" * (one.kind == "box")}
+    said = {key: value for key, value in facts.items() if value}
+    properties = {"objectType": "annotation", "classification": {"name": one.name}}
+    return {
+        "type": "Feature",
+        "geometry": geometry,
+        "properties": {**properties, **({"metadata": said} if said else {})},
+    }
 
 
 def knows(document: Any) -> bool:
@@ -88,7 +132,17 @@ def _outlines(feature: dict[str, Any], name: str) -> Iterator[Outline | str]:
     geometry = feature.get("geometry")
     if geometry is None:
         raise LabelError("no geometry")
-    yield from _shapes(geometry, name)
+    facts = _properties(feature).get("metadata")
+    said = facts if isinstance(facts, dict) else {}
+    who, when = str(said.get("annotator") or ""), str(said.get("time") or "")
+    for one in _shapes(geometry, name):
+        if isinstance(one, str):
+            yield one
+        elif said.get("kind") == "box" and one.kind == "polygon":
+            (y0, x0), (y1, x1) = min(one.rings[0]), max(one.rings[0])
+            yield Outline(name, (((y0, x0), (y1, x1)),), "box", annotator=who, time=when)
+        else:
+            yield replace(one, annotator=who, time=when)
 
 
 def _shapes(geometry: Any, name: str) -> Iterator[Outline | str]:
