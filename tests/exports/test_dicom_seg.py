@@ -11,14 +11,14 @@ import SimpleITK
 from enhanced_file import write_enhanced
 from export_volumes import CLASSES, HEAD, masks_on, predict
 from highdicom import UID, AlgorithmIdentificationSequence
-from highdicom.seg import Segmentation, SegmentDescription
+from highdicom.seg import Segmentation, SegmentDescription, segread
 from pydicom.sr.codedict import codes
 from typer.testing import CliRunner
 from volume_files import SPACING, ball, grid, oblique, orientations, write
 
 from inklings.cli import app
 from inklings.errors import DataError, GeometryError, ReaderError
-from inklings.exports.dicom_seg import DicomSeg
+from inklings.exports.dicom_seg import DicomLabelMap, DicomSeg
 from inklings.exports.scan import datasets
 from inklings.exports.source import ExportSource
 from inklings.geometry import Geometry
@@ -298,3 +298,32 @@ def test_head_and_provenance_decide_the_maker(tmp_path: Path) -> None:
     assert one.SegmentAlgorithmType == "AUTOMATIC"
     assert "run=r7" in str(algorithm.AlgorithmParameters)
     assert "somewhere" not in str(algorithm)
+
+
+@pytest.mark.parametrize("name", sorted(orientations())[:4])
+def test_a_label_map_holds_every_sample_once_and_highdicom_reads_it(
+    name: str, tmp_path: Path
+) -> None:
+    geometry = grid(orientations()[name])
+    series = write("dicom", tmp_path, geometry)
+    masks = masks_on(geometry)
+    predictions = predict(tmp_path / "predictions", "one", series, masks, HEAD)
+    source = ExportSource.open(predictions)
+    path = DicomLabelMap()(source, tmp_path / "map") / "one.dcm"
+    plain = DicomSeg()(source, tmp_path / "plain") / "one.dcm"
+    said = pydicom.dcmread(path)
+    assert said.SegmentationType == "LABELMAP"
+    assert said.file_meta.TransferSyntaxUID.is_compressed
+    volume = segread(path).get_volume(combine_segments=True)
+    ours = read_segments(path)
+    with open_image(series) as image:
+        whole = image.geometry
+    laid = np.zeros(whole.shape, np.uint8)
+    for number in ours.masks:
+        laid[placed(ours.masks[number], ours.geometry, whole).array > 0] = number
+    single = masks.sum(0) <= 1
+    expected = np.where(masks.any(0), masks.argmax(0) + 1, 0)
+    np.testing.assert_array_equal(laid[single], expected[single])
+    assert ((laid > 0) == masks.any(0)).all()
+    assert np.count_nonzero(volume.array) == np.count_nonzero(laid)
+    assert path.stat().st_size < plain.stat().st_size

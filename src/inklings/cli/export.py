@@ -16,10 +16,10 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            help="Volumes: dicom-seg, rtstruct, nifti, nrrd, mha, npz. Pictures: png, masks "
-            "(numbers of classes), heatmap, rle, kaggle (submission), npz (probabilities), "
+            help="Volumes: dicom-seg, dicom-labelmap, rtstruct, nifti, nrrd, mha, npz. Pictures: "
+            "png, masks (numbers of classes), heatmap, rle, kaggle (submission), npz (probabilities), "
             "geojson. Both: montage. Programs of annotation (predictions, and labels of a cohort): "
-            "asap, dsa, geojson, imagej, coco, cvat, label-studio, labelme, voc, "
+            "asap, dsa, geojson, imagej, nnunet (cohorts), coco, cvat, label-studio, labelme, voc, "
             "yolo. Findings: dicom-sr. Bags: csv, json, parquet; of tiles of "
             "slides also tile-maps and geojson."
         ),

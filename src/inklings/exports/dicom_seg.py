@@ -21,12 +21,14 @@ import pydicom
 from highdicom.seg import Segmentation, SegmentDescription
 from numpy.typing import NDArray
 from pydicom.sr.codedict import codes
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from inklings import __version__
 from inklings.errors import DataError
 from inklings.exports.codes import Colour, Meaning, distinct, meaning
 from inklings.exports.headers import plain_text, usable
 from inklings.exports.identity import MAKER, UNNAMED, dated, named
+from inklings.exports.scan import codes as codes_of
 from inklings.exports.scan import scans
 from inklings.exports.source import Exporter, ExportSource
 from inklings.files import written
@@ -74,6 +76,8 @@ class Made:
 class DicomSeg(Exporter):
     """``<case>.dcm``: one object a case, one segment a class; planes without mask are left out."""
 
+    label_map = False
+
     def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file a case into ``out``."""
         found = scans(source)
@@ -81,8 +85,20 @@ class DicomSeg(Exporter):
         segments = [Segment.of_class(name) for name in source.head.classes]
         for prediction, masks, path in marked(source, out):
             by = made(source, prediction)
-            save(path, segmentation(planes[prediction.case], masks, segments, by))
+            pixels = codes_of(prediction, masks) if self.label_map else masks
+            here = planes[prediction.case]
+            save(path, segmentation(here, pixels, segments, by, self.label_map))
         return out
+
+
+class DicomLabelMap(DicomSeg):
+    """``<case>.dcm``: one label map a case (DICOM Supplement 243), compressed without loss.
+
+    A sample has one segment: where several classes meet, the most probable counts. Files are much
+    smaller and open at once, but readers from before 2025 do not know the kind.
+    """
+
+    label_map = True
 
 
 def marked(
@@ -114,7 +130,11 @@ def made(source: ExportSource, prediction: DensePrediction) -> Made:
 
 
 def segmentation(
-    planes: Sequence[Plane], masks: NDArray[Any], segments: Sequence[Segment], by: Made
+    planes: Sequence[Plane],
+    masks: NDArray[Any],
+    segments: Sequence[Segment],
+    by: Made,
+    label_map: bool = False,
 ) -> pydicom.Dataset:
     """A DICOM Segmentation on ``planes``.
 
@@ -124,6 +144,7 @@ def segmentation(
             less room where there are many small ones.
         segments: What the masks show.
         by: Who made them, and when.
+        label_map: Write the numbers as they are, compressed, and not a plane for each segment.
 
     Raises:
         DataError: If the files of the series lack what an object that refers to them must say.
@@ -146,7 +167,8 @@ def segmentation(
         made_object = Segmentation(
             source_images=files,
             pixel_array=pixels,
-            segmentation_type="BINARY",
+            segmentation_type="LABELMAP" if label_map else "BINARY",
+            transfer_syntax_uid=RLELossless if label_map else ExplicitVRLittleEndian,
             segment_descriptions=[
                 _described(number, one, colour, by)
                 for number, (one, colour) in enumerate(zip(segments, colours, strict=True), 1)

@@ -15,6 +15,7 @@ from typing import ClassVar
 from scipy import ndimage
 
 from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import labelled_image, open_case
 from inklings.errors import DataError
 from inklings.exports.source import Exporter, ExportSource
@@ -40,10 +41,10 @@ class Drawings(Exporter):
         """Write the objects of every picture, and the outlines of every slide."""
         return self.drawn(list(predicted(source)), out)
 
-    def labels(self, cases: Sequence[Case], out: Path) -> Path:
-        """Write the labels of some cases."""
+    def labels(self, cohort: Cohort, out: Path) -> Path:
+        """Write the labels of a cohort."""
         lost = Counter[str]()
-        pictures = [_labelled(case, lost) for case in track(cases, "export", len(cases))]
+        pictures = [_labelled(case, lost) for case in track(cohort, "export", len(cohort))]
         for what, count in lost.items():
             note(f"not written: {what} ({count})")
         return self.drawn(pictures, out)

@@ -11,6 +11,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.exports import EXPORTS
 from inklings.exports.drawings import Drawings
+from inklings.exports.nnunet import NnUNet
 from inklings.exports.source import Exported, Exporter, ExportSource, require_fits
 
 
@@ -59,8 +60,8 @@ def _labels(
     Raises:
         SpecError: If the format is none of annotations.
     """
-    if not isinstance(exporter, Drawings):
-        raise SpecError(f"--to {to}: {folder} is a cohort: labels go to coco, cvat, yolo, ...")
-    there = [case for case in Cohort.read(folder) if cases is None or case.id in cases]
+    if not isinstance(exporter, Drawings | NnUNet):
+        raise SpecError(f"--to {to}: {folder} is a cohort: labels go to coco, nnunet, ...")
+    there = Cohort.read(folder).where(lambda case: cases is None or case.id in cases)
     place = exporter.labels(there, folder / "exports" / to if out is None else out)
     return Exported(place, tuple(case.id for case in there))
