@@ -174,5 +174,5 @@ def _extent(label: Label) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if isinstance(label, PointLabel):
         return np.asarray(label.point, float), np.asarray(label.point, float)
     assert isinstance(label, PolygonLabel)
-    corners = np.array([corner for rings in label.polygons for corner in rings[0]], float)
-    return corners.min(0), corners.max(0)
+    ys, xs = zip(*(corner for rings in label.polygons for corner in rings[0]), strict=True)
+    return np.array((min(ys), min(xs))), np.array((max(ys), max(xs)))

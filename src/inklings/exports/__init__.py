@@ -12,6 +12,7 @@ EXPORTS: Registry[Exporter] = Registry(
         "coco": "inklings.exports.drawings:Coco",
         "csv": "inklings.exports.bags:Csv",
         "cvat": "inklings.exports.drawings:Cvat",
+        "dicom-ann": "inklings.exports.dicom_ann:DicomAnn",
         "dicom-labelmap": "inklings.exports.dicom_seg:DicomLabelMap",
         "dicom-seg": "inklings.exports.dicom_seg:DicomSeg",
         "dicom-sr": "inklings.applications.lung_nodules.finding_objects:DicomSr",

@@ -120,7 +120,7 @@ def predicted(source: ExportSource) -> Iterator[Picture]:
         with open_image(seen.image, choice=seen.series) as image:
             height, width = image.geometry.shape[-2:]
         drawn = read_outlines(folder_of(source.folder, case) / OUTLINES)
-        yield Picture(case, seen.image.name, (height, width), drawn.outlines)
+        yield Picture(case, seen.image.name, (height, width), drawn.outlines, seen.image)
     for prediction in source.pictures():
         outlines = tuple(
             Outline(name, polygons[0], parts=polygons[1:])
@@ -128,8 +128,8 @@ def predicted(source: ExportSource) -> Iterator[Picture]:
             for _, polygons in objects_of(source.objects(prediction, channel))
         )
         height, width = prediction.dense.shape[-2:]
-        file = source.glance(prediction.case).image.name
-        yield Picture(prediction.case, file, (height, width), outlines)
+        path = source.glance(prediction.case).image
+        yield Picture(prediction.case, path.name, (height, width), outlines, path)
 
 
 def _labelled(case: Case, lost: Counter[str]) -> Picture:
@@ -151,7 +151,8 @@ def _labelled(case: Case, lost: Counter[str]) -> Picture:
             lost[f"{type(label).__name__.removesuffix('Label').lower()} labels"] += 1
         else:
             outlines.append(outline_of(label))
-    return Picture(case.id, case.images[name].name, (shape[0], shape[1]), tuple(outlines))
+    path = case.images[name]
+    return Picture(case.id, path.name, (shape[0], shape[1]), tuple(outlines), path)
 
 
 def _of_mask(label: MaskLabel, lost: Counter[str]) -> Iterator[Outline]:

@@ -22,6 +22,7 @@ from inklings.labels import (
     coco,
     cvat,
     cytomine,
+    dicom_ann,
     dsa,
     imagej,
     label_studio,
@@ -127,6 +128,8 @@ def _read(path: Path, part: bytes | None) -> Drawing:
         return yolo.read(data.decode("utf-8-sig"), yolo.names_beside(path))
     if data.startswith((imagej.MAGIC, imagej.ZIP)):
         return imagej.read(data)
+    if dicom_ann.knows(data):
+        return dicom_ann.read(data)
     found, document = _recognised(data)
     if found is None:
         raise LabelError(_strange(document))
@@ -160,7 +163,10 @@ def _recognised(text: bytes) -> tuple[Format | None, Any]:
             raise LabelError(f"damaged XML ({error})") from None
     else:
         names = ", ".join(one.name for one in (*JSON, *XML))
-        raise LabelError(f"expected annotations of {names}, regions of ImageJ, or the text of YOLO")
+        raise LabelError(
+            f"expected annotations of {names}, regions of ImageJ, annotations of DICOM, or the "
+            "text of YOLO"
+        )
     return next((one for one in formats if one.knows(document)), None), document
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import Drawing, Outline, Ring, around, ellipse, ring
+from inklings.labels.outlines import Drawing, Outline, Ring, around, ring
 from inklings.labels.qupath import UNNAMED
+from inklings.labels.shapes import ellipse
 
 _OUTLINES, _ELLIPSES = ("0", "1", "polygon", "rectangle", "freehand"), ("2", "ellipse")
 _POINTS, _LINES = ("5", "pin"), {"3": "an arrow", "4": "a ruler", "ruler": "a ruler"}

@@ -21,18 +21,10 @@ from roifile import ROI_TYPE, ImagejRoi
 
 from inklings.errors import LabelError
 from inklings.labels.kinds import Ring
-from inklings.labels.outlines import (
-    Drawing,
-    Outline,
-    box,
-    ellipse,
-    gathered,
-    line,
-    point,
-    polygon,
-)
+from inklings.labels.outlines import Drawing, Outline, box, gathered, line, point, polygon
 from inklings.labels.pictures import NOT_HELD, Files, Picture, dropped
 from inklings.labels.qupath import UNNAMED
+from inklings.labels.shapes import ellipse
 
 MAGIC, ZIP = b"Iout", b"PK"
 _MOST = 2**28

@@ -20,17 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import (
-    Drawing,
-    Outline,
-    box,
-    ellipse,
-    gathered,
-    point,
-    polygon,
-    turned,
-)
+from inklings.labels.outlines import Drawing, Outline, box, gathered, point, polygon
 from inklings.labels.pictures import NOT_HELD, Files, Picture, bounds, dropped
+from inklings.labels.shapes import ellipse, turned
 from inklings.labels.trace import polygons_of
 
 _PICTURE = re.compile(r"\.(png|jpe?g|tiff?|bmp|gif|webp|svs|ndpi)$", re.I)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +31,14 @@ class Picture:
         file: Name of the image file.
         size: ``(H, W)``.
         outlines: In samples of it.
+        path: Of the image, for objects that refer to it.
     """
 
     id: str
     file: str
     size: tuple[int, int]
     outlines: tuple[Outline, ...]
+    path: Path | None = None
 
     def mask(self, one: Outline) -> NDArray[np.bool_]:
         """Samples ``(H, W)`` whose centres lie in a polygon or a box (`labels.fill`)."""
