@@ -48,12 +48,15 @@ def test_objects_are_components_where_none_were_predicted(tmp_path: Path) -> Non
     assert source.objects(next(iter(source))).max() == 2
 
 
-OF_VOLUMES = {"dicom-seg", "mha", "montage", "nifti", "npz", "nrrd", "rtstruct"}
+OF_VOLUMES = {"dicom-labelmap", "dicom-seg", "mha", "montage", "nifti", "npz", "nrrd", "rtstruct"}
 OF_BAGS = {"csv", "json", "parquet", "tile-maps"}
 OF_FINDINGS = {"dicom-sr"}
+OF_COHORTS = {"nnunet"}
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPORTS) - OF_VOLUMES - OF_BAGS - OF_FINDINGS))
+@pytest.mark.parametrize(
+    "name", sorted(set(EXPORTS) - OF_VOLUMES - OF_BAGS - OF_FINDINGS - OF_COHORTS)
+)
 def test_volumes_are_refused_by_formats_of_pictures(name: str, tmp_path: Path) -> None:
     Head(("n",), (0.5,), Provenance("r", "", None, "0")).write(tmp_path)
     DensePrediction("c", tmp_path, np.zeros((1, 4, 5, 6), np.uint8)).write(tmp_path)

@@ -141,6 +141,16 @@ def test_a_file_of_many_images_gives_each_its_own(tmp_path: Path) -> None:
     parts = images_in(path)
     assert list(parts) == ["a.png", "sub/b.png"]
     assert read_outlines(path, parts["sub/b.png"]).size == (4, 4)
+    plain = {name: json.loads(part) for name, part in coco.split(both)}
+    for indent in (None, 1):  # however it is laid out, and wherever the annotations stand
+        for said in (both, dict(sorted(both.items(), reverse=True))):
+            path.write_text(json.dumps({"note": [1], **said}, indent=indent))
+            assert {k: json.loads(part or b"") for k, part in images_in(path).items()} == plain
+    path.write_text(json.dumps({**both, "annotations": []}))
+    assert list(images_in(path)) == ["a.png", "sub/b.png"]
+    path.write_text(json.dumps(both)[:-90])
+    with pytest.raises(LabelError, match="damaged annotations"):
+        images_in(path)
     both["annotations"][0]["image_id"] = 3
     path.write_text(json.dumps(both))
     with pytest.raises(LabelError, match="image 3, which the file does not list"):

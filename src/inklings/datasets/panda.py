@@ -29,7 +29,7 @@ from inklings.datasets.dataset import (
     Plain,
 )
 from inklings.datasets.findings import ImportFinding
-from inklings.datasets.slide_case import Reading, SlideItem, slide_case
+from inklings.datasets.slide_case import SlideItem, SlideReading, slide_case
 from inklings.datasets.slide_masks import Meaning
 from inklings.errors import DataError, SpecError
 from inklings.labels.kinds import BACKGROUND, BagLabel
@@ -212,7 +212,7 @@ class Panda(Plain):
 
     def convert(self, item: SlideItem) -> Converted:
         """Look at a slide and its mask."""
-        reading = Reading(spacing_um=self.spacing_um, overrule=self.overrule_spacing)
+        reading = SlideReading(spacing_um=self.spacing_um, overrule=self.overrule_spacing)
         return slide_case(item, reading)
 
     def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:  # noqa: ARG002

@@ -139,11 +139,17 @@ def _read(path: Path, part: bytes | None) -> Drawing:
 def _split(path: Path) -> Mapping[str, bytes | None]:
     if path.suffix.lower() == ".txt":
         return {}
-    found, document = _recognised(_unpacked(path.read_bytes()))
-    if found is None or found.split is None:
-        return {}
+    data = _unpacked(path.read_bytes())
+    parted: Iterable[tuple[str, bytes | None]] | None = None
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        parted = coco.streamed(data.decode("utf-8-sig"))
+    if parted is None:
+        found, document = _recognised(data)
+        if found is None or found.split is None:
+            return {}
+        parted = found.split(document)
     parts: dict[str, bytes | None] = {}
-    for name, part in found.split(document):
+    for name, part in parted:
         if name in parts:
             raise LabelError(f"expected every image once, got {name!r} twice")
         if name:

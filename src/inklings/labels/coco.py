@@ -9,8 +9,9 @@ corner of the image, key points from the centre of its first pixel. Ids begin an
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from inklings.labels.outlines import Drawing, Outline, box, gathered, point, pol
 from inklings.labels.pictures import NOT_HELD, Files, Picture, bounds, dropped, rounded
 from inklings.labels.trace import polygons_of
 
+_ANNOTATIONS = re.compile(r'"annotations"\s*:\s*\[\s*')
+_GAP = re.compile(r"\s*(?:,\s*|(?=\]))")
 _MOST = 2**31
 """Samples of an image whose run lengths are unfolded."""
 _KNOWN = {
@@ -41,20 +44,54 @@ def split(document: Any) -> Iterator[tuple[str, bytes]]:
     Raises:
         LabelError: If annotations are of images that the file does not list.
     """
-    of: dict[Any, list[Any]] = defaultdict(list)
-    for annotation in document["annotations"]:
-        of[annotation["image_id"]].append(annotation)
-    categories = {one["id"]: one for one in document.get("categories", ())}
-    for image in document["images"]:
+    yield from _parts(document, ((one, json.dumps(one)) for one in document["annotations"]))
+
+
+def streamed(text: str) -> Iterator[tuple[str, bytes]] | None:
+    """As `split`, of a text whose annotations are never held all at once; None if it is no COCO.
+
+    Raises:
+        LabelError: As `split`; a `ValueError` if it is damaged.
+    """
+    found = _ANNOTATIONS.search(text)
+    if found is None:
+        return None
+    pairs = list(_items(text, found.end()))
+    end = pairs[-1][2] if pairs else found.end()
+    head = json.loads(text[: found.end()] + text[end:])
+    if not knows(head) or head["annotations"]:  # an array of another level
+        return None
+    return _parts(head, ((said, text[a:b]) for said, a, b in pairs))
+
+
+def _items(text: str, at: int) -> Iterator[tuple[dict[str, Any], int, int]]:
+    """Image and category of every item of an array that begins at a place, and where it stands."""
+    decoder = json.JSONDecoder()
+    while text[at] != "]":
+        one, end = decoder.raw_decode(text, at)
+        yield {key: one[key] for key in ("image_id", "category_id") if key in one}, at, end
+        gap = _GAP.match(text, end)
+        if gap is None:
+            raise ValueError(f"expected a comma or the end of annotations at place {end}")
+        at = gap.end()
+
+
+def _parts(
+    head: dict[str, Any], annotations: Iterable[tuple[dict[str, Any], str]]
+) -> Iterator[tuple[str, bytes]]:
+    """File name of every image, and its document, from annotations and their texts."""
+    of: dict[Any, list[str]] = defaultdict(list)
+    used: dict[Any, set[Any]] = defaultdict(set)
+    for said, text in annotations:
+        of[said["image_id"]].append(text)
+        used[said["image_id"]].add(said.get("category_id"))
+    categories = {one["id"]: one for one in head.get("categories", ())}
+    for image in head["images"]:
         mine = of.pop(image["id"], [])
-        used = {one.get("category_id") for one in mine}
-        said = {
-            "info": document.get("info"),
-            "images": [image],
-            "annotations": mine,
-            "categories": [one for key, one in categories.items() if key in used],
-        }
-        yield str(image["file_name"]), json.dumps(said, separators=(",", ":")).encode()
+        named = [one for key, one in categories.items() if key in used[image["id"]]]
+        said = {"info": head.get("info"), "images": [image], "categories": named}
+        start = json.dumps(said, separators=(",", ":"))[:-1]
+        yield str(image["file_name"]), f'{start},"annotations":[{",".join(mine)}]}}'.encode()
     if of:
         raise LabelError(f"annotations of image {next(iter(of))!r}, which the file does not list")
 
