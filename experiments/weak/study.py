@@ -159,6 +159,7 @@ LEARNERS = {
     "inklings": Learner("weak", own=True),
     "full masks": Learner("full", ("supervision=full", "inference.threshold=auto")),
 }
+SAME = "as naive"
 UNLABELLED = ("strokes", "slices", "scribble")
 """Kinds that say which pixels nobody labelled; boxes, wide outlines and gaps do not."""
 
@@ -352,7 +353,7 @@ def markdown(rows: Sequence[dict[str, str]]) -> Iterator[str]:
         for kind in given.kinds:
             for budget in given.budgets:
                 texts = [_text(rows, data, kind, name, budget) for name in LEARNERS]
-                if any(texts):
+                if any(text not in ("", SAME) for text in texts):
                     shown = " | ".join(text or "missing" for text in texts)
                     yield f"| {data}, {kind} | {budget} | {shown} |"
 
@@ -372,7 +373,7 @@ def found(
 
 def _text(rows: Sequence[dict[str, str]], data: str, kind: str, learner: str, budget: int) -> str:
     if not applies(learner, kind):
-        return "as naive"
+        return SAME
     values = found(rows, data, kind, learner, budget)
     spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
     return f"{np.mean(values):.3f}{spread} ({len(values)})" if values else ""
