@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -39,6 +40,11 @@ EXTRAS: Mapping[str, Extra] = {
     "monai": Extra("MONAI networks", ("monai",)),
     "tracking": Extra("MLflow and Weights & Biases logs", ("mlflow", "wandb")),
 }
+
+
+def since_start() -> float:
+    """Seconds since this process was started, imports included."""
+    return max(0.0, time.time() - psutil.Process().create_time())
 
 
 def cores() -> int:

@@ -69,17 +69,25 @@ def train(
         settings.append(f"correction.trusted=[{', '.join(trusted)}]")
     spec = Experiment.load(experiment, settings)
 
+    from inklings.machine import since_start
     from inklings.runs.run import RunRecord
     from inklings.tasks.train import train as trained
     from inklings.training.trainer import is_first
 
+    start_up = since_start()
     trained(spec, out, resume=resume, start=start, allow_seen_test_patients=allow_seen)
     if not is_first():
         return
     record = RunRecord.read(out)
     thresholds = ", ".join(f"{value:.2f}" for value in record.thresholds)
     cut = f", threshold {thresholds}" if thresholds else ""
-    typer.echo(f"{record.facts['steps']} steps in {record.seconds:.0f} s{cut} -> {out}")
+    spent, total = dict(record.facts.get("times", {})), since_start()
+    if spent and start_up + sum(spent.values()) <= total + 1:  # else it was finished before
+        parts = {"start": start_up, **spent}
+        said = f"{total:.0f} s ({', '.join(f'{k} {v:.0f}' for k, v in parts.items())})"
+    else:
+        said = f"{record.seconds:.0f} s"
+    typer.echo(f"{record.facts['steps']} steps in {said}{cut} -> {out}")
 
 
 def _is_cohort(source: str, changes: list[str]) -> bool:

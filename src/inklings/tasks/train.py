@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def train(
         DataError: If cohort, labels or weights are not fit for it.
         SpecError: If the experiment cannot be, or another run is in the way.
     """
+    entered = time.monotonic()
     task = task_of(experiment)
     task.check(experiment, start)
     cohort = Cohort.read(experiment.cohort)
@@ -82,9 +84,21 @@ def train(
             write_model(folder, at_step.model, model_config)
             _record(experiment, begun, at_step, notes).write(folder)
             kept.weights.unlink()
-        _record(experiment, begun, trained, notes).write(out)
         shutil.rmtree(out / "teacher" / KEPT, ignore_errors=True)
+        whole = dataclasses.replace(
+            trained, facts={**trained.facts, "times": _times(trained, entered)}
+        )
+        _record(experiment, begun, whole, notes).write(out)
     return out
+
+
+def _times(trained: FitResult, entered: float) -> dict[str, float]:
+    """Seconds of this process by part: all before the loop, the loop, and all after it."""
+    steps, over = trained.here
+    before, after = over - steps - entered, time.monotonic() - over
+    return {
+        "reading": round(before, 1), "steps": round(steps, 1), "finishing": round(after, 1)
+    }  # fmt: skip
 
 
 def _at_step(trained: FitResult, kept: Kept) -> FitResult:

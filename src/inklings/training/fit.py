@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -93,6 +94,7 @@ class FitResult:
         steps: Optimiser steps taken.
         best_step: Where the weights come from.
         seconds: In the training loop, validation and checkpoints included.
+        here: Those of them that this process spent, and when (`time.monotonic`) they were over.
         skipped: Micro-batches left out because they were not finite.
         warnings: A sentence each.
         precision: As Lightning names it.
@@ -112,6 +114,7 @@ class FitResult:
     precision: str
     facts: Mapping[str, Any] = field(default_factory=dict)
     kept: tuple[Kept, ...] = ()
+    here: tuple[float, float] = (0.0, 0.0)
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -145,6 +148,7 @@ def fit(training: Training, prepared: Prepared, out: Path | None = None) -> FitR
                 file.unlink()
         callbacks.append(CheckpointCallback(history, out / "checkpoints" / "last"))
     learner = run(training, prepared.count, prepared.batches, model, prepared.loss, callbacks, out)
+    here = (learner.clock.here, time.monotonic())
     with learner.averaged():
         state = validation.best or {k: v.detach().clone() for k, v in model.state_dict().items()}
     model.load_state_dict(state)
@@ -171,6 +175,7 @@ def fit(training: Training, prepared: Prepared, out: Path | None = None) -> FitR
         precision=machine.precision(training.precision),
         facts={**prepared.facts, **point.facts},
         kept=kept,
+        here=here,
     )
 
 

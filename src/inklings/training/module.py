@@ -35,9 +35,11 @@ class Clock:
 
     Attributes:
         before: Spent by earlier processes.
+        here: Spent by this one, once it stands still.
     """
 
     before: float = 0.0
+    here: float = 0.0
     _start: float = field(default_factory=time.monotonic)
 
     def seconds(self) -> float:
@@ -46,7 +48,8 @@ class Clock:
 
     def stop(self) -> None:
         """Stand still: what follows is no longer training."""
-        self.before, self._start = self.seconds(), math.inf
+        self.here = max(0.0, time.monotonic() - self._start)
+        self.before, self._start = self.before + self.here, math.inf
 
     def start(self, before: float) -> None:
         """Count from now on, after ``before`` seconds."""
