@@ -16,7 +16,7 @@ def predictions(tmp_path: Path) -> Path:
     return tmp_path / "predictions"
 
 
-OF_VOLUMES = ("dicom-seg", "mha", "nifti", "nrrd", "rtstruct")
+OF_VOLUMES = ("dicom-labelmap", "dicom-seg", "mha", "nifti", "nrrd", "rtstruct")
 OF_OTHERS = {
     "csv": "bags",
     "tile-maps": "bags",
@@ -36,7 +36,18 @@ def test_pictures_are_refused_by_formats_of_volumes_in_one_line(
     assert not (predictions / "exports").exists()
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPORTS) - {*OF_VOLUMES, *OF_OTHERS}))
+OF_SOURCES = {"dicom-ann": "expected a slide of DICOM", "nnunet": "expected a cohort"}
+
+
+@pytest.mark.parametrize("name", OF_SOURCES)
+def test_formats_that_need_more_than_pictures_say_so(name: str, predictions: Path) -> None:
+    result = CliRunner().invoke(app, ["export", str(predictions), "--to", name])
+    assert result.exit_code == 2
+    assert OF_SOURCES[name] in result.stderr
+    assert not (predictions / "exports").exists()
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPORTS) - {*OF_VOLUMES, *OF_OTHERS, *OF_SOURCES}))
 def test_every_format_is_written_beside_the_predictions(name: str, predictions: Path) -> None:
     result = CliRunner().invoke(app, ["export", str(predictions), "--to", name])
     assert result.exit_code == 0

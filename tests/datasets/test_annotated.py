@@ -8,8 +8,11 @@ from PIL import Image as Pillow
 
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.rasterise import annotate
+from inklings.datasets.annotated import Piece
+from inklings.datasets.findings import ImportFinding
 from inklings.datasets.folder import Folder
 from inklings.datasets.importing import Report, run
+from inklings.datasets.outlined import OnImage, Reading, labels_in
 from inklings.errors import DataError, LabelError
 from inklings.exports.export import export
 from inklings.geometry import Geometry
@@ -121,6 +124,17 @@ def test_strokes_are_known_under_them_only(tmp_path: Path) -> None:
     assert drawn.known.sum() == 21 + 11
     assert drawn.category[20, 10:31].all()
     assert not drawn.category[40:51, 10].any()
+
+
+def test_lines_on_slides_are_told_and_kept_out(tmp_path: Path) -> None:
+    lines = {"type": "MultiLineString", "coordinates": [[[0, 0], [5, 5]], [[1, 0], [5, 5]]]}
+    collection = {"type": "GeometryCollection", "geometries": [lines]}
+    (tmp_path / "x.geojson").write_text(json.dumps({"geometry": collection, "type": "Feature"}))
+    findings: list[ImportFinding] = []
+    on = OnImage("x", twenty.SIZE, strokes=False)
+    assert not labels_in(Piece(tmp_path / "x.geojson"), on, Reading(), "slide", findings)
+    assert [(f.kind, f.count) for f in findings] == [("odd outlines", 2)]
+    assert "annotation: a line, which has no inside" in findings[0].detail
 
 
 def test_choices_and_outlines_keep_their_kind_in_the_table(tmp_path: Path) -> None:
