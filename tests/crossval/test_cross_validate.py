@@ -64,4 +64,4 @@ def test_hazards_are_pooled_over_folds_and_finished_folds_are_kept(tmp_path: Pat
 def test_pictures_are_cross_validated(spec: Spec, cohort: Path, tmp_path: Path) -> None:
     scores = {s.name: s for s in cross_validate(spec(cohort), tmp_path / "cv", Plan(2, 1, val=0.2))}
     assert scores["dice"].low <= scores["dice"].mean <= scores["dice"].high
-    assert (tmp_path / "cv" / "pooled" / "00" / "predictions.yaml").is_file()
+    assert (tmp_path / "cv" / "predictions" / "predictions.yaml").is_file()

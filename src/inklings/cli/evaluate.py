@@ -24,7 +24,8 @@ def evaluate(
     split: Annotated[
         Literal["test", "val", "train", "all"] | None,
         typer.Option(
-            help="Which part is scored, by default test; all where the cohort has no splits."
+            help="Which part is scored, by default test; all where the cohort has no splits, and "
+            "of a cross-validation."
         ),
     ] = None,
     compare: Annotated[

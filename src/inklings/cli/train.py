@@ -50,19 +50,10 @@ def train(
     ] = False,
 ) -> None:
     """Train on a cohort, or as a file or a recipe says; run it again to go on where it stopped."""
-    from inklings.errors import SpecError
     from inklings.spec import Experiment
 
     settings = list(changes or [])
-    if _is_cohort(experiment, settings):
-        from inklings.library.planning import plan_of_run
-
-        how = {"minutes": minutes, "recipe": recipe, "changes": settings}
-        experiment = str(plan_of_run(Path(experiment), out, **how))  # type: ignore[arg-type]
-    elif recipe is not None:
-        raise SpecError("--recipe: expected a cohort beside it; 'inklings train RECIPE' is enough")
-    if minutes is not None:
-        settings.insert(0, f"training.minutes={minutes}")
+    experiment = planned(experiment, out, minutes, recipe, settings)
     if deterministic:
         settings.append("training.deterministic=true")
     if trusted:
@@ -88,6 +79,33 @@ def train(
     else:
         said = f"{record.seconds:.0f} s"
     typer.echo(f"{record.facts['steps']} steps in {said}{cut} -> {out}")
+
+
+def planned(
+    source: str, out: Path, minutes: float | None, recipe: str | None, settings: list[str]
+) -> str:
+    """The experiment that is meant: of a cohort its plan, which is made once and kept in ``out``.
+
+    Args:
+        source: A cohort, a file, or the name of a recipe.
+        out: Folder of the run or of the cross-validation.
+        minutes: Of training; added to the settings.
+        recipe: Whose lines go before those of a plan.
+        settings: ``key.key=value`` of the user.
+    """
+    from inklings.errors import SpecError
+
+    if _is_cohort(source, settings):
+        from inklings.library.planning import plan_of_run
+
+        source = str(
+            plan_of_run(Path(source), out, minutes=minutes, recipe=recipe, changes=settings)
+        )
+    elif recipe is not None:
+        raise SpecError("--recipe: expected a cohort beside it; the recipe's name alone is enough")
+    if minutes is not None:
+        settings.insert(0, f"training.minutes={minutes}")
+    return source
 
 
 def _is_cohort(source: str, changes: list[str]) -> bool:

@@ -183,7 +183,11 @@ def lines(scores: Sequence[Score]) -> list[str]:
     """The scores for people."""
     head = f"{'':30} pooled   sd of repeats   95 % interval     mean of folds"
     return [head] + [
-        f"{s.label + ': ' + s.name:30} {s.mean:6.4f}   {s.deviation:6.4f}          "
+        f"{s.label + ': ' + s.name:30} {s.mean:6.4f}   {_spread(s.deviation)}          "
         f"{s.low:.3f} to {s.high:.3f}    {s.of_folds:6.4f}"
         for s in scores
     ]
+
+
+def _spread(deviation: float) -> str:
+    return "-     " if np.isnan(deviation) else f"{deviation:6.4f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import os
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from inklings import progress
-from inklings.cohorts.case import Case
+from inklings.cohorts.case import SPLITS, Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.folds import Fold, folds
 from inklings.cohorts.splits import strata
@@ -23,15 +24,19 @@ from inklings.errors import DataError, SpecError
 from inklings.evaluation.evaluate import evaluate
 from inklings.evaluation.family import Settings
 from inklings.evaluation.scores import Scores
-from inklings.files import write_json
+from inklings.files import write_json, write_rows
 from inklings.inference.predict import predict
+from inklings.inference.slide_cases import write_areas
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.parallel import mapped
+from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import CROSS_VALIDATED, Head
+from inklings.runs.run import RunRecord
 from inklings.spec import Experiment
 from inklings.tasks.train import train
 
 DONE = "fold.json"
+FOLDS = "folds.csv"
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class OneFold:
         # Against the cohort itself, beside which the truth lies; whom the run has seen is refused.
         scores = evaluate(folder / "predictions", self.experiment.cohort, Settings(split="all"))
         rows = [{"metric": r.metric, "label": r.label, "value": r.value} for r in scores]
-        write_json(folder / DONE, {"rows": rows})
+        write_json(folder / DONE, {"counts": _counts(folder, cohort), "rows": rows})
 
 
 def each_fold(
@@ -87,17 +92,30 @@ def each_fold(
     todo = [p for p in places if not (fold_folder(out, *p) / DONE).is_file()]
     for _ in mapped(work, todo, what="cross-validation", workers=workers, scheduler=scheduler):
         pass
+    write_rows(out / FOLDS, [_row(out, *place) for place in places])
     found = []
     for repeat in range(plan.repeats):
         folders = [fold_folder(out, repeat, number) for number in range(plan.folds)]
-        together = pooled(folders, out / "pooled" / f"{repeat:02d}")
+        together = pooled(folders, predictions_of(out, repeat))
         scores = evaluate(together, experiment.cohort, Settings(split="all"))
         found.append((scores, [_values(folder / DONE) for folder in folders]))
     return found
 
 
 def pooled(folders: Sequence[Path], out: Path) -> Path:
-    """One folder of the predictions of all folds: each case by the run that has not seen it."""
+    """One folder of the predictions of all folds: each case by the run that has not seen it.
+
+    ``cases.csv`` there says which that is.
+
+    Raises:
+        DataError: If a case is predicted by several folds or by none, or by a run that has seen
+            its patient: the folder of a fold was changed.
+    """
+    rows = [row for folder in folders for row in _cases(folder)]
+    names = [row["case"] for row in rows]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{folders[0].parent}: case {twice} is tested in two folds; delete them")
     shutil.rmtree(out, ignore_errors=True)
     heads = [Head.read(folder / "predictions") for folder in folders]
     for folder in folders:
@@ -116,7 +134,73 @@ def pooled(folders: Sequence[Path], out: Path) -> Path:
         ),
         settings={**first.settings, CROSS_VALIDATED: True},
     ).write(out)
+    there = PredictionFolder.open(out)
+    if lost := sorted(set(names) ^ set(there.cases)):
+        raise DataError(
+            f"{out}: expected each of {len(names)} cases by its fold, got {len(there.cases)} "
+            f"({lost[0]}, ...); delete the folders of folds that were changed"
+        )
+    write_rows(out / "cases.csv", rows)
+    write_areas(there)
     return out
+
+
+def _cases(folder: Path) -> list[dict[str, str]]:
+    """Case, patient and run of all that a fold tests."""
+    test = Cohort.read(folder / "cohort").part("test")
+    seen = set(RunRecord.read(folder / "run").trained_on)
+    if leaked := sorted(case.id for case in test if case.patient in seen):
+        raise DataError(
+            f"{folder}: its run was trained on the patient of case {leaked[0]}, which it tests; "
+            "delete the folder and run again"
+        )
+    return [{"case": case.id, "patient": case.patient, "fold": folder.name} for case in test]
+
+
+def _counts(folder: Path, cohort: Cohort) -> dict[str, Any]:
+    """How many patients and cases a fold learns from and tests, and what its training took."""
+    record = RunRecord.read(folder / "run")
+    counts = {
+        f"{part}_{what}": len({getattr(case, name) for case in cohort.part(part)})
+        for part in SPLITS
+        for what, name in (("patients", "patient"), ("cases", "id"))
+    }
+    return {**counts, "steps": record.facts.get("steps"), "seconds": record.seconds}
+
+
+def _row(out: Path, repeat: int, number: int) -> dict[str, Any]:
+    """A fold as a line of ``folds.csv``."""
+    done = json.loads((fold_folder(out, repeat, number) / DONE).read_text(encoding="utf-8"))
+    scores = {
+        f"{row['metric']} {row['label']}".strip(): "" if row["value"] is None else row["value"]
+        for row in done["rows"]
+    }
+    return {"repeat": repeat, "fold": number, **done["counts"], **scores}
+
+
+def fold_lines(out: Path) -> list[str]:
+    """``folds.csv`` for people: how many each fold learnt from and tested, and a score a class."""
+    if not (out / FOLDS).is_file():
+        return []
+    lines = []
+    with (out / FOLDS).open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            names = list(row)[list(row).index("seconds") + 1 :]
+            first = names[0].split(" ")[0] if names else ""
+            scores = [
+                f"{n} {float(row[n]):.3f}" for n in names if n.split(" ")[0] == first and row[n]
+            ]
+            lines.append(
+                f"fold {row['repeat']}-{row['fold']}: learnt from {row['train_cases']} cases of "
+                f"{row['train_patients']} patients, tested {row['test_cases']} of "
+                f"{row['test_patients']}; {', '.join(scores)}"
+            )
+    return lines
+
+
+def predictions_of(out: Path, repeat: int = 0) -> Path:
+    """Where the predictions of all cases of a repeat lie."""
+    return out / ("predictions" if not repeat else f"predictions-{repeat:02d}")
 
 
 def fold_folder(out: Path, repeat: int, number: int) -> Path:

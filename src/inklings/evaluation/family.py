@@ -37,7 +37,8 @@ class Settings:
     """How predictions are scored; what is None was not asked for.
 
     Attributes:
-        split: Part of the cohort; None for the test part. A cohort without splits is scored whole.
+        split: Part of the cohort; None for the test part, and for all of a cross-validation. A
+            cohort without splits is scored whole.
         metrics: Names; None for all that are usual.
         allow_seen: Score also patients that the run was trained on, and note it.
         empty: What a case counts whose masks are empty on both sides; None for ``one``.
@@ -55,11 +56,6 @@ class Settings:
     bootstrap: Bootstrap = BOOTSTRAP
     workers: int | None = None
     scheduler: str | None = None
-
-    @property
-    def part(self) -> Part:
-        """The part that is scored, where a cohort has parts."""
-        return self.split or "test"
 
     @property
     def options(self) -> Options:
@@ -131,6 +127,13 @@ class Job:
     reference: Path | Reference | None
     settings: Settings
     dense: Path | None = None
+
+    @property
+    def part(self) -> Part:
+        """The part that is scored, where a cohort has parts."""
+        there = self.mine.folder
+        whole = there is not None and there.head.settings.get(CROSS_VALIDATED)
+        return self.settings.split or ("all" if whole else "test")
 
     @property
     def cohort(self) -> Path:

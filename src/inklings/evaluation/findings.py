@@ -161,7 +161,7 @@ def prepare(job: Job) -> FindingScoring:
         selection = Selection(patients, facts=facts, warnings=told)
     elif job.reference is not None:
         standard = truth(job.reference.resolve())
-        selection = part_of(job.reference, standard, settings.part)
+        selection = part_of(job.reference, standard, job.part)
         reference = of_cases(selection.cases, job.reference, _class_of(job.mine, standard))
     else:
         raise SpecError("expected --cohort or --annotations, one of the two")

@@ -19,7 +19,7 @@ def select(job: Job) -> Selection:
         DataError: If cases or classes do not fit together, or there is none.
     """
     standard = truth(job.cohort.resolve())
-    asked = part_of(job.cohort, standard, job.settings.part)
+    asked = part_of(job.cohort, standard, job.part)
     mine = _predicted(job.mine, standard, asked)
     if job.theirs is None:
         return mine
