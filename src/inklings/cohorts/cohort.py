@@ -136,8 +136,8 @@ class Cohort:
         folder = Path(folder).resolve()
         rows = [to_row(case, folder) for case in sorted(self.cases, key=lambda c: c.id)]
         columns = ("id", "patient", "split", "images", "labels", "facts", "choices", "annotates")
-        table = pa.table(
-            {name: pa.array([row[name] for row in rows], pa.string()) for name in columns}
+        table = pa.table(  # a column at a time, of which one copy stays
+            {name: pa.array([row.pop(name) for row in rows], pa.string()) for name in columns}
         )
         with written(folder / "cases.parquet") as path:
             pq.write_table(table, path)
