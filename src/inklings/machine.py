@@ -44,7 +44,7 @@ EXTRAS: Mapping[str, Extra] = {
 
 def since_start() -> float:
     """Seconds since this process was started, imports included."""
-    return max(0.0, time.time() - psutil.Process().create_time())
+    return max(0.0, time.time() - float(psutil.Process().create_time()))
 
 
 def cores() -> int:

@@ -91,7 +91,8 @@ def warp(sample: Sample, angle: float, factor: float) -> Sample:
     nearest = np.rint(rows).astype(np.intp) * width + np.rint(columns).astype(np.intp)
 
     def channels(array: NDArray[Any]) -> NDArray[Any]:
-        return array.reshape(len(array), -1).take(nearest, axis=1)
+        taken: NDArray[Any] = array.reshape(len(array), -1).take(nearest, axis=1)
+        return taken
 
     return Sample(
         _bilinear(sample.inputs, rows, columns),

@@ -69,8 +69,8 @@ class Examples:
             return
         for name, image, target in zip(self.ids, self.images, self.targets, strict=True):
             shapes = (target.shape, target.known.shape[1:])
-            channels = len(target.known) in (1, len(target.value))
-            if image.ndim not in (3, 4) or shapes != (image.shape[1:],) * 2 or not channels:
+            alike = len(target.known) in (1, len(target.value))
+            if image.ndim not in (3, 4) or shapes != (image.shape[1:],) * 2 or not alike:
                 raise GeometryError(
                     f"{name}: expected an image (C, H, W) or a volume (C, D, H, W) and a target on "
                     f"the same grid, got {image.shape} with a target of {target.value.shape}, "
@@ -191,7 +191,7 @@ def _of_exclusive(target: Target) -> tuple[NDArray[np.bool_], NDArray[np.bool_] 
 
     def first(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         each = np.broadcast_to(mask, target.value.shape)
-        return np.concatenate([each.all(0)[None], each])
+        return np.concatenate([np.logical_and.reduce(each)[None], each])
 
     return first(target.known), None if target.assumed is None else first(target.assumed)
 

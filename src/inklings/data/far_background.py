@@ -107,7 +107,7 @@ def _far(value: NDArray[np.uint8], known: NDArray[np.bool_], reach: float) -> ND
 
 def _slices(target: Target) -> Sequence[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
     """``value (K, H, W)`` and where any is known ``(H, W)``, of a picture or of each slice."""
-    known = target.known.any(0)
+    known = target.known_anyhow
     if known.ndim == 2:
         return [(target.value, known)]
     return [(target.value[:, z], known[z]) for z in range(len(known))]

@@ -33,8 +33,8 @@ def sliced(
         LabelError: If no plane is left, or boxes hold objects of several planes.
     """
     _require_flat(examples)
-    shows = [target.marked.any((0, 2, 3)) for target in examples.targets]
-    known = [np.asarray(target.known.any((0, 2, 3))) for target in examples.targets]
+    shows = [np.atleast_1d(target.marked.any((0, 2, 3))) for target in examples.targets]
+    known = [np.atleast_1d(target.known_anyhow.any((1, 2))) for target in examples.targets]
     places = [
         (v, z)
         for v, target in enumerate(examples.targets)

@@ -56,7 +56,8 @@ def shares(there: PredictionFolder, case: str) -> NDArray[np.float64]:
     if case not in there.slides:
         dense = DensePrediction.read(there.path, case).dense[:classes]
         counts = np.stack([np.bincount(one.ravel(), minlength=_LEVELS) for one in dense])
-        return _above(counts) / dense[0].size
+        share: NDArray[np.float64] = _above(counts) / dense[0].size
+        return share
     record = SlidePrediction.read(there.path, case)
     counts = np.zeros((classes, _LEVELS), np.int64)
     height, width = record.map_shape

@@ -147,7 +147,7 @@ def outlines(objects: Tensor) -> list[Outline]:
     if not len(place):
         return []
     names = torch.cat([place[:, :2], objects[tuple(place.T)].long()[:, None]], 1)
-    found, number = names.unique(dim=0, return_inverse=True)
+    found, number = torch.unique(names, dim=0, return_inverse=True)
     at = place[:, 2:]
     lines = number[:, None].expand_as(at)
     empty = at.new_zeros(len(found), at.shape[1])
@@ -183,6 +183,8 @@ def _steps(dimensions: int, reach: int) -> list[tuple[int, ...]]:
 def _apart(array: Tensor, step: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """``array (B, C, *S)`` where its shifted copy overlaps it, and that copy."""
     sides = array.shape[2:]
-    here = [slice(max(0, -s), n - max(0, s)) for s, n in zip(step, sides, strict=True)]
-    there = [slice(max(0, s), n - max(0, -s)) for s, n in zip(step, sides, strict=True)]
-    return array[(..., *here)], array[(..., *there)]
+    here = there = array
+    for axis, (s, n) in enumerate(zip(step, sides, strict=True), start=2):
+        here = here.narrow(axis, max(0, -s), n - abs(s))
+        there = there.narrow(axis, max(0, s), n - abs(s))
+    return here, there

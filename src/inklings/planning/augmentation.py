@@ -34,14 +34,13 @@ def augment(seen: CohortFingerprint, passes: float, dimensions: int) -> Iterator
         sizes = "as much as bodies differ"
     if not axes:
         sizes = f"{why}; {sizes}"
-    if seen.kind != "boxes":  # a box that is turned is no box around its object
-        options = {"rotate": turn, "scale": scale, "probability": 0.6 if turn > 15 else 0.5}
-        if dimensions == 3:
-            flat = seen.anisotropy >= 2
-            options |= {"tilt": 0 if flat else turn}
-            yield Choice(key, {"name": "affine3d", **options}, sizes)
-        else:
-            yield Choice(key, {"name": "affine", **options}, sizes)
+    options = {"rotate": turn, "scale": scale, "probability": 0.6 if turn > 15 else 0.5}
+    if dimensions == 3:
+        flat = seen.anisotropy >= 2
+        options |= {"tilt": 0 if flat else turn}
+        yield Choice(key, {"name": "affine3d", **options}, sizes)
+    else:
+        yield Choice(key, {"name": "affine", **options}, sizes)
     if seen.modality == "mixed":
         yield Choice(
             key, {"name": "gray", "probability": 0.2}, "pictures without colour are among them"

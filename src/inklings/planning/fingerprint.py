@@ -120,7 +120,8 @@ class CohortFingerprint:
         """
         if self.kind in ("strokes", "points"):
             spread = np.array([one.extents[k, -2:].mean() for one in self.looks])
-            return 4 * spread[~np.isnan(spread)]
+            known: NDArray[np.float64] = 4 * spread[~np.isnan(spread)]
+            return known
         return np.concatenate([one.diameters[k] for one in self.looks])
 
     @property
@@ -136,7 +137,8 @@ class CohortFingerprint:
     @property
     def shares(self) -> NDArray[np.float64]:
         """``(K,)`` mean share of the known samples that is of each class."""
-        return np.mean([one.shares for one in self.looks], axis=0)
+        mean: NDArray[np.float64] = np.mean([one.shares for one in self.looks], axis=0)
+        return mean
 
     @property
     def drawn(self) -> float:

@@ -31,10 +31,10 @@ def supervision(seen: CohortFingerprint) -> Reasoned[Any]:
             {"name": "full", "cores": True},
             f"{seen.touching:.0%} of the objects touch another: inner halves part them",
         )
-    if seen.kind == "boxes":
-        return "boxes", "labels are boxes: outside is background, inside an object that fits"
     if seen.kind in ("positives", "points"):
         return "positive_unlabelled", f"labels are {kind(seen)}: of the rest nothing is known"
+    if seen.kind == "boxes":
+        return "auto", "labels are boxes: their middle is object, outside of all is background"
     return "auto", f"labels are {kind(seen)}"
 
 
@@ -93,10 +93,10 @@ def loss(seen: CohortFingerprint) -> Reasoned[str]:
     """What the network is told, by the kind of labels."""
     if seen.kind == "strokes":
         return "cross_entropy", "strokes: each is a fact, and classes exclude one another"
-    if seen.kind == "boxes":
-        return "box", "boxes: an object touches all sides of its own"
     if seen.kind in ("positives", "points"):
         return "vpu", "positives and unlabelled samples, and no prior is needed"
+    if seen.kind == "boxes":
+        return "bce", "boxes: middle and outside are facts; between them nothing is said"
     if is_weak(seen):
         return "bce", "no Dice term: it would ruin the probabilities that the threshold needs"
     return "bce_dice", f"{kind(seen)}: overlap counts"

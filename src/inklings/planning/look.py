@@ -89,8 +89,7 @@ def look(case: Case, classes: Sequence[str], code: str) -> CaseLook:
     objects = turn.view(drawn.objects) if turn else drawn.objects
     inside, outside = _intensities(samples, codes, known)
     flat = known.ndim == 2
-    told = known.any(keepdims=True)[0] if flat else known.any((1, 2))
-    shown = (codes > 0).any(keepdims=True)[0] if flat else (codes > 0).any((1, 2))
+    told, shown = _planes(known), _planes(codes > 0)
     centres, extents = _places(codes, len(classes))
     count = max(int(known.sum()), 1)
     speaks = known if flat else known[told]
@@ -116,6 +115,13 @@ def look(case: Case, classes: Sequence[str], code: str) -> CaseLook:
     )
 
 
+def _planes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which planes ``(D,)`` hold some of a mask; a picture is one plane."""
+    rows = mask.reshape(-1, mask.shape[-2] * mask.shape[-1])
+    some: NDArray[np.bool_] = np.logical_or.reduce(rows, axis=1)
+    return some
+
+
 def _intensities(
     samples: NDArray[Any], codes: NDArray[np.uint8], known: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -123,8 +129,8 @@ def _intensities(
 
     def some(where: NDArray[np.bool_]) -> NDArray[np.float64]:
         places = np.flatnonzero(where)[:: max(1, int(where.sum()) // _INTENSITIES)]
-        at = np.unravel_index(places, where.shape)
-        found: NDArray[np.float64] = samples[(slice(None), *at)].mean(0, dtype=np.float64)
+        flat = samples.reshape(len(samples), -1)
+        found: NDArray[np.float64] = flat[:, places].mean(0, dtype=np.float64)
         return found
 
     return some(codes > 0), some(known & (codes == 0))

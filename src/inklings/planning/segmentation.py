@@ -112,7 +112,7 @@ def _inference(seen: CohortFingerprint, side: int) -> Iterator[Choice]:
             "inference.threshold", "prior", "where the share of positives agrees with its estimate"
         )
     elif seen.kind == "boxes":
-        yield Choice("inference.threshold", 0.5, "boxes cannot choose another")
+        yield Choice("inference.threshold", 0.5, "boxes say too little to choose another")
     elif seen.kind != "strokes":
         yield Choice(
             "inference.threshold", "auto", f"chosen by Dice on {seen.held_out} validation cases"

@@ -23,7 +23,7 @@ def is_strokes(annotation: Annotation) -> bool:
     """Whether some places say what is there and some that nothing is, and most say nothing."""
     known = annotation.known
     nothing = bool((known & (annotation.category == 0)).any())
-    return nothing and 2 * np.count_nonzero(known) <= known.size
+    return nothing and bool(2 * np.count_nonzero(known) <= known.size)
 
 
 def plane(array: NDArray[Any], annotation: Annotation) -> tuple[NDArray[Any], Annotation]:

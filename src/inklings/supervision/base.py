@@ -52,6 +52,12 @@ class Target:
         mask: NDArray[np.bool_] = self.known[k if len(self.known) > 1 else 0]
         return mask
 
+    @property
+    def known_anyhow(self) -> NDArray[np.bool_]:
+        """Where some channel is a fact, ``(*S)``."""
+        mask: NDArray[np.bool_] = np.logical_or.reduce(self.known)
+        return mask
+
     def positive(self, k: int) -> NDArray[np.bool_]:
         """Where channel ``k`` is known to be there, ``(*S)``."""
         mask: NDArray[np.bool_] = (self.value[k] >= HALF) & self.known_of(k)

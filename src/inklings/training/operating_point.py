@@ -68,12 +68,8 @@ class SegmentationPoint:
             return (asked,) * count, (), {}
         seed = self.experiment.training.seed
         if asked == "prior" and self.validator is not None:
-            priors = self.validator.priors(model, seed)
-            return (
-                tuple(threshold for _, threshold in priors),
-                tuple(prior for prior, _ in priors),
-                {},
-            )
+            pairs = self.validator.priors(model, seed)
+            return tuple(cut for _, cut in pairs), tuple(prior for prior, _ in pairs), {}
         if self.validator is None:
             return (0.5,) * count, (), {}
         rules = self.validator.rules(model, seed)

@@ -105,12 +105,12 @@ def rows_of(heat: Map) -> Iterator[Row]:
     """Probabilities of a heat map as they came to its writer; blank tiles are left out."""
     _, height, width = heat.shape
     for ty in range(-(-height // TILE)):
-        tiles = {}
+        tiles: dict[int, NDArray[np.float32]] = {}
         for tx in range(-(-width // TILE)):
             start = (ty * TILE, tx * TILE)
             size = (min(TILE, height - start[0]), min(TILE, width - start[1]))
             tile = heat.read(Region(start, size))
             if tile.any():
                 beyond = ((0, 0), *((0, TILE - n) for n in size))
-                tiles[tx] = np.pad(tile, beyond).astype(np.float32) / 255
+                tiles[tx] = np.pad(tile, beyond).astype(np.float32) / np.float32(255)
         yield ty, tiles
