@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ from PIL import Image
 
 from inklings.errors import GeometryError
 from inklings.exports.heatmap import Heatmap, blend, blue_white_red
+from inklings.exports.npz import Npz
 from inklings.exports.source import ExportSource
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.head import Head, Provenance
@@ -36,6 +38,22 @@ def test_each_case_has_picture_map_blend_and_mask(predictions: Path, tmp_path: P
     expected = blend(picture, blue_white_red(dense))
     assert (read(out / "blends" / "nucleus" / "full.png") == expected).all()
     assert (out / "maps" / "nucleus" / "empty.png").is_file()
+
+
+def test_the_spread_over_runs_is_white_where_half_of_them_disagree(
+    predictions: Path, tmp_path: Path
+) -> None:
+    said = DensePrediction.read(predictions, "full")
+    spread = np.zeros_like(said.dense)
+    spread[0, :2, :2] = [[127, 128], [10, 0]]
+    dataclasses.replace(said, spread=spread).write(predictions)
+    out = Heatmap()(ExportSource.open(predictions), tmp_path / "out")
+    drawn = read(out / "spreads" / "nucleus" / "full.png")
+    assert drawn[:2, :2].tolist() == [[254, 254], [20, 0]]
+    assert not (out / "spreads" / "nucleus" / "empty.png").exists()
+    Npz()(ExportSource.open(predictions), tmp_path / "arrays")
+    with np.load(tmp_path / "arrays" / "full.npz") as file:
+        assert file["spread"][0, 0, 0] == np.float32(127) / np.float32(255)
 
 
 def test_blends_of_images_that_are_gone_are_left_out(

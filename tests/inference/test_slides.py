@@ -51,7 +51,7 @@ def predicted(
     case = folder / "cases" / wanted.case
     case.mkdir(parents=True)
     Head(run.classes, tuple(map(float, wanted.thresholds)), run.provenance).write(folder)
-    predict_slide(run, image, tissue, wanted, case)
+    predict_slide((run,), image, tissue, wanted, case)
     record = SlidePrediction.read(folder, wanted.case)
     with record.heatmap(folder) as heat:
         return record, heat.read(Region((0, 0), record.map_shape))

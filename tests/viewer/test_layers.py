@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -6,6 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.head import MEMBERS
 from inklings.testing.folders import discs
 from inklings.viewer.layers import codes, png
 from inklings.viewer.shelf import Shelf
@@ -39,8 +42,24 @@ def test_tiles_of_a_prediction_hold_its_probabilities_and_classes(viewer: Any) -
         np.testing.assert_array_equal(drawn, file["dense"][0] >= 127.5)
 
 
+def test_the_spread_over_runs_is_a_layer_of_its_own(viewer: Any) -> None:
+    predicted = viewer.desk.shelf.predictions[0]
+    said = DensePrediction.read(predicted.folder, "case4")
+    spread = np.arange(said.dense.size, dtype=np.uint8).reshape(said.dense.shape)
+    dataclasses.replace(said, spread=spread).write(predicted.folder)
+    assert "prediction0.0.spread" not in [
+        layer["id"] for layer in viewer.ask("/api/cases/case4").json["layers"]
+    ]
+    predicted.head.settings[MEMBERS] = ["a", "b"]
+    about = viewer.ask("/api/cases/case4").json
+    title = next(one["title"] for one in about["layers"] if one["id"] == "prediction0.0.spread")
+    assert "spread of" in title
+    finest = about["levels"][1]
+    tile = viewer.ask(f"/api/cases/case4/layers/prediction0.0.spread/tile/{finest}/0/0").body
+    np.testing.assert_array_equal(plane(tile), spread[0])
+
+
 def test_of_several_classes_the_one_that_exceeds_its_threshold_most_is_drawn() -> None:
-    from inklings.predictions.dense import DensePrediction
     from inklings.predictions.head import Head, Provenance
 
     dense = np.array([[[120, 200, 10]], [[60, 240, 10]]], np.uint8)

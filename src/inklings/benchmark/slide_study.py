@@ -33,7 +33,7 @@ from inklings.datasets.panda import Panda
 from inklings.errors import SpecError
 from inklings.files import write_text
 from inklings.inference.dense import predict_array
-from inklings.inference.slides import seen_as
+from inklings.inference.slide_networks import seen_as
 from inklings.runs.run import Run
 from inklings.simulation.phantoms.biopsy import SlidePlan
 from inklings.simulation.phantoms.slides import ANNOTATORS, write_panda

@@ -11,11 +11,20 @@ from inklings.cli import choosing
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Folder made by `inklings train`.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder made by `inklings train`, or one of several runs: `inklings crossval`."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write; go on with one already begun.")],
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(metavar="INPUT...", help="A cohort, a folder of images, or files."),
+    ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="Another run, whose probabilities are averaged; may be repeated."),
     ] = None,
     images: Annotated[
         list[str] | None,
@@ -102,6 +111,8 @@ def predict(
     in cases/<case>/, and areas.csv for all; a bag its diagnosis and what each instance has to do
     with it (and pictures a map, where a run that learnt from bags of small ones scans them); a
     detector, or a folder of all stages, findings/<case>.json and findings.csv.
+    Probabilities of several runs (a folder of them, or --also) are averaged; their standard
+    deviation is kept beside the maps, and its mean in uncertainty.csv.
     Ends with exit code 3 if some case could not be read; the others are predicted all the same.
     """
     from inklings.datasets.several import parse
@@ -117,6 +128,7 @@ def predict(
         split=split,
         series=choosing.chosen(series, scene, page, channel, project),
         images=parse(images) if images else None,
+        also=also or None,
         mirroring=mirroring,
         **asked_threshold(threshold),
         instances=instances,

@@ -19,8 +19,9 @@ class Heatmap(Exporter):
 
     ``maps/<class>``: blue where the probability is 0, white at one half, red where it is 1.
     ``blends/<class>``: 0.7 of the picture and 0.3 of the map. ``masks/<class>``: 0 and 255, at the
-    threshold of the run. ``pictures``: the image for the eye. Export predictions and what the CRF
-    made of them (``inklings refine``) to see both.
+    threshold of the run. ``spreads/<class>``: of runs that were averaged, black where they agree,
+    white where half of them say 0 and half 1. ``pictures``: the image for the eye. Export
+    predictions and what the CRF made of them (``inklings refine``) to see both.
     """
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
@@ -38,6 +39,9 @@ class Heatmap(Exporter):
                 colours = blue_white_red(prediction.dense[channel])
                 mask = prediction.mask(source.head, channel)
                 save(out / "maps" / cls / name, colours)
+                if prediction.spread is not None:
+                    wide = np.minimum(prediction.spread[channel], 127) * np.uint8(2)
+                    save(out / "spreads" / cls / name, wide)
                 save(out / "masks" / cls / name, mask.astype(np.uint8) * 255)
                 if picture is not None:
                     save(out / "blends" / cls / name, blend(picture, colours))

@@ -15,7 +15,8 @@ class Npz(Exporter):
     """``<case>.npz``: ``probability (K, *S)`` float32, ``mask (K, *S)`` bool, names, thresholds.
 
     ``channels`` names the K channels, ``thresholds`` holds one number for each class, and
-    ``instances (*S)`` is there where objects were predicted.
+    ``instances (*S)`` is there where objects were predicted, ``spread (K, *S)`` float32, the
+    standard deviation over runs, where several were averaged.
     """
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
@@ -32,6 +33,8 @@ class Npz(Exporter):
             }
             if prediction.instances is not None:
                 arrays["instances"] = prediction.instances
+            if prediction.spread is not None:
+                arrays["spread"] = prediction.spread.astype(np.float32) / 255
             path = out / f"{prediction.case}.npz"
             with written(path) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, **arrays)

@@ -10,8 +10,9 @@ from typing import Any
 from inklings.data.tissue_finder import finder
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.inference.cohort_threshold import looks_incomplete, priors_of, put
-from inklings.inference.dense import OF_VOLUMES, largest_of, settings_of, thresholds_of
+from inklings.inference.dense import OF_VOLUMES
 from inklings.inference.device import best_device
+from inklings.inference.ensemble import Ensemble, provenance_of, read_ensemble
 from inklings.inference.items import Inputs, Item
 from inklings.inference.pictures import PicturePredictor
 from inklings.inference.predictor import Options, Predictor
@@ -19,13 +20,15 @@ from inklings.inference.slide_cases import CaseTask, is_slide, opened, write_are
 from inklings.inference.slide_grid import SLIDE_OPTIONS, SlideSettings
 from inklings.parallel import over_cases
 from inklings.predictions.folder import PredictionFolder
-from inklings.predictions.head import BY_PRIOR, Head
+from inklings.predictions.head import BY_PRIOR, MEMBERS, Head
+from inklings.predictions.uncertainty import write_uncertainty
 from inklings.progress import note, track
 from inklings.refinement import REFINEMENTS
 from inklings.runs.run import ModelConfig, Run
-from inklings.spec import Inference
 
-_COMMON = ("split", "series", "images", "mirroring", "threshold", "threshold_by", "instances")
+_COMMON = (
+    "split", "series", "images", "also", "mirroring", "threshold", "threshold_by", "instances",
+)  # fmt: skip
 _OF_PICTURES = ("refine", *SLIDE_OPTIONS)
 _OF_INFERENCE = ("mirroring", "threshold", "instances", "components")
 
@@ -42,19 +45,23 @@ class ImagePredictor(Predictor):
         self._refine: str | None = given.get("refine")
         if self._refine not in (None, "crf"):
             raise SpecError(f"--refine: expected crf, got {self._refine!r}")
-        self.run, self._loaded = run, Run.load(run).folded()
-        learnt = self._loaded.model_config
-        self._settings = _changed(
-            settings_of(self._loaded), {k: given[k] for k in _OF_INFERENCE if k in given}
-        )
+        also = tuple(given.get("also", ()))
+        own = {k: given[k] for k in _OF_INFERENCE if k in given}
+        self.run, (self._how, self._runs) = run, read_ensemble(run, also, own)
+        self._several, self.alone = len(self._runs) > 1, not also
+        learnt = self._runs[0].model_config
+        if self._several:
+            names = ", ".join(str(one) for one in self._how.folders)
+            note(f"probabilities of {len(self._runs)} runs are averaged: {names}")
         if learnt.volumes is not None and learnt.orientation is None:
             note(
                 f"{run}: learnt from volumes as their files store them (version 0.1.0): volumes "
                 "that are stored in another orientation are predicted wrongly; train again for "
                 "one rule"
             )
-        if learnt.volumes is None and self._settings.components != "all":
-            raise SpecError(f"components {self._settings.components!r}: {OF_VOLUMES}")
+        asked = own.get("components", self._how.settings[0].components)
+        if learnt.volumes is None and asked != "all":
+            raise SpecError(f"components {asked!r}: {OF_VOLUMES}")
         self._inputs = Inputs(
             tuple(inputs), given.get("split"), given.get("series"), given.get("images")
         )
@@ -67,8 +74,9 @@ class ImagePredictor(Predictor):
             except DataError as error:
                 self.unusable[case] = str(error)
         self.cases = {case: item.path for case, item in self._items.items()}
-        by_prior = _by_prior(self._loaded, given.get("threshold_by"), self._settings, self._refine)
-        head = _head(self._loaded, self._settings, self._slides, self._refine)
+        by_prior = _by_prior(self._runs, given.get("threshold_by"), self._how, self._refine)
+        head = _head(self._runs, self._how, self._slides, self._refine)
+        head = dataclasses.replace(head, provenance=provenance_of(run, also, self._runs))
         self.head = dataclasses.replace(head, settings={**head.settings, **by_prior})
 
     @classmethod
@@ -83,18 +91,16 @@ class ImagePredictor(Predictor):
         return self._task(out, watched=False)
 
     def _task(self, out: Path, watched: bool) -> CaseTask:
-        inputs, run = self._inputs.resolved(), self.run.resolve()
-        thresholds = self.head.thresholds
+        folders = tuple(folder.resolve() for folder in self._how.folders)
+        how = dataclasses.replace(self._how, folders=folders)
         crf = self._refine is not None
-        return CaseTask(run, out, inputs, self._settings, self._slides, thresholds, watched, crf)
+        return CaseTask(how, out, self._inputs.resolved(), self._slides, watched, crf)
 
     def here(self, out: Path, todo: Sequence[str]) -> dict[str, str]:
         """Pictures and volumes in one stream, slides one after the other."""
-        run = self._loaded
-        run.model.to(best_device())
-        pictures = PicturePredictor(
-            run, self._settings, self.head.thresholds, out, self._refine is not None
-        )
+        for run in self._runs:
+            run.model.to(best_device())
+        pictures = PicturePredictor(self._runs, self._how, out, self._refine is not None)
         failed: dict[str, str] = {}
         plain: list[Item] = []
         large: dict[str, Item] = {}
@@ -102,7 +108,7 @@ class ImagePredictor(Predictor):
             item = self._items[case]
             try:
                 with opened(item, self._slides) as image:
-                    if is_slide(image, item, run.model_config):
+                    if is_slide(image, item, self._runs[0].model_config):
                         large[case] = item
                     else:
                         plain.append(item)
@@ -113,7 +119,7 @@ class ImagePredictor(Predictor):
         if large:
             task = self._task(out, watched=True)
             failed |= over_cases(
-                lambda case: task.predict(run, large[case]),
+                lambda case: task.predict(self._runs, large[case]),
                 list(large),
                 out=out,
                 what="predict",
@@ -125,27 +131,37 @@ class ImagePredictor(Predictor):
         """Thresholds by the prior, and everything that was cut at the old ones cut anew."""
         if BY_PRIOR not in self.head.settings or (head := put(there)) is None:
             return
-        cut = there.slides | (set(there.cases) if self._settings.instances else set())
+        cut = there.slides | (set(there.cases) if self._how.settings[0].instances else set())
         task = self._task(there.path, watched=False)
-        again = dataclasses.replace(task, thresholds=head.thresholds)
+        again = dataclasses.replace(
+            task, how=dataclasses.replace(task.how, thresholds=head.thresholds)
+        )
         for case in track(sorted(cut), "cut", len(cut)):
             again.cut(case)
         head.write(there.path)
 
     def finish(self, there: PredictionFolder) -> None:
-        """The areas of all slides."""
+        """The areas of all slides, and how far runs that were averaged differ in each case."""
         write_areas(there)
+        if self._several:
+            write_uncertainty(there)
 
 
 def _by_prior(
-    run: Run, rule: str | None, settings: Inference, refine: str | None
+    runs: Sequence[Run], rule: str | None, how: Ensemble, refine: str | None
 ) -> Mapping[str, Any]:
     """What the head says where thresholds are put by the prior; nothing where they are not."""
+    run = runs[0]
+    if rule is not None and len(runs) > 1:
+        raise SpecError(
+            f"--threshold {rule}: expected one run, whose prior it is, got {len(runs)}; give a "
+            "number, or leave it out"
+        )
     if rule is None or (rule == "auto" and not looks_incomplete(run)):
         return {}
     if refine is not None:
         raise SpecError("--refine crf: expected thresholds that stand; 'inklings refine' after it")
-    if largest_of(run, settings):
+    if how.largest:
         raise SpecError(
             "--threshold prior: expected --components all, since which component is largest "
             "depends on the threshold"
@@ -153,37 +169,31 @@ def _by_prior(
     return {BY_PRIOR: list(priors_of(run))}
 
 
-def _changed(settings: Inference, given: dict[str, Any]) -> Inference:
-    try:
-        return Inference.model_validate({**settings.model_dump(), **given})
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise SpecError(f"expected sound settings of prediction, got {given}: {reason}") from None
-
-
-def _head(run: Run, settings: Inference, slides: SlideSettings, refine: str | None) -> Head:
-    used = settings.model_dump(mode="json", exclude={"threshold", "components"})
+def _head(runs: Sequence[Run], how: Ensemble, slides: SlideSettings, refine: str | None) -> Head:
+    used = how.settings[0].model_dump(mode="json", exclude={"threshold", "components"})
+    learnt = runs[0].model_config
+    several = {MEMBERS: [str(run.folder) for run in runs]} if len(runs) > 1 else {}
     return Head(
-        classes=run.classes,
-        thresholds=thresholds_of(run, settings),
-        provenance=run.provenance,
-        trained_on=run.record.trained_on,
+        classes=runs[0].classes,
+        thresholds=how.thresholds,
+        provenance=runs[0].provenance,
+        trained_on=tuple(sorted({patient for run in runs for patient in run.record.trained_on})),
         settings={
             **used,
-            "resize": run.model_config.resize,
-            "core": run.model_config.core,
+            "resize": learnt.resize,
+            "core": learnt.core,
             "refine": refine,
-            **_volumes(run, settings),
+            **_volumes(learnt, how),
             "slides": slides.record(),
+            **several,
         },
     )
 
 
-def _volumes(run: Run, settings: Inference) -> dict[str, Any]:
+def _volumes(learnt: ModelConfig, how: Ensemble) -> dict[str, Any]:
     """How volumes are seen; nothing for runs that learnt from pictures."""
-    seen = run.model_config.volumes
-    if seen is None:
+    if learnt.volumes is None:
         return {}
-    how = {"volumes": seen.model_dump(mode="json"), "largest": list(largest_of(run, settings))}
-    lies = run.model_config.orientation  # what 0.1.0 began can be gone on with
-    return how if lies is None else {**how, "orientation": lies}
+    seen = {"volumes": learnt.volumes.model_dump(mode="json"), "largest": list(how.largest)}
+    lies = learnt.orientation  # what 0.1.0 began can be gone on with
+    return seen if lies is None else {**seen, "orientation": lies}

@@ -20,6 +20,7 @@ from inklings.cohorts.stacked import stacked
 from inklings.errors import GeometryError, InklingsError
 from inklings.geometry import Geometry
 from inklings.inference.crf import along_edges
+from inklings.inference.ensemble import Ensemble, averaged
 from inklings.inference.items import Item
 from inklings.inference.volumes import predict_any
 from inklings.orientation import AS_STORED, orientation
@@ -27,8 +28,9 @@ from inklings.predictions.dense import DensePrediction
 from inklings.progress import note, track
 from inklings.refinement import REFINEMENTS
 from inklings.refinement.base import Refinement
+from inklings.refinement.pieces import keep_largest
 from inklings.runs.run import Run
-from inklings.spec import Component, Inference
+from inklings.spec import Component
 
 _AHEAD = 4  # images decoded before, or written after, the one in the model
 
@@ -47,12 +49,11 @@ class Content:
 
 
 class PicturePredictor:
-    """One run, one way to predict, one folder to write.
+    """One run or several, one way to predict, one folder to write.
 
     Args:
-        run: A trained model on the device where it shall work.
-        settings: Window, overlap, mirroring, and how objects are separated.
-        thresholds: One a class.
+        runs: Trained models on the device where they shall work; several are averaged.
+        how: Window, overlap, mirroring, how the mean is cut and objects are separated.
         out: Folder of predictions.
         crf: Whether probabilities of pictures follow the edges of the image before they are cut.
 
@@ -60,17 +61,10 @@ class PicturePredictor:
         SpecError: If nobody knows the way to separate objects.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        settings: Inference,
-        thresholds: Sequence[float],
-        out: Path,
-        crf: bool = False,
-    ) -> None:
-        self._run, self._settings, self._out = run, settings, out
-        self._thresholds, self._crf = thresholds, crf
-        chosen: Component | None = settings.instances
+    def __init__(self, runs: Sequence[Run], how: Ensemble, out: Path, crf: bool = False) -> None:
+        self._runs, self._run, self._ensemble, self._out = runs, runs[0], how, out
+        self._thresholds, self._crf = how.thresholds, crf
+        chosen: Component | None = how.settings[0].instances
         self._unplaced: list[str] = []
         self._how: Refinement | None = (
             None if chosen is None else REFINEMENTS.build(chosen.name, chosen.options)
@@ -86,13 +80,13 @@ class PicturePredictor:
             for item, content in track(_read_ahead(items, reader, ahead), "predict", len(items)):
                 try:
                     image = content.result()
-                    dense = self.predict(image)
-                    if dense.ndim == 4 and not orientation(image.geometry):
+                    said = self.predict(item, image)
+                    if said.dense.ndim == 4 and not orientation(image.geometry):
                         self._unplaced.append(item.case)
                 except InklingsError as error:
                     failed[item.case] = str(error)
                     continue
-                writing.append(writer.submit(self.write, item, dense, image.geometry))
+                writing.append(writer.submit(self.cut, said))
                 if len(writing) > ahead:
                     writing.popleft().result()
             for future in writing:
@@ -110,19 +104,26 @@ class PicturePredictor:
                 f"({names}): taken as if they were stored as {asked}"
             )
 
-    def predict(self, content: Content) -> NDArray[np.uint8]:
-        """Quantised probabilities ``(K, *S)``, along the edges of the image where asked for."""
-        dense = self.maps(content)
-        return along_edges(content.samples, dense, self._thresholds) if self._crf else dense
+    def predict(self, item: Item, content: Content) -> DensePrediction:
+        """What is said of a case, along the edges of the image where asked for; without objects."""
+        dense, spread = self.maps(content)
+        if self._crf:
+            dense = along_edges(content.samples, dense, self._thresholds)
+        grid = content.geometry if dense.ndim == 4 else None  # of a volume also where it lies
+        return DensePrediction(item.case, item.path, dense, None, grid, item.choice, spread)
 
-    def maps(self, content: Content) -> NDArray[np.uint8]:
-        """What the network says, ``(K, *S)``."""
-        return predict_any(self._run, content.samples, content.geometry, self._settings)
-
-    def write(self, item: Item, dense: NDArray[np.uint8], geometry: Geometry) -> None:
-        """Cut into objects and write; of a volume also where it lies."""
-        grid = geometry if dense.ndim == 4 else None
-        self.cut(DensePrediction(item.case, item.path, dense, None, grid, item.choice))
+    def maps(self, content: Content) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        """What the network says, ``(K, *S)``; of several the mean, and the spread over them."""
+        how = self._ensemble
+        parts = (
+            predict_any(run, content.samples, content.geometry, settings)
+            for run, settings in zip(self._runs, how.settings, strict=True)
+        )
+        if len(self._runs) == 1:
+            return next(parts), None
+        mean, spread = averaged(parts)
+        whole = [self._run.classes.index(name) for name in how.largest]
+        return keep_largest(mean, how.thresholds, whole), spread
 
     def cut(self, said: DensePrediction) -> None:
         """Write a prediction with its objects at these thresholds."""

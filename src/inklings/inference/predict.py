@@ -20,12 +20,10 @@ from inklings.inference.pictures import find_objects
 from inklings.inference.predictor import Options, Predictor
 from inklings.parallel import Summary
 from inklings.readers.bag_files import is_bag_file
+from inklings.runs.members import DETECTOR, members_of
 from inklings.spec.before import load_experiment
 
 __all__ = ["find_objects", "predict", "predict_array"]
-
-DETECTOR = "detector"
-"""Name of the run of the first stage in the folder of a cascade."""
 
 
 def predict(
@@ -40,7 +38,8 @@ def predict(
     """Predict every case of ``inputs`` into ``out``.
 
     Args:
-        run: Folder made by `inklings train`, or one that holds the runs of a cascade.
+        run: Folder made by `inklings train`, or one that holds the runs of a cascade; or several
+            whose probabilities are averaged: a cross-validation, or a folder of runs.
         inputs: Cohorts, folders of images, or files.
         out: New folder, or one that this call, interrupted, has begun.
         workers: Processes that share the cases; None, 0 or 1 for this one, whose network keeps
@@ -70,13 +69,18 @@ def predictor_of(run: Path) -> type[Predictor]:
         raise DataError(
             f"expected a run folder made by 'inklings train' at {run}, got no such folder"
         )
-    experiment = load_experiment(run / DETECTOR if (run / DETECTOR).is_dir() else run)
+    experiment = load_experiment(first_of(run))
     if not experiment.predictor:
         raise DataError(
             f"{run}: a run of task {experiment.task} predicts nothing by itself; put it beside the "
             f"run '{DETECTOR}' in one folder, and predict with that folder"
         )
     return _class(experiment.predictor)
+
+
+def first_of(run: Path) -> Path:
+    """The run that says what a folder predicts: the detector of a cascade, the first of several."""
+    return run / DETECTOR if (run / DETECTOR).is_dir() else members_of(run)[0]
 
 
 def _class(place: str) -> type[Predictor]:
@@ -96,7 +100,13 @@ def _holds_bags(path: Path) -> bool:
 
 
 def _require_meant(kind: type[Predictor], run: Path, options: Options) -> None:
-    what, allowed = kind.allowed(run)
+    first = members_of(run)[0]
+    what, allowed = kind.allowed(first)
+    if first != run and "also" not in allowed:
+        raise SpecError(
+            f"{run} holds several runs, of which each is {what}: these are not averaged; give one, "
+            f"such as {first}"
+        )
     for name, value in options.items():
         if value is not None and name not in allowed:
             listed = [one for one in allowed if one != "threshold_by"]

@@ -33,6 +33,7 @@ class Options(TypedDict, total=False):
         series: Words that choose one of several DICOM series, scenes or pages of a file.
         images: Patterns of the images of cases of several, by the names that the run was trained
             with.
+        also: More runs, whose probabilities are averaged with those of the first.
         mirroring: Test-time augmentation: the mean over mirror images, of all axes or those named.
         threshold: Probability from which something belongs to a class.
         threshold_by: ``prior``: where the share predicted of all images together is the prior of
@@ -51,6 +52,7 @@ class Options(TypedDict, total=False):
     split: Split | None
     series: str | None
     images: Patterns | None
+    also: Sequence[Path] | None
     mirroring: bool | str | None
     threshold: float | None
     threshold_by: str | None
@@ -90,6 +92,7 @@ class Predictor(ABC):
         options: Those of `Options` that mean something.
         of_pictures: Module and class of what predicts pictures, where that is another.
         run: The folder.
+        alone: Whether it predicts by itself: only then are the predictions remembered as its own.
         head: Of the folder of predictions.
         cases: Each case and the file, or the first, that it is predicted from.
         unusable: The reason for each case that cannot be predicted, as far as it is known before.
@@ -98,6 +101,7 @@ class Predictor(ABC):
     options: ClassVar[tuple[str, ...]] = ()
     of_pictures: ClassVar[str] = ""
     run: Path
+    alone: bool = True
     head: Head
     cases: Mapping[str, Path]
     unusable: Mapping[str, str]
@@ -147,7 +151,8 @@ class Predictor(ABC):
         there = PredictionFolder.claim(out, self.head)
         usable = {case: path for case, path in self.cases.items() if case not in self.unusable}
         done = finished(usable, there)
-        note_output(self.run, out)
+        if self.alone:
+            note_output(self.run, out)
         todo = [case for case in usable if case not in done]
         try:
             if (workers or 0) > 1 or scheduler:
@@ -217,9 +222,15 @@ def finished(images: Mapping[str, Path], there: PredictionFolder) -> set[str]:
     return done
 
 
-@functools.lru_cache(maxsize=1)
-def loaded(folder: Path, call: str) -> Run:  # noqa: ARG001
+def loaded(folder: Path, call: str) -> Run:
     """A run for predictions, on the best device; read once a process for all cases of a call."""
-    run = Run.load(folder).folded()
-    run.model.to(best_device())
-    return run
+    return loaded_all((folder,), call)[0]
+
+
+@functools.lru_cache(maxsize=1)
+def loaded_all(folders: tuple[Path, ...], call: str) -> tuple[Run, ...]:  # noqa: ARG001
+    """The same of runs that predict together."""
+    runs = tuple(Run.load(folder).folded() for folder in folders)
+    for run in runs:
+        run.model.to(best_device())
+    return runs

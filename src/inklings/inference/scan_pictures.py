@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from inklings.errors import SpecError
 from inklings.inference.device import best_device
+from inklings.inference.ensemble import Ensemble
 from inklings.inference.items import Inputs
 from inklings.inference.pictures import Content, PicturePredictor, read_item
 from inklings.inference.predictor import Options, Predictor, loaded
@@ -44,12 +45,13 @@ class Scanner(PicturePredictor):
     """Scans picture after picture."""
 
     def __init__(self, run: Run, how: ScanSettings, out: Path) -> None:
-        super().__init__(run, Inference(instances=how.instances), how.thresholds, out, how.crf)
+        settings = Inference(instances=how.instances)
+        super().__init__((run,), Ensemble((), (settings,), how.thresholds), out, how.crf)
         self._scanned, self._stride = run, how.stride
 
-    def maps(self, content: Content) -> NDArray[np.uint8]:
+    def maps(self, content: Content) -> tuple[NDArray[np.uint8], None]:
         """What the classifier says around every sample, ``(K, H, W)``."""
-        return scan(self._scanned, content.samples, self._stride)
+        return scan(self._scanned, content.samples, self._stride), None
 
 
 class ScanPredictor(Predictor):
@@ -111,5 +113,4 @@ def _one(run: Path, inputs: Inputs, settings: ScanSettings, out: Path, case: str
     """One picture, in any process."""
     item = inputs.once(Inputs.items)[case]
     scanner = Scanner(loaded(run, inputs.call), settings, out)
-    content = read_item(item)
-    scanner.write(item, scanner.predict(content), content.geometry)
+    scanner.cut(scanner.predict(item, read_item(item)))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inklings.data.tissue_finder import finder
 from inklings.errors import DataError
 from inklings.files import write_text
+from inklings.inference.ensemble import Ensemble
 from inklings.inference.items import SLIDES, Inputs, Item
 from inklings.inference.pictures import PicturePredictor, read_item
-from inklings.inference.predictor import loaded
+from inklings.inference.predictor import loaded_all
 from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slides import Job, cut_slide, predict_slide
 from inklings.predictions.dense import DensePrediction
@@ -20,7 +22,6 @@ from inklings.readers.image import Image
 from inklings.readers.notes import Note
 from inklings.readers.pyramid import Pyramid
 from inklings.runs.run import ModelConfig, Run
-from inklings.spec import Inference
 
 _SAME = 0.01  # spacings that differ by less, as a share, are one
 _LARGE = 64_000_000  # samples from which no single-level file is a plain picture
@@ -31,67 +32,60 @@ class CaseTask:
     """Predict one case, by name; small enough to travel to another machine.
 
     Attributes:
-        run: Folder of the run.
+        how: By which runs, their windows, and how the mean is cut.
         out: Folder of predictions.
         inputs: Where the cases come from.
-        settings: Window, overlap, mirroring, objects.
         slides: Grid, maps and tissue of slides.
-        thresholds: One a class.
         watched: Whether to show how many windows are done.
         crf: Whether probabilities of pictures follow the edges of the image.
     """
 
-    run: Path
+    how: Ensemble
     out: Path
     inputs: Inputs
-    settings: Inference
     slides: SlideSettings
-    thresholds: tuple[float, ...]
     watched: bool = False
     crf: bool = False
 
     def __call__(self, case: str) -> None:
         """Predict ``case``, slide or picture, and write what belongs to it."""
-        run = loaded(self.run, self.inputs.call)
+        runs = loaded_all(self.how.folders, self.inputs.call)
         item = self.inputs.once(Inputs.items)[case]
-        self.predict(run, item.ordered(run.model_config.inputs))
+        self.predict(runs, item.ordered(runs[0].model_config.inputs))
 
-    def predict(self, run: Run, item: Item) -> None:
+    def predict(self, runs: Sequence[Run], item: Item) -> None:
         """As above, with what is at hand already."""
         with opened(item, self.slides) as image:
-            if not is_slide(image, item, run.model_config):
-                pictures = PicturePredictor(run, self.settings, self.thresholds, self.out, self.crf)
-                content = read_item(item)
-                pictures.write(item, pictures.predict(content), content.geometry)
+            if not is_slide(image, item, runs[0].model_config):
+                pictures = PicturePredictor(runs, self.how, self.out, self.crf)
+                pictures.cut(pictures.predict(item, read_item(item)))
                 return
             if self.crf:
                 raise DataError(
                     f"case {item.case}: --refine crf: expected a picture that is predicted whole, "
                     "got a slide; leave it out, or cut tiles"
                 )
-            job = Job(
-                item.case,
-                item.path,
-                self.settings,
-                self.slides,
-                self.thresholds,
-                self.watched,
-            )
             with slide_written(self.out, item.case) as folder:
-                predict_slide(run, image, finder(self.slides.tissue), job, folder)
+                job = self._job(item)
+                predict_slide(runs, image, finder(self.slides.tissue), job, folder)
 
     def cut(self, case: str) -> None:
         """Cut what is predicted of ``case`` at these thresholds: objects, or maps of a slide."""
-        run = loaded(self.run, self.inputs.call)
+        runs = loaded_all(self.how.folders, self.inputs.call)
         there = PredictionFolder.open(self.out)
         if case not in there.slides:
-            pictures = PicturePredictor(run, self.settings, self.thresholds, self.out)
+            pictures = PicturePredictor(runs, self.how, self.out)
             pictures.cut(DensePrediction.read(self.out, case))
             return
-        item = self.inputs.once(Inputs.items)[case].ordered(run.model_config.inputs)
-        job = Job(case, item.path, self.settings, self.slides, self.thresholds)
+        item = self.inputs.once(Inputs.items)[case].ordered(runs[0].model_config.inputs)
         with opened(item, self.slides) as image, slide_written(self.out, case) as folder:
-            cut_slide(run, image, finder(self.slides.tissue), job, folder, self.out)
+            job = self._job(item)
+            cut_slide(runs[0], image, finder(self.slides.tissue), job, folder, self.out)
+
+    def _job(self, item: Item) -> Job:
+        how = self.how
+        cut = how.thresholds
+        return Job(item.case, item.path, how.settings[0], self.slides, cut, self.watched)
 
 
 def opened(item: Item, slides: SlideSettings) -> Image:

@@ -9,7 +9,6 @@ width times one window, in samples of the maps. Only windows with tissue are rea
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import time
 from collections import deque
@@ -19,22 +18,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
-from inklings.data import INTENSITIES, NORMALISERS
-from inklings.data.intensity import Scale
-from inklings.data.slide_look import Restain, SlideLook
+from inklings.data.slide_look import SlideLook
 from inklings.data.tissue_finder import FindTissue
 from inklings.errors import SpecError
-from inklings.inference.dense import forward_of
 from inklings.inference.device import device_of
 from inklings.inference.slide_files import areas_of, pictures
 from inklings.inference.slide_grid import Grid, SlideSettings, grid_of
+from inklings.inference.slide_networks import (
+    Network,
+    beside,
+    network_of,
+    require_same_look,
+    seen_as,
+)
 from inklings.inference.slide_windows import Batch, holding_tissue, read_ahead
-from inklings.inference.sliding_window import mirrored
 from inklings.inference.windows import Axis, plan
 from inklings.machine import cores
 from inklings.predictions.heatmaps.canvas import Canvas
@@ -72,31 +71,35 @@ class Job:
 
 
 def predict_slide(
-    run: Run, slide: Image, tissue: FindTissue, job: Job, folder: Path
+    runs: Sequence[Run], slide: Image, tissue: FindTissue, job: Job, folder: Path
 ) -> SlidePrediction:
     """Predict a slide into ``folder``; the record is written last.
 
     Args:
-        run: A trained model, in evaluation mode, on whatever device.
+        runs: Trained models, in evaluation mode, on whatever device; of several the mean is mapped,
+            and the standard deviation over them beside it. Each window is read once for all.
         slide: At level 0.
         tissue: Where to look.
         job: Which case, and how.
         folder: Of this case alone; to be renamed by the caller when all is done.
 
     Raises:
-        SpecError: If the run scales whole images, which no slide can be.
+        SpecError: If a run scales whole images, which no slide can be, or the runs see slides in
+            different ways.
         InklingsError: If the slide cannot be decoded or does not suit the run.
     """
-    side = _window_side(run, job.window)
+    run = runs[0]
+    require_same_look(runs)
+    side = _window_side(runs, job.window)
     grid = grid_of(slide, run.model_config, job.slides, side)
     axes = [
-        plan(n, side, job.window.overlap, _divisor(run), grid.step)
+        plan(n, side, job.window.overlap, _divisor(runs), grid.step)
         for n in grid.view.geometry.shape
     ]
     places = Places(tissue(slide), grid.shape)
     windows = holding_tissue(places, axes, grid.step)
     look = SlideLook.of(slide, places.mask)
-    restain, scale = seen_as(run, look)
+    seen = [seen_as(one, look) for one in runs]
 
     def fill(sink: HeatmapWriter) -> None:
         stream = read_ahead(
@@ -106,13 +109,18 @@ def predict_slide(
             run.model_config.in_channels,
             batch=_batch_size(run),
             readers=min(4, cores()),
-            prepare=restain,
+            prepare=seen[0][0],
         )
         count = -(-len(windows[0]) // _batch_size(run))
         batches = track(stream, f"predict {job.case}", count) if job.watched else stream
-        _stream(_network(run, job.window, axes, grid.step, scale), batches, axes, grid.step, sink)
+        networks = [
+            network_of(one, job.window, axes, grid.step, scale)
+            for one, (_, scale) in zip(runs, seen, strict=True)
+        ]
+        _stream(beside(networks), batches, axes, grid.step, sink)
 
-    return _written(run, slide, job, folder, _Seen(grid, places, look), fill, len(windows[0]))
+    way = _Seen(grid, places, look)
+    return _written(run, slide, job, folder, way, fill, len(windows[0]), len(runs))
 
 
 def cut_slide(
@@ -124,7 +132,7 @@ def cut_slide(
         DataError: If what is there is damaged.
     """
     before = SlidePrediction.read(out, job.case)
-    grid = grid_of(slide, run.model_config, job.slides, _window_side(run, job.window))
+    grid = grid_of(slide, run.model_config, job.slides, _window_side((run,), job.window))
     places = Places(tissue(slide), grid.shape)
     look = SlideLook.of(slide, places.mask)
     with before.heatmap(out) as heat:
@@ -156,6 +164,7 @@ def _written(
     seen: _Seen,
     fill: Callable[[HeatmapWriter], None],
     windows: int,
+    runs: int = 1,
 ) -> SlidePrediction:
     """The files of a slide whose probabilities ``fill`` gives; the record is written last."""
     began = time.monotonic()
@@ -171,6 +180,7 @@ def _written(
         spacing_um=grid.spacing_um,
         smallest=job.slides.smallest_region,
         corner=slide.corner if isinstance(slide, Pyramid) else (0, 0),
+        runs=runs,
     ) as sink:
         fill(sink)
         outlined, too_small = sink.finish()
@@ -197,60 +207,10 @@ def _written(
         too_small=too_small,
         seconds=round(time.monotonic() - began, 3),
         remarks=remarks,
+        spread=sink.spreads(places.samples),
     )
     record.write(folder)
     return record
-
-
-def seen_as(run: Run, look: SlideLook) -> tuple[Restain, Scale]:
-    """What a run does to the samples of a slide: how stains change, and how it scales them."""
-    stains, intensity = run.model_config.stains, run.model_config.intensity
-    normaliser = NORMALISERS.build(stains.name, stains.options) if stains else None
-    scaling = INTENSITIES.build(intensity.name, intensity.options)
-    return look.restain(normaliser), look.restained(normaliser).scale(scaling)
-
-
-Network = Callable[[Batch], NDArray[np.float32]]
-"""Windows to weighted probabilities on the grid of the maps, ``(B, K, h, w)``."""
-
-
-def _network(
-    run: Run, settings: Inference, axes: Sequence[Axis], step: int, scale: Scale
-) -> Network:
-    forward = forward_of(run)
-    if settings.mirroring:
-        forward = functools.partial(mirrored, forward, mirroring=settings.mirroring)
-    device = device_of(run.model)
-    down, along = (torch.from_numpy(_weights(axis, step)).to(device) for axis in axes)
-    centre, width = (torch.from_numpy(np.asarray(part))[None].to(device) for part in scale)
-    classes = len(run.classes)
-
-    def network(batch: Batch) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            inputs = torch.from_numpy(batch.pixels).to(device).float()
-            inputs = inputs.sub_(centre).div_(width)
-            outputs = forward(inputs)[:, :classes]
-            weighted = outputs * (
-                down[batch.rows][:, None, :, None] * along[batch.columns][:, None, None, :]
-            )
-            return _summed(weighted, step).cpu().numpy()
-
-    return network
-
-
-def _weights(axis: Axis, step: int) -> NDArray[np.float32]:
-    """Weights ``(windows, size)`` that make sums over a sample of the maps into means.
-
-    The last sample of the maps may reach beyond the image: what lies there does not count.
-    """
-    place = np.array(axis.starts)[:, None] + np.arange(axis.size)
-    held = np.minimum(step, axis.length - place // step * step)
-    weights = np.where(place < axis.length, axis.weights / np.maximum(held, 1), 0)
-    return weights.astype(np.float32)
-
-
-def _summed(values: Tensor, step: int) -> Tensor:
-    return values if step == 1 else F.avg_pool2d(values, step) * (step * step)
 
 
 def _stream(
@@ -258,7 +218,7 @@ def _stream(
 ) -> None:
     """Windows through the network; blending and writing follow in a thread of their own."""
     starts = [np.array(axis.starts) // step for axis in axes]
-    canvas = Canvas(len(sink.peaks))
+    canvas = Canvas(sink.channels)
     row = -1
 
     def lay(batch: Batch, values: NDArray[np.float32]) -> None:
@@ -281,18 +241,19 @@ def _stream(
     sink.take(canvas.take_all())
 
 
-def _window_side(run: Run, settings: Inference) -> int:
-    if run.model_config.resize is not None:
-        raise SpecError(
-            f"the run scales whole images to {run.model_config.resize} samples, which no slide can "
-            "be; train one on tiles (sampling.resize: false)"
-        )
-    divisor = _divisor(run)
+def _window_side(runs: Sequence[Run], settings: Inference) -> int:
+    for run in runs:
+        if run.model_config.resize is not None:
+            raise SpecError(
+                f"the run scales whole images to {run.model_config.resize} samples, which no slide "
+                "can be; train one on tiles (sampling.resize: false)"
+            )
+    divisor = _divisor(runs)
     return -(-settings.window // divisor) * divisor
 
 
-def _divisor(run: Run) -> int:
-    return math.lcm(run.model_config.divisor, run.model.divisor)
+def _divisor(runs: Sequence[Run]) -> int:
+    return math.lcm(*(n for run in runs for n in (run.model_config.divisor, run.model.divisor)))
 
 
 def _batch_size(run: Run) -> int:

@@ -18,7 +18,7 @@ from inklings.datasets.arrays import Arrays
 from inklings.datasets.importing import run as import_cohort
 from inklings.errors import DataError, SpecError
 from inklings.inference.items import gather
-from inklings.inference.predict import DETECTOR, predictor_of
+from inklings.inference.predict import first_of, predictor_of
 from inklings.inference.predict import predict as predict_folder
 from inklings.inference.predictor import Options, asked_threshold
 from inklings.library.cohorts import folder_of
@@ -71,7 +71,8 @@ def predict(
     """Predict one image, or many; masks lie on the grids of the inputs.
 
     Args:
-        run: A finished run, or its folder; or the folder of a cascade.
+        run: A finished run, or its folder; or the folder of a cascade, of a cross-validation or of
+            several runs, whose probabilities are averaged.
         images: One image: a file, a folder of one DICOM series, an opened image, an array, or
             several of these by their names, ``{"t1": ..., "flair": ...}``, or a case of a cohort.
             Of a run of bags, an array ``(N, D)`` or ``(N, C, H, W)`` or a file of features. Or
@@ -85,8 +86,9 @@ def predict(
             ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)`` of pictures, ``(Z, Y, X)`` of volumes.
         workers: Processes that share the cases; 0 for this one.
         options: How, instead of as the run was trained: ``mirroring``, ``threshold``,
-            ``instances``, ``components``; of slides ``tissue``, ``factor``, ...
-            (`inklings.inference.predictor.Options`). One that means nothing is refused.
+            ``instances``, ``components``, ``also`` (more runs to average); of slides
+            ``tissue``, ``factor``, ... (`inklings.inference.predictor.Options`). One that means
+            nothing is refused.
 
     Returns:
         A prediction of one image. Of many, a sequence of them that reads one at a time, with the
@@ -100,8 +102,7 @@ def predict(
     if where is None:
         raise SpecError("expected a run on disk, got one in memory")
     predictor_of(where)  # says what is missing before anything is read
-    first = where / DETECTOR if (where / DETECTOR).is_dir() else where  # of a cascade
-    config = run.model_config if isinstance(run, Run) else ModelConfig.read(first)
+    config = run.model_config if isinstance(run, Run) else ModelConfig.read(first_of(where))
     home = None if out is not None else Temporary()
     folder = Path(out) if out is not None else cast(Temporary, home).path / "predictions"
     if isinstance(images, Cohort) and images.folder is not None:

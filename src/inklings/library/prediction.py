@@ -52,6 +52,8 @@ class Prediction:
         attention: Of bags: weight of each instance, ``(N,)`` or ``(N, C)``, where the model has it.
         values: Of bags with a number, which have no probability: by name, the value in the unit of
             the label, or the log hazard and the survival at each time.
+        spread: float32, ``(K, *S)``: where several runs were averaged, the standard deviation of
+            the probability over them; None of a single run.
         folder: The folder of predictions that it lies in; a temporary one goes with its
             predictions.
     """
@@ -68,6 +70,7 @@ class Prediction:
     instances: NDArray[np.float32] | None = None
     attention: NDArray[np.float32] | None = None
     values: Mapping[str, float] = field(default_factory=dict)
+    spread: NDArray[np.float32] | None = None
     _home: Temporary | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -190,6 +193,7 @@ def _of_pixels(dense: DensePrediction, head: Head, case: Case) -> dict[str, Any]
         "mask": codes(dense, masks),
         "geometry": dense.geometry or _grid(case, dense.image, masks.shape[1:]),
         "objects": dense.instances,
+        "spread": None if dense.spread is None else _shares(dense.spread[:count]),
     }
 
 
@@ -211,10 +215,15 @@ def _of_slide(slide: SlidePrediction, head: Head, folder: Path) -> dict[str, Any
     with slide.heatmap(folder) as heat, slide.class_map(folder) as classes:
         whole = slide.geometry.full
         probability, mask = heat.read(whole), classes.read(whole)[0]
+    spread = None
+    if slide.spread:
+        with slide.spread_map(folder) as apart:
+            spread = _shares(apart.read(whole))
     return {
         "probability": _shares(probability[: len(head.classes)]),
         "mask": mask,
         "geometry": slide.geometry,
+        "spread": spread,
     }
 
 

@@ -31,6 +31,8 @@ class DensePrediction:
             background; None where instances were not asked for.
         geometry: The grid, which is that of the image; None where it was not kept (pictures).
         series: Words that chose one of several DICOM series.
+        spread: ``(K, *S)`` uint8 standard deviation over the runs that were averaged, 255 is one;
+            None of a single run.
     """
 
     case: str
@@ -39,6 +41,7 @@ class DensePrediction:
     instances: NDArray[Any] | None = None
     geometry: Geometry | None = None
     series: str | None = None
+    spread: NDArray[np.uint8] | None = None
 
     def mask(self, head: Head, channel: int = 0) -> NDArray[np.bool_]:
         """Where ``channel`` reaches its threshold, ``(*S)``."""
@@ -50,6 +53,8 @@ class DensePrediction:
         arrays: dict[str, Any] = {"dense": self.dense}
         if self.instances is not None:
             arrays["instances"] = self.instances
+        if self.spread is not None:
+            arrays["spread"] = self.spread
         if self.geometry is not None:
             arrays["geometry"] = np.array(json.dumps(dataclasses.asdict(self.geometry)))
         if self.series is not None:
@@ -67,7 +72,7 @@ class DensePrediction:
         path = case_file(folder, case)
         try:
             file = read_npz(path)
-            instances, dense = file.get("instances"), file["dense"]
+            instances, dense, spread = file.get("instances"), file["dense"], file.get("spread")
             image = Path(str(file["image"]))
             series = str(file["series"]) if "series" in file else None
         except FileNotFoundError:
@@ -77,9 +82,11 @@ class DensePrediction:
         geometry = _geometry(str(file["geometry"]), path) if "geometry" in file else None
         sizes = (dense.shape[1:], (dense if instances is None else instances[None]).shape[1:])
         fits = dense.dtype == np.uint8 and dense.ndim in (3, 4) and sizes[0] == sizes[1]
+        if spread is not None:
+            fits = fits and spread.dtype == np.uint8 and spread.shape == dense.shape
         if not fits or (geometry is not None and geometry.shape != sizes[0]):
             raise damaged(path, "its arrays do not fit together")
-        return cls(case, image, dense, instances, geometry, series)
+        return cls(case, image, dense, instances, geometry, series, spread)
 
 
 def _geometry(text: str, path: Path) -> Geometry:

@@ -26,6 +26,10 @@ CROSS_VALIDATED = "cross_validated"
 VALUES = "values"
 """In the settings: names of the numbers predicted of a bag, where there is nothing to call."""
 
+MEMBERS = "members"
+"""In the settings: the runs whose probabilities were averaged. Each case then has a spread, the
+standard deviation over them: in its file, or as a map of a slide."""
+
 BY_PRIOR = "by_prior"
 """In the settings: the prior of each class that the share predicted of all cases agrees with."""
 

@@ -3,6 +3,7 @@
 ``cases/<id>/`` in a folder of predictions holds
 
 - ``heatmap.ome.tif``: probability of every class, 255 is certainty; 0 where there is no tissue;
+- ``spread.ome.tif``: of several runs that were averaged, the standard deviation over them;
 - ``classes.ome.tif``: index of the class plus one, 0 where none reaches its threshold;
 - ``outlines.geojson``: the regions of the classes in pixels of level 0, for QuPath and others;
 - ``thumbnail.png`` and ``overlay.png``: the slide, and the classes laid over it;
@@ -39,6 +40,7 @@ RECORD = "slide.json"
 """What the folder of a slide holds once it is complete."""
 
 HEATMAP = "heatmap.ome.tif"
+SPREAD = "spread.ome.tif"
 CLASSES = "classes.ome.tif"
 OUTLINES = "outlines.geojson"
 THUMBNAIL = "thumbnail.png"
@@ -68,6 +70,19 @@ class Area:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How far runs that were averaged differ in a class: the mean standard deviation over them.
+
+    Attributes:
+        whole: Of all that was looked at.
+        called: Of what belongs to the class; 0 where nothing does.
+    """
+
+    whole: float
+    called: float
+
+
+@dataclass(frozen=True)
 class SlidePrediction:
     """``slide.json``.
 
@@ -88,6 +103,7 @@ class SlidePrediction:
         too_small: Regions left out there.
         seconds: What it took.
         remarks: What a reader should know, a sentence each.
+        spread: One a class; empty of a single run.
     """
 
     case: str
@@ -106,6 +122,7 @@ class SlidePrediction:
     too_small: int
     seconds: float
     remarks: tuple[str, ...] = field(default=())
+    spread: tuple[Spread, ...] = field(default=())
 
     @property
     def map_spacing_um(self) -> tuple[float, float] | None:
@@ -128,6 +145,10 @@ class SlidePrediction:
     def class_map(self, folder: Path, level: int = 0) -> Map:
         """The map of classes, to be closed after use."""
         return Map(folder_of(folder, self.case) / CLASSES, level)
+
+    def spread_map(self, folder: Path) -> Map:
+        """The standard deviation over runs, where `spread` says any; to be closed after use."""
+        return Map(folder_of(folder, self.case) / SPREAD)
 
     def write(self, case_folder: Path) -> None:
         """Write ``areas.csv`` and ``slide.json`` into the folder of the case."""

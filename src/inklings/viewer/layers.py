@@ -24,10 +24,10 @@ from inklings.errors import DataError
 from inklings.geometry import Region
 from inklings.labels.kinds import CaseLabel
 from inklings.predictions.dense import DensePrediction
-from inklings.predictions.head import Head
+from inklings.predictions.head import MEMBERS, Head
 from inklings.predictions.heatmaps.colours import colours
 from inklings.predictions.heatmaps.tiled import Map
-from inklings.predictions.slides import CLASSES, HEATMAP, SlidePrediction, folder_of
+from inklings.predictions.slides import CLASSES, HEATMAP, SPREAD, SlidePrediction, folder_of
 from inklings.readers.handles import Handles
 from inklings.readers.pyramid import Pyramid
 from inklings.viewer.cache import Cache
@@ -35,6 +35,8 @@ from inklings.viewer.pictures import PictureTiles, ViewGrid
 from inklings.viewer.shelf import Predicted, Shelf
 
 UNKNOWN = 255
+_WIDE = 25.5
+"""Spread from which it is drawn strongly: a standard deviation of one tenth."""
 _BOXES: Literal["filled"] = "filled"
 
 
@@ -54,6 +56,7 @@ class Layer:
         width: Samples of its grid.
         span: Width of the layer, with that of the image as one.
         channel: Which class, where the kind is ``probability``.
+        spread: Whether it is the standard deviation over runs, not the probability.
     """
 
     id: str
@@ -67,6 +70,7 @@ class Layer:
     width: int = 0
     span: float = 1.0
     channel: int | None = None
+    spread: bool = False
 
 
 class Layers:
@@ -147,7 +151,9 @@ class Layers:
         predicted = self._predicted(layer)
         prediction = self._prediction(case, predicted)
         if layer.channel is not None:
-            plane: NDArray[np.uint8] = prediction.dense[layer.channel]
+            said = prediction.spread if layer.spread else prediction.dense
+            assert said is not None  # or there would be no such layer
+            plane: NDArray[np.uint8] = said[layer.channel]
             return plane
         key = ("codes", case.id, layer.source)
         return self._cache.get(key, lambda: _arrayed(codes(prediction, predicted.head)))
@@ -192,7 +198,19 @@ class Layers:
             )
             for k, name in enumerate(names)
         ]
-        return [whole, *heat]
+        if not predicted.head.settings.get(MEMBERS):
+            return [whole, *heat]
+        spread = [
+            dataclasses.replace(
+                one,
+                id=f"{one.id}.spread",
+                title=f"{title}: spread of {name} over runs",
+                thresholds=(_WIDE,),
+                spread=True,
+            )
+            for name, one in zip(names, heat, strict=True)
+        ]
+        return [whole, *heat, *spread]
 
     def _labelled(self, case: Case, source: str, factor: int, region: Region) -> NDArray[np.uint8]:
         there = self._case(case, source)
@@ -216,7 +234,8 @@ class Layers:
         self, case: Case, predicted: Predicted, layer: Layer, factor: int, region: Region
     ) -> NDArray[np.uint8]:
         """From the coarsest level of a stored map that is fine enough, the nearest samples."""
-        name = CLASSES if layer.channel is None else HEATMAP
+        heat = SPREAD if layer.spread else HEATMAP
+        name = CLASSES if layer.channel is None else heat
         path = folder_of(predicted.folder, case.id) / name
         level = min(factor.bit_length() - 1, self._levels(path) - 1)
         with self._maps.lease((path, level)) as opened:
@@ -253,8 +272,8 @@ class Layers:
     def _prediction(self, case: Case, predicted: Predicted) -> DensePrediction:
         def make() -> tuple[DensePrediction, int]:
             read = DensePrediction.read(predicted.folder, case.id)
-            own = 0 if read.instances is None else read.instances.nbytes
-            return read, read.dense.nbytes + own
+            more = (one.nbytes for one in (read.instances, read.spread) if one is not None)
+            return read, read.dense.nbytes + sum(more)
 
         return self._cache.get(("prediction", str(predicted.folder), case.id), make)
 

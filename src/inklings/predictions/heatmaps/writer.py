@@ -14,7 +14,7 @@ from inklings.predictions.heatmaps.features import Features
 from inklings.predictions.heatmaps.outlines import Outlines, RegionOutline
 from inklings.predictions.heatmaps.pyramid import Pyramid, majority, mean
 from inklings.predictions.numbers import quantise
-from inklings.predictions.slides import CLASSES, HEATMAP, OUTLINES, scaled
+from inklings.predictions.slides import CLASSES, HEATMAP, OUTLINES, SPREAD, Spread, scaled
 
 Pair = tuple[float, float]
 _SPOOL = "spool.part"
@@ -65,6 +65,8 @@ class HeatmapWriter:
         spacing_um: Of level 0; None where unknown.
         smallest: Regions of fewer samples are not outlined.
         corner: First pixel of level 0 that was scanned, ``(y, x)``, from which outlines count.
+        runs: How many speak, one after the other, in ``runs * K`` channels of the tiles; their mean
+            is mapped, and of several the standard deviation over them in a file of its own.
     """
 
     def __init__(
@@ -80,12 +82,16 @@ class HeatmapWriter:
         spacing_um: Pair | None,
         smallest: int = 1,
         corner: tuple[int, int] = (0, 0),
+        runs: int = 1,
     ) -> None:
         self._folder, self._classes, self._tissue, self._shape = folder, classes, tissue, shape
         self._levels = np.array(thresholds, np.float32)[:, None, None] * 255
         self._spacing_um = scaled(spacing_um, factor)
         self._spool = (folder / _SPOOL).open("wb+")
         self._heat = Pyramid(self._spool, len(classes), shape, mean)
+        self._runs = runs
+        self._spread = Pyramid(self._spool, len(classes), shape, mean) if runs > 1 else None
+        self._sums = np.zeros((2, len(classes)))  # of the spread: of all, and where a class is
         self._codes = Pyramid(self._spool, 1, shape, majority)
         self._text = (folder / OUTLINES).open("w", encoding="utf-8")
         self._features = Features(self._text, classes, factor, slide, spacing_um, corner)
@@ -95,6 +101,11 @@ class HeatmapWriter:
         """Samples of the map of classes by code; those of code 0 are not counted."""
         self.peaks = np.zeros(len(classes), np.uint8)
         """Largest value of each class."""
+
+    @property
+    def channels(self) -> int:
+        """Of the tiles that are taken."""
+        return self._runs * len(self._classes)
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +121,8 @@ class HeatmapWriter:
             self._take(ty, tiles)
 
     def _take(self, ty: int, tiles: Mapping[int, NDArray[np.float32]]) -> None:
-        heat = {tx: self._quantised(ty, tx, tile) for tx, tile in tiles.items()}
+        said = {tx: self._by_run(tile) for tx, tile in tiles.items()}
+        heat = {tx: self._quantised(ty, tx, tile.mean(0)) for tx, tile in said.items()}
         codes = {tx: self._coded(tile) for tx, tile in heat.items()}
         for tile in heat.values():
             np.maximum(self.peaks, tile.max(axis=(1, 2)), out=self.peaks)
@@ -118,6 +130,13 @@ class HeatmapWriter:
             counts = np.bincount(code.ravel(), minlength=len(self.samples))
             counts[0] = 0
             self.samples += counts
+        if self._spread is not None:
+            apart = {tx: self._quantised(ty, tx, tile.std(0)) for tx, tile in said.items()}
+            for tx, tile in apart.items():
+                self._sums[0] += tile.sum((1, 2), dtype=np.int64)
+                for k, plane in enumerate(tile):
+                    self._sums[1, k] += plane[codes[tx] == k + 1].sum(dtype=np.int64)
+            self._spread.push(ty, apart)
         self._heat.push(ty, heat)
         self._codes.push(ty, {tx: code[None] for tx, code in codes.items()})
         height = min(TILE, self._shape[0] - ty * TILE)
@@ -128,6 +147,10 @@ class HeatmapWriter:
         self._keep(self._outlines.skip(ty * TILE - self._next))
         self._keep(self._outlines.push(band))
         self._next = ty * TILE + height
+
+    def _by_run(self, tile: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A tile as ``(runs, K, TILE, TILE)``."""
+        return tile.reshape(self._runs, len(self._classes), *tile.shape[1:])
 
     def _quantised(self, ty: int, tx: int, tile: NDArray[np.float32]) -> NDArray[np.uint8]:
         inside: NDArray[np.uint8] = quantise(tile) * self._tissue.tile(ty, tx)
@@ -150,8 +173,20 @@ class HeatmapWriter:
         self._heat.finish()
         self._codes.finish()
         self._heat.write(self._folder / HEATMAP, self._classes, self._spacing_um)
+        if self._spread is not None:
+            self._spread.finish()
+            self._spread.write(self._folder / SPREAD, self._classes, self._spacing_um)
         self._codes.write(self._folder / CLASSES, ["class"], self._spacing_um)
         return self._features.count, self._outlines.left_out
+
+    def spreads(self, looked_at: int) -> tuple[Spread, ...]:
+        """How far the runs differ in each class, where ``looked_at`` samples are tissue."""
+        if self._spread is None:
+            return ()
+        return tuple(
+            Spread(float(whole) / 255 / max(looked_at, 1), float(called) / 255 / max(int(n), 1))
+            for whole, called, n in zip(*self._sums, self.samples[1:], strict=True)
+        )
 
     @property
     def preview(self) -> NDArray[np.uint8]:
