@@ -79,7 +79,7 @@ class Pieces:
     words: tuple[str, ...] = ()
 
 
-def annotations(images: Sequence[SlideFile], pattern: str) -> Pieces:
+def annotations_of(images: Sequence[SlideFile], pattern: str) -> Pieces:
     """The annotations of each of some images.
 
     Raises:

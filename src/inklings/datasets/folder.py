@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets import several, values
-from inklings.datasets.annotated import ANNOTATIONS, NAMES, annotations
+from inklings.datasets.annotated import ANNOTATIONS, NAMES, annotations_of
 from inklings.datasets.dataset import (
     IN_PLACE,
     Converted,
@@ -203,7 +203,7 @@ class Folder(FromPatterns):
             SlideFile(path, stem_of(path), folders_below(path, root, literal))
             for path in (next(iter(group.images.values())) for group in groups)
         ]
-        found = annotations(files, pattern)
+        found = annotations_of(files, pattern)
         self.said.clear()
         self.said.append(f"annotations: {len(found.of)} of {len(groups)} images have some")
         self.said.extend(found.words)

@@ -125,13 +125,14 @@ def _stamp(
     width: float,
     code: int,
 ) -> None:
-    rows, columns = line(*np.rint(start).astype(int), *np.rint(stop).astype(int))
+    rows, columns = line(*np.rint(start).astype(int), *np.rint(stop).astype(int))  # type: ignore[no-untyped-call]
     shape = codes.shape
     inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
     codes[rows[inside], columns[inside]] = code
     if width > 1:
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            codes[disk((row, column), width / 2, shape=shape)] = code
+            around = disk((row, column), width / 2, shape=shape)  # type: ignore[no-untyped-call]
+            codes[around] = code
 
 
 def _inside(

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import SLIDE
 from inklings.datasets import several, values
-from inklings.datasets.annotated import ANNOTATIONS, NAMES, annotations
+from inklings.datasets.annotated import ANNOTATIONS, NAMES, annotations_of
 from inklings.datasets.companions import companions
 from inklings.datasets.dataset import (
     OVERRULE_SPACING,
@@ -169,7 +169,7 @@ class Slides(Plain):
     def _annotated(self, slides: list[SlideFile], items: list[SlideItem]) -> list[SlideItem]:
         if self.annotations is None:
             return items
-        found = annotations(slides, self.annotations)
+        found = annotations_of(slides, self.annotations)
         self.said.append(f"annotations: {len(found.of)} of {len(slides)} slides have some")
         self.said.extend(found.words)
         drawn = []

@@ -12,6 +12,7 @@ from typing import Any
 import highdicom as hd
 import numpy as np
 import pydicom
+from pydicom.sr.codedict import codes
 
 from inklings import __version__
 from inklings.errors import DataError
@@ -83,7 +84,7 @@ def _groups(picture: Picture, lost: Counter[str]) -> list[Any]:
             places = np.array([(x + 0.5, y + 0.5) for y, x in corners], np.float32)
             of[one.name, one.kind].append(places)
     by = hd.AlgorithmIdentificationSequence(
-        name=MAKER, family=pydicom.sr.codedict.codes.DCM.ArtificialIntelligence, version=__version__
+        name=MAKER, family=codes.DCM.ArtificialIntelligence, version=__version__
     )
     return [
         hd.ann.AnnotationGroup(

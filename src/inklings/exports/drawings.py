@@ -25,7 +25,7 @@ from inklings.labels.annotations import read_outlines
 from inklings.labels.files import read_mask, unlabelled
 from inklings.labels.kinds import BACKGROUND, BallLabel, MaskLabel, SurvivalLabel, ValueLabel
 from inklings.labels.outlines import Outline, outline_of
-from inklings.labels.pictures import Files, Picture, Writer
+from inklings.labels.pictures import Files, Picture
 from inklings.labels.trace import objects_of
 from inklings.predictions.slides import OUTLINES, folder_of
 from inklings.progress import note, track
@@ -35,7 +35,7 @@ from inklings.readers import open_image
 class Drawings(Exporter):
     """One format of annotations, of predictions and of the labels of a cohort."""
 
-    write: ClassVar[Writer]
+    write: ClassVar[staticmethod[[Sequence[Picture]], Files]]
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write the objects of every picture, and the outlines of every slide."""

@@ -25,7 +25,14 @@ from inklings.progress import note
 from inklings.runs.run import Run
 
 
-class Options(TypedDict, total=False):
+class Cut(TypedDict, total=False):
+    """Where probabilities are cut: at a number, or by a rule (`Options`)."""
+
+    threshold: float | None
+    threshold_by: str | None
+
+
+class Options(Cut, total=False):
     """What may be said of a prediction; None, or left out, is as the run was trained.
 
     Attributes:
@@ -54,8 +61,6 @@ class Options(TypedDict, total=False):
     images: Patterns | None
     also: Sequence[Path] | None
     mirroring: bool | str | None
-    threshold: float | None
-    threshold_by: str | None
     instances: str | Mapping[str, Any] | None
     components: str | None
     refine: str | None
@@ -69,7 +74,7 @@ class Options(TypedDict, total=False):
     stride: int | None
 
 
-def asked_threshold(given: float | str | None) -> Options:
+def asked_threshold(given: float | str | None) -> Cut:
     """A number, or a rule, as options.
 
     Raises:

@@ -64,7 +64,7 @@ def _tagged(tag: str) -> Callable[[Any], bool]:
     return lambda root: bool(root.tag == tag)
 
 
-JSON = (
+JSON: tuple[Format, ...] = (
     Format("COCO", coco.knows, coco.read, coco.split),
     Format("Labelme", labelme.knows, labelme.read, lambda one: [(labelme.named(one), None)]),
     Format("Label Studio", label_studio.knows, label_studio.read, label_studio.split),
@@ -72,7 +72,7 @@ JSON = (
     Format("Cytomine", cytomine.knows, cytomine.read),
     Format("GeoJSON of QuPath", qupath.knows, qupath.geojson),
 )
-XML = (
+XML: tuple[Format, ...] = (
     Format("Pascal VOC", _tagged("annotation"), voc.read, lambda root: [(voc.named(root), None)]),
     Format("CVAT for images", _tagged("annotations"), cvat.read, cvat.split),
     Format("ImageScope or HALO (Annotations)", _tagged("Annotations"), aperio),

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import Drawing, Outline, Ring, around, ring
+from inklings.labels.kinds import Ring
+from inklings.labels.outlines import Drawing, Outline, around, ring
 from inklings.labels.qupath import UNNAMED
 from inklings.labels.shapes import ellipse
 

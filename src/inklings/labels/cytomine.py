@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from inklings.errors import LabelError
@@ -36,25 +37,25 @@ def read(document: Any) -> Drawing:
     def one(item: dict[str, Any]) -> list[Outline | str]:
         terms = item.get("termName") or item.get("term") or [UNNAMED]
         name = str(terms if isinstance(terms, str) else terms[0])
-        who = str(item.get("user") or "")
-        return list(_shape(str(item["location"]), name, who, str(item.get("created") or "")))
+        who, when = str(item.get("user") or ""), str(item.get("created") or "")
+        shapes = _shape(str(item["location"]), name)
+        return [replace(shape, annotator=who, time=when) for shape in shapes]
 
     outlines, odd = gathered(_items(document), one, "annotation")
     return Drawing(tuple(outlines), tuple(odd), "slide", upwards=True)
 
 
-def _shape(text: str, name: str, who: str, when: str) -> Iterator[Outline]:
+def _shape(text: str, name: str) -> Iterator[Outline]:
     kind = text.split("(")[0].strip().upper()
-    by = {"annotator": who, "time": when}
     if kind == "POLYGON":
-        yield Outline(name, _rings(text), **by)
+        yield Outline(name, _rings(text))
     elif kind == "MULTIPOLYGON":
         every = [_rings(part) for part in re.split(r"\)\s*\)\s*,\s*\(\s*\(", text[len(kind) :])]
-        yield Outline(name, every[0], parts=tuple(every[1:]), **by)
+        yield Outline(name, every[0], parts=tuple(every[1:]))
     elif kind == "POINT":
-        yield Outline(name, (_ring(text),), "point", **by)
+        yield Outline(name, (_ring(text),), "point")
     elif kind == "LINESTRING":
-        yield Outline(name, (_ring(text),), "line", **by)
+        yield Outline(name, (_ring(text),), "line")
     else:
         raise LabelError(f"a location {text[:30]!r}, which is no polygon, point or line")
 

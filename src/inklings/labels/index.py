@@ -103,7 +103,8 @@ class Marks:
         corners = self._corners[begin:end]
         if isinstance(label, BoxLabel):
             sides = corners / factor - start
-            return BoxLabel(label.image, label.name, *map(tuple, sides.tolist()))
+            first, last = sides.tolist()
+            return BoxLabel(label.image, label.name, tuple(first), tuple(last))
         if isinstance(label, PointLabel):
             placed = (corners + 0.5) / factor - 0.5 - start
             diameter = label.diameter and label.diameter / float(np.sqrt(factor.prod()))

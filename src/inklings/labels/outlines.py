@@ -160,13 +160,14 @@ def outline_of(label: PolygonLabel | BoxLabel | PointLabel | BagLabel) -> Outlin
     """The outline of a record; the way back of `labels_of`."""
     if isinstance(label, BagLabel):
         return Outline(label.name, kind="choice", present=label.present)
-    by = {"annotator": label.annotator, "time": label.time}
     if isinstance(label, PointLabel):
-        return Outline(label.name, ((_flat(label.point),),), "point", **by)
-    if isinstance(label, BoxLabel):
+        made = Outline(label.name, ((_flat(label.point),),), "point")
+    elif isinstance(label, BoxLabel):
         (y0, x0), (y1, x1) = _flat(label.start), _flat(label.stop)
-        return Outline(label.name, (((y0 - 0.5, x0 - 0.5), (y1 - 0.5, x1 - 0.5)),), "box", **by)
-    return Outline(label.name, label.polygons[0], "polygon", label.parts, **by)
+        made = Outline(label.name, (((y0 - 0.5, x0 - 0.5), (y1 - 0.5, x1 - 0.5)),), "box")
+    else:
+        made = Outline(label.name, label.polygons[0], "polygon", label.parts)
+    return replace(made, annotator=label.annotator, time=label.time)
 
 
 def _flat(place: tuple[float, ...]) -> tuple[float, float]:
