@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import lightning.pytorch as pl
@@ -22,38 +20,13 @@ from inklings.models.base import Model
 from inklings.spec import Training
 from inklings.tensors import Batch, Output
 from inklings.training import OPTIMISERS, SCHEDULES
+from inklings.training.clock import Clock
 from inklings.training.ema import Average
 from inklings.training.optimisers import groups
+from inklings.training.parts import Parts, in_parts, memory_ended
 from inklings.training.schedules import ReduceOnPlateau
 
 _HOPELESS = 100  # batches left out, and none taken, after which a training is given up
-
-
-@dataclass
-class Clock:
-    """Seconds spent in a run, over all its resumptions.
-
-    Attributes:
-        before: Spent by earlier processes.
-        here: Spent by this one, once it stands still.
-    """
-
-    before: float = 0.0
-    here: float = 0.0
-    _start: float = field(default_factory=time.monotonic)
-
-    def seconds(self) -> float:
-        """Until now."""
-        return self.before + max(0.0, time.monotonic() - self._start)
-
-    def stop(self) -> None:
-        """Stand still: what follows is no longer training."""
-        self.here = max(0.0, time.monotonic() - self._start)
-        self.before, self._start = self.before + self.here, math.inf
-
-    def start(self, before: float) -> None:
-        """Count from now on, after ``before`` seconds."""
-        self.before, self._start = before, time.monotonic()
 
 
 class Feed:
@@ -75,6 +48,7 @@ class Learner(pl.LightningModule):
         counted: Optimiser steps that changed the weights.
         average: Moving average of the weights; None if not asked for.
         last: Logits, batch and loss of the last finite micro-batch, for callbacks.
+        parts: In how many a micro-batch is learnt.
     """
 
     def __init__(
@@ -88,6 +62,7 @@ class Learner(pl.LightningModule):
         self.clock = Clock()
         self.seen = self.skipped = self.counted = self._useful = 0
         self.last: tuple[Tensor, Batch, float] | None = None
+        self.parts = Parts()
         self._restored: dict[str, Any] = {}
         self._statistics: list[Tensor] = []
         self._kept: list[Tensor] = []
@@ -171,10 +146,11 @@ class Learner(pl.LightningModule):
         self.seen = number + 1
         if self._kept:
             torch._foreach_copy_(self._kept, self._statistics)
-        output: Output = self.model(data.inputs, data.valid)
-        with torch.autocast(self.device.type, enabled=False):
-            output = output.in_full_precision()
-            loss = total(self.loss, output, data)
+        try:
+            loss, logits = in_parts(self._loss, data, self.parts.count)
+        except (MemoryError, RuntimeError) as error:
+            self._go_on_with_less(error, data)
+            return None
         value = self._everywhere(float(loss.detach()))
         if not math.isfinite(value):
             self.skipped += 1
@@ -182,8 +158,40 @@ class Learner(pl.LightningModule):
             # Processes that train together wait for gradients, so they get zeros to exchange.
             return self._nothing() if self.trainer.world_size > 1 else None
         self._useful += 1
-        self.last = (output.logits.detach(), data, value)
+        self.last = (logits, data, value)
         return loss
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """The gradients; where memory ends, those of this batch are left out."""
+        try:
+            super().backward(loss, *args, **kwargs)
+        except (MemoryError, RuntimeError) as error:
+            assert self.last is not None
+            self._go_on_with_less(error, self.last[1])
+
+    def _loss(self, data: Batch) -> tuple[Tensor, Tensor]:
+        """Loss and logits of a batch, both in float32."""
+        output: Output = self.model(data.inputs, data.valid)
+        with torch.autocast(self.device.type, enabled=False):
+            output = output.in_full_precision()
+            return total(self.loss, output, data), output.logits.detach()
+
+    def _go_on_with_less(self, error: Exception, data: Batch) -> None:
+        """Learn batches in twice as many parts from now on, where an error says memory ended.
+
+        Weights are those of the last step; gradients of this one are dropped.
+
+        Raises:
+            SpecError: If there is nothing left to halve.
+        """
+        if not memory_ended(error) or self.trainer.world_size > 1:
+            raise error
+        self.parts.double(error, self.global_step, len(data.value), self.loss.least_batch)
+        self._useful = 0
+        self.zero_grad(set_to_none=True)
+        self._restore_statistics()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def configure_gradient_clipping(
         self,
@@ -237,6 +245,7 @@ class Learner(pl.LightningModule):
             "seen": self.seen,
             "skipped": self.skipped,
             "counted": self.counted,
+            "parts": vars(self.parts),
             "seconds": self.clock.seconds(),
             "average": None if self.average is None else self.average.state,
             "updates": 0 if self.average is None else self.average.updates,
@@ -248,6 +257,7 @@ class Learner(pl.LightningModule):
         mine = checkpoint["inklings"]
         self.seen, self.skipped = mine["seen"], mine["skipped"]
         self.counted = mine.get("counted", 1)  # checkpoints of 0.1 do not say it
+        self.parts = Parts(**mine.get("parts", {}))
         self.clock.before = mine["seconds"]
         if isinstance(self.schedule, ReduceOnPlateau) and mine.get("schedule"):
             self.schedule.restore(mine["schedule"])
