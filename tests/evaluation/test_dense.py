@@ -164,7 +164,8 @@ def test_comparison_is_paired_over_the_common_cases(
     change = next(c for c in table.changes if c.metric == "dice")
     assert table["dice"].n == 2
     assert change.value == pytest.approx(change.first - change.second)
-    assert change.low > 0
+    assert change.low < 0 < change.high  # two patients show nothing
+    assert change.p == pytest.approx(0.5)
     assert table.records()[0]["change"]["value"] == change.value
 
 

@@ -91,9 +91,9 @@ def test_the_bootstrap_draws_patients_and_weighs_their_scans_together() -> None:
     rows += [(n, 99, 0, 0, rng.random()) for n in names for _ in range(3)]
     truth = Reference(names, nodules, none, tuple(f"p{k // 2}" for k in range(40)))
     found = match(places(*rows), truth)
-    bootstrap = Bootstrap(20)
-    drawn = resampled(found, bootstrap)
-    weights = bootstrap.weights(20)[:, found.units]
+    patients = Bootstrap(20).weights(20)
+    drawn = resampled(found, patients)
+    weights = patients[:, found.units]
     for row in range(3):  # once more, by repeating scans
         scans = np.repeat(np.arange(40), weights[row].astype(int))
         again = Reference(

@@ -1,7 +1,7 @@
 import math
 
+from inklings.evaluation.changes import chance, number
 from inklings.evaluation.evaluate import score
-from inklings.evaluation.scores import chance, number
 from inklings.testing.metrics import squares
 
 
@@ -17,7 +17,9 @@ def test_text_shows_value_interval_and_count() -> None:
     table = score([squares(k % 2, f"c{k}", f"p{k}") for k in range(8)])
     line = next(line for line in table.text().splitlines() if line.startswith("Dice, mean"))
     assert line.split()[4] == "0.938"
-    assert line.split()[-1] == "8"
+    assert line.split()[-3:] == ["8", "(8", "patients)"]
+    many = score([squares(k % 2, f"c{k}", f"p{k}") for k in range(10)]).text()
+    assert "patients)" not in many
 
 
 def test_text_says_the_policy_for_empty_masks_and_its_counts() -> None:

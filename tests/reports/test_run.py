@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from inklings.errors import DataError
+from inklings.evaluation.changes import number
 from inklings.evaluation.evaluate import evaluate
-from inklings.evaluation.scores import Scores, number
+from inklings.evaluation.scores import Scores
 from inklings.files import write_json
 from inklings.reports.material import latest
 from inklings.reports.run import run_report

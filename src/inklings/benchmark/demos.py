@@ -16,8 +16,9 @@ from typing import Any
 from inklings.benchmark.demo import Arm, Command, Demo
 from inklings.benchmark.demo_nodules import nodules
 from inklings.cohorts.cohort import Cohort
+from inklings.evaluation.changes import number
 from inklings.evaluation.label_quality import label_quality
-from inklings.evaluation.scores import Row, Scores, number
+from inklings.evaluation.scores import Row, Scores
 from inklings.evaluation.truth import truth
 from inklings.files import write_text, write_yaml
 from inklings.reports.bag_pictures import bag_gallery

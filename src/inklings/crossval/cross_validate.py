@@ -18,7 +18,7 @@ from inklings.crossval.folds import each_fold
 from inklings.crossval.joint import Plan, fold_path, sit, sittings
 from inklings.errors import DataError
 from inklings.evaluation.bag_metrics import Answers, metrics_of
-from inklings.evaluation.bags import case_weights
+from inklings.evaluation.bags import estimate
 from inklings.evaluation.intervals import BOOTSTRAP
 from inklings.evaluation.scores import Scores
 from inklings.files import read_yaml, write_json, write_yaml
@@ -120,13 +120,11 @@ def summarise(cohort: Cohort, experiment: BagExperiment, out: Path, plan: Plan) 
     task = task_of(cohort, experiment.bags.task)
     repeats = [_read(cohort, task, out, plan, repeat) for repeat in range(plan.repeats)]
     names = [case.patient for case in cohort.cases if _labelled(case, cohort, task)]
-    weights = case_weights(names, BOOTSTRAP)
     one = np.ones((1, len(names)))
     scores = []
     for metric in metrics_of(task, cohort.classes):
         values = np.array([metric.value(answers, one)[0] for answers, _ in repeats])
-        drawn = np.mean([metric.value(answers, weights) for answers, _ in repeats], axis=0)
-        low, high = BOOTSTRAP.interval(drawn)
+        _, low, high = estimate(metric, [answers for answers, _ in repeats], names, BOOTSTRAP)
         single = [
             metric.value(answers, (fold == f).astype(float)[None])[0]
             for answers, fold in repeats

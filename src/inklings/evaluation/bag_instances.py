@@ -44,6 +44,7 @@ def instance_rows(
     truths: Mapping[str, NDArray[np.uint8]],
     classes: tuple[str, ...],
     weights: Array,
+    single: Array,
     bootstrap: Bootstrap,
 ) -> Iterator[Row]:
     """A row for each question, of every class whose channel speaks of it.
@@ -53,6 +54,7 @@ def instance_rows(
         truths: Labels of the instances; bags without are left out.
         classes: Names.
         weights: ``(R, bags)`` of the bootstrap.
+        single: ``(patients, bags)`` of each patient alone.
         bootstrap: How intervals are taken.
 
     Raises:
@@ -70,6 +72,8 @@ def instance_rows(
             )
     if chosen[0].instances.shape[1] != len(classes):
         return  # ordinal channels speak of no class
+    both = np.concatenate([single, weights])[:, there]
+    patients = int(single[:, there].any(axis=1).sum())
     for k, label in enumerate(classes):
         ways = {"": [p.instances[:, k] for p in chosen]}
         if all(p.attention is not None for p in chosen):
@@ -77,21 +81,24 @@ def instance_rows(
         truth = [truths[p.case] == k + 1 for p in chosen]
         for way, scores in ways.items():
             if not way:
-                yield _calibration(scores, truth, weights[:, there], label, bootstrap)
-            for name, title, value, drawn in _scores(scores, truth, weights[:, there]):
-                low, high = bootstrap.interval(drawn)
+                value, both_ways = _calibration(scores, truth, both)
+                alone, drawn = np.split(both_ways, [len(single)])
+                ends = bootstrap.interval(value, drawn, alone)
+                yield Row(
+                    "instance_ece", value, *ends, len(chosen), patients, "", label,
+                    "Instance calibration error", False,
+                )  # fmt: skip
+            for name, title, value, drawn in _scores(scores, truth, both):
+                alone, drawn = np.split(drawn, [len(single)])
+                low, high = bootstrap.interval(value, drawn, alone)
                 said = f"{title}, by attention" if way else title
                 n = len(chosen)
-                yield Row(f"{name}{way}", value, low, high, n, n, "", label, said)
+                yield Row(f"{name}{way}", value, low, high, n, patients, "", label, said)
 
 
 def _calibration(
-    logits: Sequence[NDArray[np.float32]],
-    truth: Sequence[NDArray[np.bool_]],
-    weights: Array,
-    label: str,
-    bootstrap: Bootstrap,
-) -> Row:
+    logits: Sequence[NDArray[np.float32]], truth: Sequence[NDArray[np.bool_]], weights: Array
+) -> tuple[float, Array]:
     """Expected calibration error of the instances, all bags pooled, in 15 bins (Naeini 2015)."""
     bags = len(logits)
     p = expit(np.concatenate(logits).astype(float))
@@ -99,10 +106,7 @@ def _calibration(
     key = np.repeat(np.arange(bags), sizes) * BINS + np.minimum((p * BINS).astype(int), BINS - 1)
     gap = np.bincount(key, p - np.concatenate(truth), bags * BINS).reshape(bags, BINS)
     value = float(np.abs(gap.sum(0)).sum() / sum(sizes))
-    drawn = ratio(np.abs(weights @ gap).sum(1), weights @ np.array(sizes, float))
-    low, high = bootstrap.interval(drawn)
-    title = "Instance calibration error"
-    return Row("instance_ece", value, low, high, bags, bags, "", label, title, False)
+    return value, ratio(np.abs(weights @ gap).sum(1), weights @ np.array(sizes, float))
 
 
 def _of_class(attention: NDArray[np.float32] | None, k: int) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, Self, cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from inklings.bags.task import Task, class_of, decide, presence
 from inklings.cohorts.case import Case
-from inklings.evaluation.metric import Array, ratio
+from inklings.evaluation.metric import CORRELATION, SHARE, Array, Span, ratio
 from inklings.evaluation.ranking import auc, auprc
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.head import Head
@@ -84,6 +85,9 @@ class BagMetric:
         label: Class it is about; ``all`` for what joins them.
         value: From answers and weights ``(R, n)`` to ``(R,)``.
         higher: Whether more is better.
+        span: What values there are.
+        positive: Of what compares two kinds of cases: from answers to ``(n,)``, 1 for one kind, 0
+            for the other, NaN where it is not known.
     """
 
     name: str
@@ -91,6 +95,8 @@ class BagMetric:
     label: str
     value: Value
     higher: bool = True
+    span: Span = SHARE
+    positive: Callable[[Any], Array] | None = None
 
 
 class BagTask(Protocol):
@@ -153,16 +159,20 @@ def _question(k: int, label: str) -> Iterator[BagMetric]:
 
         return of
 
+    def kind(answers: Answers) -> Array:
+        found: Array = answers.truth[:, k]
+        return found
+
     yield BagMetric("accuracy", "Accuracy", label, on(lambda _, d, y, w: _mean(d == y, w)))
-    yield BagMetric("balanced_accuracy", "Balanced accuracy", label, on(_balanced))
-    yield BagMetric("auc", "AUC", label, on(lambda p, _, y, w: auc(p, y > 0.5, w)))
+    yield BagMetric("balanced_accuracy", "Balanced accuracy", label, on(_balanced), positive=kind)
+    yield BagMetric("auc", "AUC", label, on(lambda p, _, y, w: auc(p, y > 0.5, w)), positive=kind)
     yield BagMetric("auprc", "AUPRC", label, on(lambda p, _, y, w: auprc(p, y > 0.5, w)))
     yield BagMetric("sensitivity", "Sensitivity", label, on(lambda _, d, y, w: _among(d, y, w)))
     yield BagMetric(
         "specificity", "Specificity", label, on(lambda _, d, y, w: _among(1 - d, 1 - y, w))
     )
     yield BagMetric("f1", "F1", label, on(_f1))
-    yield BagMetric("kappa", "Cohen's kappa", label, on(_yes_no_kappa))
+    yield BagMetric("kappa", "Cohen's kappa", label, on(_yes_no_kappa), span=CORRELATION)
     yield BagMetric("ece", "Expected calibration error", label, on(_ece), higher=False)
     yield BagMetric(
         "brier", "Brier score", label, on(lambda p, _, y, w: _mean((p - y) ** 2, w)), higher=False
@@ -182,10 +192,16 @@ def _choice(task: Task, classes: tuple[str, ...]) -> Iterator[BagMetric]:
     yield BagMetric(
         "balanced_accuracy", "Balanced accuracy", "all", lambda a, w: _recall(table(a, w))
     )
-    yield BagMetric("kappa", "Cohen's kappa", "all", lambda a, w: kappa(table(a, w)))
+    yield BagMetric(
+        "kappa", "Cohen's kappa", "all", lambda a, w: kappa(table(a, w)), span=CORRELATION
+    )
     if task == "ordinal":
         yield BagMetric(
-            "qwk", "Quadratic weighted kappa", "all", lambda a, w: kappa(table(a, w), power=2)
+            "qwk",
+            "Quadratic weighted kappa",
+            "all",
+            lambda a, w: kappa(table(a, w), power=2),
+            span=CORRELATION,
         )
         yield BagMetric(
             "mae",
@@ -193,6 +209,7 @@ def _choice(task: Task, classes: tuple[str, ...]) -> Iterator[BagMetric]:
             "all",
             lambda a, w: _mean(np.abs(a.decided - a.truth), w),
             higher=False,
+            span=(0.0, count - 1.0),
         )
     yield BagMetric("auc", "Mean one-against-rest AUC", "all", _mean_auc)
     yield BagMetric(
@@ -205,11 +222,18 @@ def _choice(task: Task, classes: tuple[str, ...]) -> Iterator[BagMetric]:
         higher=False,
     )
     for k, label in enumerate(classes):
-        yield BagMetric("auc", "AUC against the rest", label, _one_auc(k))
+        yield BagMetric(
+            "auc", "AUC against the rest", label, _one_auc(k), positive=partial(_is_class, k)
+        )
+
+
+def _is_class(k: int, answers: Answers) -> Array:
+    found: Array = (answers.truth.astype(int) == k).astype(float)
+    return found
 
 
 def _one_auc(k: int) -> Value:
-    return lambda a, w: auc(a.probability[:, k], a.truth.astype(int) == k, w)
+    return lambda a, w: auc(a.probability[:, k], _is_class(k, a) > 0, w)
 
 
 def _mean_auc(answers: Answers, weights: Array) -> Array:

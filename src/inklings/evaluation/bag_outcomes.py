@@ -13,7 +13,7 @@ from inklings.bags.outcomes import outcome_of
 from inklings.bags.outcomes.survival import concordance
 from inklings.cohorts.case import Case
 from inklings.evaluation.bag_metrics import BagMetric
-from inklings.evaluation.metric import Array, ratio
+from inklings.evaluation.metric import CORRELATION, SIZE, Array, ratio
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.head import VALUES, Head
 
@@ -89,18 +89,22 @@ def _regression(label: str) -> Iterator[BagMetric]:
     def of_mean(value: Callable[[Array, Array, Array], Array]) -> Callable[[Numbers, Array], Array]:
         return lambda a, w: value(a.baseline, a.truth[:, 0], w)
 
-    yield BagMetric("mae", "Mean absolute error", label, on(_mae), higher=False)
-    yield BagMetric("rmse", "Root mean squared error", label, on(_rmse), higher=False)
-    yield BagMetric("r2", "R2, share of the variance explained", label, on(_r2))
-    yield BagMetric("pearson", "Pearson's correlation", label, on(pearson))
-    yield BagMetric("spearman", "Spearman's rank correlation", label, on(spearman))
+    yield BagMetric("mae", "Mean absolute error", label, on(_mae), higher=False, span=SIZE)
+    yield BagMetric("rmse", "Root mean squared error", label, on(_rmse), higher=False, span=SIZE)
+    yield BagMetric(
+        "r2", "R2, share of the variance explained", label, on(_r2), span=(-np.inf, 1.0)
+    )
+    yield BagMetric("pearson", "Pearson's correlation", label, on(pearson), span=CORRELATION)
+    yield BagMetric(
+        "spearman", "Spearman's rank correlation", label, on(spearman), span=CORRELATION
+    )
     yield BagMetric(
         "mae_of_mean", "Mean absolute error of the training mean", label, of_mean(_mae),
-        higher=False,
+        higher=False, span=SIZE,
     )  # fmt: skip
     yield BagMetric(
         "rmse_of_mean", "Root mean squared error of the training mean", label, of_mean(_rmse),
-        higher=False,
+        higher=False, span=SIZE,
     )  # fmt: skip
 
 

@@ -10,12 +10,13 @@ import numpy as np
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.evaluation.bag_instances import INSTANCE_METRICS, instance_rows
 from inklings.evaluation.bag_metrics import Answered, BagMetric, BagTask
+from inklings.evaluation.changes import Change
 from inklings.evaluation.family import Family, Job, ScoredSource, Selection
 from inklings.evaluation.instance_truth import instance_truth
-from inklings.evaluation.intervals import Bootstrap
+from inklings.evaluation.intervals import Bootstrap, difference
 from inklings.evaluation.metric import Array
 from inklings.evaluation.results import Results
-from inklings.evaluation.scores import Change, Row
+from inklings.evaluation.scores import Row
 from inklings.evaluation.selection import select
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.head import VALUES, Head
@@ -34,8 +35,6 @@ BAG_TASKS: Registry[BagTask] = Registry(
 )
 """How each task of bags is scored; each is called with the name of the task."""
 
-_SWAPS = 500
-
 
 @dataclass(frozen=True)
 class BagScoring:
@@ -51,14 +50,17 @@ class BagScoring:
         settings, cases = self.job.settings, self.selection.cases
         patients = [case.patient for case in cases]
         weights = case_weights(patients, settings.bootstrap)
+        single = each_alone(patients)
         predictions = self._read(self.job.mine)
         answers = self.task.answers(predictions, cases, self.job.mine.head)
-        rows = [self._row(metric, answers, weights) for metric in self.metrics]
+        rows = [self._row(metric, answers, patients) for metric in self.metrics]
         usual = instance_metrics(self.job.mine.head)
         wanted = set(settings.metrics or usual) & set(usual)
         if wanted:
             truths, classes = instance_truth(self.job.cohort), self.job.mine.head.classes
-            instances = instance_rows(predictions, truths, classes, weights, settings.bootstrap)
+            instances = instance_rows(
+                predictions, truths, classes, weights, single, settings.bootstrap
+            )
             rows += [row for row in instances if row.metric in wanted]
         lines = [
             {"case": case.id, "patient": case.patient, **answers.line(i)}
@@ -73,7 +75,7 @@ class BagScoring:
         changes: tuple[Change, ...] = ()
         if self.job.theirs:
             rival = self.task.answers(self._read(self.job.theirs), cases, self.job.theirs.head)
-            changes = tuple(self._change(m, answers, rival, weights) for m in self.metrics)
+            changes = tuple(self._change(m, answers, rival, weights, single) for m in self.metrics)
         return Results(
             tuple(rows), tuple(lines), facts, changes=changes, warnings=tuple(attention_notes(rows))
         )
@@ -81,39 +83,26 @@ class BagScoring:
     def _read(self, source: ScoredSource) -> list[BagPrediction]:
         return [BagPrediction.read(source.path, case.id) for case in self.selection.cases]
 
-    def _row(self, metric: BagMetric, answers: Answered, weights: Array) -> Row:
-        n, patients = len(self.selection.cases), len(self.selection.patients)
-        value = float(metric.value(answers, np.ones((1, n)))[0])
-        low, high = np.nan, np.nan
-        if patients > 1:
-            low, high = self.job.settings.bootstrap.interval(metric.value(answers, weights))
+    def _row(self, metric: BagMetric, answers: Answered, patients: Sequence[str]) -> Row:
+        bootstrap = self.job.settings.bootstrap
+        n, there = rests_on(metric, answers, patients)
+        value, low, high = estimate(metric, [answers], patients, bootstrap)
         return Row(
-            metric.name, value, low, high, n, patients, "", metric.label, metric.title,
-            metric.higher,
-        )  # fmt: skip
+            metric.name, value, low, high, n, there, "", metric.label, metric.title, metric.higher
+        )
 
     def _change(
-        self, metric: BagMetric, mine: Answered, theirs: Answered, weights: Array
+        self, metric: BagMetric, mine: Answered, theirs: Answered, weights: Array, single: Array
     ) -> Change:
-        """Paired difference; the test swaps the two runs patient by patient (Noreen 1989)."""
-        cases, bootstrap = self.selection.cases, self.job.settings.bootstrap
-        one = np.ones((1, len(cases)))
+        """Paired difference over patients."""
+        one = np.ones((1, weights.shape[1]))
         first, second = (float(metric.value(a, one)[0]) for a in (mine, theirs))
         drawn = metric.value(mine, weights) - metric.value(theirs, weights)
-        low, high = bootstrap.interval(drawn)
-        _, patient = np.unique([case.patient for case in cases], return_inverse=True)
-        rng = np.random.default_rng([bootstrap.seed, 1])
-        extreme = 0
-        for _ in range(_SWAPS):
-            take = rng.integers(0, 2, int(patient.max()) + 1).astype(bool)[patient]
-            swapped = metric.value(mine.some(theirs, take), one) - metric.value(
-                theirs.some(mine, take), one
-            )
-            extreme += int(abs(swapped[0]) >= abs(first - second) - 1e-12)
-        p = (1 + extreme) / (1 + _SWAPS)
-        return Change(
-            metric.name, metric.label, metric.title, first, second, first - second, low, high, p
-        )
+        differs = [mine.line(i) != theirs.line(i) for i in range(weights.shape[1])]
+        differing = int(np.count_nonzero(single @ np.array(differs, float)))
+        there = rests_on(metric, mine, [case.patient for case in self.selection.cases])[1]
+        d = difference(first, second, drawn, there, differing, self.job.settings.bootstrap.level)
+        return Change.of(metric, metric.label, d)
 
 
 def prepare(job: Job) -> BagScoring:
@@ -161,6 +150,55 @@ def case_weights(patients: Sequence[str], bootstrap: Bootstrap) -> Array:
     """``(R, n)``: how often each case is drawn, patient by patient."""
     names, index = np.unique(np.asarray(patients), return_inverse=True)
     return bootstrap.weights(len(names))[:, index]
+
+
+def each_alone(patients: Sequence[str]) -> Array:
+    """``(P, n)``: weights of the cases of each patient by itself."""
+    names, index = np.unique(np.asarray(patients), return_inverse=True)
+    return np.eye(len(names))[:, index]
+
+
+def rests_on(metric: BagMetric, answers: Answered, patients: Sequence[str]) -> tuple[int, int]:
+    """Cases and patients that a number is of: the sensitivity is of the positive ones."""
+    names = np.asarray(patients)
+    if metric.positive is None:
+        blocks = np.array_split(np.arange(len(names)), 1 + len(names) // 512)
+        eye = (np.arange(len(names)) == block[:, None] for block in blocks)
+        alone = np.concatenate([metric.value(answers, rows.astype(float)) for rows in eye])
+    else:
+        alone = metric.positive(answers)
+    there = ~np.isnan(alone)
+    if not there.any():
+        there[:] = True
+    return int(there.sum()), len(set(names[there].tolist()))
+
+
+def estimate(
+    metric: BagMetric, runs: Sequence[Answered], patients: Sequence[str], bootstrap: Bootstrap
+) -> tuple[float, float, float]:
+    """Value and interval of the mean over runs that answered for the same cases.
+
+    Args:
+        metric: What is asked.
+        runs: At least one.
+        patients: ``(n,)`` of the cases.
+        bootstrap: How the interval is drawn.
+    """
+    value, drawn, alone = (
+        np.mean([metric.value(answers, weights) for answers in runs], axis=0)
+        for weights in (
+            np.ones((1, len(patients))),
+            case_weights(patients, bootstrap),
+            each_alone(patients),
+        )
+    )
+    kinds = None
+    if metric.positive is not None:
+        kind = metric.positive(runs[0])
+        of = np.asarray(patients)
+        kinds = (len(set(of[kind > 0.5].tolist())), len(set(of[kind < 0.5].tolist())))
+    interval = bootstrap.interval(float(value[0]), drawn, alone, metric.span, kinds)
+    return float(value[0]), *interval
 
 
 def attention_notes(rows: Sequence[Row]) -> list[str]:

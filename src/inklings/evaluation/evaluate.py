@@ -13,6 +13,7 @@ from inklings import __version__
 from inklings.cohorts.leaks import Clearance, Training, clear, some
 from inklings.datasets.luna_tables import is_of_ratings
 from inklings.errors import DataError
+from inklings.evaluation.changes import corrected
 from inklings.evaluation.family import FAMILIES, Family, Job, ScoredSource, Settings
 from inklings.evaluation.froc import Reference
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
@@ -156,5 +157,5 @@ def _scores(results: Results, cleared: Clearance, head: Mapping[str, Any]) -> Sc
         facts["failed"] = dict(results.failed)
     return Scores(
         results.rows, results.cases, {**facts, "warnings": warnings}, results.curves,
-        results.changes, files,
+        corrected(results.changes), files,
     )  # fmt: skip

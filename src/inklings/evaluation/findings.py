@@ -11,6 +11,7 @@ import numpy as np
 
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
+from inklings.evaluation.changes import Change
 from inklings.evaluation.family import Family, Job, ScoredSource, Selection
 from inklings.evaluation.froc import (
     RATES,
@@ -21,11 +22,11 @@ from inklings.evaluation.froc import (
     match,
     resampled,
 )
-from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
+from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap, difference
 from inklings.evaluation.marks import of_cases, read_marks, unread
 from inklings.evaluation.metric import Array
 from inklings.evaluation.results import Results
-from inklings.evaluation.scores import Change, Row
+from inklings.evaluation.scores import Row
 from inklings.evaluation.selection import part_of
 from inklings.evaluation.truth import truth
 from inklings.findings.points import PointTable
@@ -100,22 +101,28 @@ def froc(
 ) -> Results:
     """Rows, curve and counts of the marks of a detector, beside those of another on these scans."""
     matched = match(marks, reference)
-    values, drawn = _values(matched), _drawn(resampled(matched, bootstrap))
     scans, patients = len(reference.cases), int(matched.units.max()) + 1
+    weights = bootstrap.weights(patients)
+    values, drawn = _values(matched), _drawn(resampled(matched, weights))
+    alone = _drawn(resampled(matched, np.eye(patients)))
     rows = [
         Row(
-            name, value, *bootstrap.interval(column), scans, patients, "", reference.name, _title(k)
+            name, value, *bootstrap.interval(value, column, own), scans, patients, "",
+            reference.name, _title(k),
         )
-        for k, (name, value, column) in enumerate(zip(_NAMES, values, drawn.T, strict=True))
-    ]
+        for k, (name, value, column, own) in enumerate(
+            zip(_NAMES, values, drawn.T, alone.T, strict=True)
+        )
+    ]  # fmt: skip
     changes: tuple[Change, ...] = ()
     if other is not None:
         theirs = match(other, reference)
-        gap = drawn - _drawn(resampled(theirs, bootstrap))
+        gap = drawn - _drawn(resampled(theirs, weights))
+        differing = _differing(matched, theirs)
         changes = tuple(
-            Change(
-                row.metric, row.label, row.title, row.value, second, row.value - second,
-                *bootstrap.interval(column), np.nan,
+            Change.of(
+                row, row.label,
+                difference(row.value, second, column, patients, differing, bootstrap.level),
             )
             for row, second, column in zip(rows, _values(theirs), gap.T, strict=True)
         )  # fmt: skip
@@ -211,6 +218,17 @@ def _summary(counts: dict[str, int], name: str) -> Iterator[str]:
 def _values(matched: Matched) -> list[float]:
     at = curve(matched).at(RATES)
     return [*at.tolist(), float(at.mean())]
+
+
+def _differing(mine: Matched, theirs: Matched) -> int:
+    """Patients in whom two detectors hit or mark anything with another probability."""
+    differs = np.zeros(int(mine.units.max()) + 1, bool)
+    other = ~np.isclose(mine.best, theirs.best, rtol=0, atol=0, equal_nan=True)
+    differs[mine.units[mine.object_scan[other]]] = True
+    for scan, unit in enumerate(mine.units):
+        one, two = (np.sort(m.false[m.false_scan == scan]) for m in (mine, theirs))
+        differs[unit] |= not np.array_equal(one, two)
+    return int(differs.sum())
 
 
 def _drawn(sensitivities: Array) -> Array:

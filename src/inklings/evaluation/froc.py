@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import DataError
-from inklings.evaluation.intervals import Bootstrap
 from inklings.findings.points import PointTable, plain_id, within
 
 RATES = (1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0)
@@ -197,10 +196,9 @@ def curve(matched: Matched) -> Curve:
     )
 
 
-def resampled(matched: Matched, bootstrap: Bootstrap) -> Array:
-    """Sensitivities ``(resamples, 7)`` at the seven rates, over patients drawn anew."""
+def resampled(matched: Matched, drawn: Array) -> Array:
+    """Sensitivities ``(R, 7)`` at the seven rates, for weights ``(R, patients)``."""
     events = _Events(matched)
-    drawn = bootstrap.weights(int(matched.units.max()) + 1)
     out = np.empty((len(drawn), len(RATES)))
     for start in range(0, len(drawn), _ROWS):
         rate, sensitivity = events.curves(drawn[start : start + _ROWS][:, matched.units])

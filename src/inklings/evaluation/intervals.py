@@ -2,6 +2,14 @@
 
 Images of one patient resemble each other, so patients are drawn, not images (cluster bootstrap,
 Field and Welsh 2007). Since metrics are functions of sums, a resample is a row of weights.
+
+Quantiles of resamples are too narrow for few patients and have no width where all agree, so the
+resamples give the standard error alone. Numbers between two bounds take the interval of
+Clopper and Pearson (1934) for as many yes-or-no answers as would be as sure (Korn and Graubard
+1998, Survey Methodology 24), those with one bound a t interval of the logarithm, all others a t
+interval. A share of patients is exact; an area under the ROC curve, which has more levels, takes
+half the step (Jeffreys) and the normal quantile, as DeLong (1988) does.
+``benchmarks/coverage.py`` tells how often each covers.
 """
 
 from __future__ import annotations
@@ -10,10 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
-from inklings.evaluation.metric import Array, Metric
+from inklings.evaluation.metric import SHARE, Array, Metric, Span
 
+FEW = 10
+"""Below so many patients an interval says how many it rests on."""
 _AT_ONCE = 2**17
 """Draws that are counted together; so many stay in the cache of a processor."""
 
@@ -38,13 +49,34 @@ class Bootstrap:
             block[:] = np.bincount(drawn.ravel(), minlength=block.size).reshape(block.shape)
         return weights
 
-    def interval(self, values: Array) -> tuple[float, float]:
-        """Percentile interval of resampled values; NaN where fewer than half are defined."""
-        defined = values[~np.isnan(values)]
-        if 2 * defined.size < max(2, values.size):
+    def interval(
+        self,
+        value: float,
+        drawn: Array,
+        alone: Array,
+        span: Span = SHARE,
+        kinds: tuple[int, int] | None = None,
+    ) -> tuple[float, float]:
+        """Interval of a number; NaN where it rests on fewer than two patients.
+
+        Args:
+            value: Over all patients.
+            drawn: ``(resamples,)``, NaN where undefined.
+            alone: ``(patients,)`` of each patient by itself, NaN where that says nothing.
+            span: What values there are.
+            kinds: Patients of either kind, for what compares two kinds.
+        """
+        said = alone[~np.isnan(alone)]
+        patients = len(said) if said.size and kinds is None else len(alone)
+        if patients < 2 or np.isnan(value):
             return np.nan, np.nan
-        tail = (1 - self.level) / 2
-        low, high = np.quantile(defined, [tail, 1 - tail])
+        if not span[0] <= value <= span[1]:
+            span = (-np.inf, np.inf)
+        whole = kinds is None and said.size > 0 and np.isclose(said.mean(), value)
+        exact = bool(whole and np.isin(said, span).all())
+        size = None if kinds is None else size_of_kinds(*kinds)
+        error = standard_error(drawn, patients)
+        low, high = around(value, error, patients, span, size, exact, self.level)
         return float(low), float(high)
 
 
@@ -59,6 +91,79 @@ def sum_by_patient(measured: Array, patients: Sequence[str]) -> Array:
     return sums
 
 
+def standard_error(drawn: Array, patients: int) -> Array:
+    """Standard error ``(...)`` from resamples ``(resamples, ...)``.
+
+    NaN where fewer than half are defined. A resample varies by ``(n - 1) / n`` too little.
+    """
+    there = ~np.isnan(drawn)
+    count = there.sum(axis=0)
+    values = np.where(there, drawn, 0.0)
+    mean = values.sum(axis=0) / np.maximum(count, 1)
+    spread = (np.where(there, drawn - mean, 0.0) ** 2).sum(axis=0) / np.maximum(count, 1)
+    known = 2 * count >= max(2, len(drawn))
+    return np.where(known, np.sqrt(spread * patients / max(1, patients - 1)), np.nan)
+
+
+def size_of_kinds(positive: int, negative: int) -> float:
+    """Answers that an area under the ROC curve close to 1 is as sure as.
+
+    From the variance by Hanley and McNeil (1982, Radiology 143) where the area goes to 1, with
+    the mean of both numbers in place of each (Newcombe 2006, Statistics in Medicine 25).
+    """
+    half = (positive + negative) / 2 - 1
+    return positive * negative / (1 + half / 2)
+
+
+def around(
+    value: ArrayLike,
+    error: ArrayLike,
+    patients: int,
+    span: Span = SHARE,
+    size: float | None = None,
+    exact: ArrayLike = False,
+    level: float = 0.95,
+) -> tuple[Array, Array]:
+    """Intervals ``(...)`` of numbers ``(...)`` with standard errors ``(...)``.
+
+    Args:
+        value: The numbers.
+        error: Their standard errors over patients; NaN where unknown.
+        patients: That they rest on.
+        span: Least and largest value there are.
+        size: Of areas under the ROC curve: answers that one without spread is as sure as.
+        exact: Whether it is a share of so many patients, whose spread its value tells.
+        level: Share of the intervals that should hold the truth.
+    """
+    low, high = span
+    tail = (1 - level) / 2
+    value, error = np.asarray(value, float), np.asarray(error, float)
+    ranked = size is not None
+    normal = float(stats.norm.isf(tail))
+    t = normal if ranked else float(stats.t.isf(tail, patients - 1))
+    step = 0.5 if ranked else 1.0
+    if np.isinf(low) and np.isinf(high):
+        return value - t * error, value + t * error
+    if np.isinf(low):
+        one, other = around(-value, error, patients, (-high, -low), size, exact, level)
+        return -other, -one
+    if np.isinf(high):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            factor = np.exp(t * error / (value - low))
+        factor = np.where((error > 0) & (value > low), factor, np.nan)
+        return low + (value - low) / factor, low + (value - low) * factor
+    share = np.clip((value - low) / (high - low), 0, 1)
+    spread = (error / (high - low) * t / normal) ** 2
+    known = (spread > 1e-18) & ~np.asarray(exact, bool)
+    answers = np.full(np.broadcast_shapes(share.shape, spread.shape), float(size or patients))
+    np.divide(share * (1 - share), spread, out=answers, where=known)
+    yes, no = share * answers, (1 - share) * answers
+    least = stats.beta.ppf(tail, np.maximum(yes + 1 - step, 1e-9), no + step)
+    most = stats.beta.isf(tail, yes + step, np.maximum(no + 1 - step, 1e-9))
+    least, most = np.where(yes <= 0, 0.0, least), np.where(no <= 0, 1.0, most)
+    return low + (high - low) * least, low + (high - low) * most
+
+
 @dataclass(frozen=True)
 class Difference:
     """One metric of two runs over the same patients.
@@ -67,10 +172,9 @@ class Difference:
         first: Value of the first run.
         second: Value of the second.
         value: First minus second.
-        low: Lower end of the paired bootstrap interval.
+        low: Lower end of the paired interval.
         high: Upper end.
-        p: Two-sided, that the two are exchangeable: share of random swaps, patient by patient,
-            with a difference at least as large.
+        p: Two-sided; below 0.05 where a 95 % interval leaves out 0, and only there.
     """
 
     first: float
@@ -82,25 +186,54 @@ class Difference:
 
 
 def paired(metric: Metric, one: Array, other: Array, bootstrap: Bootstrap) -> Difference:
-    """Compare ``one`` with ``other``, sums ``(patients, M)`` in the same order of patients.
-
-    The interval resamples patients jointly; the test swaps the two runs within patients at random
-    (approximate randomisation, Noreen 1989), which suits pooled metrics and means alike.
-    """
-    n = len(one)
+    """Compare ``one`` with ``other``, sums ``(patients, M)`` in the same order of patients."""
     first, second = (float(metric.summarise(sums.sum(axis=0))) for sums in (one, other))
-    value = first - second
-    if n < 2:
-        return Difference(first, second, value, np.nan, np.nan, np.nan)
-    weights = bootstrap.weights(n)
+    weights = bootstrap.weights(len(one))
     drawn = metric.summarise(weights @ one) - metric.summarise(weights @ other)
-    swapped = _swaps(n, bootstrap) @ (other - one)
-    null = metric.summarise(one.sum(0) + swapped) - metric.summarise(other.sum(0) - swapped)
-    extreme = np.count_nonzero(np.abs(null) >= abs(value) - 1e-12)
-    p = np.nan if np.isnan(value) else (1 + extreme) / (1 + bootstrap.resamples)
-    return Difference(first, second, value, *bootstrap.interval(drawn), p)
+    differing = int(np.count_nonzero((one != other).any(axis=1)))
+    alone = metric.summarise(one) - metric.summarise(other)
+    patients = int(np.count_nonzero(~np.isnan(alone))) or len(one)
+    return difference(first, second, drawn, patients, differing, bootstrap.level)
 
 
-def _swaps(patients: int, bootstrap: Bootstrap) -> NDArray[np.float64]:
-    rng = np.random.default_rng([bootstrap.seed, 1])
-    return rng.integers(0, 2, (bootstrap.resamples, patients)).astype(np.float64)
+def difference(
+    first: float, second: float, drawn: Array, patients: int, differing: int, level: float = 0.95
+) -> Difference:
+    """Paired t interval, and the test that belongs to it.
+
+    Where two runs differ in ``k`` patients, no exchange of the two could be rarer than
+    ``2 ** (1 - k)`` (Fisher's randomisation test); p is never below, and the interval as wide as
+    that asks for. So five patients never show a difference.
+
+    Args:
+        first: Value of the first run.
+        second: Of the other.
+        drawn: ``(resamples,)`` differences over patients drawn jointly.
+        patients: That the numbers rest on.
+        differing: Patients whom the two runs treat differently.
+        level: Of the interval.
+    """
+    value = first - second
+    error = float(standard_error(drawn, patients))
+    if patients < 2 or np.isnan(value) or np.isnan(error):
+        return Difference(first, second, value, np.nan, np.nan, np.nan)
+    freedom = patients - 1
+    least = float(stats.t.isf(2.0 ** (1 - max(differing, 1)) / 2, freedom))
+    if value and (least <= 0 or error < abs(value) / least):
+        error = abs(value) / least if least > 0 else np.inf
+    if not value and not differing:
+        return Difference(first, second, value, 0.0, 0.0, 1.0)
+    reach = float(stats.t.isf((1 - level) / 2, freedom)) * error
+    p = float(2 * stats.t.sf(abs(value) / error, freedom)) if error > 0 else 1.0
+    return Difference(first, second, value, value - reach, value + reach, p)
+
+
+def holm(p: Sequence[float]) -> NDArray[np.float64]:
+    """P-values corrected for how many were asked (Holm 1979); what is NaN is not counted."""
+    found = np.asarray(p, float)
+    there = np.flatnonzero(~np.isnan(found))
+    order = there[np.argsort(found[there], kind="stable")]
+    steps = np.maximum.accumulate(found[order] * np.arange(len(order), 0, -1))
+    out = np.full(len(found), np.nan)
+    out[order] = np.minimum(1.0, steps)
+    return out

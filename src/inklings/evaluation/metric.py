@@ -20,6 +20,11 @@ from inklings.evaluation.pairs import Pair, judgement
 Array = NDArray[np.float64]
 Empty = Literal["one", "skip"]
 Extent = Literal["dense", "sparse", "any"]
+Span = tuple[float, float]
+"""Least and largest value that a number can have."""
+SHARE: Span = (0.0, 1.0)
+SIZE: Span = (0.0, math.inf)
+CORRELATION: Span = (-1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,11 @@ class Metric:
     on_request: bool = False
     of_all: bool = False
     of: Extent = "dense"
+
+    @property
+    def span(self) -> Span:
+        """What values there are."""
+        return SIZE if self.unit else SHARE
 
     def sums(self, pair: Pair) -> Array:
         """`measure` of a case, all zero where the metric is not of such references."""

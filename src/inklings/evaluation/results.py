@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from inklings.evaluation.scores import Change, Row
+from inklings.evaluation.changes import Change
+from inklings.evaluation.scores import Row
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from inklings.errors import DataError, SpecError
+from inklings.evaluation.changes import Change, change_lines, is_brief, number
 from inklings.evaluation.head_lines import head_lines
+from inklings.evaluation.intervals import FEW
 from inklings.files import read_yaml, write_json, write_text
 from inklings.records import as_record
-
-_BRIEF = ("0.50", "0.75", "0.90")
-
 
 _HEAD = ("cohort", "split", "split_hash", "empty", "judged", "annotated", "dense", "counts")
 """What every row says of the whole table."""
@@ -51,20 +50,10 @@ class Row:
     title: str
     higher: bool = True
 
-
-@dataclass(frozen=True)
-class Change:
-    """One metric of two runs on the same cases; ``value`` is the first minus the second."""
-
-    metric: str
-    label: str
-    title: str
-    first: float
-    second: float
-    value: float
-    low: float
-    high: float
-    p: float
+    @property
+    def name(self) -> str:
+        """That of the metric."""
+        return self.metric
 
 
 @dataclass(frozen=True)
@@ -123,25 +112,27 @@ class Scores:
         for row in self.rows:
             record = {**_plain(row), **common}
             if change := changes.get((row.metric, row.label)):
-                record["change"] = _finite(_plain(change, ("second", "value", "low", "high", "p")))
+                kept = ("second", "value", "low", "high", "p", "p_holm")
+                record["change"] = _finite(_plain(change, kept))
             records.append(_finite(record))
         return records
 
     def text(self) -> str:
         """The table for people, about 80 columns wide."""
         lines = [*head_lines(self.head), ""]
-        shown = [row for row in self.rows if _is_brief(row.metric)]
+        shown = [row for row in self.rows if is_brief(row.metric)]
         wide = max((len(_named(row, self.rows)) for row in shown), default=0)
         lines.append(f"{'':{wide}}     value   95 % interval         n")
         for row in shown:
             unit = f" {row.unit}" if row.unit else ""
             between = f"{number(row.low)} to {number(row.high)}" if row.low == row.low else "-"
+            few = f"  ({row.patients} patients)" if 1 < row.patients < FEW else ""
             lines.append(
                 f"{_named(row, self.rows):{wide}}  {number(row.value):>8}   "
-                f"{between + unit:<18} {row.n:>5}"
+                f"{between + unit:<18} {row.n:>5}{few}"
             )
         if self.changes:
-            lines += ["", *_change_lines(self.changes)]
+            lines += ["", *change_lines(self.changes)]
         return "\n".join(lines)
 
     def record(self) -> dict[str, Any]:
@@ -186,7 +177,7 @@ class Scores:
         again = "run 'inklings evaluate' again"
         try:
             rows = [_floats(row, ("value", "low", "high")) for row in record["rows"]]
-            named = ("first", "second", "value", "low", "high", "p")
+            named = ("first", "second", "value", "low", "high", "p", "p_holm")
             changes = [_floats(change, named) for change in record["changes"]]
             said = {**record, "rows": rows, "changes": changes}
             whole = isinstance(said["head"]["cases"], int) and all(
@@ -199,40 +190,9 @@ class Scores:
         return as_record(cls, said, path, again)
 
 
-def number(value: float | None) -> str:
-    """Three decimals below ten, one above; a dash for what is undefined."""
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
-
-
-def chance(p: float) -> str:
-    """A p-value: three decimals, ``< 0.001`` below them."""
-    return "< 0.001" if p < 0.001 else number(p)
-
-
-def _is_brief(metric: str) -> bool:
-    return not metric.startswith("f1_") or metric.endswith(_BRIEF)
-
-
 def _named(row: Row, rows: Sequence[Row]) -> str:
     several = len({r.label for r in rows if r.label != "all"}) > 1
     return f"{row.label}: {row.title}" if several else row.title
-
-
-def _change_lines(changes: Sequence[Change]) -> list[str]:
-    shown = [change for change in changes if _is_brief(change.metric)]
-    wide = max(len(change.title) for change in shown)
-    lines = [
-        f"{'difference to the other run':{wide}}     other   change   95 % interval           p"
-    ]
-    for c in shown:
-        between = f"{c.low:+.3f} to {c.high:+.3f}" if c.low == c.low else "-"
-        change = f"{c.value:+.3f}" if c.value == c.value else "-"
-        lines.append(
-            f"{c.title:{wide}}  {number(c.second):>8}  {change:>7}   {between:<18} {chance(c.p):>7}"
-        )
-    return lines
 
 
 def _plain(record: Any, names: Sequence[str] | None = None) -> dict[str, Any]:

@@ -12,11 +12,12 @@ import numpy as np
 from inklings.errors import DataError, SpecError
 from inklings.evaluation import METRICS
 from inklings.evaluation.calibration import reliability
+from inklings.evaluation.changes import Change
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap, paired, sum_by_patient
 from inklings.evaluation.metric import DEFAULT, Array, Metric, Options
 from inklings.evaluation.pairs import Judgement, Pair, judgement
 from inklings.evaluation.results import Results
-from inklings.evaluation.scores import Change, Row
+from inklings.evaluation.scores import Row
 
 _ORDER = ("overlap", "instances", "surface", "calibration", "chaos", "volume", "annotated")
 
@@ -193,14 +194,12 @@ def _row(
 ) -> Row:
     defined = ~np.isnan(own)
     by_patient = sum_by_patient(sums, patients)
-    low, high = (
-        bootstrap.interval(metric.summarise(weights @ by_patient))
-        if len(by_patient) > 1
-        else (np.nan, np.nan)
-    )
+    value = float(metric.summarise(sums.sum(axis=0)))
+    drawn, alone = metric.summarise(weights @ by_patient), metric.summarise(by_patient)
+    low, high = bootstrap.interval(value, drawn, alone, metric.span)
     return Row(
         metric=metric.name,
-        value=float(metric.summarise(sums.sum(axis=0))),
+        value=value,
         low=low,
         high=high,
         n=int(defined.sum()),
@@ -282,8 +281,5 @@ def differences(
         )
         if not (one.any() and other.any()):
             continue
-        d = paired(metric, one, other, bootstrap)
-        changes.append(
-            Change(metric.name, label, metric.title, d.first, d.second, d.value, d.low, d.high, d.p)
-        )
+        changes.append(Change.of(metric, label, paired(metric, one, other, bootstrap)))
     return tuple(changes)

@@ -88,5 +88,7 @@ def ranks(measured: Sequence[Measured], chosen: Chosen, bootstrap: Bootstrap) ->
         if np.isnan(value):
             continue
         drawn = metric.summarise(bootstrap.weights(len(sums)) @ sums)
-        low, high = bootstrap.interval(drawn) if len(sums) > 1 else (np.nan, np.nan)
+        halves = sums.reshape(len(sums), 2, _LEVELS).any(axis=2).sum(axis=0)
+        kinds = (int(halves[1]), int(halves[0]))
+        low, high = bootstrap.interval(value, drawn, metric.summarise(sums), kinds=kinds)
         yield Row(metric.name, value, low, high, len(labelled), len(sums), "", label, metric.title)

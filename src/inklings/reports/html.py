@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from inklings import __version__
-from inklings.evaluation.scores import chance, number
+from inklings.evaluation.changes import chance, number
 from inklings.files import write_text
 from inklings.reports.charts import write_numbers
 

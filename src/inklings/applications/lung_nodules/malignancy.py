@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import rankdata
 
 from inklings.datasets.luna_tables import Rated, read_malignancy
 from inklings.errors import DataError, SpecError
 from inklings.evaluation.family import Family, Job, Selection
-from inklings.evaluation.intervals import Bootstrap
+from inklings.evaluation.intervals import Bootstrap, difference
 from inklings.evaluation.ranking import ROC, auc, roc
 from inklings.evaluation.results import Results
 from inklings.evaluation.scores import Row
@@ -48,7 +48,7 @@ class Verdict:
         model: Its area.
         diameter: That of the diameter.
         difference: Model minus diameter, with its paired interval over patients.
-        p: Two-sided, by DeLong's test, which takes nodules as independent.
+        p: Two-sided, of the same paired test.
     """
 
     nodules: int
@@ -72,7 +72,7 @@ class Verdict:
         shown = (
             f"AUC {self.model.value:.3f} against {self.diameter.value:.3f} for the diameter alone "
             f"on {self.nodules} nodules ({self.malignant} malignant): difference {d.value:+.3f} "
-            f"({d.low:+.3f} to {d.high:+.3f}, DeLong p = {p})"
+            f"({d.low:+.3f} to {d.high:+.3f}, p = {p})"
         )
         if self.is_better:
             return f"The model is worth using: it ranks better than the diameter. {shown}."
@@ -110,44 +110,26 @@ def compare(
     scores = (model, diameter_mm)
     values = [float(auc(score, malignant)[0]) for score in scores]
     drawn = [auc(score, malignant, weights) for score in scores]
-    gap = values[0] - values[1]
-    return Verdict(
-        len(model),
-        int(malignant.sum()),
-        Area(values[0], *bootstrap.interval(drawn[0])),
-        Area(values[1], *bootstrap.interval(drawn[1])),
-        Area(gap, *bootstrap.interval(drawn[0] - drawn[1])),
-        delong(model, diameter_mm, malignant),
+    patients = int(unit.max()) + 1
+    ranks = [rankdata(score) for score in scores]
+    differing = len(set(unit[ranks[0] != ranks[1]].tolist()))
+    if min(malignant.sum(), (~malignant).sum()) < 2:
+        drawn[0] = np.full_like(drawn[0], np.nan)
+    gap = difference(values[0], values[1], drawn[0] - drawn[1], patients, differing)
+    areas = (
+        Area(value, *_interval(bootstrap, value, column, malignant, unit))
+        for value, column in zip(values, drawn, strict=True)
     )
+    between = Area(gap.value, gap.low, gap.high)
+    return Verdict(len(model), int(malignant.sum()), *areas, between, gap.p)
 
 
-def delong(one: Array, other: Array, positive: Bools) -> float:
-    """Two-sided p that two scores of the same samples have one area under the ROC curve.
-
-    DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44; 1 where the areas are identical in
-    every sample, NaN where a kind has one sample only.
-    """
-    if min(positive.sum(), (~positive).sum()) < 2:
-        return math.nan
-    parts = [_placements(score, positive) for score in (one, other)]
-    gap = parts[0][0].mean() - parts[1][0].mean()
-    variance = 0.0
-    for side in (0, 1):
-        covariance = np.cov(np.stack([part[side] for part in parts]))
-        count = len(parts[0][side])
-        variance += (covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]) / count
-    if variance <= 0:
-        return 1.0 if gap == 0 else 0.0
-    return float(2 * norm.sf(abs(gap) / variance**0.5))
-
-
-def _placements(score: Array, positive: Bools) -> tuple[Array, Array]:
-    """Share of the other kind that each positive (negative) sample is ranked above (below)."""
-    up, down = np.sort(score[positive]), np.sort(score[~positive])
-    mine, theirs = score[positive], score[~positive]
-    above = np.searchsorted(down, mine, "left") + np.searchsorted(down, mine, "right")
-    below = np.searchsorted(up, theirs, "left") + np.searchsorted(up, theirs, "right")
-    return above / (2 * len(down)), 1 - below / (2 * len(up))
+def _interval(
+    bootstrap: Bootstrap, value: float, drawn: Array, malignant: Bools, unit: NDArray[np.intp]
+) -> tuple[float, float]:
+    """Of an area, over patients with nodules of either kind."""
+    kinds = (len(np.unique(unit[malignant])), len(np.unique(unit[~malignant])))
+    return bootstrap.interval(value, drawn, np.full(int(unit.max()) + 1, np.nan), kinds=kinds)
 
 
 @dataclass(frozen=True)
@@ -181,9 +163,10 @@ def diameter_baseline(rated: Sequence[Rated], bootstrap: Bootstrap | None = None
     _require(size[None], malignant)
     _, unit = np.unique([one.series for one in rated], return_inverse=True)
     weights = bootstrap.weights(int(unit.max()) + 1)[:, unit]
-    interval = bootstrap.interval(auc(size, malignant, weights))
+    value = float(auc(size, malignant)[0])
+    interval = _interval(bootstrap, value, auc(size, malignant, weights), malignant, unit)
     wrong = sum(one.malignant != one.by_rule for one in rated)
-    area = Area(float(auc(size, malignant)[0]), *interval)
+    area = Area(value, *interval)
     return Baseline(len(rated), int(malignant.sum()), area, by_thresholds(size, malignant), wrong)
 
 
