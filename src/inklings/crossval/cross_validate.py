@@ -14,7 +14,8 @@ import numpy as np
 from inklings.bags.outcomes import outcome_of
 from inklings.bags.task import Task, decide, presence, target, task_of
 from inklings.cohorts.cohort import Cohort
-from inklings.crossval.folds import each_fold
+from inklings.crossval.choosing import choose
+from inklings.crossval.folds import each_fold, predictions_of
 from inklings.crossval.joint import Plan, fold_path, sit, sittings
 from inklings.errors import DataError
 from inklings.evaluation.bag_metrics import Answers, metrics_of
@@ -23,10 +24,9 @@ from inklings.evaluation.intervals import BOOTSTRAP
 from inklings.evaluation.scores import Scores
 from inklings.files import read_yaml, write_json, write_yaml
 from inklings.parallel import mapped
-from inklings.spec import BagExperiment, Experiment
+from inklings.runs.members import CROSSVAL, SCORES
+from inklings.spec import BagExperiment, Experiment, SegmentationExperiment
 from inklings.tasks import task_of as learner_of
-
-HEAD = "crossval.yaml"
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,11 @@ def cross_validate(
     _claim(experiment, out, plan)
     if not classes:
         scores = _joined(each_fold(experiment, out, plan, workers, scheduler))
-        write_json(out / "scores.json", [asdict(score) for score in scores])
+        if isinstance(experiment, SegmentationExperiment):
+            chosen = choose(experiment, predictions_of(out))
+            if chosen is not None:
+                chosen.write(out)
+        write_json(out / SCORES, [asdict(score) for score in scores])
         return scores
     assert isinstance(experiment, BagExperiment)
     todo = list(sittings(experiment, cohort, out, plan))
@@ -90,7 +94,7 @@ def cross_validate(
     for _ in mapped(held, todo, what="cross-validation", workers=workers, scheduler=scheduler):
         pass
     scores = summarise(cohort, experiment, out, plan)
-    write_json(out / "scores.json", [asdict(score) for score in scores])
+    write_json(out / SCORES, [asdict(score) for score in scores])
     return scores
 
 
@@ -171,7 +175,7 @@ def _read(
 
 def _claim(experiment: Experiment, out: Path, plan: Plan) -> None:
     mine = {"plan": asdict(plan), "experiment": experiment.model_dump(mode="json")}
-    path = out / HEAD
+    path = out / CROSSVAL
     if path.is_file() and read_yaml(path, "a cross-validation") != mine:
         raise DataError(f"{out} holds another cross-validation; choose another --out")
     write_yaml(path, mine)

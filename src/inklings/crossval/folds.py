@@ -26,13 +26,14 @@ from inklings.evaluation.family import Settings
 from inklings.evaluation.scores import Scores
 from inklings.files import write_json, write_rows
 from inklings.inference.predict import predict
+from inklings.inference.predictor import Options
 from inklings.inference.slide_cases import write_areas
 from inklings.labels.kinds import BagLabel, MaskLabel
 from inklings.parallel import mapped
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import CROSS_VALIDATED, Head
 from inklings.runs.run import RunRecord
-from inklings.spec import Experiment
+from inklings.spec import Experiment, SegmentationExperiment
 from inklings.tasks.train import train
 
 DONE = "fold.json"
@@ -62,7 +63,10 @@ class OneFold:
             update={"training": training, "cohort": folder / "cohort"}
         )
         train(mine, folder / "run", resume=True)
-        done = predict(folder / "run", [folder / "cohort"], folder / "predictions", split="test")
+        # Components are chosen on all folds together, so nothing is taken away before.
+        auto = isinstance(mine, SegmentationExperiment) and mine.inference.components == "auto"
+        whole: Options = {"split": "test", "components": "all" if auto else None}
+        done = predict(folder / "run", [folder / "cohort"], folder / "predictions", **whole)
         if done.failed:
             case, reason = next(iter(done.failed.items()))
             raise DataError(f"{folder}: case {case} could not be predicted: {reason}")

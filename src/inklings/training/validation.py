@@ -111,16 +111,13 @@ class SegmentationValidator:
         Dice over what is known: where a few slices are outlined, they decide; where only
         positives are, none of them may be lost.
         """
-        wholes, parts = [], []
-        for i, target in enumerate(self.examples.targets):
-            dense = self.dense(model, i)[: len(thresholds)]
-            whole = [at_least(p, t) for p, t in zip(dense, thresholds, strict=True)]
-            wholes.append(_dices(whole, target))
-            part = [largest_piece(mask) for mask in whole]
-            parts.append(_dices(part, target))
-        gain = np.nansum(np.array(parts) - np.array(wholes), 0)
-        shown = ~np.isnan(wholes).all(0)
-        return tuple(np.flatnonzero(shown & (gain >= 0)).tolist())
+        own, classes = self.examples, len(thresholds)
+        return in_one_piece(
+            [
+                dices_of(self.dense(model, i)[:classes], thresholds, target)
+                for i, target in enumerate(own.targets)
+            ]
+        )
 
     def priors(self, model: Model, seed: int) -> list[tuple[Prior, float]]:
         """The estimated share of positives of each class, and the threshold that agrees with it."""
@@ -157,6 +154,23 @@ class SegmentationValidator:
                 return float(loss(Output(logits), Batch(p, value, known)))
         finally:
             loss.train(was)
+
+
+Dices = tuple[list[float], list[float]]
+"""Of each class in a case: of all its components, and of the largest alone."""
+
+
+def dices_of(dense: NDArray[np.uint8], thresholds: Sequence[float], target: Target) -> Dices:
+    """Dice of classes ``(K, *S)`` cut at thresholds, over what is known of a case."""
+    whole = [at_least(p, t) for p, t in zip(dense, thresholds, strict=True)]
+    return _dices(whole, target), _dices([largest_piece(mask) for mask in whole], target)
+
+
+def in_one_piece(cases: Sequence[Dices]) -> tuple[int, ...]:
+    """Classes whose mean Dice over cases does not fall where the largest component is kept."""
+    wholes, parts = (np.array([one[way] for one in cases]) for way in (0, 1))
+    shown = ~np.isnan(wholes).all(0)
+    return tuple(np.flatnonzero(shown & (np.nansum(parts - wholes, 0) >= 0)).tolist())
 
 
 def _dices(masks: Sequence[NDArray[np.bool_]], target: Target) -> list[float]:
