@@ -308,6 +308,46 @@ def bootstrap(rounds: int) -> dict[str, Any]:
     return {"times_scipy": round(spent["ours"] / spent["scipy"], 2), **_rounded(spent)}
 
 
+_LAUNCH = """
+import json, resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+"""
+CLI = "from inklings.cli import run; run()"
+
+
+def ran(*command: object) -> tuple[float, float]:
+    """Processor seconds and peak in MiB of a Python process of its own, with these arguments.
+
+    A process begins with the peak of whoever starts it, so a small one stands in between.
+    """
+    python = [sys.executable, "-c", _LAUNCH, sys.executable, *map(str, command)]
+    seconds, peak = json.loads(subprocess.run(python, check=True, capture_output=True).stdout)
+    return float(seconds), float(peak)
+
+
+def picture(rounds: int) -> dict[str, Any]:  # noqa: ARG001
+    """Peak memory of `inklings predict` on a colour picture of 9,000 x 9,000, PNG and TIFF."""
+    import tifffile
+    from PIL import Image
+
+    from inklings.testing.runs import blobs, untrained_run
+
+    peaks: dict[str, float] = {"import torch": ran("-c", "import torch")[1]}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        samples = np.tile(blobs((600, 600)), (15, 15, 1))
+        Image.fromarray(samples).save(folder / "a.png", compress_level=1)
+        tifffile.imwrite(folder / "b.tif", samples, photometric="rgb", rowsperstrip=64)
+        inference = {"window": 256}
+        run = untrained_run(folder / "run", inference=inference)
+        for file in ("a.png", "b.tif"):
+            out = folder / f"out_{file}"
+            peaks[file] = ran("-c", CLI, "predict", run, folder / file, "--out", out)[1]
+    return {"peak_mib": {name: round(peak) for name, peak in peaks.items()}}
+
+
 def _rounded(spent: dict[str, float]) -> dict[str, float]:
     return {f"{name}_s": round(value, 3) for name, value in spent.items()}
 
@@ -318,6 +358,7 @@ ROWS: dict[str, Callable[[int], dict[str, Any]]] = {
     "masks": masks,
     "evaluate": evaluate,
     "bootstrap": bootstrap,
+    "picture": picture,
 }
 
 

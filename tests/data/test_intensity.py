@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from inklings.data import INTENSITIES
+from inklings.data import INTENSITIES, intensity
 from inklings.data.intensity import Half, Percentiles, Window, ZScore, apply
 from inklings.errors import SpecError
 
@@ -98,3 +98,18 @@ def test_percentiles_per_channel_bring_each_channel_to_the_same_range() -> None:
     for channel in scaled:
         low, high = np.percentile(channel, (1, 99))
         assert (low, high) == pytest.approx((-1, 1), abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32])
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_a_deviation_measured_in_parts_is_that_of_numpy(
+    dtype: type[np.generic], per_channel: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = (1, 2) if per_channel else (0, 1, 2)
+    samples = np.random.default_rng(3).normal(900, 300, (60, 50, 3)).astype(dtype)
+    for image in (np.moveaxis(samples, -1, 0), np.ascontiguousarray(np.moveaxis(samples, -1, 0))):
+        expected = (image.std(axes, dtype=np.float64, keepdims=True) + 1).astype(np.float32)
+        for at_once in (1, 1000, 2_000_000):
+            monkeypatch.setattr(intensity, "_AT_ONCE", at_once)
+            found = ZScore(per_channel=per_channel).scale(image)[1]
+            np.testing.assert_array_equal(found, expected)

@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from PIL import Image as Pillow
 
 from inklings.errors import GeometryError, ReaderError
 from inklings.geometry import Region
-from inklings.readers import open_image
+from inklings.readers import open_image, raster
 from inklings.readers.picture import PictureReader, decode
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 13, 3)).astype(np.uint8)
@@ -84,3 +85,47 @@ def test_a_truncated_file_is_explained(tmp_path: Path, keep: int) -> None:
         decode(path)
     with pytest.raises(ReaderError, match="no such file"):
         decode(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 4])
+@pytest.mark.parametrize("clear", [False, True])
+def test_png_of_bytes_is_what_pillow_sees(samples: int, clear: bool) -> None:
+    rng = np.random.default_rng(samples)
+    values = rng.integers(0, 5, (11, 14, samples), np.uint8)
+    picture = Pillow.fromarray(values[..., 0] if samples == 1 else values)
+    told = io.BytesIO()
+    one = {1: 3, 3: (1, 2, 3)}.get(samples) if clear else None
+    picture.save(told, "PNG", **({} if one is None else {"transparency": one}))
+    found = raster.raster(told.getvalue())
+    colours = samples - 1 if samples in (2, 4) else samples
+    np.testing.assert_array_equal(found.numbers[0], values[..., :colours])
+    if samples in (2, 4) or one is not None:
+        seen = np.asarray(Pillow.open(told).convert("RGBA"))
+        assert found.alpha is not None
+        np.testing.assert_array_equal(found.alpha, seen[..., 3])
+    else:
+        assert found.alpha is None
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 4])
+def test_no_damaged_byte_of_a_png_goes_unseen(samples: int) -> None:
+    """Header and samples; Pillow lets the last checksum and the end of the file go."""
+    values = np.random.default_rng(0).integers(0, 256, (5, 6, samples), np.uint8)
+    told = io.BytesIO()
+    Pillow.fromarray(values[..., 0] if samples == 1 else values).save(told, "PNG")
+    data = told.getvalue()
+    for at in (*range(16, 33), *range(41, len(data) - 12)):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x55
+        with pytest.raises(ReaderError):
+            raster.raster(bytes(damaged))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
+@pytest.mark.parametrize("at_once", [1, 30, 1000])
+def test_strips_of_a_picture_are_the_picture(
+    mode: str, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raster, "_AT_ONCE", at_once)
+    picture = Pillow.fromarray(RGB).convert(mode)
+    np.testing.assert_array_equal(raster._unpacked(picture), np.asarray(picture))

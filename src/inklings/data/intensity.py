@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from inklings.errors import SpecError
 
+_AT_ONCE = 2_000_000
+"""Samples that are held as floats together."""
+
 Scale = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -73,7 +76,7 @@ class ZScore:
         """Mean and deviation plus one; a negative deviation turns an image into its negative."""
         axes = tuple(range(1 if self.per_channel else 0, image.ndim))
         mean = image.mean(axes, dtype=np.float64, keepdims=True)
-        deviation = image.std(axes, dtype=np.float64, keepdims=True) + _grain(image, self.fractions)
+        deviation = _deviation(image, mean, axes) + _grain(image, self.fractions)
         if self.invert_bright and image.mean() > _half_range(image):
             deviation = -deviation
         return mean.astype(np.float32), deviation.astype(np.float32)
@@ -81,6 +84,18 @@ class ZScore:
     def __call__(self, image: NDArray[Any]) -> NDArray[np.float32]:
         """``(C, *S)`` to float32."""
         return apply(image, self.scale(image))
+
+
+def _deviation(
+    image: NDArray[Any], mean: NDArray[np.float64], axes: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """``image.std(axes)``, a part of the image after the other: NumPy holds all of it as floats."""
+    lines = max(1, _AT_ONCE * image.shape[1] // max(1, image.size))
+    squares = np.zeros_like(mean)
+    for start in range(0, image.shape[1], lines):
+        part = image[:, start : start + lines] - mean
+        squares += np.square(part, out=part).sum(axes, keepdims=True)
+    return np.sqrt(squares / (image.size // mean.size))
 
 
 def _grain(image: NDArray[Any], fractions: bool) -> float:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,3 +163,8 @@ def channels_kept(path: Path, names: Sequence[str], wanted: str | None) -> tuple
                 f"--channel {wanted}: {path.name} has the channels {', '.join(names)}, not {word!r}"
             )
     return tuple(found)
+
+
+def only_kept(pixels: NDArray[Any], keep: tuple[int, ...]) -> NDArray[Any]:
+    """Channels of ``(h, w, C)`` by their numbers; all of them in their order are no copy."""
+    return pixels if keep == tuple(range(pixels.shape[-1])) else pixels[..., list(keep)]

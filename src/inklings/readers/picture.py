@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 
 from inklings.errors import GeometryError, ReaderError
 from inklings.geometry import Geometry, Region
-from inklings.readers.axes import channels_kept
+from inklings.readers.axes import channels_kept, only_kept
 from inklings.readers.choice import ANY, Choice
 from inklings.readers.notes import Note
 from inklings.readers.orientation import upright_pair
@@ -186,4 +186,4 @@ class PictureReader:
 
 def _seen(path: Path, keep: tuple[int, ...]) -> tuple[NDArray[Any], tuple[Note, ...]]:
     found = of_file(path)
-    return found.seen()[..., list(keep)], found.notes()
+    return only_kept(found.seen(), keep), found.notes()

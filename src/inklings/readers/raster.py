@@ -1,13 +1,15 @@
 """A picture decoded as it is stored: numbers first, what they look like second.
 
-Pillow decodes PNG, JPEG, BMP, GIF and WebP, in modes that are listed here; libpng does PNG in
-colours of 16 bits, of which Pillow keeps the upper half. An image is what is seen
+Pillow decodes JPEG, BMP, GIF, WebP and PNG of palettes or few bits, in modes that are listed here;
+libpng does the other PNG, in half of the time and a third of the memory, and keeps 16 bits of
+colours, of which Pillow keeps the upper half. An image is what is seen
 (`Raster.seen`); a mask is the numbers (`inklings.labels.codes`).
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import zlib
 from dataclasses import dataclass, replace
@@ -24,17 +26,20 @@ from inklings.errors import ReaderError
 from inklings.readers.notes import Note
 from inklings.readers.orientation import TAG, known, orientation_note, turned
 
+logging.getLogger("imagecodecs").addHandler(logging.NullHandler())
+"""libpng warns of colour profiles and comments, which nobody reads here."""
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 GREY = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I")
 _MODES = (*GREY, "P", "PA", "RGB", "RGBA")
-_DEEP_COLOURS = {2: 3, 4: 2, 6: 4}
-"""Colour types of PNG to their samples, of which Pillow keeps 8 of 16 bits."""
 BROKEN = (
     OSError, SyntaxError, ValueError, EOFError, UnidentifiedImageError, struct.error, zlib.error,
     IndexError, KeyError, TypeError, OverflowError, MemoryError,
 )  # fmt: skip
 Pillow.MAX_IMAGE_PIXELS = 400_000_000
+_AT_ONCE = 2**22
+"""Pixels that Pillow gives away together."""
 _PIXELS_OF_A_BYTE = 10_000
 """More than any of these formats holds, WebP apart, which holds few pixels."""
 
@@ -97,7 +102,7 @@ def raster(data: bytes) -> Raster:
             require_plain(picture)
             orientation = orientation_of(picture)
             lossy = _lossy(picture, data)
-            if data.startswith(_PNG) and data[24] == 16 and data[25] in _DEEP_COLOURS:
+            if data.startswith(_PNG) and _by_libpng(data[24], data[25]):
                 colours, alpha = _parted(imagecodecs.png_decode(data))
                 return _turned(Raster(colours[None], None, alpha, lossy), orientation)
             picture.load()
@@ -205,11 +210,16 @@ def _lossy(picture: Pillow.Image, data: bytes) -> str:
     return "WebP" if picture.format == "WEBP" and b"VP8 " in data[:128] else ""
 
 
+def _by_libpng(bits: int, kind: int) -> bool:
+    """Whether a PNG has whole bytes, and no palette; Pillow reads grey of 16 bits as well."""
+    return kind != 3 if bits == 8 else bits == 16 and kind != 0
+
+
 def _stored(picture: Pillow.Image) -> Raster:
     """Pillow's picture, which is decoded, as numbers."""
     table = None
     clear = picture.info.get("transparency")
-    array = np.asarray(picture)
+    array = _unpacked(picture)
     if picture.mode == "I":
         array = _of_16_bits(array)
     if picture.mode in ("P", "PA"):
@@ -226,6 +236,22 @@ def _stored(picture: Pillow.Image) -> Raster:
         array = array[..., :-1]
     pixels = array[..., None] if array.ndim == 2 else array
     return Raster(pixels[None], table, alpha)
+
+
+def _unpacked(picture: Pillow.Image) -> NDArray[Any]:
+    """Samples by strips: Pillow would hold the whole of a picture twice more meanwhile."""
+    width, height = picture.size
+    lines = max(1, _AT_ONCE // width)
+    strips = (
+        np.asarray(picture.crop((0, top, width, min(top + lines, height))))
+        for top in range(0, height, lines)
+    )
+    first = next(strips)
+    array = np.empty((height, *first.shape[1:]), first.dtype)
+    array[:lines] = first
+    for k, strip in enumerate(strips, 1):
+        array[k * lines : (k + 1) * lines] = strip
+    return array
 
 
 def _of_16_bits(array: NDArray[Any]) -> NDArray[np.uint16]:

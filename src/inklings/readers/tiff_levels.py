@@ -14,6 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from inklings.errors import ReaderError
+from inklings.readers.axes import only_kept
 from inklings.readers.handles import Handles
 from inklings.readers.orientation import stored_box, turned, upright_pair
 from inklings.readers.resample import Whole
@@ -110,7 +111,7 @@ class TiffLevels:
         ]
         pixels = _projected(stacks, self.project)
         if self.keep is not None:
-            pixels = pixels[..., list(self.keep)]
+            pixels = only_kept(pixels, self.keep)
         return pixels if pixels.dtype == self.dtype else pixels.astype(self.dtype)
 
     def _coloured(self, pixels: NDArray[Any]) -> NDArray[Any]:
