@@ -33,7 +33,9 @@ def members_of(folder: Path) -> tuple[Path, ...]:
         DataError: If a cross-validation is not finished, or keeps no runs.
     """
     if (folder / CROSSVAL).is_file():
-        runs = tuple(sorted((folder / "folds").glob("*/run")))
+        chosen = Chosen.of(folder)
+        homes = [folder / home for home in chosen.homes] if chosen else [folder]
+        runs = tuple(run for home in homes for run in sorted((home / "folds").glob("*/run")))
         if not (folder / SCORES).is_file():
             raise DataError(
                 f"{folder}: this cross-validation has not finished; go on with 'inklings crossval'"
@@ -57,12 +59,14 @@ class Chosen:
     Attributes:
         thresholds: Of the mean, one a class, chosen on out-of-fold predictions of all cases.
         largest: Classes of which the largest connected component of a volume is kept.
-        reasons: Class to why.
+        reasons: Class to why; ``runs`` to why these.
+        homes: The cross-validations whose runs are averaged, seen from the folder.
     """
 
     thresholds: tuple[float, ...]
     largest: tuple[str, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
+    homes: tuple[str, ...] = (".",)
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of a cross-validation."""
