@@ -117,3 +117,42 @@ def test_naming_every_class_annotated_changes_nothing() -> None:
     said = Pair("p", "c", pair.predicted, pair.reference, annotated=(True,))
     plain = Pair("p", "c", pair.predicted, pair.reference)
     assert score([said]).records() == score([plain]).records()
+
+
+def test_a_class_that_no_reference_holds_is_not_judged_and_never_perfect() -> None:
+    """It scored Dice 1.000 [1.000, 1.000] where nothing was predicted; specificity stays."""
+    rng = np.random.default_rng(1)
+    masks = rng.random((6, 2, 2, 9, 9)) < 0.4
+    masks[:, 1, 1] = False
+    masks[2:, 0, 1] = False
+    pairs = [
+        Pair(f"p{i}", f"c{i}", Segmentation(said), Segmentation(true))
+        for i, (said, true) in enumerate(masks)
+    ]
+    table = score(pairs, classes=("a", "b"))
+    assert {row.metric for row in table if row.label == "b"} == {
+        "specificity", "specificity_pooled"
+    }  # fmt: skip
+    assert "b: not judged, no reference of these cases holds it; predicted in 2 of them" in (
+        table.text()
+    )
+    chosen = choose(None, ("a", "b"))
+    measured = [measure(pair, chosen) for pair in pairs]
+    assert {c.metric for c in differences(measured, measured, chosen) if c.label == "b"} == {
+        "specificity", "specificity_pooled"
+    }  # fmt: skip
+
+
+def test_the_head_says_which_cases_distances_leave_out_and_what_a_miss_counts() -> None:
+    nothing, something = np.zeros((4, 4)), np.eye(4)
+    sides = [(nothing, nothing), (something, nothing), (nothing, something), (something, something)]
+    pairs = [
+        Pair(f"p{i}", f"c{i}", Segmentation.of(said), Segmentation.of(true))
+        for i, (said, true) in enumerate(sides)
+    ]
+    table = score(pairs)
+    assert table["hd95"].n == 2
+    assert (
+        "distances of foreground: 1 missed count the diagonal of their image; 2 left out, since "
+        "their reference is empty"
+    ) in table.text()

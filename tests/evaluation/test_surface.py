@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import directed_hausdorff
 
+from inklings.evaluation import chaos
 from inklings.evaluation.metric import DEFAULT, Options
 from inklings.evaluation.nearest import borders
 from inklings.evaluation.pairs import Pair, Segmentation
@@ -82,10 +83,24 @@ def test_boundary_dice_counts_what_lies_within_the_tolerance() -> None:
 def test_distances_to_nothing_are_undefined_and_boundary_dice_follows_the_policy() -> None:
     nothing, something = np.zeros((40, 40), bool), square(3, 3)
     for one in (pair(nothing, something), pair(something, nothing)):
-        assert math.isnan(value("hd95", one))
-        assert math.isnan(value("assd", one))
         assert value("nsd", one) == 0
+    for name in ("hd95", "assd"):
+        assert math.isnan(value(name, pair(something, nothing)))
+        assert math.isnan(value(name, pair(nothing, nothing)))
     assert value("nsd", pair(nothing, nothing)) == 1
+
+
+@pytest.mark.parametrize("name", ["hd95", "assd", "chaos_assd", "chaos_mssd"])
+def test_no_mean_of_distances_gets_better_by_a_miss(name: str) -> None:
+    """A miss counts the diagonal, (30, 40) x (1, 2) mm here, which no distance exceeds."""
+    options = Options(unit="mm")
+    metric = {m.name: m for m in (*metrics(options), *chaos.metrics(options))}[name]
+    true, nothing = np.zeros((2, 30, 40), bool)
+    true[2:5, 2:5] = True
+    far = true[::-1, ::-1]
+    bad, good, lost = (pair(said, true, (1.0, 2.0)) for said in (far, true, nothing))
+    assert metric([lost]) == pytest.approx(math.hypot(30, 80))
+    assert metric([good, bad]) < metric([good, lost])
 
 
 def test_volumes_are_measured_too() -> None:

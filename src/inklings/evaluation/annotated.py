@@ -67,7 +67,10 @@ def metrics(options: Options) -> tuple[Metric, ...]:
         ),
         ("share_predicted", "Share of all samples predicted", partial(_predicted, options)),
     )
-    found = [replace(mean_of_cases(name, title, value), of="sparse") for name, title, value in own]
+    found = [
+        replace(mean_of_cases(name, title, value), of="sparse", of_absent=name == "share_predicted")
+        for name, title, value in own
+    ]
     if options.channel == 0:
         joined: tuple[tuple[str, str, Callable[[Pair], float]], ...] = (
             ("accuracy_annotated", "Accuracy on annotated samples", _accuracy),

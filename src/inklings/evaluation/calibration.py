@@ -74,6 +74,13 @@ def metrics(options: Options) -> tuple[Metric, ...]:
     """
     measure = partial(histogram, channel=options.channel)
     return (
-        Metric("ece", "Expected calibration error", measure, _expected_error, higher=False),
-        Metric("brier", "Brier score", measure, _brier, higher=False, column=True),
+        Metric(
+            "ece",
+            "Expected calibration error",
+            measure,
+            _expected_error,
+            higher=False,
+            of_absent=True,
+        ),
+        Metric("brier", "Brier score", measure, _brier, higher=False, column=True, of_absent=True),
     )

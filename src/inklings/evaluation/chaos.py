@@ -21,6 +21,7 @@ from inklings.errors import GeometryError
 from inklings.evaluation import nearest
 from inklings.evaluation.metric import Metric, Options, mean_of_cases
 from inklings.evaluation.pairs import Pair, once
+from inklings.evaluation.surface import missed
 from inklings.geometry import Geometry
 
 
@@ -104,12 +105,12 @@ def _ravd(options: Options, pair: Pair) -> float:
 
 def _maximum(options: Options, pair: Pair) -> float:
     found = _distances(pair, options.channel, options.unit)
-    return math.nan if found is None else float(found.max())
+    return missed(pair, options.channel, options.unit) if found is None else float(found.max())
 
 
 def _average(options: Options, pair: Pair) -> float:
     found = _distances(pair, options.channel, options.unit)
-    return math.nan if found is None else float(found.mean())
+    return missed(pair, options.channel, options.unit) if found is None else float(found.mean())
 
 
 def metrics(options: Options) -> tuple[Metric, ...]:

@@ -22,7 +22,13 @@ def head_lines(head: Mapping[str, Any]) -> list[str]:
             f"{empty['reference']} in the reference only, {empty['predicted']} in the prediction "
             "only (count 0)"
         )
-    said = [*head.get("summary", ()), *annotated_lines(head), *judged_lines(head)]
+        lines += _distance_lines(label, empty) if "grid" not in head else []
+    said = [
+        *head.get("summary", ()),
+        *annotated_lines(head),
+        *absent_lines(head),
+        *judged_lines(head),
+    ]
     return [*lines, *said, *seen_lines(head)]
 
 
@@ -31,6 +37,23 @@ def _empty_of_whole(head: Mapping[str, Any]) -> Mapping[str, Mapping[str, int]]:
     sparse = head.get("judged", {}).get("sparse_cases", 0)
     counts: Mapping[str, Mapping[str, int]] = head.get("empty", {}).get("counts", {})
     return {} if sparse == head.get("cases") and "dense" not in head else counts
+
+
+def _distance_lines(label: str, empty: Mapping[str, int]) -> list[str]:
+    """Which cases distances leave out, and what a miss counts; nothing where nothing is empty."""
+    out, missed = empty["both"] + empty["reference"], empty["predicted"]
+    said = [f"{missed} missed count the diagonal of their image"] if missed else []
+    said += [f"{out} left out, since their reference is empty"] if out else []
+    return [f"distances of {label}: {'; '.join(said)}"] if said else []
+
+
+def absent_lines(head: Mapping[str, Any]) -> list[str]:
+    """Which classes no reference holds, so that no overlap of them is judged."""
+    return [
+        f"{label}: not judged, no reference of these cases holds it"
+        + (f"; predicted in {n} of them" if n else "")
+        for label, n in head.get("absent", {}).items()
+    ]
 
 
 def annotated_lines(head: Mapping[str, Any]) -> list[str]:

@@ -71,6 +71,8 @@ class Metric:
         of_all: Whether it is one number for all classes together.
         of: References that it is defined for. What a ``sparse`` one allows (`Judgement.sparse`)
             has names of its own: Dice on strokes is no Dice.
+        of_absent: Whether it says something of a class that no reference holds. An overlap does
+            not: it would be perfect wherever nothing is predicted.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Metric:
     on_request: bool = False
     of_all: bool = False
     of: Extent = "dense"
+    of_absent: bool = False
 
     @property
     def span(self) -> Span:

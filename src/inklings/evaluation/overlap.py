@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -133,7 +134,10 @@ def metrics(options: Options) -> tuple[Metric, ...]:
         ("specificity", "Specificity", specificity),
     )
     means = [
-        mean_of_cases(name, f"{title}, mean of cases", partial(of_case, fraction, options))
+        replace(
+            mean_of_cases(name, f"{title}, mean of cases", partial(of_case, fraction, options)),
+            of_absent=fraction is specificity,
+        )
         for name, title, fraction in fractions
     ]
     pooled = [
@@ -142,6 +146,7 @@ def metrics(options: Options) -> tuple[Metric, ...]:
             f"{title}, pooled",
             lambda pair: counts(pair)[options.channel],
             partial(_pooled, fraction),
+            of_absent=fraction is specificity,
         )
         for name, title, fraction in fractions
     ]

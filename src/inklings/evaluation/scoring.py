@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -115,12 +115,13 @@ def tabulate(
     weights = bootstrap.weights(len(set(patients)))
     stacked = [np.stack(column) for column in zip(*(m.sums for m in measured), strict=True)]
     values = [m.summarise(s) for m, s in zip(chosen.metrics, stacked, strict=True)]
+    absent = _absent(measured, chosen.classes)
     rows = [
         _row(metric, label, sums, own, patients, weights, bootstrap)
         for metric, label, sums, own in zip(
             chosen.metrics, chosen.labels, stacked, values, strict=True
         )
-        if not np.isnan(own).all()
+        if not np.isnan(own).all() and _says(metric, label, absent)
     ]
     _require_rows(rows, measured, chosen)
     facts = {
@@ -135,6 +136,7 @@ def tabulate(
         "level": bootstrap.level,
     }
     facts |= _judged(measured) | _annotated(measured, chosen.classes)
+    facts |= {"absent": absent} if absent else {}
     curves = {
         label: {"reliability": _reliability(sums.sum(axis=0))}
         for metric, label, sums in zip(chosen.metrics, chosen.labels, stacked, strict=True)
@@ -151,6 +153,9 @@ def _require_rows(rows: Sequence[Row], measured: Sequence[Measured], chosen: Cho
     """
     sparse = sum(m.judgement.sparse for m in measured)
     here = "sparse" if sparse else "dense"
+    absent = _absent(measured, chosen.classes)
+    if all(label in absent for label in chosen.labels):
+        return
     fits = any(metric.of in ("any", here) for metric in chosen.metrics)
     if not rows and sparse in (0, len(measured)) and not fits:
         first = chosen.metrics[0]
@@ -181,6 +186,21 @@ def _annotated(measured: Sequence[Measured], classes: Sequence[str]) -> dict[str
     """In how many cases each class is judged; nothing where all are in all."""
     counts = {name: sum(m.speaks_of(k) for m in measured) for k, name in enumerate(classes)}
     return {} if set(counts.values()) == {len(measured)} else {"annotated": counts}
+
+
+def _absent(measured: Sequence[Measured], classes: Sequence[str]) -> dict[str, int]:
+    """Classes that no reference holds, of those that are judged: in how many cases predicted."""
+    found: dict[str, int] = {}
+    for k, name in enumerate(classes):
+        sizes = [m.samples[k] for m in measured if m.speaks_of(k) and m.judgement.total]
+        if sizes and not any(true for _, true in sizes):
+            found[name] = sum(said > 0 for said, _ in sizes)
+    return found
+
+
+def _says(metric: Metric, label: str, absent: Collection[str]) -> bool:
+    """Whether a metric says anything of a class."""
+    return label not in absent or metric.of_absent
 
 
 def _row(
@@ -273,13 +293,14 @@ def differences(
     if [m.case for m in first] != [m.case for m in second]:
         raise DataError("expected two runs measured on the same cases, got different ones")
     patients = [m.patient for m in first]
+    absent = _absent(first, chosen.classes)
     changes = []
     for i, (metric, label) in enumerate(zip(chosen.metrics, chosen.labels, strict=True)):
         one, other = (
             sum_by_patient(np.stack([m.sums[i] for m in side]), patients)
             for side in (first, second)
         )
-        if not (one.any() and other.any()):
+        if not (one.any() and other.any() and _says(metric, label, absent)):
             continue
         changes.append(Change.of(metric, label, paired(metric, one, other, bootstrap)))
     return tuple(changes)

@@ -1,9 +1,10 @@
 """Distances between borders, in samples or in millimetres.
 
 The border of a mask are its samples with a neighbour (by face) outside the mask; what lies beyond
-the image counts as outside. A distance is undefined where one side is empty, or where the reference
-speaks of some samples only, and such a case is not counted: the column n says how many were, and
-the lines above the table say why.
+the image counts as outside. Where an object was missed altogether a distance is the diagonal of
+the image, the largest there can be (as in BraTS), so that no mean gets better by a miss. It is
+undefined where the reference is empty or speaks of some samples only, whatever was predicted, and such a case
+is not counted: the column n says how many were, and the lines above the table say why.
 """
 
 from __future__ import annotations
@@ -35,14 +36,29 @@ def distances(
     return None if found is None else nearest.distances(found, scale, axes)
 
 
+def missed(pair: Pair, channel: int, unit: str) -> float:
+    """Diagonal of the image where a whole reference has something and nothing was predicted.
+
+    NaN where that is not so.
+    """
+    if pair.partial or pair.predicted.mask[channel].any() or not pair.reference.mask[channel].any():
+        return math.nan
+    scale, _ = pair.scale(unit)
+    return math.hypot(*(n * s for n, s in zip(pair.reference.mask.shape[1:], scale, strict=True)))
+
+
 def _average(options: Options, pair: Pair) -> float:
     found = distances(pair, options.channel, options.unit)
-    return math.nan if found is None else float(np.concatenate(found).mean())
+    if found is None:
+        return missed(pair, options.channel, options.unit)
+    return float(np.concatenate(found).mean())
 
 
 def _hausdorff95(options: Options, pair: Pair) -> float:
     found = distances(pair, options.channel, options.unit)
-    return math.nan if found is None else max(float(np.percentile(d, 95)) for d in found)
+    if found is None:
+        return missed(pair, options.channel, options.unit)
+    return max(float(np.percentile(d, 95)) for d in found)
 
 
 def _surface_dice(options: Options, pair: Pair) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -47,6 +48,9 @@ def metrics(options: Options) -> tuple[Metric, ...]:
     titles = {"predicted": "Volume", "reference": "Volume of the reference"}
     names = {"predicted": "volume_ml", "reference": "reference_ml"}
     return tuple(
-        mean_of_cases(names[side], titles[side], partial(_measured, side, options), unit="ml")
+        replace(
+            mean_of_cases(names[side], titles[side], partial(_measured, side, options), unit="ml"),
+            of_absent=True,
+        )
         for side in names
     )

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from inklings.cohorts.case import SPLITS, Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
+from inklings.evaluation.head_lines import absent_lines
 from inklings.evaluation.scores import Row, Scores
 from inklings.predictions.folder import PredictionFolder
 from inklings.reports import plots
@@ -99,6 +100,7 @@ def results(table: Scores) -> dict[str, Any]:
         "figures": figures,
         "cases": _per_case(table),
         "empty": table.head.get("empty", {}),
+        "absent": absent_lines(table.head),
         "head": table.head,
         "bar": bar,
         "changes": table.changes,
