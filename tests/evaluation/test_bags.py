@@ -95,6 +95,29 @@ def test_accuracy_is_of_the_set_and_not_a_mean_over_batches(tmp_path: Path) -> N
     assert "AUC" in table.text()
 
 
+def test_groups_are_scored_as_if_they_were_all_there_is(tmp_path: Path) -> None:
+    cohort = vector_bags(tmp_path / "c", 240)
+    cases = [
+        dataclasses.replace(case, facts={"site": "ab"[k // 3 % 2]}) for k, case in enumerate(cohort)
+    ]
+    cohort = dataclasses.replace(cohort, cases=tuple(cases))
+    cohort.write(tmp_path / "c")
+    write_predictions(tmp_path / "p", cohort, 1.5)
+    table = evaluate(tmp_path / "p", tmp_path / "c", Settings(by=("site",)))
+    site = {case.id: case.facts["site"] for case in cohort}
+    for row in table.files["groups.csv"]:
+        own = [line for line in table.cases if site[line["case"]] == row["group"]]
+        if row["metric"] == "accuracy":
+            assert row["value"] == pytest.approx(np.mean([x["decided"] == x["truth"] for x in own]))
+        if row["metric"] == "auc":
+            truth, said = ([float(x[k]) for x in own] for k in ("truth", "p0"))
+            assert row["value"] == pytest.approx(theirs.roc_auc_score(truth, said))
+            assert row["n"] == row["patients"] == len(own)
+    assert "by site, the worst first: Accuracy" in table.text()
+    with pytest.raises(SpecError, match="there are: site"):
+        evaluate(tmp_path / "p", tmp_path / "c", Settings(by=("stain",)))
+
+
 def test_a_better_run_is_told_from_a_worse_one_on_the_same_bags(tmp_path: Path) -> None:
     cohort = vector_bags(tmp_path / "c", 300)
     write_predictions(tmp_path / "p", cohort, 0.3)

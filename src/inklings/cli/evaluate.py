@@ -41,6 +41,12 @@ def evaluate(
     metric: Annotated[
         list[str] | None, typer.Option(help="Only this metric; repeat for several.")
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Scores of groups, too: columns of the metadata of cases, such as stain,site."
+        ),
+    ] = None,
     empty: Annotated[
         Literal["one", "skip"] | None,
         typer.Option(help="What a case counts whose masks are both empty; one by default."),
@@ -109,6 +115,7 @@ def evaluate(
         bootstrap=Bootstrap(resamples, seed),
         workers=workers,
         scheduler=scheduler,
+        by=tuple(name.strip() for name in by.split(",") if name.strip()) if by else (),
     )
     tables = from_tables(annotations, excluded, series) if annotations else None
     scores = score(predictions, cohort or tables, settings, compare, dense)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inklings.errors import DataError, LabelError, SpecError
 from inklings.evaluation.bag_instances import INSTANCE_METRICS, instance_rows
@@ -53,7 +55,8 @@ class BagScoring:
         single = each_alone(patients)
         predictions = self._read(self.job.mine)
         answers = self.task.answers(predictions, cases, self.job.mine.head)
-        rows = [self._row(metric, answers, patients) for metric in self.metrics]
+        rows_of = partial(self._rows_of, answers)
+        rows = list(rows_of({case.id for case in cases}))
         usual = instance_metrics(self.job.mine.head)
         wanted = set(settings.metrics or usual) & set(usual)
         if wanted:
@@ -76,12 +79,23 @@ class BagScoring:
         if self.job.theirs:
             rival = self.task.answers(self._read(self.job.theirs), cases, self.job.theirs.head)
             changes = tuple(self._change(m, answers, rival, weights, single) for m in self.metrics)
+        notes = tuple(attention_notes(rows))
         return Results(
-            tuple(rows), tuple(lines), facts, changes=changes, warnings=tuple(attention_notes(rows))
+            tuple(rows), tuple(lines), facts, changes=changes, warnings=notes, rows_of=rows_of
         )
 
     def _read(self, source: ScoredSource) -> list[BagPrediction]:
         return [BagPrediction.read(source.path, case.id) for case in self.selection.cases]
+
+    def _rows_of(self, answers: Answered, ids: Collection[str]) -> tuple[Row, ...]:
+        """Rows over some of the cases."""
+        cases = self.selection.cases
+        own = np.flatnonzero([case.id in ids for case in cases])
+        patients = [cases[i].patient for i in own]
+        return tuple(
+            self._row(_of_some(metric, own, len(cases)), answers, patients)
+            for metric in self.metrics
+        )
 
     def _row(self, metric: BagMetric, answers: Answered, patients: Sequence[str]) -> Row:
         bootstrap = self.job.settings.bootstrap
@@ -134,7 +148,7 @@ def prepare(job: Job) -> BagScoring:
     return BagScoring(job, selection.only(labelled), task, wanted)
 
 
-FAMILY = Family("bags", frozenset({"split", "compare"}), prepare)
+FAMILY = Family("bags", frozenset({"split", "compare", "by"}), prepare)
 
 
 def _task_of(source: ScoredSource) -> str:
@@ -156,6 +170,20 @@ def each_alone(patients: Sequence[str]) -> Array:
     """``(P, n)``: weights of the cases of each patient by itself."""
     names, index = np.unique(np.asarray(patients), return_inverse=True)
     return np.eye(len(names))[:, index]
+
+
+def _of_some(metric: BagMetric, own: NDArray[np.intp], count: int) -> BagMetric:
+    """The metric over the cases ``own`` of ``count``, with weights of these alone."""
+
+    def value(answers: Answered, weights: Array) -> Array:
+        wide = np.zeros((len(weights), count))
+        wide[:, own] = weights
+        return metric.value(answers, wide)
+
+    kind = metric.positive
+    return replace(
+        metric, value=value, positive=None if kind is None else lambda answers: kind(answers)[own]
+    )
 
 
 def rests_on(metric: BagMetric, answers: Answered, patients: Sequence[str]) -> tuple[int, int]:

@@ -8,8 +8,9 @@ pictures. Whether a slide as a whole is positive is asked as well.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from inklings.evaluation.metric import Options
 from inklings.evaluation.overlap import counts
 from inklings.evaluation.pairs import Pair, Segmentation
 from inklings.evaluation.results import Results
+from inklings.evaluation.scores import Row
 from inklings.evaluation.scoring import Chosen, Measured, choose, differences, measure, tabulate
 from inklings.evaluation.selection import select
 from inklings.evaluation.slide_level import RANKED, ranks, slide_metrics
@@ -106,10 +108,19 @@ class DenseScoring:
             results,
             rows=(*results.rows, *ranks(measured, chosen, bootstrap)),
             failed=failed,
+            rows_of=partial(self._rows_of, measured, chosen),
             changes=differences(measured, [rivals[case] for case in ids], chosen, bootstrap)
             if rivals
             else (),
         )
+
+    def _rows_of(
+        self, measured: Sequence[Measured], chosen: Chosen, ids: Collection[str]
+    ) -> tuple[Row, ...]:
+        """Rows over some of the measured cases."""
+        own, bootstrap = [m for m in measured if m.case in ids], self.job.settings.bootstrap
+        rows = tabulate(own, chosen, self.options, bootstrap).rows
+        return (*rows, *ranks(own, chosen, bootstrap))
 
     def _measured(
         self, source: ScoredSource, selection: Selection
@@ -178,7 +189,7 @@ def prepare(job: Job) -> DenseScoring:
 
 FAMILY = Family(
     "dense predictions",
-    frozenset({"empty", "tolerance", "scheduler", "split", "compare", "dense"}),
+    frozenset({"empty", "tolerance", "scheduler", "split", "compare", "dense", "by"}),
     prepare,
 )
 

@@ -6,6 +6,7 @@ Nothing else makes `Scores`, and each has passed the guard against leaks (`cohor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from inklings.errors import DataError
 from inklings.evaluation.changes import corrected
 from inklings.evaluation.family import FAMILIES, Family, Job, ScoredSource, Settings
 from inklings.evaluation.froc import Reference
+from inklings.evaluation.groups import group_lines, group_records, grouped, require_columns
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
 from inklings.evaluation.metric import DEFAULT, Options
 from inklings.evaluation.pairs import Pair
@@ -76,7 +78,16 @@ def evaluate(
     warnings = (*selection.warnings, *cleared.notes)
     for line in warnings:
         note(f"warning: {line}")
+    require_columns(selection.cases, settings.by)
     results = scoring.measure()
+    if settings.by and results.rows_of:
+        scored = {str(line["case"]) for line in results.cases}
+        groups = list(grouped(results.rows_of, scored, selection.cases, settings.by))
+        results = replace(
+            results,
+            facts={**results.facts, "groups": group_lines(groups)},
+            files={**results.files, "groups.csv": group_records(groups)},
+        )
     for case, reason in results.failed.items():
         note(f"warning: case {case} is not scored: {reason}")
     return _scores(results, cleared, {**_origin(job), "warnings": list(warnings)})

@@ -46,6 +46,7 @@ class Settings:
         bootstrap: How the intervals are drawn.
         workers: Processes that share the cases; 0 or 1 for this one, None for as many as pay.
         scheduler: Address of a Dask scheduler instead, whose workers do it.
+        by: Columns of the metadata of cases, whose groups are scored by themselves, too.
     """
 
     split: Part | None = None
@@ -56,6 +57,7 @@ class Settings:
     bootstrap: Bootstrap = BOOTSTRAP
     workers: int | None = None
     scheduler: str | None = None
+    by: tuple[str, ...] = ()
 
     @property
     def options(self) -> Options:
@@ -192,7 +194,8 @@ class Family:
     Attributes:
         noun: What is predicted, for messages: ``bags``.
         options: Settings that mean something here, of those that may not: ``empty``,
-            ``tolerance``, ``scheduler``, ``split``, ``annotations``, ``compare``, ``dense``.
+            ``tolerance``, ``scheduler``, ``split``, ``annotations``, ``compare``, ``dense``,
+            ``by``.
         prepare: From a job to its scoring; refuses what cannot be scored before measuring.
     """
 
@@ -215,6 +218,7 @@ class Family:
             "annotations": isinstance(job.reference, Reference),
             "compare": job.theirs is not None,
             "dense": job.dense is not None,
+            "by": bool(settings.by),
         }
         for name, is_given in given.items():
             if is_given and name not in self.options:

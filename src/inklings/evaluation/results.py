@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inklings.evaluation.changes import Change
+from inklings.evaluation.groups import RowsOf
 from inklings.evaluation.scores import Row
 
 
@@ -19,6 +20,7 @@ class Results:
         facts: For the head.
         failed: Case to the reason why it could not be scored.
         warnings: Sentences about what was measured.
+        rows_of: Rows over some cases alone; None where there are none.
     """
 
     rows: tuple[Row, ...]
@@ -29,3 +31,4 @@ class Results:
     files: Mapping[str, Any] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    rows_of: RowsOf | None = None

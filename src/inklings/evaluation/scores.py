@@ -131,6 +131,8 @@ class Scores:
                 f"{_named(row, self.rows):{wide}}  {number(row.value):>8}   "
                 f"{between + unit:<18} {row.n:>5}{few}"
             )
+        if groups := self.head.get("groups"):
+            lines += ["", *groups]
         if self.changes:
             lines += ["", *change_lines(self.changes)]
         return "\n".join(lines)

@@ -3,8 +3,8 @@
 The border of a mask are its samples with a neighbour (by face) outside the mask; what lies beyond
 the image counts as outside. Where an object was missed altogether a distance is the diagonal of
 the image, the largest there can be (as in BraTS), so that no mean gets better by a miss. It is
-undefined where the reference is empty or speaks of some samples only, whatever was predicted, and such a case
-is not counted: the column n says how many were, and the lines above the table say why.
+undefined where the reference is empty or speaks of some samples only, whatever was predicted, and
+such a case is not counted: the column n says how many were, and the lines above the table say why.
 """
 
 from __future__ import annotations
