@@ -12,6 +12,7 @@ from inklings.planning.budget import Budget, of_processor
 from inklings.planning.plan import Plan
 from inklings.planning.planned import plan_cohort
 from inklings.progress import note
+from inklings.tasks.rehearsal import rehearse
 
 MINUTES = 30.0
 PLAN = "plan.yaml"
@@ -44,7 +45,9 @@ def plan(
         DataError: If there is nothing to plan for, or a file cannot be read.
         SpecError: If an option is impossible, or the lines do not go together.
     """
-    return plan_cohort(Path(cohort), budget(minutes, memory, device), recipe, changes)
+    asked = budget(minutes, memory, device)
+    here = bool(asked.gpu) == (graphics_processor() is not None)
+    return plan_cohort(Path(cohort), asked, recipe, changes, rehearse if here else None)
 
 
 def plan_of_run(
@@ -91,7 +94,8 @@ def budget(minutes: float, memory: str | None = None, device: str | None = None)
     if found is None:
         return of_processor(minutes, most)
     name, own = found
-    return Budget(minutes, 1, most or own // 2, bf16=True, gpu=name)
+    stated = most is not None
+    return Budget(minutes, 1, most or own // 2, bf16=True, gpu=name, stated=stated)
 
 
 def _bytes(text: str) -> int:

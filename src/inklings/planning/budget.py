@@ -2,7 +2,8 @@
 
 The unit is the second of one processor core that multiplies in bf16. Costs of a step were
 measured on U-Nets (experiments/plan); they need to be right within a factor of two, since the
-clock and not the number of steps ends a training.
+clock and not the number of steps ends a training; a rehearsal sets them right
+(`inklings.planning.forecast`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class Budget:
         memory: Bytes that may be used, of the graphics processor where there is one.
         bf16: Whether bfloat16 is multiplied in hardware.
         gpu: Name of the graphics processor; empty where there is none.
+        stated: Whether somebody said how much memory may be used.
+        speed: How many times faster steps were here than the constants say.
     """
 
     minutes: float
@@ -36,13 +39,15 @@ class Budget:
     memory: int
     bf16: bool
     gpu: str = ""
+    stated: bool = False
+    speed: float = 1.0
 
     @property
     def seconds(self) -> float:
         """In seconds of one core with bf16."""
         if self.gpu:
-            return 60 * self.minutes * _GPU
-        speed = 1.0 if self.bf16 else _WITHOUT_BF16
+            return 60 * self.minutes * self.speed * _GPU
+        speed = self.speed * (1.0 if self.bf16 else _WITHOUT_BF16)
         return 60 * self.minutes * speed * (1 + _SHARED * (self.cores - 1))
 
     def steps(self, samples: int, width: int, stride: int = 1) -> int:
@@ -69,4 +74,5 @@ def of_processor(minutes: float, memory: int | None = None) -> Budget:
     if threads.isdigit() and int(threads) > 0:
         cores = min(cores, int(threads))
     free = machine.memory_bytes()[1] // 2
-    return Budget(minutes, cores, memory or free, machine.processor_has_bf16())
+    bf16 = machine.processor_has_bf16()
+    return Budget(minutes, cores, memory or free, bf16, stated=memory is not None)

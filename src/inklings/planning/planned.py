@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,18 @@ from inklings.planning import bags as of_bags
 from inklings.planning import detection as of_places
 from inklings.planning.budget import Budget
 from inklings.planning.fingerprint import CohortFingerprint, fingerprint
+from inklings.planning.forecast import Rehearse, rehearsed
 from inklings.planning.plan import Choice, Plan, with_changes
 from inklings.planning.segmentation import segmentation
 from inklings.progress import note
 
 
 def plan_cohort(
-    folder: Path, budget: Budget, recipe: str | None = None, changes: Sequence[str] = ()
+    folder: Path,
+    budget: Budget,
+    recipe: str | None = None,
+    changes: Sequence[str] = (),
+    rehearse: Rehearse | None = None,
 ) -> Plan:
     """Choose everything from what the training cases are and what the training may cost.
 
@@ -35,30 +40,35 @@ def plan_cohort(
         budget: Minutes and machine.
         recipe: Name of a recipe whose lines go before those of the plan.
         changes: ``key.key=value`` of the user, which go before both.
+        rehearse: Takes a few steps, by which the plan is set right and its costs are forecast.
 
     Raises:
         DataError: If there is nothing to plan for, or a file cannot be read.
-        SpecError: If changes and plan do not go together.
+        SpecError: If changes and plan do not go together, or it does not fit the machine.
     """
     cohort = _split(folder)
+    head, rules = _seen(cohort)
     given = Choice("cohort", str(folder), "")
-    head, choices = _chosen(cohort, budget)
-    words = (
-        f"Planned by 'inklings plan' for {budget.describe()}.",
-        *head,
-        "Every line may be changed: what it was chosen from stands beside it.",
-    )
-    plan = Plan(words, (given, *choices))
-    if recipe is not None:
-        own = {k: v for k, v in recipes.record(recipe).items() if v != recipes.OPEN}
-        plan = plan.replaced(own, f"recipe {recipe}")
-    plan = with_changes(plan, changes)
-    _ = plan.experiment  # what no training would take is refused here
-    return plan
+
+    def made(budget: Budget) -> Plan:
+        words = (
+            f"Planned by 'inklings plan' for {budget.describe()}.",
+            *head,
+            "Every line may be changed: what it was chosen from stands beside it.",
+        )
+        plan = Plan(words, (given, *rules(budget)))
+        if recipe is not None:
+            own = {k: v for k, v in recipes.record(recipe).items() if v != recipes.OPEN}
+            plan = plan.replaced(own, f"recipe {recipe}")
+        plan = with_changes(plan, changes)
+        _ = plan.experiment  # what no training would take is refused here
+        return plan
+
+    return made(budget) if rehearse is None else rehearsed(made, budget, cohort, rehearse)
 
 
-def _chosen(cohort: Cohort, budget: Budget) -> tuple[Sequence[str], Sequence[Choice]]:
-    """What was seen, and what it leads to; by the kind of cases."""
+def _seen(cohort: Cohort) -> tuple[Sequence[str], Callable[[Budget], Sequence[Choice]]]:
+    """What was seen, and what it leads to for a budget; by the kind of cases."""
     train = cohort.part("train")
     if not train:
         raise DataError(
@@ -68,13 +78,16 @@ def _chosen(cohort: Cohort, budget: Budget) -> tuple[Sequence[str], Sequence[Cho
     if all(map(is_bag, train)):
         bags = of_bags.fingerprint_bags(cohort)
         task = Choice("task", "bags", "cases are bags of instances")
-        return of_bags.head_of(bags), (task, *of_bags.bags(bags, budget))
+        return of_bags.head_of(bags), lambda budget: (task, *of_bags.bags(bags, budget))
     if of_places.is_detection(cohort):
         places = of_places.fingerprint_detection(cohort)
         task = Choice("task", "detection", "objects of volumes are marked by their places")
-        return of_places.head_of(places), (task, *of_places.detection(places, budget))
+        return (
+            of_places.head_of(places),
+            lambda budget: (task, *of_places.detection(places, budget)),
+        )
     drawn = fingerprint(cohort)
-    return head_of(drawn), tuple(segmentation(drawn, budget))
+    return head_of(drawn), lambda budget: tuple(segmentation(drawn, budget))
 
 
 def _split(folder: Path) -> Cohort:

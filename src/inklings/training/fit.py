@@ -136,7 +136,7 @@ def fit(training: Training, prepared: Prepared, out: Path | None = None) -> FitR
     """
     _require_reached(training, prepared.count)
     torch.manual_seed(training.seed)
-    model = _begun(prepared)
+    model = begun(prepared)
     history = History(out / "metrics.csv" if out else None)
     gallery = prepared.gallery(out / "samples") if out and prepared.gallery else None
     monitor = Monitor(history)
@@ -216,7 +216,7 @@ def _kept(prepared: Prepared, model: Model, out: Path) -> tuple[Kept, ...]:
     return tuple(found)
 
 
-def _begun(prepared: Prepared) -> Model:
+def begun(prepared: Prepared) -> Model:
     """The network before its first step."""
     model = prepared.build()
     if prepared.initial is not None:
