@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 import subprocess
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
-from inklings.labels.kinds import MaskLabel
+from inklings.labels.kinds import MaskLabel, PointLabel
 from inklings.runs.run import Run
 
 EXPERIMENT = """
@@ -131,6 +132,33 @@ def test_boxes_are_learnt_with_their_loss_and_cut_at_one_half(
     done = CliRunner().invoke(app, call(files, tmp_path / "other", *boxes))
     assert done.exit_code == 2
     assert "take loss: box with it" in done.output
+
+
+def test_a_point_in_every_object_is_learnt_from_and_one_without_a_next_is_refused(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    cases = []
+    for case in Cohort.read(files[1]):
+        points = [PointLabel("image", "half", at) for at in ((10.0, 4.0), (40.0, 4.0))]
+        cases.append(dataclasses.replace(case, labels=tuple(points)))
+    Cohort("halves", tuple(cases), ("half",)).write(tmp_path / "points")
+    asked = [
+        "--set",
+        f"cohort={tmp_path / 'points'}",
+        "--set",
+        "supervision=points",
+        "--set",
+        "loss=bce",
+    ]
+    done = CliRunner().invoke(app, call(files, tmp_path / "run", *asked))
+    assert done.exit_code == 0, done.output
+    assert Run.load(tmp_path / "run").classes == ("half",)
+    alone = [dataclasses.replace(case, labels=case.labels[:1]) for case in cases]
+    Cohort("halves", tuple(alone), ("half",)).write(tmp_path / "alone")
+    asked[1] = f"cohort={tmp_path / 'alone'}"
+    done = CliRunner().invoke(app, call(files, tmp_path / "other", *asked))
+    assert done.exit_code == 2
+    assert "say it: supervision: {name: points, reach: 20}" in done.output
 
 
 def test_exact_case_that_is_not_there_is_refused_in_one_line(

@@ -239,7 +239,7 @@ def gather(
 def _example(case: Case, supervision: Supervision) -> tuple[NDArray[Any], Target, Geometry]:
     read = stacked_case(case)
     samples, geometry = np.ascontiguousarray(read.samples), read.geometry
-    target = supervision.target(case, geometry)
+    target = supervision.seen(case, geometry, samples)
     if samples.ndim == 3:
         return samples, target, geometry
     turn = turn_to(geometry)

@@ -11,6 +11,7 @@ SUPERVISIONS: Registry[Supervision] = Registry(
         "boxes": "inklings.supervision.boxes:Boxes",
         "full": "inklings.supervision.full:Full",
         "partial": "inklings.supervision.partial:Partial",
+        "points": "inklings.supervision.points:Points",
         "positive_unlabelled": "inklings.supervision.positive_unlabelled:PositiveUnlabelled",
         "scribbles": "inklings.supervision.scribbles:Scribbles",
     },

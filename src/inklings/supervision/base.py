@@ -118,12 +118,14 @@ class Supervision(Protocol):
         of_tissue: Whether a target of a slide speaks of its tissue alone.
         coarse: Whether its targets say in which box a sample lies, and not whether in the object.
         far: What is assumed far from all that was drawn; None for nothing.
+        grows: Whether `seen` tells more than `target`: the image shows how far objects go.
     """
 
     channels: tuple[str, ...]
     of_tissue: bool = False
     coarse: bool = False
     far: FarBackground | None = None
+    grows: bool = False
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
         """Target of ``case`` on ``geometry``, or of one region of it.
@@ -131,6 +133,10 @@ class Supervision(Protocol):
         Raises:
             LabelError: If the case holds no label of the kind needed.
         """
+
+    def seen(self, case: Case, geometry: Geometry, image: NDArray[Any]) -> Target:  # noqa: ARG002
+        """Target of ``case``, whose ``image (C, *S)`` may say how far marks go; as `target`."""
+        return self.target(case, geometry)
 
 
 Array = NDArray[Any]

@@ -139,10 +139,11 @@ class SegmentationTask(Task[SegmentationExperiment]):
 
 
 def _require_whole(experiment: SegmentationExperiment) -> None:
-    """Raise SpecError where tiles would hide how far strokes are, or where boxes end."""
+    """Raise SpecError where tiles would hide how far strokes or points are, or where boxes end."""
     asked, built = experiment.supervision, _supervision(experiment)
-    if experiment.tiles is not None and (built.far is not None or built.coarse):
-        hidden = "how far strokes are" if built.far else "where boxes end"
+    hidden = "where boxes end" if built.coarse else "how far points are" if built.grows else ""
+    hidden = hidden if built.far is None else "how far strokes are"
+    if experiment.tiles is not None and hidden:
         raise SpecError(
             f"supervision {asked.name}: expected whole pictures or volumes, got tiles, which do "
             f"not show {hidden}; take supervision: partial"
