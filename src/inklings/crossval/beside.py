@@ -48,7 +48,7 @@ def choose_beside(experiment: SegmentationExperiment, out: Path, other: Path) ->
             "--val), got others; cross-validate it again with those of this one"
         )
     folders = {"this": predictions_of(out), "the other": predictions_of(other)}
-    folders["both"] = _mean(*folders.values(), out / BOTH)
+    folders["both"] = _mean(folders["this"], folders["the other"], out / BOTH)
     found = {name: _dice(folder, experiment.cohort) for name, folder in folders.items()}
     best = max(found, key=lambda name: found[name])
     chosen = choose(experiment, folders[best])

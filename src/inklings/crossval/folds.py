@@ -138,14 +138,14 @@ def pooled(folders: Sequence[Path], out: Path) -> Path:
         ),
         settings={**first.settings, CROSS_VALIDATED: True},
     ).write(out)
-    there = PredictionFolder.open(out)
-    if lost := sorted(set(names) ^ set(there.cases)):
+    pooled = PredictionFolder.open(out)
+    if lost := sorted(set(names) ^ set(pooled.cases)):
         raise DataError(
-            f"{out}: expected each of {len(names)} cases by its fold, got {len(there.cases)} "
+            f"{out}: expected each of {len(names)} cases by its fold, got {len(pooled.cases)} "
             f"({lost[0]}, ...); delete the folders of folds that were changed"
         )
     write_rows(out / "cases.csv", rows)
-    write_areas(there)
+    write_areas(pooled)
     return out
 
 

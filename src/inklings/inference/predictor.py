@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -83,9 +84,12 @@ def asked_threshold(given: float | str | None) -> Cut:
     if isinstance(given, str) and given in ("prior", "auto"):
         return {"threshold_by": given}
     try:
-        return {"threshold": None if given is None else float(given)}
+        number = None if given is None else float(given)
     except ValueError:
-        raise SpecError(f"--threshold: expected a number, prior or auto, got {given!r}") from None
+        number = math.nan
+    if number is not None and not math.isfinite(number):
+        raise SpecError(f"--threshold: expected a number, prior or auto, got {given!r}")
+    return {"threshold": number}
 
 
 class Predictor(ABC):

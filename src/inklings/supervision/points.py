@@ -91,7 +91,7 @@ class Points(OfClasses):
         way, clear = cells.way(image, ground)
         within = cells.away <= self.fraction * cells.gap[cells.owner]
         like = (clear & within & (way < _OBJECT)) | cells.near
-        parts = label(np.where(like, cells.owner + 1, 0), connectivity=1)
+        parts = label(np.where(like, cells.owner + 1, 0), connectivity=1)  # type: ignore[no-untyped-call]
         marked = np.isin(parts, np.unique(parts[cells.near]))
         objects = np.where(marked & like, cells.owner + 1, 0).astype(np.int32)
         codes = [0 if k.name in NO_CLASS else code_of(k.name, self.classes) for k in points]

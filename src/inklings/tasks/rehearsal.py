@@ -181,7 +181,7 @@ def _rehearsed(experiment: Experiment, cohort: Cohort, scratch: Path) -> Measure
 
 def _light(experiment: Experiment) -> Experiment:
     """The same steps, without what goes before and comes after them."""
-    off = {"steps": 1000, "epochs": None, "minutes": None, "validate_every": None}
+    off: dict[str, Any] = {"steps": 1000, "epochs": None, "minutes": None, "validate_every": None}
     off |= {"patience": None, "loggers": (), "keep_steps": (), "devices": 1, "nodes": 1}
     update: dict[str, Any] = {"training": experiment.training.model_copy(update=off)}
     if isinstance(experiment, SegmentationExperiment):

@@ -89,5 +89,5 @@ def _parts(batch: Batch, count: int) -> list[Batch]:
     }
     if batch.valid is not None and batch.valid.ndim == 2:  # bags: their instances in one row
         held = [int(rows.sum()) for rows in split["valid"]]
-        split["inputs"] = batch.inputs.split(held)
+        split["inputs"] = torch.split(batch.inputs, held)
     return [replace(batch, **{name: of[i] for name, of in split.items()}) for i in range(count)]

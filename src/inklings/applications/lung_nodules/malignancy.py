@@ -110,18 +110,18 @@ def compare(
     scores = (model, diameter_mm)
     values = [float(auc(score, malignant)[0]) for score in scores]
     drawn = [auc(score, malignant, weights) for score in scores]
-    patients = int(unit.max()) + 1
+    count = int(unit.max()) + 1
     ranks = [rankdata(score) for score in scores]
     differing = len(set(unit[ranks[0] != ranks[1]].tolist()))
     if min(malignant.sum(), (~malignant).sum()) < 2:
         drawn[0] = np.full_like(drawn[0], np.nan)
-    gap = difference(values[0], values[1], drawn[0] - drawn[1], patients, differing)
-    areas = (
+    gap = difference(values[0], values[1], drawn[0] - drawn[1], count, differing)
+    mine, its = (
         Area(value, *_interval(bootstrap, value, column, malignant, unit))
         for value, column in zip(values, drawn, strict=True)
     )
     between = Area(gap.value, gap.low, gap.high)
-    return Verdict(len(model), int(malignant.sum()), *areas, between, gap.p)
+    return Verdict(len(model), int(malignant.sum()), mine, its, between, gap.p)
 
 
 def _interval(
