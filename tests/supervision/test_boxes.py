@@ -50,6 +50,18 @@ def test_outlines_count_as_boxes_and_points_are_refused() -> None:
         target(A, PointLabel("image", "a", (8, 8)))
 
 
+def test_of_classes_that_a_case_does_not_annotate_nothing_is_known_outside_of_boxes_either() -> (
+    None
+):
+    case = Case("c1", "p1", {"image": Path("image.png")}, (A,), annotates=("a",))
+    for classes in (("a", "b"), ("b", "a"), ("a",)):
+        told = SUPERVISIONS.build("boxes", {"classes": classes}).target(case, GRID)
+        for k, name in enumerate(classes):
+            assert told.known_of(k).sum() == (GRID.shape[0] * GRID.shape[1] - 64) * (name == "a")
+        assert told.objects is not None
+        assert (told.objects > 0).sum() == 64
+
+
 def place(target: Target) -> list[tuple[int, tuple[slice, ...], tuple[bool, ...]]]:
     assert target.objects is not None
     found = outlines(torch.from_numpy(np.ascontiguousarray(target.objects))[None])

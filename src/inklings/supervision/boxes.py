@@ -13,15 +13,16 @@ from inklings.errors import LabelError, SpecError
 from inklings.geometry import Geometry, Region
 from inklings.labels.kinds import BallLabel, PointLabel
 from inklings.supervision.base import Target
-from inklings.supervision.channels import OfClasses, draw
+from inklings.supervision.channels import OfClasses, draw, spoken_of
 
 
 class Boxes(OfClasses):
     """Coarse outlines that hold an object and touch it on every side: for the loss ``box``.
 
     Choosing this supervision is stating that of everything that is marked, boxes, polygons and
-    objects of masks alike. That nothing is outside of the boxes of a class is a fact; which part of
-    a box is the object is not, so ``known`` is False there and ``objects`` says which box it is.
+    objects of masks alike. That nothing is outside of the boxes of a class is a fact, if the case
+    annotates it; which part of a box is the object is not, so ``known`` is False there and
+    ``objects`` says which box it is.
     """
 
     coarse = True
@@ -47,7 +48,8 @@ class Boxes(OfClasses):
         objects = np.where(drawn.category == codes, drawn.objects, np.int32(0))
         hidden = np.stack([_within(channel) for channel in objects]) & (drawn.objects > 0)
         value = np.zeros(objects.shape, np.uint8)
-        return Target(value, drawn.known & ~hidden, objects=objects)
+        known = spoken_of(case, self.classes, value, drawn.known & ~hidden)
+        return Target(value, known, objects=objects)
 
 
 def _within(objects: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -90,11 +90,26 @@ def as_target(
         value[-1][core(annotation.objects)] = 255
     if not known.all():
         np.multiply(value, known, out=value)
+    return Target(value, spoken_of(case, classes, value, known))
+
+
+def spoken_of(
+    case: Case, classes: Sequence[str], value: NDArray[np.uint8], known: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """``known`` as far as the case annotates its classes; of others only what was drawn is.
+
+    Args:
+        case: Says which of ``classes`` it annotates; a channel of cores is none of them.
+        classes: Names of the first channels.
+        value: ``(K, *S)``.
+        known: ``(*S)`` or ``(K, *S)``.
+    """
     spoken = case.annotated(classes)
     if all(spoken):
-        return Target(value, known)
-    every = np.array([*spoken, *[False] * cores])
-    return Target(value, known & (every.reshape(-1, *[1] * known.ndim) | (value > 0)))
+        return known
+    every = np.array([*spoken, *[False] * (len(value) - len(spoken))])
+    found: NDArray[np.bool_] = known & (every.reshape(-1, *[1] * (value.ndim - 1)) | (value > 0))
+    return found
 
 
 def core(objects: NDArray[np.int32]) -> NDArray[np.bool_]:
