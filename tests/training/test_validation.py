@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import balls
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 from inklings.data.examples import Examples
 from inklings.errors import SpecError
+from inklings.losses.box import BoxLoss
 from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Component, Experiment, Volumes
 from inklings.supervision.base import Target
@@ -74,6 +76,32 @@ def test_what_was_left_in_doubt_lets_the_rest_judge_and_what_was_not_labelled_do
     assert np.isnan(told.score(nn.Identity(), loss).dice)
     told.examples = dataclasses.replace(told.examples, in_doubt=True)
     assert told.score(nn.Identity(), loss).dice == 1
+
+
+@pytest.mark.parametrize("view", ["2d", "3d"])
+@pytest.mark.parametrize("pairwise", [0.0, 1.0])
+def test_validation_asks_boxes_for_objects_so_that_nothing_is_not_the_best(
+    view: Literal["2d", "3d"], pairwise: float
+) -> None:
+    """In each of three slices a box of 8 x 8 about a disc; the image shows the disc."""
+    place = np.mgrid[:6, :20, :20]
+    disc = np.hypot(place[1] - 7.5, place[2] - 7.5) <= 4
+    disc &= (place[0] >= 1) & (place[0] <= 3)
+    boxes = np.zeros((1, *disc.shape), np.int32)
+    boxes[0, 1:4, 4:12, 4:12] = 1 + np.arange(3)[:, None, None] if view == "2d" else 1
+    told = Told(np.zeros((1, *disc.shape), np.bool_), disc[None])
+    told.experiment = SPEC.model_copy(update={"volumes": Volumes(view=view)})
+    told.examples = Examples(
+        (disc[None] * np.int16(100),),
+        (Target(np.zeros(boxes.shape, np.uint8), boxes == 0, objects=boxes),),
+        ("v",),
+    )
+    found = {}
+    for name, said in (("nothing", disc & False), ("disc", disc), ("box", boxes[0] > 0)):
+        told.said = said[None]
+        found[name] = told.score(nn.Identity(), BoxLoss(pairwise=pairwise)).merit
+    assert found["disc"] > found["nothing"]
+    assert (found["disc"] > found["box"]) == bool(pairwise)  # the image alone tells these apart
 
 
 @pytest.mark.parametrize(

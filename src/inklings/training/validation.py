@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inklings.data import INTENSITIES
 from inklings.data.examples import Examples, exclusive
+from inklings.data.intensity import apply
 from inklings.inference.device import device_of
 from inklings.inference.volumes import predict_any
 from inklings.losses.base import Loss
@@ -81,7 +84,7 @@ class SegmentationValidator:
         losses, counted = [], []
         for i, target in enumerate(self.examples.targets):
             dense = self.dense(model, i)
-            losses.append(self._loss(loss, dense, target))
+            losses.append(self._loss(loss, dense, i))
             counted.append(counts(dense, target))
         table = dice(self._together(np.array(counted)))[..., HALF]
         found = table[~np.isnan(table)]
@@ -136,24 +139,38 @@ class SegmentationValidator:
         """Counts ``(N, K, 2, 256)`` of images; of tiles their sum: most show nothing."""
         return counted.sum(0, keepdims=True) if self.examples.groups else counted
 
-    def _loss(self, loss: Loss, dense: NDArray[np.uint8], target: Target) -> float:
+    def _loss(self, loss: Loss, dense: NDArray[np.uint8], index: int) -> float:
         """The loss of quantised probabilities, through the logits that they stand for."""
-        device = device_of(loss)
+        device, target = device_of(loss), self.examples.targets[index]
         p = _scaled(dense, device).clamp(1 / 510, 1 - 1 / 510)
+        inputs, objects = p, None
+        if target.objects is not None:  # what is inside of them is for the loss to judge
+            inputs = _batched(self._inputs(index), device)
+            objects = _batched(target.objects, device)
         if self.model_config.activation == "softmax":
             p, target = _with_rest(p).clamp(min=1 / 510), exclusive(target)
             logits = p.log()
         else:
             logits = torch.logit(p)
-        value = _scaled(target.value, device)
-        known = torch.from_numpy(np.ascontiguousarray(target.known))[None].to(device)
+        value, known = _scaled(target.value, device), _batched(target.known, device)
+        if objects is not None and objects.ndim == 5 and self.experiment.volumes.view != "3d":
+            # Boxes are those of slices where slices are learnt.
+            logits, inputs, value, known, objects = (
+                one[0].movedim(1, 0) for one in (logits, inputs, value, known, objects)
+            )
         was = loss.training
         loss.eval()
         try:
             with torch.no_grad():
-                return float(loss(Output(logits), Batch(p, value, known)))
+                return float(loss(Output(logits), Batch(inputs, value, known, objects=objects)))
         finally:
             loss.train(was)
+
+    def _inputs(self, index: int) -> NDArray[np.float32]:
+        """An image ``(C, *S)`` as the network sees it."""
+        asked, image = self.experiment.intensity, self.examples.images[index]
+        intensity = INTENSITIES.build(asked.name, asked.options)
+        return apply(image, self.examples.scale(index) or intensity.scale(image))
 
 
 Dices = tuple[list[float], list[float]]
@@ -183,8 +200,12 @@ def _dices(masks: Sequence[NDArray[np.bool_]], target: Target) -> list[float]:
     return found
 
 
+def _batched(array: NDArray[Any], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
+
+
 def _scaled(levels: NDArray[np.uint8], device: torch.device) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(levels))[None].to(device).float() / 255
+    return _batched(levels, device).float() / 255
 
 
 def _with_rest(p: Tensor) -> Tensor:
