@@ -7,7 +7,7 @@ from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.joining import joined, joined_text
 from inklings.errors import DataError, SpecError
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import BagLabel, Label, MaskLabel, PointLabel, PolygonLabel
 
 
 def cohort(
@@ -108,3 +108,58 @@ def test_cohorts_have_names_of_their_own() -> None:
     for several in ([one], [one, cohort("A", ("spleen",), "b")]):
         with pytest.raises(SpecError, match="two cohorts or more, each of its own name"):
             joined(several, "all")
+
+
+MASK = MaskLabel(Path("m.png"), "ct", "classes", ("liver",))
+POLYGON = PolygonLabel("ct", "spleen", ((0, 0), (0, 4), (4, 0)))
+STROKES = replace(MASK, path=Path("s.png"), classes=("spleen",), extent="partial")
+EXAMINED = replace(POLYGON, name="examined")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "annotates"),
+    [
+        ((MASK,), (POLYGON,), [("liver", "spleen")]),
+        ((MASK,), (), [("liver",)]),
+        ((), (STROKES,), [("spleen",)]),
+        ((MASK,), (BagLabel("spleen", True),), [("liver",)]),
+        ((MASK,), (STROKES,), [("liver",), ("spleen",)]),
+        ((MASK,), (POLYGON, EXAMINED), [("liver",), ("spleen",)]),
+        ((MASK,), (PointLabel("ct", "spleen", (1, 1)),), [("liver",), ("spleen",)]),
+    ],
+)
+def test_labels_are_put_together_where_what_is_known_of_each_class_can_be_said(
+    first: tuple[Label, ...], second: tuple[Label, ...], annotates: list[tuple[str, ...]]
+) -> None:
+    pair = [
+        replace(one, cases=tuple(replace(case, labels=labels) for case in one))
+        for one, labels in (
+            (cohort("A", ("liver",), "b", folder="x"), first),
+            (cohort("B", ("spleen",), "b", folder="x"), second),
+        )
+    ]
+    for order in (1, -1):
+        made = joined(pair[::order], "all")
+        assert [sorted(case.annotates or ()) for case in made] == [list(a) for a in annotates]
+        assert sorted(k for case in made for k in map(repr, case.labels)) == sorted(
+            map(repr, (*first, *second))
+        )
+        assert [case.id for case in made] == (["b"] if len(annotates) == 1 else ["A-b", "B-b"])
+
+
+def test_strokes_of_one_class_set_are_put_together() -> None:
+    pair = [cohort(name, ("spleen",), "b", folder="x") for name in "AB"]
+    pair[0] = replace(pair[0], cases=(replace(pair[0].cases[0], labels=(STROKES,)),))
+    assert [(c.id, c.annotates, len(c.labels)) for c in joined(pair, "all")] == [("b", None, 2)]
+
+
+def test_of_three_cases_of_one_id_those_that_show_the_same_are_one() -> None:
+    """The third is another, from a cohort whose name is none of an id."""
+    three = [
+        cohort("A", ("liver",), "b", folder="x"),
+        cohort("my own", ("liver",), "b"),
+        cohort("C", ("kidney",), "b", folder="x"),
+    ]
+    made = joined(three, "all")
+    assert [case.id for case in made] == ["A+C-b", "my_own-b"]
+    assert [case.annotates for case in made] == [("liver", "kidney"), ("liver",)]

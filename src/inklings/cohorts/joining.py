@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
+from inklings.labels.kinds import CaseLabel, MaskLabel
+from inklings.labels.marks import Claims
 from inklings.progress import note
 
 FACT = "cohort"
@@ -20,9 +24,10 @@ def joined(cohorts: Sequence[Cohort], name: str) -> Cohort:
 
     A case annotates what it did before: of the classes of other cohorts nothing is known. Patients
     of one name are one patient. A case of one id and the same images in several cohorts is one
-    case, with the labels of all; of other images, it is called after its cohort as well. A split is
-    kept if every case has one and no patient is parted by it. Of all this a note says what was
-    done.
+    case, with the labels of all, if these are complete or of the same classes; if they are not, or
+    of other images, it is called after its cohort as well. A case in which a cohort drew nothing
+    annotates none of its classes, if another drew something. A split is kept if every case has one
+    and no patient is parted by it. Of all this a note says what was done.
 
     Args:
         cohorts: Two or more, of different names.
@@ -60,23 +65,52 @@ def _of(case: Case, cohort: Cohort, classes: Sequence[str]) -> Case:
     )
 
 
-def _together(same: Sequence[Case]) -> Iterable[Case]:
-    """Cases of one id: one case if they show the same, else each under the name of its cohort."""
-    first = same[0]
+def _together(same: Sequence[Case]) -> Sequence[Case]:
+    """Cases of one id: one case of those that show the same, each other named after its cohort."""
     if len(same) == 1:
         return same
-    if any(case.images != first.images or case.choices != first.choices for case in same):
-        renamed = [dataclasses.replace(case, id=f"{case.facts[FACT]}-{case.id}") for case in same]
-        note(f"case {first.id} is another in each cohort: {', '.join(c.id for c in renamed)}")
-        return renamed
+    alike: dict[Any, list[Case]] = {}
+    for case in same:
+        shown = frozenset(case.images.items()), frozenset(case.choices.items())
+        alike.setdefault(shown, []).append(case)
+    found = [one for group in alike.values() for one in _merged(group)]
+    if len(found) == 1:
+        return found
+    renamed = [dataclasses.replace(case, id=f"{_prefix(case)}-{case.id}") for case in found]
+    note(f"case {same[0].id} is another in each cohort: {', '.join(c.id for c in renamed)}")
+    return renamed
+
+
+def _prefix(case: Case) -> str:
+    """Its cohort, as ids may begin."""
+    return re.sub(r"[^\w.+-]+", "_", case.facts[FACT])
+
+
+def _merged(same: Sequence[Case]) -> Sequence[Case]:
+    """Cases of the same images as one; apart where nobody could say what is known of which class.
+
+    Of strokes of one class and strokes of another, say: where only the first were drawn, nothing is
+    known of the second.
+    """
+    if len(same) == 1:
+        return same
+    first = same[0]
     if len({case.patient for case in same}) > 1:
         who = ", ".join(f"{case.patient} in {case.facts[FACT]}" for case in same)
         raise DataError(
             f"case {first.id}: expected one patient of the same images, got {who}; import one of "
             "them again with the patients of the other"
         )
+    drawn = [case for case in same if any(not isinstance(k, CaseLabel) for k in case.labels)]
+    spoken = [case.annotates for case in drawn or same]
+    sets = {None if names is None else frozenset(names) for names in spoken}
+    if len(sets) > 1 and not all(_complete(case) for case in drawn):
+        note(
+            f"case {first.id} shows the same in {len(same)} cohorts, which annotate different "
+            "classes, and not all of them completely: its labels are not put together"
+        )
+        return same
     splits = {case.split for case in same}
-    spoken = [case.annotates for case in same]
     every = tuple(dict.fromkeys(name for names in spoken if names for name in names))
     note(f"case {first.id} shows the same in {len(same)} cohorts: its labels are put together")
     return [
@@ -84,10 +118,18 @@ def _together(same: Sequence[Case]) -> Iterable[Case]:
             first,
             labels=tuple(dict.fromkeys(label for case in same for label in case.labels)),
             split=splits.pop() if len(splits) == 1 else None,
-            annotates=None if any(names is None for names in spoken) else every,
+            annotates=None if None in spoken else every,
             facts={**first.facts, FACT: "+".join(case.facts[FACT] for case in same)},
         )
     ]
+
+
+def _complete(case: Case) -> bool:
+    """Whether what is drawn says of every sample what it is."""
+    if any(isinstance(k, MaskLabel) and k.extent == "complete" for k in case.labels):
+        return True
+    claims = Claims.of([k for k in case.labels if not isinstance(k, MaskLabel | CaseLabel)])
+    return claims.exhaustive and not claims.limited
 
 
 def _note_patients(cases: Sequence[Case]) -> None:
