@@ -78,6 +78,26 @@ def test_what_was_left_in_doubt_lets_the_rest_judge_and_what_was_not_labelled_do
     assert told.score(nn.Identity(), loss).dice == 1
 
 
+@pytest.mark.parametrize(("judged", "labelled"), [(True, 0.5), (False, 0.25)])
+def test_priors_are_of_the_cases_that_annotate_a_class(judged: bool, labelled: float) -> None:
+    """Two cases, half of each is of every class; the second annotates the last one alone."""
+    true = np.zeros((3, 6, 20, 20), np.bool_)
+    true[:, :3] = True
+    told = Told(true, true)
+    first, second = np.ones((2, *true.shape), np.bool_)
+    second[:2] = False
+    if not judged:  # one sample that nobody looked at: the rest may hide anything
+        first[2, 0, 0, 0] = False
+    value = true * np.uint8(255)
+    told.examples = Examples(
+        tuple(told.examples.images) * 2,
+        (Target(value * first, first), Target(value * second, second)),
+        ("v", "w"),
+    )
+    found = [prior.labelled for prior, _ in told.priors(nn.Identity(), 0)]
+    assert found == pytest.approx([labelled, labelled, 0.5], abs=1e-3)
+
+
 @pytest.mark.parametrize("view", ["2d", "3d"])
 @pytest.mark.parametrize("pairwise", [0.0, 1.0])
 def test_validation_asks_boxes_for_objects_so_that_nothing_is_not_the_best(

@@ -123,14 +123,19 @@ class SegmentationValidator:
         )
 
     def priors(self, model: Model, seed: int) -> list[tuple[Prior, float]]:
-        """The estimated share of positives of each class, and the threshold that agrees with it."""
-        count = len(self.model_config.classes)
-        targets = self.examples.targets
-        dense = [self.dense(model, i) for i in range(len(targets))]
-        result = []
-        for k in range(count):
-            scores = [image[k].astype(np.float32) / 255 for image in dense]
-            labelled = [target.positive(k) for target in targets]
+        """The estimated share of positives of each class, and the threshold that agrees with it.
+
+        Of images that say nothing of a class only where none says of every sample what it is.
+        """
+        own, result = self.examples, []
+        dense = [self.dense(model, i) for i in range(len(own))]
+        for k in range(len(self.model_config.classes)):
+            pairs = [
+                (image[k].astype(np.float32) / 255, target.positive(k))
+                for image, target in zip(dense, own.targets, strict=True)
+                if not own.judges or target.known_of(k).any()
+            ]
+            scores, labelled = [score for score, _ in pairs], [mask for _, mask in pairs]
             prior = estimate_prior(scores, labelled, seed=seed)
             result.append((prior, threshold_at(scores, labelled, prior.value)))
         return result
