@@ -21,7 +21,7 @@ from inklings.errors import DataError
 from inklings.labels.kinds import CaseLabel, Label
 from inklings.readers import open_image
 from inklings.readers.image import Image
-from inklings.readers.pyramid import Pyramid
+from inklings.readers.pyramid import Pyramid, corner_of
 
 _GLANCE = 64
 _SAME = 0.01
@@ -170,7 +170,6 @@ def _outlines(
 ) -> Sequence[Label]:
     if item.outlines is None:
         return ()
-    corner = image.corner if isinstance(image, Pyramid) else (0, 0)
-    on = OnImage(item.id, image.geometry.shape, corner, strokes=False)
+    on = OnImage(item.id, image.geometry.shape, corner_of(image), strokes=False)
     found = labels_in(item.outlines, on, reading, SLIDE, findings)
     return [label for label in found if not isinstance(label, Mask)]

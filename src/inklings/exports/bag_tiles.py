@@ -27,7 +27,7 @@ from inklings.predictions.bags import BagPrediction
 from inklings.predictions.head import VALUES
 from inklings.predictions.heatmaps.colours import colours
 from inklings.progress import track
-from inklings.readers.pyramid import Pyramid
+from inklings.readers.pyramid import corner_of
 
 THRESHOLD = 0.3
 """From which a tile is called, in the reference."""
@@ -114,7 +114,7 @@ def write_tiles(source: ExportSource, out: Path, threshold: float, origin: str) 
     """
     for tiles in slide_tiles(source):
         with open_case(tiles.slide) as image:
-            corner = image.corner if isinstance(image, Pyramid) else (0, 0)
+            corner = corner_of(image)
         head: dict[str, Any] = {"type": "FeatureCollection", ORIGIN: origin}
         if origin == "bounds":
             head[CORNER] = [corner[1], corner[0]]

@@ -6,11 +6,13 @@ the `write` of its file in `inklings.labels`. What a format does not hold is tol
 
 from __future__ import annotations
 
+import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 from scipy import ndimage
 
@@ -24,18 +26,16 @@ from inklings.labels import asap, coco, cvat, dsa, imagej, label_studio, labelme
 from inklings.labels.annotations import read_outlines
 from inklings.labels.files import read_mask, unlabelled
 from inklings.labels.kinds import BACKGROUND, BallLabel, MaskLabel, SurvivalLabel, ValueLabel
-from inklings.labels.outlines import Outline, outline_of
-from inklings.labels.pictures import Files, Picture
+from inklings.labels.outlines import Outline, outline_of, placed
+from inklings.labels.pictures import Picture, Writer
 from inklings.labels.trace import objects_of
 from inklings.predictions.slides import OUTLINES, folder_of
 from inklings.progress import note, track
-from inklings.readers import open_image
+from inklings.readers.pyramid import corner_of
 
 
-class Drawings(Exporter):
+class Drawings(Exporter, ABC):
     """One format of annotations, of predictions and of the labels of a cohort."""
-
-    write: ClassVar[staticmethod[[Sequence[Picture]], Files]]
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write the objects of every picture, and the outlines of every slide."""
@@ -44,14 +44,30 @@ class Drawings(Exporter):
     def labels(self, cohort: Cohort, out: Path) -> Path:
         """Write the labels of a cohort."""
         lost = Counter[str]()
-        pictures = [_labelled(case, lost) for case in track(cohort, "export", len(cohort))]
+        when = (cohort.folder / "cases.parquet").stat().st_mtime if cohort.folder else time.time()
+        pictures = [_labelled(case, when, lost) for case in track(cohort, "export", len(cohort))]
         for what, count in lost.items():
             note(f"not written: {what} ({count})")
         return self.drawn(pictures, out)
 
+    @abstractmethod
     def drawn(self, pictures: Sequence[Picture], out: Path) -> Path:
         """Write what is drawn on some pictures."""
-        files: Files = type(self).write(_told_apart(pictures))
+
+
+class Annotations(Drawings):
+    """The files of a format.
+
+    Args:
+        write: What they are of some pictures; it says what the format holds.
+    """
+
+    def __init__(self, write: Writer, /) -> None:
+        self.write = write
+
+    def drawn(self, pictures: Sequence[Picture], out: Path) -> Path:
+        """Write what is drawn on some pictures, and tell what the format does not hold."""
+        files = self.write(_told_apart(pictures))
         for name, data in files.content.items():
             write_bytes(out / name, data)
         for said in files.lost:
@@ -59,80 +75,42 @@ class Drawings(Exporter):
         return out
 
 
-class Asap(Drawings):
-    """``<case>.xml``: outlines, with holes as a group of their own."""
-
-    write = staticmethod(asap.write)
-
-
-class Coco(Drawings):
-    """``annotations.json`` of all pictures; outlines with holes as run lengths."""
-
-    write = staticmethod(coco.write)
-
-
-class Cvat(Drawings):
-    """``annotations.xml`` for images 1.1."""
-
-    write = staticmethod(cvat.write)
-
-
-class Dsa(Drawings):
-    """``<case>.json`` for the Digital Slide Archive and HistomicsUI."""
-
-    write = staticmethod(dsa.write)
-
-
-class ImageJ(Drawings):
-    """``<case>.zip`` of regions for ImageJ and Fiji."""
-
-    write = staticmethod(imagej.write)
-
-
-class LabelStudio(Drawings):
-    """``tasks.json``: outlines with holes as brushes."""
-
-    write = staticmethod(label_studio.write)
-
-
-class Labelme(Drawings):
-    """``<case>.json``: outlines with holes as masks."""
-
-    write = staticmethod(labelme.write)
-
-
-class Voc(Drawings):
-    """``<case>.xml``: boxes."""
-
-    write = staticmethod(voc.write)
-
-
-class Yolo(Drawings):
-    """``labels/<image>.txt`` and ``data.yaml``: outlines, or boxes where there are no outlines."""
-
-    write = staticmethod(yolo.write)
+Asap = partial(Annotations, asap.write)
+Coco = partial(Annotations, coco.write)
+Cvat = partial(Annotations, cvat.write)
+Dsa = partial(Annotations, dsa.write)
+ImageJ = partial(Annotations, imagej.write)
+LabelStudio = partial(Annotations, label_studio.write)
+Labelme = partial(Annotations, labelme.write)
+Voc = partial(Annotations, voc.write)
+Yolo = partial(Annotations, yolo.write)
 
 
 def predicted(source: ExportSource) -> Iterator[Picture]:
     """What was predicted of every slide and picture."""
     for case in source.slides:
-        seen = source.glance(case)
-        with open_image(seen.image, choice=seen.series) as image:
-            height, width = image.geometry.shape[-2:]
-        drawn = read_outlines(folder_of(source.folder, case) / OUTLINES)
-        yield Picture(case, seen.image.name, (height, width), drawn.outlines, seen.image)
+        seen, file = source.glance(case), folder_of(source.folder, case) / OUTLINES
+        drawn, when = read_outlines(file), file.stat().st_mtime
+        outlines = tuple(placed(one, drawn.corner) for one in drawn.outlines)
+        height, width = seen.shape[-2:]
+        yield Picture(
+            case, seen.image.name, (height, width), outlines, seen.image, drawn.corner, when, True
+        )
     for prediction in source.pictures():
         outlines = tuple(
             Outline(name, polygons[0], parts=polygons[1:])
             for channel, name in enumerate(source.head.classes)
             for _, polygons in objects_of(source.objects(prediction, channel))
         )
-        height, width = prediction.dense.shape[-2:]
         path = source.glance(prediction.case).image
-        yield Picture(prediction.case, path.name, (height, width), outlines, path)
+        when = source.there.where(prediction.case).stat().st_mtime
+        height, width = prediction.dense.shape[-2:]
+        yield Picture(
+            prediction.case, path.name, (height, width), outlines, path, (0, 0), when, True
+        )
 
 
-def _labelled(case: Case, lost: Counter[str]) -> Picture:
+def _labelled(case: Case, when: float, lost: Counter[str]) -> Picture:
     """What is known of the image of a case that bears its labels.
 
     Raises:
@@ -140,7 +118,7 @@ def _labelled(case: Case, lost: Counter[str]) -> Picture:
     """
     name = labelled_image(case)
     with open_case(case, name) as image:
-        shape = image.geometry.shape
+        shape, corner = image.geometry.shape, corner_of(image)
     if len(shape) != 2:
         raise DataError(f"case {case.id}: expected a picture or a slide, got a volume {shape}")
     outlines: list[Outline] = []
@@ -152,7 +130,7 @@ def _labelled(case: Case, lost: Counter[str]) -> Picture:
         else:
             outlines.append(outline_of(label))
     path = case.images[name]
-    return Picture(case.id, path.name, (shape[0], shape[1]), tuple(outlines), path)
+    return Picture(case.id, path.name, (shape[0], shape[1]), tuple(outlines), path, corner, when)
 
 
 def _of_mask(label: MaskLabel, lost: Counter[str]) -> Iterator[Outline]:

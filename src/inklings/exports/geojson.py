@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,17 @@ from skimage.measure import find_contours
 
 from inklings.errors import SpecError
 from inklings.exports.bag_tiles import THRESHOLD, require_threshold, write_tiles
-from inklings.exports.drawings import Drawings, predicted
+from inklings.exports.drawings import Annotations, predicted
 from inklings.exports.source import ExportSource
 from inklings.files import written
 from inklings.labels import qupath
+from inklings.labels.outlines import Origin
 from inklings.labels.qupath import CORNER, ORIGIN
 from inklings.predictions.head import Kind
 from inklings.predictions.slides import OUTLINES, folder_of
 
 
-class GeoJson(Drawings):
+class GeoJson(Annotations):
     """``<case>.geojson``: one feature an object, in pixels ``(x, y)`` from the image's corner.
 
     An outline runs along the edges of its samples: the centre of the first sample of the
@@ -38,11 +40,11 @@ class GeoJson(Drawings):
     """
 
     of: tuple[Kind, ...] = ("dense", "bags")
-    write = staticmethod(qupath.write)
 
-    def __init__(self, origin: str = "bounds", threshold: float | None = None) -> None:
+    def __init__(self, origin: Origin = "bounds", threshold: float | None = None) -> None:
         if origin not in ("bounds", "slide"):
             raise SpecError(f"--origin: expected bounds or slide, got {origin!r}")
+        super().__init__(partial(qupath.write, origin=origin))
         self.origin, self.threshold = origin, threshold
 
     def __call__(self, source: ExportSource, out: Path) -> Path:

@@ -18,6 +18,7 @@ from inklings.errors import DataError, GeometryError, SpecError
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import OfPredictions, PredictionFolder
 from inklings.predictions.head import Kind
+from inklings.predictions.slides import SlidePrediction
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.refinement.components import Components
@@ -28,7 +29,7 @@ class Glance:
     """What a prediction is of.
 
     Attributes:
-        shape: ``(K, *S)``.
+        shape: ``(K, *S)``; of a slide level 0.
         image: Where the image lies now, as far as it is known.
         series: Words that choose one of several DICOM series.
     """
@@ -85,10 +86,14 @@ class ExportSource(OfPredictions):
         """
         path = self.there.where(case)
         try:
-            shape = shape_in(path, "dense")
-            words = read_npz(path, ("image", "series"))
-            image = Path(str(words["image"]))
-            series = str(words["series"]) if "series" in words else None
+            if case in self.there.slides:
+                slide = SlidePrediction.read(self.folder, case)
+                shape, image, series = (len(slide.classes), *slide.shape), slide.image, None
+            else:
+                shape = shape_in(path, "dense")
+                words = read_npz(path, ("image", "series"))
+                image = Path(str(words["image"]))
+                series = str(words["series"]) if "series" in words else None
         except (ValueError, KeyError, OSError) as error:
             raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
         if case in self.labelled:

@@ -42,7 +42,7 @@ from inklings.predictions.heatmaps.writer import HeatmapWriter, Places
 from inklings.predictions.slides import SlidePrediction
 from inklings.progress import track
 from inklings.readers.image import Image
-from inklings.readers.pyramid import Pyramid
+from inklings.readers.pyramid import corner_of
 from inklings.runs.run import Run
 from inklings.spec import Inference
 
@@ -179,7 +179,7 @@ def _written(
         slide=(slide.geometry.shape[0], slide.geometry.shape[1]),
         spacing_um=grid.spacing_um,
         smallest=job.slides.smallest_region,
-        corner=slide.corner if isinstance(slide, Pyramid) else (0, 0),
+        corner=corner_of(slide),
         runs=runs,
     ) as sink:
         fill(sink)

@@ -82,6 +82,7 @@ class Drawing:
         lost: What it says that records do not hold, in words.
         relative: Coordinates are shares of the image's sides, from its corner.
         upwards: Rows are heights above the lower border of the image.
+        corner: Pixel ``(y, x)`` that was scanned first, where the file says which.
     """
 
     outlines: tuple[Outline, ...]
@@ -91,6 +92,7 @@ class Drawing:
     lost: tuple[str, ...] = ()
     relative: bool = False
     upwards: bool = False
+    corner: tuple[float, float] = (0, 0)
 
     def on(self, shape: tuple[int, ...]) -> tuple[Outline, ...]:
         """The outlines in samples of an image ``(H, W)``."""
@@ -126,7 +128,7 @@ def labels_of(
             `MEANINGS` says, or stay as they are.
         corner: Pixel ``(y, x)`` of level 0 from which they count.
     """
-    renamed = [_placed(replace(one, name=_meaning(one.name, names)), corner) for one in outlines]
+    renamed = [placed(replace(one, name=_meaning(one.name, names)), corner) for one in outlines]
     holes = [one.rings[0] for one in renamed if one.name == HOLE and one.kind == "polygon"]
     labels: list[Label] = []
     for one in renamed:
@@ -153,7 +155,7 @@ def lines_of(
 ) -> list[Outline]:
     """The lines among outlines, renamed; background is a statement of theirs."""
     lines = [replace(one, name=_meaning(one.name, names)) for one in outlines if one.kind == "line"]
-    return [_placed(one, corner) for one in lines if one.name != HOLE]
+    return [placed(one, corner) for one in lines if one.name != HOLE]
 
 
 def outline_of(label: PolygonLabel | BoxLabel | PointLabel | BagLabel) -> Outline:
@@ -194,7 +196,8 @@ def _meaning(name: str, names: Mapping[str, str]) -> str:
     return IRRELEVANT if meant in UNKNOWN else meant
 
 
-def _placed(outline: Outline, corner: tuple[float, float]) -> Outline:
+def placed(outline: Outline, corner: tuple[float, float]) -> Outline:
+    """An outline that counts from a pixel ``(y, x)``, in samples of the whole."""
     if corner == (0, 0):
         return outline
     y, x = corner

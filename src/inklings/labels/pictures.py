@@ -32,6 +32,9 @@ class Picture:
         size: ``(H, W)``.
         outlines: In samples of it.
         path: Of the image, for objects that refer to it.
+        corner: Pixel ``(y, x)`` from which programs count that show only what was scanned.
+        when: The outlines were put down, in seconds since 1970.
+        predicted: Whether a model made them.
     """
 
     id: str
@@ -39,6 +42,9 @@ class Picture:
     size: tuple[int, int]
     outlines: tuple[Outline, ...]
     path: Path | None = None
+    corner: tuple[float, float] = (0, 0)
+    when: float = 0.0
+    predicted: bool = False
 
     def mask(self, one: Outline) -> NDArray[np.bool_]:
         """Samples ``(H, W)`` whose centres lie in a polygon or a box (`labels.fill`)."""

@@ -15,7 +15,16 @@ from typing import Any
 
 from inklings.errors import LabelError
 from inklings.labels.kinds import Ring
-from inklings.labels.outlines import Drawing, Outline, line, point, polygon, united
+from inklings.labels.outlines import (
+    Drawing,
+    Origin,
+    Outline,
+    line,
+    placed,
+    point,
+    polygon,
+    united,
+)
 from inklings.labels.pictures import NOT_HELD, Files, Picture, dropped, rounded
 
 UNNAMED = "annotation"
@@ -33,14 +42,17 @@ _SHAPES = (
 _NO_MARK = ("tmaCore", "root")
 
 
-def write(pictures: Sequence[Picture]) -> Files:
+def write(pictures: Sequence[Picture], origin: Origin = "bounds") -> Files:
     """``<case>.geojson``: a feature an object; what QuPath has no word for stands in metadata."""
     lost = Counter[str]()
     content = {}
     for picture in pictures:
         held = [one for one in picture.outlines if one.kind != "choice"]
         lost.update(NOT_HELD["choice"] for one in picture.outlines if one.kind == "choice")
-        collection = {"type": "FeatureCollection", "features": [_feature(one) for one in held]}
+        y, x = picture.corner if origin == "bounds" else (0, 0)
+        features = [_feature(placed(one, (-y, -x))) for one in held]
+        said = {ORIGIN: origin, **({CORNER: [x, y]} if origin == "bounds" else {})}
+        collection = {"type": "FeatureCollection", **said, "features": features}
         content[f"{picture.id}.geojson"] = (json.dumps(collection) + "\n").encode()
     return Files(content, dropped(lost))
 
@@ -104,8 +116,11 @@ def geojson(document: Any) -> Drawing:
         else:
             outlines += [outline for outline in found if isinstance(outline, Outline)]
             odd += [f"feature {number} ({name}): {said}" for said in found if isinstance(said, str)]
-    said = document.get(ORIGIN) if isinstance(document, dict) else None
-    return Drawing(tuple(outlines), tuple(odd), "slide" if said == "slide" else "bounds")
+    said = document if isinstance(document, dict) else {}
+    if said.get(ORIGIN) == "slide":
+        return Drawing(tuple(outlines), tuple(odd), "slide")
+    x, y = said.get(CORNER, (0, 0))
+    return Drawing(tuple(outlines), tuple(odd), "bounds", corner=(float(y), float(x)))
 
 
 def _features(document: Any) -> list[Any]:

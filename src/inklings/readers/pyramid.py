@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from inklings.errors import GeometryError
 from inklings.geometry import Geometry, Region
-from inklings.readers.image import NothingToClose
+from inklings.readers.image import Image, NothingToClose
 from inklings.readers.notes import Note
 from inklings.readers.resample import Pair, Whole, averaged, needed, picked
 from inklings.readers.resolution import HOW, Resolution
@@ -236,6 +236,11 @@ def downsample(shapes: Sequence[Whole], level: int, whole: bool) -> Pair:
     left_over = [abs(n - factor * m) for n, m in zip(shapes[0], shapes[level], strict=True)]
     exact = (float(factor), float(factor))
     return exact if whole and max(left_over) < factor else (ratios[0], ratios[1])
+
+
+def corner_of(image: Image) -> Whole:
+    """The pixel of level 0 from which programs count that show only what was scanned."""
+    return image.corner if isinstance(image, Pyramid) else (0, 0)
 
 
 def factor_between(finer: Whole, coarser: Whole) -> Pair:
