@@ -1,5 +1,6 @@
 """Bulk annotations of DICOM: written by us and by highdicom, read by the other."""
 
+from datetime import datetime
 from pathlib import Path
 
 import highdicom as hd
@@ -53,6 +54,21 @@ def test_twenty_outlines_and_every_kind_come_back_and_highdicom_reads_them(
     first = path.read_bytes()
     DicomAnn().drawn([there], tmp_path / "out")
     assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize("predicted", [False, True])
+def test_a_file_says_who_drew_and_when(slide: Path, tmp_path: Path, predicted: bool) -> None:
+    when = datetime(2026, 1, 2, 3, 4, 5)
+    there = twenty.Picture(
+        "p1", "s.dcm", twenty.SIZE, MIXED, slide, when=when.timestamp(), predicted=predicted
+    )
+    DicomAnn().drawn([there], tmp_path)
+    said = pydicom.dcmread(tmp_path / "p1.dcm")
+    assert said.ContentDate + said.ContentTime == "20260102030405"
+    for group in said.AnnotationGroupSequence:
+        kind = group.AnnotationGroupGenerationType
+        named = "AnnotationGroupAlgorithmIdentificationSequence" in group
+        assert (kind, named) == (("AUTOMATIC", True) if predicted else ("MANUAL", False))
 
 
 def annotations(slide: Path, kind: str, places: np.ndarray, coordinates: str = "2D") -> Path:

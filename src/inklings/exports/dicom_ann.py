@@ -32,7 +32,11 @@ _SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 
 
 class DicomAnn(Drawings):
-    """``<case>.dcm``: a group of shapes for each class and kind, in pixels of the finest level."""
+    """``<case>.dcm``: a group of shapes for each class and kind, in pixels of the finest level.
+
+    What a model predicted is called AUTOMATIC, labels of a cohort MANUAL, the only word of DICOM
+    for what no algorithm is named for. Both bear the time of their file.
+    """
 
     def drawn(self, pictures: Sequence[Picture], out: Path) -> Path:
         """Write one object a slide.
@@ -45,7 +49,7 @@ class DicomAnn(Drawings):
         for picture, source in zip(pictures, sources, strict=True):
             groups = _groups(picture, lost)
             if groups:
-                save(out / f"{picture.id}.dcm", _annotations(source, groups))
+                save(out / f"{picture.id}.dcm", _annotations(source, groups, picture.when))
             else:
                 note(f"case {picture.id}: nothing is drawn, so there is no object to write")
         for said in dropped(lost):
@@ -83,9 +87,11 @@ def _groups(picture: Picture, lost: Counter[str]) -> list[Any]:
                 corners = ((y0, x0), (y0, x1), (y1, x1), (y1, x0))
             places = np.array([(x + 0.5, y + 0.5) for y, x in corners], np.float32)
             of[one.name, one.kind].append(places)
-    by = hd.AlgorithmIdentificationSequence(
-        name=MAKER, family=codes.DCM.ArtificialIntelligence, version=__version__
-    )
+    by = None
+    if picture.predicted:
+        by = hd.AlgorithmIdentificationSequence(
+            name=MAKER, family=codes.DCM.ArtificialIntelligence, version=__version__
+        )
     return [
         hd.ann.AnnotationGroup(
             number=number,
@@ -95,14 +101,14 @@ def _groups(picture: Picture, lost: Counter[str]) -> list[Any]:
             annotated_property_type=meaning(name).type,
             graphic_type=_GRAPHICS[kind],
             graphic_data=shapes,
-            algorithm_type="AUTOMATIC",
+            algorithm_type="MANUAL" if by is None else "AUTOMATIC",
             algorithm_identification=by,
         )
         for number, ((name, kind), shapes) in enumerate(of.items(), 1)
     ]
 
 
-def _annotations(source: pydicom.Dataset, groups: Sequence[Any]) -> pydicom.Dataset:
+def _annotations(source: pydicom.Dataset, groups: Sequence[Any], when: float) -> pydicom.Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of source files that say less than the standard asks
         made = hd.ann.MicroscopyBulkSimpleAnnotations(
@@ -119,4 +125,4 @@ def _annotations(source: pydicom.Dataset, groups: Sequence[Any]) -> pydicom.Data
             device_serial_number="0",
             content_description=MAKER,
         )
-    return named(dated(made, datetime(2000, 1, 1)), "annotations")
+    return named(dated(made, datetime.fromtimestamp(int(when))), "annotations")
