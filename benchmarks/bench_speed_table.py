@@ -228,8 +228,8 @@ def masks(rounds: int) -> dict[str, Any]:
 def evaluate(rounds: int) -> dict[str, Any]:  # noqa: ARG001
     """Peak memory of scoring a volume of one class with all metrics, in bytes a voxel."""
     from inklings.cohorts.case import Case
-    from inklings.evaluation.dense import read_pair
     from inklings.evaluation.metric import Options
+    from inklings.evaluation.pictures import read_pair
     from inklings.evaluation.scoring import choose, measure
     from inklings.geometry import Geometry
     from inklings.labels.files import write_mask

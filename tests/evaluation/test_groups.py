@@ -1,12 +1,24 @@
+import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
+from inklings.cli import app
 from inklings.cohorts.case import Case
+from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
+from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.family import Settings
 from inklings.evaluation.groups import group_lines, group_records, grouped, require_columns
 from inklings.evaluation.scores import Row
+from inklings.labels.kinds import MaskLabel
+from inklings.predictions.dense import DensePrediction
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.head import Head, Provenance
 
 DICE = {"a0": 0.9, "a1": 0.8, "b0": 0.2, "b1": 0.4, "c0": 0.6}
 
@@ -48,6 +60,81 @@ def test_lines_have_intervals_and_say_where_patients_are_few() -> None:
     assert next((r["by"], r["group"], r["class"]) for r in group_records(groups)) == (
         "site", "b", "liver",
     )  # fmt: skip
+
+
+def test_a_column_without_a_row_says_so() -> None:
+    groups = list(grouped(lambda _: (), set(DICE), cases(), ["site"]))
+    assert group_lines(groups) == ["by site: not judged, no metric of these is one of groups"]
+
+
+def sites(root: Path) -> tuple[Path, Path, Path]:
+    """Two cases of site a with strokes, two of b with whole masks; a dense reference of ``a0``."""
+    y, x = np.indices((32, 32))
+    disc = (np.hypot(y - 16, x - 16) < 8).astype(np.uint8)
+    strokes = np.where((y == 16) | (y == 2), disc, 255).astype(np.uint8)
+    own, dense = [], []
+    head = Head(("disc",), (0.5,), Provenance("r", "", None, ""), ("other",), {})
+    for k, name in enumerate(("a0", "a1", "b0", "b1")):
+        image = root / f"{name}.png"
+        Image.fromarray(disc * 200).save(image)
+        Image.fromarray(disc).save(root / f"{name}-whole.png")
+        Image.fromarray(strokes).save(root / f"{name}-strokes.png")
+        whole = MaskLabel(root / f"{name}-whole.png", "image", "classes", ("disc",))
+        part = MaskLabel(root / f"{name}-strokes.png", "image", "classes", ("disc",), "partial")
+        label, facts = part if name[0] == "a" else whole, {"site": name[0]}
+        own.append(Case(name, f"p{name}", {"image": image}, (label,), facts=facts))
+        dense.append(Case(name, f"p{name}", {"image": image}, (whole,)))
+        said = np.roll(disc, k, 0)[None] * np.uint8(255)
+        DensePrediction(name, image, said).write(root / "said")
+    head.write(root / "said")
+    Cohort("own", tuple(own), ("disc",)).write(root / "own")
+    Cohort("strokes", tuple(own[:2]), ("disc",)).write(root / "strokes")
+    Cohort("whole", tuple(dense[:1]), ("disc",)).write(root / "whole")
+    return root / "said", root / "own", root / "whole"
+
+
+def test_a_group_that_a_metric_is_not_of_does_not_stop_the_others(tmp_path: Path) -> None:
+    said, own, _ = sites(tmp_path)
+    table = evaluate(said, own, Settings(split="all", metrics=("dice",), by=("site",)))
+    assert table["dice"].n == 2
+    assert {line["group"]: line["n"] for line in table.files["groups.csv"]} == {"b": 2}
+    assert any(line.startswith("  a  not judged") for line in table.head["groups"])
+
+
+@pytest.mark.parametrize("metric", ["dice", "dice_annotated", None])
+def test_beside_a_dense_reference_any_metric_may_be_asked_for_and_groups_are_of_its_cases(
+    metric: str | None, tmp_path: Path
+) -> None:
+    said, _, whole = sites(tmp_path)
+    for name in ("b0", "b1"):
+        PredictionFolder.open(said).where(name).unlink()
+    names = None if metric is None else (metric,)
+    settings = Settings(split="all", metrics=names, by=("site",))
+    for name, site in (("a0", "c"), ("a1", "d")):  # one site has no dense reference
+        strokes = Cohort.read(tmp_path / "strokes")
+        cases = [
+            dataclasses.replace(c, facts={"site": site}) if c.id == name else c for c in strokes
+        ]
+        dataclasses.replace(strokes, cases=tuple(cases)).write(tmp_path / "strokes")
+    table = evaluate(said, tmp_path / "strokes", settings, dense=whole)
+    assert (metric or "dice") in table
+    found = {line["group"] for line in table.files["groups.csv"]}
+    assert found == (set() if metric == "dice_annotated" else {"c"})
+
+
+def test_rows_for_json_hold_their_groups(tmp_path: Path) -> None:
+    said, own, _ = sites(tmp_path)
+    how = ["evaluate", str(said), "--cohort", str(own), "--split", "all", "--quiet", "--json"]
+    done = CliRunner().invoke(app, [*how, "--by", "site, site"])
+    assert done.exit_code == 0, done.output
+    rows = {row["metric"]: row for row in json.loads(done.stdout)}
+    (only,) = rows["dice"]["groups"]
+    assert (only["by"], only["group"], only["n"]) == ("site", "b", 2)
+    assert only["value"] == pytest.approx(rows["dice"]["value"])
+    assert {g["group"] for g in rows["dice_annotated"]["groups"]} == {"a"}
+    done = CliRunner().invoke(app, [*how, "--by", " ,"])
+    assert done.exit_code == 2
+    assert "--by: expected columns" in done.stderr
 
 
 def test_a_column_that_no_case_has_is_refused_with_those_that_exist() -> None:

@@ -106,6 +106,9 @@ def evaluate(
         raise SpecError("expected --cohort or --annotations, got both")
     if (excluded or series) and not annotations:
         raise SpecError("--excluded and --series go with --annotations, which is missing")
+    columns = tuple(dict.fromkeys(name.strip() for name in (by or "").split(",") if name.strip()))
+    if by is not None and not columns:
+        raise SpecError(f"--by: expected columns of the metadata, got {by!r}")
     settings = Settings(
         split=split,
         metrics=tuple(metric) if metric else None,
@@ -115,7 +118,7 @@ def evaluate(
         bootstrap=Bootstrap(resamples, seed),
         workers=workers,
         scheduler=scheduler,
-        by=tuple(name.strip() for name in by.split(",") if name.strip()) if by else (),
+        by=columns,
     )
     tables = from_tables(annotations, excluded, series) if annotations else None
     scores = score(predictions, cohort or tables, settings, compare, dense)

@@ -71,6 +71,7 @@ def joined(part: Results, whole: Results, dense: Selection) -> Results:
         facts={**part.facts, "empty": whole.facts["empty"], "dense": facts},
         curves=whole.curves,
         rows_of=whole.rows_of,
+        over=whole.scored,
         changes=(
             *(c for c in part.changes if c.metric in _ANNOTATED),
             *(c for c in whole.changes if c.metric not in _ANNOTATED),

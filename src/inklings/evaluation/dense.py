@@ -14,28 +14,33 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from inklings.cohorts.case import Case
-from inklings.cohorts.opening import image_of_file, labelled_image, open_case
-from inklings.cohorts.rasterise import annotate
-from inklings.errors import DataError, GeometryError, SpecError
+from inklings.cohorts.opening import open_case
+from inklings.errors import DataError, SpecError
 from inklings.evaluation import METRICS
 from inklings.evaluation.beside import beside, joined
 from inklings.evaluation.family import Family, Job, ScoredSource, Selection
 from inklings.evaluation.metric import Options
 from inklings.evaluation.overlap import counts
-from inklings.evaluation.pairs import Pair, Segmentation
+from inklings.evaluation.pictures import read_pair
 from inklings.evaluation.results import Results
 from inklings.evaluation.scores import Row
-from inklings.evaluation.scoring import Chosen, Measured, choose, differences, measure, tabulate
+from inklings.evaluation.scoring import (
+    Chosen,
+    Measured,
+    choose,
+    differences,
+    measure,
+    require_rows,
+    tabulate,
+)
 from inklings.evaluation.selection import select
 from inklings.evaluation.slide_level import RANKED, ranks, slide_metrics
-from inklings.evaluation.slides import is_boxed, slide_pair
+from inklings.evaluation.slides import slide_pair
 from inklings.geometry import Geometry
 from inklings.machine import cores
 from inklings.parallel import map_cases
-from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import Head
 from inklings.predictions.slides import SlidePrediction
@@ -104,6 +109,8 @@ class DenseScoring:
             raise DataError(f"none of the {len(failed)} cases can be scored: {first}")
         measured = [found[case] for case in ids]
         results = tabulate(measured, chosen, self.options, bootstrap)
+        if self.dense is None:
+            require_rows(results.rows, measured, chosen)
         return replace(
             results,
             rows=(*results.rows, *ranks(measured, chosen, bootstrap)),
@@ -119,6 +126,8 @@ class DenseScoring:
     ) -> tuple[Row, ...]:
         """Rows over some of the measured cases."""
         own, bootstrap = [m for m in measured if m.case in ids], self.job.settings.bootstrap
+        if not own:
+            return ()
         rows = tabulate(own, chosen, self.options, bootstrap).rows
         return (*rows, *ranks(own, chosen, bootstrap))
 
@@ -264,51 +273,3 @@ class _Measure:
         table = counts(pair)
         samples = tuple((int(tp + fp), int(tp + fn)) for tp, fp, fn, _ in table[:-1])
         return replace(found, samples=samples)
-
-
-def read_pair(folder: Path, head: Head, case: Case, classes: tuple[str, ...] | None = None) -> Pair:
-    """Prediction and reference standard of one case.
-
-    Objects are of interest where the reference tells them apart: there, a prediction without
-    instances gets connected components, and so is comparable.
-
-    Args:
-        folder: Of the predictions.
-        head: Of them.
-        case: With its true labels.
-        classes: That are annotated; those that are not predicted are not scored. None for the
-            predicted ones.
-
-    Raises:
-        DataError: If the prediction is damaged, or does not lie on the grid of the image.
-    """
-    prediction = DensePrediction.read(folder, case.id)
-    name = image_of_file(case, prediction.image)
-    with open_case(case, name) as image:
-        geometry = image.geometry
-    if prediction.dense.shape[1:] != geometry.shape:
-        raise GeometryError(
-            f"case {case.id}: predicted on a grid of {prediction.dense.shape[1:]}, but "
-            f"{case.images[name].name} has {geometry.shape}; predict this cohort again"
-        )
-    every = classes or head.classes
-    said = annotate(case, labelled_image(case), geometry, every, "ellipse")
-    mask = np.stack([prediction.mask(head, k) for k in range(len(head.classes))])
-    numbers = np.array([every.index(name) + 1 for name in head.classes])
-    codes = numbers.reshape(-1, *(1,) * said.category.ndim)
-    instances = objects = None
-    if said.separated:
-        objects = np.where(said.category == numbers[0], said.objects, 0)
-        instances = prediction.instances
-        instances = ndimage.label(mask[0])[0] if instances is None else instances
-    return Pair(
-        patient=case.patient,
-        case=case.id,
-        predicted=Segmentation(mask, instances, prediction.dense[: len(head.classes)]),
-        reference=Segmentation(said.category == codes, objects),
-        known=None if said.known.all() else said.known,
-        boxed=is_boxed(case),
-        annotated=tuple(case.annotated(head.classes)),
-        spacing=geometry.spacing,
-        axes=geometry.axes if geometry.leans else None,
-    )

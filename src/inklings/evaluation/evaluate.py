@@ -23,7 +23,7 @@ from inklings.evaluation.metric import DEFAULT, Options
 from inklings.evaluation.pairs import Pair
 from inklings.evaluation.results import Results
 from inklings.evaluation.scores import Scores
-from inklings.evaluation.scoring import choose, measure, tabulate
+from inklings.evaluation.scoring import choose, measure, require_rows, tabulate
 from inklings.predictions.findings import FOLDER
 from inklings.predictions.folder import PredictionFolder, holds_predictions
 from inklings.progress import note
@@ -81,8 +81,7 @@ def evaluate(
     require_columns(selection.cases, settings.by)
     results = scoring.measure()
     if settings.by and results.rows_of:
-        scored = {str(line["case"]) for line in results.cases}
-        groups = list(grouped(results.rows_of, scored, selection.cases, settings.by))
+        groups = list(grouped(results.rows_of, results.scored, selection.cases, settings.by))
         results = replace(
             results,
             facts={**results.facts, "groups": group_lines(groups)},
@@ -120,6 +119,7 @@ def score(
     measured = [measure(pair, chosen) for pair in pairs]
     cleared = clear([training], {one.patient for one in measured})
     results = tabulate(measured, chosen, options, bootstrap)
+    require_rows(results.rows, measured, chosen)
     return _scores(results, cleared, {"warnings": list(cleared.notes)})
 
 

@@ -99,6 +99,7 @@ def group_lines(groups: Sequence[Group]) -> list[str]:
         own = [group for group in groups if group.column == column]
         first = next((row for group in own for row in group.rows), None)
         if first is None:
+            lines.append(f"by {column}: not judged, no metric of these is one of groups")
             continue
         wide = max(len(group.name) for group in own)
         lines.append(f"by {column}, the worst first: {first.title}")

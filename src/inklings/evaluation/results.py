@@ -21,6 +21,7 @@ class Results:
         failed: Case to the reason why it could not be scored.
         warnings: Sentences about what was measured.
         rows_of: Rows over some cases alone; None where there are none.
+        over: Ids of the cases that ``rows_of`` knows, where these are not all ``cases``.
     """
 
     rows: tuple[Row, ...]
@@ -32,3 +33,10 @@ class Results:
     failed: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     rows_of: RowsOf | None = None
+    over: frozenset[str] | None = None
+
+    @property
+    def scored(self) -> frozenset[str]:
+        """Ids of the cases that ``rows_of`` knows."""
+        own = frozenset(str(line["case"]) for line in self.cases)
+        return own if self.over is None else self.over

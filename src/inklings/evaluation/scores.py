@@ -108,12 +108,18 @@ class Scores:
         """Rows for JSON: each says by itself what it was measured on; NaN becomes null."""
         common = {k: self.head[k] for k in _HEAD if k in self.head} | self._seen
         changes = {(c.metric, c.label): c for c in self.changes}
+        groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for line in self.files.get("groups.csv", ()):
+            own = {k: line[k] for k in ("by", "group", "value", "low", "high", "n", "patients")}
+            groups.setdefault((line["metric"], line["class"]), []).append(own)
         records = []
         for row in self.rows:
             record = {**_plain(row), **common}
             if change := changes.get((row.metric, row.label)):
                 kept = ("second", "value", "low", "high", "p", "p_holm")
                 record["change"] = _finite(_plain(change, kept))
+            if of_groups := groups.get((row.metric, row.label)):
+                record["groups"] = of_groups
             records.append(_finite(record))
         return records
 

@@ -123,7 +123,6 @@ def tabulate(
         )
         if not np.isnan(own).all() and _says(metric, label, absent)
     ]
-    _require_rows(rows, measured, chosen)
     facts = {
         "cases": len(measured),
         "patients": len(set(patients)),
@@ -145,7 +144,7 @@ def tabulate(
     return Results(tuple(rows), _lines(measured, chosen, values), facts, curves)
 
 
-def _require_rows(rows: Sequence[Row], measured: Sequence[Measured], chosen: Chosen) -> None:
+def require_rows(rows: Sequence[Row], measured: Sequence[Measured], chosen: Chosen) -> None:
     """Refuse metrics that were asked for and that no reference here has.
 
     Raises:

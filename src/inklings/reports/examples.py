@@ -17,9 +17,9 @@ from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
 from inklings.cohorts.region import annotate_overview, overview_factor
 from inklings.evaluation.changes import number
-from inklings.evaluation.dense import read_pair
 from inklings.evaluation.instances import match
 from inklings.evaluation.pairs import Segmentation
+from inklings.evaluation.pictures import read_pair
 from inklings.labels.kinds import CaseLabel
 from inklings.predictions.head import Head
 from inklings.readers.image import Image
