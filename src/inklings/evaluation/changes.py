@@ -30,24 +30,24 @@ class Named(Protocol):
 
 
 @dataclass(frozen=True)
-class Change:
-    """One metric of two runs on the same cases; ``value`` is the first minus the second.
+class _Of:
+    metric: str
+    label: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Change(Difference, _Of):
+    """A difference between two runs, of one metric and class.
 
     Attributes:
-        p: Of the paired test, below 0.05 where the interval leaves out 0.
+        metric: Its name.
+        label: The class.
+        title: Of the metric, for people.
         higher: Whether more is better.
         p_holm: ``p`` corrected for all changes of the table (Holm 1979).
     """
 
-    metric: str
-    label: str
-    title: str
-    first: float
-    second: float
-    value: float
-    low: float
-    high: float
-    p: float
     higher: bool = True
     p_holm: float = math.nan
 
