@@ -32,6 +32,32 @@ def test_grids_that_differ_are_an_error_that_names_the_case() -> None:
         Pair("p", "c7", Segmentation.of(np.zeros((2, 3))), Segmentation.of(np.zeros((3, 2))))
 
 
+@pytest.mark.parametrize(
+    ("mask", "probability", "said"),
+    [
+        (np.full((4, 4), 0.2), None, "a mask of 0 and 1"),
+        (np.full((4, 4), np.nan), None, "a mask of 0 and 1"),
+        (np.eye(4), np.full((4, 4), np.nan, np.float32), r"probabilities in \[0, 1\]"),
+        (np.eye(4), np.full((4, 4), 255, np.int64), r"probabilities in \[0, 1\]"),
+        (np.eye(4), np.full((4, 4), -0.1), r"probabilities in \[0, 1\]"),
+    ],
+)
+def test_floats_that_are_no_mask_and_no_probability_are_refused(
+    mask: np.ndarray, probability: np.ndarray | None, said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        Segmentation.of(mask, None, probability)
+
+
+def test_masks_of_any_type_are_one() -> None:
+    kinds = (bool, np.uint8, np.int64, np.float16, np.float64)
+    pairs = [
+        Pair(f"p{k}", f"c{k}", Segmentation.of(np.eye(4, dtype=kind)), Segmentation.of(np.eye(4)))
+        for k, kind in enumerate(kinds)
+    ]
+    assert score(pairs)["dice"].value == 1
+
+
 def test_metrics_that_no_case_defines_have_no_row() -> None:
     mask = np.eye(8, dtype=bool)
     table = score([Pair("p", "c", Segmentation.of(mask), Segmentation.of(mask))])

@@ -11,8 +11,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.errors import GeometryError
+from inklings.errors import DataError, GeometryError
 
+_ROUNDING = 1e-3  # of float16; what lies so far beyond [0, 1] is clipped
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -39,11 +40,27 @@ class Segmentation:
         instances: NDArray[Any] | None = None,
         probability: NDArray[Any] | None = None,
     ) -> Segmentation:
-        """A segmentation of one class from arrays ``(*S)``; a float probability is quantised."""
+        """A segmentation of one class from arrays ``(*S)``; a float probability is quantised.
+
+        Raises:
+            DataError: If a mask of floats holds others than 0 and 1, or a probability lies outside
+                of [0, 1].
+        """
+        mask = np.asarray(mask)
+        if mask.dtype.kind == "f" and not ((mask == 0) | (mask == 1)).all():
+            raise DataError(
+                "expected a mask of 0 and 1, got other floats; cut probabilities at a threshold "
+                "first (p >= 0.5), and give them as the probability"
+            )
         if probability is not None and probability.dtype != np.uint8:
+            if not ((probability > -_ROUNDING) & (probability < 1 + _ROUNDING)).all():
+                raise DataError(
+                    "expected probabilities in [0, 1], or uint8 where 255 is certain, got "
+                    f"{probability.dtype} beyond that or NaN"
+                )
             probability = np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
         return cls(
-            np.asarray(mask).astype(bool)[None],
+            mask.astype(bool)[None],
             instances,
             None if probability is None else probability[None],
         )
