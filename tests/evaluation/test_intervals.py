@@ -199,3 +199,10 @@ def test_a_run_compared_with_itself_does_not_differ() -> None:
     same = cases(np.linspace(0, 1, 8))
     difference = paired(METRIC, same, same, Bootstrap(100))
     assert (difference.value, difference.low, difference.high, difference.p) == (0, 0, 0, 1)
+
+
+def test_an_error_far_larger_than_what_is_left_gives_an_open_end_without_a_warning() -> None:
+    with np.errstate(all="raise", under="ignore"):
+        low, high = around(0.999, 10.0, 3, (-np.inf, 1.0))
+    assert low == -np.inf
+    assert 0.999 <= high <= 1

@@ -148,7 +148,7 @@ def around(
         one, other = around(-value, error, patients, (-high, -low), size, exact, level)
         return -other, -one
     if np.isinf(high):
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             factor = np.exp(t * error / (value - low))
         factor = np.where((error > 0) & (value > low), factor, np.nan)
         return low + (value - low) / factor, low + (value - low) * factor
