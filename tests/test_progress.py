@@ -51,6 +51,20 @@ def test_quiet_says_nothing_at_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_silence_ends_with_what_was_to_be_silent_whatever_became_of_it(before: bool) -> None:
+    progress.silence(before)
+
+    @progress.silenced()
+    def fails() -> None:
+        assert progress.is_silent()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    assert progress.is_silent() == before
+
+
 def test_notes_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     progress.note("two cases were skipped")
     assert capsys.readouterr() == ("", "two cases were skipped\n")

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,6 +23,17 @@ def silence(quiet: bool) -> None:
     """Turn all progress and notes off (or on again); set once by the command line."""
     global _quiet
     _quiet = quiet
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Say nothing within, and go on afterwards as before; also a decorator."""
+    before = _quiet
+    silence(True)
+    try:
+        yield
+    finally:
+        silence(before)
 
 
 def is_silent() -> bool:

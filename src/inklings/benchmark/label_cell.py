@@ -156,13 +156,12 @@ class LabelStudy:
 
     def __call__(self, cell: LabelCell) -> Row:
         """Run a cell, without a word and with one thread, so that its numbers are the same."""
-        threads, silent = torch.get_num_threads(), progress.is_silent()
-        progress.silence(True)
+        threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            return run(self, cell)
+            with progress.silenced():
+                return run(self, cell)
         finally:
-            progress.silence(silent)
             torch.set_num_threads(threads)
 
 

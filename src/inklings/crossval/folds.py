@@ -48,12 +48,12 @@ class OneFold:
     out: Path
     plan: Plan
 
+    @progress.silenced()
     def __call__(self, place: tuple[int, int]) -> None:
         """The fold ``(repeat, number)``."""
         folder = fold_folder(self.out, *place)
         if (folder / DONE).is_file():
             return
-        progress.silence(True)
         cohort = _fold(Cohort.read(self.experiment.cohort), self.plan, *place).cohort
         (folder / "cohort").mkdir(parents=True, exist_ok=True)
         cohort.write(folder / "cohort")

@@ -67,13 +67,13 @@ def sittings(
                 yield repeat, numbers
 
 
+@progress.silenced()
 def sit(
     experiment: BagExperiment, out: Path, plan: Plan, sitting: tuple[int, Sequence[int]]
 ) -> None:
     """Train folds of one repeat, and write what is said of the cases that each leaves out."""
     repeat, numbers = sitting
     torch.set_num_threads(1)
-    progress.silence(True)
     cohort = Cohort.read(experiment.cohort)
     task = task_of(cohort, experiment.bags.task)
     bags = gather_bags(cohort.cases, cohort.classes, task)
