@@ -1,5 +1,6 @@
 """Two cross-validations of the same folds: the better one, or their mean."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,19 @@ from typer.testing import CliRunner
 
 from inklings.cli import app
 from inklings.cohorts.cohort import Cohort
-from inklings.crossval.beside import BOTH, choose_beside
+from inklings.crossval.beside import BOTH, choose_beside, require_beside
+from inklings.crossval.cross_validate import cross_validate
 from inklings.crossval.folds import predictions_of
-from inklings.errors import SpecError
+from inklings.crossval.joint import Plan
+from inklings.errors import DataError, SpecError
 from inklings.files import write_json, write_yaml
 from inklings.labels.kinds import MaskLabel
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import CROSS_VALIDATED, MEMBERS, Head, Provenance
 from inklings.readers import open_image
-from inklings.runs.members import CROSSVAL, SCORES, Chosen, members_of
+from inklings.runs.members import CHOSEN, CROSSVAL, RUNS, SCORES, Chosen, members_of
+from inklings.testing.bags import bag_experiment
 
 Spec = Callable[..., Any]
 
@@ -88,7 +92,52 @@ def test_other_folds_and_other_tasks_are_refused(
     a = finished(pictures, tmp_path / "a", (200, 200))
     b = finished(pictures, tmp_path / "b", (200, 0), folds=3)
     with pytest.raises(SpecError, match="the same cohort and folds"):
+        require_beside(spec(pictures), a, b)
+    with pytest.raises(SpecError, match="expected another cross-validation, got this one"):
+        require_beside(spec(pictures), a, tmp_path / "b" / ".." / "a")
+    with pytest.raises(SpecError, match="expected a segmentation, got task bags"):
+        require_beside(bag_experiment(pictures), a, b)
+
+
+def test_a_core_of_objects_on_one_side_alone_is_refused_before_anything_is_written(
+    pictures: Path, spec: Spec, tmp_path: Path
+) -> None:
+    a = finished(pictures, tmp_path / "a", (200, 200))
+    b = finished(pictures, tmp_path / "b", (200, 0))
+    there = PredictionFolder.open(predictions_of(b))
+    for case in there.cases:
+        one = DensePrediction.read(there.path, case)
+        dataclasses.replace(one, dense=np.repeat(one.dense, 2, 0)).write(there.path)
+    settings = {**there.head.settings, "core": 1}
+    dataclasses.replace(there.head, settings=settings).write(there.path)
+    with pytest.raises(SpecError, match="both with a core of objects or both without"):
         choose_beside(spec(pictures), a, b)
+    assert not (a / BOTH).exists()
+
+
+def test_what_was_chosen_beside_stays_when_folds_are_gone_on_with(
+    pictures: Path, spec: Spec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment, plan = spec(pictures, steps=2), Plan(2, 1)
+    for name in "ab":
+        cross_validate(experiment, tmp_path / name, plan)
+    alone = Chosen.of(tmp_path / "a")
+    cross_validate(experiment, tmp_path / "a", plan, beside=tmp_path / "b")
+    chosen = Chosen.of(tmp_path / "a")
+    assert alone is not None
+    assert chosen is not None
+    assert RUNS not in alone.reasons
+    assert RUNS in chosen.reasons
+    capsys.readouterr()
+    cross_validate(experiment, tmp_path / "a", plan)
+    assert Chosen.of(tmp_path / "a") == chosen
+    assert "kept what --beside chose before (this: out-of-fold Dice" in capsys.readouterr().err
+    with pytest.raises(DataError):
+        cross_validate(experiment, tmp_path / "a", plan, beside=tmp_path / "nothing")
+    assert Chosen.of(tmp_path / "a") == chosen
+    (tmp_path / "a" / CHOSEN).unlink()
+    cross_validate(experiment, tmp_path / "a", plan)
+    assert Chosen.of(tmp_path / "a") == alone
 
 
 def test_the_command_says_what_was_chosen(pictures: Path, spec: Spec, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from inklings.cli import app
-from inklings.crossval.cross_validate import cross_validate
+from inklings.crossval.cross_validate import _joined, cross_validate
 from inklings.crossval.joint import Plan
 from inklings.errors import DataError, SpecError
+from inklings.evaluation.scores import Row, Scores
 from inklings.runs.run import WEIGHTS
 from inklings.simulation.phantoms.bags import survival_bags, vector_bags
 from inklings.testing.bags import bag_experiment
@@ -65,3 +66,16 @@ def test_pictures_are_cross_validated(spec: Spec, cohort: Path, tmp_path: Path) 
     scores = {s.name: s for s in cross_validate(spec(cohort), tmp_path / "cv", Plan(2, 1, val=0.2))}
     assert scores["dice"].low <= scores["dice"].mean <= scores["dice"].high
     assert (tmp_path / "cv" / "predictions" / "predictions.yaml").is_file()
+
+
+def test_repeats_are_joined_by_metric_and_class_and_not_by_place() -> None:
+    def scored(**values: float) -> Scores:
+        return Scores(
+            tuple(Row(n, v, v - 1, v + 1, 2, 2, "", "disc", n) for n, v in values.items()), ()
+        )
+
+    one = (scored(dice=4.0, ap=8.0), [{("dice", "disc"): 3.0}])
+    other = (scored(dice=6.0, ece=2.0), [{("dice", "disc"): 5.0}, {("ece", "disc"): 1.0}])
+    found = {s.name: s for s in _joined([one, other])}
+    assert {name: s.mean for name, s in found.items()} == {"dice": 5.0, "ap": 8.0, "ece": 2.0}
+    assert (found["dice"].low, found["dice"].high, found["dice"].of_folds) == (4.0, 6.0, 4.0)

@@ -59,24 +59,19 @@ def crossval(
     OUT/folds.csv who was learnt from, tested and scored.
     """
     from inklings.cli.train import planned
-    from inklings.crossval.beside import choose_beside
     from inklings.crossval.cross_validate import cross_validate, lines
     from inklings.crossval.folds import fold_lines
     from inklings.crossval.joint import Plan
-    from inklings.errors import SpecError
-    from inklings.spec import BagExperiment, Experiment, SegmentationExperiment
+    from inklings.runs.members import RUNS, Chosen
+    from inklings.spec import BagExperiment, Experiment
 
     settings = list(changes or [])
     spec = Experiment.load(planned(experiment, out, minutes, recipe, settings), settings)
     usual = (10, 10) if isinstance(spec, BagExperiment) else (5, 1)
     plan = Plan(folds or usual[0], repeats or usual[1], seed, val, members)
-    if beside is not None and not isinstance(spec, SegmentationExperiment):
-        raise SpecError(f"--beside: expected a segmentation, got task {spec.task}; leave it out")
-    scores = cross_validate(spec, out, plan, workers or 1, scheduler)
+    scores = cross_validate(spec, out, plan, workers or 1, scheduler, beside)
     for line in (*lines(scores), *fold_lines(out)):
         typer.echo(line)
-    if beside is not None and isinstance(spec, SegmentationExperiment):
-        chosen = choose_beside(spec, out, beside)
-        chosen.write(out)
-        typer.echo(f"chosen: {chosen.reasons['runs']}")
+    if (chosen := Chosen.of(out)) and RUNS in chosen.reasons:
+        typer.echo(f"chosen: {chosen.reasons[RUNS]}")
     typer.echo(f"{plan.folds} folds, {plan.repeats} times -> {out / 'scores.json'}")

@@ -19,10 +19,33 @@ from inklings.inference.ensemble import averaged
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import MEMBERS
-from inklings.runs.members import CROSSVAL, Chosen, members_of
-from inklings.spec import SegmentationExperiment
+from inklings.runs.members import CROSSVAL, RUNS, Chosen, members_of
+from inklings.spec import Experiment, SegmentationExperiment
 
 BOTH = "predictions-both"
+
+
+def require_beside(experiment: Experiment, out: Path, other: Path) -> None:
+    """Refuse another cross-validation that nothing can be chosen of, before folds are trained.
+
+    Raises:
+        SpecError: If it is this one, the task is no segmentation, or the folds are not the same.
+        DataError: If it is none, or is not finished.
+    """
+    if not isinstance(experiment, SegmentationExperiment):
+        raise SpecError(
+            f"--beside: expected a segmentation, got task {experiment.task}; leave it out"
+        )
+    if other.resolve() == out.resolve():
+        raise SpecError(f"--beside {other}: expected another cross-validation, got this one")
+    members_of(other)  # says what is missing
+    mine, theirs = (read_yaml(one / CROSSVAL, "a cross-validation") for one in (out, other))
+    same = Path(mine["experiment"]["cohort"]).resolve()
+    if mine["plan"] != theirs["plan"] or Path(theirs["experiment"]["cohort"]).resolve() != same:
+        raise SpecError(
+            f"--beside {other}: expected the same cohort and folds (--folds, --repeats, --seed, "
+            "--val), got others; cross-validate it again with those of this one"
+        )
 
 
 def choose_beside(experiment: SegmentationExperiment, out: Path, other: Path) -> Chosen:
@@ -33,20 +56,12 @@ def choose_beside(experiment: SegmentationExperiment, out: Path, other: Path) ->
 
     Args:
         experiment: Of this one.
-        out: Its folder, finished.
-        other: Of the other, finished, of the same cohort and folds.
+        out: Its folder, with the predictions of all folds.
+        other: Of the other, finished, as `require_beside` asks.
 
     Raises:
-        SpecError: If the folds, the classes or the cases are not the same, or there are slides.
+        SpecError: If the classes or the cases are not the same, or there are slides.
     """
-    members_of(other)  # says what is missing
-    mine, theirs = (read_yaml(one / CROSSVAL, "a cross-validation") for one in (out, other))
-    same = Path(mine["experiment"]["cohort"]).resolve()
-    if mine["plan"] != theirs["plan"] or Path(theirs["experiment"]["cohort"]).resolve() != same:
-        raise SpecError(
-            f"--beside {other}: expected the same cohort and folds (--folds, --repeats, --seed, "
-            "--val), got others; cross-validate it again with those of this one"
-        )
     folders = {"this": predictions_of(out), "the other": predictions_of(other)}
     folders["both"] = _mean(folders["this"], folders["the other"], out / BOTH)
     found = {name: _dice(folder, experiment.cohort) for name, folder in folders.items()}
@@ -57,7 +72,7 @@ def choose_beside(experiment: SegmentationExperiment, out: Path, other: Path) ->
     told = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
     return dataclasses.replace(
         chosen,
-        reasons={**chosen.reasons, "runs": f"{best}: out-of-fold Dice of {told}"},
+        reasons={**chosen.reasons, RUNS: f"{best}: out-of-fold Dice of {told}"},
         homes=tuple(Path(os.path.relpath(home, out)).as_posix() for home in homes),
     )
 
@@ -65,11 +80,11 @@ def choose_beside(experiment: SegmentationExperiment, out: Path, other: Path) ->
 def _mean(first: Path, second: Path, out: Path) -> Path:
     """The mean of two folders of predictions, case by case."""
     mine, theirs = PredictionFolder.open(first), PredictionFolder.open(second)
-    alike = (mine.cases, mine.head.classes) == (theirs.cases, theirs.head.classes)
-    if not alike or mine.slides:
+    kinds = [(one.cases, one.head.classes, one.head.settings.get("core")) for one in (mine, theirs)]
+    if kinds[0] != kinds[1] or mine.slides or theirs.slides:
         raise SpecError(
-            f"--beside: expected pictures or volumes of the same cases and classes in {first} and "
-            f"{second}, got slides or others"
+            f"--beside: expected pictures or volumes of the same cases and classes, both with a "
+            f"core of objects or both without, in {first} and {second}, got slides or others"
         )
     shutil.rmtree(out, ignore_errors=True)
     cuts = np.mean([mine.head.thresholds, theirs.head.thresholds], axis=0).tolist()

@@ -14,6 +14,7 @@ import numpy as np
 from inklings.bags.outcomes import outcome_of
 from inklings.bags.task import Task, decide, presence, target, task_of
 from inklings.cohorts.cohort import Cohort
+from inklings.crossval.beside import choose_beside, require_beside
 from inklings.crossval.choosing import choose
 from inklings.crossval.folds import each_fold, predictions_of
 from inklings.crossval.joint import Plan, fold_path, sit, sittings
@@ -24,7 +25,8 @@ from inklings.evaluation.intervals import BOOTSTRAP
 from inklings.evaluation.scores import Scores
 from inklings.files import read_yaml, write_json, write_yaml
 from inklings.parallel import mapped
-from inklings.runs.members import CROSSVAL, SCORES
+from inklings.progress import note
+from inklings.runs.members import CHOSEN, CROSSVAL, RUNS, SCORES, Chosen
 from inklings.spec import BagExperiment, Experiment, SegmentationExperiment
 from inklings.tasks import task_of as learner_of
 
@@ -58,6 +60,7 @@ def cross_validate(
     plan: Plan | None = None,
     workers: int = 1,
     scheduler: str | None = None,
+    beside: Path | None = None,
 ) -> list[Score]:
     """Train and test on every fold; what is done in ``out`` is not done again.
 
@@ -67,9 +70,10 @@ def cross_validate(
         plan: How often.
         workers: Processes that share the folds; a training takes all cores, so one by default.
         scheduler: Address of a Dask scheduler instead.
+        beside: Another cross-validation of the same folds, the best of which and of this predicts.
 
     Raises:
-        SpecError: If the experiment cannot be.
+        SpecError: If the experiment cannot be, or ``beside`` does not fit.
         DataError: If ``out`` belongs to another one.
     """
     plan = plan or Plan()
@@ -80,12 +84,12 @@ def cross_validate(
         and outcome_of(task_of(cohort, experiment.bags.task)) is None
     )
     _claim(experiment, out, plan)
+    if beside is not None:
+        require_beside(experiment, out, beside)
     if not classes:
         scores = _joined(each_fold(experiment, out, plan, workers, scheduler))
         if isinstance(experiment, SegmentationExperiment):
-            chosen = choose(experiment, predictions_of(out))
-            if chosen is not None:
-                chosen.write(out)
+            _choose(experiment, out, beside)
         write_json(out / SCORES, [asdict(score) for score in scores])
         return scores
     assert isinstance(experiment, BagExperiment)
@@ -98,24 +102,38 @@ def cross_validate(
     return scores
 
 
+def _choose(experiment: SegmentationExperiment, out: Path, beside: Path | None) -> None:
+    """Leave in ``out`` how its runs predict; what --beside chose stays until it is asked again."""
+    before = Chosen.of(out)
+    if beside is None and before is not None and RUNS in before.reasons:
+        note(
+            f"kept what --beside chose before ({before.reasons[RUNS]}); give --beside again to "
+            f"choose anew, or delete {out / CHOSEN} to predict with the runs of this one alone"
+        )
+        return
+    if beside is None:
+        chosen = choose(experiment, predictions_of(out))
+    else:
+        chosen = choose_beside(experiment, out, beside)
+    if chosen is not None:
+        chosen.write(out)
+
+
 def _joined(
     repeats: Sequence[tuple[Scores, Sequence[Mapping[tuple[str, str], float]]]],
 ) -> list[Score]:
-    """Rows of the repeats as one; an interval is the mean of those of the repeats."""
+    """Rows of the repeats that have them as one; an interval is the mean of theirs."""
     scores = []
-    for k, row in enumerate(repeats[0][0].rows):
-        same = [scored.rows[k] for scored, _ in repeats]
+    found = [{(row.metric, row.label): row for row in scored} for scored, _ in repeats]
+    for key in dict.fromkeys(key for one in found for key in one):
+        same = [one[key] for one in found if key in one]
         values = np.array([one.value for one in same])
         low, high = (float(np.mean([getattr(one, e) for one in same])) for e in ("low", "high"))
-        single = [
-            fold.get((row.metric, row.label), np.nan) for _, folds in repeats for fold in folds
-        ]
+        single = [fold.get(key, np.nan) for _, folds in repeats for fold in folds]
         there = [value for value in single if not np.isnan(value)]
         spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
         of_folds = float(np.mean(there)) if there else float("nan")
-        scores.append(
-            Score(row.metric, row.label, float(values.mean()), spread, low, high, of_folds)
-        )
+        scores.append(Score(*key, float(values.mean()), spread, low, high, of_folds))
     return scores
 
 

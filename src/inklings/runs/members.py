@@ -19,7 +19,11 @@ SCORES = "scores.json"
 DETECTOR = "detector"
 """Name of the run of the first stage in the folder of a cascade."""
 
-_CHOSEN = "chosen.json"
+CHOSEN = "chosen.json"
+"""Which runs of a cross-validation predict, and how their mean is cut."""
+
+RUNS = "runs"
+"""Among the reasons of `Chosen`: why these runs, where there were others to choose from."""
 
 
 def members_of(folder: Path) -> tuple[Path, ...]:
@@ -59,7 +63,7 @@ class Chosen:
     Attributes:
         thresholds: Of the mean, one a class, chosen on out-of-fold predictions of all cases.
         largest: Classes of which the largest connected component of a volume is kept.
-        reasons: Class to why; ``runs`` to why these.
+        reasons: Class to why; `RUNS` to why these.
         homes: The cross-validations whose runs are averaged, seen from the folder.
     """
 
@@ -70,7 +74,7 @@ class Chosen:
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of a cross-validation."""
-        write_json(folder / _CHOSEN, asdict(self))
+        write_json(folder / CHOSEN, asdict(self))
 
     @classmethod
     def of(cls, folder: Path) -> Chosen | None:
@@ -79,7 +83,7 @@ class Chosen:
         Raises:
             DataError: If the file is damaged.
         """
-        path = folder / _CHOSEN
+        path = folder / CHOSEN
         if not path.is_file():
             return None
         return read_record(cls, path, "what a cross-validation chose", "cross-validate again")
