@@ -163,8 +163,13 @@ def test_runs_that_cannot_be_averaged_are_refused_in_one_line(tmp_path: Path) ->
         with pytest.raises(SpecError, match=f"can be averaged.*{what}") as caught:
             predict(first, [images], tmp_path / "out", also=[run])
         assert "\n" not in str(caught.value)
+    second = untrained_run(tmp_path / "b", 1, PLAIN)
     with pytest.raises(SpecError, match="expected one run, whose prior it is"):
-        predict(first, [images], tmp_path / "out", also=[first], threshold_by="prior")
+        predict(first, [images], tmp_path / "out", also=[second], threshold_by="prior")
+    again = tmp_path / "b" / ".." / "a"
+    for given in ([again], [second, again], [second, second], [tmp_path]):
+        with pytest.raises(SpecError, match=r"expected different runs to average, got .* twice"):
+            predict(first, [images], tmp_path / "out", also=given)
     assert not (tmp_path / "out").exists()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -109,6 +110,18 @@ def test_patients_that_were_trained_on_are_not_scored(fields: ik.Cohort, field_r
     found = ik.predict(field_run, fields, split="train")
     with pytest.raises(ik.InklingsError, match="patients"):
         ik.evaluate(found, fields, split="train")
+
+
+def test_more_runs_are_given_as_the_first_is(field_run: ik.Run, tmp_path: Path) -> None:
+    assert field_run.folder is not None
+    copytree(field_run.folder, tmp_path / "other")
+    picture = field(4)[0]
+    alone = ik.predict(field_run, picture)
+    others = ([tmp_path / "other"], str(tmp_path / "other"), ik.Run.load(tmp_path / "other"))
+    for k, also in enumerate(others):
+        both = ik.predict(field_run, picture, also=also, out=tmp_path / f"out{k}")
+        assert np.array_equal(both.mask, alone.mask)
+        assert (tmp_path / f"out{k}" / "uncertainty.csv").is_file()
 
 
 def test_a_list_keeps_its_order(field_run: ik.Run) -> None:

@@ -62,10 +62,13 @@ def read_ensemble(
         given: Of `inklings.spec.Inference`, instead of what the experiments say.
 
     Raises:
-        SpecError: If a setting is impossible, or the runs cannot be averaged.
+        SpecError: If a setting is impossible, a run is given twice, or they cannot be averaged.
         DataError: If one is none, or is not finished.
     """
     folders = tuple(run for one in (folder, *also) for run in members_of(one))
+    places = [one.resolve() for one in folders]
+    if twice := [one for k, one in enumerate(folders) if places[k] in places[:k]]:
+        raise SpecError(f"expected different runs to average, got {twice[0]} twice; leave one out")
     if len(folders) > MOST:
         raise SpecError(f"expected at most {MOST} runs to average, got {len(folders)}")
     runs = tuple(Run.load(one).folded() for one in folders)

@@ -98,9 +98,7 @@ def predict(
         InklingsError: If the run or an input is unusable, the one image cannot be predicted, or
             ``out`` holds other predictions.
     """
-    where = Path(run) if isinstance(run, str | Path) else run.folder
-    if where is None:
-        raise SpecError("expected a run on disk, got one in memory")
+    where = _on_disk(run)
     predictor_of(where)  # says what is missing before anything is read
     config = run.model_config if isinstance(run, Run) else ModelConfig.read(first_of(where))
     home = None if out is not None else Temporary()
@@ -122,6 +120,9 @@ def predict(
             "(Cohort.read) or a list of images"
         )
     threshold = asked_threshold(options.pop("threshold", None))
+    if (also := options.get("also")) is not None:
+        more = [also] if isinstance(also, Run | str | Path) else also
+        options["also"] = [_on_disk(another) for another in more]
     asked = cast(Options, {"split": split, **options, **threshold})
     failed = predict_folder(where, paths, folder, workers=workers, **asked).failed
     if not many and failed:
@@ -137,6 +138,13 @@ def predict(
         failed,
         lambda case: read(folder, case, cases[case], home),
     )
+
+
+def _on_disk(run: Run | str | Path) -> Path:
+    where = Path(run) if isinstance(run, str | Path) else run.folder
+    if where is None:
+        raise SpecError("expected a run on disk, got one in memory")
+    return where
 
 
 def _stored(
