@@ -124,6 +124,19 @@ def test_more_images_move_the_threshold_and_a_stop_in_between_is_gone_on_from(
         assert np.array_equal(one, other)  # type: ignore[arg-type]
 
 
+def test_a_case_predicted_again_is_cut_at_the_threshold_of_all(run: Path, tmp_path: Path) -> None:
+    images, out = pictures(tmp_path / "images", 3), tmp_path / "out"
+    predict(run, [images], out, threshold_by="prior")
+    head = Head.read(out)
+    assert head.thresholds != (0.5,)
+    before = DensePrediction.read(out, "p001").instances
+    PredictionFolder.open(out).where("p001").unlink()
+    summary = predict(run, [images], out, threshold_by="prior")
+    assert (summary.finished, summary.skipped) == (1, 2)
+    assert Head.read(out) == head
+    assert np.array_equal(DensePrediction.read(out, "p001").instances, before)  # type: ignore[arg-type]
+
+
 def test_of_slides_the_share_is_of_their_tissue_and_their_maps_are_cut_anew(tmp_path: Path) -> None:
     half = Component(name="half")
     run = untrained_run(tmp_path / "run", intensity=half, spacing_um=1.0)

@@ -89,8 +89,12 @@ def at_prior(above: NDArray[np.float64], priors: Sequence[float]) -> tuple[float
     return tuple(chosen)
 
 
-def put(there: PredictionFolder) -> Head | None:
+def put(there: PredictionFolder, anew: bool) -> Head | None:
     """Say in the head where the thresholds are, from all cases; what was made of them is not yet.
+
+    Args:
+        there: All that is predicted.
+        anew: Whether some of it was predicted since, and so cut at the thresholds of the run.
 
     Returns:
         The head for `done` after everything is cut anew; None where all is as it was.
@@ -101,7 +105,8 @@ def put(there: PredictionFolder) -> Head | None:
     priors = tuple(head.settings[BY_PRIOR])
     above = np.stack([shares(there, case) for case in track(cases, "levels", len(cases))])
     thresholds = at_prior(above, priors)
-    if thresholds == head.thresholds and head.settings.get(RESTS_ON) == len(cases):
+    same = thresholds == head.thresholds and head.settings.get(RESTS_ON) == len(cases)
+    if same and not anew:
         return None
     _say(head, thresholds, priors, above.mean(0), len(cases))
     replace(head, thresholds=thresholds, settings={**head.settings, RESTS_ON: 0}).write(there.path)

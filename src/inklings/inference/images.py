@@ -127,9 +127,9 @@ class ImagePredictor(Predictor):
             ).failed
         return failed
 
-    def settle(self, there: PredictionFolder) -> None:
+    def settle(self, there: PredictionFolder, anew: bool) -> None:
         """Thresholds by the prior, and everything that was cut at the old ones cut anew."""
-        if BY_PRIOR not in self.head.settings or (head := put(there)) is None:
+        if BY_PRIOR not in self.head.settings or (head := put(there, anew)) is None:
             return
         cut = there.slides | (set(there.cases) if self._how.settings[0].instances else set())
         task = self._task(there.path, watched=False)

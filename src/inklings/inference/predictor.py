@@ -137,8 +137,8 @@ class Predictor(ABC):
         task = self.task(out)
         return over_cases(task, todo, out=out, what="predict", told=False).failed
 
-    def settle(self, there: PredictionFolder) -> None:  # noqa: B027
-        """What all cases together decide, once none is left to predict."""
+    def settle(self, there: PredictionFolder, anew: bool) -> None:  # noqa: B027
+        """What all cases together decide, once none is left; ``anew``: some were predicted now."""
 
     def finish(self, there: PredictionFolder) -> None:  # noqa: B027
         """Write what sums up all cases that are done."""
@@ -176,7 +176,7 @@ class Predictor(ABC):
                 ).failed
             else:
                 failed = self.here(out, todo)
-            self.settle(PredictionFolder.open(out))
+            self.settle(PredictionFolder.open(out), anew=len(todo) > len(failed))
         finally:
             self.finish(PredictionFolder.open(out))
         every = {**failed, **self.unusable}
