@@ -18,7 +18,9 @@ def test_classes_are_said_of_all_cases_and_naming_all_is_saying_nothing() -> Non
     some = with_annotated(COHORT, "spleen, liver")
     assert told(some) == [("liver", "spleen")] * 2
     assert some.cases[0].annotated(COHORT.classes) == (True, True, False)
-    assert annotated_text(some) == "annotated: 2 liver, 2 spleen, 0 kidney, of 2 cases"
+    assert annotated_text(some) == (
+        "annotated: 2 liver, 2 spleen, 0 kidney, of 2 cases; nobody looked for kidney"
+    )
     assert told(with_annotated(some, "kidney,spleen,liver")) == [None, None]
     assert annotated_text(COHORT) == ""
 
@@ -35,6 +37,7 @@ def test_a_table_says_it_case_by_case(tmp_path: Path) -> None:
         ("c,liver,no", "row 2, column 'case': expected a case of the cohort, got 'c'"),
         ("a,lung,no", "row 2, column 'class': expected one of liver, spleen, kidney, got 'lung'"),
         ("a,liver,perhaps", "row 2, column 'annotated': expected yes or no, got 'perhaps'"),
+        ("a,liver,no\na,spleen,no\na,liver,yes", "row 4, .* one answer for liver of a, got both"),
         ("a,liver,", "row 2, column 'annotated': expected something"),
     ],
 )

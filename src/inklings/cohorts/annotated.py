@@ -25,7 +25,8 @@ def with_annotated(cohort: Cohort, said: str) -> Cohort:
 
     Raises:
         SpecError: If no class, or one that the cohort does not have, is named.
-        DataError: If the table has a row of no case or no class, or one that says neither.
+        DataError: If the table has a row of no case or no class, or one that says neither, or two
+            rows that say both.
     """
     if Path(said).suffix.lower() in (".csv", ".tsv", ".parquet"):
         return _by_table(cohort, Path(said))
@@ -44,7 +45,7 @@ def _by_table(cohort: Cohort, path: Path) -> Cohort:
     table = read_table(path, COLUMNS)
     table.require(COLUMNS)
     ids = {case.id for case in cohort}
-    missing: dict[str, set[str]] = {}
+    stated: dict[tuple[str, str], bool] = {}
     rows = zip(*(table.stated(name) for name in COLUMNS), strict=True)
     for i, (case, name, cell) in enumerate(rows):
         said = truth(cell)
@@ -55,10 +56,13 @@ def _by_table(cohort: Cohort, path: Path) -> Cohort:
             raise DataError(f"{table.at(i, 'class')}: expected one of {classes}, got {name!r}")
         if said is None:
             raise DataError(f"{table.at(i, 'annotated')}: expected yes or no, got {cell!r}")
-        if not said:
-            missing.setdefault(case, set()).add(name)
+        if stated.setdefault((case, name), said) != said:
+            raise DataError(
+                f"{table.at(i, 'annotated')}: expected one answer for {name} of {case}, got both "
+                "yes and no; remove one of the rows"
+            )
     told = {
-        case.id: tuple(name for name in cohort.classes if name not in missing.get(case.id, ()))
+        case.id: tuple(name for name in cohort.classes if stated.get((case.id, name), True))
         for case in cohort
     }
     return _told(cohort, told)
@@ -79,9 +83,11 @@ def _unless_all(named: Sequence[str], classes: Sequence[str]) -> tuple[str, ...]
 
 
 def annotated_text(cohort: Cohort) -> str:
-    """How many cases annotate each class; empty where all annotate all."""
+    """How many cases annotate each class, and which nobody does; empty where all annotate all."""
     counts = [sum(case.annotated([name])[0] for case in cohort) for name in cohort.classes]
     if all(count == len(cohort) for count in counts):
         return ""
     told = ", ".join(f"{n} {name}" for name, n in zip(cohort.classes, counts, strict=True))
-    return f"annotated: {told}, of {len(cohort)} cases"
+    text = f"annotated: {told}, of {len(cohort)} cases"
+    nobody = ", ".join(n for n, count in zip(cohort.classes, counts, strict=True) if not count)
+    return f"{text}; nobody looked for {nobody}" if nobody else text

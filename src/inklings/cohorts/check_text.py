@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from inklings.cohorts.annotated import annotated_text
 from inklings.cohorts.checks import Examination
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.fingerprint import CheckFinding
@@ -20,6 +21,7 @@ def text(examination: Examination, cohort: Cohort, folder: Path) -> str:
         lines += _kind(list(same))
     for kind, size in examination.to_json()["grouped"].items():
         lines.append(f"{kind}: {size['groups']} groups of {size['cases']} cases in all")
+    lines += filter(None, [annotated_text(cohort)])
     errors = [f for f in examination.findings if f.severity == "error"]
     if errors:
         lines.append(f"{len(cohort)} cases, {_number(errors)} that would spoil a training")
