@@ -153,6 +153,12 @@ def test_a_point_in_every_object_is_learnt_from_and_one_without_a_next_is_refuse
     done = CliRunner().invoke(app, call(files, tmp_path / "run", *asked))
     assert done.exit_code == 0, done.output
     assert Run.load(tmp_path / "run").classes == ("half",)
+    assert "over 30.0 pixels from every mark" in done.output
+    assert Run.load(tmp_path / "run").record.facts["reach"] == {
+        "distance": 30.0,
+        "unit": "pixels",
+        "source": "the distance from point to point, image by image",
+    }
     alone = [dataclasses.replace(case, labels=case.labels[:1]) for case in cases]
     Cohort("halves", tuple(alone), ("half",)).write(tmp_path / "alone")
     asked[1] = f"cohort={tmp_path / 'alone'}"

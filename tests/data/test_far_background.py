@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ from scipy import ndimage
 
 from inklings.data.batches import Batches
 from inklings.data.examples import Examples, with_background
-from inklings.data.far_background import reach_of, with_far_background
+from inklings.data.far_background import assumed_reach, reach_of, with_far_background
 from inklings.errors import LabelError
 from inklings.spec import Component, Sampling
 from inklings.supervision.base import FarBackground, Target
@@ -65,11 +67,25 @@ def test_slices_are_judged_one_by_one_and_those_without_strokes_not_at_all() -> 
 def test_reach_is_estimated_from_the_strokes_and_says_from_which() -> None:
     found = reach_of(examples(stroked()), FarBackground(None, 0.5))
     assert found.source == "background strokes"
-    assert found.pixels == pytest.approx(12.5, abs=1.5)
+    assert found.distance == pytest.approx(12.5, abs=1.5)
     between = reach_of(examples(*[stroked(False, 2)] * 4), FarBackground(None, 0.5))
     assert between.source == "strokes of other classes"
-    assert between.pixels == pytest.approx(9.5, abs=1)
-    assert reach_of(examples(stroked(False)), FarBackground(20.0, 0.5)).pixels == 20
+    assert between.distance == pytest.approx(9.5, abs=1)
+    assert reach_of(examples(stroked(False)), FarBackground(20.0, 0.5)).distance == 20
+
+
+@pytest.mark.parametrize("volumes", [False, True])
+def test_what_was_estimated_image_by_image_is_said_by_its_median_and_range(volumes: bool) -> None:
+    target = stroked().each(lambda array: array[:, None]) if volumes else stroked()
+    given = examples(target, target, target)
+    assert assumed_reach(given) is None
+    found = assumed_reach(replace(given, reaches=(9.0, 12.0, 30.0)))
+    assert found is not None
+    assert found.said("points") == (
+        f"supervision points: background is what is over 12.0 {'mm' if volumes else 'pixels'} from "
+        "every mark of an object, estimated from the distance from point to point, image by image "
+        "(9.0 to 30.0); 'reach' states it otherwise"
+    )
 
 
 def test_slices_that_are_labelled_throughout_do_not_stretch_the_reach() -> None:

@@ -88,6 +88,21 @@ def test_an_image_that_shows_nothing_leaves_discs_and_what_is_far() -> None:
         np.testing.assert_array_equal(made.known[0], (away <= 2.5) | (away > reach))
 
 
+@pytest.mark.parametrize("spacing", [None, (3.0, 0.5, 1.0), (1.0, 1.0, 1.0)])
+def test_the_reach_that_was_estimated_can_be_told(spacing: tuple[float, ...] | None) -> None:
+    shape = (80, 60) if spacing is None else (40, 80, 60)
+    places = np.random.default_rng(0).choice(np.argwhere(np.ones(shape)), 9, replace=False)
+    labels = tuple(PointLabel("image", "a", tuple(place.tolist())) for place in places)
+    case = Case("c1", "p1", {"image": Path("image.png")}, labels)
+    apart = cdist(places * (spacing or 1.0), places * (spacing or 1.0))
+    np.fill_diagonal(apart, np.inf)
+    grid = Geometry(shape, spacing)
+    points = SUPERVISIONS.build("points", {"classes": CLASSES})
+    assert points.estimated_reach(case, grid) == pytest.approx(np.median(apart.min(1)))
+    stated = SUPERVISIONS.build("points", {"classes": CLASSES, "reach": 5.0})
+    assert stated.estimated_reach(case, grid) is None
+
+
 def test_a_stated_diameter_is_the_object_and_its_class_is_no_other() -> None:
     labels = (PointLabel("image", "a", (20, 20), 12.0), PointLabel("image", "b", (20, 60)))
     made = told(np.zeros((1, 40, 80)), labels)

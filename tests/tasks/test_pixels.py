@@ -175,7 +175,7 @@ def test_an_estimated_reach_is_said(
     spec: Spec, discs: Examples, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained = learn(spec(steps=2), strokes_of(discs))
-    assert trained.facts["reach"]["pixels"] == pytest.approx(14.5, abs=1)
+    assert trained.facts["reach"]["distance"] == pytest.approx(14.5, abs=1)
     assert "estimated from background strokes" in capsys.readouterr().err
 
 

@@ -45,6 +45,8 @@ class Examples:
         orientation: Which way the axes of all volumes run, as `inklings.orientation` has it; None
             for pictures, and for arrays of which nobody said.
         far: What is assumed far from all that was drawn.
+        reaches: How far from their marks the objects of each image were taken to go, in pixels,
+            of volumes in mm; empty where that was not estimated image by image.
     """
 
     images: Sequence[NDArray[Any]]
@@ -58,6 +60,7 @@ class Examples:
     inputs: Sequence[str] = ()
     orientation: str | None = None
     far: FarBackground | None = None
+    reaches: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.targets) == len(self.ids):
@@ -215,15 +218,19 @@ def gather(
     """
     store = Store(budget_bytes(), scratch)
     images, targets, grids = [], [], []
+    reaches: list[float] = []
     inputs = inputs_of(cases)
     for case in progress.track(cases, f"read {what}".strip()):
         ordered = {name: case.images[name] for name in in_order(case.id, case.images, inputs)}
-        image, target, grid = _example(dataclasses.replace(case, images=ordered), supervision)
+        image, target, grid, reach = _example(
+            dataclasses.replace(case, images=ordered), supervision
+        )
         if image.ndim == 4 and spacing_mm is not None:
             image, target, grid = _respaced(image, target, grid, spacing_mm)
         images.append(store.keep(image))
         targets.append(target.each(store.keep))
         grids.append(grid)
+        reaches += [] if reach is None else [reach]
     flat = all(image.ndim == 3 for image in images)
     return Examples(
         _same_channels(images) if len(inputs) < 2 else tuple(images),
@@ -233,17 +240,21 @@ def gather(
         inputs=inputs,
         orientation=None if flat else CANONICAL,
         far=supervision.far,
+        reaches=tuple(reaches),
     )
 
 
-def _example(case: Case, supervision: Supervision) -> tuple[NDArray[Any], Target, Geometry]:
+def _example(
+    case: Case, supervision: Supervision
+) -> tuple[NDArray[Any], Target, Geometry, float | None]:
     read = stacked_case(case)
     samples, geometry = np.ascontiguousarray(read.samples), read.geometry
     target = supervision.seen(case, geometry, samples)
+    reach = supervision.estimated_reach(case, geometry)
     if samples.ndim == 3:
-        return samples, target, geometry
+        return samples, target, geometry, reach
     turn = turn_to(geometry)
-    return turn(samples), target.each(turn), turn.grid(geometry)
+    return turn(samples), target.each(turn), turn.grid(geometry), reach
 
 
 def _respaced(

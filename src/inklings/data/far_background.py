@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +29,42 @@ _ENOUGH = 50
 
 @dataclass(frozen=True)
 class Reach:
-    """How far from its strokes an object may go, and how that is known.
+    """How far from its marks an object may go, and how that is known.
 
     Attributes:
-        pixels: Distance in the plane of the slices.
+        distance: From strokes in the plane of the slices; from points, of the median image.
+        unit: ``pixels`` or ``mm``.
         source: ``stated``, or what it was estimated from.
     """
 
-    pixels: float
+    distance: float
+    unit: Literal["pixels", "mm"]
     source: str
+
+    def said(self, supervision: str) -> str:
+        """What is to be known of an estimate."""
+        return (
+            f"supervision {supervision}: background is what is over {self.distance:.1f} "
+            f"{self.unit} from every mark of an object, estimated from {self.source}; 'reach' "
+            "states it otherwise"
+        )
+
+
+def assumed_reach(examples: Examples) -> Reach | None:
+    """How far objects were taken to go from strokes or points; None where nothing needed it.
+
+    Raises:
+        LabelError: As `reach_of`.
+    """
+    if examples.far is not None:
+        return reach_of(examples, examples.far)
+    each = examples.reaches
+    if not each:
+        return None
+    source = "the distance from point to point, image by image"
+    if min(each) < max(each):
+        source += f" ({min(each):.1f} to {max(each):.1f})"
+    return Reach(float(np.median(each)), "mm" if examples.volumes else "pixels", source)
 
 
 def reach_of(examples: Examples, far: FarBackground) -> Reach:
@@ -51,10 +79,10 @@ def reach_of(examples: Examples, far: FarBackground) -> Reach:
         LabelError: If neither says anything.
     """
     if far.reach is not None:
-        return Reach(far.reach, "stated")
+        return Reach(far.reach, "pixels", "stated")
     slices = [one for target in examples.targets for one in _slices(target) if not one[1].all()]
     if not slices:
-        return Reach(0.0, "every pixel is labelled")
+        return Reach(0.0, "pixels", "every pixel is labelled")
     around: list[NDArray[np.float64]] = []
     between: list[NDArray[np.float64]] = []
     for value, known in slices:
@@ -69,7 +97,7 @@ def reach_of(examples: Examples, far: FarBackground) -> Reach:
     for found, source in ((around, "background strokes"), (between, "strokes of other classes")):
         distances = np.concatenate(found) if found else np.zeros(0)
         if len(distances) >= _ENOUGH:
-            return Reach(float(np.quantile(distances, _FARTHER)), source)
+            return Reach(float(np.quantile(distances, _FARTHER)), "pixels", source)
     raise LabelError(
         "supervision scribbles: expected strokes of background or of several classes to estimate "
         "how far objects go from their strokes, got none; say it in pixels: "

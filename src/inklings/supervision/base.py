@@ -138,5 +138,9 @@ class Supervision(Protocol):
         """Target of ``case``, whose ``image (C, *S)`` may say how far marks go; as `target`."""
         return self.target(case, geometry)
 
+    def estimated_reach(self, case: Case, geometry: Geometry) -> float | None:  # noqa: ARG002
+        """How far `seen` took objects to go from their marks, in pixels, of volumes in mm.
 
-Array = NDArray[Any]
+        None where that was stated or nothing needs it.
+        """
+        return None

@@ -101,6 +101,12 @@ class Points(OfClasses):
         annotation = Annotation(objects, category, known, exhaustive=False, separated=True)
         return as_target(case, annotation, known, self.classes, cores=False)
 
+    def estimated_reach(self, case: Case, geometry: Geometry) -> float | None:
+        """The median distance to the next point; None where the reach is stated."""
+        if self.reach is not None:
+            return None
+        return _reach(_gaps(_points(case), _steps(geometry), case, None), None)
+
 
 @dataclass(frozen=True)
 class _Cells:
@@ -126,11 +132,9 @@ class _Cells:
     def of(
         cls, case: Case, points: Sequence[PointLabel], grid: Geometry, reach: float | None
     ) -> _Cells:
-        flat = len(grid.shape) == 2
-        steps = (1.0,) * 2 if flat else grid.require_spacing()
-        places = np.array([point.point for point in points], float)
-        gap = _gaps(places * steps, case, reach)
-        samples = np.rint(places).astype(np.intp)
+        steps = _steps(grid)
+        gap = _gaps(points, steps, case, reach)
+        samples = np.rint([point.point for point in points]).astype(np.intp)
         if (samples < 0).any() or (samples >= grid.shape).any():
             raise LabelError(
                 f"case {case.id}: expected points within its image of {grid.shape}, got one "
@@ -141,10 +145,10 @@ class _Cells:
         away, index = ndimage.distance_transform_edt(taken < 0, steps, return_indices=True)
         owner = taken[tuple(index)]
         stated = np.array([np.nan if k.diameter is None else k.diameter / 2 for k in points])
-        stated *= 1.0 if flat else grid.cell_mm ** (1 / 3)
+        stated *= float(np.prod(steps)) ** (1 / len(steps))
         disc = np.minimum(POINT_DIAMETER / 2 * min(steps), gap / 4)
         radius = np.where(np.isnan(stated), disc, stated)
-        farthest = np.maximum(float(np.median(gap)) if reach is None else reach, radius)
+        farthest = np.maximum(_reach(gap, reach), radius)
         near = (away <= radius[owner]) | (away == 0)
         return cls(owner, away, gap, near, away > farthest[owner], steps)
 
@@ -198,8 +202,20 @@ def _points(case: Case) -> tuple[PointLabel, ...]:
     return points
 
 
-def _gaps(places: NDArray[np.float64], case: Case, reach: float | None) -> NDArray[np.float64]:
+def _steps(grid: Geometry) -> tuple[float, ...]:
+    """Between samples along each axis: millimetres of volumes, pixels of pictures."""
+    return (1.0,) * 2 if len(grid.shape) == 2 else grid.require_spacing()
+
+
+def _reach(gap: NDArray[np.float64], stated: float | None) -> float:
+    return float(np.median(gap)) if stated is None else stated
+
+
+def _gaps(
+    points: Sequence[PointLabel], steps: tuple[float, ...], case: Case, reach: float | None
+) -> NDArray[np.float64]:
     """``(n,)`` from each point to the next one that is elsewhere; of a lone point its reach."""
+    places = np.array([point.point for point in points], float) * steps
     if len(places) > 1:
         gaps: NDArray[np.float64] = KDTree(places).query(places, 2)[0][:, 1]
         if not gaps.all():

@@ -13,7 +13,7 @@ from torch import Tensor
 from inklings.data import INTENSITIES
 from inklings.data.batches import Batches
 from inklings.data.examples import Examples, resized, with_background
-from inklings.data.far_background import Reach, reach_of, with_far_background
+from inklings.data.far_background import Reach, assumed_reach, with_far_background
 from inklings.data.slice_examples import sliced
 from inklings.data.volumes import require_volumes_possible
 from inklings.errors import SpecError
@@ -83,12 +83,9 @@ def prepare(
         else None
     )
     shown = validator or SegmentationValidator(train, experiment, model_config)
-    reach = reach_of(train, train.far) if train.far else None
+    reach = assumed_reach(train)
     if reach is not None and reach.source != "stated":
-        note(
-            f"supervision scribbles: background is what is over {reach.pixels:.1f} pixels from "
-            f"every stroke of an object, estimated from {reach.source}; 'reach' states it otherwise"
-        )
+        note(reach.said(experiment.supervision.name))
     fitted = _fitted(train, experiment, model_config, loss.reads_unlabelled, reach)
     spec = experiment.training
 
@@ -177,8 +174,8 @@ def _fitted(
         asked = experiment.intensity
         intensity = INTENSITIES.build(asked.name, asked.options)
         train = sliced(train, experiment.volumes, intensity, unlabelled)
-    if reach is not None:  # on the grid on which it was estimated
-        train = with_far_background(train, reach.pixels)
+    if train.far and reach is not None:  # on the grid on which it was estimated
+        train = with_far_background(train, reach.distance)
     if experiment.sampling.resize:
         train = resized(train, experiment.sampling.size)
     return with_background(train) if model_config.activation == "softmax" else train
