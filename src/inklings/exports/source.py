@@ -85,6 +85,7 @@ class ExportSource(OfPredictions):
             DataError: If it is damaged.
         """
         path = self.there.where(case)
+        shape: tuple[int, ...]
         try:
             if case in self.there.slides:
                 slide = SlidePrediction.read(self.folder, case)
