@@ -114,3 +114,11 @@ def test_a_rehearsal_that_fails_is_said_and_stops_no_plan(writer: Writer, core: 
     plan = plan_cohort(writer.pictures(tissue), core, rehearse=fails)
     assert "Not timed, so time and memory are guesses: no such file" in plan.head
     assert plan.choices == plan_cohort(Path(plan.record["cohort"]), core).choices
+
+
+@pytest.mark.parametrize("change", ["training.batch_size=8", "training.accumulate=3"])
+def test_a_batch_that_was_asked_for_is_not_halved_but_refused(
+    change: str, writer: Writer, core: Budget
+) -> None:
+    with pytest.raises(SpecError, match="with a batch of 8, which was asked for"):
+        planned(writer.pictures(tissue), core, Machine(most=2), change)

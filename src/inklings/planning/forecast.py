@@ -16,7 +16,7 @@ from inklings import machine
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import InklingsError, SpecError
 from inklings.planning.budget import Budget
-from inklings.planning.plan import Plan
+from inklings.planning.plan import ASKED, Plan
 from inklings.planning.sizes import about
 from inklings.spec import Experiment
 
@@ -153,13 +153,19 @@ def _halved(plan: Plan, found: Measured, budget: Budget) -> Plan:
     """The plan with batches of half the size, two of which make a step.
 
     Raises:
-        SpecError: If a batch cannot be halved.
+        SpecError: If a batch cannot be halved, or is as the user asked.
     """
     training = plan.experiment.training
     there = f"{budget.memory / _GB:.2g} GB"
     need = f"more than there is of {there}"
     if found is not TOO_LARGE:
         need = f"{found.memory / _GB:.2g} GB, of {there},"
+    asked = {choice.key for choice in plan.choices if choice.reason == ASKED}
+    if asked & {"training.batch_size", "training.accumulate"} and training.batch_size > 1:
+        raise SpecError(
+            f"the plan needs {need} with a batch of {training.batch_size}, which was asked for; "
+            "ask for a smaller training.batch_size, or leave batch and accumulate to the plan"
+        )
     if training.batch_size % 2:
         raise SpecError(
             f"the plan needs {need} with a batch of {training.batch_size}; take smaller crops "

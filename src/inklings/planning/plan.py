@@ -19,6 +19,9 @@ T = TypeVar("T")
 Reasoned = tuple[T, str]
 """A value, and from what it was chosen."""
 
+ASKED = "as asked"
+"""Why a line is as the user has it."""
+
 _LINE = 118
 
 
@@ -76,18 +79,32 @@ class Plan:
     def replaced(self, record: Mapping[str, Any], reason: str) -> Plan:
         """The plan with what ``record`` says in place of its own; sections key by key.
 
-        A component that is named otherwise, and a list, are replaced as wholes.
+        A component that is named otherwise, and a list, are replaced as wholes; an option of a
+        component joins its others.
+
+        Raises:
+            SpecError: If a key leads into a list.
         """
         choices = list(self.choices)
         for key, value in _flat(record):
-            parts = key.split(".")
-            above = {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
+            held = next(
+                (c for c in choices if key.startswith(f"{c.key.removesuffix('[]')}.")), None
+            )
+            if held is not None and held.key.endswith("[]"):
+                name = held.key.removesuffix("[]")
+                raise SpecError(f"{key}: {name} holds a list, which has no keys; give it whole")
+            if held is not None:
+                inner = key.removeprefix(f"{held.key}.")
+                joined = _joined(held.value, inner.split("."), value)
+                place = choices.index(held)
+                choices[place] = Choice(held.key, joined, f"{held.reason}; {inner} {reason}")
+                continue
             gone = [
                 i
                 for i, c in enumerate(choices)
-                if c.key.removesuffix("[]") in above or c.key.startswith(f"{key}.")
+                if c.key.removesuffix("[]") == key or c.key.startswith(f"{key}.")
             ]
-            place = gone[0] if gone else _place(choices, parts[0])
+            place = gone[0] if gone else _place(choices, key.split(".")[0])
             choices = [c for i, c in enumerate(choices) if i not in gone]
             items = value if isinstance(value, list) and key.endswith("augment") else None
             new = [Choice(f"{key}[]", item, reason) for item in items or ()]
@@ -128,7 +145,7 @@ def with_changes(plan: Plan, changes: Sequence[str]) -> Plan:
     for text in changes:
         record: dict[str, Any] = {}
         change(record, text)
-        plan = plan.replaced(record, "as asked")
+        plan = plan.replaced(record, ASKED)
     return plan
 
 
@@ -139,6 +156,16 @@ def _flat(record: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
             yield from _flat(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value
+
+
+def _joined(component: Any, path: Sequence[str], value: Any) -> Any:
+    """A component with one option more or another value of it; a word alone is its name."""
+    if not path:
+        return value
+    options = component if isinstance(component, Mapping) else {}
+    if isinstance(component, str):
+        options = {"name": component}
+    return {**options, path[0]: _joined(options.get(path[0]), path[1:], value)}
 
 
 def _grouped(choices: Sequence[Choice]) -> list[Choice]:
