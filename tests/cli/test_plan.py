@@ -8,7 +8,9 @@ from typer.testing import CliRunner
 from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.errors import SpecError
 from inklings.labels.kinds import MaskLabel
+from inklings.library.planning import plan_of_run
 from inklings.runs.run import Run
 from inklings.spec import Experiment
 
@@ -66,7 +68,7 @@ def test_a_plan_is_a_file_that_trains_and_every_line_of_it_says_why(
     [
         (["--memory", "much"], "expected a size such as 8GB"),
         (["--device", "tpu"], "expected cpu or gpu"),
-        (["--minutes", "0"], "expected more than 0"),
+        (["--minutes", "0"], "expected a finite number above 0"),
         (["--recipe", "nucleus"], "did you mean 'nuclei'"),
         (["--set", "training.stepz=3"], "did you mean 'steps'"),
     ],
@@ -79,3 +81,46 @@ def test_what_cannot_be_planned_is_refused_in_one_line(
     assert result.exit_code == 2
     assert told in result.stderr
     assert not (tmp_path / "plan.yaml").exists()
+
+
+def test_a_file_that_is_there_is_not_planned_over(cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text("mine")
+    result = CliRunner().invoke(app, ["plan", str(cohort), "--out", str(tmp_path / "plan.yaml")])
+    assert result.exit_code == 2
+    assert "plan.yaml is there" in result.stderr
+    assert (tmp_path / "plan.yaml").read_text() == "mine"
+
+
+def test_a_run_goes_on_with_its_plan_and_with_no_other(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inklings.library.planning.rehearse", None)
+    other = tmp_path / "other"
+    Cohort.read(cohort).write(other)
+    out, again = tmp_path / "run", {"minutes": 5.0, "recipe": "nuclei"}
+    path = plan_of_run(cohort, out, minutes=5, recipe="nuclei")
+    text = path.read_text()
+    for same in (again, {}, {"minutes": 5.0}, {"changes": ["training.seed=1"]}):
+        assert plan_of_run(cohort, out, **same) == path  # type: ignore[arg-type]
+    for where, how, told in (
+        (other, again, "is a plan for the cohort .*cohort, not for .*other"),
+        (cohort, {"minutes": 6.0}, "for 5 minutes, not for 6"),
+        (cohort, {"recipe": "weak"}, "has the recipe nuclei, and not weak"),
+    ):
+        with pytest.raises(SpecError, match=told):
+            plan_of_run(where, out, **how)  # type: ignore[arg-type]
+    plain = plan_of_run(cohort, tmp_path / "plain")
+    with pytest.raises(SpecError, match="has no recipe, and not nuclei"):
+        plan_of_run(cohort, tmp_path / "plain", recipe="nuclei")
+    path.write_text(text.partition("\n")[2])  # by its owner, who has taken it over
+    assert plan_of_run(cohort, out, minutes=6, recipe="weak") == path
+    assert plain.is_file()
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan"), float("inf")])
+def test_minutes_that_are_none_are_refused_and_leave_no_plan(
+    minutes: float, cohort: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SpecError, match="expected a finite number above 0"):
+        plan_of_run(cohort, tmp_path / "run", minutes=minutes)
+    assert not (tmp_path / "run").exists()

@@ -27,8 +27,11 @@ def plan(
     ] = None,
 ) -> None:
     """Write an experiment for a cohort and this machine; every line says why it is so."""
+    from inklings.errors import SpecError
     from inklings.library.planning import plan as planned
 
+    if out.exists():
+        raise SpecError(f"{out} is there, perhaps with lines of yours; give another, or delete it")
     how = planned(
         cohort,
         minutes=minutes,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from inklings.errors import SpecError
+from inklings.files import read_yaml
 from inklings.inference.device import graphics_processor
 from inklings.planning.budget import Budget, of_processor
 from inklings.planning.plan import Plan
-from inklings.planning.planned import plan_cohort
+from inklings.planning.planned import plan_cohort, planned_for
 from inklings.progress import note
 from inklings.tasks.rehearsal import rehearse
 
@@ -62,18 +64,44 @@ def plan_of_run(
 
     Raises:
         DataError: As `plan`.
-        SpecError: As `plan`, or if ``minutes`` are others than those of the plan that is there.
+        SpecError: As `plan`, or if a plan is there for another cohort, other minutes or a recipe
+            that it does not have. What ``changes`` say goes before its lines in the training.
     """
     path = out / PLAN
     if path.is_file():
+        _require_same(path, cohort, minutes, recipe)
         note(f"{path}: going on with this plan; delete it to plan anew")
         return path
-    how = plan(cohort, minutes=minutes or MINUTES, recipe=recipe, changes=changes)
+    how = plan(
+        cohort, minutes=MINUTES if minutes is None else minutes, recipe=recipe, changes=changes
+    )
     how.write(path)
     for line in how.head[:-1]:
         note(f"plan: {line}")
     note(f"plan: {len(how.choices)} lines, each with its reason -> {path}")
     return path
+
+
+def _require_same(path: Path, cohort: Path, minutes: float | None, recipe: str | None) -> None:
+    """Refuse to go on with a plan for something else.
+
+    Raises:
+        SpecError: If what is asked is not what the plan was made for, as its first line says it.
+    """
+    anew = "choose another --out, or delete it to plan anew"
+    plan = read_yaml(path, "a plan")
+    named = plan.get("cohort") if isinstance(plan, dict) else None
+    if Path(str(named)).resolve() != cohort.resolve():
+        raise SpecError(f"{path} is a plan for the cohort {named}, not for {cohort}; {anew}")
+    told = planned_for(path.read_text(encoding="utf-8"))
+    if told is None:  # its owner has taken the line out
+        return
+    before, by = told
+    if minutes is not None and f"{minutes:g}" != before:
+        raise SpecError(f"{path} is a plan for {before} minutes, not for {minutes:g}; {anew}")
+    if recipe is not None and recipe != by:
+        has = f"has the recipe {by}" if by else "has no recipe"
+        raise SpecError(f"{path} {has}, and not {recipe}; {anew}")
 
 
 def budget(minutes: float, memory: str | None = None, device: str | None = None) -> Budget:
@@ -84,8 +112,8 @@ def budget(minutes: float, memory: str | None = None, device: str | None = None)
     """
     if device not in (None, "cpu", "gpu"):
         raise SpecError(f"--device: expected cpu or gpu, got {device!r}")
-    if not minutes > 0:
-        raise SpecError(f"--minutes: expected more than 0, got {minutes:g}")
+    if not 0 < minutes < math.inf:
+        raise SpecError(f"--minutes: expected a finite number above 0, got {minutes:g}")
     most = None if memory is None else _bytes(memory)
     found = None if device == "cpu" else graphics_processor()
     if found is None and device == "gpu":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from inklings.cohorts.bags import is_bag
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.split_files import split_cohort
 from inklings.cohorts.splits import SplitOptions
-from inklings.errors import DataError
+from inklings.errors import DataError, SpecError
 from inklings.planning import bags as of_bags
 from inklings.planning import detection as of_places
 from inklings.planning.budget import Budget
@@ -22,6 +23,10 @@ from inklings.planning.forecast import Rehearse, rehearsed
 from inklings.planning.plan import Choice, Plan, with_changes
 from inklings.planning.segmentation import segmentation
 from inklings.progress import note
+
+_PLANNED = re.compile(
+    r"# Planned by 'inklings plan' for (\S+) minutes of .*?(?:, recipe (\w+))?\.\n"
+)
 
 
 def plan_cohort(
@@ -51,8 +56,9 @@ def plan_cohort(
     given = Choice("cohort", str(folder), "")
 
     def made(budget: Budget) -> Plan:
+        by = f", recipe {recipe}" if recipe is not None else ""
         words = (
-            f"Planned by 'inklings plan' for {budget.describe()}.",
+            f"Planned by 'inklings plan' for {budget.describe()}{by}.",
             *head,
             "Every line may be changed: what it was chosen from stands beside it.",
         )
@@ -61,10 +67,28 @@ def plan_cohort(
             own = {k: v for k, v in recipes.record(recipe).items() if v != recipes.OPEN}
             plan = plan.replaced(own, f"recipe {recipe}")
         plan = with_changes(plan, changes)
+        _require_cohort(plan, folder)
         _ = plan.experiment  # what no training would take is refused here
         return plan
 
     return made(budget) if rehearse is None else rehearsed(made, budget, cohort, rehearse)
+
+
+def planned_for(text: str) -> tuple[str, str | None] | None:
+    """Minutes and recipe of a plan, by its first line; None where it has been taken out."""
+    found = _PLANNED.match(text)
+    return (found[1], found[2]) if found else None
+
+
+def _require_cohort(plan: Plan, folder: Path) -> None:
+    """Refuse a plan whose cohort is not the one that was looked at.
+
+    Raises:
+        SpecError: If recipe or changes name another.
+    """
+    named = plan.record["cohort"]
+    if Path(str(named)).resolve() != folder.resolve():
+        raise SpecError(f"cohort: expected {folder}, which is planned for, got {named}")
 
 
 def _seen(cohort: Cohort) -> tuple[Sequence[str], Callable[[Budget], Sequence[Choice]]]:
@@ -118,6 +142,8 @@ def head_of(seen: CohortFingerprint) -> Sequence[str]:
         f"intensities of objects {inside}, of the rest {outside}",
         *(
             f"{name}: {share:.2%} of what is labelled, {seen.diameter(k):.0f} samples wide"
+            if share
+            else f"{name}: none was seen"
             for k, (name, share) in enumerate(zip(seen.classes, seen.shares, strict=True))
         ),
     )
