@@ -1,22 +1,25 @@
 """What is planned for cohorts of every kind, worked out by hand."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.planning.conftest import CASES, Drawn, Writer, ball
+from tests.planning.conftest import AXES, CASES, Drawn, Writer, ball
 
 from inklings.bags.task import FACT
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
-from inklings.errors import DataError
+from inklings.errors import DataError, SpecError
 from inklings.files import parse_yaml
+from inklings.geometry import Geometry
 from inklings.labels.kinds import BagLabel, BallLabel, BoxLabel, PointLabel
 from inklings.planning.budget import Budget
 from inklings.planning.plan import Plan
 from inklings.planning.planned import plan_cohort
 from inklings.readers.bag_files import write as write_bag
+from inklings.readers.nifti import write_nifti
 from inklings.spec import BagExperiment, Experiment, SegmentationExperiment
 from inklings.spec.detection import DetectionExperiment
 from inklings.tasks import task_of
@@ -240,20 +243,32 @@ def test_more_minutes_give_wider_networks_and_other_machines_other_ones(
     assert small["training"]["batch_size"] < 8
 
 
-def test_places_in_volumes_are_for_a_detector(tmp_path: Path, core: Budget) -> None:
+@pytest.mark.parametrize(
+    ("low", "modality", "ct"),
+    [(-1000, "CT", True), (-50, "CT", True), (0, "CT", False), (-1000, "", True), (-50, "", False),
+     (-1000, "MR", False)],
+)  # fmt: skip
+def test_places_in_volumes_are_for_a_detector_and_a_window_for_hounsfield_units(
+    low: int, modality: str, ct: bool, tmp_path: Path, core: Budget
+) -> None:
     cases = []
+    grid = Geometry((4, 8, 8), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), AXES)
     for i in range(3):
         labels = (
             BallLabel("ct", "nodule", (5.0, 5.0, 5.0), 8.0),
             BallLabel("ct", "nodule", (1, 1, 1)),
         )
         part: Any = ("train", "val", "test")[i]
-        image = {"ct": tmp_path / f"{i}.mhd"}
-        cases.append(Case(f"c{i}", f"p{i}", image, labels, part, {"modality": "CT"}))
+        image = {"ct": tmp_path / f"{i}.nii.gz"}
+        write_nifti(image["ct"], np.full(grid.shape, low, np.int16), grid)
+        facts = {"modality": modality} if modality else {}
+        cases.append(Case(f"c{i}", f"p{i}", image, labels, part, facts))
     Cohort("chests", tuple(cases), ("nodule",)).write(tmp_path / "cohort")
     plan, record = planned(tmp_path / "cohort", core)
     assert isinstance(plan.experiment, DetectionExperiment)
-    assert record["detection"]["region"] == "lungs"
+    assert record["detection"].get("region") == ("lungs" if ct else None)
+    intensity = record["detection"]["intensity"]
+    assert intensity == ({"name": "window", "low": -1000, "high": 400} if ct else "percentiles")
     assert record["detection"]["spacing_mm"] == 1.5
     assert record["detection"]["default_mm"] == 8.0
 
@@ -318,3 +333,106 @@ def test_what_cannot_be_planned_for_is_said_in_one_line(writer: Writer, core: Bu
     Cohort("bare", cases, bare.classes).write(cohort)
     with pytest.raises(DataError, match=r"expected drawn labels .* got none in 9 cases"):
         plan_cohort(cohort, core)
+
+
+def test_pictures_beside_volumes_are_refused_in_one_line(writer: Writer, core: Budget) -> None:
+    flat = Cohort.read(writer.pictures(tissue))
+    (writer.folder / "deep").mkdir()
+    deep = Cohort.read(Writer(writer.folder / "deep").volumes(hearts, ("a", "b"), (9.0, 1.0, 1.0)))
+    cases = (*flat, *(dataclasses.replace(case, id=f"{case.id}-deep") for case in deep))
+    Cohort("both", cases, ("object", "a", "b")).write(writer.folder / "both")
+    with pytest.raises(DataError, match="expected pictures alone or volumes alone, got both"):
+        plan_cohort(writer.folder / "both", core)
+
+
+@pytest.mark.parametrize(
+    ("offset", "kind", "modality", "name"),
+    [
+        (0, np.int16, "CT", "window"),
+        (1024, np.uint16, "CT", "percentiles"),
+        (0, np.int16, "MR", "percentiles"),
+    ],
+)
+def test_a_window_is_of_samples_that_can_be_hounsfield_units(
+    offset: int, kind: Any, modality: str, name: str, writer: Writer, core: Budget
+) -> None:
+    def draw(rng: np.random.Generator) -> Drawn:
+        image, mask = organs(rng)
+        return (image + offset).astype(kind), mask
+
+    cohort = writer.volumes(draw, ("liver",), (7.0, 1.5, 1.5), modality=modality)
+    plan, record = planned(cohort, core)
+    intensity = record["intensity"]
+    assert (intensity if isinstance(intensity, str) else intensity["name"]) == name
+    assert ("the cohort says CT, but no sample is below" in plan.text()) == bool(offset)
+
+
+@pytest.mark.parametrize("value", [-1000, 60, 3000])
+def test_objects_of_one_value_have_a_window_around_it(
+    value: int, writer: Writer, core: Budget
+) -> None:
+    def draw(rng: np.random.Generator) -> Drawn:
+        image, mask = organs(rng)
+        image[mask > 0] = value
+        return image, mask
+
+    _, record = planned(writer.volumes(draw, ("liver",), (7.0, 1.5, 1.5)), core)
+    assert -1024 <= record["intensity"]["low"] < record["intensity"]["high"] <= 2000
+
+
+@pytest.mark.parametrize("side", [64, 600])
+def test_of_what_no_case_shows_nothing_is_claimed(side: int, writer: Writer, core: Budget) -> None:
+    def nothing(rng: np.random.Generator) -> Drawn:
+        shape = (2, side, side)
+        return rng.integers(-1000, 100, shape).astype(np.int16), np.zeros(shape, np.uint8)
+
+    plan, record = planned(writer.volumes(nothing, ("liver",), (7.0, 1.5, 1.5)), core)
+    assert record["intensity"] == "percentiles"
+    assert "spacing_mm" not in record["volumes"]
+    assert "components" not in record["inference"]
+    assert "liver: none was seen" in plan.head
+    assert "nan" not in plan.text()
+
+
+def test_without_validation_cases_no_threshold_is_said_to_be_chosen(
+    writer: Writer, core: Budget
+) -> None:
+    cohort = writer.pictures(tissue)
+    kept = Cohort.read(cohort)
+    cases = tuple(case for case in kept if case.split != "val")
+    Cohort(kept.name, cases, kept.classes).write(cohort)
+    assert planned(cohort, core)[1]["inference"]["threshold"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "value"),
+    [
+        (["model.width=16"], "model", {"name": "unet", "width": 16, "depth": 3, "stride": 2}),
+        (["loss.dice_weight=0.3"], "loss", {"name": "bce_dice", "dice_weight": 0.3}),
+        (["loss=bce"], "loss", "bce"),
+        (
+            ["supervision=full", "supervision.cores=true"],
+            "supervision",
+            {"name": "full", "cores": True},
+        ),
+    ],
+)
+def test_one_option_of_a_component_is_set_beside_its_others(
+    changes: list[str], key: str, value: Any, writer: Writer, core: Budget
+) -> None:
+    _, record = planned(writer.pictures(tissue), core, recipe="nuclei", changes=changes)
+    assert record[key] == value
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("sampling.augment.flips=1", "sampling.augment holds a list, which has no keys"),
+        ("cohort=elsewhere", "cohort: expected .*cohort, which is planned for, got elsewhere"),
+    ],
+)
+def test_changes_that_no_plan_can_take_are_refused_in_one_line(
+    change: str, told: str, writer: Writer, core: Budget
+) -> None:
+    with pytest.raises(SpecError, match=told):
+        plan_cohort(writer.pictures(tissue), core, changes=[change])

@@ -67,14 +67,15 @@ def fingerprint_bags(cohort: Cohort) -> BagFingerprint:
             f"{cohort.name}: expected bags with a label in the training part, got none; import "
             "the labels too"
         )
-    counts = [_count(case) for case in train[:: max(1, len(train) // _SAMPLE)]]
+    some = train[:: max(1, len(train) // _SAMPLE)]
+    counts = [_count(case) for case in some]
     return BagFingerprint(
         name=cohort.name,
         task=task_of(cohort),
         bags=len(train),
         held_out=sum(bool(case.labels) for case in cohort.part("val")),
         patients=len({case.patient for case in train}),
-        shape=common_shape(train[:: max(1, len(train) // _SAMPLE)]),
+        shape=common_shape(some),
         instances=int(np.median(counts)),
         most=max(counts),
     )

@@ -12,11 +12,11 @@ from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import labelled_image, open_case
 from inklings.labels.kinds import BallLabel, CaseLabel, PointLabel
 from inklings.planning.budget import Budget
+from inklings.planning.look import is_hounsfield
 from inklings.planning.plan import Choice
 
 _ACROSS = 5.0  # samples of an object
 _USUAL_MM = 8.0
-_AIR = -900
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,12 @@ def fingerprint_detection(cohort: Cohort) -> DetectionFingerprint:
 
 def _is_ct(cohort: Cohort) -> tuple[bool, str]:
     case = next(case for case in cohort.part("train") if case.labels)
-    if "modality" in case.facts:
-        return case.facts["modality"].lower() == "ct", "the cohort says so"
+    stated = case.facts.get("modality", "").lower()
+    if stated not in ("", "ct"):
+        return False, "the cohort says so"
     with open_case(case, labelled_image(case)) as image:
         low = float(image.read(image.geometry.full).min())
-    if low <= _AIR:
-        return True, f"samples go down to {low:.0f}, as air does in Hounsfield units"
-    return False, "no Hounsfield units"
+    return is_hounsfield(low, stated == "ct")
 
 
 def detection(seen: DetectionFingerprint, budget: Budget) -> Iterator[Choice]:

@@ -1,7 +1,7 @@
 """What the training cases of a cohort have in common, from a sample of them.
 
-Bags, whole slides and objects that are marked by places have fingerprints of their own
-(`inklings.planning.others`); this one is of pictures and volumes with labels that are drawn.
+This one is of pictures and volumes with labels that are drawn; bags and objects that are marked by
+places have theirs beside their rules (`inklings.planning.bags`, `inklings.planning.detection`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from inklings.errors import DataError
 from inklings.labels.kinds import BoxLabel, CaseLabel, MaskLabel, PointLabel
 from inklings.orientation import across
 from inklings.planning.layout import fixed_axes
-from inklings.planning.look import CaseLook, look
+from inklings.planning.look import CaseLook, is_hounsfield, look
 from inklings.readers.pyramid import Pyramid
 
 Kind = Literal["exact", "weak", "strokes", "slices", "regions", "positives", "boxes", "points"]
@@ -36,7 +36,6 @@ MICROSCOPY = ("stained", "fluorescence", "bright-field", "mixed")
 """Modalities whose pictures have no top."""
 
 _VOLUME = 64_000_000  # samples beyond which fewer cases are looked at
-_HOUNSFIELD_AIR = -900
 _STROKES, _THROUGHOUT = 0.2, 0.98
 
 
@@ -182,7 +181,7 @@ def fingerprint(cohort: Cohort) -> CohortFingerprint:
     """Look at up to `SAMPLE` training cases that carry drawn labels.
 
     Raises:
-        DataError: If there are none, or images are slides.
+        DataError: If there are none, images are slides, or some are pictures and some volumes.
     """
     train = [case for case in cohort.part("train") if _is_drawn(case)]
     if not train:
@@ -200,6 +199,11 @@ def fingerprint(cohort: Cohort) -> CohortFingerprint:
                     "them with 'inklings tile' and train the recipe strong, slides_weak or slides"
                 )
             grids.append(image.geometry)
+    if len({len(grid.shape) for grid in grids}) > 1:
+        raise DataError(
+            f"{cohort.name}: expected pictures alone or volumes alone, got both in the training "
+            "part; import them as a cohort each"
+        )
     size = int(np.median([np.prod(grid.shape) for grid in grids]))
     chosen = chosen[:: max(1, -(-size * len(chosen) // (_VOLUME * 4)))]
     volumes = len(grids[0].shape) == 3
@@ -263,12 +267,13 @@ def _modality(
         if count < sum(names.values()) * _THROUGHOUT and set(names) <= set(MICROSCOPY):
             parts = ", ".join(f"{n} {name}" for name, n in names.most_common())
             return "mixed", f"the cohort says {parts}"
-        return first, "the cohort says so"
+        if first != "ct":
+            return first, "the cohort says so"
+        known, said = is_hounsfield(min(one.low for one in looks), stated=True)
+        return ("ct" if known else "CT without Hounsfield units"), said
     if len(looks[0].shape) == 3:
-        low = min(float(np.min(one.outside, initial=0)) for one in looks)
-        if low <= _HOUNSFIELD_AIR:
-            return "ct", f"samples go down to {low:.0f}, as air does in Hounsfield units"
-        return "mr", "volumes without Hounsfield units"
+        known, said = is_hounsfield(min(one.low for one in looks), stated=False)
+        return ("ct" if known else "mr"), said
     kinds = Counter(_picture(case) for case in looked)
     first, count = kinds.most_common(1)[0]
     if count < len(looked) * _THROUGHOUT:

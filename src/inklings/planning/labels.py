@@ -54,13 +54,13 @@ def kind(seen: CohortFingerprint) -> str:
 
 def intensity(seen: CohortFingerprint) -> Reasoned[Any]:
     """How samples become inputs, by what made the image."""
-    if seen.modality == "ct":
+    if seen.modality == "ct" and len(seen.inside):
         low, high = np.percentile(seen.inside, (0.5, 99.5))
-        reach = high - low
-        bounds = (max(-1024, math.floor((low - reach) / 10) * 10),
-                  min(2000, math.ceil((high + reach) / 10) * 10))  # fmt: skip
+        reach = max(high - low, 10)
+        least = min(1990, max(-1024, math.floor((low - reach) / 10) * 10))
+        most = max(least + 10, min(2000, math.ceil((high + reach) / 10) * 10))
         return (
-            {"name": "window", "low": float(bounds[0]), "high": float(bounds[1])},
+            {"name": "window", "low": float(least), "high": float(most)},
             f"CT: objects have {low:.0f} to {high:.0f} HU, and as much again on either side",
         )
     if seen.modality == "stained":
@@ -80,6 +80,8 @@ def intensity(seen: CohortFingerprint) -> Reasoned[Any]:
             {"name": "percentiles", "low": 1.0, "high": 99.8},
             "fluorescence: a few very bright samples set no scale",
         )
+    if seen.modality == "ct":
+        return "percentiles", "CT, but no object was seen whose Hounsfield units could be taken"
     if seen.volumes:
         return "percentiles", f"{_made(seen)}: grey values mean something in one volume only"
     return "zscore", f"{_made(seen)}: mean and deviation of each picture"

@@ -22,6 +22,7 @@ SIDES = (32, 48, 64, 96, 128, 160, 192, 256, 384)
 
 _INTENSITIES = 2_000
 _OBJECTS = 400
+_AIR = -900
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class CaseLook:
         shape: Samples along each axis.
         spacing: Millimetres along each; None where nobody says.
         channels: Of all its images together.
+        low: Its smallest sample.
         inside: ``(n,)`` samples of objects, mean of the channels.
         outside: ``(n,)`` others of which it is known that they are none.
         known: Share of the samples that labels speak of, in planes that they speak of at all.
@@ -51,6 +53,7 @@ class CaseLook:
     shape: tuple[int, ...]
     spacing: tuple[float, ...] | None
     channels: int
+    low: float
     inside: NDArray[np.float64]
     outside: NDArray[np.float64]
     known: float
@@ -97,6 +100,7 @@ def look(case: Case, classes: Sequence[str], code: str) -> CaseLook:
         shape=grid.shape,
         spacing=grid.spacing,
         channels=len(samples),
+        low=float(samples.min()),
         inside=inside,
         outside=outside,
         known=float(speaks.mean()) if speaks.size else 0.0,
@@ -113,6 +117,23 @@ def look(case: Case, classes: Sequence[str], code: str) -> CaseLook:
         hits=tuple(_hits(codes > 0, side) for side in SIDES),
         separated=drawn.separated,
     )
+
+
+def is_hounsfield(low: float, stated: bool) -> tuple[bool, str]:
+    """Whether samples are Hounsfield units, and whence that is known.
+
+    Args:
+        low: The smallest of them.
+        stated: Whether the cohort says that they are of CT. That of exported pictures, or with an
+            offset that nobody undid, has no sample below that of water, which every body has.
+    """
+    if low <= _AIR:
+        return True, f"samples go down to {low:.0f}, as air does in Hounsfield units"
+    if stated and low < 0:
+        return True, "the cohort says so"
+    if stated:
+        return False, f"the cohort says CT, but no sample is below {low:.0f}"
+    return False, "no Hounsfield units"
 
 
 def _planes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -114,11 +114,14 @@ def _inference(seen: CohortFingerprint, side: int) -> Iterator[Choice]:
     elif seen.kind == "boxes":
         yield Choice("inference.threshold", 0.5, "boxes say too little to choose another")
     elif seen.kind != "strokes":
-        yield Choice(
-            "inference.threshold", "auto", f"chosen by Dice on {seen.held_out} validation cases"
-        )
+        if seen.held_out:
+            told = f"chosen by Dice on {seen.held_out} validation cases"
+            yield Choice("inference.threshold", "auto", told)
+        else:
+            yield Choice("inference.threshold", 0.5, "no validation case to choose it by")
     if seen.volumes:
-        whole = np.mean([one.pieces <= 1 for one in seen.looks], axis=0)
+        pieces = np.array([one.pieces for one in seen.looks])
+        whole = np.mean(pieces <= 1, axis=0) * (pieces.max(0) > 0)
         if seen.kind == "strokes":
             yield Choice("inference.components", "largest", "organs are of one piece")
         elif (whole >= 0.9).any():

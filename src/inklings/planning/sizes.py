@@ -69,10 +69,13 @@ def _of_patient(mm: list[float], code: str) -> list[float]:
 
 
 def _smallest(seen: CohortFingerprint) -> float:
-    """Median diameter of the class whose objects are smallest, in samples of the plane."""
+    """Median diameter of the class whose objects are smallest, in samples of the plane.
+
+    0 where none was seen: then nothing may become coarser.
+    """
     found = [seen.diameter(k) for k in range(len(seen.classes))]
     known = [one for one in found if not math.isnan(one)]
-    return min(known) if known else float("inf")
+    return min(known) if known else 0.0
 
 
 def foreground_planes(seen: CohortFingerprint) -> Reasoned[float | None]:
