@@ -11,7 +11,7 @@ from tests.planning.conftest import AXES, CASES, Drawn, Writer, ball
 from inklings.bags.task import FACT
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
-from inklings.errors import DataError, SpecError
+from inklings.errors import DataError, InklingsError, SpecError
 from inklings.files import parse_yaml
 from inklings.geometry import Geometry
 from inklings.labels.kinds import BagLabel, BallLabel, BoxLabel, PointLabel
@@ -333,6 +333,37 @@ def test_what_cannot_be_planned_for_is_said_in_one_line(writer: Writer, core: Bu
     Cohort("bare", cases, bare.classes).write(cohort)
     with pytest.raises(DataError, match=r"expected drawn labels .* got none in 9 cases"):
         plan_cohort(cohort, core)
+
+
+def test_of_several_classes_of_places_the_one_that_is_said_is_planned_for(
+    tmp_path: Path, core: Budget
+) -> None:
+    cases, grid = [], Geometry((4, 8, 8), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), AXES)
+    for i in range(3):
+        image: Any = {"ct": tmp_path / f"{i}.nii.gz"}
+        write_nifti(image["ct"], np.full(grid.shape, -1000, np.int16), grid)
+        balls = [BallLabel("ct", n, (1.0, 1.0, 1.0), d) for n, d in (("cyst", 20), ("node", 8))]
+        part: Any = ("train", "val", "test")[i]
+        cases.append(Case(f"c{i}", f"p{i}", image, tuple(balls), part))
+    folder = tmp_path / "cohort"
+    Cohort("places", tuple(cases), ("cyst", "node")).write(folder)
+    with pytest.raises(SpecError, match="expected one class of objects, got cyst, node; say which"):
+        plan_cohort(folder, core)
+    with pytest.raises(DataError, match=r"expected places of 'bone' .* got none"):
+        plan_cohort(folder, core, changes=["detection.class_name=bone"])
+    _, record = planned(folder, core, changes=["detection.class_name=cyst"])
+    assert record["detection"]["class_name"] == "cyst"
+    assert record["detection"]["spacing_mm"] == 4.0  # 20 mm in five samples
+
+
+def test_what_is_misspelt_is_refused_before_a_cohort_is_split(writer: Writer, core: Budget) -> None:
+    folder = writer.pictures(tissue)
+    kept = Cohort.read(folder)
+    cases = tuple(dataclasses.replace(case, split=None) for case in kept)
+    Cohort(kept.name, cases, kept.classes).write(folder)
+    with pytest.raises(InklingsError, match="did you mean 'nuclei'"):
+        plan_cohort(folder, core, recipe="nucleus")
+    assert not Cohort.read(folder).is_split
 
 
 def test_pictures_beside_volumes_are_refused_in_one_line(writer: Writer, core: Budget) -> None:

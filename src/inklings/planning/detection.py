@@ -10,6 +10,7 @@ import numpy as np
 from inklings.cohorts.balls import balls_of, class_of
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import labelled_image, open_case
+from inklings.errors import DataError
 from inklings.labels.kinds import BallLabel, CaseLabel, PointLabel
 from inklings.planning.budget import Budget
 from inklings.planning.look import is_hounsfield
@@ -66,16 +67,25 @@ def is_detection(cohort: Cohort) -> bool:
         return len(image.geometry.shape) == 3
 
 
-def fingerprint_detection(cohort: Cohort) -> DetectionFingerprint:
+def fingerprint_detection(cohort: Cohort, asked: str | None = None) -> DetectionFingerprint:
     """Look at the marks of the training part and at one of its scans.
 
+    Args:
+        cohort: With a split.
+        asked: Class of the objects; the only one, unless it is said.
+
     Raises:
-        DataError: If a file cannot be read.
-        SpecError: If objects of several classes are marked.
+        DataError: If a file cannot be read, or nothing of the class is marked.
+        SpecError: If objects of several classes are marked, and nobody says which.
     """
     train = cohort.part("train")
-    name = class_of(train, cohort.folder or train[0].images[labelled_image(train[0])])
+    name = asked or class_of(train, cohort.folder or train[0].images[labelled_image(train[0])])
     balls = [ball for case in train for ball in balls_of(case, (name,))]
+    if not balls:
+        raise DataError(
+            f"{cohort.name}: expected places of {name!r} in the training part, got none; "
+            "detection.class_name says what is looked for"
+        )
     ct, said = _is_ct(cohort)
     return DetectionFingerprint(
         name=cohort.name,

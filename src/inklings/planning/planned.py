@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +52,16 @@ def plan_cohort(
         DataError: If there is nothing to plan for, or a file cannot be read.
         SpecError: If changes and plan do not go together, or it does not fit the machine.
     """
+    own: Mapping[str, Any] = {}
+    if recipe is not None:
+        own = {k: v for k, v in recipes.record(recipe).items() if v != recipes.OPEN}
+
+    def asked(plan: Plan) -> Plan:
+        return with_changes(plan.replaced(own, f"recipe {recipe}"), changes)
+
+    wanted = asked(Plan((), ())).record
     cohort = _split(folder)
-    head, rules = _seen(cohort)
+    head, rules = _seen(cohort, wanted)
     given = Choice("cohort", str(folder), "")
 
     def made(budget: Budget) -> Plan:
@@ -62,11 +71,7 @@ def plan_cohort(
             *head,
             "Every line may be changed: what it was chosen from stands beside it.",
         )
-        plan = Plan(words, (given, *rules(budget)))
-        if recipe is not None:
-            own = {k: v for k, v in recipes.record(recipe).items() if v != recipes.OPEN}
-            plan = plan.replaced(own, f"recipe {recipe}")
-        plan = with_changes(plan, changes)
+        plan = asked(Plan(words, (given, *rules(budget))))
         _require_cohort(plan, folder)
         _ = plan.experiment  # what no training would take is refused here
         return plan
@@ -91,8 +96,15 @@ def _require_cohort(plan: Plan, folder: Path) -> None:
         raise SpecError(f"cohort: expected {folder}, which is planned for, got {named}")
 
 
-def _seen(cohort: Cohort) -> tuple[Sequence[str], Callable[[Budget], Sequence[Choice]]]:
-    """What was seen, and what it leads to for a budget; by the kind of cases."""
+def _seen(
+    cohort: Cohort, wanted: Mapping[str, Any]
+) -> tuple[Sequence[str], Callable[[Budget], Sequence[Choice]]]:
+    """What was seen, and what it leads to for a budget; by the kind of cases.
+
+    Args:
+        cohort: With a split.
+        wanted: What recipe and user say; of several classes of places, which is to be found.
+    """
     train = cohort.part("train")
     if not train:
         raise DataError(
@@ -104,7 +116,9 @@ def _seen(cohort: Cohort) -> tuple[Sequence[str], Callable[[Budget], Sequence[Ch
         task = Choice("task", "bags", "cases are bags of instances")
         return of_bags.head_of(bags), lambda budget: (task, *of_bags.bags(bags, budget))
     if of_places.is_detection(cohort):
-        places = of_places.fingerprint_detection(cohort)
+        section = wanted.get("detection")
+        name = section.get("class_name") if isinstance(section, Mapping) else None
+        places = of_places.fingerprint_detection(cohort, name)
         task = Choice("task", "detection", "objects of volumes are marked by their places")
         return (
             of_places.head_of(places),
