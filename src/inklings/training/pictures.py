@@ -18,7 +18,7 @@ from inklings.models.base import Model
 from inklings.supervision.base import Target
 from inklings.training.validation import SegmentationValidator
 
-_LABEL, _FOUND = (255, 190, 0), (0, 220, 255)
+_LABEL, _FOUND = (0, 220, 255), (255, 190, 0)  # blue and orange, as the report has them
 _UNKNOWN = 0.45
 _GAP = 6
 
