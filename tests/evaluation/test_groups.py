@@ -55,7 +55,7 @@ def test_lines_have_intervals_and_say_where_patients_are_few() -> None:
     groups = list(grouped(rows_of(), set(DICE) - {"b1"}, cases(), ["site"]))
     assert group_lines(groups)[:2] == [
         "by site, the worst first: Dice",
-        "  b        0.200 (0.100 to 0.300)  1 cases of 1 patients, few",
+        "  b        0.200 (0.100 to 0.300)  1 cases of 1 patient, few",
     ]
     assert next((r["by"], r["group"], r["class"]) for r in group_records(groups)) == (
         "site", "b", "liver",

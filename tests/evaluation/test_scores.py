@@ -30,3 +30,10 @@ def test_text_says_the_policy_for_empty_masks_and_its_counts() -> None:
 def test_undefined_numbers_are_null_in_json() -> None:
     record = score([squares()], ("dice",)).records()[0]
     assert (record["value"], record["low"], record["n"]) == (1.0, None, 1)
+
+
+def test_one_patient_is_told_to_have_no_intervals() -> None:
+    alone = score([squares(k % 2, f"c{k}", "p") for k in range(3)]).text().splitlines()
+    assert alone[0].endswith("3 cases of 1 patient")
+    assert alone[1].startswith("no intervals: one patient")
+    assert "no intervals" not in score([squares(0, f"c{k}", f"p{k}") for k in range(2)]).text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inklings.cohorts.case import SPLITS
+from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.split_files import SplitOutcome
 
 
@@ -13,6 +14,8 @@ def text(outcome: SplitOutcome) -> str:
     rows.append(
         ("cases", *(f"{n} ({n / total:.1%})" for n in (record["counts"][s] for s in SPLITS)))
     )
+    people = {s: {case.patient for case in outcome.cohort.part(s)} for s in SPLITS}
+    rows.append(("patients", *(str(len(people[s])) for s in SPLITS)))
     rows.append(("independent groups", *(str(record["units"][s]) for s in SPLITS)))
     if len(record["strata"]) > 1:
         rows += [(name, *(str(n[s]) for s in SPLITS)) for name, n in record["strata"].items()]
@@ -30,5 +33,16 @@ def text(outcome: SplitOutcome) -> str:
             f"{len(together)} groups of 2 to {max(together)} cases ({sum(together)} in all) were "
             "kept together"
         )
+    lines += one_patient(outcome.cohort)
     lines.append(f"split hash {record['hash']}")
     return "\n".join(lines)
+
+
+def one_patient(cohort: Cohort) -> list[str]:
+    """What to know where the test part is a single patient; nothing otherwise."""
+    if len({case.patient for case in cohort.part("test")}) != 1:
+        return []
+    return [
+        "test is one patient, whose scores have no intervals: take another --seed or larger "
+        "fractions, or 'inklings crossval', which tests on every patient"
+    ]

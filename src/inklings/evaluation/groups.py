@@ -11,6 +11,7 @@ from typing import Any
 from inklings.cohorts.case import Case
 from inklings.errors import SpecError
 from inklings.evaluation.changes import number
+from inklings.evaluation.head_lines import of_patients
 from inklings.evaluation.intervals import FEW
 from inklings.evaluation.scores import Row
 
@@ -114,7 +115,7 @@ def group_lines(groups: Sequence[Group]) -> list[str]:
             few = ", few" if group.patients < FEW else ""
             lines.append(
                 f"  {group.name:{wide}}  {told or 'not judged'}  "
-                f"{group.cases} cases of {group.patients} patients{few}"
+                f"{group.cases} cases of {of_patients(group.patients)}{few}"
             )
     return lines
 

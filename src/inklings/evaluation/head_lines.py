@@ -12,9 +12,11 @@ def head_lines(head: Mapping[str, Any]) -> list[str]:
         return []
     lines = [
         f"{head.get('cohort', 'pairs')}, {head.get('split', 'all')}: {head['cases']} cases of "
-        f"{head['patients']} patients"
+        f"{of_patients(head['patients'])}"
         + (f", split {head['split_hash']}" if head.get("split_hash") else "")
     ]
+    if head["patients"] == 1:
+        lines.append("no intervals: one patient does not say how much others differ")
     for label, empty in _empty_of_whole(head).items():
         policy = "count 1" if head["empty"]["policy"] == "one" else "are skipped"
         lines.append(
@@ -30,6 +32,11 @@ def head_lines(head: Mapping[str, Any]) -> list[str]:
         *judged_lines(head),
     ]
     return [*lines, *said, *seen_lines(head)]
+
+
+def of_patients(count: int) -> str:
+    """So many patients, or the one."""
+    return f"{count} patient{'' if count == 1 else 's'}"
 
 
 def _empty_of_whole(head: Mapping[str, Any]) -> Mapping[str, Mapping[str, int]]:

@@ -64,7 +64,8 @@ class Budget:
             f"{self.cores} core{'s' if self.cores > 1 else ''} "
             f"{'with' if self.bf16 else 'without'} bf16"
         )
-        return f"{self.minutes:g} minutes of {where}, {self.memory / 2**30:.1f} GB"
+        minutes = f"{self.minutes:g} minute{'' if self.minutes == 1 else 's'}"
+        return f"{minutes} of {where}, {self.memory / 2**30:.1f} GB"
 
 
 def of_processor(minutes: float, memory: int | None = None) -> Budget:

@@ -14,6 +14,7 @@ from inklings import recipes
 from inklings.cohorts.bags import is_bag
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.split_files import split_cohort
+from inklings.cohorts.split_text import one_patient
 from inklings.cohorts.splits import SplitOptions
 from inklings.errors import DataError, SpecError
 from inklings.planning import bags as of_bags
@@ -137,9 +138,11 @@ def _split(folder: Path) -> Cohort:
     outcome = split_cohort(folder, options)
     train, val, test = options.fractions
     note(
-        f"{folder} had no split, so it got one: {train:.0%} of the patients to learn from, "
+        f"{folder} had no split, so it got one by patient: {train:.0%} of the cases to learn from, "
         f"{val:.0%} to choose by, {test:.0%} to test on; seed {options.seed} (split.json)"
     )
+    for line in one_patient(outcome.cohort):
+        note(line)
     return outcome.cohort
 
 
