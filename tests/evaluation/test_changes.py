@@ -21,5 +21,16 @@ def test_a_change_for_the_worse_is_told_as_loudly_as_a_gain() -> None:
     assert [c.verdict for c in changes] == ["better", "WORSE", "WORSE", ""]
     assert [c.p_holm for c in changes] == pytest.approx([0.004, 0.03, 0.08, 1.0])
     told = Scores((), (), changes=changes).text()
-    assert "WORSE than the other run: liver: Hausdorff distance, 95 %, liver: Recall" in told
-    assert "better than the other run: liver: Dice" in told
+    assert "WORSE than the other run: Hausdorff distance, 95 %; Recall" in told
+    assert "better than the other run: Dice" in told
+
+
+def test_changes_of_several_classes_say_of_which_class() -> None:
+    """Two rows of one title would else be told apart by nobody."""
+    dice = {m.name: m for m in overlap.metrics(DEFAULT)}["dice"]
+    found = Difference(0.9, 0.8, 0.1, 0.05, 0.15, 0.001)
+    changes = corrected([Change.of(dice, label, found) for label in ("liver", "spleen")])
+    rows = Scores((), (), changes=changes).text().splitlines()
+    assert [row.split(":")[0] for row in rows if "+0.100" in row] == ["liver", "spleen"]
+    title = dice.title
+    assert rows[-1] == f"better than the other run: liver: {title}; spleen: {title}"

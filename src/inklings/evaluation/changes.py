@@ -92,7 +92,9 @@ def is_brief(metric: str) -> bool:
 def change_lines(changes: Sequence[Change]) -> list[str]:
     """A line a change, and which are better and which worse."""
     shown = [change for change in changes if is_brief(change.metric)]
-    wide = max(len(change.title) for change in shown)
+    several = len({change.label for change in shown} - {"all"}) > 1
+    named = {id(c): f"{c.label}: {c.title}" if several else c.title for c in shown}
+    wide = max(map(len, named.values()))
     lines = [
         f"{'difference to the other run':{wide}}     other   change   95 % interval"
         "           p    Holm"
@@ -101,10 +103,10 @@ def change_lines(changes: Sequence[Change]) -> list[str]:
         between = f"{c.low:+.3f} to {c.high:+.3f}" if c.low == c.low else "-"
         change = f"{c.value:+.3f}" if c.value == c.value else "-"
         lines.append(
-            f"{c.title:{wide}}  {number(c.second):>8}  {change:>7}   {between:<18} "
+            f"{named[id(c)]:{wide}}  {number(c.second):>8}  {change:>7}   {between:<18} "
             f"{chance(c.p):>7} {chance(c.p_holm):>7}  {c.verdict}".rstrip()
         )
     for verdict in ("WORSE", "better"):
-        if told := [f"{c.label}: {c.title}" for c in shown if c.verdict == verdict]:
-            lines.append(f"{verdict} than the other run: {', '.join(told)}")
+        if told := [named[id(c)] for c in shown if c.verdict == verdict]:
+            lines.append(f"{verdict} than the other run: {'; '.join(told)}")
     return lines
