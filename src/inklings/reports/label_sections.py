@@ -28,7 +28,9 @@ def labels(material: Material, count: int = 6) -> dict[str, Any] | None:
         for case in spread(there, count)
     ]
     return {
-        "kinds": Counter(_kind(label) for case in there for label in case.labels),
+        "kinds": Counter(
+            _kind(label) for case in there.part("train") or there.cases for label in case.labels
+        ),
         "weakness": there.facts.get("weakness"),
         "quality": _pooled(quality),
         "figure": _quality_figure(quality),

@@ -73,7 +73,9 @@ def scores(groups: Mapping[str, Sequence[float]], ink: Ink = THEMED) -> Figure:
 SCORE_BINS = 25
 
 
-def reliability(bins: Mapping[str, Sequence[float | None]], ink: Ink = THEMED) -> Figure:
+def reliability(
+    bins: Mapping[str, Sequence[float | None]], title: str = "Calibration", ink: Ink = THEMED
+) -> Figure:
     """Share of positives by predicted probability, and how many samples stand behind it."""
     said, true, n = (
         np.array([np.nan if v is None else v for v in bins[name]], float)
@@ -84,7 +86,7 @@ def reliability(bins: Mapping[str, Sequence[float | None]], ink: Ink = THEMED) -
         grid = canvas.add_gridspec(2, 1, height_ratios=(4, 1))
         top = canvas.add_subplot(grid[0])
         low = canvas.add_subplot(grid[1], sharex=top)
-        top.set_title("Calibration")
+        top.set_title(title)
         top.plot([0, 1], [0, 1], color=ink.soft, lw=1, ls=(0, (4, 3)))
         top.plot(said, true, color=ink.series[0], marker="o", ms=4.5)
         top.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that is true")
@@ -194,13 +196,13 @@ def sizes(
             axes[0].legend()
         if objects:
             top = max(10, int(np.quantile(objects, 0.98)))
-            bins = list(np.linspace(0, top, 31))
+            bins = list(np.arange(0, top + 1 + (wide := -(-top // 30)), wide) - 0.5)
             stacks = [
                 [min(o, top) for o, g in zip(objects, groups, strict=True) if g == name]
                 for name in names
             ]
             colours = [ink.series[k % len(ink.series)] for k in range(len(names))]
             axes[1].hist(stacks, bins, stacked=True, color=colours, rwidth=0.9)
-            axes[1].set_xlabel(f"objects (the last bar: {bins[-2]:.0f} and more)")
+            axes[1].set_xlabel(f"objects (the last bar: {bins[-2] + 0.5:.0f} and more)")
             axes[1].set(title="Objects per image", ylabel="images")
     return canvas

@@ -22,14 +22,15 @@ from inklings.reports.html import duration
 from inklings.reports.material import Material
 from inklings.reports.slide_examples import predicted_slide
 
+_OF_CASES = "mean of cases"
 HEADLINES = (
-    ("dice", "Dice", "mean of cases"),
+    ("dice", "Dice", _OF_CASES),
     ("dice_pooled", "Dice", "all samples pooled"),
     ("f1_0.50", "F1 of objects", "at IoU 0.5"),
     ("ap", "Average precision", "IoU 0.5 to 0.95"),
     ("hd95", "Hausdorff 95 %", "border distance"),
-    ("dice_annotated", "Dice on annotated samples", "mean of cases"),
-    ("recall_annotated", "Recall on annotated samples", "mean of cases"),
+    ("dice_annotated", "Dice on annotated samples", _OF_CASES),
+    ("recall_annotated", "Recall on annotated samples", _OF_CASES),
 )
 GROUPS = (
     (
@@ -66,20 +67,27 @@ _SHOWN_F1 = ("f1_0.50", "f1_0.75", "f1_0.90", "f1_image_0.50")
 
 
 def headlines(table: Scores | None) -> list[dict[str, Any]]:
-    """The few numbers that say most."""
+    """The few numbers that say most; of several classes the mean of cases of each, by name."""
     if table is None:
         return []
+    several = len(_labels(table)) > 1
     return [
-        {"row": table[name], "title": title, "note": note}
+        {"row": row, "title": title, "note": f"{row.label}, {note}" if several else note}
         for name, title, note in HEADLINES
-        if name in table
+        if not several or note == _OF_CASES
+        for row in table
+        if row.metric == name
     ]
+
+
+def _labels(table: Scores) -> list[str]:
+    """Names of the classes that have rows."""
+    return list(dict.fromkeys(row.label for row in table if row.label != "all"))
 
 
 def results(table: Scores) -> dict[str, Any]:
     """The table in groups, and the figures beside it."""
     shown = [r for r in table if not r.metric.startswith("f1_") or r.metric in _SHOWN_F1]
-    labels = list(dict.fromkeys(r.label for r in table if r.label != "all"))
     group = {name: title for title, names in GROUPS for name in names}
     of = [group.get(r.metric, group.get(r.metric.split("_")[0], "Other")) for r in shown]
     groups = [
@@ -93,10 +101,11 @@ def results(table: Scores) -> dict[str, Any]:
     for k, (label, curves) in enumerate(table.curves.items()):
         bins = curves["reliability"]
         name = "calibration" if len(table.curves) == 1 else f"calibration-{k}"
-        figures.append(chart(plots.reliability(bins), name, f"Calibration of {label}", bins))
+        title = f"Calibration of {label}"
+        figures.append(chart(plots.reliability(bins, title), name, title, bins))
     return {
         "groups": [(title, rows) for title, rows in groups if rows],
-        "several": len(labels) > 1,
+        "several": len(_labels(table)) > 1,
         "figures": figures,
         "cases": _per_case(table),
         "empty": table.head.get("empty", {}),
@@ -245,7 +254,7 @@ def origin(material: Material) -> dict[str, Any]:
     if record.get("thresholds"):
         facts["Thresholds"] = _word(record["thresholds"])
     if record.get("trained_on"):
-        facts["Patients learnt from"] = str(len(record["trained_on"]))
+        facts["Patients learnt from or chosen by"] = str(len(record["trained_on"]))
     if head is not None:
         facts["Weights"] = f"sha256 {head.provenance.weights_sha256[:16]}"
     return {
@@ -270,5 +279,5 @@ def _word(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_word(v) for v in value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{k} {_word(v)}" for k, v in value.items())
+        return ", ".join(f"{k} {_word(v)}" for k, v in value.items() if v is not None)
     return str(value)
