@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 import twenty
 from PIL import Image as Pillow
 
@@ -12,7 +13,7 @@ from inklings.datasets.annotated import Piece
 from inklings.datasets.findings import ImportFinding
 from inklings.datasets.folder import Folder
 from inklings.datasets.importing import Report, run
-from inklings.datasets.outlined import OnImage, Reading, labels_in
+from inklings.datasets.outlined import OnImage, Reading, _stroked, labels_in
 from inklings.errors import DataError, LabelError
 from inklings.exports.export import export
 from inklings.geometry import Geometry
@@ -124,6 +125,46 @@ def test_strokes_are_known_under_them_only(tmp_path: Path) -> None:
     assert drawn.known.sum() == 21 + 11
     assert drawn.category[20, 10:31].all()
     assert not drawn.category[40:51, 10].any()
+
+
+@pytest.mark.parametrize("width", [2.5, 8.0, 1e12])
+def test_a_wide_stroke_is_all_nearer_than_half_of_its_width(width: float) -> None:
+    rng = np.random.default_rng(0)
+    rows, columns = np.indices((40, 700))
+    for _ in range(5):
+        places = rng.uniform(-30, (70, 730), (3, 2))
+        stroke = Outline("cell", (tuple(map(tuple, places.tolist())),), "line", width=width)
+        found = _stroked([stroke], (40, 700)).samples == 1
+        way = shapely.LineString(places[:, ::-1])
+        away = shapely.distance(way, shapely.points(columns, rows))
+        assert found[away < width / 2 - 1e-6].all()
+        assert (away[found] < max(width / 2, 0.75)).all()
+
+
+@pytest.mark.parametrize("far", [1e6, 1e9, 1e18, 1e308])
+def test_a_stroke_that_goes_far_beyond_the_image_is_drawn_to_its_border(far: float) -> None:
+    stroke = Outline("cell", (((20.0, 5.0), (20.0, far), (far, 7.0)),), "line")
+    found = _stroked([stroke], (40, 60)).samples == 1
+    assert found[20, 5:].all()
+    assert found.sum() == 55
+    wide = Outline("cell", stroke.rings, "line", width=2 * far)
+    assert (_stroked([wide], (40, 60)).samples == 1).all()
+
+
+def test_strokes_of_more_classes_than_a_byte_holds_keep_theirs() -> None:
+    strokes = [Outline(f"c{k}", (((float(k), 0.0),),), "line") for k in range(300)]
+    mask = _stroked(strokes, (300, 2))
+    assert mask.samples[:, 0].tolist() == list(range(1, 301))
+    assert (mask.samples[:, 1] == 65535).all()
+
+
+def test_strokes_beyond_the_image_are_told_and_say_nothing(tmp_path: Path) -> None:
+    line = {"type": "LineString", "coordinates": [[500, 500], [1e9, 600]]}
+    (tmp_path / "x.geojson").write_text(json.dumps({"geometry": line, "type": "Feature"}))
+    findings: list[ImportFinding] = []
+    piece = Piece(tmp_path / "x.geojson")
+    assert not labels_in(piece, OnImage("x", twenty.SIZE), Reading(), "image", findings)
+    assert [(f.kind, f.count) for f in findings] == [("outlines outside", 1)]
 
 
 def test_lines_on_slides_are_told_and_kept_out(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.draw import disk, line
+from skimage.draw import line
 
 from inklings.datasets.annotated import Piece
 from inklings.datasets.dataset import Mask
@@ -24,7 +26,11 @@ from inklings.labels.kinds import (
 )
 from inklings.labels.outlines import Drawing, Origin, Outline, labels_of, lines_of
 
-_NOTHING = 255
+Codes = NDArray[np.unsignedinteger[Any]]
+_FAR = 1e12
+"""Samples from the image beyond which nobody asks where exactly a stroke ends."""
+_PIECE = 256
+"""Samples of a wide stroke that are drawn at once."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +87,10 @@ def labels_in(
     if drawing.lost:
         detail = f"{name}: {', '.join(drawing.lost)}"
         findings.append(ImportFinding(on.case, "not kept", detail, len(drawing.lost)))
-    kept: list[Label | Mask] = [*_inside(labels, on, name, findings)]
-    if lines:
-        kept.append(_stroked(lines, on.shape))
+    reaching = _inside([*labels, *lines], on, name, findings)
+    kept: list[Label | Mask] = [one for one in reaching if not isinstance(one, Outline)]
+    if strokes := [one for one in reaching if isinstance(one, Outline)]:
+        kept.append(_stroked(strokes, on.shape))
     if not kept and not drawing.outlines:
         findings.append(ImportFinding(on.case, "no label", f"{name}: holds no outline"))
     return kept
@@ -110,37 +117,74 @@ def _fitting(drawing: Drawing, on: OnImage) -> tuple[Outline, ...]:
 def _stroked(lines: Sequence[Outline], shape: tuple[int, ...]) -> Mask:
     """The samples under strokes as codes; all others are not known. Later strokes lie on top."""
     names = tuple(dict.fromkeys(one.name for one in lines if one.name != BACKGROUND))
-    codes = np.full(shape, _NOTHING, np.uint8)
+    kind = np.uint8 if len(names) < 255 else np.uint16
+    codes: Codes = np.full(shape, np.iinfo(kind).max, kind)
     for one in lines:
         code = names.index(one.name) + 1 if one.name in names else 0
-        for a, b in zip(one.rings[0], one.rings[0][1:] or one.rings[0], strict=False):
-            _stamp(codes, np.array(a), np.array(b), one.width, code)
+        reach = min(one.width / 2, _FAR) if one.width > 1 else 0.0
+        places = np.clip(np.array(one.rings[0]), -_FAR, _FAR)
+        for start, stop in zip(places, places[1:] if len(places) > 1 else places, strict=False):
+            if (ends := _clipped(start, stop, shape, _PIECE)) is not None:
+                _along(codes, *ends, code)
+            if reach and (ends := _clipped(start, stop, shape, reach)) is not None:
+                _near(codes, *ends, reach, code)
     return Mask(codes, "classes", names, "partial")
 
 
-def _stamp(
-    codes: NDArray[np.uint8],
-    start: NDArray[np.float64],
-    stop: NDArray[np.float64],
-    width: float,
-    code: int,
-) -> None:
-    rows, columns = line(*np.rint(start).astype(int), *np.rint(stop).astype(int))  # type: ignore[no-untyped-call]
+def _clipped(
+    start: NDArray[np.float64], stop: NDArray[np.float64], shape: tuple[int, ...], margin: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The part of a segment not farther from an image than a margin (Liang and Barsky 1984)."""
+    low, high = -margin - 0.5, np.array(shape) + margin - 0.5
+    way, enter, leave = stop - start, 0.0, 1.0
+    for k in (0, 1):
+        if way[k] == 0:
+            if not low <= start[k] <= high[k]:
+                return None
+        else:
+            first, last = sorted(((low - start[k]) / way[k], (high[k] - start[k]) / way[k]))
+            enter, leave = max(enter, first), min(leave, last)
+    if enter > leave:
+        return None
+    return start + enter * way, stop - (1 - leave) * way
+
+
+def _along(codes: Codes, start: NDArray[np.float64], stop: NDArray[np.float64], code: int) -> None:
+    """Samples on a segment."""
     shape = codes.shape
+    rows, columns = line(*np.rint(start).astype(int), *np.rint(stop).astype(int))  # type: ignore[no-untyped-call]
     inside = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
     codes[rows[inside], columns[inside]] = code
-    if width > 1:
-        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            around = disk((row, column), width / 2, shape=shape)  # type: ignore[no-untyped-call]
-            codes[around] = code
+
+
+def _near(
+    codes: Codes,
+    start: NDArray[np.float64],
+    stop: NDArray[np.float64],
+    reach: float,
+    code: int,
+) -> None:
+    """Samples nearer to a segment than ``reach``, piece by piece."""
+    shape = np.array(codes.shape)
+    pieces = int(np.hypot(*(stop - start)) / max(_PIECE, reach)) + 1
+    corners = np.linspace(start, stop, pieces + 1)
+    for a, b in itertools.pairwise(corners):
+        low = np.clip(np.floor(np.minimum(a, b) - reach), 0, shape).astype(int)
+        high = np.clip(np.ceil(np.maximum(a, b) + reach) + 1, 0, shape).astype(int)
+        ys, xs = np.ogrid[low[0] : high[0], low[1] : high[1]]
+        dy, dx = b - a
+        share = ((ys - a[0]) * dy + (xs - a[1]) * dx) / max(dy * dy + dx * dx, 1e-12)
+        share = np.clip(share, 0, 1)
+        near = np.hypot(ys - a[0] - share * dy, xs - a[1] - share * dx) < reach
+        codes[low[0] : high[0], low[1] : high[1]][near] = code
 
 
 def _inside(
-    labels: Sequence[Label], on: OnImage, name: str, findings: list[ImportFinding]
-) -> list[Label]:
+    labels: Sequence[Label | Outline], on: OnImage, name: str, findings: list[ImportFinding]
+) -> list[Label | Outline]:
     """Those that reach the image; what lies beyond its border is told."""
     size = np.array(on.shape[-2:], float)
-    kept: list[Label] = []
+    kept: list[Label | Outline] = []
     beyond, cut, turned = 0, 0, 0
     first = ""
     for label in labels:
@@ -168,12 +212,13 @@ def _inside(
     return kept
 
 
-def _extent(label: Label) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _extent(label: Label | Outline) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """First and last corner, from the centre of the first sample."""
     if isinstance(label, BoxLabel):
         return np.asarray(label.start, float) - 0.5, np.asarray(label.stop, float) - 0.5
     if isinstance(label, PointLabel):
         return np.asarray(label.point, float), np.asarray(label.point, float)
-    assert isinstance(label, PolygonLabel)
+    assert isinstance(label, PolygonLabel | Outline)
     ys, xs = zip(*(corner for rings in label.polygons for corner in rings[0]), strict=True)
-    return np.array((min(ys), min(xs))), np.array((max(ys), max(xs)))
+    reach = label.width / 2 if isinstance(label, Outline) and label.width > 1 else 0
+    return np.array((min(ys), min(xs))) - reach, np.array((max(ys), max(xs))) + reach
