@@ -17,6 +17,7 @@ from pathlib import Path
 from inklings.datasets.companions import matched, refused, some
 from inklings.datasets.dataset import Option, stamp_of
 from inklings.datasets.slide_files import SlideFile
+from inklings.datasets.slide_names import folders_alike
 from inklings.errors import DataError, SpecError
 from inklings.labels.annotations import images_in
 from inklings.labels.yolo import is_side_file
@@ -150,9 +151,4 @@ class _Index:
 
     def _common(self, k: int, folders: Sequence[str]) -> int:
         mine = [part.lower() for part in self.images[k].path.absolute().parent.parts]
-        count = 0
-        for a, b in zip(reversed(mine), reversed(folders), strict=False):
-            if a != b:
-                break
-            count += 1
-        return count
+        return folders_alike(mine, folders)

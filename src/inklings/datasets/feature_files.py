@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inklings.datasets.findings import ImportFinding
-from inklings.datasets.slide_names import bare, folders
+from inklings.datasets.slide_names import bare, folders, folders_alike
 from inklings.errors import DataError, ReaderError
 from inklings.readers.bag_files import Span, blocks, head, is_bag_file, not_finite
 
@@ -55,7 +55,7 @@ class FeatureFiles:
         if len(there) < 2:
             return there[0] if there else None
         asked = folders(name)
-        alike = [_shared(asked, path.parent.parts) for path in there]
+        alike = [folders_alike(asked, path.parent.parts) for path in there]
         best = [p for p, n in zip(there, alike, strict=True) if n == max(alike)]
         if len(best) == 1:
             return best[0]
@@ -125,16 +125,6 @@ def _some(names: Sequence[str]) -> str:
 
 def _counts(path: Path) -> bool:
     return is_bag_file(path) and path.is_file() and not path.name.startswith((".", "~"))
-
-
-def _shared(asked: Sequence[str], there: Sequence[str]) -> int:
-    """How many of the innermost folders agree."""
-    count = 0
-    for one, other in zip(reversed(asked), reversed(there), strict=False):
-        if one != other:
-            break
-        count += 1
-    return count
 
 
 def _instead(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -27,6 +28,12 @@ def bare(name: str) -> str:
 def folders(name: str) -> tuple[str, ...]:
     """The folders in front of a name, outermost first."""
     return tuple(part for part in re.split(r"[/\\]", name.strip())[:-1] if part not in ("", "."))
+
+
+def folders_alike(some: Sequence[str], others: Sequence[str]) -> int:
+    """How many of the innermost folders agree."""
+    pairs = zip(reversed(some), reversed(others), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def tcga_patient(name: str) -> str | None:
