@@ -20,7 +20,7 @@ from inklings.exports.codes import meaning
 from inklings.exports.dicom_seg import save
 from inklings.exports.drawings import Drawings
 from inklings.exports.headers import plain_text
-from inklings.exports.identity import MAKER, UNNAMED, dated, derived_uid, named
+from inklings.exports.identity import MAKER, dated, derived_uid, named, unnamed
 from inklings.labels.outlines import Kind
 from inklings.labels.pictures import NOT_HELD, Picture, dropped
 from inklings.progress import note
@@ -115,11 +115,7 @@ def _annotations(source: pydicom.Dataset, groups: Sequence[Any], when: float) ->
             source_images=[source],
             annotation_coordinate_type="2D",
             annotation_groups=groups,
-            series_instance_uid=UNNAMED,
-            series_number=9000,
-            sop_instance_uid=UNNAMED,
-            instance_number=1,
-            manufacturer=MAKER,
+            **unnamed(9000),
             manufacturer_model_name=MAKER,
             software_versions=__version__,
             device_serial_number="0",

@@ -27,7 +27,7 @@ from inklings import __version__
 from inklings.errors import DataError
 from inklings.exports.codes import Colour, Meaning, distinct, meaning
 from inklings.exports.headers import plain_text, usable
-from inklings.exports.identity import MAKER, UNNAMED, dated, named
+from inklings.exports.identity import MAKER, dated, named, unnamed
 from inklings.exports.scan import codes as codes_of
 from inklings.exports.scan import scans
 from inklings.exports.source import Exporter, ExportSource
@@ -173,11 +173,7 @@ def segmentation(
                 _described(number, one, colour, by)
                 for number, (one, colour) in enumerate(zip(segments, colours, strict=True), 1)
             ],
-            series_instance_uid=UNNAMED,
-            series_number=_number(planes[0].about.number),
-            sop_instance_uid=UNNAMED,
-            instance_number=1,
-            manufacturer=MAKER,
+            **unnamed(_number(planes[0].about.number)),
             manufacturer_model_name=MAKER,
             software_versions=__version__,
             device_serial_number=by.model[:16],

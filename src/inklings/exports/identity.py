@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pydicom
 from pydicom.filebase import DicomBytesIO
@@ -20,6 +21,21 @@ def derived_uid(*parts: str) -> UID:
     """A UID that depends on nothing but ``parts`` (the 2.25 root, ISO/IEC 9834-8)."""
     digest = hashlib.sha256("/".join((MAKER, *parts)).encode()).digest()
     return UID(f"2.25.{int.from_bytes(digest[:16], 'big')}")
+
+
+def unnamed(series: int) -> dict[str, Any]:
+    """What objects of highdicom are told of themselves until they are `named`.
+
+    Args:
+        series: Its number.
+    """
+    return {
+        "series_instance_uid": UNNAMED,
+        "series_number": series,
+        "sop_instance_uid": UNNAMED,
+        "instance_number": 1,
+        "manufacturer": MAKER,
+    }
 
 
 def named(made_object: pydicom.Dataset, what: str) -> pydicom.Dataset:

@@ -25,7 +25,7 @@ from inklings.errors import DataError
 from inklings.exports.codes import Meaning, meaning
 from inklings.exports.dicom_seg import Made, Segment, segmentation
 from inklings.exports.headers import usable
-from inklings.exports.identity import MAKER, UNNAMED, dated, derived_uid, named
+from inklings.exports.identity import MAKER, dated, derived_uid, named, unnamed
 from inklings.findings.finding import Finding
 from inklings.geometry import Region
 from inklings.predictions.findings import Findings
@@ -164,11 +164,7 @@ def _report(
         made = sr.Comprehensive3DSR(
             evidence=[*files, shown],
             content=content[0],
-            series_instance_uid=UNNAMED,
-            series_number=9100,
-            sop_instance_uid=UNNAMED,
-            instance_number=1,
-            manufacturer=MAKER,
+            **unnamed(9100),
             is_complete=True,
             is_verified=False,
             series_description=f"{MAKER}: {_kinds(findings)}, not verified"[:64],
