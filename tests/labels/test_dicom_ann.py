@@ -10,7 +10,7 @@ import pytest
 import twenty
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
-from slide_files import dicom_level, picture
+from slide_files import described, dicom_level, picture
 
 from inklings.errors import DataError, LabelError
 from inklings.exports.dicom_ann import DicomAnn
@@ -26,13 +26,7 @@ MIXED = (
 
 @pytest.fixture
 def slide(tmp_path: Path) -> Path:
-    path = dicom_level(tmp_path / "s.dcm", picture(*twenty.SIZE), "1.2.3")
-    said = pydicom.dcmread(path)
-    for word in ("StudyID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate",
-                 "StudyTime", "AccessionNumber", "ReferringPhysicianName"):  # fmt: skip
-        setattr(said, word, "")
-    said.save_as(path)
-    return path
+    return described(dicom_level(tmp_path / "s.dcm", picture(*twenty.SIZE), "1.2.3"))
 
 
 def test_twenty_outlines_and_every_kind_come_back_and_highdicom_reads_them(

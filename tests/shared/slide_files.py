@@ -166,3 +166,13 @@ def dicom_slide(
         extra = ("ORIGINAL", "PRIMARY", what, "NONE")
         dicom_level(folder / names.format(name), pixels[:32, :32], series, extra, 9.0, patient)
     return folder
+
+
+def described(path: Path) -> Path:
+    """A DICOM file with the words of patient and study that objects which refer to it repeat."""
+    said = pydicom.dcmread(path)
+    for word in ("StudyID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate",
+                 "StudyTime", "AccessionNumber", "ReferringPhysicianName"):  # fmt: skip
+        setattr(said, word, "")
+    said.save_as(path)
+    return path
