@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.labels.kinds import MaskLabel
-from inklings.library.planning import plan_of_run
+from inklings.library.planning import plan, plan_of_run
 from inklings.runs.run import Run
 from inklings.spec import Experiment
 
@@ -68,7 +69,9 @@ def test_a_plan_is_a_file_that_trains_and_every_line_of_it_says_why(
     [
         (["--memory", "much"], "expected a size such as 8GB"),
         (["--device", "tpu"], "expected cpu or gpu"),
-        (["--minutes", "0"], "expected a finite number above 0"),
+        (["--minutes", "0"], "--minutes: expected a finite number above 0"),
+        (["--set", "training.minutes=.nan"], "training.minutes: expected a finite number above 0"),
+        (["--minutes", "5", "--set", "training.minutes=6"], "training.minutes=6, got both"),
         (["--recipe", "nucleus"], "did you mean 'nuclei'"),
         (["--set", "training.stepz=3"], "did you mean 'steps'"),
     ],
@@ -112,15 +115,39 @@ def test_a_run_goes_on_with_its_plan_and_with_no_other(
     plain = plan_of_run(cohort, tmp_path / "plain")
     with pytest.raises(SpecError, match="has no recipe, and not nuclei"):
         plan_of_run(cohort, tmp_path / "plain", recipe="nuclei")
+    path.write_text(f"# mine\n{text}")
+    with pytest.raises(SpecError, match="for 5 minutes, not for 6"):
+        plan_of_run(cohort, out, minutes=6)
     path.write_text(text.partition("\n")[2])  # by its owner, who has taken it over
     assert plan_of_run(cohort, out, minutes=6, recipe="weak") == path
     assert plain.is_file()
 
 
-@pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan"), float("inf")])
-def test_minutes_that_are_none_are_refused_and_leave_no_plan(
-    minutes: float, cohort: Path, tmp_path: Path
+@pytest.mark.parametrize("minutes", ["1", "2.5", "120"])
+def test_whatever_the_minutes_a_plan_knows_them_again(
+    minutes: str, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(SpecError, match="expected a finite number above 0"):
-        plan_of_run(cohort, tmp_path / "run", minutes=minutes)
-    assert not (tmp_path / "run").exists()
+    monkeypatch.setattr("inklings.library.planning.rehearse", None)
+    by_set = plan(cohort, changes=[f"training.minutes={minutes}"])
+    assert by_set.head == plan(cohort, minutes=float(minutes)).head
+    plan_of_run(cohort, tmp_path / "run", minutes=float(minutes))
+    with pytest.raises(SpecError, match=f"for {minutes} minutes, not for 30"):
+        plan_of_run(cohort, tmp_path / "run", minutes=30)
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "-inf"])
+@pytest.mark.parametrize("option", ["--minutes", "--set=training.minutes"])
+@pytest.mark.parametrize("command", ["plan", "train", "crossval"])
+def test_minutes_that_are_none_are_refused_by_every_command_and_leave_nothing(
+    command: str, option: str, minutes: str, cohort: Path, tmp_path: Path
+) -> None:
+    said = minutes if option == "--minutes" else re.sub("(nan|inf)", r".\1", minutes)
+    (tmp_path / "mine.yaml").write_text("task: segmentation\ncohort: cohort\n")
+    for source in (cohort, tmp_path / "mine.yaml"):
+        call = [command, str(source), f"{option}={said}", "--out", str(tmp_path / "out")]
+        result = CliRunner().invoke(app, call)
+        assert result.exit_code == 2
+        assert "minutes: expected a finite number" in result.stderr
+        assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+    assert not Cohort.read(cohort).is_split

@@ -11,7 +11,9 @@ import typer
 def plan(
     cohort: Annotated[Path, typer.Argument(help="Folder made by 'inklings import'.")],
     out: Annotated[Path, typer.Option(help="Experiment file to write.")],
-    minutes: Annotated[float, typer.Option(help="Of training.")] = 30.0,
+    minutes: Annotated[
+        float | None, typer.Option(help="Of training; 30, unless it is said.")
+    ] = None,
     memory: Annotated[
         str | None, typer.Option(help="To use at most, such as 8GB; else half of what is free.")
     ] = None,

@@ -94,7 +94,9 @@ def planned(
         settings: ``key.key=value`` of the user.
     """
     from inklings.errors import SpecError
+    from inklings.planning.budget import asked_minutes
 
+    minutes = asked_minutes(minutes, settings)
     if _is_cohort(source, settings):
         from inklings.library.planning import plan_of_run
 
@@ -104,7 +106,7 @@ def planned(
     elif recipe is not None:
         raise SpecError("--recipe: expected a cohort beside it; the recipe's name alone is enough")
     if minutes is not None:
-        settings.insert(0, f"training.minutes={minutes}")
+        settings.append(f"training.minutes={minutes}")
     return source
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from inklings.errors import SpecError
 from inklings.files import read_yaml
 from inklings.inference.device import graphics_processor
-from inklings.planning.budget import Budget, of_processor
+from inklings.planning.budget import Budget, asked_minutes, of_processor
 from inklings.planning.plan import Plan
 from inklings.planning.planned import plan_cohort, planned_for
 from inklings.progress import note
@@ -27,7 +26,7 @@ _UNITS = {"M": 2**20, "G": 2**30}
 def plan(
     cohort: str | Path,
     *,
-    minutes: float = MINUTES,
+    minutes: float | None = None,
     memory: str | None = None,
     device: str | None = None,
     recipe: str | None = None,
@@ -37,7 +36,7 @@ def plan(
 
     Args:
         cohort: Folder made by `inklings import`; one without a split gets one.
-        minutes: Of training.
+        minutes: Of training; 30 unless they are said, here or by ``changes``.
         memory: To use at most, ``8GB``; half of what is free unless it is said.
         device: ``cpu`` or ``gpu``; what there is, unless it is said.
         recipe: Name of a recipe whose lines go before those of the plan.
@@ -47,7 +46,8 @@ def plan(
         DataError: If there is nothing to plan for, or a file cannot be read.
         SpecError: If an option is impossible, or the lines do not go together.
     """
-    asked = budget(minutes, memory, device)
+    said = asked_minutes(minutes, changes)
+    asked = budget(MINUTES if said is None else said, memory, device)
     here = bool(asked.gpu) == (graphics_processor() is not None)
     return plan_cohort(Path(cohort), asked, recipe, changes, rehearse if here else None)
 
@@ -72,9 +72,7 @@ def plan_of_run(
         _require_same(path, cohort, minutes, recipe)
         note(f"{path}: going on with this plan; delete it to plan anew")
         return path
-    how = plan(
-        cohort, minutes=MINUTES if minutes is None else minutes, recipe=recipe, changes=changes
-    )
+    how = plan(cohort, minutes=minutes, recipe=recipe, changes=changes)
     how.write(path)
     for line in how.head[:-1]:
         note(f"plan: {line}")
@@ -86,7 +84,7 @@ def _require_same(path: Path, cohort: Path, minutes: float | None, recipe: str |
     """Refuse to go on with a plan for something else.
 
     Raises:
-        SpecError: If what is asked is not what the plan was made for, as its first line says it.
+        SpecError: If what is asked is not what the plan was made for, as its head says it.
     """
     anew = "choose another --out, or delete it to plan anew"
     plan = read_yaml(path, "a plan")
@@ -112,8 +110,6 @@ def budget(minutes: float, memory: str | None = None, device: str | None = None)
     """
     if device not in (None, "cpu", "gpu"):
         raise SpecError(f"--device: expected cpu or gpu, got {device!r}")
-    if not 0 < minutes < math.inf:
-        raise SpecError(f"--minutes: expected a finite number above 0, got {minutes:g}")
     most = None if memory is None else _bytes(memory)
     found = None if device == "cpu" else graphics_processor()
     if found is None and device == "gpu":

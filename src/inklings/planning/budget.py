@@ -8,10 +8,15 @@ clock and not the number of steps ends a training; a rehearsal sets them right
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from inklings import machine
+from inklings.changes import change
+from inklings.errors import SpecError
 
 _PER_SAMPLE = {1: 75e-9, 2: 30e-9, 4: 13e-9}
 _PER_VOXEL = 80e-9
@@ -66,6 +71,27 @@ class Budget:
         )
         minutes = f"{self.minutes:g} minute{'' if self.minutes == 1 else 's'}"
         return f"{minutes} of {where}, {self.memory / 2**30:.1f} GB"
+
+
+def asked_minutes(minutes: float | None, changes: Sequence[str]) -> float | None:
+    """Minutes of training as ``--minutes`` or ``--set training.minutes=`` says them.
+
+    Raises:
+        SpecError: If they are no finite number above 0, or both are said and differ.
+    """
+    record: dict[str, Any] = {}
+    for text in changes:
+        change(record, text)
+    training = record.get("training")
+    by_change = training.get("minutes") if isinstance(training, dict) else None
+    if None not in (minutes, by_change) and minutes != by_change:
+        raise SpecError(f"expected --minutes {minutes:g} or training.minutes={by_change}, got both")
+    said, option = (minutes, "--minutes") if by_change is None else (by_change, "training.minutes")
+    if said is None:
+        return None
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 < said < math.inf:
+        raise SpecError(f"{option}: expected a finite number above 0, got {said}")
+    return float(said)
 
 
 def of_processor(minutes: float, memory: int | None = None) -> Budget:

@@ -27,7 +27,7 @@ from inklings.planning.segmentation import segmentation
 from inklings.progress import note
 
 _PLANNED = re.compile(
-    r"# Planned by 'inklings plan' for (\S+) minutes of .*?(?:, recipe (\w+))?\.\n"
+    r"^# Planned by 'inklings plan' for (\S+) minutes? of .*?(?:, recipe (\w+))?\.$", re.MULTILINE
 )
 
 
@@ -81,8 +81,8 @@ def plan_cohort(
 
 
 def planned_for(text: str) -> tuple[str, str | None] | None:
-    """Minutes and recipe of a plan, by its first line; None where it has been taken out."""
-    found = _PLANNED.match(text)
+    """Minutes and recipe of a plan, by the line that says them; None where it was taken out."""
+    found = _PLANNED.search(text)
     return (found[1], found[2]) if found else None
 
 
