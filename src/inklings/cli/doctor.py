@@ -1,4 +1,4 @@
-"""``inklings doctor``: what this machine can do."""
+"""``inklings doctor``: what this machine can do, and what training on a cohort needs of it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,26 @@ _GIGABYTE = 2**30
 
 
 def doctor(
+    cohort: Annotated[
+        Path | None,
+        typer.Argument(help="With a split: also say what training on it would need here."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """Say what this machine can do, and the line that installs what is missing."""
     import json
 
     report = examine(Path.cwd())
+    if not as_json:
+        typer.echo("\n".join(_lines(report)))
+    if cohort is not None:
+        from inklings.library.planning import needs
+
+        report["plan"] = needs(cohort)
+        if not as_json:
+            typer.echo("\n".join(("", *report["plan"])))
     if as_json:
         typer.echo(json.dumps(report, indent=2))
-        return
-    for line in _lines(report):
-        typer.echo(line)
 
 
 def examine(folder: Path) -> dict[str, Any]:

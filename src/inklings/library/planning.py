@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from inklings.errors import SpecError
+from inklings.cohorts.cohort import Cohort
+from inklings.errors import DataError, SpecError
 from inklings.files import read_yaml
 from inklings.inference.device import graphics_processor
 from inklings.planning.budget import Budget, asked_minutes, of_processor
@@ -50,6 +51,18 @@ def plan(
     asked = budget(MINUTES if said is None else said, memory, device)
     here = bool(asked.gpu) == (graphics_processor() is not None)
     return plan_cohort(Path(cohort), asked, recipe, changes, rehearse if here else None)
+
+
+def needs(cohort: str | Path) -> tuple[str, ...]:
+    """What half an hour of training on a cohort would need of this machine; nothing is written.
+
+    Raises:
+        DataError: If the cohort has no split, or a file cannot be read.
+        SpecError: If memory or disk are not enough.
+    """
+    if not Cohort.read(Path(cohort)).is_split:
+        raise DataError(f"{cohort}: expected a cohort with a split; 'inklings split' makes one")
+    return plan(cohort).head[:-1]
 
 
 def plan_of_run(
