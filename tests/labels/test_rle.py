@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from pycocotools import mask as owner
 
 from inklings.errors import LabelError
-from inklings.labels.rle import decode, encode, encode_objects
+from inklings.labels.rle import decode, encode, encode_objects, lengths, of_lengths
 
 
 def test_counts_from_one_down_the_columns() -> None:
@@ -56,3 +57,19 @@ def test_objects_encode_as_one_by_one(objects: np.ndarray) -> None:
 def test_damaged_text_is_explained(text: str, message: str) -> None:
     with pytest.raises(LabelError, match=message):
         decode(text, (3, 4))
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.bool_, st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)))
+def test_lengths_of_any_mask_come_back_and_are_those_of_coco(mask: np.ndarray) -> None:
+    runs = lengths(mask)
+    assert (of_lengths(runs, mask.shape) == mask).all()
+    column = {"size": [mask.size, 1], "counts": runs}
+    theirs = owner.decode(owner.frPyObjects(column, mask.size, 1))
+    assert theirs.ravel().tolist() == mask.ravel(order="F").tolist()
+
+
+@pytest.mark.parametrize("runs", [[1, 2], [-1, 7], [7], [], [2**62, 2**62, 2**63 - 1]])
+def test_lengths_of_another_mask_are_refused(runs: list[int]) -> None:
+    with pytest.raises(LabelError, match="mask of 2 x 3"):
+        of_lengths(runs, (2, 3))

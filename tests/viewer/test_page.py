@@ -185,6 +185,25 @@ def test_a_finding_is_jumped_to_and_rejected_by_key(window: Window, shelf: Shelf
     page.wait_for_selector(".findings li.rejected")
     (made,) = window.running.desk.corrections(shelf.cases["case5"])
     assert (made.action, made.finding[:11]) == ("reject", "prediction0")
+    assert made.shape is not None
+    assert made.shape.kind == "mask"
+    drawn = """() => {
+      const canvas = document.querySelector('canvas.outlines');
+      const [pen, ratio] = [canvas.getContext('2d'), canvas.width / canvas.clientWidth];
+      const data = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+      let area = 0;  // of what is filled as "is not", half transparent
+      for (let k = 0; k < data.length; k += 4)
+        if (Math.abs(data[k + 3] - 71) < 4 && data[k] > 190 && data[k + 2] < 30) area++;
+      return area / ratio / ratio;
+    }"""
+    page.mouse.move(5, 5)
+    until(page, lambda: page.evaluate(drawn) > 0)
+    page.wait_for_timeout(900)
+    # The view is four times as wide as the finding, 64 samples at least.
+    box = page.locator("canvas.outlines").bounding_box()
+    scale = min(box["width"], box["height"]) / (8 * max(*made.shape.size, 16) / 2)
+    area = float(made.shape.mask().sum()) * scale**2
+    assert page.evaluate(drawn) == pytest.approx(area, rel=0.12)
     assert violations(page) == []
 
 

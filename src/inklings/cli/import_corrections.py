@@ -22,4 +22,10 @@ def corrections(
     )
     for case in done.unknown:
         typer.echo(f"{case}: corrected, but not in {cohort}; left out", err=True)
+    if done.balls:
+        typer.echo(
+            f"{done.balls} judged findings are known as a place and a size only: the inner half of "
+            "each ball was taken over, other labels hold around it",
+            err=True,
+        )
     typer.echo(f"{done.cases} cases corrected ({what}) -> {out}")

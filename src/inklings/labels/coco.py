@@ -21,6 +21,7 @@ from inklings.errors import LabelError
 from inklings.labels.kinds import IRRELEVANT
 from inklings.labels.outlines import Drawing, Outline, box, gathered, point, polygon, united
 from inklings.labels.pictures import NOT_HELD, Files, Picture, bounds, dropped, rounded
+from inklings.labels.rle import lengths, of_lengths
 from inklings.labels.trace import polygons_of
 
 _ANNOTATIONS = re.compile(r'"annotations"\s*:\s*\[\s*')
@@ -184,23 +185,12 @@ def decoded(said: dict[str, Any]) -> NDArray[np.bool_]:
     counts = said["counts"]
     if not (0 < height * width < _MOST):
         raise LabelError(f"run lengths of an image of {height} x {width}")
-    runs = np.array(_numbers(counts) if isinstance(counts, str) else counts, np.int64)
-    if (runs < 0).any() or int(runs.sum()) != height * width:
-        raise LabelError(
-            f"run lengths of {int(runs.sum())} samples for an image of {height} x {width}"
-        )
-    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return flat.reshape(height, width, order="F")
+    return of_lengths(_numbers(counts) if isinstance(counts, str) else counts, (height, width))
 
 
 def encoded(mask: NDArray[np.bool_]) -> dict[str, Any]:
     """Compressed run lengths of one object ``(H, W)``, as pycocotools writes them."""
-    flat = np.ravel(mask, order="F")
-    ends = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    runs = np.diff(np.concatenate([[0], ends, [flat.size]])).tolist()
-    if flat.size and flat[0]:
-        runs.insert(0, 0)
-    return {"size": list(mask.shape), "counts": _text(runs)}
+    return {"size": list(mask.shape), "counts": _text(lengths(mask))}
 
 
 def _numbers(text: str) -> list[int]:

@@ -16,13 +16,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inklings.errors import DataError, LabelError
 from inklings.files import read_yaml, write_json
+from inklings.labels.rle import lengths, of_lengths
 
 Action = Literal["is", "is_not", "accept", "reject", "bag"]
 ACTIONS: tuple[Action, ...] = ("is", "is_not", "accept", "reject", "bag")
-_SHAPES = ("polygon", "stroke", "ball")
+CORE = 0.5
+"""Share of the diameter of a judged ball that is stated. A detector knows a place and about how
+large: its ball reaches over the border of what it found, half as far out it hardly does."""
+_LEAST_POINTS = {"polygon": 3, "stroke": 1, "ball": 1, "mask": 1}
 _MOST_POINTS = 20_000
+_MOST_SAMPLES = 2**31
 
 Point = tuple[float, ...]
 
@@ -32,38 +40,84 @@ class Shape:
     """A part of an image, in samples, array order; a whole number is the centre of a sample.
 
     Attributes:
-        kind: ``polygon`` (a closed outline in a plane), ``stroke`` (a line as wide as a brush)
-            or ``ball`` (an ellipse or ellipsoid along the axes).
-        points: Vertices, points of the line, or the one centre.
-        radii: Of the brush (one, or one for each axis of its plane), or of the ball (one an axis).
+        kind: ``polygon`` (a closed outline in a plane), ``stroke`` (a line as wide as a brush),
+            ``ball`` (an ellipse or ellipsoid along the axes) or ``mask`` (samples one by one).
+        points: Vertices, points of the line, the one centre, or the first sample of the mask.
+        radii: Of the brush (one, or one for each axis of its plane), of the ball (one an axis), or
+            half of a sample of the mask (one an axis): .5, or more on a slide.
         plane: Which plane of a volume a polygon or stroke lies in; None for pictures.
         axis: Array axis on which planes are counted; its points have the other two, in order.
+        size: Samples of the mask, an axis each.
+        runs: Of the mask, as `inklings.labels.rle.lengths` has them, blanks between.
     """
 
-    kind: Literal["polygon", "stroke", "ball"]
+    kind: Literal["polygon", "stroke", "ball", "mask"]
     points: tuple[Point, ...]
     radii: tuple[float, ...] = ()
     plane: int | None = None
     axis: int = 0
+    size: tuple[int, ...] = ()
+    runs: str = ""
 
     def __post_init__(self) -> None:
-        least = {"polygon": 3, "stroke": 1, "ball": 1}
-        if self.kind not in _SHAPES or not least[self.kind] <= len(self.points) <= _MOST_POINTS:
+        least = _LEAST_POINTS.get(self.kind, math.inf)
+        if not least <= len(self.points) <= _MOST_POINTS:
             raise LabelError(
-                f"expected a polygon of 3 points or more, a stroke or a ball, got a {self.kind} of "
-                f"{len(self.points)} points"
+                "expected a polygon of 3 points or more, a stroke, a ball or a mask, got a "
+                f"{self.kind} of {len(self.points)} points"
             )
         numbers = [*(v for point in self.points for v in point), *self.radii]
         if not all(math.isfinite(v) for v in numbers) or any(r <= 0 for r in self.radii):
             raise LabelError("expected finite coordinates and radii above 0")
         axes = {len(point) for point in self.points}
-        if len(axes) > 1 or not axes <= {2, 3} or (self.kind != "ball" and axes != {2}):
+        whole = self.kind in ("ball", "mask")
+        if len(axes) > 1 or not axes <= {2, 3} or (not whole and axes != {2}):
             raise LabelError(f"expected points of one plane or one volume, got {sorted(axes)} axes")
-        wanted = {"polygon": (0,), "stroke": (1, 2), "ball": (next(iter(axes)),)}[self.kind]
+        flat = {"polygon": (0,), "stroke": (1, 2)}
+        wanted = (next(iter(axes)),) if whole else flat[self.kind]
         if len(self.radii) not in wanted:
             raise LabelError(f"expected {wanted[0]} radii of a {self.kind}, got {len(self.radii)}")
         if self.axis not in (0, 1, 2):
             raise LabelError(f"expected an axis from 0 to 2, got {self.axis}")
+        if len(self.size) != (len(self.radii) if self.kind == "mask" else 0):
+            raise LabelError(f"expected a size of a mask, got {self.size} of a {self.kind}")
+        if any(n < 1 for n in self.size) or math.prod(self.size) > _MOST_SAMPLES:
+            raise LabelError(f"expected a mask of 1 to {_MOST_SAMPLES:,} samples, got {self.size}")
+
+    @classmethod
+    def of_mask(
+        cls, mask: NDArray[np.bool_], start: tuple[int, ...] = (), step: float = 1.0
+    ) -> Self:
+        """What a mask ``(*S)`` holds.
+
+        Args:
+            mask: At least one sample is in it.
+            start: Index of its first sample on its own grid, which has the corner of the image.
+            step: Samples of the image that one of the mask is wide.
+
+        Raises:
+            LabelError: If it is empty.
+        """
+        where = np.argwhere(mask)
+        if not len(where):
+            raise LabelError("expected a finding with at least one sample, got none")
+        low, high = where.min(0), where.max(0) + 1
+        box = mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        first = (low + (start or 0) + 0.5) * step - 0.5
+        runs = " ".join(map(str, lengths(box)))
+        half = (step / 2,) * mask.ndim
+        return cls("mask", (tuple(first.tolist()),), half, size=box.shape, runs=runs)
+
+    def mask(self) -> NDArray[np.bool_]:
+        """The samples of a mask, ``(*size)``.
+
+        Raises:
+            LabelError: If its runs are not those of its size.
+        """
+        try:
+            return of_lengths([int(n) for n in self.runs.split()], self.size)
+        except (ValueError, OverflowError) as error:
+            raise LabelError(f"expected run lengths of a mask, got {error}") from None
 
 
 @dataclass(frozen=True)
@@ -112,6 +166,14 @@ class Correction:
         """Whether it says that the class is there."""
         return self.action in ("is", "accept") or bool(self.present)
 
+    @property
+    def region(self) -> Shape | None:
+        """What is stated of: the shape, or the core of a judged ball; None for ``bag``."""
+        shape = self.shape
+        if shape is None or shape.kind != "ball" or self.action not in ("accept", "reject"):
+            return shape
+        return dataclasses.replace(shape, radii=tuple(r * CORE for r in shape.radii))
+
     @classmethod
     def now(cls, case: str, action: Action, name: str, author: str, **rest: Any) -> Self:
         """A correction made at this moment."""
@@ -153,9 +215,11 @@ def shape_of(record: Mapping[str, Any]) -> Shape:
             tuple(float(v) for v in record.get("radii") or ()),
             None if plane is None else int(plane),
             int(record.get("axis") or 0),
+            tuple(int(n) for n in record.get("size") or ()),
+            str(record.get("runs") or ""),
         )
     except (TypeError, KeyError, ValueError, OverflowError, AttributeError) as error:
-        raise LabelError(f"expected a polygon, stroke or ball, got {error}") from None
+        raise LabelError(f"expected a polygon, stroke, ball or mask, got {error}") from None
 
 
 def read_corrections(folder: Path, case: str) -> tuple[Correction, ...]:

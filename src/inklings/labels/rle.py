@@ -1,11 +1,14 @@
-"""Run-length text of the 2018 Data Science Bowl: ``start length start length ...``.
+"""Run lengths of masks: lengths alone, and the text of the 2018 Data Science Bowl.
 
-Samples are counted from one, down the columns and then to the right; runs are in ascending order
-and do not touch. (kaggle.com/c/data-science-bowl-2018, Evaluation.)
+The text is ``start length start length ...``: samples are counted from one, down the columns and
+then to the right; runs are in ascending order and do not touch.
+(kaggle.com/c/data-science-bowl-2018, Evaluation.)
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,3 +74,26 @@ def decode(text: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
     np.add.at(edges, stops, -1)
     mask: NDArray[np.bool_] = np.cumsum(edges[:-1], dtype=np.int8).astype(np.bool_)
     return mask.reshape(shape, order="F")
+
+
+def lengths(mask: NDArray[np.bool_]) -> list[int]:
+    """Run lengths of a mask ``(*S)``, outside and inside in turn, its first axis the fastest."""
+    flat = np.ravel(mask, order="F")
+    ends = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    runs: list[int] = np.diff(np.concatenate([[0], ends, [flat.size]])).tolist()
+    return [0, *runs] if flat.size and flat[0] else runs
+
+
+def of_lengths(runs: Sequence[int], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The mask ``(*shape)`` of `lengths`.
+
+    Raises:
+        LabelError: If they are not those of a mask of this shape.
+    """
+    counts = np.array(runs, np.int64)
+    # Whole numbers of any size: a sum must not come round.
+    if (counts < 0).any() or sum(counts.tolist()) != math.prod(shape):
+        size = " x ".join(map(str, shape))
+        raise LabelError(f"run lengths of {counts.sum()} samples for a mask of {size}")
+    flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+    return flat.reshape(shape, order="F")

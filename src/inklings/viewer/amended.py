@@ -1,8 +1,9 @@
 """Corrections from the viewer as labels of a new cohort; the corrected one stays as it is.
 
 Regions become one mask a case whose statements, "is" and "is not" alike, stand above those of the
-other labels (`MaskLabel.extent` is ``correction``) and which says nothing elsewhere. Answers for
-the case replace its bag labels.
+other labels (`MaskLabel.extent` is ``correction``) and which says nothing elsewhere. A judged
+finding states its own samples, or its core where only a place and a size are known of it. Answers
+for the case replace its bag labels.
 """
 
 from __future__ import annotations
@@ -44,12 +45,14 @@ class Amended:
         cases: Corrected cases.
         actions: How many corrections of each kind.
         unknown: Corrected cases that the cohort does not have.
+        balls: Judged findings of which only a place and a size are known.
     """
 
     cohort: Cohort
     cases: int
     actions: Counter[str]
     unknown: tuple[str, ...]
+    balls: int
 
 
 def amend(corrections: Path, cohort: Path, out: Path) -> Amended:
@@ -85,7 +88,8 @@ def amend(corrections: Path, cohort: Path, out: Path) -> Amended:
     new.write(out)
     actions = Counter(c.action for found in made.values() for c in found)
     known = {case.id for case in there}
-    return Amended(new, len(made), Counter(actions), tuple(sorted(made.keys() - known)))
+    balls = sum(c.region != c.shape for found in made.values() for c in found)
+    return Amended(new, len(made), Counter(actions), tuple(sorted(made.keys() - known)), balls)
 
 
 def _keep_truth(cohort: Path, out: Path) -> None:
@@ -137,8 +141,8 @@ def draw(
     out = np.full(shape, -1, np.int32)
     for correction in regions:
         code = _code(correction, classes) if correction.positive else 0
-        assert correction.shape is not None
-        out[stencil(correction.shape, shape, factor)] = code
+        assert correction.region is not None
+        out[stencil(correction.region, shape, factor)] = code
     return out
 
 
@@ -148,9 +152,9 @@ def _numbered(
     """As `draw`, with a number for every region that is an object."""
     out = np.full(shape, -1, np.int32)
     for number, correction in enumerate(regions, 1):
-        assert correction.shape is not None
+        assert correction.region is not None
         _code(correction, classes[:1])
-        out[stencil(correction.shape, shape, factor)] = number if correction.positive else 0
+        out[stencil(correction.region, shape, factor)] = number if correction.positive else 0
     return out
 
 
@@ -172,10 +176,13 @@ def stencil(shape: Shape, grid: tuple[int, ...], factor: float = 1.0) -> NDArray
     inside = np.zeros(grid, np.bool_)
     points = (np.asarray(shape.points, float) + 0.5) / factor - 0.5
     radii = np.asarray(shape.radii, float) / factor
-    if shape.kind == "ball":
+    if shape.kind in ("ball", "mask"):
         if points.shape[1] != len(grid):
             raise LabelError(f"expected a place of {len(grid)} axes, got {points.shape[1]}")
-        _ellipsoid(inside, points[0], radii)
+        if shape.kind == "ball":
+            _ellipsoid(inside, points[0], radii)
+        else:
+            _laid(inside, shape.mask(), points[0], radii)
         return inside
     plane = inside
     if len(grid) == 3:
@@ -198,6 +205,28 @@ def _along(points: NDArray[np.float64]) -> NDArray[np.float64]:
     for a, b in itertools.pairwise(whole):
         pieces.append(np.stack(line(*a, *b), 1).astype(float))  # type: ignore[no-untyped-call]
     return np.unique(np.concatenate([*pieces, points]), axis=0)
+
+
+def _laid(
+    inside: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
+    first: NDArray[np.float64],
+    half: NDArray[np.float64],
+) -> None:
+    """Mark where the sample of ``mask`` below the middle is marked, and always one sample of it."""
+    edge = first - half
+    below = [
+        np.floor((np.arange(n) - e) / (2 * h)).astype(int)
+        for n, e, h in zip(inside.shape, edge, half, strict=True)
+    ]
+    here = [np.flatnonzero((k >= 0) & (k < n)) for k, n in zip(below, mask.shape, strict=True)]
+    picked = mask[np.ix_(*(k[at] for k, at in zip(below, here, strict=True)))]
+    inside[np.ix_(*here)] |= picked
+    if not picked.any():
+        marked = np.argwhere(mask)
+        middle = np.rint(marked[len(marked) // 2] * 2 * half + first).astype(int)
+        if ((middle >= 0) & (middle < inside.shape)).all():
+            inside[tuple(middle)] = True
 
 
 def _ellipsoid(

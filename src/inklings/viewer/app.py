@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from inklings import __version__
 from inklings.errors import InklingsError
+from inklings.labels.corrections import Correction
 from inklings.viewer.assets import Assets
 from inklings.viewer.desk import Desk
 from inklings.viewer.guard import App, Guard, Keys
@@ -150,17 +151,26 @@ async def _drawn(draw: Callable[..., bytes], *at: Any) -> bytes:
 def _corrections(app: FastAPI, desk: Desk) -> None:
     @app.get("/api/cases/{case}/corrections")
     def corrections(case: str) -> Response:
-        return _json([dataclasses.asdict(c) for c in desk.corrections(desk.case(case))])
+        return _json([_shown(c) for c in desk.corrections(desk.case(case))])
 
     @app.post("/api/cases/{case}/corrections")
     async def correct(case: str, request: Request) -> Response:
         record = await _body(request)
-        return _json(dataclasses.asdict(desk.correct(desk.case(case), record)))
+        return _json(_shown(desk.correct(desk.case(case), record)))
 
     @app.post("/api/cases/{case}/corrections/{number}/undo")
     def take_back(case: str, number: str) -> Response:
         desk.undo(desk.case(case), number)
         return _json({"undone": True})
+
+
+def _shown(correction: Correction) -> dict[str, Any]:
+    """A correction as the page draws it: with the region it states something of."""
+    region = correction.region
+    return {
+        **dataclasses.asdict(correction),
+        "shape": None if region is None else dataclasses.asdict(region),
+    }
 
 
 async def _body(request: Request) -> dict[str, Any]:

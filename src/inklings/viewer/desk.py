@@ -17,6 +17,7 @@ from inklings.errors import DataError, InklingsError
 from inklings.labels.corrections import (
     ACTIONS,
     Correction,
+    Shape,
     read_corrections,
     shape_of,
     standing,
@@ -28,7 +29,7 @@ from inklings.readers.pyramid import Pyramid
 from inklings.viewer.bags import BagPages
 from inklings.viewer.cache import Cache
 from inklings.viewer.contours import contours
-from inklings.viewer.finds import FindingPages, finds
+from inklings.viewer.finds import FindingPages, finds, outline
 from inklings.viewer.layers import Layers
 from inklings.viewer.pictures import TILE, PictureTiles
 from inklings.viewer.shelf import Shelf
@@ -165,7 +166,7 @@ class Desk:
 
         def make() -> tuple[FindingPages, int]:
             found = finds(self.layers, self.pictures, case, source, folders.get(source))
-            return found, 500 * len(found.places) + 100
+            return found, found.nbytes
 
         return self.cache.get(("finds", case.id, source), make)
 
@@ -190,18 +191,28 @@ class Desk:
             raise HTTPException(422, "Expected a known action on one of the classes.")
         if action == "bag":
             rest: dict[str, Any] = {"present": bool(record.get("present"))}
+        elif action in ("accept", "reject"):
+            find = record.get("finding")
+            rest = {"image": next(iter(case.images)), "shape": self._outline(case, str(find))}
+            rest["finding"] = find
         else:
             image = record.get("image")
             if image not in case.images or not isinstance(record.get("shape"), dict):
                 raise HTTPException(422, "Expected a region on an image of this case.")
             rest = {"image": image, "shape": shape_of(record["shape"])}
-            rest["finding"] = str(record.get("finding") or "")[:200]
         made = Correction.now(
             case.id, action, name, self.author, replaces=_replaced(case, action, name), **rest
         )
         with self._saving:
             self._save(case, (*self.corrections(case), made))
         return made
+
+    def _outline(self, case: Case, find: str) -> Shape:
+        """Where a finding lies: its own samples, not those the page would have it be."""
+        there = self.finds(case, find.split(".")[0]).shapes.get(find)
+        if there is None:
+            raise HTTPException(422, "Expected one of the findings of this case.")
+        return outline(self.layers, self.pictures, case, find, there)
 
     def undo(self, case: Case, number: str) -> None:
         """Take a correction back."""

@@ -249,5 +249,6 @@ function found(instance: Instance): Finding {
     centre: [y + height / 2 - 0.5, x + width / 2 - 0.5],
     radii: [height / 2, width / 2],
     point: null,
+    outlined: true,
   };
 }

@@ -144,10 +144,9 @@ export class Correcting {
   }
 
   async judge(found: Finding, action: "accept" | "reject"): Promise<void> {
-    const shape: Shape = { kind: "ball", points: [found.centre], radii: found.radii };
     const name = this.shelf.classes.includes(found.title) ? found.title : this.name;
-    const image = this.about.images[0]!;
-    await this.save({ action, name, image, shape, finding: found.id });
+    await this.save({ action, name, finding: found.id });
+    if (!found.outlined) say("Saved: the inner half of the ball, its outline is not known.");
   }
 
   private async save(made: NewCorrection): Promise<void> {

@@ -9,6 +9,9 @@ import type { Case, Finding, Shelf } from "./types";
 /** Whose findings were looked at last; the next case shows them too. */
 let last = "";
 
+const BALLS =
+  "Only place and size are known of these: ✓ and ✗ speak of the inner half of each ball.";
+
 export class FindingList {
   readonly element = h("section", { class: "findings" }, h("h2", {}, "Findings"));
   private findings: Finding[] = [];
@@ -60,6 +63,7 @@ export class FindingList {
       title,
       this.choice(),
       findings.length ? list : h("p", { class: "quiet" }, none),
+      findings.every((found) => found.outlined) ? "" : h("p", { class: "quiet" }, BALLS),
       funnelOf(funnel),
     );
     this.correcting.mark();

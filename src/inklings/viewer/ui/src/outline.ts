@@ -1,6 +1,7 @@
 /** Contours, corrections and what is being drawn: vectors over the image, redrawn as it moves. */
 
 import { css } from "./dom";
+import { rings } from "./mask";
 import { heat } from "./tint";
 import type { Correction, Finding, Outlines, Shape } from "./types";
 
@@ -128,24 +129,27 @@ export function drawShape(
   shape: Shape,
   positive: boolean | null,
 ): void {
-  const points = corners(shape).map(([y, x]) => project(x! + 0.5, y! + 0.5));
+  const lines = shape.kind === "mask" ? rings(shape) : [corners(shape)];
   const tint = positive === null ? null : positive ? "15, 163, 127" : "213, 94, 0";
   pen.setLineDash(positive === false ? [7, 4] : []);
   pen.strokeStyle = positive === null ? "#fff" : positive ? IS : IS_NOT;
   pen.fillStyle = tint ? `rgba(${tint}, 0.28)` : "transparent";
   pen.lineWidth = 2.2;
   pen.beginPath();
-  points.forEach(([x, y], k) => (k ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+  for (const line of lines) {
+    const points = line.map(([y, x]) => project(x! + 0.5, y! + 0.5));
+    points.forEach(([x, y], k) => (k ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+    if (points.length === 1) pen.lineTo(points[0]![0] + 0.01, points[0]![1]);
+    if (shape.kind !== "stroke") pen.closePath();
+  }
   if (shape.kind === "stroke") {
     pen.setLineDash([]);
     pen.lineWidth = Math.max(2, 2 * scale(project) * shape.radii[shape.radii.length - 1]!);
     pen.strokeStyle = `rgba(${tint}, 0.5)`;
-    if (points.length === 1) pen.lineTo(points[0]![0] + 0.01, points[0]![1]);
     pen.stroke();
     return;
   }
-  pen.closePath();
-  pen.fill();
+  pen.fill("evenodd");
   pen.stroke();
 }
 

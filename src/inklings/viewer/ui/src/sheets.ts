@@ -1,6 +1,7 @@
 /** The planes of a volume on the screen: where a sample is, and what is under the pointer. */
 
 import type { Niivue } from "@niivue/niivue";
+import { cutMask } from "./mask";
 import { drawShape, fit, type Project } from "./outline";
 import type { Correction, Finding, Shape } from "./types";
 
@@ -104,6 +105,7 @@ export function paintSheets(
 /** What of a shape lies in a plane; null for nothing. */
 function cutBy(shape: Shape, sheet: Sheet): Shape | null {
   const { axis, index } = sheet;
+  if (shape.kind === "mask") return cutMask(shape, axis, index);
   if (shape.kind !== "ball") {
     return shape.plane === index && (shape.axis ?? 0) === axis ? shape : null;
   }

@@ -69,6 +69,8 @@ export interface Finding {
   centre: number[];
   radii: number[];
   point: [number, number, number] | null;
+  /** Whether its samples are known, not only its place and size. */
+  outlined: boolean;
 }
 
 export interface Findings {
@@ -77,11 +79,13 @@ export interface Findings {
 }
 
 export interface Shape {
-  kind: "polygon" | "stroke" | "ball";
+  kind: "polygon" | "stroke" | "ball" | "mask";
   points: number[][];
   radii: number[];
   plane?: number | null;
   axis?: number;
+  size?: number[];
+  runs?: string;
 }
 
 export type Action = "is" | "is_not" | "accept" | "reject" | "bag";
