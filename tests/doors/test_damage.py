@@ -33,7 +33,7 @@ from inklings.evaluation.scores import Scores
 from inklings.evaluation.truth import truth
 from inklings.findings.finding import Finding
 from inklings.geometry import Geometry
-from inklings.labels.corrections import Correction, Shape, read_corrections, write_corrections
+from inklings.labels.corrections import Correction, Shape, add_correction, read_corrections
 from inklings.labels.files import read_mask, write_mask
 from inklings.labels.kinds import MaskLabel
 from inklings.predictions.bags import BagPrediction
@@ -76,7 +76,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Door]:
     findings = found.write(root)
     shape = Shape("stroke", ((1.0, 2.0),), (3.0,))
     one = Correction.now("a", "is", "n", "me", image="image", shape=shape)
-    corrections = write_corrections(root / "corrections", "a", [one])
+    corrections = add_correction(root / "corrections", one)
     TileHead(cohort, 64, 64, spacing_mm=0.001, classes=("n",)).write(tiles)
     column = np.zeros(3)
     columns: dict[str, Any] = {"y": column.astype(int), "x": column.astype(int)}
@@ -111,7 +111,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Door]:
             said / "cases" / "b.npz", lambda: BagPrediction.read(said, "b").logits.tolist(), True
         ),
         "findings.json": Door(findings, lambda: Findings.read(root, "f")),
-        "corrections.json": Door(corrections, lambda: read_corrections(corrections.parent, "a")),
+        "corrections.json": Door(corrections, lambda: read_corrections(root / "corrections", "a")),
         "tiles.yaml": Door(tiles / "tiles.yaml", lambda: len(TileIndex.read(tiles, ["a"]))),
         "tiles.parquet": Door(
             tiles / "cases" / "a.parquet", lambda: TileIndex.read(tiles, ["a"]).y.tolist()

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import pytest
@@ -7,11 +6,12 @@ from inklings.errors import LabelError
 from inklings.labels.corrections import (
     Correction,
     Shape,
+    add_correction,
+    corrected_cases,
     read_corrections,
     shape_of,
     standing,
     undo,
-    write_corrections,
 )
 
 SQUARE = Shape("polygon", ((1.0, 1.0), (1.0, 5.0), (5.0, 5.0)))
@@ -22,20 +22,27 @@ def made(action: str = "is", **rest: object) -> Correction:
     return Correction.now("c", action, "nucleus", "ann", **values)  # type: ignore[arg-type]
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    corrections = (made(), made("reject", finding="f1", replaces={"labels": ["partial mask"]}))
-    write_corrections(tmp_path, "c", corrections)
-    assert read_corrections(tmp_path, "c") == corrections
+def test_what_is_written_is_read_again_in_the_order_of_time(tmp_path: Path) -> None:
+    corrections = [made(), made("reject", finding="f1", replaces={"labels": ["partial mask"]})]
+    corrections += [made("is_not") for _ in range(20)]
+    for one in reversed(corrections):
+        add_correction(tmp_path, one)
+    assert read_corrections(tmp_path, "c") == tuple(corrections)
     assert read_corrections(tmp_path, "other") == ()
+    assert list(corrected_cases(tmp_path)) == ["c"]
+    assert list(corrected_cases(tmp_path / "none")) == []
 
 
-def test_an_undone_correction_stays_on_record_and_no_longer_stands() -> None:
+def test_an_undone_correction_stays_on_record_and_no_longer_stands(tmp_path: Path) -> None:
     one, two = made(), made("is_not")
-    after = undo((one, two), one.id)
+    for each in (one, two):
+        add_correction(tmp_path, each)
+    undo(tmp_path, "c", one.id)
+    after = read_corrections(tmp_path, "c")
     assert [bool(c.undone) for c in after] == [True, False]
     assert standing(after) == (two,)
     with pytest.raises(LabelError):
-        undo(after, one.id)
+        undo(tmp_path, "c", one.id)
 
 
 def test_of_several_answers_for_a_case_the_last_stands() -> None:
@@ -63,10 +70,13 @@ def test_shapes_that_are_none_are_refused(record: dict[str, object]) -> None:
         shape_of(record)
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "c.json").write_text('[{"id": 3')
-    with pytest.raises(LabelError, match=r"c\.json"):
-        read_corrections(tmp_path, "c")
-    (tmp_path / "c.json").write_text(json.dumps([{"id": "x"}]))
-    with pytest.raises(LabelError, match="damaged"):
+@pytest.mark.parametrize("name", ["c.json", "c/1.json", "c/1.undone.json"])
+@pytest.mark.parametrize("text", ['[{"id": 3', '[{"id": "x"}]', '{"id": "x"}', "[]", "3", "{}"])
+def test_a_damaged_file_is_named(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / name).write_text(text)
+    if (name, text) == ("c.json", "[]"):  # a list of none is whole
+        assert read_corrections(tmp_path, "c") == ()
+        return
+    with pytest.raises(LabelError, match=rf"{Path(name).name}: damaged"):
         read_corrections(tmp_path, "c")

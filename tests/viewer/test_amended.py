@@ -10,7 +10,7 @@ from inklings.cohorts.rasterise import annotate
 from inklings.errors import DataError, LabelError
 from inklings.evaluation.truth import truth
 from inklings.geometry import Geometry
-from inklings.labels.corrections import Correction, Shape, shape_of, write_corrections
+from inklings.labels.corrections import Correction, Shape, add_correction, shape_of
 from inklings.labels.kinds import BagLabel
 from inklings.simulation.chain import Chain
 from inklings.simulation.weaken import weaken
@@ -22,14 +22,9 @@ SQUARE = Shape("polygon", ((30.0, 30.0), (30.0, 39.0), (39.0, 39.0), (39.0, 30.0
 
 
 def correct(folder: Path, case: str, *made: tuple[str, Shape]) -> Path:
-    write_corrections(
-        folder,
-        case,
-        [
-            Correction.now(case, action, "nucleus", "ann", image="image", shape=shape)  # type: ignore[arg-type]
-            for action, shape in made
-        ],
-    )
+    for action, shape in made:
+        one = Correction.now(case, action, "nucleus", "ann", image="image", shape=shape)  # type: ignore[arg-type]
+        add_correction(folder, one)
     return folder
 
 
@@ -120,7 +115,8 @@ def test_an_answer_for_the_case_replaces_the_one_before(tmp_path: Path) -> None:
     made = [Correction.now("s", "bag", "cancer", "ann", present=True)]
     square = Shape("polygon", ((100.0, 100.0), (100.0, 200.0), (200.0, 200.0)))
     made.append(Correction.now("s", "is", "other", "ann", image="slide", shape=square))
-    write_corrections(tmp_path / "made", "s", made)
+    for one in made:
+        add_correction(tmp_path / "made", one)
     amend(tmp_path / "made", tmp_path / "cohort", tmp_path / "new")
     (new,) = Cohort.read(tmp_path / "new")
     bags = {label.name: label.present for label in new.labels if isinstance(label, BagLabel)}

@@ -1,10 +1,15 @@
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inklings.labels.corrections import read_corrections
+from inklings.testing.folders import write_cohort
+from inklings.viewer.amended import amend
 from inklings.viewer.shelf import Shelf
 
 REGION = {
@@ -29,24 +34,117 @@ def test_a_correction_is_on_disk_when_it_is_answered_with_author_time_and_what_i
 ) -> None:
     answer = viewer.ask(PATH, "POST", REGION)
     assert answer.status == 200
-    (stored,) = json.loads((shelf.corrections / "case3.json").read_text())
+    (file,) = (shelf.corrections / "case3").iterdir()
+    stored = json.loads(file.read_text())
     assert stored == answer.json
     assert stored["author"] == "tester"
     assert stored["time"].endswith("+00:00")
     assert stored["replaces"] == {"labels": ["complete mask"]}
     assert viewer.ask("/api/cases").json[3]["corrections"] == 1
     assert viewer.ask(f"{PATH}/{stored['id']}/undo", "POST", {}).status == 200
-    (stored,) = json.loads((shelf.corrections / "case3.json").read_text())
-    assert stored["undone"]
+    assert json.loads(file.read_text()) == stored
+    (made,) = viewer.ask(PATH).json
+    assert made["undone"]
+    assert viewer.ask("/api/cases").json[3]["corrections"] == 0
     assert viewer.ask(f"{PATH}/{stored['id']}/undo", "POST", {}).status == 422
 
 
-def test_corrections_made_at_once_are_all_kept(viewer: Any, shelf: Shelf) -> None:
+def test_corrections_made_at_once_are_all_kept(viewer: Any) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: viewer.ask(PATH, "POST", REGION).status, range(24)))
     assert answers == [200] * 24
-    stored = json.loads((shelf.corrections / "case3.json").read_text())
-    assert len({record["id"] for record in stored}) == 24
+    assert len({record["id"] for record in viewer.ask(PATH).json}) == 24
+
+
+DESK = """
+import sys
+from pathlib import Path
+from inklings.viewer.desk import Desk
+from inklings.viewer.shelf import open_shelf
+desk = Desk(open_shelf([Path(sys.argv[1])]))
+shape = {"kind": "polygon", "points": [[1, 1], [1, 9], [9, 9]]}
+for _ in range(int(sys.argv[2])):
+    region = {"action": "is", "name": "nucleus", "image": "image", "shape": shape}
+    print(desk.correct(desk.case("case3"), region).id, flush=True)
+"""
+QUICK = """
+import sys
+from pathlib import Path
+from inklings.labels.corrections import Correction, Shape, add_correction
+shape = Shape("polygon", ((1.0, 1.0), (1.0, 9.0), (9.0, 9.0)))
+for _ in range(int(sys.argv[2])):
+    made = Correction.now("case3", "is", "nucleus", "ann", image="image", shape=shape)
+    print(add_correction(Path(sys.argv[1], "corrections"), made).stem, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("writer", "viewers", "each", "kills"),
+    [(QUICK, 3, 20, 2), pytest.param(DESK, 4, 200, 3, marks=pytest.mark.slow)],
+    ids=["quick", "viewers"],
+)
+def test_viewers_of_one_folder_lose_nothing_also_when_they_are_killed(
+    tmp_path: Path, writer: str, viewers: int, each: int, kills: int
+) -> None:
+    """Those that will be killed answer a third of what the others do, at least."""
+    cohort = write_cohort(tmp_path / "cohort")
+    command = [sys.executable, "-c", writer, str(cohort)]
+    counts = [str(each)] * viewers + [str(100 * each)] * kills
+    running = [
+        subprocess.Popen([*command, count], stdout=subprocess.PIPE, text=True) for count in counts
+    ]
+    said: list[str] = []
+    for dying in running[viewers:]:
+        assert dying.stdout is not None
+        said += [dying.stdout.readline().strip() for _ in range(max(1, each // 3))]
+        dying.kill()
+        # A line that was begun was not answered.
+        said += [line.strip() for line in dying.stdout.readlines() if line.endswith("\n")]
+        assert dying.wait() != 0
+    for viewer in running[:viewers]:
+        answered, _ = viewer.communicate()
+        assert viewer.returncode == 0
+        assert len(answered.split()) == each
+        said += answered.split()
+    kept = [made.id for made in read_corrections(cohort / "corrections", "case3")]
+    assert set(said) <= set(kept)
+    assert len(kept) == len(set(kept))
+    # What was killed between saving and answering is kept as well: one of each at most.
+    assert len(said) <= len(kept) <= len(said) + kills
+
+
+def test_a_list_of_an_earlier_version_is_read_counted_and_undone(viewer: Any, shelf: Shelf) -> None:
+    shape = {**REGION["shape"], "plane": None, "axis": 0}
+    old = [
+        {**REGION, "shape": shape, "id": name, "case": "case3", "author": "ann", "present": None,
+         "time": f"2026-01-0{day}T10:00:00.000+00:00", "finding": "", "replaces": {}, "undone": ""}
+        for day, name in enumerate(("one", "two"), 1)
+    ]  # fmt: skip
+    shelf.corrections.mkdir()
+    before = json.dumps(old)
+    (shelf.corrections / "case3.json").write_text(before)
+    assert viewer.ask(PATH, "POST", REGION).status == 200
+    assert viewer.ask(f"{PATH}/one/undo", "POST", {}).status == 200
+    first, second, third = viewer.ask(PATH).json
+    assert [first["id"], second["id"], third["author"]] == ["one", "two", "tester"]
+    assert [bool(made["undone"]) for made in (first, second, third)] == [True, False, False]
+    assert viewer.ask("/api/cases").json[3]["corrections"] == 2
+    assert (shelf.corrections / "case3.json").read_text() == before
+
+
+def test_what_a_killed_viewer_left_half_written_counts_for_nothing(
+    viewer: Any, shelf: Shelf, tmp_path: Path
+) -> None:
+    assert viewer.ask(PATH, "POST", REGION).status == 200
+    (shelf.corrections / "case3" / ".x.abc.part.json").write_text('{"id": "x')
+    (shelf.corrections / "case4").mkdir()
+    (shelf.corrections / "case4" / ".y.abc.part.json").write_text("")
+    assert len(viewer.ask(PATH).json) == 1
+    done = amend(shelf.corrections, tmp_path / "cohort", tmp_path / "new")
+    assert (done.cases, done.unknown) == (1, ())
+    kept = [path.name for path in (tmp_path / "new" / "corrections").rglob("*.json")]
+    assert len(kept) == 1
+    assert not kept[0].startswith(".")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +163,7 @@ def test_corrections_that_make_no_sense_are_refused(
 ) -> None:
     assert viewer.ask(PATH, "POST", {**REGION, **change}).status == 422
     assert viewer.ask(PATH, "POST", [1]).status == 422
-    assert not (shelf.corrections / "case3.json").exists()
+    assert not shelf.corrections.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named(viewer: Any, shelf: Shelf) -> None:

@@ -1,8 +1,9 @@
 """What a person changed in the viewer: records beside the labels, which stay as they were.
 
-A folder of corrections holds ``<case>.json``, one file a case: a list of `Correction`, oldest
-first. It is replaced as a whole at every change, so it is never half written. Nothing is removed:
-what was undone stays in the list with the time of it.
+A folder of corrections holds ``<case>/<id>.json``, one file a `Correction`, which is written once
+and as a whole: any number of viewers on one folder keep each other's. Nothing is removed: what was
+undone gets the time of it in ``<case>/<id>.undone.json``. Version 0.1 kept a list of all in
+``<case>.json``, which is read as well and stays as it is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import dataclasses
 import datetime
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -31,6 +32,7 @@ large: its ball reaches over the border of what it found, half as far out it har
 _LEAST_POINTS = {"polygon": 3, "stroke": 1, "ball": 1, "mask": 1}
 _MOST_POINTS = 20_000
 _MOST_SAMPLES = 2**31
+_UNDONE = ".undone"
 
 Point = tuple[float, ...]
 
@@ -223,28 +225,59 @@ def shape_of(record: Mapping[str, Any]) -> Shape:
 
 
 def read_corrections(folder: Path, case: str) -> tuple[Correction, ...]:
-    """All corrections of a case, those undone too; none where there is no file.
+    """All corrections of a case, oldest first, those undone too; none where there is no file.
 
     Raises:
-        LabelError: If the file is damaged.
+        LabelError: If a file is damaged.
     """
-    path = folder / f"{case}.json"
-    if not path.is_file():
-        return ()
-    try:
-        records = read_yaml(path, "corrections")
-        if not isinstance(records, list):
-            raise LabelError(f"expected a list, got {type(records).__name__}")
-        return tuple(Correction.parsed(record) for record in records)
-    except DataError as error:
-        raise LabelError(f"{path}: damaged corrections ({error}); move the file away") from None
+    made: list[Correction] = []
+    undone: dict[str, str] = {}
+    for path in correction_files(folder, case):
+        try:
+            record = read_yaml(path, "corrections")
+            if path.stem.endswith(_UNDONE):
+                undone[path.stem.removesuffix(_UNDONE)] = str(record["undone"])
+                continue
+            several = path.parent == folder
+            if isinstance(record, list) is not several:
+                raise LabelError(f"expected {'a list' if several else 'one'}, got the other")
+            made += map(Correction.parsed, record if several else [record])
+        except (DataError, LabelError, TypeError, KeyError) as error:
+            raise LabelError(f"{path}: damaged corrections ({error}); move the file away") from None
+    made = [dataclasses.replace(c, undone=undone.get(c.id, c.undone)) for c in made]
+    return tuple(sorted(made, key=lambda c: c.time))
 
 
-def write_corrections(folder: Path, case: str, corrections: Sequence[Correction]) -> Path:
-    """Replace the corrections of a case, atomically."""
-    path = folder / f"{case}.json"
-    write_json(path, [dataclasses.asdict(correction) for correction in corrections])
+def correction_files(folder: Path, case: str) -> list[Path]:
+    """What is kept of the corrections of a case; nothing that is being written, or was left so."""
+    old = folder / f"{case}.json"
+    return [old] * old.is_file() + sorted((folder / case).glob("[!.]*.json"))
+
+
+def corrected_cases(folder: Path) -> Iterator[str]:
+    """Ids of the cases that something was ever said of, in order."""
+    there = list(folder.glob("[!.]*")) if folder.is_dir() else []
+    old = {path.stem for path in there if path.suffix == ".json" and path.is_file()}
+    new = {path.name for path in there if path.is_dir() and correction_files(folder, path.name)}
+    yield from sorted(old | new)
+
+
+def add_correction(folder: Path, made: Correction) -> Path:
+    """Keep a correction in a file of its own, which nobody writes again."""
+    path = folder / made.case / f"{made.id}.json"
+    write_json(path, dataclasses.asdict(made))
     return path
+
+
+def undo(folder: Path, case: str, wanted: str) -> None:
+    """Note that a correction is taken back.
+
+    Raises:
+        LabelError: If there is none of this id that stands.
+    """
+    if not any(c.id == wanted and not c.undone for c in read_corrections(folder, case)):
+        raise LabelError("expected a correction that stands, got none of this number")
+    write_json(folder / case / f"{wanted}{_UNDONE}.json", {"undone": _now()})
 
 
 def standing(corrections: Sequence[Correction]) -> tuple[Correction, ...]:
@@ -257,18 +290,5 @@ def standing(corrections: Sequence[Correction]) -> tuple[Correction, ...]:
     return tuple(kept.values())
 
 
-def undo(corrections: Sequence[Correction], wanted: str) -> tuple[Correction, ...]:
-    """The same with one taken back.
-
-    Raises:
-        LabelError: If there is none of this id that stands.
-    """
-    if not any(c.id == wanted and not c.undone for c in corrections):
-        raise LabelError("expected a correction that stands, got none of this number")
-    return tuple(
-        dataclasses.replace(c, undone=_now()) if c.id == wanted else c for c in corrections
-    )
-
-
 def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")

@@ -26,7 +26,14 @@ from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
 from inklings.errors import DataError, LabelError
 from inklings.files import write_yaml
-from inklings.labels.corrections import Correction, Shape, read_corrections, standing
+from inklings.labels.corrections import (
+    Correction,
+    Shape,
+    corrected_cases,
+    correction_files,
+    read_corrections,
+    standing,
+)
 from inklings.labels.files import as_stored, write_mask
 from inklings.labels.kinds import BagLabel, Label, MaskLabel
 from inklings.readers.pyramid import Pyramid
@@ -70,8 +77,7 @@ def amend(corrections: Path, cohort: Path, out: Path) -> Amended:
         raise DataError(f"{out} is not empty; give another --out")
     there = Cohort.read(cohort)
     made = {
-        path.stem: standing(read_corrections(corrections, path.stem))
-        for path in sorted(corrections.glob("[!.]*.json"))
+        case: standing(read_corrections(corrections, case)) for case in corrected_cases(corrections)
     }
     made = {case: found for case, found in made.items() if found}
     if not made:
@@ -81,9 +87,10 @@ def amend(corrections: Path, cohort: Path, out: Path) -> Amended:
     )
     facts = {**there.facts, "corrected": f"{len(made)} cases, see corrections/"}
     new = dataclasses.replace(there, cases=cases, facts=facts)
-    for case in made:
-        (out / "corrections").mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(corrections / f"{case}.json", out / "corrections" / f"{case}.json")
+    for path in (path for case in made for path in correction_files(corrections, case)):
+        copy = out / "corrections" / path.relative_to(corrections)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     _keep_truth(cohort, out)
     new.write(out)
     actions = Counter(c.action for found in made.values() for c in found)

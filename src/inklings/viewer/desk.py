@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import threading
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -18,11 +17,12 @@ from inklings.labels.corrections import (
     ACTIONS,
     Correction,
     Shape,
+    add_correction,
+    corrected_cases,
     read_corrections,
     shape_of,
     standing,
     undo,
-    write_corrections,
 )
 from inklings.labels.kinds import BagLabel, CaseLabel, Label, MaskLabel
 from inklings.readers.pyramid import Pyramid
@@ -58,7 +58,6 @@ class Desk:
         self.volumes = Volumes(self.pictures, self.layers, self.cache)
         self.bags = BagPages(shelf, self.pictures, self.cache)
         self._slides = {slide.id: slide for slide in shelf.slides.values()}
-        self._saving = threading.Lock()
 
     def case(self, name: str) -> Case:
         """The case of an id; ids are looked up, never opened."""
@@ -203,8 +202,8 @@ class Desk:
         made = Correction.now(
             case.id, action, name, self.author, replaces=_replaced(case, action, name), **rest
         )
-        with self._saving:
-            self._save(case, (*self.corrections(case), made))
+        with self._saving():
+            add_correction(self.shelf.corrections, made)
         return made
 
     def _outline(self, case: Case, find: str) -> Shape:
@@ -216,12 +215,13 @@ class Desk:
 
     def undo(self, case: Case, number: str) -> None:
         """Take a correction back."""
-        with self._saving:
-            self._save(case, undo(self.corrections(case), number))
+        with self._saving():
+            undo(self.shelf.corrections, case.id, number)
 
-    def _save(self, case: Case, made: tuple[Correction, ...]) -> None:
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
         try:
-            write_corrections(self.shelf.corrections, case.id, made)
+            yield
         except OSError as error:
             raise DataError(
                 f"cannot save to {self.shelf.corrections} ({error.strerror}); "
@@ -235,18 +235,14 @@ class Desk:
 
     def _corrected(self) -> dict[str, int]:
         counts = {}
-        for path in _files(self.shelf.corrections):
-            if path.stem in self.shelf.cases:
+        for name in corrected_cases(self.shelf.corrections):
+            if name in self.shelf.cases:
                 try:
-                    made = read_corrections(self.shelf.corrections, path.stem)
+                    made = read_corrections(self.shelf.corrections, name)
                 except InklingsError:
                     continue
-                counts[path.stem] = len(standing(made))
+                counts[name] = len(standing(made))
         return counts
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("[!.]*.json")) if folder.is_dir() else []
 
 
 def _kind(label: Label) -> str:
