@@ -5,7 +5,8 @@ import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
-from inklings.evaluation.calibration import BINS, histogram, metrics, reliability
+from inklings.calibration.measure import BINS, reliability
+from inklings.evaluation.calibration import histogram, metrics
 from inklings.evaluation.metric import DEFAULT
 from inklings.evaluation.pairs import Pair, Segmentation
 from inklings.testing.metrics import MetricContract

@@ -25,7 +25,17 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "Cohorts": ("import", "phantoms", "check", "split", "select", "join", "cache", "show"),
     "Weak labels": ("weaken", "prior", "study"),
     "Slides": ("tile", "embed"),
-    "Models": ("plan", "recipes", "train", "crossval", "predict", "merge", "refine", "nodules"),
+    "Models": (
+        "plan",
+        "recipes",
+        "train",
+        "crossval",
+        "calibrate",
+        "predict",
+        "merge",
+        "refine",
+        "nodules",
+    ),
     "Results": ("evaluate", "report", "view", "export", "deidentify"),
     "Start here": ("demo", "doctor"),
 }

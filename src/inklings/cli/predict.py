@@ -45,6 +45,12 @@ def predict(
         bool | None,
         typer.Option(help="Test-time augmentation: average over mirror images; takes longer."),
     ] = None,
+    no_calibration: Annotated[
+        bool,
+        typer.Option(
+            "--no-calibration", help="Probabilities as the network says them (inklings calibrate)."
+        ),
+    ] = False,
     threshold: Annotated[
         str | None,
         typer.Option(
@@ -130,6 +136,7 @@ def predict(
         images=parse(images) if images else None,
         also=also or None,
         mirroring=mirroring,
+        calibration=False if no_calibration else None,
         **asked_threshold(threshold),
         instances=instances,
         components=components,

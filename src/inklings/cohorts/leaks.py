@@ -94,7 +94,7 @@ def clear(
 def require_tunable(
     stages: Iterable[Training], patients: Collection[str], split_hash: str | None
 ) -> None:
-    """Refuse to choose thresholds on patients whose answers a model has learnt by heart.
+    """Refuse to tune on patients whose answers a model has learnt by heart.
 
     The validation part of the split that a run was trained on is what it is for; of another split
     nobody knows which patients were trained on and which only validated.
@@ -107,9 +107,23 @@ def require_tunable(
         if both and one.split_hash != split_hash:
             raise DataError(
                 f"{one.name} was trained on split {one.split_hash}, perhaps on {len(both)} of the "
-                f"{len(set(patients))} patients that thresholds would be chosen on ({some(both)}); "
-                f"choose on the validation part of that split, the cohort has {split_hash}"
+                f"{len(set(patients))} patients that would be tuned on ({some(both)}); "
+                f"tune on the validation part of that split, the cohort has {split_hash}"
             )
+
+
+def require_apart(fitted: Collection[str], tested: Collection[str]) -> None:
+    """Refuse to fit on patients of the validation part whom the test part holds, too.
+
+    Raises:
+        DataError: With how many there are.
+    """
+    if both := sorted(set(fitted) & set(tested)):
+        raise DataError(
+            f"{len(both)} of the {len(set(fitted))} patients of the validation part are in the "
+            f"test part, too ({some(both)}), so the test would flatter; split by patient with "
+            "'inklings split'"
+        )
 
 
 def require_one_split(stages: Iterable[Training]) -> None:

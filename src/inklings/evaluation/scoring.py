@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from inklings.calibration.measure import reliability
 from inklings.errors import DataError, SpecError
 from inklings.evaluation import METRICS
-from inklings.evaluation.calibration import reliability
 from inklings.evaluation.changes import Change
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap, paired, sum_by_patient
 from inklings.evaluation.metric import DEFAULT, Array, Metric, Options

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from inklings.calibration.record import Calibration
 from inklings.data import INTENSITIES, NORMALISERS
 from inklings.data.crops import resize_image
 from inklings.data.intensity import Scale, apply
@@ -70,19 +71,42 @@ def predict_array(
         )
     finally:
         run.model.train(training)
-    return dense if model_config.resize is None else restore(dense, image.shape[1:])
+    dense = dense if model_config.resize is None else restore(dense, image.shape[1:])
+    return calibrated(run, settings, dense)
 
 
 def settings_of(run: Run) -> Inference:
-    """How the run's experiment wants images to be predicted."""
+    """How the run's experiment wants images to be predicted.
+
+    A threshold that it fixes is one of what the network says: `thresholds_of` carries it over to
+    what is calibrated, which a number given with a prediction speaks of already.
+    """
     own = run.experiment
-    return own.inference if isinstance(own, SegmentationExperiment) else Inference()
+    asked = own.inference if isinstance(own, SegmentationExperiment) else Inference()
+    if run.calibration is None or isinstance(asked.threshold, str):
+        return asked
+    return asked.model_copy(update={"threshold": "auto"})
 
 
 def thresholds_of(run: Run, settings: Inference) -> tuple[float, ...]:
     """Probability from which a sample belongs to each class: as asked for, else the run's."""
     fixed = settings.threshold
-    return run.thresholds if isinstance(fixed, str) else (fixed,) * len(run.classes)
+    if not isinstance(fixed, str):
+        return (fixed,) * len(run.classes)
+    own = calibration_of(run, settings)
+    return run.thresholds if own is None else own.thresholds(run.thresholds)
+
+
+def calibration_of(run: Run, settings: Inference) -> Calibration | None:
+    """What the probabilities of a run are mapped by; None where nothing changes them."""
+    own = run.calibration
+    return own if own is not None and own.changes and settings.calibration else None
+
+
+def calibrated(run: Run, settings: Inference, dense: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What a network says, ``(K, *S)``, mapped as held-out patients ask for."""
+    own = calibration_of(run, settings)
+    return dense if own is None else own.dense(dense, run.thresholds)
 
 
 def largest_of(run: Run, settings: Inference) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 from inklings.data.tissue_finder import finder
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.inference.cohort_threshold import looks_incomplete, priors_of, put
-from inklings.inference.dense import OF_VOLUMES
+from inklings.inference.dense import OF_VOLUMES, calibration_of
 from inklings.inference.device import best_device
 from inklings.inference.ensemble import Ensemble, provenance_of, read_ensemble
 from inklings.inference.items import Inputs, Item
@@ -20,7 +20,7 @@ from inklings.inference.slide_cases import CaseTask, is_slide, opened, write_are
 from inklings.inference.slide_grid import SLIDE_OPTIONS, SlideSettings
 from inklings.parallel import over_cases
 from inklings.predictions.folder import PredictionFolder
-from inklings.predictions.head import BY_PRIOR, MEMBERS, Head
+from inklings.predictions.head import BY_PRIOR, CALIBRATION, MEMBERS, Head
 from inklings.predictions.uncertainty import write_uncertainty
 from inklings.progress import note, track
 from inklings.refinement import REFINEMENTS
@@ -28,9 +28,11 @@ from inklings.runs.run import ModelConfig, Run
 
 _COMMON = (
     "split", "series", "images", "also", "mirroring", "threshold", "threshold_by", "instances",
+    "calibration",
 )  # fmt: skip
 _OF_PICTURES = ("refine", *SLIDE_OPTIONS)
-_OF_INFERENCE = ("mirroring", "threshold", "instances", "components")
+_SAID_ELSEWHERE = {"threshold", "components", "calibration"}
+_OF_INFERENCE = ("mirroring", "threshold", "instances", "components", "calibration")
 
 
 class ImagePredictor(Predictor):
@@ -170,16 +172,17 @@ def _by_prior(
 
 
 def _head(runs: Sequence[Run], how: Ensemble, slides: SlideSettings, refine: str | None) -> Head:
-    used = how.settings[0].model_dump(mode="json", exclude={"threshold", "components"})
+    used = how.settings[0].model_dump(mode="json", exclude=_SAID_ELSEWHERE)
     learnt = runs[0].model_config
     several = {MEMBERS: [str(run.folder) for run in runs]} if len(runs) > 1 else {}
     return Head(
         classes=runs[0].classes,
         thresholds=how.thresholds,
         provenance=runs[0].provenance,
-        trained_on=tuple(sorted({patient for run in runs for patient in run.record.trained_on})),
+        trained_on=tuple(sorted({patient for run in runs for patient in run.trained_on})),
         settings={
             **used,
+            CALIBRATION: _told(runs, how),
             "resize": learnt.resize,
             "core": learnt.core,
             "refine": refine,
@@ -188,6 +191,12 @@ def _head(runs: Sequence[Run], how: Ensemble, slides: SlideSettings, refine: str
             **several,
         },
     )
+
+
+def _told(runs: Sequence[Run], how: Ensemble) -> list[dict[str, Any]] | None:
+    """The maps of each run, by class; None where nothing is mapped."""
+    own = [calibration_of(run, settings) for run, settings in zip(runs, how.settings, strict=True)]
+    return None if not any(own) else [one.told if one else {} for one in own]
 
 
 def _volumes(learnt: ModelConfig, how: Ensemble) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Options(Cut, total=False):
             with.
         also: More runs, whose probabilities are averaged with those of the first.
         mirroring: Test-time augmentation: the mean over mirror images, of all axes or those named.
+        calibration: False leaves probabilities as the network says them.
         threshold: Probability from which something belongs to a class.
         threshold_by: ``prior``: where the share predicted of all images together is the prior of
             the run (`inklings.inference.cohort_threshold`); ``auto``: that where the run found its
@@ -62,6 +63,7 @@ class Options(Cut, total=False):
     images: Patterns | None
     also: Sequence[Path] | None
     mirroring: bool | str | None
+    calibration: bool | None
     instances: str | Mapping[str, Any] | None
     components: str | None
     refine: str | None

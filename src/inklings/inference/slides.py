@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from inklings.data.slide_look import SlideLook
 from inklings.data.tissue_finder import FindTissue
 from inklings.errors import SpecError
+from inklings.inference.dense import calibrated, calibration_of
 from inklings.inference.device import device_of
 from inklings.inference.slide_files import areas_of, pictures
 from inklings.inference.slide_grid import Grid, SlideSettings, grid_of
@@ -120,7 +122,7 @@ def predict_slide(
         _stream(beside(networks), batches, axes, grid.step, sink)
 
     way = _Seen(grid, places, look)
-    return _written(run, slide, job, folder, way, fill, len(windows[0]), len(runs))
+    return _written(run, slide, job, folder, way, fill, len(windows[0]), runs)
 
 
 def cut_slide(
@@ -164,9 +166,12 @@ def _written(
     seen: _Seen,
     fill: Callable[[HeatmapWriter], None],
     windows: int,
-    runs: int = 1,
+    said_by: Sequence[Run] = (),
 ) -> SlidePrediction:
-    """The files of a slide whose probabilities ``fill`` gives; the record is written last."""
+    """The files of a slide whose probabilities ``fill`` gives; the record is written last.
+
+    They are as the networks of ``said_by`` say them; where none is named, as they are to be kept.
+    """
     began = time.monotonic()
     grid, places = seen.grid, seen.places
     with HeatmapWriter(
@@ -180,7 +185,11 @@ def _written(
         spacing_um=grid.spacing_um,
         smallest=job.slides.smallest_region,
         corner=corner_of(slide),
-        runs=runs,
+        runs=max(1, len(said_by)),
+        changes=[
+            partial(calibrated, one, job.window) if calibration_of(one, job.window) else None
+            for one in said_by
+        ],
     ) as sink:
         fill(sink)
         outlined, too_small = sink.finish()

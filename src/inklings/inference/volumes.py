@@ -20,6 +20,7 @@ from inklings.data.respace import respaced
 from inklings.errors import DataError
 from inklings.geometry import Geometry
 from inklings.inference.dense import (
+    calibrated,
     fit_channels,
     forward_of,
     largest_of,
@@ -131,6 +132,7 @@ def predict_grid(
         run.model.train(training)
     if geometry is not None and there is not None:
         dense = respaced(dense, there, geometry)
+    dense = calibrated(run, settings, dense)
     whole = [run.classes.index(name) for name in largest_of(run, settings)]
     dense = keep_largest(dense, thresholds_of(run, settings), whole)
     return dense if turn is None else turn.back(dense)

@@ -30,6 +30,10 @@ MEMBERS = "members"
 """In the settings: the runs whose probabilities were averaged. Each case then has a spread, the
 standard deviation over them: in its file, or as a map of a slide."""
 
+CALIBRATION = "calibration"
+"""In the settings: what the probabilities of each run were mapped by, class by class
+(`inklings.calibration`); None where they are those of the network."""
+
 BY_PRIOR = "by_prior"
 """In the settings: the prior of each class that the share predicted of all cases agrees with."""
 

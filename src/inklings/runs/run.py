@@ -5,6 +5,7 @@ A run folder holds, among other things:
 - ``weights.safetensors`` and ``model.json`` (`ModelConfig`: what to build and feed, so that the
   weights mean something), written by `write_model`;
 - ``experiment.yaml``, the resolved experiment;
+- ``calibration.json`` (`Calibration`), where held-out cases say what probabilities mean;
 - ``run.json`` (`RunRecord`: what was decided and where it came from), written last: a folder
   without it is a training that has not finished.
 
@@ -14,7 +15,6 @@ Weights are safetensors and never pickle, so that opening a run executes nothing
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ from typing import Any, Literal, Self
 from torch import nn
 
 from inklings import __version__
+from inklings.calibration.record import Calibration
 from inklings.errors import DataError, SpecError
 from inklings.files import write_json
 from inklings.models import MODELS
@@ -32,7 +33,7 @@ from inklings.models.folding import folded
 from inklings.predictions.head import Provenance
 from inklings.records import read_record
 from inklings.renamed import renamed
-from inklings.runs.weights import load_weights, write_weights
+from inklings.runs.weights import digest_of, load_weights, write_weights
 from inklings.spec import Component, Experiment, Volumes
 from inklings.spec.before import load_experiment
 
@@ -179,7 +180,7 @@ class RunRecord:
         """Write ``run.json``, the last file of a training, with the fingerprint of its weights."""
         record = dataclasses.asdict(self)
         if (folder / WEIGHTS).is_file():
-            record["weights_sha256"] = _sha256(folder / WEIGHTS)
+            record["weights_sha256"] = digest_of(folder / WEIGHTS)
         write_json(folder / "run.json", record)
 
     @classmethod
@@ -209,6 +210,7 @@ class Run:
         experiment: As it was trained; None for a model still in memory.
         folder: Where it was read from; None for a model still in memory.
         weights_sha256: Fingerprint of the weights file.
+        calibration: What its probabilities are mapped by; None for those of the network.
     """
 
     model: Model
@@ -217,6 +219,7 @@ class Run:
     experiment: Experiment | None = None
     folder: Path | None = None
     weights_sha256: str = ""
+    calibration: Calibration | None = None
 
     @property
     def task(self) -> str:
@@ -235,8 +238,9 @@ class Run:
 
     @property
     def trained_on(self) -> tuple[str, ...]:
-        """Patients that the weights or the thresholds have seen, sorted."""
-        return self.record.trained_on
+        """Patients that the weights, the thresholds or the calibration have seen, sorted."""
+        fitted = self.calibration.patients if self.calibration else ()
+        return tuple(sorted({*self.record.trained_on, *fitted}))
 
     def __repr__(self) -> str:
         """One line: what it answers, how it was made, where it lies."""
@@ -269,6 +273,7 @@ class Run:
             experiment=load_experiment(folder),
             folder=folder,
             weights_sha256=digest,
+            calibration=Calibration.read(folder, digest),
         )
 
     def folded(self) -> Self:
@@ -291,7 +296,7 @@ def read_model(folder: Path, record: RunRecord) -> tuple[ModelConfig, Model, str
     except SpecError as error:
         raise DataError(f"{folder / 'model.json'} is damaged ({error}); train again") from None
     load_weights(model, path)
-    digest = _sha256(path)
+    digest = digest_of(path)
     if record.weights_sha256 not in ("", digest):
         raise DataError(
             f"{path}: expected the weights that this run has written (SHA-256 "
@@ -310,8 +315,3 @@ def write_model(folder: Path, model: nn.Module, model_config: ModelConfig) -> No
     said = {"model": json.dumps(model_config.model.model_dump())}
     write_weights(folder / WEIGHTS, model, "the training ended with", said)
     model_config.write(folder)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def load_weights(model: nn.Module, path: Path) -> None:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: the weights do not fit the network: {reason}") from None
+
+
+def digest_of(path: Path) -> str:
+    """The fingerprint of a file of weights."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_weights(

@@ -157,7 +157,8 @@ class Inference(Section):
     positives agrees with the class prior estimated on the validation part: right also where
     labels were left out. ``components: largest`` keeps of each class of a volume the largest
     connected component; ``auto`` does so for classes whose Dice on the validation part does not
-    fall by it.
+    fall by it. ``calibration: false`` fits no map of probabilities on the validation part, and uses
+    none.
     """
 
     window: int = Field(default=256, gt=0)
@@ -166,6 +167,7 @@ class Inference(Section):
     threshold: Literal["auto", "prior"] | Annotated[float, Field(gt=0, lt=1)] = "auto"
     instances: Component | None = None
     components: Literal["all", "largest", "auto"] = "all"
+    calibration: bool = True
 
 
 class SegmentationExperiment(Experiment):

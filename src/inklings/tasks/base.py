@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from torch import Tensor
 
+from inklings.calibration.evidence import HeldOut
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.losses import LOSSES
@@ -16,7 +17,7 @@ from inklings.losses.base import Loss
 from inklings.models import MODELS
 from inklings.models.base import Model
 from inklings.registry import Registry
-from inklings.runs.run import ModelConfig
+from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Component, Experiment, Training
 from inklings.training import OPTIMISERS, SCHEDULES
 from inklings.training.fit import FitResult, Prepared, fit
@@ -75,6 +76,23 @@ class Task(ABC, Generic[E]):
     ) -> FitResult:
         """Prepare, and fit; tasks that fit several times one after the other say how."""
         return fit(experiment.training, self.prepare(experiment, cohort, out, initial), out)
+
+    def doubts(self, experiment: E, cohort: Cohort) -> Mapping[str, str]:  # noqa: ARG002
+        """Class to why labels of the validation part say nothing of what probabilities mean."""
+        return {}
+
+    def held_out(self, run: Run, cohort: Cohort, scratch: Path) -> HeldOut:  # noqa: ARG002
+        """What the validation part says of the probabilities of a finished run.
+
+        Args:
+            run: Of this task.
+            cohort: Of which the validation part alone is read.
+            scratch: Folder for what does not fit into memory.
+
+        Raises:
+            SpecError: If the task has no probabilities to calibrate.
+        """
+        raise SpecError(f"{run.folder}: a run of task {run.task} has nothing to calibrate")
 
     def as_used(self, experiment: E, model_config: ModelConfig) -> ModelConfig:  # noqa: ARG002
         """What the model takes of files as they are, where training had changed them before."""

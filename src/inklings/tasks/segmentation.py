@@ -10,6 +10,8 @@ from pathlib import Path
 
 from torch import Tensor
 
+from inklings.calibration.evidence import HeldOut
+from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.stacked import inputs_of
 from inklings.data import INTENSITIES, NORMALISERS, Use, build_transforms
@@ -20,12 +22,13 @@ from inklings.data.tile_examples import Looks, gather_tiles, require_same_cohort
 from inklings.data.tile_index import TileHead
 from inklings.data.transforms import Transform
 from inklings.data.volumes import require_dimensions, unplaced
-from inklings.errors import SpecError
+from inklings.errors import DataError, SpecError
 from inklings.files import write_json
 from inklings.inference.crf import CRF
-from inklings.orientation import across
+from inklings.labels.kinds import BallLabel, BoxLabel, PointLabel
+from inklings.orientation import AS_STORED, across
 from inklings.refinement import REFINEMENTS
-from inklings.runs.run import ModelConfig
+from inklings.runs.run import ModelConfig, Run
 from inklings.spec import Component, SegmentationExperiment, Teacher
 from inklings.supervision import SUPERVISIONS
 from inklings.supervision.base import Supervision
@@ -40,6 +43,7 @@ from inklings.tasks.base import (
 )
 from inklings.training.fit import FitResult, Prepared
 from inklings.training.trainer import is_first
+from inklings.training.validation import SegmentationValidator
 from inklings.weak.corrected import correct
 from inklings.weak.correction import CORRECTIONS
 from inklings.weak.self_training import Round, self_train
@@ -124,6 +128,28 @@ class SegmentationTask(Task[SegmentationExperiment]):
         facts = {**trained.facts, "rounds": [dataclasses.asdict(one) for one in rounds]}
         warnings = (*trained.warnings, *unplaced(given.train))
         return dataclasses.replace(trained, facts=facts, warnings=warnings)
+
+    def doubts(self, experiment: SegmentationExperiment, cohort: Cohort) -> Mapping[str, str]:
+        """Labels that were made finer, and those that leave out what is not plain."""
+        why = _doubt(experiment, cohort)
+        return dict.fromkeys(cohort.classes, why) if why else {}
+
+    def held_out(self, run: Run, cohort: Cohort, scratch: Path) -> HeldOut:
+        """As at the end of a training."""
+        own, learnt = run.experiment, run.model_config
+        assert isinstance(own, SegmentationExperiment)
+        experiment = own.model_copy(update={"intensity": learnt.intensity})
+        val = _validation(experiment, cohort, scratch)
+        if val is None:
+            raise DataError(
+                f"{cohort.folder}: expected labelled cases in the validation part, got none; give "
+                "the split a share of val"
+            )
+        if val.volumes and learnt.orientation not in (None, AS_STORED):
+            val = val.turned(str(learnt.orientation))
+        seen = dataclasses.replace(learnt, stains=None)  # the stains are changed already
+        validator = SegmentationValidator(val, experiment, seen)
+        return validator.judged(run.model, experiment.training.seed).held_out
 
     def as_used(self, experiment: SegmentationExperiment, model_config: ModelConfig) -> ModelConfig:
         """With the change of stains, and the grid of the tiles: slides are read as they were.
@@ -224,27 +250,58 @@ def _scaled(experiment: SegmentationExperiment, cohort: Cohort) -> SegmentationE
 def _examples(
     experiment: SegmentationExperiment, cohort: Cohort, scratch: Path
 ) -> tuple[Examples, Examples | None, tuple[str, ...]]:
-    supervision = _supervision(experiment, cohort.classes)
-    labelled = [case for case in cohort.part("val") if case.labels]
-    stains = experiment.stains
-    normaliser = NORMALISERS.build(stains.name, stains.options) if stains else None
-    read: Callable[..., Examples] = gather
-    if experiment.tiles is not None:
-        require_same_cohort(experiment.tiles, cohort)
-        intensity = INTENSITIES.build(experiment.intensity.name, experiment.intensity.options)
-        read = partial(gather_tiles, experiment.tiles, looks=Looks(intensity, normaliser))
-    else:
-        # Scores are those of the grid of the files, so only the training part is resampled.
-        read = partial(gather, spacing_mm=experiment.volumes.spacing_mm)
-    train = read(cohort.part("train"), supervision, scratch / "train", "train")
-    read = gather if experiment.tiles is None else read
-    val = read(labelled, supervision, scratch / "val", "val") if labelled else None
-    if experiment.tiles is None:
-        train, val = restained(train, normaliser), restained(val, normaliser) if val else None
+    # Scores are those of the grid of the files, so only the training part is resampled.
+    train = _read(experiment, cohort, experiment.volumes.spacing_mm)(
+        cohort.part("train"), scratch / "train", "train"
+    )
+    val = _validation(experiment, cohort, scratch)
     if train.volumes:
         code = across(train.geometries)
         train, val = train.turned(code), val.turned(code) if val else None
-    return train, val, supervision.channels
+    return train, val, _supervision(experiment, cohort.classes).channels
+
+
+def _validation(
+    experiment: SegmentationExperiment, cohort: Cohort, scratch: Path
+) -> Examples | None:
+    """The labelled cases of the validation part; None where there are none."""
+    labelled = [case for case in cohort.part("val") if case.labels]
+    return _read(experiment, cohort)(labelled, scratch / "val", "val") if labelled else None
+
+
+def _read(
+    experiment: SegmentationExperiment,
+    cohort: Cohort,
+    spacing_mm: float | tuple[float, float, float] | None = None,
+) -> Callable[[Sequence[Case], Path, str], Examples]:
+    """What reads cases: whole, or tiles of them."""
+    supervision, stains = _supervision(experiment, cohort.classes), experiment.stains
+    normaliser = NORMALISERS.build(stains.name, stains.options) if stains else None
+    if (tiles := experiment.tiles) is None:
+        return lambda cases, scratch, what: restained(
+            gather(cases, supervision, scratch, what, spacing_mm), normaliser
+        )
+    require_same_cohort(tiles, cohort)
+    intensity = INTENSITIES.build(experiment.intensity.name, experiment.intensity.options)
+    looks = Looks(intensity, normaliser)
+    return lambda cases, scratch, what: gather_tiles(
+        tiles, cases, supervision, scratch, what, looks
+    )
+
+
+def _doubt(experiment: SegmentationExperiment, cohort: Cohort) -> str:
+    """Why labels of the validation part do not say what probabilities mean; empty where they do."""
+    name = experiment.supervision.name
+    if experiment.teacher is not None or experiment.correction.name != "none":
+        return "its labels were made finer, so they are no longer what somebody saw"
+    if name not in ("auto", "full", "partial"):
+        return f"supervision {name}: its labels do not say where it is not"
+    labels = [label for case in cohort.part("val") for label in case.labels]
+    kinds = {"boxes": BoxLabel, "points": PointLabel, "balls": BallLabel}
+    for what, kind in kinds.items():
+        if any(isinstance(label, kind) for label in labels):
+            return f"{what} do not say where its border is"
+    return ""
 
 
 def _require_teacher(teacher: Teacher, seen: Use) -> None:

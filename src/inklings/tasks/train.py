@@ -11,11 +11,15 @@ from pathlib import Path
 from torch import Tensor
 
 from inklings.cohorts.cohort import Cohort
+from inklings.errors import InklingsError
 from inklings.models.weights import read_weights
+from inklings.progress import note
 from inklings.runs.run import WEIGHTS, RunRecord, write_model
-from inklings.runs.weights import load_weights
+from inklings.runs.weights import digest_of, load_weights
 from inklings.spec import Experiment
 from inklings.tasks import task_of
+from inklings.tasks.base import Task
+from inklings.tasks.calibrate import calibration_of, lines
 from inklings.training import machine
 from inklings.training.fit import FitResult, Kept
 from inklings.training.run_state import (
@@ -82,14 +86,38 @@ def train(
             folder = out / "steps" / str(kept.step)
             experiment.write(folder / "experiment.yaml")
             write_model(folder, at_step.model, model_config)
+            _calibrate(task, experiment, cohort, at_step, folder)
             _record(experiment, begun, at_step, notes).write(folder)
             kept.weights.unlink()
         shutil.rmtree(out / "teacher" / KEPT, ignore_errors=True)
         whole = dataclasses.replace(
             trained, facts={**trained.facts, "times": _times(trained, entered)}
         )
+        for line in _calibrate(task, experiment, cohort, trained, out):
+            note(f"calibration of {line}")
         _record(experiment, begun, whole, notes).write(out)
     return out
+
+
+def _calibrate(
+    task: Task[Experiment],
+    experiment: Experiment,
+    cohort: Cohort,
+    trained: FitResult,
+    folder: Path,
+) -> list[str]:
+    """What probabilities mean, in a file and in words; a training is not lost to it."""
+    held_out = trained.point.held_out
+    if held_out is None:
+        return []
+    thresholds, digest = trained.thresholds, digest_of(folder / WEIGHTS)
+    try:
+        how = (held_out, thresholds, trained.model_config, digest)
+        found = calibration_of(task, experiment, cohort, *how)
+    except InklingsError as error:
+        return [f"{', '.join(held_out.names)}: not calibrated: {error}"]
+    found.write(folder)
+    return lines(found)
 
 
 def _times(trained: FitResult, entered: float) -> dict[str, float]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from inklings.calibration.evidence import HeldOut
 from inklings.models.base import Model
 from inklings.progress import note
 from inklings.spec import SegmentationExperiment
 from inklings.supervision.prior import Prior
-from inklings.training.validation import SegmentationValidator
+from inklings.training.validation import Judged, SegmentationValidator
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class OperatingPoint:
         priors: Estimated share of positives of each class; empty where no threshold needed it.
         largest: Classes of which the largest connected part of a volume alone counts.
         facts: Whatever else was chosen with them.
+        held_out: What held-out cases say of the probabilities; None where nobody asked them.
     """
 
     thresholds: tuple[float, ...] = ()
     priors: tuple[Prior, ...] = ()
     largest: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    held_out: HeldOut | None = None
 
 
 @dataclass(frozen=True)
@@ -57,22 +60,27 @@ class SegmentationPoint:
 
     def __call__(self, model: Model) -> OperatingPoint:
         """Where to cut each class, and the class priors where the experiment asks for them."""
-        thresholds, priors, facts = self._thresholds(model)
-        return OperatingPoint(thresholds, priors, self._largest(model, thresholds), facts)
+        asked, seed = self.experiment.inference, self.experiment.training.seed
+        judged = None
+        if self.validator is not None and (asked.threshold == "auto" or asked.calibration):
+            judged = self.validator.judged(model, seed)
+        thresholds, priors, facts = self._thresholds(model, judged)
+        held_out = judged.held_out if judged is not None and asked.calibration else None
+        largest = self._largest(model, thresholds)
+        return OperatingPoint(thresholds, priors, largest, facts, held_out)
 
     def _thresholds(
-        self, model: Model
+        self, model: Model, judged: Judged | None
     ) -> tuple[tuple[float, ...], tuple[Prior, ...], dict[str, Any]]:
         asked, count = self.experiment.inference.threshold, len(self.classes)
         if not isinstance(asked, str):
             return (asked,) * count, (), {}
-        seed = self.experiment.training.seed
         if asked == "prior" and self.validator is not None:
-            pairs = self.validator.priors(model, seed)
+            pairs = self.validator.priors(model, self.experiment.training.seed)
             return tuple(cut for _, cut in pairs), tuple(prior for prior, _ in pairs), {}
-        if self.validator is None:
+        if judged is None:
             return (0.5,) * count, (), {}
-        rules = self.validator.rules(model, seed)
+        rules = judged.rules
         for name, rule in zip(self.classes, rules, strict=True):
             if rule.rule == "prior":
                 note(f"threshold of {name}: {rule.reason}")

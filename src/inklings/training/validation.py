@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inklings.calibration.evidence import REPRESENTS, HeldOut, of_maps
 from inklings.data import INTENSITIES
 from inklings.data.examples import Examples, exclusive
 from inklings.data.intensity import apply
@@ -56,6 +57,19 @@ class SegmentationScore:
         return {"val_loss": self.loss, "val_dice": self.dice}
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What labels of held-out images say of the probabilities.
+
+    Attributes:
+        rules: Where to cut each class.
+        held_out: What its probabilities are worth.
+    """
+
+    rules: tuple[Rule, ...]
+    held_out: HeldOut
+
+
 class SegmentationValidator:
     """Predicts whole images just as `inklings predict` will, and scores them.
 
@@ -95,8 +109,8 @@ class SegmentationValidator:
             np.sum(counted, 0),
         )
 
-    def rules(self, model: Model, seed: int) -> list[Rule]:
-        """Where to cut each class, by what its labels look like (`training.rules`).
+    def judged(self, model: Model, seed: int) -> Judged:
+        """Where to cut each class, by what its labels look like (`training.rules`), and why.
 
         Where objects are missing among the labels, their Dice would put the threshold too high.
         """
@@ -106,7 +120,31 @@ class SegmentationValidator:
             dense = self.dense(model, i)[:classes]
             counted.append(counts(dense, target)[:classes])
             sample.add(dense, target)
-        return decide(np.array(counted), sample, own.judges, bool(own.groups), own.in_doubt)
+        table = np.array(counted)
+        rules = decide(table, sample, own.judges, bool(own.groups), own.in_doubt)
+        return Judged(tuple(rules), self._held_out(table, rules))
+
+    def _held_out(self, counted: NDArray[np.int64], rules: Sequence[Rule]) -> HeldOut:
+        """What the labels say of the probabilities, as far as they stand for their images."""
+        own, names = self.examples, self.model_config.classes
+        sizes, refused = np.array([math.prod(one.shape) for one in own.targets]), {}
+        for k, (name, rule) in enumerate(zip(names, rules, strict=True)):
+            known = counted[:, k, :, 0]
+            spoken = known.sum(1)
+            counted[(known[:, 1] == 0) & (spoken < sizes), k] = 0  # only what was drawn is known
+            share = spoken.sum() / max(1, sizes[spoken > 0].sum())
+            if rule.rule == "prior":
+                refused[name] = rule.reason
+            elif not spoken.any():
+                refused[name] = "nobody looked for it in the validation part"
+            elif not counted[:, k, 1].any() and share < 1:
+                refused[name] = "its labels are positives alone"
+            elif share < REPRESENTS:
+                refused[name] = (
+                    f"its labels speak of {share:.1%} of the samples: strokes and the like are "
+                    "drawn where it is plain what is there"
+                )
+        return of_maps(names, own.groups or own.ids, counted, refused)
 
     def in_one_piece(self, model: Model, thresholds: Sequence[float]) -> tuple[int, ...]:
         """Classes whose mean Dice does not fall where their largest piece alone is kept.

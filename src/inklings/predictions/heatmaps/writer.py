@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +17,7 @@ from inklings.predictions.numbers import quantise
 from inklings.predictions.slides import CLASSES, HEATMAP, OUTLINES, SPREAD, Spread, scaled
 
 Pair = tuple[float, float]
+Change = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 _SPOOL = "spool.part"
 
 
@@ -67,6 +68,7 @@ class HeatmapWriter:
         corner: First pixel of level 0 that was scanned, ``(y, x)``, from which outlines count.
         runs: How many speak, one after the other, in ``runs * K`` channels of the tiles; their mean
             is mapped, and of several the standard deviation over them in a file of its own.
+        changes: What the levels ``(K, *S)`` of each run become before that; None where they stay.
     """
 
     def __init__(
@@ -83,13 +85,14 @@ class HeatmapWriter:
         smallest: int = 1,
         corner: tuple[int, int] = (0, 0),
         runs: int = 1,
+        changes: Sequence[Change | None] = (),
     ) -> None:
         self._folder, self._classes, self._tissue, self._shape = folder, classes, tissue, shape
         self._levels = np.array(thresholds, np.float32)[:, None, None] * 255
         self._spacing_um = scaled(spacing_um, factor)
         self._spool = (folder / _SPOOL).open("wb+")
         self._heat = Pyramid(self._spool, len(classes), shape, mean)
-        self._runs = runs
+        self._runs, self._changes = runs, changes
         self._spread = Pyramid(self._spool, len(classes), shape, mean) if runs > 1 else None
         self._sums = np.zeros((2, len(classes)))  # of the spread: of all, and where a class is
         self._codes = Pyramid(self._spool, 1, shape, majority)
@@ -149,8 +152,12 @@ class HeatmapWriter:
         self._next = ty * TILE + height
 
     def _by_run(self, tile: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A tile as ``(runs, K, TILE, TILE)``."""
-        return tile.reshape(self._runs, len(self._classes), *tile.shape[1:])
+        """A tile as ``(runs, K, TILE, TILE)``, what each run says changed as it asks for."""
+        said = tile.reshape(self._runs, len(self._classes), *tile.shape[1:])
+        for k, change in enumerate(self._changes):
+            if change is not None:
+                said[k] = change(quantise(said[k])).astype(np.float32) / 255
+        return said
 
     def _quantised(self, ty: int, tx: int, tile: NDArray[np.float32]) -> NDArray[np.uint8]:
         inside: NDArray[np.uint8] = quantise(tile) * self._tissue.tile(ty, tx)
