@@ -13,11 +13,11 @@ from typing import Any
 import highdicom as hd
 import numpy as np
 import pydicom
-from pydicom.errors import InvalidDicomError
 
 from inklings.errors import LabelError
 from inklings.labels.outlines import Drawing, Outline, box, gathered, line, point, polygon
 from inklings.labels.shapes import ellipse
+from inklings.readers.dicom_codecs import dicom_errors
 
 _CLASS = "1.2.840.10008.5.1.4.1.1.91.1"
 
@@ -34,15 +34,19 @@ def read(data: bytes) -> Drawing:
         LabelError: If it is another object of DICOM, damaged, or counts in millimetres.
     """
     try:
-        said = pydicom.dcmread(io.BytesIO(data))
-        kind = str(said.get("SOPClassUID", ""))
-        if kind != _CLASS:
-            name = pydicom.uid.UID(kind).name
-            raise LabelError(f"expected bulk annotations of DICOM (ANN), got {name or 'no object'}")
-        found = hd.ann.MicroscopyBulkSimpleAnnotations.from_dataset(said, copy=False)
-        groups = found.get_annotation_groups()
-    except (InvalidDicomError, OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-        raise LabelError(f"damaged DICOM ({' '.join(str(error).split())})") from None
+        return _drawing(pydicom.dcmread(io.BytesIO(data)))
+    except dicom_errors() as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise LabelError(f"damaged DICOM ({words})") from None
+
+
+def _drawing(said: pydicom.Dataset) -> Drawing:
+    kind = str(said.get("SOPClassUID", ""))
+    if kind != _CLASS:
+        name = pydicom.uid.UID(kind).name
+        raise LabelError(f"expected bulk annotations of DICOM (ANN), got {name or 'no object'}")
+    found = hd.ann.MicroscopyBulkSimpleAnnotations.from_dataset(said, copy=False)
+    groups = found.get_annotation_groups()
     if str(found.annotation_coordinate_type.value) != "2D":
         raise LabelError("annotations in millimetres on the glass (3D); export them in pixels (2D)")
     if said.get("PixelOriginInterpretation", "VOLUME") != "VOLUME":

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from inklings import __version__
@@ -23,13 +22,13 @@ from inklings.errors import DataError
 from inklings.files import write_bytes, write_json
 from inklings.privacy.profile import DESCRIPTIONS, action_of
 from inklings.progress import track
+from inklings.readers.dicom_codecs import dicom_errors
 from inklings.readers.dicom_files import File, files, is_dicom
 
 REPORT = "deidentified.json"
 _REGISTERED = "1.2.840.10008."
 _SHIFT_DAYS = (365, 3650)
 _PAINTED = ("US", "SC", "XC", "ES", "OT", "GM", "SM")
-_DAMAGED = (InvalidDicomError, ValueError, KeyError, OSError, EOFError, AttributeError, TypeError)
 
 CANNOT_PROMISE = (
     "Text and faces in the pixels: pixels are copied as they are. Look at the series listed under "
@@ -159,7 +158,7 @@ def _image(data: tuple[str, bytes], done: Copied) -> pydicom.FileDataset | None:
     try:
         said = pydicom.dcmread(io.BytesIO(content), force=True)
         said.decode()
-    except _DAMAGED:
+    except dicom_errors():
         done.left_out["damaged"] += 1
         return None
     if "PixelData" not in said and "FloatPixelData" not in said:

@@ -21,6 +21,15 @@ DECODE_ERRORS = (
     MemoryError, struct.error, zlib.error, NotImplementedError, ArithmeticError,
 )  # fmt: skip
 """What damaged pixels make the decoders raise."""
+
+
+def dicom_errors() -> tuple[type[Exception], ...]:
+    """What damaged files make pydicom raise, which is imported only where one is read."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (BytesLengthException, InvalidDicomError, RecursionError, *DECODE_ERRORS)
+
+
 RLE = "1.2.840.10008.1.2.5"
 _PLAIN = ("1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1")
 _DEFLATED_FRAMES = _PLAIN[1]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from inklings.errors import DataError, ReaderError
 from inklings.geometry import Geometry
-from inklings.readers.dicom_codecs import DECODE_ERRORS
+from inklings.readers.dicom_codecs import dicom_errors
 from inklings.readers.dicom_files import SEGMENTATIONS, files, is_dicom
 from inklings.readers.dicom_frames import image_key, image_keys
 from inklings.readers.dicom_layout import laid_out
@@ -77,7 +77,6 @@ class Broken:
 def drawings(root: Path) -> Iterator[Drawing | Broken]:
     """Every segmentation and structure set under a folder, those of 3D Slicer first."""
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     yield from _of_slicer(root)
     classes = [uid.encode() for uid in (*SEGMENTATIONS, STRUCTURES)]
@@ -91,7 +90,7 @@ def drawings(root: Path) -> Iterator[Drawing | Broken]:
             said = pydicom.dcmread(path, stop_before_pixels=True, force=True)
             if str(said.get("SOPClassUID")) in (*SEGMENTATIONS, STRUCTURES):
                 yield _drawing(path, said)
-        except (InvalidDicomError, NotImplementedError, *DECODE_ERRORS) as error:
+        except dicom_errors() as error:
             words = " ".join(str(error).split()) or type(error).__name__
             yield Broken(path, f"a damaged segmentation or structure set ({words}); copy it again")
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import ReaderError
-from inklings.readers.dicom_codecs import DECODE_ERRORS, RLE, decompressed
+from inklings.readers.dicom_codecs import RLE, decompressed, dicom_errors
 from inklings.readers.dicom_coding import DEFLATED, Coding
 from inklings.readers.dicom_files import Bytes, File
 from inklings.readers.dicom_headers import Plane
@@ -92,8 +92,6 @@ class _Decoder:
 
     def stored(self, plane: Plane) -> NDArray[Any]:
         """``(Y, X)`` as stored, signs extended and MONOCHROME1 turned; ``(Y, X, 3)`` for colour."""
-        from pydicom.errors import BytesLengthException
-
         try:
             if not plane.coding.tiles:
                 return self._frame(plane, plane.frame)
@@ -103,7 +101,7 @@ class _Decoder:
             rows, columns = plane.coding.rows, plane.coding.columns
             tile = self._whole[1][row * rows :, column * columns :]
             return tile[:rows, :columns]
-        except (BytesLengthException, *DECODE_ERRORS) as error:
+        except dicom_errors() as error:
             words = " ".join(str(error).split())[:200] or type(error).__name__
             raise ReaderError(
                 f"{plane.file}: cannot decode its pixels ({words}); copy or export it again"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from inklings.errors import ReaderError
 from inklings.geometry import Geometry
 from inklings.readers.choice import ANY, Choice
-from inklings.readers.dicom_codecs import DECODE_ERRORS
+from inklings.readers.dicom_codecs import dicom_errors
 from inklings.readers.dicom_files import MAGIC, MAGIC_AT, SEGMENTATIONS
 from inklings.readers.dicom_frames import Frames, frame_grid
 from inklings.readers.notes import Note
@@ -38,14 +38,13 @@ def read_segments(path: Path, sources: Collection[str] | None = None) -> Segment
         ReaderError: If the file is none, is damaged, or its planes lie on no regular grid.
     """
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     try:
         said = pydicom.dcmread(path)
         if str(said.SOPClassUID) not in SEGMENTATIONS:
             raise ReaderError(f"{path}: expected a DICOM Segmentation, got {said.SOPClassUID.name}")
         return _segments(path, said, sources)
-    except (InvalidDicomError, NotImplementedError, *DECODE_ERRORS) as error:
+    except dicom_errors() as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise ReaderError(f"{path}: damaged DICOM Segmentation ({words}); copy it again") from None
 

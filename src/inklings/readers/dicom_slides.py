@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
-from pydicom.errors import InvalidDicomError
 
 from inklings.errors import ReaderError
+from inklings.readers.dicom_codecs import dicom_errors
 
 WHOLE_SLIDE = b"1.2.840.10008.5.1.4.1.1.77.1.6"
 """SOP class of VL Whole Slide Microscopy, as the meta information of a file says it."""
@@ -135,6 +135,6 @@ def _is_extra(kinds: Sequence[str]) -> bool:
 def _header(path: Path) -> pydicom.Dataset:
     try:
         return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
-    except (OSError, InvalidDicomError, ValueError, AttributeError, EOFError, KeyError) as error:
+    except dicom_errors() as error:
         why = " ".join(str(error).split())
         raise ReaderError(f"{path}: cannot read the header of this DICOM slide ({why})") from None

@@ -20,7 +20,7 @@ from inklings.errors import ReaderError
 from inklings.geometry import Geometry
 from inklings.readers.choice import ANY, Choice
 from inklings.readers.contours import Ring, cross, filled, same
-from inklings.readers.dicom_codecs import DECODE_ERRORS
+from inklings.readers.dicom_codecs import dicom_errors
 from inklings.readers.dicom_files import MAGIC, MAGIC_AT
 from inklings.readers.dicom_frames import image_keys
 from inklings.readers.layers import Remark
@@ -97,14 +97,13 @@ def read_structures(path: Path, sources: Collection[str] | None = None) -> Struc
         ReaderError: If the file is none, or is damaged.
     """
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     try:
         said = pydicom.dcmread(path, force=True)
         if str(said.get("SOPClassUID")) != STRUCTURES:
             raise ReaderError(f"{path}: expected a DICOM RT Structure Set, got another object")
         return Structures(tuple(_structures(said, sources)))
-    except (InvalidDicomError, *DECODE_ERRORS) as error:
+    except dicom_errors() as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise ReaderError(f"{path}: damaged RT Structure Set ({words}); copy it again") from None
 
