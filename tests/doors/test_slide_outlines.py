@@ -99,9 +99,12 @@ def test_every_form_of_geojson_gives_the_outline_with_its_hole(tmp_path: Path, w
         (feature({"type": "Polygon", "coordinates": None}), "without coordinates"),
         (feature({"type": "MultiPolygon", "coordinates": [[]]}), "0 corners"),
         (feature({"type": "Polygon", "coordinates": [[[1, 1], [2, 2], [1, 1]]]}), "2 corners"),
-        (feature({"type": "Polygon", "coordinates": [[["x", 1], [2, 2], [3, 3]]]}), "no numbers"),
-        (feature({"type": "Polygon", "coordinates": [[1, 2, 3]]}), "no numbers"),
+        (feature({"type": "Polygon", "coordinates": [[["x", 1], [2, 2], [3, 3]]]}), "not as the"),
+        (feature({"type": "Polygon", "coordinates": [[1, 2, 3]]}), "not as the"),
         (feature({"type": "Point", "coordinates": [float("nan"), 1]}), "no number"),
+        (feature({"type": "Point", "coordinates": [1e308, 1]}), "beyond any image"),
+        (feature({"type": "LineString", "coordinates": []}), "without coordinates"),
+        (feature({"type": "MultiLineString", "coordinates": [[]]}), "without a place"),
         (feature({"type": "Circle", "coordinates": [1, 2]}), "type 'Circle'"),
         (feature(polygon(RING), objectType="tmaCore"), "marks nothing"),
         ("text", "a str"), (None, "a NoneType"), ([1], "a list"),
@@ -158,7 +161,7 @@ def test_what_is_no_annotation_is_refused_in_one_line(tmp_path: Path, data: byte
     assert "\n" not in str(caught.value)
 
 
-def region(kind: str, tag: str, points: list[tuple[float, float]], negative: int = 0) -> str:
+def region(kind: str, tag: str, points: list[tuple[float, float]], negative: str = "0") -> str:
     places = "".join(f'<{tag} X="{x}" Y="{y}"/>' for x, y in points)
     return f'<Region Type="{kind}" NegativeROA="{negative}"><Vertices>{places}</Vertices></Region>'
 
@@ -168,12 +171,13 @@ def region(kind: str, tag: str, points: list[tuple[float, float]], negative: int
     [(("Polygon", "Rectangle", "Ellipse"), "V"), (("0", "1", "2"), "Vertex")],
     ids=["halo", "imagescope"],
 )
+@pytest.mark.parametrize("negative", ["1", "true", "TRUE", " True "])
 def test_regions_of_halo_and_imagescope_have_holes(
-    tmp_path: Path, kinds: tuple[str, ...], tag: str
+    tmp_path: Path, kinds: tuple[str, ...], tag: str, negative: str
 ) -> None:
     corners, oval = [(74, 10), (90, 20)], [(20, 74), (60, 92)]
     regions = [
-        region(kinds[0], tag, RING), region(kinds[0], tag, HOLE, 1),
+        region(kinds[0], tag, RING), region(kinds[0], tag, HOLE, negative),
         region(kinds[1], tag, corners), region(kinds[2], tag, oval),
         region("Ruler" if tag == "V" else "4", tag, corners),
     ]  # fmt: skip
@@ -184,12 +188,22 @@ def test_regions_of_halo_and_imagescope_have_holes(
     )
     drawing = read_outlines(path)
     assert drawing.origin == "slide"
-    assert drawing.odd == ("region 5 of layer T: a ruler, which has no inside",)
+    assert drawing.odd == ("region 5 (T): a ruler, which has no inside",)
     disc = affinity.scale(shapely.Point(40, 83).buffer(1, quad_segs=64), 20, 9)
     expected = WALL | within(shapely.box(74, 10, 90, 20))
     found = drawn(path).category > 0
     np.testing.assert_array_equal(found[:72], expected[:72])
     assert found[72:].sum() == pytest.approx(within(disc).sum(), rel=0.02)
+
+
+def test_a_hole_that_lies_in_no_region_of_its_layer_is_told(tmp_path: Path) -> None:
+    far = [(x + 900, y) for x, y in RING]
+    path = tmp_path / "a.xml"
+    layer = region("0", "Vertex", RING) + region("0", "Vertex", far, "1")
+    path.write_text(f'<Annotations><Annotation Name="T">{layer}</Annotation></Annotations>')
+    drawing = read_outlines(path)
+    assert [len(one.rings) for one in drawing.outlines] == [1]
+    assert drawing.odd == ("1 holes of layer T that lie in none of its regions",)
 
 
 def test_asap_tells_odd_annotations(tmp_path: Path) -> None:

@@ -113,3 +113,18 @@ def test_cytomine_counts_from_the_lower_left(tmp_path: Path) -> None:
     assert place.rings == (((14.0, 2.0),),)
     assert way.kind == "line"
     assert "no polygon, point or line" in drawing.odd[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "POLYGON ((2 5, 8 NaN, 8 9, 2 9))", "POLYGON ((2 5, 8 x, 8 9, 2 9))", "POINT (1e308 2)",
+        "POLYGON ((2 5, 8 5, 8 9, 2 9)", "LINESTRING ()", "POINT (1)", "POLYGON ((1 2 3, 4 5 6))",
+    ],
+)  # fmt: skip
+def test_a_location_of_cytomine_with_a_damaged_place_is_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([{"location": text}, {"location": "POINT (1 2)"}]))
+    drawing = read_outlines(path)
+    assert len(drawing.outlines) == 1
+    assert drawing.odd[0].startswith("annotation 1: ")

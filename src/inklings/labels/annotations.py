@@ -33,13 +33,12 @@ from inklings.labels import (
 )
 from inklings.labels.aperio import aperio
 from inklings.labels.asap import asap
-from inklings.labels.outlines import Drawing
+from inklings.labels.outlines import DAMAGED, Drawing
 
 _GZIP = b"\x1f\x8b"
 _MOST = 4 * 2**30
 """Bytes that a compressed file may unpack to."""
 _SUFFIXES = (".json", ".geojson", ".xml", ".txt", ".annotations", ".gz")
-_DAMAGED = (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise LabelError(f"expected annotations at {path}: {error.strerror}") from None
     except LabelError as error:
         raise LabelError(f"{path}: {error}") from None
-    except _DAMAGED as error:
+    except DAMAGED as error:
         why = " ".join(str(error).split())
         raise LabelError(f"{path}: damaged annotations ({type(error).__name__}: {why})") from None
 

@@ -2,17 +2,18 @@
 
 ImageScope numbers its regions: 0 freehand and 1 rectangle are outlines, 2 is an ellipse given by
 its box, 5 a point; 3 (arrows) and 4 (rulers) have no inside. HALO names them: Polygon, Rectangle
-and Ellipse by two corners, Pin, Ruler. A region with ``NegativeROA="1"`` is a hole in the others of
-its layer. Both count from the corner of the slide.
+and Ellipse by two corners, Pin, Ruler. A region whose ``NegativeROA`` is 1 or true is a hole in
+the others of its layer. Both count from the corner of the slide.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from inklings.errors import LabelError
 from inklings.labels.kinds import Ring
-from inklings.labels.outlines import Drawing, Outline, around, ring
+from inklings.labels.outlines import Drawing, Kind, Outline, around, gathered, ring
 from inklings.labels.qupath import UNNAMED
 from inklings.labels.shapes import ellipse
 
@@ -29,25 +30,37 @@ def aperio(root: Any) -> Drawing:
     found: list[Outline] = []
     odd: list[str] = []
     for layer in root.iter("Annotation"):
-        shapes: list[tuple[str, Ring]] = []
-        holes: list[Ring] = []
-        for number, region in enumerate(layer.iter("Region"), 1):
-            name = _name(layer, region)
-            try:
-                corners = _corners(region)
-            except LabelError as error:
-                odd.append(f"region {number} of layer {name}: {error}")
-            except (ValueError, TypeError):
-                odd.append(f"region {number} of layer {name}: coordinates are no numbers")
-            else:
-                if str(region.get("NegativeROA")).strip().lower() in ("1", "true"):
-                    holes.append(corners)
-                else:
-                    shapes.append((name, corners))
-        for name, outer in shapes:
-            inside = tuple(h for h in holes if len(outer) > 2 and around(outer, h))
-            found.append(Outline(name, (outer, *inside), "polygon" if len(outer) > 1 else "point"))
+        outlines, wrong = _layer(layer)
+        found += outlines
+        odd += wrong
     return Drawing(tuple(found), tuple(odd), "slide")
+
+
+def _layer(layer: Any) -> tuple[list[Outline], list[str]]:
+    """Outlines, cut by the holes of their layer, and what is no outline."""
+    holes: list[Ring] = []
+
+    def one(region: Any) -> list[Outline]:
+        corners = _corners(region)
+        if str(region.get("NegativeROA")).strip().lower() in ("1", "true"):
+            holes.append(corners)
+            return []
+        kind: Kind = "polygon" if len(corners) > 1 else "point"
+        return [Outline(_name(layer, region), (corners,), kind)]
+
+    outlines, odd = gathered(layer.iter("Region"), one, "region", lambda one: _name(layer, one))
+    found = []
+    used: set[int] = set()
+    for outline in outlines:
+        own = [
+            k for k, hole in enumerate(holes)
+            if outline.kind == "polygon" and around(outline.rings[0], hole)
+        ]  # fmt: skip
+        used.update(own)
+        found.append(replace(outline, rings=(*outline.rings, *(holes[k] for k in own))))
+    if lost := len(holes) - len(used):
+        odd.append(f"{lost} holes of layer {_name(layer, layer)} that lie in none of its regions")
+    return found, odd
 
 
 def _corners(region: Any) -> Ring:

@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import HOLE, Drawing, Outline, box, point, ring
+from inklings.labels.outlines import HOLE, Drawing, Outline, box, gathered, point, ring
 from inklings.labels.pictures import NOT_HELD, Files, Picture, dropped, rounded
 
 _OUTLINES = ("Polygon", "Spline", "Rectangle")
@@ -22,21 +22,17 @@ _POINTS = ("Dot", "PointSet")
 
 def asap(root: Any) -> Drawing:
     """Outlines of a parsed document; the class is the group, or the name where there is none."""
-    found: list[Outline] = []
-    odd: list[str] = []
-    for number, annotation in enumerate(root.iter("Annotation"), 1):
-        group = annotation.get("PartOfGroup") or "None"
-        name = group if group != "None" else str(annotation.get("Name") or group)
-        try:
-            found += _outlines(annotation, name)
-        except LabelError as error:
-            odd.append(f"annotation {number} ({name}): {error}")
-        except (ValueError, TypeError):
-            odd.append(f"annotation {number} ({name}): coordinates are no numbers")
-    return Drawing(tuple(found), tuple(odd), "slide")
+    outlines, odd = gathered(root.iter("Annotation"), _outlines, "annotation", _name)
+    return Drawing(tuple(outlines), tuple(odd), "slide")
 
 
-def _outlines(annotation: Any, name: str) -> list[Outline]:
+def _name(annotation: Any) -> str:
+    group = str(annotation.get("PartOfGroup") or "None")
+    return group if group != "None" else str(annotation.get("Name") or group)
+
+
+def _outlines(annotation: Any) -> list[Outline]:
+    name = _name(annotation)
     ordered = sorted(annotation.iter("Coordinate"), key=lambda c: float(c.get("Order", 0)))
     points = [(c.get("X"), c.get("Y")) for c in ordered]
     kind = annotation.get("Type")

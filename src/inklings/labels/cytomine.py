@@ -12,11 +12,8 @@ from typing import Any
 
 from inklings.errors import LabelError
 from inklings.labels.kinds import Ring
-from inklings.labels.outlines import Drawing, Outline, gathered
+from inklings.labels.outlines import Drawing, Outline, gathered, sane
 from inklings.labels.qupath import UNNAMED
-
-_NUMBER = r"[-+]?[\d.]+(?:[eE][-+]?\d+)?"
-_PLACE = re.compile(rf"({_NUMBER})\s+({_NUMBER})")
 
 
 def _items(document: Any) -> Any:
@@ -47,6 +44,8 @@ def read(document: Any) -> Drawing:
 
 def _shape(text: str, name: str) -> Iterator[Outline]:
     kind = text.split("(")[0].strip().upper()
+    if text.count("(") != text.count(")"):
+        raise LabelError("a location that ends within brackets")
     if kind == "POLYGON":
         yield Outline(name, _rings(text))
     elif kind == "MULTIPOLYGON":
@@ -69,7 +68,6 @@ def _rings(text: str) -> tuple[Ring, ...]:
 
 
 def _ring(text: str) -> Ring:
-    places = tuple((float(y), float(x)) for x, y in _PLACE.findall(text))
-    if not places:
-        raise LabelError("a location without a place")
+    pairs = [pair.split() for pair in text[text.rfind("(") + 1 :].rstrip(") ").split(",")]
+    places = sane(tuple((float(y), float(x)) for x, y in pairs))
     return places[:-1] if len(places) > 1 and places[0] == places[-1] else places

@@ -112,7 +112,7 @@ def _result(
     if kind == "choices":
         chosen = value["choices"]
         for name in dict.fromkeys([*chosen, *offered.get(result["from_name"], ())]):
-            yield Outline(name, (), "choice", (), by["by"], by["at"], present=name in chosen)
+            yield Outline(str(name), (), "choice", (), by["by"], by["at"], present=name in chosen)
         return
     if kind in ("textarea", "number", "rating", "taxonomy", "relation", "pairwise"):
         lost[kind] += 1

@@ -7,7 +7,7 @@ coordinates are moved by half a pixel.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -33,6 +33,13 @@ MEANINGS = {
 }
 UNKNOWN = ("unlabelled", "unlabeled", "ignore", IRRELEVANT)
 """Names to give to outlines within which nothing is known."""
+
+DAMAGED = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
+"""What a document that is not as its format has it makes readers raise."""
+_FARTHEST = 2**31
+"""Samples from the corner of an image beyond which nobody has drawn anything."""
 
 Kind = Literal["polygon", "point", "box", "line", "choice"]
 Origin = Literal["bounds", "slide"]
@@ -215,15 +222,36 @@ def ring(points: Sequence[Sequence[float]]) -> Ring:
     Raises:
         LabelError: If a coordinate is no number.
     """
-    corners = line(points)
+    corners = _places(points)
     return corners[:-1] if len(corners) > 1 and corners[0] == corners[-1] else corners
 
 
 def line(points: Sequence[Sequence[float]]) -> Ring:
-    """As `ring`, of places along a line, of which the last may be the first again."""
-    places = tuple((float(p[1]) - 0.5, float(p[0]) - 0.5) for p in points)
-    if not all(math.isfinite(y) and math.isfinite(x) for y, x in places):
-        raise LabelError("expected coordinates, got one that is no number")
+    """As `ring`, of places along a line, of which the last may be the first again.
+
+    Raises:
+        LabelError: If there is none, or a coordinate is no number.
+    """
+    if not (places := _places(points)):
+        raise LabelError("a line without a place")
+    return places
+
+
+def _places(points: Sequence[Sequence[float]]) -> Ring:
+    return sane(tuple((float(p[1]) - 0.5, float(p[0]) - 0.5) for p in points))
+
+
+def sane(places: Ring) -> Ring:
+    """Places, of which each may lie on some image.
+
+    Raises:
+        LabelError: If a coordinate is no number, or larger than any image.
+    """
+    for value in (value for place in places for value in place):
+        if not math.isfinite(value):
+            raise LabelError("expected coordinates, got one that is no number")
+        if abs(value) > _FARTHEST:
+            raise LabelError(f"a coordinate {value:.4g}, which lies beyond any image")
     return places
 
 
@@ -269,7 +297,10 @@ def united(name: str, several: Sequence[Outline]) -> Outline:
 
 
 def gathered(
-    items: Sequence[Any], read: Callable[[Any], Sequence[Outline | str]], what: str
+    items: Iterable[Any],
+    read: Callable[[Any], Iterable[Outline | str]],
+    what: str,
+    name: Callable[[Any], str] | None = None,
 ) -> tuple[list[Outline], list[str]]:
     """What can be read of the items of a file, and of the others why not, by their numbers.
 
@@ -277,23 +308,24 @@ def gathered(
         items: Annotations, features, shapes.
         read: One of them to what it outlines, and in words what of it is no outline.
         what: An item is called.
+        name: Of an item, to be told beside its number.
     """
     outlines: list[Outline] = []
     odd: list[str] = []
     for number, item in enumerate(items, 1):
+        told = f"{what} {number}"
         try:
-            found = read(item)
+            told += f" ({name(item)})" if name else ""
+            found = list(read(item))
         except LabelError as error:
-            odd.append(f"{what} {number}: {error}")
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            odd.append(
-                f"{what} {number}: not as the format has it ({' '.join(str(error).split())})"
-            )
+            odd.append(f"{told}: {error}")
         except RecursionError:
-            odd.append(f"{what} {number}: geometries within geometries without end")
+            odd.append(f"{told}: geometries within geometries without end")
+        except DAMAGED as error:
+            odd.append(f"{told}: not as the format has it ({' '.join(str(error).split())})")
         else:
             outlines += [one for one in found if isinstance(one, Outline)]
-            odd += [f"{what} {number}: {one}" for one in found if isinstance(one, str)]
+            odd += [f"{told}: {one}" for one in found if isinstance(one, str)]
     return outlines, odd
 
 

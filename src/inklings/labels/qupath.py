@@ -19,6 +19,7 @@ from inklings.labels.outlines import (
     Drawing,
     Origin,
     Outline,
+    gathered,
     line,
     placed,
     point,
@@ -98,24 +99,7 @@ def geojson(document: Any) -> Drawing:
     Raises:
         LabelError: If it is none of these.
     """
-    outlines: list[Outline] = []
-    odd: list[str] = []
-    for number, feature in enumerate(_features(document), 1):
-        name = UNNAMED
-        try:
-            if not isinstance(feature, dict):
-                raise LabelError(f"a {type(feature).__name__}, not an object")
-            name = _name(feature)
-            found = list(_outlines(feature, name))
-        except LabelError as error:
-            odd.append(f"feature {number} ({name}): {error}")
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            odd.append(f"feature {number} ({name}): coordinates are no numbers ({error})")
-        except RecursionError:
-            odd.append(f"feature {number} ({name}): geometries within geometries without end")
-        else:
-            outlines += [outline for outline in found if isinstance(outline, Outline)]
-            odd += [f"feature {number} ({name}): {said}" for said in found if isinstance(said, str)]
+    outlines, odd = gathered(_features(document), _outlines, "feature", _name)
     said = document if isinstance(document, dict) else {}
     if said.get(ORIGIN) == "slide":
         return Drawing(tuple(outlines), tuple(odd), "slide")
@@ -139,8 +123,11 @@ def _features(document: Any) -> list[Any]:
     raise LabelError(f"expected GeoJSON with features, as QuPath exports it, got type {kind!r}")
 
 
-def _outlines(feature: dict[str, Any], name: str) -> Iterator[Outline | str]:
+def _outlines(feature: Any) -> Iterator[Outline | str]:
     """What a feature outlines, and in words what of it is no outline."""
+    if not isinstance(feature, dict):
+        raise LabelError(f"a {type(feature).__name__}, not an object")
+    name = _name(feature)
     kind = _properties(feature).get("objectType")
     if kind in _NO_MARK:
         raise LabelError(f"a {kind}, which marks nothing")
@@ -181,12 +168,12 @@ def _shapes(geometry: Any, name: str) -> Iterator[Outline | str]:
             yield point(name, place)
 
 
-def _properties(feature: dict[str, Any]) -> dict[str, Any]:
-    found = feature.get("properties")
+def _properties(feature: Any) -> dict[str, Any]:
+    found = feature.get("properties") if isinstance(feature, dict) else None
     return found if isinstance(found, dict) else {}
 
 
-def _name(feature: dict[str, Any]) -> str:
+def _name(feature: Any) -> str:
     properties = _properties(feature)
     classification = properties.get("classification")
     if isinstance(classification, dict):
