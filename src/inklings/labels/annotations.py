@@ -33,7 +33,8 @@ from inklings.labels import (
 )
 from inklings.labels.aperio import aperio
 from inklings.labels.asap import asap
-from inklings.labels.outlines import DAMAGED, Drawing
+from inklings.labels.gathered import DAMAGED
+from inklings.labels.outlines import Drawing
 
 _GZIP = b"\x1f\x8b"
 _MOST = 4 * 2**30

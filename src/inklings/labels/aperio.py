@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from inklings.errors import LabelError
+from inklings.labels.gathered import gathered
 from inklings.labels.kinds import Ring
-from inklings.labels.outlines import Drawing, Kind, Outline, around, gathered, ring
+from inklings.labels.outlines import Drawing, Kind, Outline, around, ring
 from inklings.labels.qupath import UNNAMED
 from inklings.labels.shapes import ellipse
 

@@ -13,7 +13,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import HOLE, Drawing, Outline, box, gathered, point, ring
+from inklings.labels.gathered import gathered
+from inklings.labels.outlines import HOLE, Drawing, Outline, box, point, ring
 from inklings.labels.pictures import NOT_HELD, Files, Picture, dropped, rounded
 
 _OUTLINES = ("Polygon", "Spline", "Rectangle")

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import LabelError
+from inklings.labels.gathered import gathered
 from inklings.labels.kinds import IRRELEVANT
-from inklings.labels.outlines import Drawing, Outline, box, gathered, point, polygon, united
+from inklings.labels.outlines import Drawing, Outline, box, point, polygon, united
 from inklings.labels.pictures import NOT_HELD, Files, Picture, bounds, dropped, rounded
 from inklings.labels.rle import lengths, of_lengths
 from inklings.labels.trace import polygons_of

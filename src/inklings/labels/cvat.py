@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import Drawing, Outline, box, gathered, line, point, polygon
+from inklings.labels.gathered import gathered
+from inklings.labels.outlines import Drawing, Outline, box, line, point, polygon
 from inklings.labels.pictures import Files, Picture, dropped, rounded
 from inklings.labels.shapes import ellipse, turned
 from inklings.labels.trace import polygons_of

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from inklings.errors import LabelError
+from inklings.labels.gathered import gathered
 from inklings.labels.kinds import Ring
-from inklings.labels.outlines import Drawing, Outline, gathered, sane
+from inklings.labels.outlines import Drawing, Outline, sane
 from inklings.labels.qupath import UNNAMED
 
 

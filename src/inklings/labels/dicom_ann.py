@@ -15,7 +15,8 @@ import numpy as np
 import pydicom
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import Drawing, Outline, box, gathered, line, point, polygon
+from inklings.labels.gathered import gathered
+from inklings.labels.outlines import Drawing, Outline, box, line, point, polygon
 from inklings.labels.shapes import ellipse
 from inklings.readers.dicom_codecs import dicom_errors
 

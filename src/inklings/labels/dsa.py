@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import Drawing, Outline, box, gathered, line, point, polygon
+from inklings.labels.gathered import gathered
+from inklings.labels.outlines import Drawing, Outline, box, line, point, polygon
 from inklings.labels.pictures import NOT_HELD, Files, Picture, dropped, rounded
 from inklings.labels.qupath import UNNAMED
 from inklings.labels.shapes import ellipse, turned

@@ -21,8 +21,9 @@ import roifile
 from roifile import ROI_TYPE, ImagejRoi
 
 from inklings.errors import LabelError
+from inklings.labels.gathered import gathered
 from inklings.labels.kinds import Ring
-from inklings.labels.outlines import Drawing, Outline, box, gathered, line, point, polygon
+from inklings.labels.outlines import Drawing, Outline, box, line, point, polygon
 from inklings.labels.pictures import NOT_HELD, Files, Picture, dropped
 from inklings.labels.qupath import UNNAMED
 from inklings.labels.shapes import ellipse

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import Drawing, Outline, box, gathered, point, polygon
+from inklings.labels.gathered import gathered
+from inklings.labels.outlines import Drawing, Outline, box, point, polygon
 from inklings.labels.pictures import NOT_HELD, Files, Picture, bounds, dropped
 from inklings.labels.shapes import ellipse, turned
 from inklings.labels.trace import polygons_of

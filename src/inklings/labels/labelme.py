@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import Drawing, Outline, box, gathered, line, point, polygon, united
+from inklings.labels.gathered import gathered
+from inklings.labels.outlines import Drawing, Outline, box, line, point, polygon, united
 from inklings.labels.pictures import Files, Picture, dropped, rounded
 from inklings.labels.shapes import ellipse
 from inklings.labels.trace import polygons_of

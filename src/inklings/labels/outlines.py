@@ -7,9 +7,9 @@ coordinates are moved by half a pixel.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from inklings.errors import LabelError
 from inklings.labels.kinds import (
@@ -34,10 +34,6 @@ MEANINGS = {
 UNKNOWN = ("unlabelled", "unlabeled", "ignore", IRRELEVANT)
 """Names to give to outlines within which nothing is known."""
 
-DAMAGED = (
-    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
-)  # fmt: skip
-"""What a document that is not as its format has it makes readers raise."""
 _FARTHEST = 2**31
 """Samples from the corner of an image beyond which nobody has drawn anything."""
 
@@ -294,39 +290,6 @@ def polygon(name: str, rings: Sequence[Sequence[Sequence[float]]], **said: str) 
 def united(name: str, several: Sequence[Outline]) -> Outline:
     """Several polygons as one object, by whom and when the first was drawn."""
     return replace(several[0], name=name, parts=tuple(one.rings for one in several[1:]))
-
-
-def gathered(
-    items: Iterable[Any],
-    read: Callable[[Any], Iterable[Outline | str]],
-    what: str,
-    name: Callable[[Any], str] | None = None,
-) -> tuple[list[Outline], list[str]]:
-    """What can be read of the items of a file, and of the others why not, by their numbers.
-
-    Args:
-        items: Annotations, features, shapes.
-        read: One of them to what it outlines, and in words what of it is no outline.
-        what: An item is called.
-        name: Of an item, to be told beside its number.
-    """
-    outlines: list[Outline] = []
-    odd: list[str] = []
-    for number, item in enumerate(items, 1):
-        told = f"{what} {number}"
-        try:
-            told += f" ({name(item)})" if name else ""
-            found = list(read(item))
-        except LabelError as error:
-            odd.append(f"{told}: {error}")
-        except RecursionError:
-            odd.append(f"{told}: geometries within geometries without end")
-        except DAMAGED as error:
-            odd.append(f"{told}: not as the format has it ({' '.join(str(error).split())})")
-        else:
-            outlines += [one for one in found if isinstance(one, Outline)]
-            odd += [f"{told}: {one}" for one in found if isinstance(one, str)]
-    return outlines, odd
 
 
 def around(outer: Ring, inner: Ring) -> bool:

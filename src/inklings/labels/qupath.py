@@ -14,18 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from inklings.errors import LabelError
+from inklings.labels.gathered import gathered
 from inklings.labels.kinds import Ring
-from inklings.labels.outlines import (
-    Drawing,
-    Origin,
-    Outline,
-    gathered,
-    line,
-    placed,
-    point,
-    polygon,
-    united,
-)
+from inklings.labels.outlines import Drawing, Origin, Outline, line, placed, point, polygon, united
 from inklings.labels.pictures import NOT_HELD, Files, Picture, dropped, rounded
 
 UNNAMED = "annotation"

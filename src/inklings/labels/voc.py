@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from inklings.labels.outlines import Drawing, Outline, box, gathered
+from inklings.labels.gathered import gathered
+from inklings.labels.outlines import Drawing, Outline, box
 from inklings.labels.pictures import NOT_HELD, Files, Picture, bounds, dropped, rounded
 
 _FLAGS = ("difficult", "truncated", "occluded")

@@ -14,7 +14,8 @@ from pathlib import Path
 import yaml
 
 from inklings.errors import LabelError
-from inklings.labels.outlines import Drawing, Outline, gathered
+from inklings.labels.gathered import gathered
+from inklings.labels.outlines import Drawing, Outline
 from inklings.labels.pictures import NOT_HELD, Files, Picture, bounds, dropped
 
 _LISTS = ("classes.txt", "obj.names", "_darknet.labels")

@@ -1,0 +1,47 @@
+"""What can be read of the items of a file, and of the others why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from inklings.errors import LabelError
+from inklings.labels.outlines import Outline
+
+DAMAGED = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
+"""What a document that is not as its format has it makes readers raise."""
+
+
+def gathered(
+    items: Iterable[Any],
+    read: Callable[[Any], Iterable[Outline | str]],
+    what: str,
+    name: Callable[[Any], str] | None = None,
+) -> tuple[list[Outline], list[str]]:
+    """What can be read of the items of a file, and of the others why not, by their numbers.
+
+    Args:
+        items: Annotations, features, shapes.
+        read: One of them to what it outlines, and in words what of it is no outline.
+        what: An item is called.
+        name: Of an item, to be told beside its number.
+    """
+    outlines: list[Outline] = []
+    odd: list[str] = []
+    for number, item in enumerate(items, 1):
+        told = f"{what} {number}"
+        try:
+            told += f" ({name(item)})" if name else ""
+            found = list(read(item))
+        except LabelError as error:
+            odd.append(f"{told}: {error}")
+        except RecursionError:
+            odd.append(f"{told}: geometries within geometries without end")
+        except DAMAGED as error:
+            odd.append(f"{told}: not as the format has it ({' '.join(str(error).split())})")
+        else:
+            outlines += [one for one in found if isinstance(one, Outline)]
+            odd += [f"{told}: {one}" for one in found if isinstance(one, str)]
+    return outlines, odd
