@@ -1,5 +1,7 @@
+import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.labels.kinds import MaskLabel
 from inklings.library.planning import plan, plan_of_run
+from inklings.planning.races import Result
 from inklings.runs.run import Run
 from inklings.spec import Experiment
 
@@ -19,13 +22,17 @@ from inklings.spec import Experiment
 @pytest.fixture
 def cohort(tmp_path: Path) -> Path:
     """Twelve dark pictures with two bright discs each, of twelve patients, not split."""
+    return discs(tmp_path, 9)
+
+
+def discs(tmp_path: Path, radius: int) -> Path:
     rng = np.random.default_rng(0)
     cases = []
     y, x = np.mgrid[:64, :64]
     for i in range(12):
         mask = np.zeros((64, 64), np.uint8)
         for cy, cx in rng.integers(12, 52, (2, 2)):
-            mask[(y - cy) ** 2 + (x - cx) ** 2 < 81] = 1
+            mask[(y - cy) ** 2 + (x - cx) ** 2 < radius**2] = 1
         picture = mask * 120 + rng.integers(5, 40, mask.shape).astype(np.uint8)
         Image.fromarray(picture).save(tmp_path / f"{i}.png")
         Image.fromarray(mask).save(tmp_path / f"{i}-mask.png")
@@ -151,3 +158,58 @@ def test_minutes_that_are_none_are_refused_by_every_command_and_leave_nothing(
         assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
     assert not Cohort.read(cohort).is_split
+
+
+def test_what_races_chose_stands_in_plan_and_run_and_they_are_run_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohort = discs(tmp_path, 5)  # ten wide: on half the grid or the whole one
+    cases = [
+        dataclasses.replace(case, split="val" if i < 4 else "train" if i < 11 else "test")
+        for i, case in enumerate(Cohort.read(cohort))
+    ]
+    dataclasses.replace(Cohort.read(cohort), cases=tuple(cases)).write(cohort)
+    run = []
+
+    def race(experiment: Any, there: Cohort, seconds: float, seed: int) -> Result:
+        run.append((seconds, seed))
+        better = experiment.model.options["stride"] == 1
+        return Result(200, {c.patient: 0.9 if better else 0.6 for c in there.part("val")})
+
+    monkeypatch.setattr("inklings.library.planning.race", race)
+    monkeypatch.setattr("inklings.library.planning.rehearse", None)
+    out = tmp_path / "run"
+    said = "training.minutes=0.04"
+    call = ["train", str(cohort), "--set", said, "--try", "--out", str(out)]
+    assert CliRunner().invoke(app, call).exit_code == 0
+    # A quarter of 2.4 s in four equal races, on two seeds; the rest is left to the training.
+    assert run == [(pytest.approx(0.15), seed) for seed in (0, 0, 1, 1)]
+    said = (
+        "model.stride 1: won .900 against .600 on 4 validation patients after 0.15 and 0.15 s "
+        "(seed 0 and 1)"
+    )
+    assert said in (out / "plan.yaml").read_text()
+    assert Run.load(out).record.facts["races"] == [said]
+    experiment = Experiment.load(out / "experiment.yaml")
+    assert experiment.training.minutes == pytest.approx(0.03)
+    assert CliRunner().invoke(app, [*call, "--resume"]).exit_code == 0
+    (out / "plan.yaml").unlink()  # ended before it was written
+    file = ["plan", str(cohort), "--minutes", "0.04", "--try", "--out", str(out / "plan.yaml")]
+    result = CliRunner().invoke(app, file)
+    assert result.exit_code == 0, result.stderr
+    assert "4 races were run before" in result.stderr
+    assert len(run) == 4
+
+
+def test_races_that_cannot_be_are_refused_in_one_line(cohort: Path, tmp_path: Path) -> None:
+    out, file = tmp_path / "run", tmp_path / "plan.yaml"
+    call = ["plan", str(cohort), "--try", "--out", str(file)]
+    for args, told in (
+        (call, "expected at least 4 validation patients with labels"),
+        ([*call, "--device", "gpu"], "--try: expected the device of this machine"),
+        (["train", "nuclei", "--try", "--out", str(out)], "--try: expected a cohort beside it"),
+    ):
+        result = CliRunner().invoke(app, args)
+        assert result.exit_code == 2
+        assert told in result.stderr
+    assert not file.exists()

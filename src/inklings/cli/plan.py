@@ -23,6 +23,14 @@ def plan(
     recipe: Annotated[
         str | None, typer.Option(help="A recipe whose lines go before those of the plan.")
     ] = None,
+    races: Annotated[
+        bool,
+        typer.Option(
+            "--try",
+            help="Put to the test where rules are unsure: a quarter of the minutes goes into short "
+            "races on validation patients.",
+        ),
+    ] = False,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", help="A line of your own: training.seed=1; may be repeated."),
@@ -31,6 +39,7 @@ def plan(
     """Write an experiment for a cohort and this machine; every line says why it is so."""
     from inklings.errors import SpecError
     from inklings.library.planning import plan as planned
+    from inklings.planning.races import races_of
 
     if out.exists():
         raise SpecError(f"{out} is there, perhaps with lines of yours; give another, or delete it")
@@ -41,6 +50,7 @@ def plan(
         device=device,
         recipe=recipe,
         changes=changes or (),
+        races=races_of(out) if races else None,
     )
     how.write(out)
     for line in how.head[:-1]:

@@ -23,6 +23,14 @@ def train(
     recipe: Annotated[
         str | None, typer.Option(help="Of a cohort: a recipe whose lines go before the plan's.")
     ] = None,
+    races: Annotated[
+        bool,
+        typer.Option(
+            "--try",
+            help="Of a cohort: put to the test where rules of the plan are unsure, for a quarter "
+            "of the minutes.",
+        ),
+    ] = False,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", help="Replace one value: training.steps=100; may be repeated."),
@@ -53,7 +61,7 @@ def train(
     from inklings.spec import Experiment
 
     settings = list(changes or [])
-    experiment = planned(experiment, out, minutes, recipe, settings)
+    experiment = planned(experiment, out, minutes, recipe, settings, races)
     if deterministic:
         settings.append("training.deterministic=true")
     if trusted:
@@ -61,12 +69,20 @@ def train(
     spec = Experiment.load(experiment, settings)
 
     from inklings.machine import since_start
+    from inklings.planning.races import lines_of_races
     from inklings.runs.run import RunRecord
     from inklings.tasks.train import train as trained
     from inklings.training.trainer import is_first
 
     start_up = since_start()
-    trained(spec, out, resume=resume, start=start, allow_seen_test_patients=allow_seen)
+    trained(
+        spec,
+        out,
+        resume=resume,
+        start=start,
+        allow_seen_test_patients=allow_seen,
+        races=lines_of_races(Path(experiment)),
+    )
     if not is_first():
         return
     record = RunRecord.read(out)
@@ -82,7 +98,12 @@ def train(
 
 
 def planned(
-    source: str, out: Path, minutes: float | None, recipe: str | None, settings: list[str]
+    source: str,
+    out: Path,
+    minutes: float | None,
+    recipe: str | None,
+    settings: list[str],
+    races: bool = False,
 ) -> str:
     """The experiment that is meant: of a cohort its plan, which is made once and kept in ``out``.
 
@@ -92,19 +113,25 @@ def planned(
         minutes: Of training; added to the settings.
         recipe: Whose lines go before those of a plan.
         settings: ``key.key=value`` of the user.
+        races: Whether a plan is put to the test.
     """
     from inklings.errors import SpecError
-    from inklings.planning.budget import asked_minutes
+    from inklings.planning.budget import asked_minutes, without_minutes
 
     minutes = asked_minutes(minutes, settings)
     if _is_cohort(source, settings):
         from inklings.library.planning import plan_of_run
+        from inklings.planning.races import races_of
 
-        source = str(
-            plan_of_run(Path(source), out, minutes=minutes, recipe=recipe, changes=settings)
-        )
-    elif recipe is not None:
-        raise SpecError("--recipe: expected a cohort beside it; the recipe's name alone is enough")
+        how = {"recipe": recipe, "changes": settings, "races": races}
+        path = plan_of_run(Path(source), out, minutes=minutes, **how)  # type: ignore[arg-type]
+        source = str(path)
+        if races_of(path).is_file():  # the plan has what they have left of the minutes
+            settings[:] = without_minutes(settings)
+            return source
+    elif recipe is not None or races:
+        what = "--try" if races else "--recipe"
+        raise SpecError(f"{what}: expected a cohort beside it, got {source}; leave it out")
     if minutes is not None:
         settings.append(f"training.minutes={minutes}")
     return source

@@ -10,10 +10,13 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.files import read_yaml
 from inklings.inference.device import graphics_processor
-from inklings.planning.budget import Budget, asked_minutes, of_processor
+from inklings.planning.budget import Budget, asked_minutes, of_processor, without_minutes
 from inklings.planning.plan import Plan
 from inklings.planning.planned import plan_cohort, planned_for
+from inklings.planning.races import races_of
+from inklings.planning.trial import Trial
 from inklings.progress import note
+from inklings.tasks.racing import race
 from inklings.tasks.rehearsal import rehearse
 
 MINUTES = 30.0
@@ -32,6 +35,7 @@ def plan(
     device: str | None = None,
     recipe: str | None = None,
     changes: Sequence[str] = (),
+    races: Path | None = None,
 ) -> Plan:
     """The experiment for a cohort and this machine, with a reason for every line.
 
@@ -42,15 +46,22 @@ def plan(
         device: ``cpu`` or ``gpu``; what there is, unless it is said.
         recipe: Name of a recipe whose lines go before those of the plan.
         changes: ``key.key=value`` each; they go before both.
+        races: File of short trainings that put to the test where rules are unsure, made here for
+            a quarter of the minutes; what is in it is not run again. None for none.
 
     Raises:
         DataError: If there is nothing to plan for, or a file cannot be read.
-        SpecError: If an option is impossible, or the lines do not go together.
+        SpecError: If an option is impossible, the lines do not go together, or races can say
+            nothing.
     """
     said = asked_minutes(minutes, changes)
     asked = budget(MINUTES if said is None else said, memory, device)
     here = bool(asked.gpu) == (graphics_processor() is not None)
-    return plan_cohort(Path(cohort), asked, recipe, changes, rehearse if here else None)
+    if races is not None and not here:
+        raise SpecError("--try: expected the device of this machine, got another; leave it out")
+    trial = Trial(race, races) if races is not None else None
+    changes = changes if trial is None else without_minutes(changes)
+    return plan_cohort(Path(cohort), asked, recipe, changes, rehearse if here else None, trial)
 
 
 def needs(cohort: str | Path) -> tuple[str, ...]:
@@ -72,20 +83,27 @@ def plan_of_run(
     minutes: float | None = None,
     recipe: str | None = None,
     changes: Sequence[str] = (),
+    races: bool = False,
 ) -> Path:
     """The file of the plan in a run folder; it is made once, so that the same training goes on.
 
     Raises:
         DataError: As `plan`.
         SpecError: As `plan`, or if a plan is there for another cohort, other minutes or a recipe
-            that it does not have. What ``changes`` say goes before its lines in the training.
+            that it does not have, or races that it has not had. What ``changes`` say goes before
+            its lines in the training.
     """
     path = out / PLAN
     if path.is_file():
         _require_same(path, cohort, minutes, recipe)
+        if races and not races_of(path).is_file():
+            raise SpecError(
+                f"{path} was planned without --try; choose another --out, or delete it to plan anew"
+            )
         note(f"{path}: going on with this plan; delete it to plan anew")
         return path
-    how = plan(cohort, minutes=minutes, recipe=recipe, changes=changes)
+    kept = races_of(path) if races else None
+    how = plan(cohort, minutes=minutes, recipe=recipe, changes=changes, races=kept)
     how.write(path)
     for line in how.head[:-1]:
         note(f"plan: {line}")

@@ -57,6 +57,8 @@ def augment(seen: CohortFingerprint, passes: float, dimensions: int) -> Iterator
 
 def mirrors(seen: CohortFingerprint, names: str) -> Reasoned[str]:
     """Axes along which a mirror image shows the same classes, and why no other."""
+    if "mirrors" in seen.instead:
+        return seen.instead["mirrors"]
     tissue = seen.modality in MICROSCOPY and not seen.volumes
     lost = {name: why for name, why in seen.fixed.items() if name in names}
     if tissue:

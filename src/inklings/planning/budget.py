@@ -94,6 +94,11 @@ def asked_minutes(minutes: float | None, changes: Sequence[str]) -> float | None
     return float(said)
 
 
+def without_minutes(changes: Sequence[str]) -> list[str]:
+    """Changes but for ``training.minutes``, which the budget of a plan already has."""
+    return [text for text in changes if not text.startswith("training.minutes=")]
+
+
 def of_processor(minutes: float, memory: int | None = None) -> Budget:
     """The budget on the processor of this machine; half of its free memory unless it is said."""
     threads = os.environ.get("OMP_NUM_THREADS", "")

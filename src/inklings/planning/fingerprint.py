@@ -7,9 +7,9 @@ places have theirs beside their rules (`inklings.planning.bags`, `inklings.plann
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,7 @@ class CohortFingerprint:
         weakness: How labels were weakened, as the cohort says it.
         orientation: In which volumes are learnt; empty for pictures.
         fixed: Axes along which a mirror image shows something else, with why.
+        instead: What is tried in place of what a rule says, with why, by the name of the rule.
     """
 
     name: str
@@ -71,6 +72,7 @@ class CohortFingerprint:
     weakness: str
     orientation: str
     fixed: dict[str, str]
+    instead: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
 
     @property
     def volumes(self) -> bool:
@@ -183,7 +185,7 @@ def fingerprint(cohort: Cohort) -> CohortFingerprint:
     Raises:
         DataError: If there are none, images are slides, or some are pictures and some volumes.
     """
-    train = [case for case in cohort.part("train") if _is_drawn(case)]
+    train = [case for case in cohort.part("train") if is_drawn(case)]
     if not train:
         raise DataError(
             f"{cohort.name}: expected drawn labels (masks, outlines, boxes, strokes) in the "
@@ -217,7 +219,7 @@ def fingerprint(cohort: Cohort) -> CohortFingerprint:
         classes=tuple(cohort.classes),
         cases=len(train),
         patients=len({case.patient for case in train}),
-        held_out=sum(_is_drawn(case) for case in cohort.part("val")),
+        held_out=sum(is_drawn(case) for case in cohort.part("val")),
         looks=looks,
         modality=modality,
         said=said,
@@ -228,7 +230,8 @@ def fingerprint(cohort: Cohort) -> CohortFingerprint:
     )
 
 
-def _is_drawn(case: Case) -> bool:
+def is_drawn(case: Case) -> bool:
+    """Whether a case carries labels of places or samples."""
     return any(not isinstance(label, CaseLabel) for label in case.labels)
 
 

@@ -18,14 +18,22 @@ from inklings.planning.look import CaseLook
 LEAST = 8
 """Cases that are needed to say that places do, or do not, agree."""
 
-_AGREE = 0.9
-_APART = 0.25
-_MOST = 0.5
+FIRM = (0.9, 0.25, 0.5)
+"""Share of the cases that agree; of the spread; of the whole offset."""
+
+LOOSE = (0.75, 0.125, 0.35)
+"""The same where it cannot be ruled out."""
+
 _SIDED = re.compile(r"(?:^|[^a-z])(left|right|l|r|lt|rt)(?:[^a-z]|$)")
 _OTHER = {"left": "right", "l": "r", "lt": "rt"}
 
 
-def agree(offsets: NDArray[np.float64], extents: NDArray[np.float64]) -> NDArray[np.bool_]:
+Bounds = tuple[float, float, float]
+
+
+def agree(
+    offsets: NDArray[np.float64], extents: NDArray[np.float64], bounds: Bounds = FIRM
+) -> NDArray[np.bool_]:
     """Axes ``(D,)`` along which offsets point one way in nine of ten cases, and tell apart.
 
     An offset tells apart where it is a quarter of the spread of what lies there, and at least half
@@ -35,17 +43,19 @@ def agree(offsets: NDArray[np.float64], extents: NDArray[np.float64]) -> NDArray
     Args:
         offsets: ``(n, D)`` from one place to another, NaN where one is absent.
         extents: ``(n, D)`` spread of what lies there.
+        bounds: From where on it is so.
     """
+    share, spread, most = bounds
     seen = ~np.isnan(offsets).any(1)
     if seen.sum() < LEAST:
         return np.zeros(offsets.shape[1], np.bool_)
     offsets, extents = offsets[seen], extents[seen]
     up = (offsets > 0).mean(0)
     middle = np.abs(np.median(offsets, axis=0))
-    apart = (middle >= _APART * np.median(extents, axis=0)) & (
-        middle >= _MOST * np.linalg.norm(middle)
+    apart = (middle >= spread * np.median(extents, axis=0)) & (
+        middle >= most * np.linalg.norm(middle)
     )
-    found: NDArray[np.bool_] = apart & (np.maximum(up, 1 - up) >= _AGREE)
+    found: NDArray[np.bool_] = apart & (np.maximum(up, 1 - up) >= share)
     return found
 
 
@@ -64,7 +74,9 @@ def sided(classes: Sequence[str]) -> tuple[str, str] | None:
     return None
 
 
-def fixed_axes(looks: Sequence[CaseLook], classes: Sequence[str]) -> dict[str, str]:
+def fixed_axes(
+    looks: Sequence[CaseLook], classes: Sequence[str], bounds: Bounds = FIRM
+) -> dict[str, str]:
     """Axes along which places agree over cases, each with what lies where.
 
     Classes are compared with one another and with the middle of the image.
@@ -81,9 +93,9 @@ def fixed_axes(looks: Sequence[CaseLook], classes: Sequence[str]) -> dict[str, s
 
     for i, j in itertools.combinations(range(len(classes)), 2):
         spread = (extents[:, i] + extents[:, j]) / 2
-        note(agree(centres[:, j] - centres[:, i], spread), classes[j], classes[i])
+        note(agree(centres[:, j] - centres[:, i], spread, bounds), classes[j], classes[i])
     for k, own in enumerate(classes):
-        note(agree(centres[:, k], extents[:, k]), own, "the image")
+        note(agree(centres[:, k], extents[:, k], bounds), own, "the image")
     pair = sided(classes)
     if pair is not None:
         found["x"] = f"{pair[0]} and {pair[1]} are told apart by their side"

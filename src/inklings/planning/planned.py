@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from inklings.planning.fingerprint import CohortFingerprint, fingerprint
 from inklings.planning.forecast import Rehearse, rehearsed
 from inklings.planning.plan import Choice, Plan, with_changes
 from inklings.planning.segmentation import segmentation
+from inklings.planning.trial import Trial, tried
 from inklings.progress import note
 
 _PLANNED = re.compile(
@@ -37,6 +40,7 @@ def plan_cohort(
     recipe: str | None = None,
     changes: Sequence[str] = (),
     rehearse: Rehearse | None = None,
+    trial: Trial | None = None,
 ) -> Plan:
     """Choose everything from what the training cases are and what the training may cost.
 
@@ -48,10 +52,12 @@ def plan_cohort(
         recipe: Name of a recipe whose lines go before those of the plan.
         changes: ``key.key=value`` of the user, which go before both.
         rehearse: Takes a few steps, by which the plan is set right and its costs are forecast.
+        trial: Puts to the test where rules are unsure; a share of the minutes goes into that.
 
     Raises:
         DataError: If there is nothing to plan for, or a file cannot be read.
-        SpecError: If changes and plan do not go together, or it does not fit the machine.
+        SpecError: If changes and plan do not go together, it does not fit the machine, or races
+            can say nothing.
     """
     own: Mapping[str, Any] = {}
     if recipe is not None:
@@ -62,22 +68,35 @@ def plan_cohort(
 
     wanted = asked(Plan((), ())).record
     cohort = _split(folder)
-    head, rules = _seen(cohort, wanted)
+    seen = _seen(cohort, wanted)
     given = Choice("cohort", str(folder), "")
 
-    def made(budget: Budget) -> Plan:
-        by = f", recipe {recipe}" if recipe is not None else ""
-        words = (
-            f"Planned by 'inklings plan' for {budget.describe()}{by}.",
-            *head,
-            "Every line may be changed: what it was chosen from stands beside it.",
-        )
-        plan = asked(Plan(words, (given, *rules(budget))))
-        _require_cohort(plan, folder)
-        _ = plan.experiment  # what no training would take is refused here
-        return plan
+    def plan_of(seen: _Seen, budget: Budget, rehearse: Rehearse | None) -> Plan:
+        def made(budget: Budget) -> Plan:
+            by = f", recipe {recipe}" if recipe is not None else ""
+            words = (
+                f"Planned by 'inklings plan' for {whole}{by}.",
+                *seen.head,
+                "Every line may be changed: what it was chosen from stands beside it.",
+            )
+            plan = asked(Plan(words, (given, *seen.rules(budget))))
+            _require_cohort(plan, folder)
+            _ = plan.experiment  # what no training would take is refused here
+            return plan
 
-    return made(budget) if rehearse is None else rehearsed(made, budget, cohort, rehearse)
+        return made(budget) if rehearse is None else rehearsed(made, budget, cohort, rehearse)
+
+    whole = budget.describe()
+    if trial is None:
+        return plan_of(seen, budget, rehearse)
+
+    def of_drawn(drawn: CohortFingerprint, minutes: float, timed: bool) -> Plan:
+        share = dataclasses.replace(budget, minutes=minutes)
+        return plan_of(_drawn(drawn), share, rehearse if timed else None)
+
+    what: dict[str, Any] = {"budget": whole.rpartition(",")[0], "split": cohort.split_hash}
+    what |= {"recipe": recipe, "changes": list(changes), "cohort": str(folder.resolve())}
+    return tried(trial, what, budget.minutes, cohort, seen.drawn, of_drawn)
 
 
 def planned_for(text: str) -> tuple[str, str | None] | None:
@@ -97,10 +116,21 @@ def _require_cohort(plan: Plan, folder: Path) -> None:
         raise SpecError(f"cohort: expected {folder}, which is planned for, got {named}")
 
 
-def _seen(
-    cohort: Cohort, wanted: Mapping[str, Any]
-) -> tuple[Sequence[str], Callable[[Budget], Sequence[Choice]]]:
-    """What was seen, and what it leads to for a budget; by the kind of cases.
+@dataclass(frozen=True)
+class _Seen:
+    """What was seen in words, what it leads to for a budget, and of drawn labels itself."""
+
+    head: Sequence[str]
+    rules: Callable[[Budget], Sequence[Choice]]
+    drawn: CohortFingerprint | None = None
+
+
+def _drawn(seen: CohortFingerprint) -> _Seen:
+    return _Seen(head_of(seen), lambda budget: tuple(segmentation(seen, budget)), seen)
+
+
+def _seen(cohort: Cohort, wanted: Mapping[str, Any]) -> _Seen:
+    """What was seen, by the kind of cases.
 
     Args:
         cohort: With a split.
@@ -115,18 +145,17 @@ def _seen(
     if all(map(is_bag, train)):
         bags = of_bags.fingerprint_bags(cohort)
         task = Choice("task", "bags", "cases are bags of instances")
-        return of_bags.head_of(bags), lambda budget: (task, *of_bags.bags(bags, budget))
+        return _Seen(of_bags.head_of(bags), lambda budget: (task, *of_bags.bags(bags, budget)))
     if of_places.is_detection(cohort):
         section = wanted.get("detection")
         name = section.get("class_name") if isinstance(section, Mapping) else None
         places = of_places.fingerprint_detection(cohort, name)
         task = Choice("task", "detection", "objects of volumes are marked by their places")
-        return (
+        return _Seen(
             of_places.head_of(places),
             lambda budget: (task, *of_places.detection(places, budget)),
         )
-    drawn = fingerprint(cohort)
-    return head_of(drawn), lambda budget: tuple(segmentation(drawn, budget))
+    return _drawn(fingerprint(cohort))
 
 
 def _split(folder: Path) -> Cohort:

@@ -24,6 +24,8 @@ _BYTES = 4 * 2 * 14  # a sample and channel of the finest level, of all that is 
 
 def view(seen: CohortFingerprint) -> Reasoned[str]:
     """Planes, planes with neighbours or patches, by how far apart planes lie."""
+    if "view" in seen.instead:
+        return seen.instead["view"]
     if seen.spacing is None:
         return "2d", "nobody says how far apart planes lie"
     mm = " x ".join(f"{one:.3g}" for one in seen.spacing)
@@ -87,6 +89,8 @@ def foreground_planes(seen: CohortFingerprint) -> Reasoned[float | None]:
 
 def stride_of(seen: CohortFingerprint, scale: float) -> Reasoned[int]:
     """How much coarser the network is than the image, by the size of the objects."""
+    if "stride" in seen.instead:
+        return seen.instead["stride"]
     found = seen.diameters / scale
     if not len(found):
         return 1, "no object was seen"

@@ -35,7 +35,7 @@ from inklings.models.base import Model
 from inklings.orientation import in_array_order
 from inklings.planning.forecast import TOO_LARGE, Measured
 from inklings.runs.run import Run, RunRecord
-from inklings.spec import Experiment, SegmentationExperiment
+from inklings.spec import Experiment, SegmentationExperiment, Training
 from inklings.tasks import task_of
 from inklings.training.fit import Prepared, begun
 from inklings.training.module import Learner
@@ -181,15 +181,20 @@ def _rehearsed(experiment: Experiment, cohort: Cohort, scratch: Path) -> Measure
 
 def _light(experiment: Experiment) -> Experiment:
     """The same steps, without what goes before and comes after them."""
-    off: dict[str, Any] = {"steps": 1000, "epochs": None, "minutes": None, "validate_every": None}
-    off |= {"patience": None, "loggers": (), "keep_steps": (), "devices": 1, "nodes": 1}
-    update: dict[str, Any] = {"training": experiment.training.model_copy(update=off)}
+    update: dict[str, Any] = {"training": without_company(experiment.training, steps=1000)}
     if isinstance(experiment, SegmentationExperiment):
         kinds = type(experiment).model_fields
         update |= {key: kinds[key].get_default() for key in ("correction", "teacher")}
         if experiment.inference.threshold == "prior":
             update["inference"] = experiment.inference.model_copy(update={"threshold": 0.5})
     return experiment.model_copy(update=update)
+
+
+def without_company(training: Training, **bounds: Any) -> Training:
+    """The same steps within other bounds: in one process, without validation, logs and the like."""
+    off: dict[str, Any] = {"steps": None, "epochs": None, "minutes": None, "validate_every": None}
+    off |= {"patience": None, "loggers": (), "keep_steps": (), "devices": 1, "nodes": 1}
+    return training.model_copy(update=off | bounds)
 
 
 def _read(experiment: Experiment, cohort: Cohort, scratch: Path) -> tuple[Prepared, float, int]:

@@ -41,6 +41,7 @@ def train(
     resume: bool = False,
     start: Path | None = None,
     allow_seen_test_patients: bool = False,
+    races: Sequence[str] = (),
 ) -> Path:
     """Train what ``experiment`` says and leave a run folder.
 
@@ -50,6 +51,7 @@ def train(
         resume: Whether a finished run there is fine, too (nothing is done then).
         start: Run folder or weights file to begin from; None for random weights.
         allow_seen_test_patients: Train although earlier weights have seen test patients.
+        races: What came of the races by which its plan was chosen, kept with the weights.
 
     Returns:
         ``out``.
@@ -90,9 +92,9 @@ def train(
             _record(experiment, begun, at_step, notes).write(folder)
             kept.weights.unlink()
         shutil.rmtree(out / "teacher" / KEPT, ignore_errors=True)
-        whole = dataclasses.replace(
-            trained, facts={**trained.facts, "times": _times(trained, entered)}
-        )
+        raced = {"races": list(races)} if races else {}
+        facts = {**trained.facts, **raced, "times": _times(trained, entered)}
+        whole = dataclasses.replace(trained, facts=facts)
         for line in _calibrate(task, experiment, cohort, trained, out):
             note(f"calibration of {line}")
         _record(experiment, begun, whole, notes).write(out)
