@@ -56,6 +56,7 @@ class Set:
         read: From the file and a folder to a cohort with full masks.
         recipe: What the product takes for its labels.
         loss: Of all learners that say no other.
+        dense: Of full masks, if it is another one.
         network: Changes of the recipe for every learner.
         kinds: Of weak labels: a chain of weakenings, or ``strokes``, which came with the set.
         budgets: Steps.
@@ -68,6 +69,7 @@ class Set:
     kinds: tuple[str, ...]
     budgets: tuple[int, ...] = (200, 600)
     network: tuple[str, ...] = ()
+    dense: str | None = None
 
 
 def _nuclei(source: Path, out: Path) -> Cohort:
@@ -111,14 +113,16 @@ SETS = {
         "dsb2018_stage1_train.zip", _nuclei, "weak", "bce", ("drop:keep=0.25", "box")
     ),
     "glands": Set(
-        "glas_dev.zip", _glands, "weak", "bce", ("dilate:pixels=8",),
+        "glas_dev.zip", _glands, "weak", "bce", ("dilate:pixels=8", "box", "drop:keep=0.5"),
         network=("sampling.size=192", "model.stride=2"),  # glands are wider than crops of nuclei
     ),
     "hearts": Set(
-        "acdc_scribbles.zip", _hearts, "scribbles", "cross_entropy", ("strokes",), (200, 3000)
+        "acdc_scribbles.zip", _hearts, "scribbles", "cross_entropy", ("strokes",), (200, 3000),
+        dense="{name: weighted, parts: {cross_entropy: 1, dice: {weight: 1, exclusive: true}}}",
     ),
     "hippocampus": Set(
-        "msd_hippocampus.zip", _hippocampus, "hippocampus", "bce_dice", ("slices:keep=0.1",)
+        "msd_hippocampus.zip", _hippocampus, "hippocampus", "bce_dice",
+        ("slices:keep=0.1", "slice_box"),
     ),
 }  # fmt: skip
 
@@ -155,6 +159,9 @@ LEARNERS = {
         ("supervision=positive_unlabelled", "inference.threshold=0.5"),
         loss="vpu",
         first=False,
+    ),
+    "loss for boxes": Learner(
+        "weak", ("supervision=boxes", "inference.threshold=0.5"), loss="box", first=False
     ),
     "inklings": Learner("weak", own=True),
     "full masks": Learner("full", ("supervision=full", "inference.threshold=auto")),
@@ -211,7 +218,9 @@ def cells(seeds: int) -> Iterator[WeakCell]:
 
 
 def applies(learner: str, kind: str) -> bool:
-    """Whether a learner differs from naive training: not where every pixel is labelled."""
+    """Whether a learner is one of these labels, and differs from naive training on them."""
+    if learner == "loss for boxes":
+        return kind.endswith("box")
     return not learner.startswith("partial") or kind.startswith(UNLABELLED)
 
 
@@ -255,7 +264,8 @@ class Study:
     def experiment(self, cell: WeakCell, labels: Path, steps: int) -> Experiment:
         """The set's recipe as the learner takes it."""
         given, how = SETS[cell.data], LEARNERS[cell.learner]
-        trusting = [f"loss={how.loss or given.loss}"]
+        loss = given.dense if how.labels == "full" else None
+        trusting = [f"loss={how.loss or loss or given.loss}"]
         if given.recipe == "weak":
             trusting.append("correction=none")
         changes = [
@@ -354,7 +364,7 @@ def markdown(rows: Sequence[dict[str, str]]) -> Iterator[str]:
             for budget in given.budgets:
                 texts = [_text(rows, data, kind, name, budget) for name in LEARNERS]
                 if any(text not in ("", SAME) for text in texts):
-                    shown = " | ".join(text or "missing" for text in texts)
+                    shown = " | ".join(text or "-" for text in texts)
                     yield f"| {data}, {kind} | {budget} | {shown} |"
 
 
@@ -373,7 +383,7 @@ def found(
 
 def _text(rows: Sequence[dict[str, str]], data: str, kind: str, learner: str, budget: int) -> str:
     if not applies(learner, kind):
-        return SAME
+        return SAME if learner.startswith("partial") else ""
     values = found(rows, data, kind, learner, budget)
     spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
     return f"{np.mean(values):.3f}{spread} ({len(values)})" if values else ""
@@ -384,14 +394,14 @@ def figure(rows: Sequence[dict[str, str]], path: Path) -> None:
     kinds = [(data, kind) for data, given in SETS.items() for kind in given.kinds]
     canvas = Figure(figsize=(9.5, 4.4), layout="constrained")
     axis = canvas.add_subplot()
-    marks = dict(zip(LEARNERS, "vs^Dox", strict=True))
+    marks = dict(zip(LEARNERS, "vs^Dpox", strict=True))
     for k, (learner, mark) in enumerate(marks.items()):
         colour = f"C{k}"
         axis.plot([], [], mark, color=colour, label=learner)
         for place, (data, kind) in enumerate(kinds):
             for rank, budget in enumerate(SETS[data].budgets):
                 values = found(rows, data, kind, learner, budget)
-                where = place + (k - 2.5) * 0.09 + (rank - 0.5) * 0.03
+                where = place + (k - 3) * 0.08 + (rank - 0.5) * 0.03
                 fill = "none" if rank else colour
                 if values:
                     axis.plot([where] * 2, [min(values), max(values)], color=colour, lw=1)
