@@ -42,7 +42,9 @@ def discs(tmp_path: Path, radius: int) -> Path:
     return tmp_path / "cohort"
 
 
-def test_a_cohort_is_planned_for_and_trained_in_one_go(cohort: Path, tmp_path: Path) -> None:
+def test_a_cohort_is_planned_for_and_trained_in_one_go(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "run"
     call = ["train", str(cohort), "--minutes", "0.02", "--out", str(out)]
     result = CliRunner().invoke(app, call)
@@ -53,6 +55,11 @@ def test_a_cohort_is_planned_for_and_trained_in_one_go(cohort: Path, tmp_path: P
     planned = Experiment.load(out / "plan.yaml", ["training.minutes=0.02"])
     assert planned == Experiment.load(out / "experiment.yaml")
     assert CliRunner().invoke(app, [*call, "--resume"]).exit_code == 0
+    monkeypatch.chdir(out)
+    (out / "run.json").unlink()
+    relative = ["train", "../cohort", "--minutes", "0.02", "--out", "../run"]
+    assert CliRunner().invoke(app, [*relative, "--resume"]).exit_code == 0
+    assert Run.load(out).classes == ("disc",)
 
 
 def test_a_plan_is_a_file_that_trains_and_every_line_of_it_says_why(

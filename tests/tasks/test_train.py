@@ -1,6 +1,7 @@
 import dataclasses
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -114,6 +115,33 @@ def test_a_finished_run_is_refused_and_with_resume_left_alone(
     train(spec(cohort), out, resume=True)
     assert "the run is finished, nothing to do" in capsys.readouterr().err
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before
+
+
+def test_a_training_goes_on_from_any_working_folder_and_with_no_other_cohort(
+    spec: Spec, cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(cohort, tmp_path / "mine" / "cohort")
+    monkeypatch.chdir(tmp_path / "mine")
+    out = train(spec(Path("cohort")), Path("runs/a"))
+    assert Experiment.load(out / "experiment.yaml").cohort == Path("cohort")
+    assert Run.load(out).experiment == spec(Path("cohort"))
+    (out / "run.json").unlink()
+    out, home = out.resolve(), tmp_path / "yours"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    shutil.copytree(cohort, home / "cohort")
+    there = Cohort.read(home / "cohort")
+    parts = {"train": "val", "val": "train", "test": "test"}
+    others = [dataclasses.replace(case, split=parts[str(case.split)]) for case in there]  # type: ignore[arg-type]
+    dataclasses.replace(there, cases=tuple(others)).write(home / "cohort")
+    with pytest.raises(DataError, match="unfinished training on split"):
+        train(spec(Path("cohort")), out)
+    again = Experiment.load(Path("../mine/runs/a/experiment.yaml"))
+    assert again.cohort.resolve() == (tmp_path / "mine" / "cohort").resolve()
+    given = Experiment.load(Path("../mine/runs/a/experiment.yaml"), ["cohort=cohort"])
+    assert given.cohort == Path("cohort")  # what is said on the command line is said from here
+    train(again, Path("../mine/runs/a"))
+    assert RunRecord.read(out).split_hash == Cohort.read(tmp_path / "mine" / "cohort").split_hash
 
 
 def test_an_unfinished_run_of_another_experiment_is_in_the_way(

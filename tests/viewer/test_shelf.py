@@ -1,3 +1,5 @@
+import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,8 @@ from inklings.errors import DataError
 from inklings.labels.kinds import MaskLabel
 from inklings.simulation.chain import Chain
 from inklings.simulation.weaken import weaken
-from inklings.testing.folders import write_run
+from inklings.spec import Experiment
+from inklings.testing.folders import write_cohort, write_run
 from inklings.viewer.shelf import Shelf, open_shelf
 
 
@@ -19,6 +22,29 @@ def test_a_run_brings_its_cohort_its_predictions_and_their_scores(shelf: Shelf) 
     assert sorted(found.predictions[0].scores) == ["case3", "case4", "case5"]
     assert found.predictions[0].metric == "Dice, mean of cases"
     assert found.corrections == run / "corrections"
+
+
+def test_a_cohort_of_the_working_folder_is_not_taken_for_that_of_a_run_or_its_predictions(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shelf.predictions[0].folder
+    assert shelf.cohort is not None
+    run = write_run(tmp_path / "run", shelf.cohort, folder)
+    spec = Experiment.load(run / "experiment.yaml")
+    spec.model_copy(update={"cohort": Path("cohort")}).write(run / "experiment.yaml")  # as 0.1 did
+    head = shelf.predictions[0].head
+    origin = dataclasses.replace(head.provenance, run="run")
+    dataclasses.replace(head, provenance=origin).write(folder)
+    write_cohort(tmp_path / "other" / "cohort", ("test", "train", "val", "train", "train", "train"))
+    other = write_run(tmp_path / "other" / "run", tmp_path / "other" / "cohort")
+    monkeypatch.chdir(tmp_path / "other")
+    for opened in (run, folder):
+        found = open_shelf([opened])
+        assert found.cohort is not None
+        assert found.cohort.resolve() == shelf.cohort.resolve()
+    shutil.move(run, tmp_path / "gone")
+    assert open_shelf([folder]).cohort is None
+    assert other.is_dir()
 
 
 def test_two_folders_of_predictions_are_shown_side_by_side(shelf: Shelf) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -120,12 +121,14 @@ def planned(
 
     minutes = asked_minutes(minutes, settings)
     if _is_cohort(source, settings):
+        cohort = source
         from inklings.library.planning import plan_of_run
         from inklings.planning.races import races_of
 
         how = {"recipe": recipe, "changes": settings, "races": races}
         path = plan_of_run(Path(source), out, minutes=minutes, **how)  # type: ignore[arg-type]
         source = str(path)
+        settings.append(f"cohort={json.dumps(cohort)}")
         if races_of(path).is_file():  # the plan has what they have left of the minutes
             settings[:] = without_minutes(settings)
             return source

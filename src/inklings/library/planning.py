@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from inklings.planning.planned import plan_cohort, planned_for
 from inklings.planning.races import races_of
 from inklings.planning.trial import Trial
 from inklings.progress import note
+from inklings.spec.base import seen_from
 from inklings.tasks.racing import race
 from inklings.tasks.rehearsal import rehearse
 
@@ -104,6 +106,13 @@ def plan_of_run(
         return path
     kept = races_of(path) if races else None
     how = plan(cohort, minutes=minutes, recipe=recipe, changes=changes, races=kept)
+    rows = [
+        dataclasses.replace(line, value=str(seen_from(out, cohort)))
+        if line.key == "cohort"
+        else line
+        for line in how.choices
+    ]
+    how = dataclasses.replace(how, choices=tuple(rows))
     how.write(path)
     for line in how.head[:-1]:
         note(f"plan: {line}")
@@ -120,7 +129,7 @@ def _require_same(path: Path, cohort: Path, minutes: float | None, recipe: str |
     anew = "choose another --out, or delete it to plan anew"
     plan = read_yaml(path, "a plan")
     named = plan.get("cohort") if isinstance(plan, dict) else None
-    if Path(str(named)).resolve() != cohort.resolve():
+    if cohort.resolve() not in ((path.parent / str(named)).resolve(), Path(str(named)).resolve()):
         raise SpecError(f"{path} is a plan for the cohort {named}, not for {cohort}; {anew}")
     told = planned_for(path.read_text(encoding="utf-8"))
     if told is None:  # its owner has taken the line out

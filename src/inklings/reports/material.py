@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.learnt_from import learnt_from
 from inklings.errors import DataError, InklingsError
 from inklings.evaluation.evaluate import evaluate
 from inklings.evaluation.scores import Scores
@@ -77,10 +78,11 @@ def gather(run: Path, predictions: Path | None = None) -> Material:
             f"expected a run folder made by 'inklings train' at {run}, got no experiment.yaml in it"
         )
     experiment = _experiment(run)
-    folder = _cohort_folder(run, Path(experiment["cohort"]))
+    folder = Path(experiment["cohort"])
     gaps: list[str] = []
     cohort = standard = None
     try:
+        folder = cohort_of(run)
         cohort, standard = Cohort.read(folder), truth(folder)
     except InklingsError as error:
         gaps.append(f"The cohort cannot be shown: {error}.")
@@ -117,15 +119,20 @@ def gather(run: Path, predictions: Path | None = None) -> Material:
 
 
 def cohort_of(run: Path) -> Path:
-    """Folder of the cohort that a run learnt from; it may be gone by now."""
-    experiment = _experiment(run)
-    return _cohort_folder(run, Path(experiment["cohort"]))
+    """Folder of the cohort that a run learnt from; it may be gone by now.
 
+    It is looked for from the run, as the experiment says it, then beside the run if that was
+    moved, then from the working folder, as runs of 0.1 said it.
 
-def _cohort_folder(run: Path, path: Path) -> Path:
-    """Where the cohort is: as the experiment says it, or beside the run if that was moved."""
-    beside = (run / path, run.parent / path, run.parent / path.name)
-    return next((p for p in (path, *beside) if (p / "cohort.yaml").is_file()), path)
+    Raises:
+        DataError: If only other cohorts are found there.
+    """
+    path = Path(_experiment(run)["cohort"])
+    own = (run / path, run.parent / path, run.parent / path.name)
+    said = {**_record(run / "begun.json"), **_record(run / "run.json")}
+    patients = [str(patient) for patient in said.get("trained_on") or ()]
+    others = (path, Path(path.name))
+    return learnt_from(own, others, said.get("split_hash"), patients, f"run {run}") or path
 
 
 def latest(run: Path) -> Path | None:

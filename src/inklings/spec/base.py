@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -39,7 +40,8 @@ class Experiment(Section):
     Attributes:
         learner: Module and class of the `inklings.tasks.base.Task` that learns it.
         task: What is learnt; see `TASKS`.
-        cohort: Folder made by `inklings import`; relative paths start at the working folder.
+        cohort: Folder made by `inklings import`; relative paths start at the working folder, those
+            of a file that a training keeps at the folder of the file.
         model: The network.
         loss: What it is told.
         training: How long and how.
@@ -69,7 +71,11 @@ class Experiment(Section):
             SpecError: If there is no such recipe, a key is unknown or a value impossible; every
                 problem is one line.
         """
-        return cls.check(*recipes.load(source, changes, kind_of))
+        record, where = recipes.load(source, changes, kind_of)
+        found, home = cls.check(record, where), Path(where).parent
+        if Path(where).is_file() and any((home / name).is_file() for name in _OF_TRAINING):
+            return found.read_from(home, [change.partition("=")[0] for change in changes])
+        return found
 
     @classmethod
     def check(cls, record: Mapping[str, Any], where: str) -> Self:
@@ -91,6 +97,53 @@ class Experiment(Section):
     def write(self, path: Path) -> None:
         """Write the experiment with every default spelt out."""
         write_yaml(path, self.model_dump(mode="json"))
+
+    def kept_in(self, folder: Path) -> Self:
+        """The same for a file in ``folder``: relative paths are said as they are from there.
+
+        A run and its cohort may then be moved together, and read from any working folder.
+        """
+        return _placed(self, lambda path, _: seen_from(folder, path), "")
+
+    def read_from(self, folder: Path, given: Collection[str] = ()) -> Self:
+        """What `kept_in` has made, as seen from the working folder; but for the keys ``given``.
+
+        What is not there from ``folder`` stays: runs of 0.1 said paths from the working folder.
+        """
+
+        def here(path: Path, key: str) -> Path:
+            there = folder / path
+            own = not path.is_absolute() and key not in given and there.exists()
+            return Path(os.path.relpath(there.resolve())) if own else path
+
+        return _placed(self, here, "")
+
+
+S = TypeVar("S", bound=Section)
+_OF_TRAINING = ("begun.json", "run.json", "plan.yaml")
+"""Beside an experiment that a training keeps."""
+
+
+def _placed(section: S, move: Callable[[Path, str], Path], above: str) -> S:
+    """A section with every path in it moved; ``move`` is told its key."""
+    update: dict[str, Any] = {}
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Path):
+            update[name] = move(value, above + name)
+        elif isinstance(value, Section):
+            update[name] = _placed(value, move, f"{above}{name}.")
+    return section.model_copy(update=update)
+
+
+def seen_from(folder: Path, path: Path) -> Path:
+    """A path of the working folder as it is said from ``folder``; an absolute one as it is."""
+    if path.is_absolute():
+        return path
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve()))
+    except ValueError:  # another drive
+        return path.resolve()
 
 
 def kind_of(record: Mapping[str, Any], where: str) -> Any:

@@ -20,7 +20,7 @@ _STAGES = {
 
 
 def load_experiment(folder: Path) -> Experiment:
-    """The experiment of a run folder, of any version.
+    """The experiment of a run folder, of any version; its paths as the working folder sees them.
 
     Raises:
         DataError: If it is none, or is damaged.
@@ -31,7 +31,7 @@ def load_experiment(folder: Path) -> Experiment:
     if not isinstance(record, dict):
         raise DataError(f"{path}: expected keys and values, got {type(record).__name__}")
     try:
-        return Experiment.check(as_now(record), str(path))
+        return Experiment.check(as_now(record), str(path)).read_from(folder)
     except SpecError as error:
         if "task" in record:
             raise

@@ -26,6 +26,7 @@ from inklings.training.run_state import (
     RunState,
     last_checkpoint,
     may_start,
+    require_same_split,
     require_trainable,
     require_unseen,
     seen_by,
@@ -69,11 +70,12 @@ def train(
         return out
     earlier = [*task.sources(experiment), *([start] if start else [])]
     notes = _unseen(cohort, out, earlier, allow_seen_test_patients) + _warned(cohort, start)
+    require_same_split(out, cohort, experiment.cohort)
     used = {case.patient for case in (*cohort.part("train"), *cohort.part("val"))}
     begun = RunState(cohort.split_hash, tuple(sorted(used)), str(start or ""))
     if is_first():
         out.mkdir(parents=True, exist_ok=True)
-        experiment.write(out / "experiment.yaml")
+        experiment.kept_in(out).write(out / "experiment.yaml")
         begun.write(out)
     try:
         first = _first_weights(start) if start else None
@@ -86,7 +88,7 @@ def train(
         for kept in trained.kept:
             at_step = _at_step(trained, kept)
             folder = out / "steps" / str(kept.step)
-            experiment.write(folder / "experiment.yaml")
+            experiment.kept_in(folder).write(folder / "experiment.yaml")
             write_model(folder, at_step.model, model_config)
             _calibrate(task, experiment, cohort, at_step, folder)
             _record(experiment, begun, at_step, notes).write(folder)

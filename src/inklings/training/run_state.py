@@ -140,7 +140,9 @@ def may_start(folder: Path, experiment: Experiment, resume: bool) -> bool:
     if not (folder / "experiment.yaml").is_file() or RunState.read(folder) is None:
         return True
     before = as_now(read_yaml(folder / "experiment.yaml", "an experiment"))
-    changed = _differences(before, experiment.model_dump(mode="json"))
+    changed = _differences(before, experiment.kept_in(folder).model_dump(mode="json"))
+    if changed:  # versions before said paths from the working folder
+        changed = _differences(before, experiment.model_dump(mode="json"))
     if changed and not any(folder.rglob("checkpoints/last/state.json")):
         _forget(folder)
         return True
@@ -150,6 +152,21 @@ def may_start(folder: Path, experiment: Experiment, resume: bool) -> bool:
             "choose another --out, or go on with the experiment.yaml in it"
         )
     return True
+
+
+def require_same_split(folder: Path, cohort: Cohort, where: Path) -> None:
+    """Refuse to go on with another cohort, or another split, than a training began with.
+
+    Raises:
+        DataError: If that is so.
+    """
+    begun = RunState.read(folder)
+    if begun and last_checkpoint(folder) and begun.split_hash != cohort.split_hash:
+        raise DataError(
+            f"{folder} holds an unfinished training on split {begun.split_hash}, but the cohort in "
+            f"{where} has split {cohort.split_hash}; give the cohort that it began with (--set "
+            "cohort=FOLDER), or choose another --out"
+        )
 
 
 def _forget(folder: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from inklings.bags.places import slides_of
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.learnt_from import learnt_from
 from inklings.errors import DataError, InklingsError
 from inklings.evaluation.scores import Row, Scores
 from inklings.evaluation.truth import truth
@@ -186,15 +187,30 @@ def _of_files(paths: Sequence[Path]) -> Shelf:
 
 def _origin(predicted: Predicted) -> Path | None:
     """The cohort that the run of a folder of predictions learnt from, if it is still there."""
-    run = Path(predicted.head.provenance.run)
-    near = (run, predicted.folder / run, predicted.folder.parent, predicted.folder.parent / run)
-    for folder in near:
-        if (folder / "experiment.yaml").is_file():
-            cohort = cohort_of(folder)
-            if (cohort / "cohort.yaml").is_file():
-                ids = {case.id for case in Cohort.read(cohort)}
-                return cohort if ids & predicted.cases else None
-    return None
+    head = predicted.head
+    run = Path(head.provenance.run)
+    near = (predicted.folder / run, predicted.folder.parent, predicted.folder.parent / run)
+    own, others = (
+        [cohort for folder in folders if (cohort := _learnt_from(folder)) is not None]
+        for folders in (near, (run,))
+    )
+    try:
+        found = learnt_from(
+            own, others, head.provenance.split_hash, head.trained_on or (), str(predicted.folder)
+        )
+    except DataError as error:
+        note(f"without a cohort: {error}")
+        return None
+    if found is None:
+        return None
+    return found if {case.id for case in Cohort.read(found)} & predicted.cases else None
+
+
+def _learnt_from(run: Path) -> Path | None:
+    try:
+        return cohort_of(run) if (run / "experiment.yaml").is_file() else None
+    except DataError:
+        return None
 
 
 def _scores(folder: Path) -> tuple[Row | None, dict[str, float]]:
