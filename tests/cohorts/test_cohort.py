@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
@@ -32,6 +33,22 @@ def test_a_cohort_reads_back_equal_and_in_order(tmp_path: Path) -> None:
     back = Cohort.read(tmp_path / "c")
     assert back.cases == (cohort.cases[1], cohort.cases[0])
     assert (back.name, back.classes, back.facts) == (cohort.name, cohort.classes, cohort.facts)
+
+
+@pytest.mark.parametrize("cases", [0, 1, 2, 7])
+def test_a_cohort_of_more_text_than_is_written_at_once_reads_back_equal(
+    cases: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inklings.cohorts.cohort._AT_ONCE", 900)
+    ring = tuple((float(k), float(k * k)) for k in range(20))
+    label = PolygonLabel("image", "cell", ring)
+    every = tuple(
+        Case(f"c{k}", "p", {"image": tmp_path / "x.png"}, (label,) * k) for k in range(cases)
+    )
+    Cohort("s", every, ("cell",)).write(tmp_path)
+    assert Cohort.read(tmp_path).cases == every
+    groups = parquet.ParquetFile(tmp_path / "cases.parquet").num_row_groups
+    assert groups == {0: 0, 1: 1, 2: 1, 7: 5}[cases]
 
 
 def test_a_moved_cohort_finds_its_files(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,10 @@ _FIELDS = {
 }
 """Fields of each kind to what need not be written."""
 
-
+_COLUMNS = ("id", "patient", "split", "images", "labels", "facts", "choices", "annotates")
+_Row = dict[str, str | None]
+_AT_ONCE = 2**22
+"""Characters of rows that are written together."""
 _DAMAGED = (
     OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError,
 )  # fmt: skip
@@ -134,13 +137,14 @@ class Cohort:
         import pyarrow.parquet as pq
 
         folder = Path(folder).resolve()
-        rows = [to_row(case, folder) for case in sorted(self.cases, key=lambda c: c.id)]
-        columns = ("id", "patient", "split", "images", "labels", "facts", "choices", "annotates")
-        table = pa.table(  # a column at a time, of which one copy stays
-            {name: pa.array([row.pop(name) for row in rows], pa.string()) for name in columns}
-        )
-        with written(folder / "cases.parquet") as path:
-            pq.write_table(table, path)
+        schema = pa.schema([(name, pa.string()) for name in _COLUMNS])
+        cases = sorted(self.cases, key=lambda case: case.id)
+        with (
+            written(folder / "cases.parquet") as path,
+            pq.ParquetWriter(path, schema, use_dictionary=False) as file,
+        ):
+            for group in _groups(to_row(case, folder) for case in cases):
+                file.write_table(pa.Table.from_pylist(group, schema))
         head = {"name": self.name, "classes": list(self.classes), "cases": len(self.cases)}
         write_yaml(folder / "cohort.yaml", {**head, "facts": dict(self.facts)})
         return dataclasses.replace(self, folder=folder)
@@ -174,7 +178,21 @@ class Cohort:
         return cls(head.name, cases, head.classes, head.facts or {}, folder)
 
 
-def to_row(case: Case, folder: Path) -> dict[str, str | None]:
+def _groups(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    """Rows in groups of as much text as is held at once."""
+    group: list[_Row] = []
+    size = 0
+    for row in rows:
+        group.append(row)
+        size += sum(len(text or "") for text in row.values())
+        if size > _AT_ONCE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def to_row(case: Case, folder: Path) -> _Row:
     """A case as a row of ``cases.parquet``; paths become relative to ``folder``."""
     return {
         "id": case.id,
