@@ -95,25 +95,34 @@ def run(
         if state is not None and journal.complete == state and not _missing(journal, out):
             return _report(dataset, journal, out, 0, False, annotates)
         scratch = out / ".unpacked"
-        items = there.items(scratch)
-        _require_one_each(items)
-        _require_foreign(items, out)
-        todo = _todo(items, journal, out)
-        if journal.records and todo:
-            note(f"going on: {len(items) - len(todo)} of {len(items)} cases are done")
-        there.prepare(todo)
-        _sweep(out)
-        store = _Store(there, out)
-        for record in mapped(store, todo, what="importing", workers=workers, scheduler=scheduler):
-            journal.append(record)
-        here = {item.id for item in items}
-        journal.forget({*journal.broken, *_missing(journal, out)} - here)
-        outdated = bool(todo) or journal.complete is None
-        report = _report(dataset, journal, out, len(todo), outdated, annotates)
+        done = _converted(there, journal, scratch, workers, scheduler)
+        outdated = done > 0 or journal.complete is None
+        report = _report(dataset, journal, out, done, outdated, annotates)
         if outdated:
             journal.close_books(state or "listed", report.words)
         shutil.rmtree(scratch, ignore_errors=True)
         return report
+
+
+def _converted(
+    dataset: Dataset, journal: Journal, scratch: Path, workers: int | None, scheduler: str | None
+) -> int:
+    """How many cases were converted now; what their source held of them is not kept."""
+    out = scratch.parent
+    items = dataset.items(scratch)
+    _require_one_each(items)
+    _require_foreign(items, out)
+    todo = _todo(items, journal, out)
+    if journal.records and todo:
+        note(f"going on: {len(items) - len(todo)} of {len(items)} cases are done")
+    dataset.prepare(todo)
+    _sweep(out)
+    store = _Store(dataset, out)
+    for record in mapped(store, todo, what="importing", workers=workers, scheduler=scheduler):
+        journal.append(record)
+    here = {item.id for item in items}
+    journal.forget({*journal.broken, *_missing(journal, out)} - here)
+    return len(todo)
 
 
 def _absolute(dataset: Dataset) -> Dataset:
