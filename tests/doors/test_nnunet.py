@@ -112,6 +112,37 @@ def test_pictures_of_one_channel_are_read(tmp_path: Path, ending: str) -> None:
         np.testing.assert_array_equal(mask_of(case)[1], truth[case.id])
 
 
+@pytest.mark.parametrize(
+    ("labels", "codes", "kept", "classes"),
+    [
+        ({"background": 0, "road": 1}, (0, 255), None, ()),
+        ({"background": 0, "road": 1}, (0, 1, 255), None, ()),
+        ({"background": 0, "road": 255}, (0, 255), {0: 0, 255: 1}, ("road",)),
+        ({"background": 0, "road": 1, "ignore": 255}, (0, 1, 255), {0: 0, 1: 1, 255: 255},
+         ("road",)),
+    ],
+)  # fmt: skip
+def test_in_a_png_255_is_class_255_and_never_foreground_by_itself(
+    tmp_path: Path,
+    labels: dict[str, int],
+    codes: tuple[int, ...],
+    kept: dict[int, int] | None,
+    classes: tuple[str, ...],
+) -> None:
+    home = tmp_path / "Dataset006_Flat"
+    truth = nnunet(home, labels, codes, channels={"0": "grey"}, ending=".png")
+    report = imported(home, tmp_path / "out")
+    assert report.cohort.classes == classes
+    assert len(report.left_out) == (3 if kept is None else 0)
+    for found in report.findings:
+        assert "holds [255], known are [0, 1]" in found.detail
+    for case in report.cohort:
+        label, mask = mask_of(case)
+        assert label.extent == ("partial" if "ignore" in labels else "complete")
+        expected = np.vectorize((kept or {}).get)(truth[case.id])
+        np.testing.assert_array_equal(mask, expected)
+
+
 def test_a_picture_in_colour_is_one_image_of_three_channels(tmp_path: Path) -> None:
     home = tmp_path / "Dataset120_Roads"
     channels = {"0": "R", "1": "G", "2": "B"}

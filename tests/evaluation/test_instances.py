@@ -113,6 +113,13 @@ def test_thresholds_are_those_of_the_competition() -> None:
     assert np.allclose(THRESHOLDS, np.arange(0.5, 1, 0.05))
 
 
+def test_more_than_a_hundred_objects_all_count() -> None:
+    labels = np.kron(np.arange(1, 401).reshape(20, 20), np.ones((3, 3), np.int32))
+    some = np.where(labels <= 250, labels, 0)
+    assert value("ap", [pair(some, labels)]) == pytest.approx(250 / 400)
+    assert value("ap", [pair(labels, some)]) == pytest.approx(250 / 400)
+
+
 def test_two_thousand_objects_are_matched_in_a_fraction_of_a_second() -> None:
     labels = np.kron(np.arange(2025).reshape(45, 45), np.ones((22, 22), np.int32))
     start = time.process_time()

@@ -16,6 +16,7 @@ from volume_files import ball, grid, oblique, orientations, write
 from inklings.exports.geojson import polygons
 from inklings.exports.rtstruct import RtStruct, keyholed
 from inklings.exports.source import ExportSource
+from inklings.geometry import Geometry
 from inklings.readers import open_image
 from inklings.readers.dicom_series import source_planes
 
@@ -66,6 +67,25 @@ def test_filled_contours_are_the_masks_again(name: str, tmp_path: Path) -> None:
     source = pydicom.dcmread(next(series.glob("*.dcm")))
     for word in ("StudyInstanceUID", "FrameOfReferenceUID", "PatientID"):
         assert said[word].value == source[word].value
+
+
+def test_contours_lie_where_the_numbers_of_the_file_say_on_oblong_pixels(tmp_path: Path) -> None:
+    """By hand: the first number of the pixel spacing lies between rows; rt-utils exchanges them."""
+    geometry = Geometry((4, 40, 30), (3.0, 0.8, 2.2), (5.0, -7.0, 11.0))
+    series, masks = write("dicom", tmp_path, geometry), np.zeros((3, 4, 40, 30), bool)
+    masks[0, 1, 5, 3:11] = True  # one sample wide
+    contours = pydicom.dcmread(exported(tmp_path, series, masks)).ROIContourSequence[0]
+    (contour,) = contours.ContourSequence
+    x, y, z = np.array(contour.ContourData, float).reshape(-1, 3).T
+    named = contour.ContourImageSequence[0].ReferencedSOPInstanceUID
+    files = [pydicom.dcmread(path) for path in series.glob("*.dcm")]
+    (said,) = [one for one in files if one.SOPInstanceUID == named]
+    left, top, place = map(float, said.ImagePositionPatient)
+    between_rows, between_columns = map(float, said.PixelSpacing)
+    assert (between_rows, between_columns) == (0.8, 2.2)
+    np.testing.assert_allclose(z, place, atol=1e-3)
+    np.testing.assert_allclose((x.min(), x.max()), left + np.array([2.5, 10.5]) * 2.2, atol=1e-3)
+    np.testing.assert_allclose((y.min(), y.max()), top + np.array([4.5, 5.5]) * 0.8, atol=1e-3)
 
 
 @pytest.mark.filterwarnings("error")

@@ -13,7 +13,7 @@ from roifile import ROI_TYPE, ImagejRoi
 from inklings.errors import LabelError
 from inklings.labels import imagej
 from inklings.labels.annotations import images_in, read_outlines
-from inklings.labels.outlines import Outline
+from inklings.labels.outlines import Kind, Outline
 
 
 def test_twenty_objects_come_back_and_roifile_reads_them(tmp_path: Path) -> None:
@@ -56,10 +56,20 @@ def test_entries_of_one_name_are_both_read(tmp_path: Path) -> None:
     assert images_in(path) == {}
 
 
-def test_fractions_and_large_coordinates_are_kept(tmp_path: Path) -> None:
-    ring = ((70000.25, 70000.5), (70000.25, 70010.75), (70009.0, 70010.75))
-    picture = twenty.Picture("p1", "p1.png", (80000, 80000), (Outline("cell", (ring,)),))
+@pytest.mark.parametrize(
+    ("kind", "ring"),
+    [
+        ("polygon", ((70000.25, 70000.5), (70000.25, 70010.75), (70009.0, 70010.75))),
+        ("box", ((70000.25, 69999.5), (70010.75, 70003.5))),
+        ("line", ((70000.25, 69999.5), (70010.75, 70003.5))),
+    ],
+)
+def test_fractions_and_large_coordinates_are_kept(
+    tmp_path: Path, kind: Kind, ring: tuple[tuple[float, float], ...]
+) -> None:
+    picture = twenty.Picture("p1", "p1.png", (80000, 80000), (Outline("cell", (ring,), kind),))
     (found,) = twenty.back(imagej.write, tmp_path, picture).outlines
+    assert found.kind == kind
     assert np.allclose(found.rings[0], ring, atol=0.01)  # ImageJ keeps 32 bits
 
 
