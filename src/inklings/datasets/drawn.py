@@ -10,14 +10,11 @@ from inklings.datasets.findings import ImportFinding
 from inklings.datasets.scans import Scan
 from inklings.errors import GeometryError
 from inklings.labels.kinds import Label
-from inklings.readers.dicom_drawings import Drawing, apart, owners
-from inklings.readers.dicom_segments import read_segments
+from inklings.readers.dicom_drawings import Drawing, apart, owners, read_drawing
 from inklings.readers.dicom_series import Series
-from inklings.readers.dicom_structures import read_structures
 from inklings.readers.image import Image
 from inklings.readers.layers import Layers, Remark
 from inklings.readers.segments import Shape
-from inklings.readers.slicer_seg import read_slicer
 
 
 @dataclass(frozen=True)
@@ -41,12 +38,8 @@ class Drawn:
             ReaderError: If the file is damaged.
             GeometryError: If it lies on another grid.
         """
-        path, sources = self.drawing.path, self.sources or None
-        if self.drawing.kind == "RTSTRUCT":
-            yield from read_structures(path, sources).on(image.geometry)
-            return
-        slicer = self.drawing.kind == "SLICER"
-        found = read_slicer(path) if slicer else read_segments(path, sources)
+        path = self.drawing.path
+        found = read_drawing(path, self.drawing.kind, self.sources or None)
         for note in found.notes:
             yield Remark(note.kind, f"{path.name}: {note.text}")
         yield from found.on(image.geometry)

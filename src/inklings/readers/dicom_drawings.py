@@ -7,7 +7,7 @@ none, the drawing is set aside: a guess would put one patient's lesion on anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +18,12 @@ from inklings.readers.dicom_codecs import dicom_errors
 from inklings.readers.dicom_files import SEGMENTATIONS, files, is_dicom
 from inklings.readers.dicom_frames import image_key, image_keys
 from inklings.readers.dicom_layout import laid_out
-from inklings.readers.dicom_segments import segment_names
+from inklings.readers.dicom_segments import read_segments, segment_names
 from inklings.readers.dicom_series import Series
-from inklings.readers.dicom_structures import STRUCTURES, roi_names
+from inklings.readers.dicom_structures import STRUCTURES, Structures, read_structures, roi_names
 from inklings.readers.placing import fits
-from inklings.readers.slicer_seg import read_slicer
+from inklings.readers.segments import Segments
+from inklings.readers.slicer_seg import is_slicer, read_slicer
 
 Kind = Literal["SEG", "RTSTRUCT", "SLICER"]
 _HEAD = 4096
@@ -72,6 +73,37 @@ class Broken:
 
     path: Path
     words: str
+
+
+def kind_of(path: Path) -> Kind | None:
+    """Which kind of drawing a file is, by its first bytes; None if it is none."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    if is_slicer(path, head):
+        return "SLICER"
+    if not is_dicom(path.name, head):
+        return None
+    kinds: dict[str, Kind] = {STRUCTURES: "RTSTRUCT", **dict.fromkeys(SEGMENTATIONS, "SEG")}
+    there = {head.find(uid.encode()): kind for uid, kind in kinds.items() if uid.encode() in head}
+    return there[min(there)] if there else None  # others are objects that it was made from
+
+
+def read_drawing(
+    path: Path, kind: Kind | None, sources: Collection[str] | None = None
+) -> Segments | Structures:
+    """All structures of a drawing.
+
+    Args:
+        path: The file.
+        kind: As `kind_of` says it.
+        sources: Keys of images; what was drawn on others is left out. None takes all.
+
+    Raises:
+        ReaderError: If it is damaged, or none.
+    """
+    if kind == "RTSTRUCT":
+        return read_structures(path, sources)
+    return read_slicer(path) if kind == "SLICER" else read_segments(path, sources)
 
 
 def drawings(root: Path) -> Iterator[Drawing | Broken]:

@@ -8,8 +8,8 @@ half the distance of slices; nothing is invented between planes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from inklings.readers.dicom_codecs import dicom_errors
 from inklings.readers.dicom_files import MAGIC, MAGIC_AT
 from inklings.readers.dicom_frames import image_keys
 from inklings.readers.layers import Remark
+from inklings.readers.notes import Note
 from inklings.readers.segments import Shape
 from inklings.readers.volume import Volume
 
@@ -74,6 +75,16 @@ class Structures:
     """What a structure set holds."""
 
     found: tuple[Structure, ...]
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Name of each region of interest, by its number."""
+        return {one.number: one.name for one in self.found}
+
+    def called(self, names: Mapping[int, str]) -> Structures:
+        """The same with other names."""
+        return Structures(tuple(replace(one, name=names[one.number]) for one in self.found))
 
     def on(self, target: Geometry) -> Iterator[Shape]:
         """Each region of interest on the grid of an image.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,10 @@ class Segments:
     geometry: Geometry
     series: str = ""
     notes: tuple[Note, ...] = ()
+
+    def called(self, names: Mapping[int, str]) -> Segments:
+        """The same with other names."""
+        return replace(self, names=names)
 
     def codes(self) -> Codes:
         """``(Z, Y, X)`` numbers of segments, 0 is none; of two in one sample the smaller counts."""
