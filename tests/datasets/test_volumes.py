@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
+from segmentation_files import GRID as SERIES_GRID
+from segmentation_files import on_plane, seg, series, structures
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.rasterise import annotate
@@ -120,3 +123,72 @@ def test_real_hippocampi_are_read_from_their_archive(tmp_path: Path) -> None:
     assert len(cohort) == 2
     for case in cohort:
         assert set(np.unique(category(case, cohort.classes))) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP", "FRACTIONAL", "RTSTRUCT"])
+def test_masks_of_dicom_beside_a_volume_lie_where_their_millimetres_say(
+    kind: str, turned: bool, tmp_path: Path
+) -> None:
+    """The volume is what a converter made of the series, rows and slices turned or not."""
+    files = series(tmp_path / "mr")
+    box = np.zeros(SERIES_GRID.shape, bool)
+    box[2:5, 3:9, 4:11] = True
+    path = tmp_path / "masks" / "a.dcm"
+    if kind == "RTSTRUCT":
+        ring = [(2.5, 3.5), (2.5, 10.5), (8.5, 10.5), (8.5, 3.5)]
+        outlines = [("CLOSED_PLANAR", on_plane(SERIES_GRID, z, ring)) for z in (2, 3, 4)]
+        structures(path, files, [("liver", outlines)])
+    else:
+        seg(
+            path, files, box.astype(np.uint8) if kind == "LABELMAP" else box[None], ("liver",), kind
+        )
+    image = SimpleITK.GetImageFromArray(np.zeros(SERIES_GRID.shape, np.int16))
+    image.SetSpacing(SERIES_GRID.spacing[::-1])
+    image.SetOrigin(SERIES_GRID.origin)
+    (tmp_path / "images").mkdir()
+    image = SimpleITK.Flip(image, (False, True, True)) if turned else image
+    SimpleITK.WriteImage(image, str(tmp_path / "images" / "a.nii.gz"))
+    dataset = VolumeFolder(f"{tmp_path}/images/*.nii.gz", f"{tmp_path}/masks/*.dcm")
+    report = run(dataset.settled(print, bool), tmp_path / "c", workers=1)
+    assert report.cohort.classes == ("liver",)
+    expected = box[::-1, ::-1] if turned else box
+    found = category(report.cohort.cases[0], report.cohort.classes)
+    np.testing.assert_array_equal(found > 0, expected)
+    assert {f.kind for f in report.findings} == ({"fractional"} if kind == "FRACTIONAL" else set())
+
+
+def test_numbers_of_dicom_masks_may_be_overruled_and_images_stay_images(tmp_path: Path) -> None:
+    files = series(tmp_path / "mr")
+    boxes = np.zeros((2, *SERIES_GRID.shape), bool)
+    boxes[0, 2:5, 3:9, 4:11] = boxes[1, 6, 3:9, 4:11] = True
+    for name in "ab":
+        write_nifti(tmp_path / f"{name}.nii.gz", boxes[0].astype(np.int16), SERIES_GRID)
+    seg(tmp_path / "a_seg.dcm", files, boxes, ("liver", "tumour"))
+    (tmp_path / "b_seg.dcm").write_bytes((tmp_path / "a_seg.dcm").read_bytes()[:2000])
+    (tmp_path / "b.dcm").write_bytes(Path(files[0].filename).read_bytes())
+    meaning = {1: "organ", 2: "unlabelled"}
+    dataset = VolumeFolder(str(tmp_path), f"{tmp_path}/*_seg.dcm", meaning)
+    report = run(dataset.settled(print, bool), tmp_path / "c", workers=1)
+    assert report.left_out == ("b",)
+    ((label,),) = (case.labels for case in report.cohort)
+    assert isinstance(label, MaskLabel)
+    codes = read_mask(label.path)
+    np.testing.assert_array_equal(codes, np.where(boxes[1], 255, boxes[0]))
+    assert (label.classes, label.extent) == (("organ",), "partial")
+    strange = VolumeFolder(f"{tmp_path}/a.nii.gz", f"{tmp_path}/a_seg.dcm", {1: "organ"})
+    (found,) = run(strange, tmp_path / "d", workers=1).findings
+    assert "no meaning to the segments [2]" in found.detail
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 500])
+def test_what_is_no_mask_of_dicom_stops_no_other_case(data: bytes, tmp_path: Path) -> None:
+    files = series(tmp_path / "mr")
+    for name in "ab":
+        write_nifti(tmp_path / f"{name}.nii.gz", np.zeros(SERIES_GRID.shape), SERIES_GRID)
+    seg(tmp_path / "a_seg.dcm", files, np.ones((1, *SERIES_GRID.shape), bool), ("liver",))
+    (tmp_path / "b_seg.dcm").write_bytes(data)
+    dataset = VolumeFolder(f"{tmp_path}/*.nii.gz", f"{tmp_path}/*_seg.dcm")
+    report = run(dataset.settled(print, bool), tmp_path / "c", workers=1)
+    assert [case.id for case in report.cohort] == ["a"]
+    assert [found.kind for found in report.findings] == ["unreadable mask"]

@@ -1,4 +1,4 @@
-"""Masks that say themselves what they show: 3D Slicer's segmentations, and one file a class."""
+"""Masks that say what they show: of 3D Slicer, DICOM SEG and RTSTRUCT, and one file a class."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from inklings.datasets.values import BACKGROUND, UNLABELLED
 from inklings.errors import DataError, GeometryError, LabelError
 from inklings.labels.files import mask_grids, read_mask
 from inklings.labels.kinds import Extent, Label
+from inklings.readers.dicom_drawings import kind_of, read_drawing
 from inklings.readers.fitting import fitted
 from inklings.readers.image import Image
 from inklings.readers.layers import Layers, Remark
-from inklings.readers.segments import Segments, Shape
-from inklings.readers.slicer_seg import is_slicer, read_slicer
+from inklings.readers.segments import Shape
 from inklings.readers.volume import Volume
 
+DICOM = ".dcm"
 MOST = 254
 """Classes of a mask of 8 bits; 255 is unlabelled."""
 
@@ -46,10 +47,8 @@ def named(scan: Scan, classes: tuple[str, ...], problem: ImportFinding | None = 
 
 
 def says_names(path: Path) -> bool:
-    """Whether a mask holds the names of its parts."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    return is_slicer(path, head)
+    """Whether a mask holds the names of its parts; those of DICOM do, or are damaged."""
+    return path.suffix.lower() == DICOM or kind_of(path) is not None
 
 
 def names_in(path: Path, meaning: Mapping[int, str]) -> list[str]:
@@ -58,7 +57,7 @@ def names_in(path: Path, meaning: Mapping[int, str]) -> list[str]:
     Raises:
         ReaderError: If it is damaged.
     """
-    found = read_slicer(path)
+    found = read_drawing(path, kind_of(path))
     return [meaning.get(number, name) if meaning else name for number, name in found.names.items()]
 
 
@@ -108,7 +107,9 @@ class NamedMasks:
         try:
             shapes = of_files(scan.files, image) if scan.files else self._shapes(scan.mask, image)
             for shape in shapes:
-                if shape.name == UNLABELLED:
+                if isinstance(shape, Remark):
+                    said.append(shape)
+                elif shape.name == UNLABELLED:
                     gone |= shape.mask
                 elif shape.name in scan.classes:
                     layers.add(scan.classes.index(shape.name) + 1, shape.mask)
@@ -130,18 +131,20 @@ class NamedMasks:
         found = [ImportFinding(scan.id, one.kind, one.text, one.count) for one in (*said, *remarks)]
         return (mask,), found
 
-    def _shapes(self, path: Path, image: Image) -> Iterator[Shape]:
-        found = read_slicer(path)
+    def _shapes(self, path: Path, image: Image) -> Iterator[Shape | Remark]:
+        found = read_drawing(path, kind_of(path))
+        yield from (Remark(note.kind, f"{path.name}: {note.text}") for note in found.notes)
         if not self.meaning:
-            return found.on(image.geometry)
-        strange = [n for n in found.masks if n not in self.meaning]
+            yield from found.on(image.geometry)
+            return
+        strange = [n for n in found.names if n not in self.meaning]
         if strange and not self.others:
             raise LabelError(
                 f"{path}: --values gives no meaning to the segments {strange[:5]}; add them, or "
                 "leave --values out, as the header names them"
             )
-        names = {n: self.meaning.get(n, BACKGROUND) for n in found.masks}
-        return Segments(names, found.masks, found.geometry).on(image.geometry)
+        names = {n: self.meaning.get(n, BACKGROUND) for n in found.names}
+        yield from found.called(names).on(image.geometry)
 
 
 def of_files(files: Sequence[tuple[str, Path]], image: Image) -> Iterator[Shape]:

@@ -121,6 +121,7 @@ def pairs(
     masks: str | None,
     suffixes: tuple[str, ...] = SUFFIXES,
     templates: Templates | None = None,
+    of_masks: tuple[str, ...] = (),
 ) -> list[Pair]:
     """All images, each with its mask if it has one.
 
@@ -129,7 +130,7 @@ def pairs(
         SpecError: If templates are given that hold no ``{name}``.
     """
     pictures = matching(images, "images", suffixes)
-    drawn = matching(masks, "masks", suffixes) if masks else []
+    drawn = matching(masks, "masks", (*suffixes, *of_masks)) if masks else []
     forms: Forms = (None, None)
     if templates is not None:
         forms = (_form(templates[0]), _form(templates[1]))

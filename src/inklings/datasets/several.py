@@ -23,6 +23,7 @@ from inklings.datasets.values import VALUES
 from inklings.errors import DataError, SpecError
 
 IMAGE = "image"
+Ends = tuple[str, ...]
 Patterns = str | Mapping[str, str]
 """A pattern, or the name of each image of a case to its pattern."""
 
@@ -122,9 +123,10 @@ def absolute(images: Patterns | None) -> str | dict[str, str] | None:
 def groups(
     images: Patterns,
     masks: Patterns | None,
-    suffixes: tuple[str, ...],
+    suffixes: Ends,
     separate: bool = False,
     templates: pairing.Templates | None = None,
+    of_masks: Ends = (),
 ) -> list[Group]:
     """All cases, in order of id.
 
@@ -134,30 +136,31 @@ def groups(
         suffixes: Of the files.
         separate: Files whose names differ in an image's name only are cases of their own.
         templates: How an image and its mask are called, where names do not agree by themselves.
+        of_masks: Further suffixes that masks may have.
 
     Raises:
-        DataError: If files do not pair up, or look like several images of one case that were not
-            named.
+        DataError: If files do not pair up, or several images of one case were not named.
         SpecError: If masks lie on an image that was not named.
     """
     on, pattern = _named(masks)
+    both = (*suffixes, *of_masks)
     if isinstance(images, str) or len(images) == 1:
         said, only = _named(images)
         name = said or IMAGE
         assert only is not None
         _require_known(on, (name,))
         if templates is None:
-            _refuse_channels(only, pattern, suffixes, separate)
+            _refuse_channels(only, pattern, suffixes, separate, both)
         return [
             Group(pair.id, pair.place, {name: pair.image}, pair.mask, name)
-            for pair in pairing.pairs(only, pattern, suffixes, templates)
+            for pair in pairing.pairs(only, pattern, suffixes, templates, of_masks)
         ]
     _require_known(on, tuple(images))
     if templates is not None:
         raise SpecError(
             "--pair: with several named images, their patterns say what belongs together"
         )
-    return _met(images, pattern, on, suffixes)
+    return _met(images, pattern, on, suffixes, both)
 
 
 def _named(patterns: Patterns | None) -> tuple[str | None, str | None]:
@@ -173,13 +176,13 @@ def _require_known(on: str | None, names: Sequence[str]) -> None:
 
 
 def _met(
-    images: Mapping[str, str], masks: str | None, on: str | None, suffixes: tuple[str, ...]
+    images: Mapping[str, str], masks: str | None, on: str | None, suffixes: Ends, both: Ends
 ) -> list[Group]:
     by_name = {
         name: _by_key(pattern, f"images of {name}", suffixes, name)
         for name, pattern in images.items()
     }
-    drawn = _by_key(masks, "masks", suffixes) if masks else {}
+    drawn = _by_key(masks, "masks", both) if masks else {}
     keys = sorted({key for files in by_name.values() for key in files})
     if not any(all(key in files for files in by_name.values()) for key in keys):
         shown = "; ".join(f"{n}: {', '.join([*f][:3])}" for n, f in by_name.items())
@@ -216,7 +219,7 @@ class Beside:
     others: Mapping[str, Path]
 
 
-def beside(images: Mapping[str, str], suffixes: tuple[str, ...]) -> dict[Path, Beside]:
+def beside(images: Mapping[str, str], suffixes: Ends) -> dict[Path, Beside]:
     """The first image of each case to what belongs with it.
 
     Raises:
@@ -233,7 +236,7 @@ def beside(images: Mapping[str, str], suffixes: tuple[str, ...]) -> dict[Path, B
     }
 
 
-def _by_key(pattern: str, what: str, suffixes: tuple[str, ...], name: str = "") -> dict[str, Path]:
+def _by_key(pattern: str, what: str, suffixes: Ends, name: str = "") -> dict[str, Path]:
     """Files by what the wildcards of their pattern match."""
     whole = f"{pattern.rstrip('/')}/*" if Path(pattern).is_dir() else pattern
     expression = re.compile(_expression(whole))
@@ -270,7 +273,7 @@ def _expression(pattern: str) -> str:
     return out
 
 
-def _plain(key: str, suffixes: tuple[str, ...], name: str) -> str:
+def _plain(key: str, suffixes: Ends, name: str) -> str:
     """A key without the suffix of files, the image's own name, and endings like ``_mask``."""
     for suffix in sorted(suffixes, key=len, reverse=True):
         if key.lower().endswith(suffix):
@@ -282,7 +285,7 @@ def _plain(key: str, suffixes: tuple[str, ...], name: str) -> str:
 
 
 def _refuse_channels(
-    images: str, masks: str | None, suffixes: tuple[str, ...], separate: bool
+    images: str, masks: str | None, suffixes: Ends, separate: bool, both: Ends
 ) -> None:
     """Files of one case that would become cases of their own: their patient would be torn apart.
 
@@ -295,8 +298,8 @@ def _refuse_channels(
         key = _plain(key, suffixes, "")
         if match := _CHANNEL.search(key):
             stems[key[: match.start()]][match[0]] = path
-    drawn = pairing.matching(masks, "masks", suffixes) if masks else []
-    masked = {_plain(path.name, suffixes, "") for path in drawn}
+    drawn = pairing.matching(masks, "masks", both) if masks else []
+    masked = {_plain(path.name, both, "") for path in drawn}
     for stem, files in stems.items():
         numbers = all(ending[1:].isdigit() for ending in files)
         if len(files) < 2 or (Path(stem).name not in masked and (numbers or separate)):

@@ -11,6 +11,7 @@ from inklings.datasets import several, values
 from inklings.datasets.dataset import Converted, Option
 from inklings.datasets.findings import ImportFinding
 from inklings.datasets.named_masks import (
+    DICOM,
     NamedMasks,
     NamedScan,
     chosen,
@@ -30,7 +31,8 @@ SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".seg.nrrd", ".
 class VolumeFolder(FromPatterns):
     """Any volumes (NIfTI, MetaImage, NRRD) with masks of the same names.
 
-    Segmentations of 3D Slicer (.seg.nrrd) say themselves what they show, and need no --values.
+    Segmentations of 3D Slicer (.seg.nrrd) and of DICOM (SEG, RTSTRUCT) say themselves what they
+    show, and need no --values.
     Several images a case are named: --images t1='*_t1.nii.gz' --images flair='*_flair.nii.gz'.
     """
 
@@ -81,7 +83,8 @@ class VolumeFolder(FromPatterns):
         return bool(masks) and all(says_names(path) for path in masks)
 
     def _groups(self) -> list[several.Group]:
-        return several.groups(self.images, self.masks, SUFFIXES, self.patient is not None)
+        separate = self.patient is not None
+        return several.groups(self.images, self.masks, SUFFIXES, separate, of_masks=(DICOM,))
 
     def items(self, scratch: Path) -> Sequence[Scan]:  # noqa: ARG002
         """Images with their masks, in order of id.
