@@ -159,7 +159,7 @@ def drawn(cohort: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("count", [12, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [9, pytest.param(300, marks=pytest.mark.slow)])
 def test_damage_is_told_in_one_line_or_set_aside(name: str, count: int, tmp_path: Path) -> None:
     sound = FORMATS[name](tmp_path)
     whole = sound.path.read_bytes()
