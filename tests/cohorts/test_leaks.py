@@ -39,5 +39,5 @@ def test_stages_of_two_splits_are_refused_even_if_nothing_overlaps_yet() -> None
 def test_thresholds_are_chosen_on_validation_patients_of_the_same_split_or_on_new_ones() -> None:
     require_tunable([DETECTOR], "ab", "x")  # of its own split: the validation part
     require_tunable([DETECTOR], "cd", "y")
-    with pytest.raises(DataError, match="perhaps on 1 of the 2 patients that thresholds"):
+    with pytest.raises(DataError, match="perhaps on 1 of the 2 patients that would be tuned on"):
         require_tunable([DETECTOR], "bd", "y")
