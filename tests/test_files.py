@@ -1,12 +1,14 @@
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from inklings.errors import DataError
-from inklings.files import read_yaml, write_json, write_text, write_yaml, written
+from inklings.files import read_yaml, sweep, write_json, write_text, write_yaml, written
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
@@ -35,6 +37,50 @@ def test_a_kill_in_the_middle_leaves_the_old_file_or_none(tmp_path: Path, old: s
     assert all(name.startswith(".") for name in left)  # a glob for results does not see it
     write_text(path, "new")
     assert path.read_text() == "new"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from inklings.files import written
+with written(Path(sys.argv[1])) as part:
+    part.write_text("half")
+    print("begun", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.b-1.geojson", "of.part.png", "a" * 200 + ".npz"])
+def test_what_a_killed_process_left_is_swept_and_what_one_is_writing_is_not(
+    tmp_path: Path, name: str
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / name)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "begun"
+    (part,) = tmp_path.iterdir()
+    assert part.suffix == Path(name).suffix
+    sweep(tmp_path)
+    assert part.exists()
+    process.kill()
+    process.communicate()
+    (tmp_path / name).write_text("whole")
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [tmp_path / name]
+
+
+def test_what_a_version_before_or_another_machine_left_goes_with_time(tmp_path: Path) -> None:
+    names = (".a.k3x.part.json", ".a.elsewhere-7.k3x.part.json", ".s.elsewhere-7.part/x")
+    for name in names:
+        write_text(tmp_path / name, "half")
+    sweep(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
+    for path in tmp_path.iterdir():
+        os.utime(path, (time.time() - 700,) * 2)
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".s.elsewhere-7.part"]
 
 
 def test_a_temporary_file_keeps_the_suffix_that_writers_go_by(tmp_path: Path) -> None:

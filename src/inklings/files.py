@@ -9,18 +9,27 @@ import csv
 import io
 import json
 import os
+import platform
+import re
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from inklings.errors import DataError
 
 LARGEST = 2**28
 """Bytes of the largest text that is read as a whole."""
+
+_OWNER = re.compile(r"\.(\w+)-(\d+)\.(?:[^.]+\.)?part")
+_OLD_FILE, _OLD_FOLDER = 600.0, 7 * 86_400.0
+"""Seconds without a change after which nobody is writing any more, where nobody can be asked."""
 
 _DEEPEST, _MOST = 64, 50_000_000
 # PyYAML lets errors of its constructors through: of dates, numbers and words of its own.
@@ -43,7 +52,7 @@ def written(path: Path, durable: bool = True) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}.", suffix=f".part{path.suffix}"
+        dir=path.parent, prefix=f".{path.stem[:120]}.{owner()}.", suffix=f".part{path.suffix}"
     )
     os.close(handle)
     temporary = Path(name)
@@ -56,6 +65,32 @@ def written(path: Path, durable: bool = True) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def owner() -> str:
+    """This process, for the names of what it is still writing: machine and number."""
+    return f"{_host()}-{os.getpid()}"
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes have left half written in a folder; what lives on stays."""
+    for path in folder.glob(".*.part*"):
+        try:
+            since = time.time() - path.stat().st_mtime
+        except OSError:
+            continue
+        whose = _OWNER.search(path.name)
+        dead = whose and whose[1] == _host() and not psutil.pid_exists(int(whose[2]))
+        if not dead and since < (_OLD_FOLDER if path.is_dir() else _OLD_FILE):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", platform.node())[:32] or "here"
 
 
 def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:

@@ -108,3 +108,13 @@ def test_official_test_cases_and_their_copies_are_never_trained_on(
     assert outcome.kept == 4
     tested = {case.id for case in outcome.cohort.part("test")}
     assert tested == official | {f"b{k}" for k in range(4)}
+    # Dealt anew, also after cases were taken out, they stay what they came as.
+    exclude(tmp_path, ["a0", "s0"])
+    again = split_cohort(tmp_path, SplitOptions((0.5, 0.5, 0.0), seed=seed + 1))
+    assert again.kept == 3
+    assert {f"a{k}" for k in range(1, 4)} <= {case.id for case in again.cohort.part("test")}
+    assert again.replaced is not None
+    free = split_cohort(tmp_path, SplitOptions((0.8, 0.2, 0.0), seed=seed), replace=True)
+    assert free.kept == 0
+    assert not free.cohort.part("test")
+    assert split_cohort(tmp_path, SplitOptions(seed=seed)).kept == 0

@@ -14,13 +14,14 @@ from PIL import Image as Pillow
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
+from inklings.files import sweep
 from inklings.inference.items import Item
 from inklings.inference.predict import predict
 from inklings.inference.slide_cases import opened
 from inklings.inference.slide_grid import SlideSettings
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import PredictionFolder
-from inklings.predictions.slides import SlidePrediction, clear_abandoned, folder_of, slide_written
+from inklings.predictions.slides import SlidePrediction, folder_of, slide_written
 from inklings.spec import Component
 from inklings.testing.runs import blobs, pictures, slides, untrained_run, write_pyramid
 
@@ -119,7 +120,7 @@ def test_what_a_killed_process_left_is_removed_and_what_lives_is_not(tmp_path: P
         name = part.name
         dead = part.parent / name.replace(str(os.getpid()), "999999999")
         dead.mkdir()
-        clear_abandoned(tmp_path)
+        sweep(tmp_path / "cases")
         assert part.exists()
         assert not dead.exists()
     assert (tmp_path / "cases/a/x").exists()

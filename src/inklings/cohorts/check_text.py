@@ -9,6 +9,7 @@ from pathlib import Path
 from inklings.cohorts.annotated import annotated_text
 from inklings.cohorts.checks import Examination
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.common_causes import is_common
 from inklings.cohorts.fingerprint import CheckFinding
 
 _SHOWN = {"error": 20, "warning": 10, "note": 3}
@@ -18,7 +19,7 @@ def text(examination: Examination, cohort: Cohort, folder: Path) -> str:
     """Findings by kind, worst first, each with its repair, and a verdict."""
     lines: list[str] = []
     for _, same in groupby(examination.findings, key=lambda finding: finding.kind):
-        lines += _kind(list(same))
+        lines += _kind(list(same), len(cohort))
     for kind, size in examination.to_json()["grouped"].items():
         lines.append(f"{kind}: {size['groups']} groups of {size['cases']} cases in all")
     lines += filter(None, [annotated_text(cohort)])
@@ -32,7 +33,7 @@ def text(examination: Examination, cohort: Cohort, folder: Path) -> str:
     return "\n".join(lines)
 
 
-def _kind(findings: Sequence[CheckFinding]) -> list[str]:
+def _kind(findings: Sequence[CheckFinding], cases: int) -> list[str]:
     first = findings[0]
     lines = [f"{first.severity}: {first.kind}, {_number(findings)}"]
     shown = _SHOWN[first.severity]
@@ -42,6 +43,12 @@ def _kind(findings: Sequence[CheckFinding]) -> list[str]:
             lines.append(f"    repair: {finding.repair}")
     if len(findings) > shown:
         lines.append(f"  and {len(findings) - shown} more in checks.json")
+    having = len({finding.case for finding in findings})
+    if first.severity != "note" and is_common(having, cases) and not first.repair:
+        lines.append(
+            f"    repair: {having} of {cases} cases have it, so look for one cause (a folder that "
+            "moved, labels of other images, an option of the import) before any is left out"
+        )
     return lines
 
 

@@ -23,6 +23,7 @@ from inklings.cohorts.bag_fingerprint import cohort_findings, fingerprint_bag
 from inklings.cohorts.bags import is_bag
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.common_causes import EXCLUDE, of_one_cause
 from inklings.cohorts.duplicates import exact_duplicates, near_duplicates
 from inklings.cohorts.fingerprint import (
     CheckFinding,
@@ -138,6 +139,7 @@ def examine(cohort: Cohort, folder: Path) -> Examination:
         *_leaks(cohort, groups, repairs),
         *_orientations(fingerprints),
     ]
+    findings = of_one_cause(findings, len(cohort))
     findings += imported(folder, {(finding.case, finding.kind) for finding in findings})
     order = ("error", "warning", "note")
     return Examination(
@@ -262,7 +264,7 @@ def _leaks(
 def _repairs(folder: Path) -> dict[Repair, str]:
     """Commands by kind; ``{case}`` and ``{file}`` stand for what a finding is about."""
     where = shlex.quote(str(folder))
-    exclude = f"inklings split {where} --exclude {{case}}"
+    exclude = f"inklings split {where} {EXCLUDE}{{case}}"
     again = _import_command(folder)
     return {
         "exclude": exclude,

@@ -71,8 +71,7 @@ def split_cohort(
         SpecError: If the fact to stratify by does not exist, or the split came with the data.
     """
     cohort = Cohort.read(folder)
-    official = not replace and not (folder / FILE).exists()
-    given = {case.id: case.split for case in cohort if case.split and official}
+    given = {} if replace else _official(cohort, folder)
     if given and len(given) == len(cohort):
         raise SpecError(
             f"{folder}: its split came with the data, and another one could train on the official "
@@ -95,6 +94,7 @@ def split_cohort(
         "fractions": None if options.folds else list(options.fractions),
         "fold": options.fold if options.folds else None,
         "ignore_duplicates": ignore_duplicates,
+        "official": sorted(given),
     }
     record = {**how, **_describe(after, stratum, together)}
     _write(after, folder, record)
@@ -107,6 +107,15 @@ def split_cohort(
         tuple(sorted(spoiled)),
         len(given),
     )
+
+
+def _official(cohort: Cohort, folder: Path) -> dict[str, Split]:
+    """Part by case of those whose part came with the data, also where the others were dealt."""
+    parts = {case.id: case.split for case in cohort if case.split}
+    if not (folder / FILE).exists():
+        return parts
+    ids = as_record(list[str], _read(folder / FILE, {}).get("official", []), folder / FILE, _AGAIN)
+    return {name: parts[name] for name in ids if name in parts}
 
 
 def _part_of(unit: Sequence[str], given: Mapping[str, Split]) -> Split | None:

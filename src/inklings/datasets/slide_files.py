@@ -168,10 +168,10 @@ def _of_series(one: DicomSlide, root: Path, literal: frozenset[str], crowded: bo
 
 def _matching(pattern: str) -> list[Path]:
     if Path(pattern).is_dir():
-        return [path for path in Path(pattern).rglob("*") if path.is_file()]
+        return [path for path in Path(pattern).rglob("[!.]*") if path.is_file()]
     found: list[Path] = []
     for path in map(Path, glob.glob(pattern, recursive=True)):  # noqa: PTH207
-        found += [path] if path.is_file() else [p for p in path.iterdir() if p.is_file()]
+        found += [path] if path.is_file() else [p for p in path.glob("[!.]*") if p.is_file()]
     return list(dict.fromkeys(found))
 
 

@@ -36,7 +36,7 @@ def unread(path: Path, reference: Reference) -> tuple[str, ...]:
     """Scans of the study for which a folder holds no findings, not even an empty file."""
     if not path.is_dir():
         return ()
-    stems = np.array([file.stem for file in (path / FOLDER).glob("*.json")], object)
+    stems = np.array([file.stem for file in (path / FOLDER).glob("[!.]*.json")], object)
     there = set(reference.named(stems).tolist())
     return tuple(case for case in reference.cases if case not in there)
 

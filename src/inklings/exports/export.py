@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from inklings.cohorts.cohort import Cohort
-from inklings.errors import SpecError
+from inklings.errors import InklingsError, SpecError
 from inklings.exports import EXPORTS
 from inklings.exports.drawings import Drawings
 from inklings.exports.nnunet import NnUNet
 from inklings.exports.source import Exported, Exporter, ExportSource, require_fits
+from inklings.files import sweep, write_json
+from inklings.predictions.head import BY_PRIOR, Head
+from inklings.progress import note
+from inklings.records import read_record
+
+CLAIM = ".inklings-export.json"
+"""Says what the files of a folder were made of."""
 
 
 def export(
@@ -35,8 +45,8 @@ def export(
         options: Of the format; what is None is not asked for.
 
     Raises:
-        SpecError: If there is no such format, it has no such option, or it is none for what was
-            predicted; nothing was written then.
+        SpecError: If there is no such format, it has no such option, it is none for what was
+            predicted, or ``out`` holds what was made of others; nothing was written then.
         DataError: If there are no predictions, or an image is gone.
     """
     asked = {name: value for name, value in (options or {}).items() if value is not None}
@@ -48,8 +58,9 @@ def export(
         kept = tuple(case for case in source.cases if case in cases)
         source = dataclasses.replace(source, cases=kept)
     require_fits(to, exporter, source)
-    written = exporter(source, predictions / "exports" / to if out is None else out)
-    return Exported(written, source.cases)
+    place = predictions / "exports" / to if out is None else out
+    with _claimed(place, _made_by(source.head)):
+        return Exported(exporter(source, place), source.cases)
 
 
 def _labels(
@@ -63,5 +74,54 @@ def _labels(
     if not isinstance(exporter, Drawings | NnUNet):
         raise SpecError(f"--to {to}: {folder} is a cohort: labels go to coco, nnunet, ...")
     there = Cohort.read(folder).where(lambda case: cases is None or case.id in cases)
-    place = exporter.labels(there, folder / "exports" / to if out is None else out)
-    return Exported(place, tuple(case.id for case in there))
+    place = folder / "exports" / to if out is None else out
+    from_there = Path(os.path.relpath(folder.resolve(), place.resolve())).as_posix()
+    with _claimed(place, {"labels of": there.name, "in": from_there}):
+        return Exported(exporter.labels(there, place), tuple(case.id for case in there))
+
+
+@contextmanager
+def _claimed(out: Path, made_by: Mapping[str, Any]) -> Iterator[None]:
+    """Make ``out`` the folder of exports of these predictions, and clear what was left there.
+
+    Raises:
+        SpecError: If it holds those of others.
+    """
+    path, record = out / CLAIM, json.loads(json.dumps(made_by))
+    if path.is_file():
+        before = read_record(dict[str, Any], path, "what was exported", "delete the folder")
+        other = [key for key in {**before, **record} if before.get(key) != record.get(key)]
+        if other:
+            came = ", ".join(
+                f"{key} {before.get(key)} instead of {record.get(key)}" for key in other
+            )
+            raise SpecError(
+                f"{out} holds what was exported of others ({came}); choose another --out"
+            )
+        for folder in {part.parent for part in out.rglob(".*.part*")}:
+            sweep(folder)
+        yield
+        return
+    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
+    if not missing and any(out.glob("[!.]*")):
+        note(f"{out} was not empty: what lies there stays beside what is exported now")
+    write_json(path, record)
+    try:
+        yield
+    except InklingsError:
+        if [*out.iterdir()] == [path]:  # refused: nothing was written
+            path.unlink()
+            for folder in missing:
+                folder.rmdir()
+        raise
+
+
+def _made_by(head: Head) -> dict[str, Any]:
+    """What predictions must have in common to lie in one folder."""
+    ruled = BY_PRIOR in head.settings  # thresholds follow from what is predicted
+    return {
+        "kind": head.kind,
+        "classes": head.classes,
+        "run": head.provenance.weights_sha256 or head.provenance.run,
+        "thresholds": None if ruled else head.thresholds,
+    }

@@ -111,11 +111,6 @@ def cases_in(folder: Path) -> Iterator[str]:
     return (path.stem for path in (folder / FOLDER).glob("[!.]*.json"))
 
 
-def parts_in(folder: Path) -> Iterator[Path]:
-    """Files that are being written, or that a killed process left."""
-    return (folder / FOLDER).glob(".*.part.json")
-
-
 def head_of_0_1(folder: Path) -> Head:
     """The head of findings of 0.1.0, which wrote none: what their facts say.
 

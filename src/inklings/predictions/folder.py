@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from inklings.errors import SpecError
+from inklings.files import sweep
 from inklings.parallel import failed_cases
 from inklings.predictions import findings, slides
 from inklings.predictions.bags import BagPrediction
@@ -19,8 +19,6 @@ from inklings.predictions.slides import SlidePrediction
 from inklings.predictions.stored import case_file, image_in
 
 Payload = DensePrediction | SlidePrediction | BagPrediction | Findings
-
-_ABANDONED_SECONDS = 600  # age at which a temporary file belongs to nobody any more
 
 
 class OfPredictions:
@@ -81,10 +79,8 @@ class PredictionFolder:
             _require_same(out, there.head, head)
         else:
             head.write(out)
-        for path in (*(out / "cases").glob(".*.part.*"), *findings.parts_in(out)):
-            if path.is_file() and time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-                path.unlink(missing_ok=True)
-        slides.clear_abandoned(out)
+        for folder in (out / "cases", out / findings.FOLDER):
+            sweep(folder)
         return cls.open(out)
 
     @property

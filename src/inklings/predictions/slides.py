@@ -18,20 +18,15 @@ import csv
 import dataclasses
 import io
 import os
-import platform
-import re
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import psutil
-
 from inklings.errors import DataError
-from inklings.files import write_json, write_text
+from inklings.files import owner, write_json, write_text
 from inklings.geometry import Geometry
 from inklings.predictions.heatmaps.tiled import Map
 from inklings.records import read_record
@@ -46,8 +41,6 @@ OUTLINES = "outlines.geojson"
 THUMBNAIL = "thumbnail.png"
 OVERLAY = "overlay.png"
 AREAS = "areas.csv"
-
-_ABANDONED_SECONDS = 7 * 86_400  # where nobody can be asked whether the process still lives
 
 
 @dataclass(frozen=True)
@@ -211,7 +204,7 @@ def slide_written(out: Path, case: str) -> Iterator[Path]:
     another is still writing.
     """
     target = folder_of(out, case)
-    part = target.parent / f".{case}.{_host()}-{os.getpid()}.part"
+    part = target.parent / f".{case}.{owner()}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
@@ -222,24 +215,12 @@ def slide_written(out: Path, case: str) -> Iterator[Path]:
         if target.exists() and not (target / RECORD).exists():
             shutil.rmtree(target)
         if target.exists():
-            old = target.parent / f".{case}.{_host()}-{os.getpid()}.old.part"
+            old = target.parent / f".{case}.{owner()}.old.part"
             target.rename(old)
             shutil.rmtree(old)
         part.rename(target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def clear_abandoned(out: Path) -> None:
-    """Remove what killed processes have left."""
-    for path in (out / "cases").glob(".*.part"):
-        found = re.search(r"\.([^.]*)-(\d+)(\.old)?\.part$", path.name)
-        if not (path.is_dir() and found):
-            continue
-        here = found[1] == _host()
-        old = time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
-        if old or (here and not psutil.pid_exists(int(found[2]))):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def cases_in(folder: Path) -> Iterator[str]:
@@ -257,7 +238,3 @@ def image_of(folder: Path, case: str) -> Path:
     if gone := [name for name in (HEATMAP, CLASSES, OUTLINES) if not (home / name).is_file()]:
         raise DataError(f"{home} is damaged (no {gone[0]}); delete it and predict again")
     return SlidePrediction.read(folder, case).image
-
-
-def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9_]", "_", platform.node()) or "here"

@@ -42,7 +42,11 @@ def _found(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
             continue
         root = path.resolve()
-        inside = sorted(file for file in path.rglob("*") if file.name.lower().endswith(_IMAGES))
+        inside = sorted(
+            file
+            for file in path.rglob("[!.]*")  # hidden is what is half written, or of the system
+            if file.name.lower().endswith(_IMAGES)
+        )
         if len(inside) > _MOST:
             raise DataError(
                 f"{path} holds {len(inside)} images, more than the {_MOST} that can be listed; "

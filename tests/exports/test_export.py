@@ -1,0 +1,111 @@
+"""A folder of exports holds what was made of one run, and nothing half written."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inklings.cohorts.cohort import Cohort
+from inklings.errors import SpecError
+from inklings.exports.export import export
+from inklings.files import owner, write_text
+from inklings.predictions.head import Head
+from inklings.testing.folders import write_cohort
+from inklings.viewer.files import loose_cases
+
+FORMATS = ("png", "geojson", "npz", "rle", "coco", "masks", "heatmap")
+
+
+def seen(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("[!.]*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def of_others(folder: Path, out: Path, **changes: Any) -> Path:
+    """Predictions of another run of the same and of other cases."""
+    shutil.copytree(folder, out)
+    head = Head.read(out)
+    run = changes.pop("run", None)
+    if run is not None:
+        changes["provenance"] = dataclasses.replace(head.provenance, weights_sha256=run)
+    dataclasses.replace(head, **changes).write(out)
+    return out
+
+
+@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"run": "1" * 64}, "run 0000"), ({"thresholds": (0.7,)}, r"thresholds \[0.5\]")],
+)
+def test_what_was_exported_of_another_run_is_left_alone(
+    predictions: Path, tmp_path: Path, to: str, changes: dict[str, Any], said: str
+) -> None:
+    out = tmp_path / "out"
+    export(predictions, to, out)
+    before = seen(out)
+    assert before
+    export(predictions, to, out)  # again is the same
+    assert seen(out) == before
+    other = of_others(predictions, tmp_path / "other", **changes)
+    with pytest.raises(SpecError, match=said) as caught:
+        export(other, to, out)
+    assert "choose another --out" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert seen(out) == before
+    export(other, to)  # its own folder is free
+
+
+def test_formats_of_one_run_share_a_folder_and_labels_are_no_predictions(
+    predictions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    for to in FORMATS:
+        export(predictions, to, out)
+    assert "was not empty" not in capsys.readouterr().err
+    one, two = (write_cohort(tmp_path / name) for name in ("one", "two"))
+    with pytest.raises(SpecError, match="holds what was exported of others"):
+        export(one, "coco", out)
+    export(one, "coco", tmp_path / "labels")
+    export(one, "yolo", tmp_path / "labels")
+    with pytest.raises(SpecError, match="holds what was exported of others"):
+        export(two, "coco", tmp_path / "labels")
+
+
+def test_a_folder_that_somebody_used_before_is_said_to_be_mixed(
+    predictions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_text(tmp_path / "out" / "thesis.txt", "mine")
+    export(predictions, "png", tmp_path / "out")
+    assert "out was not empty: what lies there stays" in capsys.readouterr().err
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("to", ["geojson", "png", "npz"])
+def test_what_a_killed_export_left_is_gone_after_the_next(
+    predictions: Path, tmp_path: Path, to: str
+) -> None:
+    out = tmp_path / "out"
+    export(predictions, to, out)
+    whole = seen(out)
+    for name in whole:
+        path = out / name
+        mine = owner().rpartition("-")[0]
+        path.with_name(f".{path.stem}.{mine}-999999999.x1.part{path.suffix}").write_text("half")
+    old = out / ".full.k3x.part.geojson"  # as versions before called them
+    write_text(old, "half")
+    os.utime(old, (1, 1))
+    export(predictions, to, out)
+    assert seen(out) == whole
+    assert not [path for path in out.rglob("*") if ".part" in path.name]
+
+
+def test_what_is_half_written_counts_for_nothing(tmp_path: Path) -> None:
+    cohort = write_cohort(tmp_path / "cohort")
+    images = tmp_path / "cohort" / "images"
+    shutil.copy(images / "case0.png", images / ".case9.host-1.x.part.png")
+    assert len(loose_cases([images])) == len(Cohort.read(cohort).cases)
