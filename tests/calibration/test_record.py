@@ -80,4 +80,4 @@ def test_logits_of_bags_and_their_thresholds_go_together() -> None:
     after = 1 / (1 + np.exp(-CALIBRATION.logits(logits)))
     before = 1 / (1 + np.exp(-logits))
     assert after[0] == pytest.approx(1 / (1 + np.exp(-0.2)))
-    assert (after >= CALIBRATION.of_bags(cuts)).tolist() == (before >= cuts).tolist()
+    assert (after >= CALIBRATION.of_scores(cuts)).tolist() == (before >= cuts).tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
+from inklings.detection.candidates import Candidate
 from inklings.detection.find import find
 from inklings.detection.gather import image_name
 from inklings.detection.predictor import searched
@@ -20,11 +22,16 @@ from inklings.evaluation.findings import froc
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.marks import from_cohort, read_marks
 from inklings.inference.items import Item
-from inklings.labels.kinds import BallLabel, PointLabel
+from inklings.inference.predict import predict
+from inklings.labels.kinds import IRRELEVANT, BallLabel, PointLabel
+from inklings.predictions.findings import Findings
+from inklings.predictions.head import CALIBRATION, Head
 from inklings.readers import open_image
 from inklings.runs.run import Run
-from inklings.spec import Experiment
-from inklings.spec.detection import DetectionExperiment
+from inklings.spec import Component, Experiment
+from inklings.spec.detection import Detection, DetectionExperiment
+from inklings.tasks.calibrate import calibrate
+from inklings.tasks.detection import DetectionTask, hits_of
 from inklings.tasks.train import train
 
 SHAPE, SPACING = (24, 32, 32), (2.0, 2.0, 2.0)
@@ -51,9 +58,13 @@ def written(folder: Path, seed: int) -> tuple[Path, list[tuple[np.ndarray, float
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half of the lesions are points in voxels, half are balls in mm."""
-    folder = tmp_path_factory.mktemp("lesions")
+    return lesions(tmp_path_factory.mktemp("lesions"), PARTS)
+
+
+def lesions(folder: Path, parts: Sequence[Split]) -> Path:
+    folder.mkdir(exist_ok=True)
     cases = []
-    for seed, part in enumerate(PARTS):
+    for seed, part in enumerate(parts):
         path, found = written(folder, seed)
         labels = []
         with open_image(path) as image:
@@ -148,3 +159,56 @@ def test_points_without_a_diameter_need_one(cohort: Path, tmp_path: Path) -> Non
         train(experiment(tmp_path / "points", 1), tmp_path / "refused")
     run = Run.load(train(experiment(tmp_path / "points", 1, default_mm=12.0), tmp_path / "run"))
     assert run.model_config.classes == ("lesion",)
+
+
+def test_scores_of_findings_become_probabilities(tmp_path: Path) -> None:
+    parts: list[Split] = ["train"] * 3 + ["val"] * 6 + ["test"] * 3
+    cohort = lesions(tmp_path / "cohort", parts)
+    run = train(experiment(cohort), tmp_path / "run")
+    found = calibrate(run, cohort)
+    assert found.changes
+    (one,) = found.classes
+    assert one.before is not None
+    assert one.after is not None
+    assert one.after.brier.value < one.before.brier.value
+    for name, asked in (("after", None), ("before", False)):
+        predict(run, [cohort], tmp_path / name, split="test", calibration=asked)
+    heads = [Head.read(tmp_path / name) for name in ("before", "after")]
+    assert heads[1].settings[CALIBRATION] == [{"lesion": str(one.change)}]
+    assert heads[1].thresholds[0] == pytest.approx(float(one.change(heads[0].thresholds[0])))
+    assert set(heads[1].trained_on or ()) >= {"p3", "p8"}
+    for case in ("mr9", "mr10", "mr11"):
+        before, after = (Findings.read(tmp_path / name, case) for name in ("before", "after"))
+        assert [f.score for f in after] == pytest.approx(
+            [float(one.change(f.score)) for f in before]
+        )
+        assert [f.score >= heads[1].thresholds[0] for f in after] == [
+            f.score >= heads[0].thresholds[0] for f in before
+        ]
+    rows = [
+        froc(read_marks(tmp_path / name), from_cohort(cohort, "test"), Bootstrap(20)).rows
+        for name in ("before", "after")
+    ]
+    assert [row.value for row in rows[0]] == [row.value for row in rows[1]]
+
+
+def test_only_the_best_finding_in_an_object_is_true_and_what_is_irrelevant_is_neither() -> None:
+    labels = (
+        BallLabel("mr", "lesion", (0.0, 0.0, 0.0), 10.0),
+        BallLabel("mr", IRRELEVANT, (50.0, 0.0, 0.0), None),
+    )
+    case = Case("a", "a", {"mr": Path("mr.nii.gz")}, labels)
+    places = ((1.0, 0.0, 0.0), (0.0, 2.0, 0.0), (20.0, 0.0, 0.0), (52.0, 0.0, 0.0))
+    found = [Candidate((0, 0, 0), place, 5.0, 0.9 - k / 10) for k, place in enumerate(places)]
+    hits, ignored = hits_of(case, "lesion", found, Detection())
+    assert hits.tolist() == [True, False, False, False]
+    assert ignored.tolist() == [False, True, False, True]
+
+
+def test_findings_in_lungs_are_not_calibrated(cohort: Path, tmp_path: Path) -> None:
+    run = Run.load(train(experiment(cohort, 1), tmp_path / "run"))
+    assert isinstance(run.experiment, DetectionExperiment)
+    asked = run.experiment.detection.model_copy(update={"region": Component(name="lungs")})
+    lungs = replace(run, experiment=run.experiment.model_copy(update={"detection": asked}))
+    with pytest.raises(SpecError, match="all stages of a cascade"):
+        DetectionTask().held_out(lungs, Cohort.read(cohort), tmp_path)

@@ -88,6 +88,7 @@ SLOW: dict[str, World] = {
 }  # fmt: skip
 ONLY_PARSED = {
     "docs/viewer.md": "the tests of the viewer open each of these, in a browser",
+    "docs/how-to/calibration.md": "tasks/test_calibrate.py types its commands",
     "docs/how-to/cross-validation.md": "ten trainings; the tests of crossval and ensembles do them",
     "docs/how-to/own-parts.md": "test_own_parts runs it with the package that it describes",
     "docs/how-to/slurm.md": "needs a cluster",

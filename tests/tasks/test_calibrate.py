@@ -15,13 +15,17 @@ from inklings.calibration.record import FILE, Calibration
 from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
-from inklings.labels.kinds import BoxLabel, MaskLabel
+from inklings.inference.bags import BagPredictor
+from inklings.labels.kinds import BagLabel, BoxLabel, MaskLabel
+from inklings.predictions.bags import BagPrediction
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import CALIBRATION
 from inklings.runs.run import Run, RunRecord, write_model
+from inklings.simulation.phantoms.bags import value_bags, vector_bags
 from inklings.spec import Experiment
 from inklings.tasks.train import train
+from inklings.testing.bags import bag_experiment
 
 PARTS = ["train"] * 6 + ["val"] * 7 + ["test"] * 5
 
@@ -126,6 +130,10 @@ def test_probabilities_mean_more_and_masks_stay(made: tuple[Path, Path], run: Pa
     assert errors["after"]["brier"] < errors["before"]["brier"]
     assert errors["after"]["dice"] == errors["before"]["dice"]
     assert refused(*predict, out / "after", "--no-calibration")  # other predictions lie there
+    typed("report", run, "--out", out / "report.html")
+    page = (out / "report.html").read_text()
+    assert "each was judged by a map that was fitted on the others" in page
+    assert "before the map" in page
 
 
 def test_a_training_calibrates_at_its_end_and_says_so(made: tuple[Path, Path]) -> None:
@@ -285,3 +293,63 @@ def test_a_fixed_threshold_moves_with_the_map(made: tuple[Path, Path], run: Path
     assert masks(run.parent / "after") == masks(run.parent / "before")
     assert PredictionFolder.open(run.parent / "before").head.thresholds == (0.3,)
     assert PredictionFolder.open(run.parent / "after").head.thresholds != (0.3,)
+
+
+def certain(run: Path, by: float) -> None:
+    """Make a run of bags say ``by`` times its logits: its head is scaled."""
+    loaded = Run.load(run)
+    head = [name for name in loaded.model.state_dict() if name.endswith("weight")][-1]
+    for name in (head, head.replace("weight", "bias")):
+        loaded.model.state_dict()[name].mul_(by)
+    (run / FILE).unlink()
+    write_model(run, loaded.model, loaded.model_config)
+    loaded.record.write(run)
+
+
+def bag_errors(run: Path, cohort: Path, *words: str) -> tuple[dict[str, float], PredictionFolder]:
+    """ECE and the like of the test part, and what was predicted."""
+    out = run.parent / f"out{len(words)}"
+    typed("predict", run, cohort, "--split", "test", "--quiet", "--out", out, *words)
+    rows = json.loads(typed("evaluate", out, "--cohort", cohort, "--json", "--quiet"))
+    return {row["metric"]: row["value"] for row in rows}, PredictionFolder.open(out)
+
+
+def test_bags_mean_more_and_answers_stay(tmp_path: Path) -> None:
+    cohort = tmp_path / "cohort"
+    whole = vector_bags(cohort, 240)
+    rng = np.random.default_rng(0)
+    noisy = [
+        dataclasses.replace(case, labels=(BagLabel("hit", bool(rng.random() < 0.5)),))
+        if rng.random() < 0.2
+        else case
+        for case in whole
+    ]
+    dataclasses.replace(whole, cases=tuple(noisy)).write(cohort)
+    run = train(bag_experiment(cohort, 80), tmp_path / "run")
+    certain(run, 5)
+    typed("calibrate", run, cohort)
+    before, raw = bag_errors(run, cohort, "--no-calibration")
+    after, said = bag_errors(run, cohort)
+    assert said.head.settings[CALIBRATION] != [{"hit": "none"}]
+    assert after["ece"] < before["ece"]
+    assert after["auc"] == before["auc"]
+    for case in said.cases:
+        one, other = (BagPrediction.read(there.path, case) for there in (said, raw))
+        assert (one.probability >= said.head.thresholds) == (
+            other.probability >= raw.head.thresholds
+        )
+    case = said.cases[0]  # as another process does it
+    for there, asked in ((said, None), (raw, False)):
+        out = tmp_path / str(asked)
+        BagPredictor(run, [cohort], {"calibration": asked}).task(out)(case)
+        assert BagPrediction.read(out, case).probability == pytest.approx(
+            BagPrediction.read(there.path, case).probability
+        )
+
+
+def test_numbers_of_bags_have_nothing_to_calibrate(tmp_path: Path) -> None:
+    value_bags(tmp_path / "c", 48)
+    run = train(
+        bag_experiment(tmp_path / "c", 2, loss="mse", model__pooling="mean"), tmp_path / "r"
+    )
+    assert "got numbers, of bags.task regression" in refused("calibrate", run, tmp_path / "c")

@@ -24,6 +24,9 @@ from inklings.labels.kinds import BagLabel
 
 Task = Literal["binary", "multilabel", "multiclass", "ordinal", "regression", "survival"]
 TASKS: tuple[Task, ...] = get_args(Task)
+QUESTIONS: tuple[Task, ...] = ("binary", "multilabel")
+"""Of which each class is answered by itself, from a threshold on."""
+
 FACT = "task"
 
 

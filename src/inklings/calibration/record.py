@@ -93,8 +93,8 @@ class Calibration:
         pairs = zip(self.classes, before, strict=True)
         return np.array([float(one.change.logit(x)) for one, x in pairs])
 
-    def of_bags(self, before: Sequence[float]) -> tuple[float, ...]:
-        """Thresholds of questions to bags, of which nothing is rounded."""
+    def of_scores(self, before: Sequence[float]) -> tuple[float, ...]:
+        """Probabilities of the classes, or thresholds of them, where nothing is rounded."""
         pairs = zip(self.classes, before, strict=True)
         return tuple(float(one.change(cut)) for one, cut in pairs)
 

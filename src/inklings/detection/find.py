@@ -27,6 +27,12 @@ def settings_of(run: Run) -> Detection:
     return run.experiment.detection
 
 
+def threshold_of(run: Run) -> float:
+    """The score from which a finding is one, as this run gives scores."""
+    own = run.thresholds if run.calibration is None else run.calibration.of_scores(run.thresholds)
+    return own[0]
+
+
 def find(run: Run, values: NDArray[Any], geometry: Geometry, case: str) -> Findings:
     """All candidates of a volume as findings, named as the class that the run has learnt.
 
@@ -43,14 +49,21 @@ def find(run: Run, values: NDArray[Any], geometry: Geometry, case: str) -> Findi
     scan = prepare(values, geometry, settings)
     detected = detect(run.model, scan, settings)
     (name,) = run.model_config.classes
+    own = run.calibration
     found = tuple(
-        Finding(name, one.score, one.point_mm, one.diameter_mm) for one in detected.candidates
+        Finding(
+            name,
+            one.score if own is None else own.of_scores((one.score,))[0],
+            one.point_mm,
+            one.diameter_mm,
+        )
+        for one in detected.candidates
     )
     voxels = round(detected.flagged * scan.geometry.cell_mm / geometry.cell_mm)
     counts = {"voxels": scan.voxels, "flagged voxels": voxels, "candidates": len(found)}
     facts: dict[str, Any] = {
         "run": str(run.folder),
-        "threshold": run.record.thresholds[0],
+        "threshold": threshold_of(run),
         "peaks outside of the region": len(detected.outside),
     }
     if not scan.region.found:

@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from inklings import __version__
-from inklings.detection.find import find, settings_of
+from inklings.detection.find import find, settings_of, threshold_of
 from inklings.detection.gather import image_name
 from inklings.detection.scan import whole
 from inklings.errors import DataError, SpecError
 from inklings.inference.items import Inputs, Item
-from inklings.inference.predictor import Options, Predictor, loaded
+from inklings.inference.predictor import Options, Predictor, as_asked, loaded, told
 from inklings.orientation import CANONICAL
 from inklings.parallel import over_cases
 from inklings.predictions import findings as files
@@ -28,13 +29,14 @@ from inklings.runs.run import Run
 class DetectionPredictor(Predictor):
     """Runs of the task detection."""
 
-    options = ("split", "series", "threshold")
+    options: ClassVar[tuple[str, ...]] = ("split", "series", "threshold", "calibration")
     what = "a detector"
 
     def __init__(self, run: Path, inputs: Sequence[Path], options: Options) -> None:
-        self._loaded = Run.load(run)
+        self._calibration = options.get("calibration")
+        self._loaded = as_asked(Run.load(run), self._calibration)
         self._list(run, inputs, options, self._loaded, settings_of(self._loaded).image)
-        self._threshold = chosen(options, self._loaded.thresholds[0])
+        self._threshold = chosen(options, threshold_of(self._loaded))
         self.head = Head(
             classes=self._loaded.classes,
             thresholds=(self._threshold,),
@@ -44,7 +46,8 @@ class DetectionPredictor(Predictor):
                 split_hash=self._loaded.record.split_hash,
                 version=__version__,
             ),
-            trained_on=self._loaded.record.trained_on,
+            trained_on=self._loaded.trained_on,
+            settings=told(self._loaded),
             kind="findings",
         )
 
@@ -75,7 +78,8 @@ class DetectionPredictor(Predictor):
 
     def task(self, out: Path) -> Callable[[str], None]:
         """Searches one volume."""
-        return partial(_one, self.run.resolve(), self.inputs.resolved(), self._threshold, out)
+        how = (self.run.resolve(), self.inputs.resolved(), self._threshold, self._calibration)
+        return partial(_one, *how, out)
 
     def search(self, item: Item, out: Path) -> None:
         """Search one volume, in this process."""
@@ -124,9 +128,11 @@ def source(item: Item) -> dict[str, str]:
     return {"image": str(item.path), **({"series": item.choice} if item.choice else {})}
 
 
-def _one(run: Path, inputs: Inputs, threshold: float, out: Path, case: str) -> None:
+def _one(
+    run: Path, inputs: Inputs, threshold: float, calibration: bool | None, out: Path, case: str
+) -> None:
     """One volume, in any process."""
-    detector = loaded(run, inputs.call)
+    detector = as_asked(loaded(run, inputs.call), calibration)
     item = searched(inputs.once(Inputs.items)[case], settings_of(detector).image)
     _search(detector, item, threshold, out)
 

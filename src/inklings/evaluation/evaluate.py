@@ -26,6 +26,7 @@ from inklings.evaluation.scores import Scores
 from inklings.evaluation.scoring import choose, measure, require_rows, tabulate
 from inklings.predictions.findings import FOLDER
 from inklings.predictions.folder import PredictionFolder, holds_predictions
+from inklings.predictions.head import CALIBRATION
 from inklings.progress import note
 
 SOMEBODY = Training("what predicted the pairs")
@@ -145,6 +146,7 @@ def _origin(job: Job) -> dict[str, Any]:
             "run": head.provenance.run,
             "weights_sha256": head.provenance.weights_sha256,
             "thresholds": list(head.thresholds),
+            "calibration": head.settings.get(CALIBRATION),
         }
     if job.theirs:
         other = job.theirs.folder.head.provenance.run if job.theirs.folder else ""

@@ -19,7 +19,7 @@ from inklings.bags.evidence import MEANINGS, warning
 from inklings.bags.instances import Instances
 from inklings.bags.outcomes import outcome_of
 from inklings.bags.outcomes.base import FACT, Outcome
-from inklings.bags.task import Task, probabilities
+from inklings.bags.task import QUESTIONS, Task, probabilities
 from inklings.cohorts.bags import spans
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
@@ -27,7 +27,7 @@ from inklings.errors import DataError, InklingsError, SpecError
 from inklings.inference.bag_model import alone, outputs
 from inklings.inference.device import best_device
 from inklings.inference.items import Inputs
-from inklings.inference.predictor import Options, Predictor, loaded
+from inklings.inference.predictor import Options, Predictor, as_asked, loaded, told
 from inklings.models.base import BagNetwork
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.head import VALUES, Head
@@ -42,11 +42,12 @@ _AT_ONCE = 256  # bags that are read together
 class BagPredictor(Predictor):
     """Runs of the task bags; inputs are cohorts of bags, or files of instances (HDF5)."""
 
-    options = ("split", "threshold")
+    options = ("split", "threshold", "calibration")
     of_pictures = "inklings.inference.scan_pictures:ScanPredictor"
 
     def __init__(self, run: Path, inputs: Sequence[Path], options: Options) -> None:
-        self.run, self._loaded = run, Run.load(run).folded()
+        self._calibration = options.get("calibration")
+        self.run, self._loaded = run, as_asked(Run.load(run).folded(), self._calibration)
         task = self._loaded.model_config.task
         if options.get("threshold") is not None and outcome_of(task) is not None:
             raise SpecError(f"--threshold: means nothing to bags.task {task}; leave it out")
@@ -63,7 +64,8 @@ class BagPredictor(Predictor):
 
     def task(self, out: Path) -> Callable[[str], None]:
         """Predicts one bag."""
-        return partial(_one, self.run.resolve(), self._inputs.resolved(), out)
+        how = (self.run.resolve(), self._inputs.resolved(), self._calibration)
+        return partial(_one, *how, out)
 
     def here(self, out: Path, todo: Sequence[str]) -> dict[str, str]:
         """Many bags at once."""
@@ -75,9 +77,10 @@ class BagPredictor(Predictor):
         return failed
 
 
-def _one(run: Path, inputs: Inputs, out: Path, case: str) -> None:
+def _one(run: Path, inputs: Inputs, calibration: bool | None, out: Path, case: str) -> None:
     """One bag, in any process."""
-    if failed := _predict(loaded(run, inputs.call), [inputs.once(_cases)[case]], out):
+    used = as_asked(loaded(run, inputs.call), calibration)
+    if failed := _predict(used, [inputs.once(_cases)[case]], out):
         raise DataError(failed[case])
 
 
@@ -91,7 +94,8 @@ def predict_instances(run: Run, instances: Instances) -> Iterator[tuple[int, Bag
         logits = output.logits.double().cpu().numpy()
         for row, index in enumerate(chosen):
             count = instances.counts[index]
-            raw = _activated(run, logits[row])
+            own = run.calibration
+            raw = _activated(run, logits[row] if own is None else own.logits(logits[row]))
             adds = _row(output.contributions, row, count)
             yield (
                 index,
@@ -186,11 +190,13 @@ def _head(run: Run, threshold: float | None) -> Head:
     if INSTANCE_SCALE in run.record.facts:
         evidence = "calibrated"
     thresholds = run.thresholds if threshold is None else (threshold,) * len(run.classes)
+    if run.calibration and threshold is None and run.model_config.task in QUESTIONS:
+        thresholds = run.calibration.of_scores(thresholds)
     return Head(
         classes=run.classes,
         thresholds=thresholds,
         provenance=run.provenance,
-        trained_on=run.record.trained_on,
+        trained_on=run.trained_on,
         settings={
             "task": run.model_config.task,
             "channels": list(run.model_config.channels),
@@ -198,6 +204,7 @@ def _head(run: Run, threshold: float | None) -> Head:
             if outcome is None or evidence == "context"
             else outcome.meaning,
             "warning": warning(evidence),
+            **told(run),
             **settings,
         },
         kind="bags",

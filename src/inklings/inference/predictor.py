@@ -7,7 +7,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypedDict
 
@@ -20,7 +20,7 @@ from inklings.inference.device import best_device
 from inklings.machine import cores
 from inklings.parallel import Summary, over_cases, quarantine
 from inklings.predictions.folder import PredictionFolder
-from inklings.predictions.head import Head
+from inklings.predictions.head import CALIBRATION, Head
 from inklings.predictions.outputs import note_output
 from inklings.progress import note
 from inklings.runs.run import Run
@@ -231,6 +231,17 @@ def finished(images: Mapping[str, Path], there: PredictionFolder) -> set[str]:
             )
         done.add(case)
     return done
+
+
+def as_asked(run: Run, calibration: bool | None) -> Run:
+    """A run, without its calibration where that is not wanted or changes nothing."""
+    kept = calibration is not False and run.calibration is not None and run.calibration.changes
+    return run if kept else replace(run, calibration=None)
+
+
+def told(run: Run) -> dict[str, Any]:
+    """What the head says of the calibration of one run."""
+    return {CALIBRATION: None if run.calibration is None else [run.calibration.told]}
 
 
 def loaded(folder: Path, call: str) -> Run:

@@ -7,6 +7,7 @@ from typing import Any
 
 from inklings.evaluation.head_lines import annotated_lines, judged_lines
 from inklings.reports import bag_sections, label_sections, sections
+from inklings.reports.calibration import calibration
 from inklings.reports.html import write_page
 from inklings.reports.material import Material, gather
 
@@ -74,7 +75,9 @@ def _common(material: Material) -> dict[str, Any]:
     loss = material.experiment.get("loss", {})
     threshold = (material.experiment.get("inference") or {}).get("threshold")
     fixed = isinstance(threshold, int | float)
+    digest = str(material.record.get("weights_sha256") or "")
     return {
+        "calibration": calibration(material.run, digest) if digest else None,
         "cut": "as the experiment says" if fixed else "chosen without these cases",
         "title": material.run.resolve().name,
         "cohort_name": material.cohort.name if material.cohort else str(material.cohort_folder),

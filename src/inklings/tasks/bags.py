@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from inklings.bags import task as questions
 from inklings.bags.calibration import INSTANCE_SCALE
 from inklings.bags.outcomes import outcome_of
 from inklings.bags.outcomes.base import FACT, Outcome
+from inklings.calibration.evidence import HeldOut
 from inklings.cohorts.cohort import Cohort
 from inklings.data import build_transforms
 from inklings.data.bag_batches import BagBatches
@@ -29,7 +30,7 @@ from inklings.models.base import BagNetwork, Model
 from inklings.models.instances import INSTANCE_ENCODERS
 from inklings.models.pooling import POOLINGS
 from inklings.progress import note
-from inklings.runs.run import Activation, ModelConfig
+from inklings.runs.run import Activation, ModelConfig, Run
 from inklings.spec import BagExperiment, Component
 from inklings.tasks.base import FILLED, Task, require, require_possible
 from inklings.tasks.drawn import require_runs
@@ -76,6 +77,17 @@ class BagTask(Task[BagExperiment]):
         labelled = [case for case in cohort.part("val") if case.labels]
         val = gather_bags(labelled, cohort.classes, task) if labelled else None
         return prepare(experiment, train, val, cohort.classes, task, initial)
+
+    def held_out(self, run: Run, cohort: Cohort, scratch: Path) -> HeldOut:  # noqa: ARG002
+        """What held-out bags say; a number has no probability."""
+        task = cast(questions.Task, run.model_config.task)
+        labelled = [case for case in cohort.part("val") if case.labels]
+        outcome = outcome_of(task)
+        if outcome is not None or not labelled:
+            came = f"numbers, of bags.task {task}" if outcome else "no held-out bag with a label"
+            raise SpecError(f"{run.folder}: expected probabilities to calibrate, got {came}")
+        validator = BagValidator(gather_bags(labelled, cohort.classes, task))
+        return validator.held_out(run.model, task, run.model_config.channels)
 
 
 def learn(
@@ -132,7 +144,10 @@ def prepare(
             found = outcome.fitted(lambda: bag_logits(model, train.instances)[:, 0], stated)
             return OperatingPoint(facts={FACT: found.facts})
         thresholds = thresholds_of(experiment, model, validator, task, len(classes))
-        return OperatingPoint(thresholds, facts=_instance_facts(model, validator, task))
+        asked = (model, task, model_config.channels)
+        held_out = validator.held_out(*asked) if validator else None
+        facts = _instance_facts(model, validator, task)
+        return OperatingPoint(thresholds, facts=facts, held_out=held_out)
 
     return Prepared(
         model_config=model_config,

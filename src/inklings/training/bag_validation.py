@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,8 @@ from sklearn.metrics import roc_auc_score
 
 from inklings.bags.calibration import instance_scale
 from inklings.bags.outcomes.base import Outcome
-from inklings.bags.task import Task
+from inklings.bags.task import QUESTIONS, Task
+from inklings.calibration.evidence import Choice, Evidence, HeldOut, Question
 from inklings.data.bag_examples import BagExamples
 from inklings.inference.bag_model import alone, bag_logits, outputs
 from inklings.inference.device import device_of
@@ -112,6 +113,24 @@ class BagValidator:
         columns = zip(logits.T, self.examples.value.T, self.examples.known.T, strict=True)
         told = ((x[known], y[known] >= 0.5) for x, y, known in columns)
         return tuple(cut(x, y) if asked is None else cut_at(x, y, asked) for x, y in told)
+
+    def held_out(self, model: Model, task: Task, channels: Sequence[str]) -> HeldOut:
+        """What the bags say of the probabilities of classes.
+
+        Args:
+            model: With the weights that are calibrated.
+            task: What is asked of a bag.
+            channels: Of the network.
+        """
+        own, logits = self.examples, self.logits(model)
+        truth = (own.value >= 0.5).astype(np.float64)
+        case, asked = np.arange(len(own)), list[Evidence]()
+        if task in QUESTIONS:
+            for x, y, known in zip(logits.T, truth.T, own.known.T, strict=True):
+                asked.append(Question(x[known], y[known], 1 - y[known], case[known]))
+        else:
+            asked.append(Choice(logits, truth, task == "multiclass", case))
+        return HeldOut(tuple(channels), tuple(asked), own.ids)
 
     def instance_scales(self, model: Model) -> list[tuple[float, float]]:
         """Slope and offset of each channel that turn numbers of instances into probabilities."""

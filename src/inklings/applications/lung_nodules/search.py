@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 from PIL import Image as Pillow
@@ -70,6 +70,7 @@ class NodulePredictor(DetectionPredictor):
         say: Prints the lines of a case, in this process.
     """
 
+    options: ClassVar[tuple[str, ...]] = ("split", "series", "threshold")
     what = "a detector of lung nodules"
 
     def __init__(
