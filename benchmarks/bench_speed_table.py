@@ -348,6 +348,77 @@ def picture(rounds: int) -> dict[str, Any]:  # noqa: ARG001
     return {"peak_mib": {name: round(peak) for name, peak in peaks.items()}}
 
 
+def _discs(folder: Path, count: int, side: int) -> Path:
+    """A folder of pictures with their masks, as `inklings import folder` takes it."""
+    from PIL import Image
+
+    from inklings.testing.runs import blobs
+
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    for i in range(count):
+        noise = np.random.default_rng(i).integers(0, 12, (side, side, 3), np.uint8)
+        picture = np.roll(blobs((side, side)), 7 * i, 0) // 2 + noise
+        Image.fromarray(picture).save(folder / "images" / f"{i:03}.png")
+        drawn = (picture[..., 1] < 80).astype(np.uint8)
+        Image.fromarray(drawn).save(folder / "masks" / f"{i:03}.png")
+    return folder
+
+
+def _import(folder: Path, out: Path) -> float:
+    """Processor seconds of `inklings import folder` of what `_discs` wrote."""
+    where = ("--images", folder / "images", "--masks", folder / "masks")
+    words = ("--values", "0=background,1=disc", "--out", out)
+    return ran("-c", CLI, "import", "folder", *where, *words)[0]
+
+
+def start(rounds: int) -> dict[str, Any]:
+    """`inklings train` of one step on ten pictures, all of it, against `import torch` alone."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = _discs(Path(name) / "in", 10, 64)
+        cohort = Path(name) / "cohort"
+        _import(folder, cohort)
+        ran("-c", CLI, "split", cohort)
+        file = Path(name) / "experiment.yaml"
+        file.write_text(
+            f"cohort: {cohort}\nmodel: {{name: unet, width: 8}}\nloss: bce_dice\n"
+            "sampling: {size: 64}\ntraining: {steps: 1}\n"
+        )
+        found: dict[str, list[tuple[float, float]]] = {"ours": [], "torch": []}
+        for turn in range(rounds):
+            train = ("train", file, "--out", Path(name) / f"run-{turn}")
+            found["ours"].append(ran("-c", CLI, *train))
+            found["torch"].append(ran("-c", "import torch"))
+    middle = {k: [statistics.median(one) for one in zip(*v, strict=True)] for k, v in found.items()}
+    return {
+        "times_torch": round(middle["ours"][0] / middle["torch"][0], 2),
+        "peak_mib": {name: round(both[1]) for name, both in middle.items()},
+        **_rounded({name: both[0] for name, both in middle.items()}),
+    }
+
+
+def folder(rounds: int) -> dict[str, Any]:
+    """`import folder` and `check` of 500 pictures with masks, against decoding each file once."""
+    decode = (
+        "import sys; from pathlib import Path; from PIL import Image; import numpy as np\n"
+        "for p in Path(sys.argv[1]).rglob('*.png'): np.asarray(Image.open(p))"
+    )
+    with tempfile.TemporaryDirectory() as name:
+        source = _discs(Path(name) / "in", 500, 512)
+        outs = [Path(name) / f"cohort-{turn}" for turn in range(rounds)]
+        runs: dict[str, list[float]] = {"import": [], "check": [], "decode": []}
+        for out in outs:
+            runs["import"].append(_import(source, out))
+            runs["check"].append(ran("-c", CLI, "check", out)[0])
+            runs["decode"].append(ran("-c", decode, source)[0])
+    spent = {k: statistics.median(v) for k, v in runs.items()}
+    return {
+        "import_times_decoding": round(spent["import"] / spent["decode"], 2),
+        "check_times_decoding": round(spent["check"] / spent["decode"], 2),
+        **_rounded(spent),
+    }
+
+
 def _rounded(spent: dict[str, float]) -> dict[str, float]:
     return {f"{name}_s": round(value, 3) for name, value in spent.items()}
 
@@ -359,6 +430,8 @@ ROWS: dict[str, Callable[[int], dict[str, Any]]] = {
     "evaluate": evaluate,
     "bootstrap": bootstrap,
     "picture": picture,
+    "start": start,
+    "folder": folder,
 }
 
 

@@ -43,7 +43,11 @@ AFTER_LEARNING = {
 }  # fmt: skip
 LIBRARIES = {"numpy", "scipy"}  # which take names away from time to time
 # Where an import may stand inside a function: for a fast start, or for an optional package.
-LATE_IMPORTS = {"cli", "readers", "cohorts/cohort.py", "progress.py", "executors.py"}
+LATE_IMPORTS = {
+    "cli", "readers", "cohorts/cohort.py", "progress.py", "executors.py",
+    "weak/pixel_classifier.py",  # scikit-learn: 90 MiB for a training that has no teacher
+    "labels/dicom_ann.py",  # highdicom: a fifth of a second for an import of pictures
+}  # fmt: skip
 
 
 def modules() -> Iterator[tuple[Path, str]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any, Generic, TypeVar, cast
 
 from inklings.errors import SpecError
@@ -75,5 +76,12 @@ class Registry(Generic[T]):
     def _plug_in(self) -> None:
         if not self._plugged:
             self._plugged = True
-            for point in entry_points(group=f"inklings.{self.kind.replace(' ', '_')}"):
+            for point in _installed().select(group=f"inklings.{self.kind.replace(' ', '_')}"):
                 self._table.setdefault(point.name, point.value)
+
+
+@cache
+def _installed() -> EntryPoints:
+    """Of all packages, which takes a fiftieth of a second to find out."""
+    found = entry_points()
+    return EntryPoints(point for group in found.groups for point in found.select(group=group))

@@ -74,5 +74,20 @@ def test_mapping_numbers_classes_in_the_order_of_the_map() -> None:
         values.mapped(np.array([6]), meaning)
 
 
+@pytest.mark.parametrize("low", [0, -3, 65_530, 1 << 24])
+def test_codes_of_any_size_are_mapped_one_by_one(low: int) -> None:
+    rng = np.random.default_rng(0)
+    codes = np.unique(rng.integers(low, low + 40, 12))
+    meaning = {int(code): ["background", "a", "b", "unlabelled"][i % 4] for i, code in
+               enumerate(codes)}  # fmt: skip
+    numbers = {"background": 0, "unlabelled": 255, "a": 1, "b": 2}
+    found = rng.choice(codes, (7, 9))
+    expected = [[numbers[meaning[int(code)]] for code in row] for row in found]
+    assert values.mapped(found, meaning).tolist() == expected
+    found[3, 4] = next(code for code in range(low, low + 41) if code not in meaning)
+    with pytest.raises(LabelError, match="has no meaning"):
+        values.mapped(found, meaning)
+
+
 def test_the_example_names_the_values_that_were_found() -> None:
     assert values.example(surveyed([0, 7])) == "--values '0=background,7=class1'"

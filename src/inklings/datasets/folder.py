@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,8 @@ from inklings.errors import LabelError, ReaderError, SpecError
 from inklings.geometry import Geometry
 from inklings.labels.codes import name_of, read_codes
 from inklings.labels.kinds import Label
-from inklings.parallel import mapped
+from inklings.machine import cores
+from inklings.progress import track
 from inklings.readers.choice import Choice
 
 
@@ -262,12 +264,11 @@ class Folder(FromPatterns):
             return None
 
 
-def survey(
-    masks: Sequence[Path], workers: int | None = None, threshold: float | None = None
-) -> Survey:
-    """Which values the masks hold, all of them read."""
+def survey(masks: Sequence[Path], threshold: float | None = None) -> Survey:
+    """Which values the masks hold, all of them read; by threads, which take no time to start."""
     found = Survey()
     count = partial(values.count, threshold=threshold)
-    for counts in mapped(count, masks, what="reading masks", workers=workers):
-        found.add(counts)
+    with ThreadPoolExecutor(cores()) as pool:
+        for counts in track(pool.map(count, masks), "reading masks", len(masks)):
+            found.add(counts)
     return found

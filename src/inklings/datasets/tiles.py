@@ -141,7 +141,7 @@ class Tiles(Plain):
 
 def _unsaid(root: Path, masks: Sequence[Path]) -> str:
     """What the masks hold, and how to say what it means."""
-    found = survey(masks, workers=1)
+    found = survey(masks)
     held = ", ".join(name_of(code) for code in sorted(found.files)[:8])
     kept = root / values.VALUES
     example = values.example(found)

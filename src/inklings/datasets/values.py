@@ -24,6 +24,7 @@ BACKGROUND, UNLABELLED = "background", "unlabelled"
 _NOTHING_SAID = ("unlabelled", "unlabeled", "ignore")
 _SHOWN = 24
 _FEW_BITS = 65_534
+_TABLE = 1 << 16
 
 
 def codes(source: Path | bytes) -> NDArray[np.int64]:
@@ -114,13 +115,21 @@ def mapped(found: NDArray[np.int64], meaning: Mapping[int, str]) -> NDArray[np.u
     """
     numbers = {name: k for k, name in enumerate(classes_of(meaning), 1)}
     numbers |= {BACKGROUND: 0, UNLABELLED: 255}
-    keys = np.array(sorted(meaning), np.int64)
-    at = np.clip(np.searchsorted(keys, found), 0, len(keys) - 1)
-    strange = found[keys[at] != found]
-    if strange.size:
-        raise LabelError(f"the value {name_of(int(strange.flat[0]))} has no meaning in --values")
-    table = np.array([numbers[meaning[int(key)]] for key in keys], np.uint8)
-    mapped_: NDArray[np.uint8] = table[at]
+    low, high = int(found.min(initial=0)), int(found.max(initial=0))
+    if low < 0 or high >= _TABLE:  # colours
+        keys = np.array(sorted(meaning), np.int64)
+        at = np.clip(np.searchsorted(keys, found), 0, len(keys) - 1)
+        said = np.array([numbers[meaning[int(key)]] for key in keys], np.int16)[at]
+        said[keys[at] != found] = -1
+    else:
+        table = np.full(high + 1, -1, np.int16)
+        for key in meaning.keys() & range(high + 1):
+            table[key] = numbers[meaning[key]]
+        said = table[found]
+    if said.min(initial=0) < 0:
+        strange = int(found[said < 0].flat[0])
+        raise LabelError(f"the value {name_of(strange)} has no meaning in --values")
+    mapped_: NDArray[np.uint8] = said.astype(np.uint8)
     return mapped_
 
 

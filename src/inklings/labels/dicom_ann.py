@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import highdicom as hd
 import numpy as np
-import pydicom
 
 from inklings.errors import LabelError
 from inklings.labels.gathered import gathered
 from inklings.labels.outlines import Drawing, Outline, box, line, point, polygon
 from inklings.labels.shapes import ellipse
 from inklings.readers.dicom_codecs import dicom_errors
+
+if TYPE_CHECKING:
+    import pydicom
 
 _CLASS = "1.2.840.10008.5.1.4.1.1.91.1"
 
@@ -34,6 +35,8 @@ def read(data: bytes) -> Drawing:
     Raises:
         LabelError: If it is another object of DICOM, damaged, or counts in millimetres.
     """
+    import pydicom
+
     try:
         return _drawing(pydicom.dcmread(io.BytesIO(data)))
     except dicom_errors() as error:
@@ -42,11 +45,14 @@ def read(data: bytes) -> Drawing:
 
 
 def _drawing(said: pydicom.Dataset) -> Drawing:
+    from highdicom.ann import MicroscopyBulkSimpleAnnotations
+    from pydicom.uid import UID
+
     kind = str(said.get("SOPClassUID", ""))
     if kind != _CLASS:
-        name = pydicom.uid.UID(kind).name
+        name = UID(kind).name
         raise LabelError(f"expected bulk annotations of DICOM (ANN), got {name or 'no object'}")
-    found = hd.ann.MicroscopyBulkSimpleAnnotations.from_dataset(said, copy=False)
+    found = MicroscopyBulkSimpleAnnotations.from_dataset(said, copy=False)
     groups = found.get_annotation_groups()
     if str(found.annotation_coordinate_type.value) != "2D":
         raise LabelError("annotations in millimetres on the glass (3D); export them in pixels (2D)")

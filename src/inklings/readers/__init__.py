@@ -38,6 +38,7 @@ _LAST = (
     "array", "stored", "openslide", "dicom_segments", "dicom_structures", "slicer", "dicom",
     "nifti", "metaimage", "tiff", "picture",
 )  # fmt: skip
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def open_image(
@@ -84,6 +85,8 @@ def open_image(
     if not head and path.is_file():
         raise ReaderError(f"{path} is empty (0 bytes); copy it again from its source")
     for name in sorted(READERS, key=lambda n: (n in _LAST and _LAST.index(n) + 1, n)):
+        if head.startswith(_PNG) and name in _LAST and name != "picture":
+            continue  # slides and DICOM are never PNG, and their readers take a while to import
         reader = READERS.get(name)()
         if reader.recognises(path, head):
             image = reader.open(path, Choice.parse(choice))

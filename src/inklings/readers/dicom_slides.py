@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pydicom
+from typing import TYPE_CHECKING
 
 from inklings.errors import ReaderError
 from inklings.readers.dicom_codecs import dicom_errors
+
+if TYPE_CHECKING:
+    import pydicom
 
 WHOLE_SLIDE = b"1.2.840.10008.5.1.4.1.1.77.1.6"
 """SOP class of VL Whole Slide Microscopy, as the meta information of a file says it."""
@@ -133,6 +135,8 @@ def _is_extra(kinds: Sequence[str]) -> bool:
 
 
 def _header(path: Path) -> pydicom.Dataset:
+    import pydicom
+
     try:
         return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
     except dicom_errors() as error:

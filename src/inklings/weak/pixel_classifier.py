@@ -26,11 +26,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import block_reduce
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from inklings import progress
 from inklings.data.array_cache import ArrayCache, case_names, fingerprint
@@ -49,6 +49,9 @@ from inklings.weak.pseudo_label_selection import (
     thinned,
     thinned_cases,
 )
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 _STRIDE = 2
 """Every other sample along a side is asked; its neighbours are told the same."""
@@ -212,6 +215,8 @@ def _tells(rows: ResponseRows, lesson: _Lesson, fold: int) -> bool:
 def _learnt(
     rows: ResponseRows, lesson: _Lesson, fold: int, spec: PixelClassifier, seed: int
 ) -> HistGradientBoostingClassifier:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     there = (rows.fold != fold) & lesson.known
     trees = HistGradientBoostingClassifier(
         max_iter=spec.trees,
