@@ -161,8 +161,8 @@ def test_what_a_killed_viewer_left_half_written_counts_for_nothing(
 def test_corrections_that_make_no_sense_are_refused(
     viewer: Any, shelf: Shelf, change: dict[str, Any]
 ) -> None:
-    assert viewer.ask(PATH, "POST", {**REGION, **change}).status == 422
-    assert viewer.ask(PATH, "POST", [1]).status == 422
+    assert viewer.ask(PATH, "POST", {**REGION, **change}).status == 400
+    assert viewer.ask(PATH, "POST", [1]).status == 400
     assert not shelf.corrections.exists()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +16,9 @@ from starlette.exceptions import HTTPException
 
 from inklings import __version__
 from inklings.errors import InklingsError
+from inklings.files import parse_json
 from inklings.labels.corrections import Correction
+from inklings.viewer.asked import refused
 from inklings.viewer.assets import Assets
 from inklings.viewer.desk import Desk
 from inklings.viewer.guard import App, Guard, Keys
@@ -155,8 +156,9 @@ def _corrections(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/api/cases/{case}/corrections")
     async def correct(case: str, request: Request) -> Response:
-        record = await _body(request)
-        return _json(_shown(desk.correct(desk.case(case), record)))
+        body = await _body(request)
+        made = await anyio.to_thread.run_sync(desk.correct, desk.case(case), body)
+        return _json(_shown(made))
 
     @app.post("/api/cases/{case}/corrections/{number}/undo")
     def take_back(case: str, number: str) -> Response:
@@ -173,24 +175,17 @@ def _shown(correction: Correction) -> dict[str, Any]:
     }
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    """The record that was sent; a megabyte at most."""
+async def _body(request: Request) -> Any:
+    """The JSON that was sent; a megabyte at most."""
     data = bytearray()
     async for part in request.stream():
         data += part
         if len(data) > 1_000_000:
             raise HTTPException(413, "This region has too many points; draw it in parts.")
-    record = _loads(bytes(data))
-    if not isinstance(record, dict):
-        raise HTTPException(422, "Expected a correction, got something else.")
-    return record
-
-
-def _loads(data: bytes) -> Any:
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        raise HTTPException(422, "Expected a correction as JSON, got something else.") from None
+        return parse_json(bytes(data))
+    except ValueError as error:
+        raise refused(f"it is not JSON ({error})") from None
 
 
 def _json(value: Any) -> Response:

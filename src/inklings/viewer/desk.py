@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,25 +14,24 @@ from inklings.cohorts.bags import is_bag
 from inklings.cohorts.case import Case
 from inklings.errors import DataError, InklingsError
 from inklings.labels.corrections import (
-    ACTIONS,
     Correction,
     Shape,
     add_correction,
     corrected_cases,
     read_corrections,
-    shape_of,
     standing,
     undo,
 )
 from inklings.labels.kinds import BagLabel, CaseLabel, Label, MaskLabel
 from inklings.readers.pyramid import Pyramid
+from inklings.viewer.asked import asked, refused
 from inklings.viewer.bags import BagPages
 from inklings.viewer.cache import Cache
 from inklings.viewer.contours import contours
 from inklings.viewer.finds import FindingPages, finds, outline
 from inklings.viewer.layers import Layers
 from inklings.viewer.pictures import TILE, PictureTiles
-from inklings.viewer.shelf import Shelf
+from inklings.viewer.shelf import Predicted, Shelf
 from inklings.viewer.volumes import FEW, MOST, Volumes, to_samples
 
 THUMBNAIL = 192
@@ -159,15 +158,20 @@ class Desk:
 
     def finds(self, case: Case, source: str) -> FindingPages:
         """What can be jumped to: of ``prediction0``, ``prediction1``, ``labels`` or ``truth``."""
-        folders = {f"prediction{k}": p for k, p in enumerate(self.shelf.predictions)}
-        if source not in {*folders, "labels", "truth"}:
+        folders = self._sources()
+        if source not in folders:
             raise HTTPException(404, "There are no such findings here.")
 
         def make() -> tuple[FindingPages, int]:
-            found = finds(self.layers, self.pictures, case, source, folders.get(source))
+            found = finds(self.layers, self.pictures, case, source, folders[source])
             return found, found.nbytes
 
         return self.cache.get(("finds", case.id, source), make)
+
+    def _sources(self) -> dict[str, Predicted | None]:
+        """Where findings may come from, and the folder of those that were predicted."""
+        predicted = {f"prediction{k}": p for k, p in enumerate(self.shelf.predictions)}
+        return {**predicted, "labels": None, "truth": None}
 
     def bag(self, case: Case) -> dict[str, Any]:
         """Instances of a bag, sorted by evidence."""
@@ -183,22 +187,27 @@ class Desk:
         """All corrections of a case, those undone too."""
         return read_corrections(self.shelf.corrections, case.id)
 
-    def correct(self, case: Case, record: Mapping[str, Any]) -> Correction:
-        """Save a correction; author, time and what it replaces are filled in here."""
-        action, name = record.get("action"), record.get("name")
-        if action not in ACTIONS or name not in self._classes(case):
-            raise HTTPException(422, "Expected a known action on one of the classes.")
-        if action == "bag":
-            rest: dict[str, Any] = {"present": bool(record.get("present"))}
-        elif action in ("accept", "reject"):
-            find = record.get("finding")
-            rest = {"image": next(iter(case.images)), "shape": self._outline(case, str(find))}
-            rest["finding"] = find
+    def correct(self, case: Case, body: Any) -> Correction:
+        """Save a correction; author, time and what it replaces are filled in here.
+
+        Raises:
+            HTTPException: If the body asks for none that this case can have.
+        """
+        what = asked(body)
+        action, name = what.action, what.name
+        if name not in self._classes(case):
+            raise refused(f"expected one of the classes, got {name!r}")
+        rest: dict[str, Any] = {}
+        if what.finding is not None:
+            rest = {"image": next(iter(case.images)), "shape": self._outline(case, what.finding)}
+            rest["finding"] = what.finding
+        elif what.shape is not None:
+            if is_bag(case) or what.image not in case.images:
+                raise refused("expected a region on an image of this case")
+            size = self.pictures.image(case, what.image).geometry.shape
+            rest = {"image": what.image, "shape": what.region(size)}
         else:
-            image = record.get("image")
-            if image not in case.images or not isinstance(record.get("shape"), dict):
-                raise HTTPException(422, "Expected a region on an image of this case.")
-            rest = {"image": image, "shape": shape_of(record["shape"])}
+            rest = {"present": what.present}
         made = Correction.now(
             case.id, action, name, self.author, replaces=_replaced(case, action, name), **rest
         )
@@ -208,9 +217,11 @@ class Desk:
 
     def _outline(self, case: Case, find: str) -> Shape:
         """Where a finding lies: its own samples, not those the page would have it be."""
-        there = self.finds(case, find.split(".")[0]).shapes.get(find)
+        source = find.split(".")[0]
+        known = source in self._sources() and not is_bag(case)
+        there = self.finds(case, source).shapes.get(find) if known else None
         if there is None:
-            raise HTTPException(422, "Expected one of the findings of this case.")
+            raise refused("expected one of the findings of this case")
         return outline(self.layers, self.pictures, case, find, there)
 
     def undo(self, case: Case, number: str) -> None:
