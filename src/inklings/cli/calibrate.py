@@ -1,25 +1,81 @@
-"""``inklings calibrate``: what the probabilities of a run mean."""
+"""``inklings calibrate``: what the probabilities of a run mean, and what it promises."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from inklings.cli import choosing
+
 
 def calibrate(
-    run: Annotated[Path, typer.Argument(help="Folder made by `inklings train`.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder made by `inklings train`; with --risk also of several.")
+    ],
     cohort: Annotated[
         Path, typer.Argument(help="Its cohort, or one of other patients: the validation part.")
     ],
+    risk: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Promise of new patients at most: fnr=0.1 (missed share of the area), missed=0.1 "
+            "(missed share of the objects), alarms=2 (false alarms a scan), sets=0.1 (sets of "
+            "diagnoses that lack the true one); repeat for several."
+        ),
+    ] = None,
+    confidence: Annotated[
+        str | None,
+        typer.Option(
+            help="With --risk: probability that the promise holds, such as 0.9; on average if "
+            "left out."
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["train", "val", "test", "all"] | None,
+        typer.Option(
+            help="With --risk: part of the cohort; val if left out, all of one without parts."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="With --risk: folder for the predictions; a temporary one else."),
+    ] = None,
+    workers: choosing.WORKERS = None,
 ) -> None:
     """Map the probabilities of a run to what held-out patients show, and keep the map with it.
 
     A training does so by itself at its end. Patients of the test part are never looked at, masks
     stay as they are, and where there are too few patients, or labels do not represent their images,
     nothing is changed and the reason is said. `inklings predict --no-calibration` leaves it out.
+
+    With --risk, promise how much new patients lose at most (RUN/guarantees.json): `inklings
+    predict` then keeps the threshold of the guaranteed mask or set of diagnoses, `inklings export
+    --guaranteed` cuts there, `inklings evaluate` says whether the promise was held. Ends with exit
+    code 3 if there is no promise about some class.
     """
+    if not risk:
+        _require_alone(confidence=confidence, split=split, out=out, workers=workers)
+        _fit(run, cohort)
+        return
+    from inklings.evaluation.promises import parse, parse_confidence
+    from inklings.library.promising import promise
+
+    risks, sure = parse(risk), parse_confidence(confidence)
+    made, code = promise(run, cohort, risks, sure, split, out, workers)
+    for one in made.guarantees:
+        typer.echo(one.line)
+    for line in dict.fromkeys(note for one in made.guarantees for note in one.notes):
+        typer.echo(f"note: {line}", err=True)
+    for line in made.refused:
+        typer.echo(f"no promise: {line}", err=True)
+    typer.echo(f"wrote guarantees.json to {run}")
+    if code:
+        raise typer.Exit(code)
+
+
+def _fit(run: Path, cohort: Path) -> None:
     from inklings.calibration.record import FILE
     from inklings.tasks.calibrate import calibrate as fitted
     from inklings.tasks.calibrate import lines
@@ -28,3 +84,11 @@ def calibrate(
     for line in lines(found):
         typer.echo(line)
     typer.echo(f"wrote {run / FILE}, from {len(found.patients)} held-out patients")
+
+
+def _require_alone(**options: object) -> None:
+    from inklings.errors import SpecError
+
+    for name, value in options.items():
+        if value is not None:
+            raise SpecError(f"--{name} goes with --risk, such as --risk fnr=0.1, which is missing")

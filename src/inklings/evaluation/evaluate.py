@@ -15,12 +15,20 @@ from inklings.cohorts.leaks import Clearance, Training, clear, some
 from inklings.datasets.luna_tables import is_of_ratings
 from inklings.errors import DataError
 from inklings.evaluation.changes import corrected
-from inklings.evaluation.family import FAMILIES, Family, Job, ScoredSource, Settings
+from inklings.evaluation.family import (
+    FAMILIES,
+    Family,
+    Job,
+    ScoredSource,
+    Selection,
+    Settings,
+)
 from inklings.evaluation.froc import Reference
 from inklings.evaluation.groups import group_lines, group_records, grouped, require_columns
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
 from inklings.evaluation.metric import DEFAULT, Options
 from inklings.evaluation.pairs import Pair
+from inklings.evaluation.promises_kept import kept
 from inklings.evaluation.results import Results
 from inklings.evaluation.scores import Scores
 from inklings.evaluation.scoring import choose, measure, require_rows, tabulate
@@ -90,6 +98,8 @@ def evaluate(
         )
     for case, reason in results.failed.items():
         note(f"warning: case {case} is not scored: {reason}")
+    results, told = _with_promises(job, selection, results)
+    warnings = (*warnings, *told)
     return _scores(results, cleared, {**_origin(job), "warnings": list(warnings)})
 
 
@@ -135,6 +145,21 @@ def source(path: Path) -> ScoredSource:
     inner = path.name == FOLDER and not holds_predictions(path)  # found/findings for found
     there = PredictionFolder.open(path.parent if inner else path)
     return ScoredSource(there.path, there.kind, there)
+
+
+def _with_promises(
+    job: Job, selection: Selection, results: Results
+) -> tuple[Results, tuple[str, ...]]:
+    """The results with what became of the promises about these predictions, and its warnings."""
+    rows, lines, warnings = kept(job, selection)
+    for line in warnings:
+        note(f"warning: {line}")
+    if not rows:
+        return results, tuple(warnings)
+    facts = {**results.facts, "promises": lines}
+    return replace(results, facts=facts, files={**results.files, "promises.csv": rows}), tuple(
+        warnings
+    )
 
 
 def _origin(job: Job) -> dict[str, Any]:

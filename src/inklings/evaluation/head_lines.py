@@ -31,7 +31,7 @@ def head_lines(head: Mapping[str, Any]) -> list[str]:
         *absent_lines(head),
         *judged_lines(head),
     ]
-    return [*lines, *said, *seen_lines(head)]
+    return [*lines, *said, *head.get("promises", ()), *seen_lines(head)]
 
 
 def of_patients(count: int) -> str:

@@ -52,11 +52,16 @@ def predict(
         InklingsError: If the run or an input is unusable, or ``out`` holds other predictions.
             A single unreadable case raises nothing; it is in the summary.
     """
+    return predictor(run, inputs, options).into(out, workers, scheduler)
+
+
+def predictor(run: Path, inputs: Sequence[Path], options: Options) -> Predictor:
+    """What predicts these inputs by this run; errors as of `predict`."""
     kind = predictor_of(run)
     if kind.of_pictures and not any(map(_holds_bags, inputs)):
         kind = _class(kind.of_pictures)
     _require_meant(kind, run, options)
-    return kind(run, inputs, options).into(out, workers, scheduler)
+    return kind(run, inputs, options)
 
 
 def predictor_of(run: Path) -> type[Predictor]:

@@ -20,6 +20,7 @@ from inklings.inference.device import best_device
 from inklings.machine import cores
 from inklings.parallel import Summary, over_cases, quarantine
 from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.guarantee import promised
 from inklings.predictions.head import CALIBRATION, Head
 from inklings.predictions.outputs import note_output
 from inklings.progress import note
@@ -159,7 +160,7 @@ class Predictor(ABC):
                 raises nothing; it is in the summary and in ``failed.json``.
         """
         start = time.perf_counter()
-        there = PredictionFolder.claim(out, self.head)
+        there = PredictionFolder.claim(out, promised(self.head, self.run))
         usable = {case: path for case, path in self.cases.items() if case not in self.unusable}
         done = finished(usable, there)
         if self.alone:

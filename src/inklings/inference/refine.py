@@ -24,6 +24,7 @@ from inklings.labels.codes import COLOUR, decoded, read_codes
 from inklings.parallel import Summary, mapped, over_cases
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import PredictionFolder, holds_predictions
+from inklings.predictions.guarantee import with_promises
 from inklings.readers import open_image
 from inklings.records import read_record
 from inklings.refinement import REFINEMENTS
@@ -194,7 +195,8 @@ def _predictions(
     there = PredictionFolder.open(folder)
     if there.kind != "dense":
         raise SpecError(f"{folder}: expected predictions of pictures, got {there.kind}")
-    head = replace(there.head, settings={**there.head.settings, "refine": {"crf": vars(crf)}})
+    plain = with_promises(there.head, ())  # which were of what is changed here
+    head = replace(plain, settings={**plain.settings, "refine": {"crf": vars(crf)}})
     given = {} if images is None else {one.id: one.image for one in pairing.pairs(images, None)}
     done = PredictionFolder.claim(out, head).cases
     paths = {case: path.resolve() for case, path in given.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from inklings.predictions import findings, slides
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.findings import Findings
-from inklings.predictions.head import BY_PRIOR, FILE, RESTS_ON, Head, Kind
+from inklings.predictions.head import BY_PRIOR, FILE, GUARANTEES, RESTS_ON, Head, Kind
 from inklings.predictions.slides import SlidePrediction
 from inklings.predictions.stored import case_file, image_in
 
@@ -77,6 +77,7 @@ class PredictionFolder:
         """
         if holds_predictions(out) and (there := cls.open(out)).cases:
             _require_same(out, there.head, head)
+            _renew_promises(out, there.head, head)
         else:
             head.write(out)
         for folder in (out / "cases", out / findings.FOLDER):
@@ -153,6 +154,14 @@ def holds_predictions(path: Path) -> bool:
     return (path / FILE).is_file() or any(findings.cases_in(path))
 
 
+def _renew_promises(out: Path, there: Head, head: Head) -> None:
+    """Promises may have been made since; they change nothing of what was predicted."""
+    promises = {k: v for k, v in head.settings.items() if k == GUARANTEES}
+    others = {k: v for k, v in there.settings.items() if k != GUARANTEES}
+    if there.settings != (settings := {**others, **promises}):
+        replace(there, settings=settings).write(out)
+
+
 def _require_same(out: Path, there: Head, head: Head) -> None:
     if there.kind != head.kind:
         raise SpecError(
@@ -170,7 +179,7 @@ def _require_same(out: Path, there: Head, head: Head) -> None:
             f"than {head.provenance.run}; choose another --out"
         )
     old, new = ({**h.settings, "thresholds": h.thresholds} for h in (there, head))
-    ruled = {"thresholds"} if BY_PRIOR in new else set()  # which follow from what is predicted
+    ruled = {GUARANTEES, *({"thresholds"} if BY_PRIOR in new else ())}  # which follow from others
     if other := [key for key in new if key not in ruled and old.get(key) != new[key]]:
         came = ", ".join(f"{key} {old.get(key)} instead of {new[key]}" for key in other)
         raise SpecError(f"{out} holds predictions made with {came}; choose another --out")

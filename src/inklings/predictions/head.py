@@ -41,6 +41,10 @@ RESTS_ON = "thresholds_rest_on"
 """In the settings: how many cases such thresholds rest on; 0 while they are being put."""
 
 
+GUARANTEES = "guarantees"
+"""In the settings: what was promised of these predictions (`inklings.predictions.guarantee`)."""
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Enough to make the same prediction again.
