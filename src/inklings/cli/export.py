@@ -56,6 +56,14 @@ def export(
             "default) or from the corner of the slide."
         ),
     ] = None,
+    guaranteed: Annotated[
+        bool,
+        typer.Option(
+            "--guaranteed",
+            help="Masks of images that hold the promise of `inklings calibrate`, instead of the "
+            "best ones.",
+        ),
+    ] = False,
 ) -> None:
     """Write predictions for viewers, archives of images and other programs."""
     from inklings.exports.export import export as written
@@ -67,5 +75,5 @@ def export(
         "heatmap_spacing_um": heatmap_spacing_um,
         "heatmap_factor": heatmap_factor,
     }
-    done = written(predictions, to, out, cohort, options=options)
+    done = written(predictions, to, out, cohort, options=options, guaranteed=guaranteed)
     typer.echo(f"{len(done.cases)} cases exported to {to} -> {done.path}")

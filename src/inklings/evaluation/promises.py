@@ -141,9 +141,9 @@ def promise(
                     notes=(*notes, *one.notes),
                 )
             )
-    if all(one.threshold <= 0 for one in made):
-        everything = "" if refused else "; every set holds every class, which promises nothing"
-        raise DataError("no promise can be made: " + "; ".join(refused) + everything)
+    if all(one.risk == "sets" and one.threshold <= 0 for one in made):
+        every = [*refused, *(line for one in made for line in one.notes if one.label in line)]
+        raise DataError("no promise can be made: " + "; ".join(every))
     return Made(tuple(made), tuple(refused))
 
 
@@ -182,7 +182,9 @@ def _of_class(name: str, level: Level, losses: Losses, dense: bool) -> Guarantee
     own: tuple[str, ...] = ()
     if threshold <= 0 and name == "sets":
         own = (
-            f"{label} is in every set: expected at least {level.needed} patients with it, got {n}",
+            f"{label} is in every set: expected at least {level.needed} patients with it, got {n}"
+            if n < level.needed
+            else f"{label} is in every set: nothing less holds it ({n} patients)",
         )
     scale = MOST_MARKS if name == "alarms" else 1
     return Guarantee(

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
+from inklings.bags.sets import set_of
 from inklings.bags.task import Task, decide
 from inklings.exports.source import Exporter, ExportSource
 from inklings.files import write_json, written
@@ -25,8 +26,9 @@ from inklings.progress import track
 class Csv(Exporter):
     """``bags.csv`` and ``instances.csv``.
 
-    Bags: case, instances, ``probability CLASS`` and ``called CLASS`` (0 or 1) for each class; of a
-    regression the value instead, of a survival the log hazard and the survival at each time.
+    Bags: case, instances, ``probability CLASS`` and ``called CLASS`` (0 or 1) for each class,
+    and the guaranteed ``set`` of diagnoses where one was promised; of a regression the value
+    instead, of a survival the log hazard and the survival at each time.
     Instances: case, instance (from 0), ``score CHANNEL`` (what the model would say of a bag of
     this instance alone), ``attention``, ``contribution CHANNEL`` and, of tiles, ``row`` and
     ``column``, where the model and the files know them.
@@ -108,6 +110,8 @@ def row_of(bag: BagPrediction, head: Head) -> dict[str, Any]:
         row[f"probability {name}"] = float(value)
     for name, value in zip(head.classes, called_of(bag, head), strict=True):
         row[f"called {name}"] = int(value)
+    if names := set_of(bag, head):
+        row["set"] = ", ".join(names)
     return row
 
 

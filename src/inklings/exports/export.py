@@ -33,6 +33,7 @@ def export(
     *,
     cases: Collection[str] | None = None,
     options: Mapping[str, Any] | None = None,
+    guaranteed: bool = False,
 ) -> Exported:
     """Write predictions, or the labels of a cohort, in a format of the table.
 
@@ -43,6 +44,8 @@ def export(
         cohort: Only its cases, with its images.
         cases: Only these of them.
         options: Of the format; what is None is not asked for.
+        guaranteed: The guaranteed masks instead of the best ones
+            (`inklings.predictions.guarantee`).
 
     Raises:
         SpecError: If there is no such format, it has no such option, it is none for what was
@@ -52,12 +55,15 @@ def export(
     asked = {name: value for name, value in (options or {}).items() if value is not None}
     exporter = EXPORTS.build(to, asked)
     if (predictions / "cohort.yaml").is_file():
+        if guaranteed:
+            raise SpecError(f"--guaranteed: expected predictions, got the cohort {predictions}")
         return _labels(predictions, to, exporter, out, cases)
     source = ExportSource.open(predictions, cohort)
     if cases is not None:
         kept = tuple(case for case in source.cases if case in cases)
         source = dataclasses.replace(source, cases=kept)
     require_fits(to, exporter, source)
+    source = source.promised() if guaranteed else source
     place = predictions / "exports" / to if out is None else out
     with _claimed(place, _made_by(source.head)):
         return Exported(exporter(source, place), source.cases)

@@ -17,6 +17,7 @@ from inklings.cohorts.opening import image_of_file
 from inklings.errors import DataError, GeometryError, SpecError
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import OfPredictions, PredictionFolder
+from inklings.predictions.guarantee import guaranteed
 from inklings.predictions.head import Kind
 from inklings.predictions.slides import SlidePrediction
 from inklings.progress import track
@@ -48,12 +49,14 @@ class ExportSource(OfPredictions):
         cases: Identifiers, sorted.
         labelled: The cases as the cohort has them, if one was given.
         cohort: Its folder.
+        guaranteed: Whether masks are the guaranteed ones, whose objects are connected components.
     """
 
     there: PredictionFolder
     cases: tuple[str, ...]
     labelled: dict[str, Case] = field(default_factory=dict)
     cohort: Path | None = None
+    guaranteed: bool = False
 
     @classmethod
     def open(cls, folder: Path, cohort: Path | None = None) -> Self:
@@ -103,6 +106,21 @@ class ExportSource(OfPredictions):
             return Glance(shape, known.images[name], known.choices.get(name))
         return Glance(shape, image, series)
 
+    def promised(self) -> ExportSource:
+        """The same with guaranteed masks.
+
+        Raises:
+            SpecError: If there is no promise about masks, or there are slides, whose maps are cut.
+        """
+        if self.slides:
+            raise SpecError(
+                f"--guaranteed: expected pictures or volumes, got {len(self.slides)} slides "
+                f"({self.slides[0]}, ...), which were cut when they were predicted; predict them "
+                "with --threshold and that of the promise (guarantees.json of the run)"
+            )
+        there = replace(self.there, head=guaranteed(self.head))
+        return replace(self, there=there, guaranteed=True)
+
     def pictures(self) -> ExportSource:
         """The same without slides."""
         slides = set(self.slides)
@@ -121,7 +139,8 @@ class ExportSource(OfPredictions):
                 f"{self.folder / 'cases'}"
             )
         for case in track(self.cases, "export"):
-            yield DensePrediction.read(self.folder, case)
+            prediction = DensePrediction.read(self.folder, case)
+            yield replace(prediction, instances=None) if self.guaranteed else prediction
 
     def objects(self, prediction: DensePrediction, channel: int = 0) -> NDArray[Any]:
         """Numbered objects of one class, ``(H, W)``: as predicted, or connected components.

@@ -13,6 +13,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.bags.sets import set_of
 from inklings.cohorts.case import Case
 from inklings.cohorts.opening import image_of_file, open_case
 from inklings.errors import DataError, InklingsError
@@ -25,6 +26,7 @@ from inklings.predictions.bags import BagPrediction
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.findings import Findings
 from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.guarantee import guaranteed, promises_masks
 from inklings.predictions.head import Head
 from inklings.predictions.slides import SlidePrediction
 
@@ -52,6 +54,9 @@ class Prediction:
         attention: Of bags: weight of each instance, ``(N,)`` or ``(N, C)``, where the model has it.
         values: Of bags with a number, which have no probability: by name, the value in the unit of
             the label, or the log hazard and the survival at each time.
+        guaranteed: bool, ``(K, *S)``: masks that hold the promise of `inklings calibrate`, at least
+            as large as the best ones; of a bag ``(K,)``, the classes in its set of diagnoses. None
+            where nothing was promised, and of slides and findings.
         spread: float32, ``(K, *S)``: where several runs were averaged, the standard deviation of
             the probability over them; None of a single run.
         folder: The folder of predictions that it lies in; a temporary one goes with its
@@ -70,6 +75,7 @@ class Prediction:
     instances: NDArray[np.float32] | None = None
     attention: NDArray[np.float32] | None = None
     values: Mapping[str, float] = field(default_factory=dict)
+    guaranteed: NDArray[np.bool_] | None = None
     spread: NDArray[np.float32] | None = None
     _home: Temporary | None = field(default=None, repr=False)
 
@@ -188,12 +194,16 @@ def read(folder: Path, name: str, case: Case, home: Temporary | None = None) -> 
 def _of_pixels(dense: DensePrediction, head: Head, case: Case) -> dict[str, Any]:
     count = len(head.classes)
     masks = np.stack([dense.mask(head, k) for k in range(count)])
+    safe = guaranteed(head) if promises_masks(head) else None
     return {
         "probability": _shares(dense.dense[:count]),
         "mask": codes(dense, masks),
         "geometry": dense.geometry or _grid(case, dense.image, masks.shape[1:]),
         "objects": dense.instances,
         "spread": None if dense.spread is None else _shares(dense.spread[:count]),
+        "guaranteed": None
+        if safe is None
+        else np.stack([dense.mask(safe, k) for k in range(count)]),
     }
 
 
@@ -236,6 +246,7 @@ def _of_bag(bag: BagPrediction, head: Head) -> dict[str, Any]:
         "geometry": None,
         "instances": scores_of(bag, head).astype(np.float32),
         "attention": bag.attention,
+        "guaranteed": np.isin(head.classes, inside) if (inside := set_of(bag, head)) else None,
         "values": numbers,
     }
 

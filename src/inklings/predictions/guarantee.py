@@ -44,7 +44,6 @@ SIZES = {
 }
 """What the size of a prediction is counted in."""
 
-_OF_MASKS = ("fnr", "missed")
 _NOT_OF_PROBABILITIES = {GUARANTEES, BY_PRIOR, RESTS_ON, CROSS_VALIDATED, "warning"}
 
 
@@ -187,24 +186,26 @@ def with_promises(head: Head, guarantees: Sequence[Guarantee]) -> Head:
     return dataclasses.replace(head, settings={**others, **({GUARANTEES: plain} if plain else {})})
 
 
+def promises_masks(head: Head) -> bool:
+    """Whether there are guaranteed masks."""
+    return head.kind == "dense" and bool(of_head(head))
+
+
 def guaranteed(head: Head) -> Head:
     """The head with the thresholds of the guaranteed masks, so that whatever cuts cuts there.
 
-    A class without a promise keeps its threshold; of two promises the lower one holds both.
+    A class without a promise keeps its threshold. A mask is never smaller than the best one, and
+    of two promises the lower threshold holds both.
 
     Raises:
         SpecError: If there is no promise about masks.
     """
-    cuts = [
-        min((g.threshold for g in of_head(head) if g.risk in _OF_MASKS and g.label == label),
-            default=None)
-        for label in head.classes
-    ]  # fmt: skip
-    if all(cut is None for cut in cuts):
+    if not promises_masks(head):
         raise SpecError(
             "expected predictions with a guaranteed mask, got none; 'inklings calibrate RUN COHORT "
             "--risk fnr=0.1' makes the promise, then predict"
         )
-    both = zip(cuts, head.thresholds, strict=False)
-    thresholds = tuple(best if cut is None else min(cut, best) for cut, best in both)
-    return dataclasses.replace(head, thresholds=thresholds)
+    cuts = dict(zip(head.classes, head.thresholds, strict=False))
+    for one in of_head(head):
+        cuts[one.label] = min(cuts[one.label], one.threshold)
+    return dataclasses.replace(head, thresholds=tuple(cuts.values()))
