@@ -40,7 +40,8 @@ def export(
     Args:
         predictions: The folder; or that of a cohort, for formats of annotations.
         to: Name of the format.
-        out: Folder to write; ``exports/<to>`` in that of the predictions if None.
+        out: Folder to write; ``exports/<to>`` in that of the predictions if None, or
+            ``exports/<to>-guaranteed``.
         cohort: Only its cases, with its images.
         cases: Only these of them.
         options: Of the format; what is None is not asked for.
@@ -64,7 +65,8 @@ def export(
         source = dataclasses.replace(source, cases=kept)
     require_fits(to, exporter, source)
     source = source.promised() if guaranteed else source
-    place = predictions / "exports" / to if out is None else out
+    named = f"{to}-guaranteed" if guaranteed else to
+    place = predictions / "exports" / named if out is None else out
     with _claimed(place, _made_by(source.head)):
         return Exported(exporter(source, place), source.cases)
 
