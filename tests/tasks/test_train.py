@@ -114,6 +114,12 @@ def test_a_finished_run_is_refused_and_with_resume_left_alone(
         train(spec(cohort), out)
     train(spec(cohort), out, resume=True)
     assert "the run is finished, nothing to do" in capsys.readouterr().err
+    for key, other in (
+        ("training.steps", spec(cohort, steps=8)),
+        ("inference.threshold", spec(cohort, inference={"threshold": 0.25})),
+    ):
+        with pytest.raises(SpecError, match=f"finished run with another {key}; choose another"):
+            train(other, out, resume=True)
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before
 
 

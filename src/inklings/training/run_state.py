@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ _FREE = {
     ("inference",),
     ("cohort",),
 }
+# What a finished run would make of them is not made any more.
+_OVER = {("inference",), ("training", "keep_steps")}
 
 
 @dataclass(frozen=True)
@@ -128,21 +130,26 @@ def may_start(folder: Path, experiment: Experiment, resume: bool) -> bool:
     an interrupted command again means. One that has learnt nothing yet is begun anew.
 
     Raises:
-        SpecError: If a finished run, or one of another experiment, is in the way.
+        SpecError: If a finished run, or one of another experiment, is in the way; with ``resume``
+            a finished one of another experiment.
     """
     if is_finished(folder):
         if not resume:
             raise SpecError(
                 f"{folder} holds a finished run; choose another --out, or delete it first"
             )
+        if (folder / "experiment.yaml").is_file() and (
+            changed := _changed(folder, experiment, _FREE - _OVER)
+        ):
+            raise SpecError(
+                f"{folder} holds a finished run with another {', '.join(changed)}; "
+                "choose another --out"
+            )
         progress.note(f"{folder}: the run is finished, nothing to do")
         return False
     if not (folder / "experiment.yaml").is_file() or RunState.read(folder) is None:
         return True
-    before = as_now(read_yaml(folder / "experiment.yaml", "an experiment"))
-    changed = _differences(before, experiment.kept_in(folder).model_dump(mode="json"))
-    if changed:  # versions before said paths from the working folder
-        changed = _differences(before, experiment.model_dump(mode="json"))
+    changed = _changed(folder, experiment, _FREE)
     if changed and not any(folder.rglob("checkpoints/last/state.json")):
         _forget(folder)
         return True
@@ -176,13 +183,22 @@ def _forget(folder: Path) -> None:
     shutil.rmtree(folder / "samples", ignore_errors=True)
 
 
-def _differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> list[str]:
-    if path in _FREE:
-        return []
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = sorted({*old, *new})
-        return [name for k in keys for name in _differences(old.get(k), new.get(k), (*path, k))]
-    return [] if old == new else [".".join(path)]
+def _changed(folder: Path, experiment: Experiment, free: Set[tuple[str, ...]]) -> list[str]:
+    """Keys by which an experiment differs from that of a run folder."""
+    before = as_now(read_yaml(folder / "experiment.yaml", "an experiment"))
+
+    def differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> list[str]:
+        if path in free:
+            return []
+        if isinstance(old, dict) and isinstance(new, dict):
+            keys = sorted({*old, *new})
+            return [name for k in keys for name in differences(old.get(k), new.get(k), (*path, k))]
+        return [] if old == new else [".".join(path)]
+
+    changed = differences(before, experiment.kept_in(folder).model_dump(mode="json"))
+    if changed:  # versions before said paths from the working folder
+        changed = differences(before, experiment.model_dump(mode="json"))
+    return changed
 
 
 def seen_by(source: Path) -> tuple[str, ...]:
