@@ -46,7 +46,9 @@ def planned(cohort: Path, budget: Budget, machine: Machine, *changes: str) -> Pl
     return plan
 
 
-def test_time_memory_disk_and_prediction_are_forecast(writer: Writer, core: Budget) -> None:
+def test_time_memory_disk_and_prediction_are_forecast(
+    writer: Writer, core: Budget, capsys: pytest.CaptureFixture[str]
+) -> None:
     cohort = writer.pictures(tissue)
     changes = ("model.width=16", "model.stride=1")  # 8 x 128 x 128 samples: 0.16 s assumed
     said = "\n".join(planned(cohort, core, Machine(step=0.15), *changes).head)
@@ -56,6 +58,7 @@ def test_time_memory_disk_and_prediction_are_forecast(writer: Writer, core: Budg
     assert "Disk: 0.25 GB for the run" in said
     assert "Prediction: 5 s a case" in said
     assert "mapped" not in said
+    assert "taking some steps of it" in capsys.readouterr().err  # some time without a word else
 
 
 def test_images_beyond_the_memory_are_said_to_be_mapped_and_to_take_disk(

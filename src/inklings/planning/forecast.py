@@ -18,6 +18,7 @@ from inklings.errors import InklingsError, SpecError
 from inklings.planning.budget import Budget
 from inklings.planning.plan import ASKED, Plan
 from inklings.planning.sizes import about
+from inklings.progress import note
 from inklings.spec import Experiment
 
 _TRUSTED = 1.5  # times that a step may differ from the constants before a plan is made anew
@@ -68,6 +69,7 @@ def rehearsed(
         SpecError: If memory or disk are not enough, however small the batch.
     """
     plan = made(budget)
+    note("plan: taking some steps of it, to say what it needs here")
     try:
         found = rehearse(plan.experiment, cohort)
         assumed = _assumed(plan, budget)

@@ -180,11 +180,12 @@ def head_of(seen: CohortFingerprint) -> Sequence[str]:
     size = " x ".join(map(str, seen.shape))
     mm = " x ".join(f"{one:.3g}" for one in seen.spacing) + " mm" if seen.spacing else "no spacing"
     what = "volumes" if seen.volumes else "pictures"
+    channels = f"{seen.channels} channel{'' if seen.channels == 1 else 's'}"
     inside, outside = _middle(seen.inside), _middle(seen.outside)
     return (
         f"{seen.name}: {seen.cases} {what} of {seen.patients} patients to learn from, "
         f"{seen.held_out} to choose by; {len(seen.looks)} were looked at",
-        f"{seen.modality} ({seen.said}); {seen.channels} channels, {size} samples, {mm}",
+        f"{seen.modality} ({seen.said}); {channels}, {size} samples, {mm}",
         f"intensities of objects {inside}, of the rest {outside}",
         *(
             f"{name}: {share:.2%} of what is labelled, {seen.diameter(k):.0f} samples wide"
