@@ -373,7 +373,14 @@ def _import(folder: Path, out: Path) -> float:
 
 
 def start(rounds: int) -> dict[str, Any]:
-    """`inklings train` of one step on ten pictures, all of it, against `import torch` alone."""
+    """`inklings train` of one step on ten pictures, all of it, against `import torch` alone.
+
+    Beside it a bare step: torch imports its compiler at the first step of any optimiser.
+    """
+    bare = (
+        "import torch; m = torch.nn.Linear(2, 2); o = torch.optim.AdamW(m.parameters()); "
+        "m(torch.ones(1, 2)).sum().backward(); o.step()"
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = _discs(Path(name) / "in", 10, 64)
         cohort = Path(name) / "cohort"
@@ -384,14 +391,16 @@ def start(rounds: int) -> dict[str, Any]:
             f"cohort: {cohort}\nmodel: {{name: unet, width: 8}}\nloss: bce_dice\n"
             "sampling: {size: 64}\ntraining: {steps: 1}\n"
         )
-        found: dict[str, list[tuple[float, float]]] = {"ours": [], "torch": []}
+        found: dict[str, list[tuple[float, float]]] = {"ours": [], "bare": [], "torch": []}
         for turn in range(rounds):
             train = ("train", file, "--out", Path(name) / f"run-{turn}")
             found["ours"].append(ran("-c", CLI, *train))
+            found["bare"].append(ran("-c", bare))
             found["torch"].append(ran("-c", "import torch"))
     middle = {k: [statistics.median(one) for one in zip(*v, strict=True)] for k, v in found.items()}
     return {
         "times_torch": round(middle["ours"][0] / middle["torch"][0], 2),
+        "bare_times_torch": round(middle["bare"][0] / middle["torch"][0], 2),
         "peak_mib": {name: round(both[1]) for name, both in middle.items()},
         **_rounded({name: both[0] for name, both in middle.items()}),
     }

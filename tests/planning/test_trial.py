@@ -116,6 +116,7 @@ def test_without_a_doubt_all_minutes_are_the_trainings(
     assert not track.run
     assert len(races.candidates) == 1
     assert plan == plan_cohort(cohort, core, changes=changes)
+    assert races.lines() == ()
 
 
 def ring(rng: np.random.Generator) -> Drawn:

@@ -140,8 +140,8 @@ class Races:
     def rival(self) -> int | None:
         """The best of the others after the first round; None where none is ahead."""
         first = {lap.candidate: lap.mean for lap in self.laps[: len(self.candidates)]}
-        best = max((k for k in first if k), key=lambda k: first[k])
-        return best if first[best] > first[0] else None
+        best = max((k for k in first if k), key=lambda k: first[k], default=None)
+        return best if best is not None and first[best] > first[0] else None
 
     def winner(self) -> int:
         """0, or the rival that beats the plan's own choice by more than chance."""
