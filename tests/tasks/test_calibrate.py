@@ -27,6 +27,7 @@ from inklings.spec import Experiment
 from inklings.tasks.train import train
 from inklings.testing.bags import bag_experiment
 
+FEW = ("--json", "--quiet", "--resamples", 20)
 PARTS = ["train"] * 6 + ["val"] * 7 + ["test"] * 5
 
 
@@ -124,7 +125,7 @@ def test_probabilities_mean_more_and_masks_stay(made: tuple[Path, Path], run: Pa
     assert PredictionFolder.open(out / "before").head.settings[CALIBRATION] is None
     errors = {}
     for name in ("before", "after"):
-        rows = typed("evaluate", out / name, "--cohort", cohort, "--json", "--quiet")
+        rows = typed("evaluate", out / name, "--cohort", cohort, *FEW)
         errors[name] = {row["metric"]: row["value"] for row in json.loads(rows)}
     assert errors["after"]["ece"] < errors["before"]["ece"] / 2
     assert errors["after"]["brier"] < errors["before"]["brier"]
@@ -310,7 +311,7 @@ def bag_errors(run: Path, cohort: Path, *words: str) -> tuple[dict[str, float], 
     """ECE and the like of the test part, and what was predicted."""
     out = run.parent / f"out{len(words)}"
     typed("predict", run, cohort, "--split", "test", "--quiet", "--out", out, *words)
-    rows = json.loads(typed("evaluate", out, "--cohort", cohort, "--json", "--quiet"))
+    rows = json.loads(typed("evaluate", out, "--cohort", cohort, *FEW))
     return {row["metric"]: row["value"] for row in rows}, PredictionFolder.open(out)
 
 
@@ -326,7 +327,7 @@ def test_bags_mean_more_and_answers_stay(tmp_path: Path) -> None:
     ]
     dataclasses.replace(whole, cases=tuple(noisy)).write(cohort)
     run = train(bag_experiment(cohort, 80), tmp_path / "run")
-    certain(run, 5)
+    certain(run, 20)
     typed("calibrate", run, cohort)
     before, raw = bag_errors(run, cohort, "--no-calibration")
     after, said = bag_errors(run, cohort)
