@@ -25,6 +25,7 @@ COLUMNS = (
     "task", "seed", "class", "patients", "method", "ece_before", "ece_after", "change", "low",
     "high", "brier_before", "brier_after", "dice_before", "dice_after",
 )  # fmt: skip
+METRICS = ("ece", "brier", "dice")
 BY_HAND = Path(__file__).resolve().parents[1] / "plan" / "glas-by-hand.yaml"
 
 
@@ -69,8 +70,9 @@ def measured(name: str, seed: int, steps: int, data: Path, out: Path) -> list[di
     predict = ("predict", str(run), cohort, "--split", "test")
     inklings(*predict, "--no-calibration", "--out", str(before))
     inklings(*predict, "--out", str(after))
-    inklings("evaluate", str(before), "--cohort", cohort)
-    inklings("evaluate", str(after), "--cohort", cohort, "--compare", str(before))
+    score = ("--cohort", cohort, *(w for name in METRICS for w in ("--metric", name)))
+    inklings("evaluate", str(before), *score)
+    inklings("evaluate", str(after), *score, "--compare", str(before))
     fitted = json.loads((run / "calibration.json").read_text())
     was, now = rows(before / "metrics.csv"), rows(after / "metrics.csv")
     with (after / "compare.csv").open(newline="") as file:
@@ -84,7 +86,7 @@ def measured(name: str, seed: int, steps: int, data: Path, out: Path) -> list[di
             "method": one["change"]["method"], "change": f"{float(gap['value']):.4f}",
             "low": f"{float(gap['low']):.4f}", "high": f"{float(gap['high']):.4f}",
             **{f"{metric}_{when}": f"{float(table[metric, label]):.4f}"
-               for metric in ("ece", "brier", "dice")
+               for metric in METRICS
                for when, table in (("before", was), ("after", now))},
         }  # fmt: skip
         found.append({key: str(row[key]) for key in COLUMNS})
