@@ -2,7 +2,7 @@
 
 Held-out patients are few and their samples many, so what counts is the patient: maps are compared
 by cross-validation over patients, and one is taken only where it lowers the log loss, a proper
-score, by more than chance: a one-sided paired t test over patients at 5 %, which asks the more the
+score, by more than chance: a one-sided paired t test over patients at 10 %, which asks the more the
 fewer there are. Of those that are as good, the one with fewest parameters.
 """
 
@@ -172,10 +172,10 @@ def _folds(patient: Ints, shows: NDArray[np.bool_], count: int) -> Ints:
 
 
 def _is_sure(gain: Array) -> bool:
-    """Whether gains of patients are above 0 on average, by a t test at 5 %."""
+    """Whether gains of patients are above 0 on average, by a t test at 10 %."""
     count = len(gain)
     error = gain.std(ddof=1) * count**0.5
-    return bool(gain.sum() > stdtrit(count - 1, 0.95) * error)
+    return bool(gain.sum() > stdtrit(count - 1, 0.9) * error)
 
 
 def _quality(loss: Array, size: Array, held: Array) -> Quality:
