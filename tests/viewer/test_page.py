@@ -139,8 +139,21 @@ def test_a_heat_map_is_laid_over_and_its_threshold_acts_at_once(
     plain = window.pixels()
     page.get_by_label("Heat map").select_option(index=1)
     until(page, lambda: abs(window.pixels()[2] - plain[2]) > 40)
-    red, _, blue = window.pixels()
-    assert red > blue + 40
+    red, green, blue = window.pixels()
+    assert green > max(red, blue) + 20  # four fifths
+    bar = page.locator(".ticks")
+    assert bar.inner_text().split() == ["0", "%", "25", "%", "50", "%", "75", "%", "100", "%"]
+    assert violations(page) == []
+    # An area would cover it: it comes back with the end of the heat map.
+    page.get_by_label("Area of Prediction").check()
+    page.wait_for_timeout(900)
+    assert window.pixels() == pytest.approx((red, green, blue), abs=3)
+    page.get_by_label("Heat map").select_option("")
+    until(page, lambda: abs(window.pixels()[1] - green) > 30)
+    assert bar.count() == 0
+    page.get_by_label("Area of Prediction").uncheck()
+    page.get_by_label("Heat map").select_option(index=1)
+    until(page, lambda: abs(window.pixels()[2] - plain[2]) > 20)
     slider = page.locator("label.slider", has_text="Threshold").locator("input")
     slider.fill("1")
     until(page, lambda: abs(window.pixels()[2] - plain[2]) < 12)
@@ -291,7 +304,7 @@ def test_tiles_are_shown_in_place_and_a_click_finds_their_picture(
         )
 
     high, low = over(192, 320), over(448, 64)
-    assert high[0] > 240
+    assert high[0] > 200
     assert high[1] > 200
     assert low[0] < 160
     assert low[1] < 40

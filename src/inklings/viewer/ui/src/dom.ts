@@ -64,6 +64,15 @@ export function check(
   return h("label", { class: "check" }, box, mark ?? null, label);
 }
 
+/** Colours with the values that they stand for; what lies below the threshold is not drawn. */
+export function colourBar(stops: readonly [number, number, number][]): HTMLElement {
+  const bar = h("div", { class: "colour-bar" });
+  bar.style.setProperty("background", `linear-gradient(to right, ${stops.map(css).join(", ")})`);
+  const ticks = h("div", { class: "ticks" });
+  for (const value of [0, 25, 50, 75, 100]) ticks.append(h("span", {}, `${value} %`));
+  return h("div", { role: "img", "aria-label": "Colours from 0 to 100 %" }, bar, ticks);
+}
+
 export function slider(
   label: string,
   value: number,

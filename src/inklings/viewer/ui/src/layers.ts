@@ -1,11 +1,14 @@
 /** What lies over the image: which layers, how opaque, from which probability on. */
 
-import { check, complain, h, percent, slider, swatch } from "./dom";
+import { check, colourBar, complain, h, percent, slider, swatch } from "./dom";
 import { contourStyle, SlidePane } from "./slide";
+import { STOPS } from "./tint";
 import type { Case, Layer, Shelf } from "./types";
 import type { VolumePane } from "./volume";
 
 export type Pane = SlidePane | VolumePane;
+
+const HIDDEN = "Areas are hidden while a heat map shows; below the threshold nothing is drawn.";
 
 /** What the user chose last; the next case looks the same. */
 export const chosen = {
@@ -85,7 +88,7 @@ export class LayerPanel {
       pane.setOpacity(chosen.opacity);
       for (const layer of this.about.layers) {
         const here = this.on(layer, k);
-        work.push(pane.fill(layer, here && chosen.fill.has(layer.id), this.shelf.tile));
+        work.push(pane.fill(layer, here && this.filled(layer), this.shelf.tile));
         if (pane instanceof SlidePane && layer.kind === "codes") {
           work.push(pane.contour(layer, here && chosen.contour.has(layer.id)));
         }
@@ -98,6 +101,12 @@ export class LayerPanel {
   private on(layer: Layer, pane: number): boolean {
     const two = this.panes.length > 1;
     return !two || !layer.source.startsWith("prediction") || layer.source === `prediction${pane}`;
+  }
+
+  /** Whether a layer is an area now: no mask hides what a heat map says below it. */
+  private filled(layer: Layer): boolean {
+    const heat = this.about.layers.some((l) => l.kind === "probability" && chosen.fill.has(l.id));
+    return chosen.fill.has(layer.id) && !(heat && layer.kind === "codes");
   }
 
   private codes(layer: Layer): HTMLElement {
@@ -130,7 +139,7 @@ export class LayerPanel {
           const shown = on && this.on(layer, k);
           const done =
             what === "fill"
-              ? pane.fill(layer, shown, this.shelf.tile)
+              ? pane.fill(layer, shown && this.filled(layer), this.shelf.tile)
               : (pane as SlidePane).contour(layer, shown);
           done.catch(complain);
         });
@@ -157,11 +166,19 @@ export class LayerPanel {
         const on = own.includes(layer);
         if (on) chosen.fill.add(layer.id);
         else chosen.fill.delete(layer.id);
+      }
+      for (const layer of this.about.layers) {
         this.panes.forEach((pane, k) =>
-          pane.fill(layer, on && this.on(layer, k), this.shelf.tile).catch(complain),
+          pane
+            .fill(layer, this.filled(layer) && this.on(layer, k), this.shelf.tile)
+            .catch(complain),
         );
       }
-      limits.replaceChildren(...own.map((layer) => this.threshold(layer, own.length > 1)));
+      const bar = own.length ? [colourBar(STOPS), h("p", { class: "quiet" }, HIDDEN)] : [];
+      limits.replaceChildren(
+        ...bar,
+        ...own.map((layer) => this.threshold(layer, own.length > 1)),
+      );
     };
     select.addEventListener("change", () => {
       chosen.touched = true;

@@ -23,13 +23,17 @@ function ofCodes(layer: Layer): Uint32Array {
   return table;
 }
 
-/** Dark red over orange to pale yellow: brightness rises throughout, also for the colour-blind. */
-const STOPS: [number, number, number][] = [
-  [122, 4, 60],
-  [190, 40, 50],
-  [235, 110, 30],
-  [252, 185, 60],
-  [253, 240, 160],
+/** Viridis (van der Walt and Smith, 2015): even steps look even, also to the colour-blind. */
+export const STOPS: [number, number, number][] = [
+  [68, 1, 84],
+  [71, 45, 123],
+  [59, 82, 139],
+  [44, 114, 142],
+  [33, 145, 140],
+  [40, 174, 128],
+  [94, 201, 98],
+  [173, 220, 48],
+  [253, 231, 37],
 ];
 
 export function ofHeat(threshold: number): Uint32Array {

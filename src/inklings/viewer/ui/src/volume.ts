@@ -5,7 +5,7 @@ import { api } from "./api";
 import { h } from "./dom";
 import { drawOn, type Spot, type Tool } from "./draw";
 import { paintSheets, sheets } from "./sheets";
-import { heat } from "./tint";
+import { heat, STOPS } from "./tint";
 import type { Case, Correction, Finding, Layer, Shape } from "./types";
 
 /** Level and width of Hounsfield units, as radiologists name them. */
@@ -281,7 +281,8 @@ function drawnByProcessor(gl: WebGL2RenderingContext): boolean {
 
 /** Anchors of the colours from `first` of 255 on; what lies below is clear. */
 function ramp(first: number): { R: number[]; G: number[]; B: number[]; A: number[]; I: number[] } {
-  const shown = [first, 64, 128, 192, 255].filter((v, k) => k === 0 || v > first);
+  const stops = STOPS.map((_, k) => Math.round((255 * k) / (STOPS.length - 1)));
+  const shown = [first, ...stops.filter((v) => v > first)];
   const places = [0, first - 1, ...shown].filter((v, k, all) => k === 0 || v > all[k - 1]!);
   const colours = places.map((v) => heat(v / 255));
   return {
