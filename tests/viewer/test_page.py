@@ -349,6 +349,23 @@ def test_a_volume_shows_its_planes_and_jumps_to_a_finding(
     assert made.shape is not None
     assert made.shape.points[0] == pytest.approx([3.0, 8.5, 11.5], abs=0.6)
     assert made.shape.radii == pytest.approx([5 / 3, 5 / 0.8, 5 / 0.7])
+    page.keyboard.press("u")
+    page.wait_for_selector("li[data-correction]", state="detached")
+    drawn = """() => {
+      const canvas = document.querySelector('canvas.outlines');
+      const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+      let area = 0;  // of what is filled as "is", half transparent
+      for (let k = 0; k < data.length; k += 4)
+        if (Math.abs(data[k + 3] - 71) < 4 && data[k + 1] > 130 && data[k] < 60) area++;
+      return area;
+    }"""
+    assert page.evaluate(drawn) == 0
+    page.keyboard.press("a")
+    page.wait_for_selector(".findings li.accepted")
+    *_, judged = window.running.desk.corrections(scans.cases["a"])
+    assert judged.shape is not None
+    assert (judged.shape.kind, judged.shape.size) == ("mask", (3, 6, 8))
+    until(page, lambda: page.evaluate(drawn) > 0)
     assert violations(page) == []
     window.fine()
 
