@@ -42,8 +42,9 @@ def test_a_promise_is_made_kept_exported_and_judged(tmp_path: Path) -> None:
     area, objects = json.loads((run / "guarantees.json").read_text())
     assert (area["risk"], objects["risk"]) == ("fnr", "missed")
     assert area["patients"] == ["patient1", "patient2", "patient3", "patient4"]
-    code, _, _ = invoke("predict", run, cohort, "--split", "test", "--out", tmp_path / "test")
+    code, _, error = invoke("predict", run, cohort, "--split", "test", "--out", tmp_path / "test")
     assert code == 0
+    assert "warning: 2 new patients are too few to say whether they are like the 4" in error
     said = ("evaluate", tmp_path / "test", "--cohort", cohort, "--metric", "recall")
     code, told, _ = invoke(*said)
     assert code == 0

@@ -19,6 +19,10 @@ from inklings.inference.dense import predict_array
 from inklings.inference.pictures import find_objects
 from inklings.inference.predictor import Options, Predictor
 from inklings.parallel import Summary
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.guarantee import of_head
+from inklings.predictions.shift import shift
+from inklings.progress import note
 from inklings.readers.bag_files import is_bag_file
 from inklings.runs.members import DETECTOR, members_of
 from inklings.spec.before import load_experiment
@@ -52,7 +56,22 @@ def predict(
         InklingsError: If the run or an input is unusable, or ``out`` holds other predictions.
             A single unreadable case raises nothing; it is in the summary.
     """
-    return predictor(run, inputs, options).into(out, workers, scheduler)
+    summary = predictor(run, inputs, options).into(out, workers, scheduler)
+    _warn_of_shift(PredictionFolder.open(out), inputs)
+    return summary
+
+
+def _warn_of_shift(there: PredictionFolder, inputs: Sequence[Path]) -> None:
+    """Say where promises are void, or where nobody can tell, of the patients that were predicted.
+
+    What does not come from a cohort is a patient by itself.
+    """
+    if not of_head(there.head):
+        return
+    cohorts = [Cohort.read(path) for path in inputs if (path / "cohort.yaml").is_file()]
+    known = {case.id: case.patient for cohort in cohorts for case in cohort}
+    for line in shift(there, {case: known.get(case, case) for case in there.cases}):
+        note(f"warning: {line}")
 
 
 def predictor(run: Path, inputs: Sequence[Path], options: Options) -> Predictor:
