@@ -50,11 +50,7 @@ QUICK: dict[str, World] = {
     "docs/start.md": several(FOLDERS),
 }  # fmt: skip
 SLOW: dict[str, World] = {
-    "README.md": several(
-        FOLDERS, partial(worlds.panda, size=(1600, 1280)), worlds.mnist, worlds.chaos,
-        partial(worlds.luna, name="LUNA16"), worlds.chest,
-        lambda here: worlds.series(here / "SCAN"),
-    ),
+    "README.md": several(FOLDERS),
     "docs/bags.md": several(worlds.musk, worlds.patients),
     "docs/cohorts.md": several(worlds.dsb, partial(worlds.pictures, images="a", masks="b")),
     "docs/datasets/chaos.md": several(),

@@ -213,10 +213,13 @@ def test_masks_that_are_said_to_be_weak_get_what_the_recipe_weak_has(
 
 @pytest.mark.parametrize(
     ("kind", "supervision", "loss", "threshold"),
-    [("boxes", "auto", "bce", 0.5), ("points", "positive_unlabelled", "vpu", "prior")],
+    [
+        ("boxes", {"name": "boxes", "middle": 0.75}, "bce", 0.5),
+        ("points", "positive_unlabelled", "vpu", "prior"),
+    ],
 )
 def test_marks_are_not_taken_for_masks(
-    kind: str, supervision: str, loss: str, threshold: Any, writer: Writer, core: Budget
+    kind: str, supervision: Any, loss: str, threshold: Any, writer: Writer, core: Budget
 ) -> None:
     def draw(rng: np.random.Generator) -> tuple[Any, tuple[Any, ...]]:
         image, _ = tissue(rng)

@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
+import skimage.io
 import torch
+from numpy.typing import NDArray
 
 from inklings.cohorts.case import Case
 from inklings.data import INTENSITIES
@@ -13,9 +16,10 @@ from inklings.data.batches import Batches
 from inklings.data.examples import Examples, resized
 from inklings.data.slice_examples import sliced
 from inklings.errors import LabelError, SpecError
-from inklings.geometry import Geometry
-from inklings.labels.kinds import BoxLabel, Label, PointLabel, PolygonLabel
+from inklings.geometry import Geometry, Region
+from inklings.labels.kinds import BoxLabel, Label, MaskLabel, PointLabel, PolygonLabel
 from inklings.losses.box import outlines
+from inklings.readers import open_image
 from inklings.spec import Component, Experiment, Sampling, Volumes
 from inklings.supervision import SUPERVISIONS
 from inklings.supervision.base import Target
@@ -60,6 +64,92 @@ def test_of_classes_that_a_case_does_not_annotate_nothing_is_known_outside_of_bo
             assert told.known_of(k).sum() == (GRID.shape[0] * GRID.shape[1] - 64) * (name == "a")
         assert told.objects is not None
         assert (told.objects > 0).sum() == 64
+
+
+def ellipse(*sides: int, middle: float = 0.75) -> NDArray[np.bool_]:
+    """Pixels whose centres lie in the ellipse of these axes times ``middle``, one by one."""
+    found = np.zeros(sides, np.bool_)
+    for place in np.ndindex(*sides):
+        away = [(p + 0.5 - n / 2) / (middle * n / 2) for p, n in zip(place, sides, strict=True)]
+        found[place] = sum(one**2 for one in away) <= 1
+    return found
+
+
+@pytest.mark.parametrize("sides", [(8, 8), (1, 9), (2, 5), (11, 4)])
+@pytest.mark.parametrize("middle", [0.5, 0.75, 1.0])
+def test_the_ellipse_in_the_middle_of_a_box_is_its_object(
+    sides: tuple[int, int], middle: float
+) -> None:
+    box = BoxLabel("image", "a", (3, 5), (3 + sides[0], 5 + sides[1]))
+    case = Case("c1", "p1", {"image": Path("image.png")}, (box,))
+    boxes = SUPERVISIONS.build("boxes", {"classes": ("a",), "middle": middle})
+    told = boxes.target(case, GRID)
+    inside = ellipse(*sides, middle=middle)
+    within = (slice(3, 3 + sides[0]), slice(5, 5 + sides[1]))
+    np.testing.assert_array_equal(told.value[0][within] > 0, inside)
+    np.testing.assert_array_equal(told.known_of(0)[within], inside)
+    assert told.value[0].astype(bool).sum() == inside.sum()
+    assert told.known.sum() == GRID.shape[0] * GRID.shape[1] - np.prod(sides) + inside.sum()
+
+
+def test_of_a_box_that_a_region_cuts_nothing_is_told_inside(tmp_path: Path) -> None:
+    skimage.io.imsave(tmp_path / "image.png", np.zeros(GRID.shape, np.uint8), check_contrast=False)
+    labels = (A, BoxLabel("image", "a", (14, 20), (20, 28)))
+    case = Case("c1", "p1", {"image": tmp_path / "image.png"}, labels)
+    boxes = SUPERVISIONS.build("boxes", {"classes": ("a",), "middle": 0.75})
+    whole = boxes.target(case, GRID)
+    part = boxes.target(case, GRID, Region((8, 0), (16, 32)))
+    assert whole.value[0][4:12].any()
+    assert not part.value[0][:4].any()
+    np.testing.assert_array_equal(part.value[0][4:], whole.value[0][12:])
+
+
+def test_a_middle_is_a_share() -> None:
+    with pytest.raises(SpecError, match="expected a middle of 0 to 1, got 2"):
+        SUPERVISIONS.build("boxes", {"classes": ("a",), "middle": 2})
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_boxes_that_were_drawn_plane_by_plane_are_boxes_of_the_planes(
+    axis: int, tmp_path: Path
+) -> None:
+    """A ball boxed in every plane, beside one boxed as a whole, which stays one box."""
+    across = np.moveaxis(np.zeros((24, 24, 24), np.uint8), axis, 0)
+    sides = {3: 3, 4: 5, 5: 8, 6: 9, 7: 8, 8: 5, 9: 3}
+    for plane, side in sides.items():
+        across[plane, 2 : 2 + side, 10 - side : 10] = 1
+    across[14:20, 13:20, 12:20] = 1
+    mask = np.ascontiguousarray(np.moveaxis(across, 0, axis))
+    nib.save(nib.Nifti1Image(mask.T, np.eye(4)), path := tmp_path / "boxes.nii.gz")
+    label = MaskLabel(path, "image", "classes", ("a",))
+    case = Case("c1", "p1", {"image": path}, (label,))
+    grid = open_image(path).geometry
+    told = SUPERVISIONS.build("boxes", {"classes": ("a",)}).target(case, grid)
+    assert told.objects is not None
+    boxes = [
+        mask[tuple(map(slice, where.min(1), where.max(1) + 1))]
+        for where in (
+            np.stack(np.nonzero(told.objects[0] == n)) for n in np.unique(told.objects[0])[1:]
+        )
+    ]
+    assert sorted(box.size for box in boxes) == sorted([side**2 for side in sides.values()] + [336])
+    np.testing.assert_array_equal(told.known_of(0), mask == 0)
+    boxes = SUPERVISIONS.build("boxes", {"classes": ("a",), "middle": 0.75})
+    told = boxes.target(case, grid)
+    areas = [ellipse(side, side).sum() for side in sides.values()]
+    assert told.objects is None
+    assert (told.value[0] > 0).sum() == sum(areas) + ellipse(6, 7, 8).sum()
+    np.testing.assert_array_equal(told.known_of(0), (mask == 0) | (told.value[0] > 0))
+
+
+def test_an_outline_in_a_volume_is_one_object(tmp_path: Path) -> None:
+    z, y, x = np.ogrid[:20, :20, :20]
+    ball = ((z - 9) ** 2 + (y - 9) ** 2 + (x - 9) ** 2 <= 36).astype(np.uint8)
+    nib.save(nib.Nifti1Image(ball.T, np.eye(4)), path := tmp_path / "ball.nii.gz")
+    case = Case("c1", "p1", {"image": path}, (MaskLabel(path, "image", "classes", ("a",)),))
+    told = SUPERVISIONS.build("boxes", {"classes": ("a",)}).target(case, open_image(path).geometry)
+    assert told.objects is not None
+    assert len(np.unique(told.objects)) == 2
 
 
 def place(target: Target) -> list[tuple[int, tuple[slice, ...], tuple[bool, ...]]]:

@@ -253,6 +253,8 @@ def _kind(cases: Sequence[Case], looks: Sequence[CaseLook], weakness: str) -> Ki
         return "positives"
     known = float(np.median([one.known for one in looks]))
     if known >= _THROUGHOUT:
+        if weakness == "slice_box":
+            return "boxes"
         if weakness:
             return "weak"
         planes = float(np.mean([one.planes for one in looks]))

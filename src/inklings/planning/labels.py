@@ -34,7 +34,10 @@ def supervision(seen: CohortFingerprint) -> Reasoned[Any]:
     if seen.kind in ("positives", "points"):
         return "positive_unlabelled", f"labels are {kind(seen)}: of the rest nothing is known"
     if seen.kind == "boxes":
-        return "auto", "labels are boxes: their middle is object, outside of all is background"
+        return (
+            {"name": "boxes", "middle": 0.75},
+            "labels are boxes: an ellipse in each is object, outside of all is background",
+        )
     return "auto", f"labels are {kind(seen)}"
 
 
@@ -98,7 +101,10 @@ def loss(seen: CohortFingerprint) -> Reasoned[str]:
     if seen.kind in ("positives", "points"):
         return "vpu", "positives and unlabelled samples, and no prior is needed"
     if seen.kind == "boxes":
-        return "bce", "boxes: middle and outside are facts; between them nothing is said"
+        return (
+            "bce_dice" if seen.volumes else "bce",
+            "boxes: middle and outside are facts; between them nothing is said",
+        )
     if is_weak(seen):
         return "bce", "no Dice term: it would ruin the probabilities that the threshold needs"
     return "bce_dice", f"{kind(seen)}: overlap counts"

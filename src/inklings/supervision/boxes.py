@@ -17,20 +17,32 @@ from inklings.supervision.channels import OfClasses, draw, spoken_of
 
 
 class Boxes(OfClasses):
-    """Coarse outlines that hold an object and touch it on every side: for the loss ``box``.
+    """Coarse outlines that hold an object and touch it on every side.
 
     Choosing this supervision is stating that of everything that is marked, boxes, polygons and
     objects of masks alike. That nothing is outside of the boxes of a class is a fact, if the case
-    annotates it; which part of a box is the object is not, so ``known`` is False there and
-    ``objects`` says which box it is.
+    annotates it; which part of a box is the object is not, so ``known`` is False there, and
+    ``objects`` says which box it is, for the loss ``box``. With a ``middle``, an ellipse in each
+    box is taken for its object, and the rest of the box stays open: any loss learns from that.
+
+    In a volume, marks that are rectangles plane by plane along one axis, and together no block,
+    are boxes of these planes, each with a number of its own.
+
+    Args:
+        classes: Names, in the order of the channels.
+        cores: No; boxes have no depth.
+        middle: Sides of the ellipse over those of its box; 0 tells nothing of what is inside.
+            Then targets carry no ``objects``.
     """
 
-    coarse = True
-
-    def __init__(self, classes: Sequence[str], cores: bool = False) -> None:
+    def __init__(self, classes: Sequence[str], cores: bool = False, middle: float = 0.0) -> None:
         super().__init__(classes)
         if cores:
             raise SpecError("supervision boxes: expected no cores, got some; a box has no depth")
+        if not 0 <= middle <= 1:
+            raise SpecError(f"supervision boxes: expected a middle of 0 to 1, got {middle}")
+        self.middle = middle
+        self.coarse = middle == 0
 
     def target(self, case: Case, geometry: Geometry, region: Region | None = None) -> Target:
         """``value``, ``known`` and ``objects``, ``(K, *S)`` each.
@@ -46,10 +58,14 @@ class Boxes(OfClasses):
         drawn = draw(case, geometry, self.classes, "filled", region)
         codes = np.arange(1, len(self.classes) + 1).reshape(-1, *[1] * drawn.category.ndim)
         objects = np.where(drawn.category == codes, drawn.objects, np.int32(0))
+        if objects.ndim == 4:
+            objects = np.stack([_by_planes(channel) for channel in objects])
         hidden = np.stack([_within(channel) for channel in objects]) & (drawn.objects > 0)
-        value = np.zeros(objects.shape, np.uint8)
-        known = spoken_of(case, self.classes, value, drawn.known & ~hidden)
-        return Target(value, known, objects=objects)
+        value = np.stack(
+            [_middles(channel, self.middle, region is not None) for channel in objects]
+        )
+        known = spoken_of(case, self.classes, value, drawn.known & (~hidden | (value > 0)))
+        return Target(value, known, objects=objects if self.coarse else None)
 
 
 def _within(objects: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -62,3 +78,55 @@ def _within(objects: NDArray[np.int32]) -> NDArray[np.bool_]:
         if where is not None:
             within[where] = True
     return within
+
+
+_RECTANGLES = 0.9
+"""Share of the pieces of an object that fill their rectangles, where it was drawn by planes."""
+
+
+def _by_planes(objects: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Numbers ``(Z, Y, X)`` in which boxes that were drawn plane by plane have one each."""
+    found = objects.copy()
+    last = int(objects.max(initial=0))
+    for number, where in enumerate(ndimage.find_objects(objects), 1):
+        mine = None if where is None else objects[where] == number
+        if mine is None or mine.all():
+            continue
+        share, pieces = max(map(_rectangles, (mine,) * 3, range(3)), key=lambda one: one[0])
+        if share >= _RECTANGLES:
+            found[where][mine] = pieces[mine] + last
+            last += int(pieces.max())
+    return found
+
+
+def _rectangles(mine: NDArray[np.bool_], axis: int) -> tuple[float, NDArray[np.int32]]:
+    """Share of the pieces in the planes across an axis that are rectangles, and their numbers."""
+    within = np.ones((3, 3, 3), np.bool_)
+    within[tuple(slice(None) if k != axis else [0, 2] for k in range(3))] = False
+    pieces, count = ndimage.label(mine, within, output=np.int32)
+    filled = [
+        bool((pieces[box] == k).all()) for k, box in enumerate(ndimage.find_objects(pieces), 1)
+    ]
+    return sum(filled) / max(count, 1), pieces
+
+
+def _middles(objects: NDArray[np.int32], middle: float, cut: bool) -> NDArray[np.uint8]:
+    """255 in the ellipse that each box holds, scaled by ``middle``; ``(*S)``.
+
+    Args:
+        objects: Numbers of the boxes.
+        middle: Sides of an ellipse over those of its box.
+        cut: Whether boxes that reach the border may go on beyond it: of those nothing is told.
+    """
+    value = np.zeros(objects.shape, np.uint8)
+    for number, where in enumerate(ndimage.find_objects(objects), 1):
+        if where is None or not middle:
+            continue
+        sides = [(one.start, one.stop) for one in where]
+        if cut and any(a == 0 or b == n for (a, b), n in zip(sides, objects.shape, strict=True)):
+            continue
+        offsets = np.ogrid[tuple(slice((a - b + 1) / 2, (b - a) / 2) for a, b in sides)]
+        reach = [middle * (b - a) / 2 for a, b in sides]
+        inside = sum((one / r) ** 2 for one, r in zip(offsets, reach, strict=True)) <= 1
+        value[where][inside & (objects[where] == number)] = 255
+    return value

@@ -180,7 +180,8 @@ def _require_boxes(experiment: SegmentationExperiment, transforms: Sequence[Tran
     """Raise SpecError unless boxes meet a loss that looks into them, and stay boxes until then."""
     coarse, loss = _supervision(experiment).coarse, experiment.loss.name
     if require_loss(experiment.loss).reads_objects != coarse:
-        wanted = "loss: box with it" if coarse else "supervision: boxes with it"
+        other = "loss: box with it, or supervision: {name: boxes, middle: 0.75} for any loss"
+        wanted = other if coarse else "supervision: boxes with it"
         raise SpecError(
             f"supervision {experiment.supervision.name} and loss {loss}: what is inside of boxes "
             f"is known to neither; take {wanted}"
