@@ -420,7 +420,7 @@ def figure(rows: Sequence[dict[str, str]], path: Path) -> None:
     axis.set_ylabel("Dice of test cases against full masks")
     axis.set_ylim(-0.02, 1)
     axis.grid(axis="y", alpha=0.3)
-    canvas.legend(loc="outside upper center", ncols=6, frameon=False)
+    canvas.legend(loc="outside upper center", ncols=4, frameon=False)
     canvas.savefig(path, dpi=110)
 
 
