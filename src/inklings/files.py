@@ -6,6 +6,7 @@ What is read of YAML and JSON comes in by one door too, which bounds its size an
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -91,6 +92,11 @@ def sweep(folder: Path) -> None:
 
 def _host() -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", platform.node())[:32] or "here"
+
+
+def forbids_writing(error: OSError) -> bool:
+    """Whether a place may be read and not written, as an archive of runs often is."""
+    return error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:

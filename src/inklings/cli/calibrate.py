@@ -77,10 +77,12 @@ def calibrate(
 
 def _fit(run: Path, cohort: Path) -> None:
     from inklings.calibration.record import FILE
+    from inklings.reports.card import write_card
     from inklings.tasks.calibrate import calibrate as fitted
     from inklings.tasks.calibrate import lines
 
     found = fitted(run, cohort)
+    write_card(run)
     for line in lines(found):
         typer.echo(line)
     typer.echo(f"wrote {run / FILE}, from {len(found.patients)} held-out patients")

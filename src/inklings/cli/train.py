@@ -86,6 +86,8 @@ def train(
     )
     if not is_first():
         return
+    from inklings.reports.card import write_card
+
     record = RunRecord.read(out)
     thresholds = ", ".join(f"{value:.2f}" for value in record.thresholds)
     cut = f", threshold {thresholds}" if thresholds else ""
@@ -95,6 +97,7 @@ def train(
         said = f"{total:.0f} s ({', '.join(f'{k} {v:.0f}' for k, v in parts.items())})"
     else:
         said = f"{record.seconds:.0f} s"
+    write_card(out)
     typer.echo(f"{record.facts['steps']} steps in {said}{cut} -> {out}")
 
 

@@ -16,6 +16,7 @@ from inklings.inference.predict import predictor
 from inklings.parallel import FAILED
 from inklings.predictions import guarantee
 from inklings.progress import note
+from inklings.reports.card import write_card
 
 
 def promise(
@@ -60,4 +61,5 @@ def promise(
             )
         made = promised(folder, cohort, risks, confidence, part)
         guarantee.write(run, made.guarantees)
+        write_card(run)
     return made, FAILED if made.refused else 0

@@ -13,9 +13,11 @@ from inklings.cohorts.cohort import Cohort
 from inklings.data.tiling import Rule, tile_cohort
 from inklings.errors import SpecError
 from inklings.library.cohorts import folder_of
+from inklings.reports.card import write_card
 from inklings.runs.run import Run
 from inklings.spec import Experiment
 from inklings.tasks.train import train as train_folder
+from inklings.training.trainer import is_first
 
 
 def train(
@@ -71,6 +73,8 @@ def train(
         start=None if begin is None else Path(begin),
         allow_seen_test_patients=allow_seen,
     )
+    if is_first():
+        write_card(folder)
     return Run.load(folder)
 
 

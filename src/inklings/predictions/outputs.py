@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
-from inklings.files import write_json
+from inklings.files import forbids_writing, write_json
 from inklings.progress import note
 from inklings.records import read_record
 
@@ -34,6 +33,6 @@ def note_output(run: Path, folder: Path) -> None:
     try:
         remember(run, folder)
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if not forbids_writing(error):
             raise
         note(f"{run} cannot be written, so 'inklings report' will not find {folder} by itself")

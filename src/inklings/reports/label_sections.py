@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from inklings.cohorts.cohort import Cohort
 from inklings.labels.kinds import Label, MaskLabel
 from inklings.reports import plots
 from inklings.reports.charts import Chart, Numbers, chart
@@ -28,9 +29,7 @@ def labels(material: Material, count: int = 6) -> dict[str, Any] | None:
         for case in spread(there, count)
     ]
     return {
-        "kinds": Counter(
-            _kind(label) for case in there.part("train") or there.cases for label in case.labels
-        ),
+        "kinds": kinds(there),
         "weakness": there.facts.get("weakness"),
         "quality": _pooled(quality),
         "figure": _quality_figure(quality),
@@ -39,6 +38,26 @@ def labels(material: Material, count: int = 6) -> dict[str, Any] | None:
         "teacher": [_lesson(one, material.teacher) for one in material.teacher.get("lessons", [])],
         "weak": bool(quality) or "weakness" in there.facts,
     }
+
+
+def kinds(there: Cohort) -> Counter[str]:
+    """How many labels of each kind were learnt from."""
+    return Counter(
+        _kind(label) for case in there.part("train") or there.cases for label in case.labels
+    )
+
+
+def weakness(facts: Mapping[str, Any]) -> str:
+    """How the labels of a cohort were weakened, the last time first."""
+    told = facts.get("weakness")
+    if not isinstance(told, Mapping):
+        return "no weakening is recorded" if told is None else str(told)
+    chain, seed, cases = (told.get(k, "not recorded") for k in ("chain", "seed", "cases"))
+    line = f"{chain} (seed {seed}, {cases} cases)"
+    if exact := told.get("exact"):
+        line += f", but for {len(exact)} cases whose labels are exact"
+    before = told.get("before")
+    return line if before is None else f"{line}; before that {weakness({'weakness': before})}"
 
 
 def _lesson(one: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:

@@ -32,6 +32,7 @@ class Material:
     Attributes:
         run: The run folder.
         record: ``run.json``.
+        model: ``model.json``.
         experiment: ``experiment.yaml``, as text and parsed.
         history: Columns of ``metrics.csv``, NaN where a row has no value.
         correction: ``correction.json``: what was done to the labels before training.
@@ -48,6 +49,7 @@ class Material:
 
     run: Path
     record: Mapping[str, Any]
+    model: Mapping[str, Any]
     experiment: Mapping[str, Any]
     experiment_text: str
     history: Mapping[str, NDArray[np.float64]]
@@ -63,12 +65,13 @@ class Material:
     gaps: tuple[str, ...]
 
 
-def gather(run: Path, predictions: Path | None = None) -> Material:
+def gather(run: Path, predictions: Path | None = None, scored: bool = True) -> Material:
     """Find what belongs to ``run``; what is missing is no error, unless it is the run itself.
 
     Args:
         run: Folder made by ``inklings train``.
         predictions: Which predictions to show; by default the latest that the run remembers.
+        scored: Whether predictions are shown, and evaluated now where that has not been done.
 
     Raises:
         DataError: If ``run`` is no run folder.
@@ -86,7 +89,7 @@ def gather(run: Path, predictions: Path | None = None) -> Material:
         cohort, standard = Cohort.read(folder), truth(folder)
     except InklingsError as error:
         gaps.append(f"The cohort cannot be shown: {error}.")
-    shown = predictions or latest(run)
+    shown = (predictions or latest(run)) if scored else None
     head, table = _evaluation(shown, folder, gaps) if shown else (None, None)
     scored_by = Path(table.head.get("cohort_folder", folder)) if table else folder
     if scored_by.is_dir() and scored_by.resolve() != folder.resolve():
@@ -94,7 +97,7 @@ def gather(run: Path, predictions: Path | None = None) -> Material:
             standard = truth(scored_by)
         except InklingsError as error:
             gaps.append(f"What the predictions were scored by cannot be shown: {error}.")
-    if shown is None:
+    if scored and shown is None:
         gaps.append(
             "There are no predictions of this run yet: 'inklings predict' makes them, and then "
             "this report shows how good they are."
@@ -102,6 +105,7 @@ def gather(run: Path, predictions: Path | None = None) -> Material:
     return Material(
         run=run,
         record=_record(run / "run.json"),
+        model=_record(run / "model.json"),
         experiment=experiment,
         experiment_text=(run / "experiment.yaml").read_text(encoding="utf-8"),
         history=_columns(run / "metrics.csv"),
@@ -155,7 +159,7 @@ def _evaluation(
     """The evaluation beside the predictions; made now, and written, where there is none."""
     try:
         there = PredictionFolder.open(predictions)
-        if _is_current(there):
+        if is_current(there):
             return there.head, Scores.read(predictions)
         table = evaluate(predictions, cohort)
         table.write(predictions)
@@ -165,7 +169,7 @@ def _evaluation(
         return None, None
 
 
-def _is_current(there: PredictionFolder) -> bool:
+def is_current(there: PredictionFolder) -> bool:
     """Whether there is an evaluation, and no case was predicted since."""
     path = there.path / "evaluation.json"
     return path.is_file() and there.changed <= path.stat().st_mtime

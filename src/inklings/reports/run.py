@@ -8,12 +8,13 @@ from typing import Any
 from inklings.evaluation.head_lines import annotated_lines, judged_lines
 from inklings.reports import bag_sections, label_sections, sections
 from inklings.reports.calibration import calibration
+from inklings.reports.card import keep_card, sections_of
 from inklings.reports.html import write_page
 from inklings.reports.material import Material, gather
 
 
 def run_report(run: Path, predictions: Path | None = None, out: Path | None = None) -> Path:
-    """Write the report of a run, and the numbers of its figures beside it.
+    """Write the report of a run, and the numbers of its figures and its model card.
 
     Args:
         run: Folder made by ``inklings train``.
@@ -30,7 +31,9 @@ def run_report(run: Path, predictions: Path | None = None, out: Path | None = No
     path = out or run / "report.html"
     material = gather(run, predictions)
     shown = bag_contents if bag_sections.is_about_bags(material) else contents
-    return write_page(path, "run.html", **shown(material))
+    card = sections_of(material)
+    keep_card(run, card)
+    return write_page(path, "run.html", card=card, **shown(material))
 
 
 def contents(material: Material) -> dict[str, Any]:

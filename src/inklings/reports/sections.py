@@ -247,26 +247,26 @@ def origin(material: Material) -> dict[str, Any]:
     if "seconds" in record:
         facts["Training time"] = duration(record["seconds"])
     for name, value in record.get("facts", {}).items():
-        facts[name.replace("_", " ").capitalize()] = _word(value)
+        facts[name.replace("_", " ").capitalize()] = word(value)
     for title, key in (("Seed", "seed"), ("Prior", "prior"), ("Split", "split_hash")):
         if record.get(key) is not None:
-            facts[title] = _word(record[key])
+            facts[title] = word(record[key])
     if record.get("thresholds"):
-        facts["Thresholds"] = _word(record["thresholds"])
+        facts["Thresholds"] = word(record["thresholds"])
     if record.get("trained_on"):
         facts["Patients learnt from or chosen by"] = str(len(record["trained_on"]))
     if head is not None:
         facts["Weights"] = f"sha256 {head.provenance.weights_sha256[:16]}"
     return {
         "facts": {k: v for k, v in facts.items() if v},
-        "machine": {k.replace("_", " "): _word(v) for k, v in record.get("machine", {}).items()},
+        "machine": {k.replace("_", " "): word(v) for k, v in record.get("machine", {}).items()},
         "versions": record.get("versions", {}),
-        "prediction": {k: _word(v) for k, v in (head.settings if head else {}).items()},
+        "prediction": {k: word(v) for k, v in (head.settings if head else {}).items()},
         "experiment": material.experiment_text,
     }
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
     """A value of a record as people write it."""
     if value is None:
         return ""
@@ -277,7 +277,7 @@ def _word(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list | tuple):
-        return ", ".join(_word(v) for v in value)
+        return ", ".join(word(v) for v in value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{k} {_word(v)}" for k, v in value.items() if v is not None)
+        return ", ".join(f"{k} {word(v)}" for k, v in value.items() if v is not None)
     return str(value)

@@ -7,7 +7,8 @@ A run folder holds, among other things:
 - ``experiment.yaml``, the resolved experiment;
 - ``calibration.json`` (`Calibration`), where held-out cases say what probabilities mean;
 - ``run.json`` (`RunRecord`: what was decided and where it came from), written last: a folder
-  without it is a training that has not finished.
+  without it is a training that has not finished;
+- ``card.md``, the model card, which reports make of all of these (`inklings.reports.card`).
 
 Weights are safetensors and never pickle, so that opening a run executes nothing.
 """

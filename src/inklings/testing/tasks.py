@@ -24,6 +24,8 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import InklingsError, SpecError
 from inklings.inference.predict import predict
 from inklings.labels.kinds import BagLabel, BallLabel
+from inklings.reports.card import sections_of
+from inklings.reports.material import gather
 from inklings.runs.run import Run
 from inklings.sections import section_at
 from inklings.spec import TASKS, Experiment
@@ -97,6 +99,18 @@ class TaskContract(ABC):
         assert set(run.record.trained_on) == seen
         assert len(run.thresholds) == len(run.classes)
         assert run.record.facts["steps"] == experiment.training.steps
+
+    def test_a_run_has_a_model_card_that_names_what_was_not_tested(
+        self, trained: tuple[Experiment, Path]
+    ) -> None:
+        experiment, out = trained
+        card = {part.title: part.lines for part in sections_of(gather(out, scored=False))}
+        assert f"Task: {experiment.task}" in card["Model"]
+        assert f"Steps: {experiment.training.steps}; " in "\n".join(card["Model"])
+        assert f"Split: {Cohort.read(experiment.cohort).split_hash}" in card["Data"]
+        assert "Licence: not recorded" in card["Data"]
+        assert not any(line.startswith("Learnt from: not") for line in card["Labels"])
+        assert "How good it is: no test scores belong to this run yet" in card["Not tested"]
 
     def test_fit_validation_and_prediction_hold_on_any_device(
         self, trained: tuple[Experiment, Path], tmp_path: Path
