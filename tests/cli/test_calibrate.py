@@ -40,6 +40,7 @@ def test_a_promise_is_made_kept_exported_and_judged(tmp_path: Path) -> None:
     assert code == 0, error
     assert "missed share of nucleus: at most 0.3 on average, from " in told
     area, objects = json.loads((run / "guarantees.json").read_text())
+    assert "- missed share of nucleus: at most 0.3 on average, " in (run / "card.md").read_text()
     assert (area["risk"], objects["risk"]) == ("fnr", "missed")
     assert area["patients"] == ["patient1", "patient2", "patient3", "patient4"]
     code, _, error = invoke("predict", run, cohort, "--split", "test", "--out", tmp_path / "test")

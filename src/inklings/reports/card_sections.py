@@ -103,7 +103,12 @@ def _model(m: Material) -> Iterator[str]:
     for title, key in _INPUTS:
         if m.model.get(key) is not None or key in ("in_channels", "intensity"):
             yield f"Input, {title}: {_said(m.model.get(key))}"
-    if m.model.get("spacing_um") is None and not (m.model.get("volumes") or {}).get("spacing_mm"):
+    own = m.experiment.get(str(m.experiment.get("task"))) or {}
+    if own:
+        yield f"Settings of the task: {_said(own)}"
+    if m.model.get("spacing_um") is None and not any(
+        (said or {}).get("spacing_mm") for said in (m.model.get("volumes"), own)
+    ):
         yield f"Input, spacing that images are resampled to: {UNKNOWN}"
     yield f"Weights: SHA-256 {digest_of(m) or UNKNOWN}"
     yield f"Versions: {_said(m.record.get('versions'))}"
@@ -132,7 +137,7 @@ def _data(m: Material) -> Iterator[str]:
         for part in SPLITS:
             inside = there.part(part)
             count = of_patients(len({case.patient for case in inside}))
-            yield f"Part {part}: {len(inside)} cases of {count}"
+            yield f"Part {part}: {len(inside)} case{'s' * (len(inside) != 1)} of {count}"
     learnt = record.get("trained_on")
     told = of_patients(len(learnt)) if learnt else UNKNOWN
     yield f"Learnt from or chosen by (train and val): {told}"
@@ -198,7 +203,7 @@ def _calibration(m: Material, known: Known) -> Iterator[str]:
             f"was not measured ({'the experiment asks for none' if off else 'no calibration.json'})"
         )
         return
-    yield f"Judged by {of_patients(len(found.patients))} that the weights have not learnt from"
+    yield f"Held out for it: {of_patients(len(found.patients))} not learnt from by the weights"
     for one in found.classes:
         yield f"{one.name}: {one.change}; {one.reason}"
         if one.before is not None and one.after is not None:
