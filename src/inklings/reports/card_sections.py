@@ -38,6 +38,7 @@ _INPUTS = (
     ("scaled to a side of", "resize"),
 )
 """Words of what a network takes, and the keys of ``model.json``."""
+_ANEW = "Whatever was evaluated since this card was written: 'inklings report' writes it anew"
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ def _guarantees(m: Material, known: Known) -> Iterator[str]:
 def _scores(known: Known) -> Iterator[Section]:
     """Scores, and those of groups."""
     if not known.tested:
-        yield Section("Scores on test patients", ("No test scores belong to this run yet",))
+        yield Section("Scores on test patients", ("No test scores belong to this run yet", _ANEW))
         yield Section("Groups", ("No scores of groups of patients belong to this run yet",))
         return
     groups = [(table.head.get("cohort"), table.head.get("groups")) for table in known.tested]
