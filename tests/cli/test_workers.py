@@ -12,6 +12,7 @@ from inklings.executors import processes
 
 SHARED = {
     "cache",
+    "calibrate",
     "crossval",
     "embed",
     "evaluate",

@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,9 @@ def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
     case = Case("one", "p9", {"slide": tmp_path / "s.tiff"}, (mask,), "test")
     Cohort("slides", (case,), ("nucleus",)).write(tmp_path / "cohort")
     run = untrained_run(tmp_path / "run", intensity=Component(name="half"), spacing_um=1.0)
+    record = json.loads((run / "run.json").read_text())
+    record["split_hash"] = Cohort.read(tmp_path / "cohort").split_hash
+    (run / "run.json").write_text(json.dumps(record))
     predict(run, [tmp_path / "cohort"], tmp_path / "out", threshold=0.01)
     experiment = run / "experiment.yaml"
     text = experiment.read_text().replace("cohort: cohort", f"cohort: {tmp_path / 'cohort'}")

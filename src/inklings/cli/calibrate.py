@@ -43,6 +43,7 @@ def calibrate(
         typer.Option(help="With --risk: folder for the predictions; a temporary one else."),
     ] = None,
     workers: choosing.WORKERS = None,
+    scheduler: choosing.SCHEDULER = None,
 ) -> None:
     """Map the probabilities of a run to what held-out patients show, and keep the map with it.
 
@@ -56,14 +57,16 @@ def calibrate(
     code 3 if there is no promise about some class.
     """
     if not risk:
-        _require_alone(confidence=confidence, split=split, out=out, workers=workers)
+        _require_alone(
+            confidence=confidence, split=split, out=out, workers=workers, scheduler=scheduler
+        )
         _fit(run, cohort)
         return
     from inklings.evaluation.promises import parse, parse_confidence
     from inklings.library.promising import promise
 
     risks, sure = parse(risk), parse_confidence(confidence)
-    made, code = promise(run, cohort, risks, sure, split, out, workers)
+    made, code = promise(run, cohort, risks, sure, split, out, workers, scheduler)
     for one in made.guarantees:
         typer.echo(one.line)
     for line in dict.fromkeys(note for one in made.guarantees for note in one.notes):

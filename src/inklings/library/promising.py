@@ -27,6 +27,7 @@ def promise(
     split: Part | None = None,
     out: Path | None = None,
     workers: int | None = None,
+    scheduler: str | None = None,
 ) -> tuple[Made, int]:
     """Predict a part of a cohort, and write promises about patients like them beside the run.
 
@@ -38,6 +39,7 @@ def promise(
         split: Part; by default ``val``, all of a cohort without parts.
         out: Folder for the predictions, which goes on where it stopped; None for a temporary one.
         workers: Processes that share the cases.
+        scheduler: Address of a Dask scheduler whose workers shall predict.
 
     Returns:
         The promises, and the exit code: 0, or 3 where a case or a class was left out.
@@ -51,7 +53,7 @@ def promise(
         one = predictor(run, [cohort], {} if part == "all" else {"split": part})
         require_meant(risks, one.head)
         one.alone = False  # these predictions are not for the report
-        summary = one.into(folder, workers)
+        summary = one.into(folder, workers, scheduler)
         for case, reason in summary.failed.items():
             note(f"failed: {case}: {reason}")
         if summary.failed:
