@@ -232,6 +232,30 @@ def test_marks_are_not_taken_for_masks(
     assert record["inference"]["threshold"] == threshold
 
 
+@pytest.mark.parametrize(
+    ("shape", "supervision"),
+    [("ball", "auto"), ("boxes", {"name": "boxes", "middle": 0.75}), ("block", "auto")],
+)
+def test_boxes_that_were_drawn_slice_by_slice_are_not_taken_for_exact_masks(
+    shape: str, supervision: Any, writer: Writer, core: Budget
+) -> None:
+    def draw(rng: np.random.Generator) -> tuple[Any, Any]:
+        z, y, x = np.ogrid[:24, :48, :48]
+        middle = rng.integers(20, 28, 2)
+        ball = (z - 12) ** 2 + (y - middle[0]) ** 2 + (x - middle[1]) ** 2 <= 81
+        image = rng.normal(100, 5, ball.shape) + 60 * ball
+        mask = ball.copy()
+        for plane in mask if shape == "boxes" else ():
+            if plane.any():
+                plane[tuple(slice(k.min(), k.max() + 1) for k in np.nonzero(plane))] = True
+        if shape == "block":
+            mask[tuple(slice(k.min(), k.max() + 1) for k in np.nonzero(mask))] = True
+        return image.astype(np.float32), mask.astype(np.uint8)
+
+    cohort = writer.volumes(draw, ("organ",), (1.0, 1.0, 1.0), Modality="MR")
+    assert planned(cohort, core)[1]["supervision"] == supervision
+
+
 def test_more_minutes_give_wider_networks_and_other_machines_other_ones(
     writer: Writer,
 ) -> None:

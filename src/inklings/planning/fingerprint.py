@@ -36,7 +36,7 @@ MICROSCOPY = ("stained", "fluorescence", "bright-field", "mixed")
 """Modalities whose pictures have no top."""
 
 _VOLUME = 64_000_000  # samples beyond which fewer cases are looked at
-_STROKES, _THROUGHOUT = 0.2, 0.98
+_STROKES, _THROUGHOUT, _BOXED = 0.2, 0.98, 0.5
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ def _kind(cases: Sequence[Case], looks: Sequence[CaseLook], weakness: str) -> Ki
         return "positives"
     known = float(np.median([one.known for one in looks]))
     if known >= _THROUGHOUT:
-        if weakness == "slice_box":
+        if np.mean([one.boxed for one in looks]) >= _BOXED:
             return "boxes"
         if weakness:
             return "weak"

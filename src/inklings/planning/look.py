@@ -16,6 +16,7 @@ from inklings.cohorts.rasterise import annotate
 from inklings.cohorts.stacked import stacked_case
 from inklings.labels.kinds import CaseLabel
 from inklings.orientation import turn_to
+from inklings.supervision.boxes import boxed_by_planes
 
 SIDES = (32, 48, 64, 96, 128, 160, 192, 256, 384)
 """Sides of crops of which it is counted how many show something."""
@@ -48,6 +49,8 @@ class CaseLook:
         extents: ``(K, D)`` standard deviation of its samples about that.
         hits: Share of the crops of each of `SIDES` that show an object.
         separated: Whether objects have numbers of their own.
+        boxed: Share of the marked samples of a volume in objects that are rectangles plane by
+            plane.
     """
 
     shape: tuple[int, ...]
@@ -67,6 +70,7 @@ class CaseLook:
     extents: NDArray[np.float64]
     hits: tuple[float, ...]
     separated: bool
+    boxed: float
 
 
 def look(case: Case, classes: Sequence[str], code: str) -> CaseLook:
@@ -116,6 +120,7 @@ def look(case: Case, classes: Sequence[str], code: str) -> CaseLook:
         extents=extents,
         hits=tuple(_hits(codes > 0, side) for side in SIDES),
         separated=drawn.separated,
+        boxed=0.0 if flat else boxed_by_planes(np.ascontiguousarray(objects)),
     )
 
 

@@ -82,6 +82,8 @@ def _within(objects: NDArray[np.int32]) -> NDArray[np.bool_]:
 
 _RECTANGLES = 0.9
 """Share of the pieces of an object that fill their rectangles, where it was drawn by planes."""
+_LEAST = 16
+"""Samples of a piece that is no rectangle by chance."""
 
 
 def _by_planes(objects: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -97,6 +99,19 @@ def _by_planes(objects: NDArray[np.int32]) -> NDArray[np.int32]:
             found[where][mine] = pieces[mine] + last
             last += int(pieces.max())
     return found
+
+
+def boxed_by_planes(objects: NDArray[np.int32]) -> float:
+    """Share of the marked samples ``(Z, Y, X)`` in objects that are boxes plane by plane.
+
+    Objects of a few samples a plane are rectangles by chance and count as none.
+    """
+    marked = objects > 0
+    if not marked.any():
+        return 0.0
+    pieces = np.where(marked, _by_planes(objects), 0)
+    sizes = np.bincount(pieces[marked])
+    return float(((pieces != objects) & (sizes[pieces] >= _LEAST))[marked].mean())
 
 
 def _rectangles(mine: NDArray[np.bool_], axis: int) -> tuple[float, NDArray[np.int32]]:
