@@ -115,7 +115,8 @@ def _inference(seen: CohortFingerprint, side: int) -> Iterator[Choice]:
         yield Choice("inference.threshold", 0.5, "boxes say too little to choose another")
     elif seen.kind != "strokes":
         if seen.held_out:
-            told = f"chosen by Dice on {seen.held_out} validation cases"
+            told = f"chosen on {seen.held_out} validation cases: by Dice, or by the prior where "
+            told += "objects look missing among the labels"
             yield Choice("inference.threshold", "auto", told)
         else:
             yield Choice("inference.threshold", 0.5, "no validation case to choose it by")
