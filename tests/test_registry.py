@@ -40,7 +40,7 @@ def test_plug_ins_add_names_but_never_replace_ours(monkeypatch: pytest.MonkeyPat
         EntryPoint("counter", "collections:OrderedDict", "inklings.small_thing"),
         EntryPoint("other", "collections:OrderedDict", "inklings.other_thing"),
     ]
-    monkeypatch.setattr(registry, "_installed", lambda: EntryPoints(points))
+    monkeypatch.setattr(registry, "_installed", lambda _: EntryPoints(points))
     table: Registry[object] = Registry("small thing", TABLE)
     assert table.get("mine") is OrderedDict
     assert table.get("counter") is Counter
