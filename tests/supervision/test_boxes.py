@@ -142,6 +142,40 @@ def test_boxes_that_were_drawn_plane_by_plane_are_boxes_of_the_planes(
     np.testing.assert_array_equal(told.known_of(0), (mask == 0) | (told.value[0] > 0))
 
 
+@pytest.mark.parametrize("smaller", [((16, 14, 15), (24, 24, 24)), ((5, 5, 5), (6, 9, 9))])
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_box_of_a_volume_that_a_smaller_one_covers_in_part_stays_one_box(
+    name: str, smaller: tuple[tuple[int, ...], tuple[int, ...]]
+) -> None:
+    labels = (BoxLabel("image", "a", (2, 2, 2), (18, 16, 17)), BoxLabel("image", name, *smaller))
+    case = Case("c1", "p1", {"image": Path("image.nii")}, labels)
+    boxes = SUPERVISIONS.build("boxes", {"classes": ("a", "b")})
+    told = boxes.target(case, Geometry((24, 24, 24), spacing=(1.0, 1.0, 1.0)))
+    assert told.objects is not None
+    assert len(np.unique(told.objects[told.objects > 0])) == 2
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_boxes_of_planes_in_and_over_one_another_are_those_of_both(
+    axis: int, tmp_path: Path
+) -> None:
+    """An organ boxed in every plane, and a small thing in it that fills none of its block."""
+    across = np.zeros((12, 24, 24), np.uint8)
+    for plane in range(1, 11):
+        across[plane, 2 : 16 + plane % 3, 3 : 20 - plane % 3] = 1
+    for plane, side in {4: 3, 5: 6, 6: 8, 7: 5}.items():
+        across[plane, 5 : 5 + side, 6 : 6 + side] = 2
+    mask = np.ascontiguousarray(np.moveaxis(across, 0, axis))
+    nib.save(nib.Nifti1Image(mask.T, np.eye(4)), path := tmp_path / "boxes.nii.gz")
+    label = MaskLabel(path, "image", "classes", ("a", "b"))
+    case = Case("c1", "p1", {"image": path}, (label,))
+    told = SUPERVISIONS.build("boxes", {"classes": ("a", "b")}).target(
+        case, open_image(path).geometry
+    )
+    assert told.objects is not None
+    assert [len(np.unique(one)) - 1 for one in told.objects] == [10, 4]
+
+
 def test_an_outline_in_a_volume_is_one_object(tmp_path: Path) -> None:
     z, y, x = np.ogrid[:20, :20, :20]
     ball = ((z - 9) ** 2 + (y - 9) ** 2 + (x - 9) ** 2 <= 36).astype(np.uint8)

@@ -59,7 +59,7 @@ class Boxes(OfClasses):
         codes = np.arange(1, len(self.classes) + 1).reshape(-1, *[1] * drawn.category.ndim)
         objects = np.where(drawn.category == codes, drawn.objects, np.int32(0))
         if objects.ndim == 4:
-            objects = np.stack([_by_planes(channel) for channel in objects])
+            objects = np.stack([_by_planes(channel, drawn.objects) for channel in objects])
         hidden = np.stack([_within(channel) for channel in objects]) & (drawn.objects > 0)
         value = np.stack(
             [_middles(channel, self.middle, region is not None) for channel in objects]
@@ -86,15 +86,25 @@ _LEAST = 16
 """Samples of a piece that is no rectangle by chance."""
 
 
-def _by_planes(objects: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Numbers ``(Z, Y, X)`` in which boxes that were drawn plane by plane have one each."""
+def _by_planes(objects: NDArray[np.int32], drawn: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Numbers ``(Z, Y, X)`` in which boxes that were drawn plane by plane have one each.
+
+    Args:
+        objects: Numbers of the boxes of one class.
+        drawn: Those of all, of which a smaller one may cover a part of a larger one.
+    """
     found = objects.copy()
     last = int(objects.max(initial=0))
+    places = ndimage.find_objects(drawn)
+    sizes = np.array([np.inf, *(0 if k is None else drawn[k].size for k in places)])
     for number, where in enumerate(ndimage.find_objects(objects), 1):
         mine = None if where is None else objects[where] == number
         if mine is None or mine.all():
             continue
-        share, pieces = max(map(_rectangles, (mine,) * 3, range(3)), key=lambda one: one[0])
+        covered = (sizes < sizes[number])[drawn[where]]
+        if (mine | covered).all():
+            continue
+        share, pieces = max((_rectangles(mine, covered, k) for k in range(3)), key=lambda k: k[0])
         if share >= _RECTANGLES:
             found[where][mine] = pieces[mine] + last
             last += int(pieces.max())
@@ -109,20 +119,27 @@ def boxed_by_planes(objects: NDArray[np.int32]) -> float:
     marked = objects > 0
     if not marked.any():
         return 0.0
-    pieces = np.where(marked, _by_planes(objects), 0)
+    pieces = np.where(marked, _by_planes(objects, objects), 0)
     sizes = np.bincount(pieces[marked])
     return float(((pieces != objects) & (sizes[pieces] >= _LEAST))[marked].mean())
 
 
-def _rectangles(mine: NDArray[np.bool_], axis: int) -> tuple[float, NDArray[np.int32]]:
-    """Share of the pieces in the planes across an axis that are rectangles, and their numbers."""
+def _rectangles(
+    mine: NDArray[np.bool_], covered: NDArray[np.bool_], axis: int
+) -> tuple[float, NDArray[np.int32]]:
+    """Share of the pieces in the planes across an axis that are rectangles, and their numbers.
+
+    A piece that may go on where it is covered says nothing of that.
+    """
     within = np.ones((3, 3, 3), np.bool_)
     within[tuple(slice(None) if k != axis else [0, 2] for k in range(3))] = False
-    pieces, count = ndimage.label(mine, within, output=np.int32)
-    filled = [
-        bool((pieces[box] == k).all()) for k, box in enumerate(ndimage.find_objects(pieces), 1)
-    ]
-    return sum(filled) / max(count, 1), pieces
+    pieces, _ = ndimage.label(mine, within, output=np.int32)
+    filled = []
+    for k, box in enumerate(ndimage.find_objects(pieces), 1):
+        own = pieces[box] == k
+        if own.all() or not (own | covered[box]).all():
+            filled.append(bool(own.all()))
+    return sum(filled) / max(len(filled), 1), pieces
 
 
 def _middles(objects: NDArray[np.int32], middle: float, cut: bool) -> NDArray[np.uint8]:
