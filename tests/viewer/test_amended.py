@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
@@ -11,7 +12,7 @@ from inklings.errors import DataError, LabelError
 from inklings.evaluation.truth import truth
 from inklings.geometry import Geometry
 from inklings.labels.corrections import Correction, Shape, add_correction, shape_of
-from inklings.labels.kinds import BagLabel
+from inklings.labels.kinds import BagLabel, Label, MaskLabel, PolygonLabel
 from inklings.simulation.chain import Chain
 from inklings.simulation.weaken import weaken
 from inklings.testing.folders import discs, write_cohort
@@ -134,3 +135,43 @@ def test_what_cannot_be_taken_over_is_said(tmp_path: Path) -> None:
     assert amend(made, cohort, tmp_path / "new").unknown == ("case77",)
     with pytest.raises(DataError, match="not empty"):
         amend(made, cohort, tmp_path / "new")
+
+
+@pytest.mark.parametrize("kind", ["mask", "outline", "slide"])
+def test_what_is_not_one_class_stays_what_it_is_of_another(kind: str, tmp_path: Path) -> None:
+    """Left half a, right half b, as a mask, as an outline of b alone, and on a slide."""
+    folder, side = tmp_path / "cohort", 96 if kind == "slide" else 24
+    folder.mkdir()
+    codes = np.repeat(np.array([[0 if kind != "mask" else 1, 2]], np.uint8), side // 2, 1)
+    codes = np.repeat(codes, side, 0)
+    picture = folder / ("i.tif" if kind == "slide" else "i.png")
+    if kind == "slide":
+        write_pyramid(picture, np.zeros((side, side, 3), np.uint8))
+    else:
+        Image.fromarray(np.zeros((side, side), np.uint8)).save(picture)
+    Image.fromarray(codes).save(folder / "m.png")
+    half, end = side / 2 - 0.5, side - 0.5
+    ring = ((-0.5, half), (-0.5, end), (end, end), (end, half))
+    label: Label = PolygonLabel("image", "b", ring)
+    if kind == "mask":
+        label = MaskLabel(folder / "m.png", "image", "classes", ("a", "b"))
+    case = Case("x", "p", {"image": picture}, (label,))
+    Cohort("two", (case,), ("a", "b")).write(folder)
+    rows = [(action, name, row) for row, (action, name) in enumerate(
+        [("is_not", "a"), ("is_not", "b"), ("is", "a"), ("is_not", "b"), ("reject", "a")]
+    )]  # fmt: skip
+    for action, name, row in rows:
+        row = 4 * min(row, 3)  # the last two one upon the other
+        line = Shape("stroke", ((row, 0.0), (row, side - 1.0)), (0.4,))
+        add_correction(
+            tmp_path / "made",
+            Correction.now("x", action, name, "ann", image="image", shape=line),  # type: ignore[arg-type]
+        )
+    (new,) = amend(tmp_path / "made", folder, tmp_path / "out").cohort
+    found = annotate(new, "image", Geometry((side, side)), ("a", "b")).category
+    expected = codes.copy()
+    expected[0, : side // 2] = 0  # is not a
+    expected[4, side // 2 :] = 0  # is not b
+    expected[8] = 1  # is a
+    expected[12] = 0  # is neither
+    np.testing.assert_array_equal(found, expected)

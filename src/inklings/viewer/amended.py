@@ -1,7 +1,8 @@
 """Corrections from the viewer as labels of a new cohort; the corrected one stays as it is.
 
 Regions become one mask a case whose statements, "is" and "is not" alike, stand above those of the
-other labels (`MaskLabel.extent` is ``correction``) and which says nothing elsewhere. A judged
+other labels (`MaskLabel.extent` is ``correction``) and which says nothing elsewhere; what "is not"
+one class may still be another that was labelled there. A judged
 finding states its own samples, or its core where only a place and a size are known of it. Answers
 for the case replace its bag labels.
 """
@@ -24,8 +25,11 @@ from skimage.draw import line, polygon
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
+from inklings.cohorts.rasterise import annotate
+from inklings.cohorts.region import annotate_region
 from inklings.errors import DataError, LabelError
 from inklings.files import write_yaml
+from inklings.geometry import Geometry
 from inklings.labels.corrections import (
     Correction,
     Shape,
@@ -35,7 +39,8 @@ from inklings.labels.corrections import (
     standing,
 )
 from inklings.labels.files import as_stored, write_mask
-from inklings.labels.kinds import BagLabel, Label, MaskLabel
+from inklings.labels.kinds import BagLabel, CaseLabel, Label, MaskLabel
+from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
 from inklings.simulation.weaken import TRUTH_FILE, origin
 
@@ -128,11 +133,13 @@ def _mask(
         geometry = opened.geometry
         factor = max(1.0, max(geometry.shape) / LARGEST) if isinstance(opened, Pyramid) else 1.0
         grid = opened.shrunk(factor).geometry if factor > 1 else geometry
-    numbers = draw(regions, grid.shape, factor, classes)
+        below = _below(case, image, opened, grid, classes)
     masks = [k for k in case.labels if isinstance(k, MaskLabel) and k.image == image]
     kind = "instances" if masks and all(k.kind == "instances" for k in masks) else "classes"
     if kind == "instances":
         numbers = _numbered(regions, grid.shape, factor, classes)
+    else:
+        numbers = draw(regions, grid.shape, factor, classes, below)
     stored = as_stored(numbers, kind)
     suffix = ".npy" if stored.ndim == 3 or stored.dtype == np.uint32 else ".png"
     path = out / "labels" / "corrections" / f"{case.id}.{image}{suffix}"
@@ -141,15 +148,44 @@ def _mask(
     return MaskLabel(path, image, kind, names, "correction")  # type: ignore[arg-type]
 
 
+def _below(
+    case: Case, image: str, opened: Image, grid: Geometry, classes: Sequence[str]
+) -> NDArray[np.uint8] | None:
+    """Codes of the labels on a grid of an image; None where they cannot be of another class."""
+    there = any(not isinstance(k, CaseLabel) and k.image == image for k in case.labels)
+    if not there or len(classes) < 2:
+        return None
+    if isinstance(opened, Pyramid):
+        return annotate_region(case, image, grid, grid.full, classes).category
+    return annotate(case, image, grid, classes).category
+
+
 def draw(
-    regions: Sequence[Correction], shape: tuple[int, ...], factor: float, classes: Sequence[str]
+    regions: Sequence[Correction],
+    shape: tuple[int, ...],
+    factor: float,
+    classes: Sequence[str],
+    below: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.int32]:
-    """Codes ``(*shape)``: class plus one, 0 where nothing is, -1 where nobody said anything."""
+    """Codes ``(*shape)``: class plus one, 0 where nothing is, -1 where nobody said anything.
+
+    Args:
+        regions: What was said, oldest first.
+        shape: Of the grid.
+        factor: How much coarser than the image it is.
+        classes: Names.
+        below: Codes of the labels so far: what is not one class stays what it is of another.
+    """
     out = np.full(shape, -1, np.int32)
     for correction in regions:
-        code = _code(correction, classes) if correction.positive else 0
+        code = _code(correction, classes)
         assert correction.region is not None
-        out[stencil(correction.region, shape, factor)] = code
+        inside = stencil(correction.region, shape, factor)
+        if correction.positive:
+            out[inside] = code
+            continue
+        stands = out if below is None else np.where(out < 0, below, out)
+        out[inside & ((stands <= 0) | (stands == code))] = 0
     return out
 
 
