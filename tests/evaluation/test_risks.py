@@ -156,6 +156,14 @@ def test_a_set_loses_a_patient_if_it_lacks_the_truth_of_any_of_its_bags(tmp_path
     assert found["high"].patients == ()
 
 
+def test_a_bag_without_a_number_is_in_no_set_and_loses_everywhere(tmp_path: Path) -> None:
+    said = np.array([[0.7, 0.2, 0.1], [np.nan, np.nan, np.nan]])
+    mine = source(of_bags(tmp_path, "multiclass", ["low", "low"], said))
+    low, _, _ = losses_of(mine, selected(mine, tmp_path / "bags", None), "sets", tmp_path)
+    assert low.thresholds[0] == 0.7
+    assert low.loss[:, 0].tolist() == [1]  # of two bags of a patient the worst
+
+
 @pytest.mark.parametrize("values", [[0.5, 0.5], [1.0, 0.0, 0.0], [0.2, 0.9, 0.4, 0.0]])
 def test_certainty_is_the_mean_weighted_by_itself(values: list[float]) -> None:
     assert certainty(values) == pytest.approx(np.average(values, weights=values))

@@ -285,7 +285,7 @@ def _of_bags(source: ScoredSource, selection: Selection) -> Iterator[Losses]:
         score = np.array([one[label] for one in said])
         counts = np.array([label in names for names in true])
         thresholds = np.unique(score[counts]) if counts.any() else np.zeros(1)
-        lost = np.where(counts[:, None], score[:, None] < thresholds, np.nan)
+        lost = np.where(counts[:, None], ~(score[:, None] >= thresholds), np.nan)
         share = (score[:, None] >= thresholds).mean(0)
         cases = [
             _CaseLoss(case.id, case.patient, lost[k], share, certainty(list(said[k].values())))
