@@ -16,8 +16,10 @@ from inklings.evaluation.family import Settings
 from inklings.evaluation.intervals import Bootstrap
 from inklings.evaluation.promises import parse, parse_confidence, promise
 from inklings.evaluation.scores import Scores
-from inklings.labels.kinds import BagLabel
+from inklings.findings.finding import Finding
+from inklings.labels.kinds import BagLabel, BallLabel
 from inklings.predictions.bags import BagPrediction
+from inklings.predictions.findings import Findings
 from inklings.predictions.guarantee import of_head, with_promises
 from inklings.predictions.head import Head, Provenance
 from inklings.testing.folders import write_cohort, write_predictions
@@ -79,6 +81,7 @@ def test_a_class_without_patients_is_in_every_set(tmp_path: Path) -> None:
     assert min(map(len, said)) < 3
     promises = {one.label: one for one in of_head(head)}
     assert "expected at least 22 patients with it, got 0" in promises["three"].notes[0]
+    assert "0 among them; 1 of all bags have it in their set" in promises["three"].line
     assert len(scores.files["promises.csv"]) == 2  # nobody to judge the third by
 
 
@@ -103,6 +106,27 @@ def test_patients_of_the_calibration_prove_nothing(tmp_path: Path) -> None:
     promised(root)
     scores = evaluate(root / "said", root / "bags", replace(FEW, split="val"))
     assert any("calibrated on 30 of the 30 scored" in line for line in scores.head["warnings"])
+
+
+def test_findings_are_counted_and_no_share_of_an_image(tmp_path: Path) -> None:
+    """Ten scans with one lesion each, found with 0.9, and a false alarm of 0.3."""
+    cases = tuple(
+        Case(f"s{k}", f"p{k}", {}, (BallLabel("ct", "lesion", (0.0, 0.0, 0.0), 6.0),), "val")
+        for k in range(10)
+    )
+    cohort = Cohort("scans", cases, ("lesion",))
+    cohort.write(tmp_path / "scans")
+    origin = Provenance("run", "w", cohort.split_hash, "0")
+    Head(("lesion",), (0.5,), origin, ("other",), {}, "findings").write(tmp_path / "said")
+    for case in cases:
+        found = tuple(
+            Finding("lesion", p, at, 6.0) for p, at in ((0.9, (0.0, 0.0, 0.0)), (0.3, (90.0, 0, 0)))
+        )
+        Findings(case.id, found).write(tmp_path / "said")
+    asked = {"missed": TENTH, "alarms": Fraction(20)}
+    missed, alarms = promise(tmp_path / "said", tmp_path / "scans", asked).guarantees
+    assert "; 1 findings a scan, 1 at the threshold of the run)" in missed.line
+    assert "; 2 findings a scan, 1 at the threshold of the run)" in alarms.line
 
 
 def test_grades_between_two_of_a_set_are_in_it(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ HEAD = Head(("a", "b"), (0.5, 0.5), Provenance("run", "w", None, "0"), (), {"mir
 
 def a_promise(label: str = "a", threshold: float = 0.2, risk: str = "fnr") -> Guarantee:
     return Guarantee(
-        risk, label, 0.1, 0.9, threshold, ("p", "q"), None, 0.05, 0.2, 0.1, (0.5, 0.6), "c", "val",
-        None, "w", fingerprint(HEAD), "0",
+        risk, "dense", label, 0.1, 0.9, threshold, ("p", "q"), None, 0.05, 0.2, 0.1, (0.5, 0.6),
+        "c", "val", None, "w", fingerprint(HEAD), "0",
     )  # fmt: skip
 
 

@@ -28,8 +28,8 @@ def folder(path: Path, beta: tuple[float, float], count: int) -> PredictionFolde
         for _ in range(30)
     ]
     one = Guarantee(
-        "fnr", "a", 0.1, 0.9, 0.2, ("z",), None, 0.05, 0.2, 0.1, tuple(known), "c", "val", None,
-        "w", "", "0",
+        "fnr", "dense", "a", 0.1, 0.9, 0.2, ("z",), None, 0.05, 0.2, 0.1, tuple(known), "c",
+        "val", None, "w", "", "0",
     )  # fmt: skip
     with_promises(HEAD, [one]).write(path)
     return PredictionFolder.open(path)

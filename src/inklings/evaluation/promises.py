@@ -122,7 +122,7 @@ def promise(
         alpha = most / MOST_MARKS if name == "alarms" else most
         level = Level(alpha, confidence, binary=name == "sets")
         for losses in losses_of(mine, selection, name, cohort):
-            one = _of_class(name, level, losses, mine.kind == "dense")
+            one = _of_class(name, mine.kind, level, losses)
             if isinstance(one, str):
                 refused.append(one)
                 continue
@@ -160,7 +160,7 @@ def selected(mine: ScoredSource, cohort: Path, split: Part | None) -> Selection:
     return asked.only(there, *said)
 
 
-def _of_class(name: str, level: Level, losses: Losses, dense: bool) -> Guarantee | str:
+def _of_class(name: str, kind: str, level: Level, losses: Losses) -> Guarantee | str:
     """The promise about a class, without what all classes share; a sentence where there is none."""
     n, label = len(losses.patients), losses.label
     what = WORDS[name].format(label)
@@ -175,12 +175,13 @@ def _of_class(name: str, level: Level, losses: Losses, dense: bool) -> Guarantee
         return (
             f"{what}: {least:.3g} of {n} patients even at the safest threshold, which is too much"
         )
-    if dense and threshold <= 0:
+    if kind == "dense" and threshold <= 0:
         return f"{what}: only the whole image holds it ({n} patients); promise less, or train more"
     if name == "alarms" and not losses.size[:, held].any():
         return f"{what}: only no finding at all holds it ({n} scans); promise less, or train more"
     own: tuple[str, ...] = ()
-    if threshold <= 0 and name == "sets":
+    in_all = threshold <= 0 and name == "sets"
+    if in_all:
         own = (
             f"{label} is in every set: expected at least {level.needed} patients with it, got {n}"
             if n < level.needed
@@ -189,6 +190,7 @@ def _of_class(name: str, level: Level, losses: Losses, dense: bool) -> Guarantee
     scale = MOST_MARKS if name == "alarms" else 1
     return Guarantee(
         risk=name,
+        kind=kind,
         label=label,
         alpha=float(level.alpha),
         confidence=None if level.confidence is None else float(level.confidence),
@@ -196,7 +198,7 @@ def _of_class(name: str, level: Level, losses: Losses, dense: bool) -> Guarantee
         patients=tuple(sorted(losses.patients)),
         rank=level.rank(n) if level.binary else None,
         mean_loss=float(losses.loss[:, held].mean()) * scale if n else 0.0,
-        size=float(losses.size[:, held].mean()) if n else 0.0,
+        size=1.0 if in_all else float(losses.size[:, held].mean()),
         best_size=None,
         certainty=tuple(float(value) for value in losses.certainty if np.isfinite(value)),
         cohort="",

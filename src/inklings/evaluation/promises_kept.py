@@ -84,7 +84,7 @@ def _kept(job: Job, selection: Selection, of: Guarantee) -> Kept | None:
 
 def _line(one: Kept, of: Guarantee) -> str:
     between = f" ({number(one.low)} to {number(one.high)})" if np.isfinite(one.low) else ""
-    unit = "diagnoses a set" if one.risk == "sets" else SIZES[one.risk]
+    unit = "diagnoses a set" if one.risk == "sets" else SIZES[of.kind]
     return (
         f"promised {of.sure}: {of.named} at most {of.most}; {number(one.value)}{between} in "
         f"{one.patients} patients: {'held' if one.held else 'NOT HELD'}; {one.size:.3g} {unit}"

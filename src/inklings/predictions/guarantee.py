@@ -37,12 +37,11 @@ WORDS = {
 """What each risk is, of a class."""
 
 SIZES = {
-    "fnr": "of the image",
-    "missed": "of the image",
-    "alarms": "findings a scan",
-    "sets": "of all bags have it in their set",
+    "dense": "of the image",
+    "findings": "findings a scan",
+    "bags": "of all bags have it in their set",
 }
-"""What the size of a prediction is counted in."""
+"""What the size of a prediction of each kind is counted in."""
 
 _NOT_OF_PROBABILITIES = {GUARANTEES, BY_PRIOR, RESTS_ON, CROSS_VALIDATED, "warning"}
 
@@ -53,6 +52,7 @@ class Guarantee:
 
     Attributes:
         risk: ``fnr``, ``missed``, ``alarms`` or ``sets``; see `WORDS`.
+        kind: Of the predictions, as `inklings.predictions.head.Head` has it.
         label: Class that it is about.
         alpha: Largest risk; of ``alarms`` their number.
         confidence: Probability that the promise holds; None where it holds on average.
@@ -74,6 +74,7 @@ class Guarantee:
     """
 
     risk: str
+    kind: str
     label: str
     alpha: float
     confidence: float | None
@@ -118,7 +119,7 @@ class Guarantee:
         return (
             f"{self.named}: at most {self.most} {self.sure}, {where} ({len(self.patients)} "
             f"patients{ranked}, {self.mean_loss:.3g} among them; {self.size:.3g} "
-            f"{SIZES[self.risk]}{beside})"
+            f"{SIZES[self.kind]}{beside})"
         )
 
 
