@@ -74,6 +74,17 @@ def test_mapping_numbers_classes_in_the_order_of_the_map() -> None:
         values.mapped(np.array([6]), meaning)
 
 
+@pytest.mark.parametrize("low", [1, 70_000])
+def test_more_classes_than_eight_bits_number_are_refused(low: int) -> None:
+    """The 255th would be read as unlabelled, the 257th as the first."""
+    meaning = {low + k: f"class{k}" for k in range(255)}
+    found = np.array([[low, low + 254]])
+    with pytest.raises(LabelError, match="at most 254 classes in one mask, got 255"):
+        values.mapped(found, meaning)
+    meaning[low + 254] = "unlabelled"
+    assert values.mapped(found, meaning).tolist() == [[1, 255]]
+
+
 @pytest.mark.parametrize("low", [0, -3, 65_530, 1 << 24])
 def test_codes_of_any_size_are_mapped_one_by_one(low: int) -> None:
     rng = np.random.default_rng(0)

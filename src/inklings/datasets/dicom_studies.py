@@ -25,12 +25,11 @@ from inklings.datasets.drawn import Drawn, DrawnMasks, DrawnScan, Rule, place_of
 from inklings.datasets.findings import ImportFinding
 from inklings.datasets.pairing import clean_id
 from inklings.datasets.scans import IMAGE, case_of, laid_out
+from inklings.datasets.values import MOST
 from inklings.errors import DataError
 from inklings.readers.dicom_contents import Fault, contents
 from inklings.readers.dicom_drawings import Broken, Drawing, drawings, keys_of
 from inklings.readers.dicom_series import Series, series_in
-
-_MOST = 254
 
 
 @dataclass(frozen=True)
@@ -135,9 +134,9 @@ class DicomStudies(Plain):
                 f"{', '.join(sorted(there)) or 'none'}"
             )
         found = self.kept or tuple(sorted(there))
-        if len(found) > _MOST:
+        if len(found) > MOST:
             raise DataError(
-                f"{root}: expected at most {_MOST} classes in a cohort, got {len(found)}; choose "
+                f"{root}: expected at most {MOST} classes in a cohort, got {len(found)}; choose "
                 "with --classes"
             )
         return found

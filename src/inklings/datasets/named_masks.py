@@ -11,7 +11,7 @@ import numpy as np
 from inklings.datasets.dataset import Mask
 from inklings.datasets.findings import ImportFinding
 from inklings.datasets.scans import Scan
-from inklings.datasets.values import BACKGROUND, UNLABELLED
+from inklings.datasets.values import BACKGROUND, MOST, UNLABELLED
 from inklings.errors import DataError, GeometryError, LabelError
 from inklings.labels.files import mask_grids, read_mask
 from inklings.labels.kinds import Extent, Label
@@ -23,8 +23,6 @@ from inklings.readers.segments import Shape
 from inklings.readers.volume import Volume
 
 DICOM = ".dcm"
-MOST = 254
-"""Classes of a mask of 8 bits; 255 is unlabelled."""
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from inklings.datasets import archive
 from inklings.datasets.dataset import Converted, Mask, Stored, stamp_of
 from inklings.datasets.findings import ImportFinding, fatal
 from inklings.datasets.grids import uncommon
-from inklings.datasets.values import BACKGROUND, UNLABELLED, classes_of
-from inklings.errors import DataError, GeometryError, LabelError, ReaderError
+from inklings.datasets.values import BACKGROUND, UNLABELLED, classes_of, require_few
+from inklings.errors import DataError, GeometryError, ReaderError
 from inklings.files import write_bytes
 from inklings.labels.files import mask_grids, mask_notes, read_mask
 from inklings.labels.kinds import Label, MaskLabel
@@ -35,8 +35,6 @@ from inklings.readers.placing import placed
 from inklings.readers.volume import Volume
 
 IMAGE = "image"
-_MOST = 254
-"""Classes that 8 bits can number, beside background and what was not annotated."""
 
 
 @dataclass(frozen=True)
@@ -258,8 +256,7 @@ def coded(
     Raises:
         LabelError: If there are more classes than 8 bits can number.
     """
-    if len(classes) > _MOST:
-        raise LabelError(f"expected at most {_MOST} classes in one mask, got {len(classes)}")
+    require_few(classes)
     if not meaning:
         return codes.astype(np.uint8), False
     out = np.zeros(codes.shape, np.uint8)

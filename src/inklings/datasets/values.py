@@ -25,6 +25,8 @@ _NOTHING_SAID = ("unlabelled", "unlabeled", "ignore")
 _SHOWN = 24
 _FEW_BITS = 65_534
 _TABLE = 1 << 16
+MOST = 254
+"""Classes of a mask of 8 bits; 255 is unlabelled."""
 
 
 def codes(source: Path | bytes) -> NDArray[np.int64]:
@@ -107,13 +109,21 @@ def classes_of(meaning: Mapping[int, str]) -> tuple[str, ...]:
     return tuple(name for name in names if name not in (BACKGROUND, UNLABELLED))
 
 
+def require_few(classes: Sequence[str]) -> None:
+    """Raise LabelError if there are more classes than 8 bits can number."""
+    if len(classes) > MOST:
+        raise LabelError(f"expected at most {MOST} classes in one mask, got {len(classes)}")
+
+
 def mapped(found: NDArray[np.int64], meaning: Mapping[int, str]) -> NDArray[np.uint8]:
     """Class numbers from 1, 0 where background, 255 where unlabelled.
 
     Raises:
-        LabelError: If there is a code without a meaning.
+        LabelError: If there is a code without a meaning, or there are too many classes.
     """
-    numbers = {name: k for k, name in enumerate(classes_of(meaning), 1)}
+    classes = classes_of(meaning)
+    require_few(classes)
+    numbers = {name: k for k, name in enumerate(classes, 1)}
     numbers |= {BACKGROUND: 0, UNLABELLED: 255}
     low, high = int(found.min(initial=0)), int(found.max(initial=0))
     if low < 0 or high >= _TABLE:  # colours
