@@ -1,6 +1,7 @@
 """Patients who are like those of a calibration, and others."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy import stats
 
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import PredictionFolder
-from inklings.predictions.guarantee import Guarantee, with_promises
+from inklings.predictions.guarantee import Guarantee, of_head, with_promises
 from inklings.predictions.head import Head, Provenance
 from inklings.predictions.shift import certainty_of, certainty_of_levels, shift, two_sample
 
@@ -51,6 +52,33 @@ def test_a_patient_of_many_images_counts_once(tmp_path: Path) -> None:
 
 def test_patients_of_the_calibration_are_not_new(tmp_path: Path) -> None:
     assert shift(folder(tmp_path, (2, 3), 3), dict.fromkeys(("c0", "c1", "c2"), "z")) == ()
+
+
+def test_promises_of_one_class_that_rest_on_different_cases_are_each_compared(
+    tmp_path: Path,
+) -> None:
+    there = folder(tmp_path, (1, 3), 30)
+    (like,) = of_head(there.head)
+    unlike = replace(like, risk="missed", certainty=tuple(one + 0.2 for one in like.certainty))
+    patients = {f"c{k}": f"p{k}" for k in range(30)}
+    for promises in ([like, unlike], [unlike, like]):
+        with_promises(HEAD, promises).write(tmp_path)
+        (said,) = shift(PredictionFolder.open(tmp_path), patients)
+        assert said.startswith("the promise about a is void")
+    with_promises(HEAD, [like, replace(like, risk="missed")]).write(tmp_path)
+    assert shift(PredictionFolder.open(tmp_path), patients) == ()
+
+
+def test_slides_are_not_compared_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = folder(tmp_path, (1, 3), 5)
+    monkeypatch.setattr("inklings.predictions.shift.certainty_of", lambda *_: None)
+    (said,) = shift(there, {f"c{k}": f"p{k}" for k in range(5)})
+    assert said == (
+        "nobody can say whether 5 new patients are like those that the promise about a was "
+        "calibrated on: slides are not compared"
+    )
 
 
 def test_certainty_of_a_file_is_that_of_its_probabilities(tmp_path: Path) -> None:

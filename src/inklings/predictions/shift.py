@@ -64,7 +64,8 @@ def shift(there: PredictionFolder, patients: Mapping[str, str]) -> tuple[str, ..
     """Where new patients are not like those of a calibration, a sentence each.
 
     The certainty of one case of each patient is compared with that of the calibration by the
-    two-sample test of Kolmogorov and Smirnov, at a level of 1 % over all promises.
+    two-sample test of Kolmogorov and Smirnov, at a level of 1 % over all promises; promises that
+    rest on the same cases are one. Slides are not compared, which is said.
 
     Args:
         there: Predictions with promises.
@@ -74,24 +75,26 @@ def shift(there: PredictionFolder, patients: Mapping[str, str]) -> tuple[str, ..
     first: dict[str, str] = {}
     for case in sorted(set(there.cases) & patients.keys()):
         first.setdefault(patients[case], case)
-    labels = {one.label: one for one in promises}
-    lines = []
-    for label, one in labels.items():
-        new = [
-            value
-            for patient, case in first.items()
-            if patient not in one.patients
-            and (value := certainty_of(there, case, label)) is not None
-        ]
+    apart = {(one.label, one.certainty): one for one in promises}
+    level, lines = _SHIFTED / max(len(apart), 1), list[str]()
+    for (label, _), one in apart.items():
+        others = [case for patient, case in first.items() if patient not in one.patients]
+        values = [certainty_of(there, case, label) for case in others]
+        new = [value for value in values if value is not None]
+        if len(new) < len(values):
+            lines.append(
+                f"nobody can say whether {len(values) - len(new)} new patients are like those that "
+                f"the promise about {label} was calibrated on: slides are not compared"
+            )
         if not new:
             continue
-        found = two_sample(one.certainty, new, _SHIFTED / len(labels))
+        found = two_sample(one.certainty, new, level)
         if found is None:
             lines.append(
                 f"{len(new)} new patients are too few to say whether they are like the "
                 f"{len(one.certainty)} that the promise about {label} was calibrated on"
             )
-        elif found < _SHIFTED / len(labels):
+        elif found < level:
             lines.append(
                 f"the promise about {label} is void: these {len(new)} patients are unlike the "
                 f"{len(one.certainty)} that it was calibrated on (certainty "
