@@ -14,7 +14,8 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.exports.export import export
 from inklings.files import owner, write_text
-from inklings.predictions.head import Head
+from inklings.predictions.guarantee import Guarantee, with_promises
+from inklings.predictions.head import BY_PRIOR, Head
 from inklings.testing.folders import write_cohort
 from inklings.viewer.files import loose_cases
 
@@ -58,6 +59,34 @@ def test_what_was_exported_of_another_run_is_left_alone(
     assert "\n" not in str(caught.value)
     assert seen(out) == before
     export(other, to)  # its own folder is free
+
+
+@pytest.mark.parametrize("settings", [{}, {BY_PRIOR: [0.1]}])
+def test_guaranteed_masks_and_the_best_share_no_folder(
+    predictions: Path, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    """Also where thresholds follow from what is predicted, so that they say nothing."""
+    head = Head.read(predictions)
+    promises = [
+        Guarantee(
+            "fnr", "nucleus", 0.1, 0.9, threshold, ("p",), None, 0.0, 0.2, 0.1, (0.5,), "c", "val",
+            None, "0", "s", "0",
+        )
+        for threshold in (0.2, 0.3)
+    ]  # fmt: skip
+    one, two = (
+        with_promises(dataclasses.replace(head, settings=settings), [promise])
+        for promise in promises
+    )
+    one.write(predictions)
+    export(predictions, "masks", tmp_path / "out")
+    with pytest.raises(SpecError, match="choose another --out"):
+        export(predictions, "masks", tmp_path / "out", guaranteed=True)
+    export(predictions, "masks", tmp_path / "sure", guaranteed=True)
+    export(predictions, "masks", tmp_path / "sure", guaranteed=True)
+    two.write(predictions)  # calibrated anew
+    with pytest.raises(SpecError, match="choose another --out"):
+        export(predictions, "masks", tmp_path / "sure", guaranteed=True)
 
 
 def test_formats_of_one_run_share_a_folder_and_labels_are_no_predictions(

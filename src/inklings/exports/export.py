@@ -17,7 +17,8 @@ from inklings.exports.drawings import Drawings
 from inklings.exports.nnunet import NnUNet
 from inklings.exports.source import Exported, Exporter, ExportSource, require_fits
 from inklings.files import sweep, write_json
-from inklings.predictions.head import BY_PRIOR, Head
+from inklings.predictions.guarantee import of_head
+from inklings.predictions.head import BY_PRIOR
 from inklings.progress import note
 from inklings.records import read_record
 
@@ -67,7 +68,7 @@ def export(
     source = source.promised() if guaranteed else source
     named = f"{to}-guaranteed" if guaranteed else to
     place = predictions / "exports" / named if out is None else out
-    with _claimed(place, _made_by(source.head)):
+    with _claimed(place, _made_by(source)):
         return Exported(exporter(source, place), source.cases)
 
 
@@ -124,12 +125,15 @@ def _claimed(out: Path, made_by: Mapping[str, Any]) -> Iterator[None]:
         raise
 
 
-def _made_by(head: Head) -> dict[str, Any]:
-    """What predictions must have in common to lie in one folder."""
+def _made_by(source: ExportSource) -> dict[str, Any]:
+    """What exports must have in common to lie in one folder."""
+    head = source.head
+    cuts = [(one.risk, one.label, one.threshold) for one in of_head(head)]
     ruled = BY_PRIOR in head.settings  # thresholds follow from what is predicted
     return {
         "kind": head.kind,
         "classes": head.classes,
         "run": head.provenance.weights_sha256 or head.provenance.run,
         "thresholds": None if ruled else head.thresholds,
+        **({"guaranteed": cuts} if source.guaranteed else {}),
     }
