@@ -69,8 +69,8 @@ def test_guaranteed_masks_and_the_best_share_no_folder(
     head = Head.read(predictions)
     promises = [
         Guarantee(
-            "fnr", "nucleus", 0.1, 0.9, threshold, ("p",), None, 0.0, 0.2, 0.1, (0.5,), "c", "val",
-            None, "0", "s", "0",
+            "fnr", "dense", "nucleus", 0.1, 0.9, threshold, ("p",), None, 0.0, 0.2, 0.1, (0.5,),
+            "c", "val", None, "0", "s", "0",
         )
         for threshold in (0.2, 0.3)
     ]  # fmt: skip
