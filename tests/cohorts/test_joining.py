@@ -7,7 +7,15 @@ from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.joining import joined, joined_text
 from inklings.errors import DataError, SpecError
-from inklings.labels.kinds import BagLabel, Label, MaskLabel, PointLabel, PolygonLabel
+from inklings.labels.kinds import (
+    BagLabel,
+    Label,
+    MaskLabel,
+    PointLabel,
+    PolygonLabel,
+    SurvivalLabel,
+    ValueLabel,
+)
 
 
 def cohort(
@@ -163,3 +171,24 @@ def test_of_three_cases_of_one_id_those_that_show_the_same_are_one() -> None:
     made = joined(three, "all")
     assert [case.id for case in made] == ["A+C-b", "my_own-b"]
     assert [case.annotates for case in made] == [("liver", "kidney"), ("liver",)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (BagLabel("liver", True), BagLabel("liver", False)),
+        (ValueLabel("age", 40.0), ValueLabel("age", 41.0)),
+        (SurvivalLabel("os", 3.0, True), SurvivalLabel("os", 3.0, False)),
+    ],
+)
+def test_no_answer_for_a_case_overrules_that_of_another_cohort(first: Label, second: Label) -> None:
+    def pair(*labels: Label) -> list[Cohort]:
+        several = [cohort(name, ("liver",), "b", folder="x") for name in "AB"]
+        return [
+            replace(one, cases=(replace(one.cases[0], labels=(label,)),))
+            for one, label in zip(several, labels, strict=True)
+        ]
+
+    with pytest.raises(DataError, match=r"case b: expected one answer .* in A, .* in B; correct"):
+        joined(pair(first, second), "all")
+    assert joined(pair(first, first), "all").cases[0].labels == (first,)

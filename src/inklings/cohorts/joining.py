@@ -35,7 +35,8 @@ def joined(cohorts: Sequence[Cohort], name: str) -> Cohort:
 
     Raises:
         SpecError: If there are fewer than two cohorts, or two of one name.
-        DataError: If one case has two patients, or ids collide even with the names of cohorts.
+        DataError: If one case has two patients or two answers of one name, or ids collide even
+            with the names of cohorts.
     """
     names = [cohort.name for cohort in cohorts]
     if len(set(names)) < 2 or len(set(names)) < len(names):
@@ -101,6 +102,7 @@ def _merged(same: Sequence[Case]) -> Sequence[Case]:
             f"case {first.id}: expected one patient of the same images, got {who}; import one of "
             "them again with the patients of the other"
         )
+    _require_one_answer(same)
     drawn = [case for case in same if any(not isinstance(k, CaseLabel) for k in case.labels)]
     spoken = [case.annotates for case in drawn or same]
     sets = {None if names is None else frozenset(names) for names in spoken}
@@ -122,6 +124,22 @@ def _merged(same: Sequence[Case]) -> Sequence[Case]:
             facts={**first.facts, FACT: "+".join(case.facts[FACT] for case in same)},
         )
     ]
+
+
+def _require_one_answer(same: Sequence[Case]) -> None:
+    """Refuse cohorts that answer differently for a case as a whole: one would overrule another."""
+    said: dict[tuple[type[CaseLabel], str], tuple[CaseLabel, str]] = {}
+    for case in same:
+        for label in case.labels:
+            if not isinstance(label, CaseLabel):
+                continue
+            first, who = said.setdefault((type(label), label.name), (label, case.facts[FACT]))
+            if label != first:
+                raise DataError(
+                    f"case {case.id}: expected one answer for {label.name} of the same images, "
+                    f"got {first} in {who}, {label} in {case.facts[FACT]}; correct one of them "
+                    "and import it again"
+                )
 
 
 def _complete(case: Case) -> bool:
