@@ -20,6 +20,14 @@ def test_a_block_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("stem", ["a" * 251, "é" * 125, "層" * 83, "x" + "層" * 83, "a\udcff"])
+def test_whatever_name_the_disk_takes_is_written(stem: str, tmp_path: Path) -> None:
+    """255 bytes; a letter may take one or three, and an old name may be of no letters."""
+    path = tmp_path / f"{stem}.txt"
+    write_text(path, "new")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(path.name, "new")]
+
+
 @pytest.mark.parametrize("old", ["old", None])
 def test_a_kill_in_the_middle_leaves_the_old_file_or_none(tmp_path: Path, old: str | None) -> None:
     path = tmp_path / "a.txt"

@@ -52,8 +52,9 @@ def written(path: Path, durable: bool = True) -> Iterator[Path]:
             of very many small files that can be made again may do without.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    stem = os.fsencode(path.stem)[:120].decode(errors="ignore")  # names are limited in bytes
     handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem[:120]}.{owner()}.", suffix=f".part{path.suffix}"
+        dir=path.parent, prefix=f".{stem}.{owner()}.", suffix=f".part{path.suffix}"
     )
     os.close(handle)
     temporary = Path(name)
