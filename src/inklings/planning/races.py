@@ -258,11 +258,15 @@ def _require_said(found: Result, seconds: float, races: Races) -> None:
     """Refuse what is no measure.
 
     Raises:
-        DataError: If no patient could be scored.
+        DataError: If too few patients could be scored.
         SpecError: If there were too few steps.
     """
-    if not found.dice:
-        raise DataError("--try: expected objects in the validation part, got none to score by")
+    if len(found.dice) < LEAST_PATIENTS:
+        raise DataError(
+            f"--try: expected objects in at least {LEAST_PATIENTS} validation patients to judge "
+            f"by, got them in {len(found.dice)}; give the split a larger share of val, or leave "
+            "--try out"
+        )
     if found.steps < LEAST_STEPS:
         need = races.minutes * LEAST_STEPS / max(1, found.steps)
         raise SpecError(

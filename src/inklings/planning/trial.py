@@ -59,7 +59,7 @@ def tried(
         plan_of: Makes a plan.
 
     Raises:
-        DataError: If no patient could be scored.
+        DataError: If too few patients could be scored.
         SpecError: If nothing can be said by races.
     """
     seen = _judged(cohort, seen)
