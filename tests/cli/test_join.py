@@ -17,7 +17,7 @@ cohort: elsewhere
 model: {name: unet, width: 8, depth: 2}
 loss: {name: weighted, parts: {cross_entropy: 1, dice: {weight: 1, exclusive: true}}}
 sampling: {size: 32, augment: [flips]}
-training: {steps: 200, batch_size: 8, learning_rate: 0.004, loggers: []}
+training: {steps: 300, batch_size: 8, learning_rate: 0.004, loggers: []}
 inference: {threshold: 0.5}
 """
 SIDE = 32
@@ -86,7 +86,7 @@ def test_an_import_is_told_what_was_looked_for_also_when_it_was_complete(tmp_pat
 
 @pytest.mark.slow
 def test_a_joined_training_finds_what_each_cohort_annotates_everywhere(tmp_path: Path) -> None:
-    both = [imported(tmp_path, "a", range(8), (1,)), imported(tmp_path, "b", range(8, 24), (2,))]
+    both = [imported(tmp_path, "a", range(8), (1,)), imported(tmp_path, "b", range(8, 40), (2,))]
     run("join", *both, "--out", tmp_path / "all")
     every = Cohort.read(tmp_path / "all")
     alike = tuple(
@@ -105,7 +105,7 @@ def test_a_joined_training_finds_what_each_cohort_annotates_everywhere(tmp_path:
         how = ["--cohort", full, "--metric", "dice", "--json"]
         rows = json.loads(run("evaluate", tmp_path / f"p-{name}", *how))
         dice[name] = {row["class"]: row["value"] for row in rows}
-    # Over five seeds in fp32 and bf16: at least .89 and .92; naive training loses what most
-    # cases do not annotate (at most .30).
-    assert min(dice["all"].values()) > 0.75
+    # Over five seeds in fp32 and bf16, and one in fp32 with two threads: at least .99, and naive
+    # training finds at most .27 of what four of five cases do not annotate.
+    assert min(dice["all"].values()) > 0.85
     assert dice["naive"]["bright"] < dice["all"]["bright"] - 0.4
