@@ -175,3 +175,17 @@ def test_what_is_not_one_class_stays_what_it_is_of_another(kind: str, tmp_path: 
     expected[8] = 1  # is a
     expected[12] = 0  # is neither
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("action", ["is", "reject"])
+def test_what_cannot_be_amended_leaves_nothing_behind(action: str, tmp_path: Path) -> None:
+    """The second case speaks of a class that the cohort does not have."""
+    cohort = write_cohort(tmp_path / "cohort")
+    made = correct(tmp_path / "made", "case0", ("is", SQUARE))
+    other = Correction.now("case1", action, "cyst", "ann", image="image", shape=SQUARE)  # type: ignore[arg-type]
+    path = add_correction(made, other)
+    with pytest.raises(LabelError, match="case case1: expected one of the classes nucleus"):
+        amend(made, cohort, tmp_path / "out")
+    assert not [p for p in tmp_path.glob("out/**/*") if p.is_file()]
+    path.unlink()
+    assert amend(made, cohort, tmp_path / "out").cases == 1

@@ -87,9 +87,13 @@ def amend(corrections: Path, cohort: Path, out: Path) -> Amended:
     made = {case: found for case, found in made.items() if found}
     if not made:
         raise DataError(f"{corrections} holds no correction that stands; correct something first")
-    cases = tuple(
-        _amended(case, made[case.id], there, out) if case.id in made else case for case in there
-    )
+    try:
+        cases = tuple(
+            _amended(case, made[case.id], there, out) if case.id in made else case for case in there
+        )
+    except BaseException:
+        shutil.rmtree(out / "labels", ignore_errors=True)  # was not there before
+        raise
     facts = {**there.facts, "corrected": f"{len(made)} cases, see corrections/"}
     new = dataclasses.replace(there, cases=cases, facts=facts)
     for path in (path for case in made for path in correction_files(corrections, case)):
