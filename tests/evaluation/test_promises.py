@@ -19,6 +19,7 @@ from inklings.evaluation.scores import Scores
 from inklings.findings.finding import Finding
 from inklings.labels.kinds import BagLabel, BallLabel
 from inklings.predictions.bags import BagPrediction
+from inklings.predictions.dense import DensePrediction
 from inklings.predictions.findings import Findings
 from inklings.predictions.guarantee import of_head, with_promises
 from inklings.predictions.head import Head, Provenance
@@ -176,6 +177,26 @@ def test_a_promise_that_only_the_whole_image_holds_is_none(tmp_path: Path) -> No
     said = write_predictions(tmp_path / "said", cohort, split="val", shift=30)
     with pytest.raises(DataError, match="only the whole image holds it"):
         promise(said, cohort, {"fnr": TENTH})
+
+
+def test_sizes_and_risks_are_those_of_the_mask_that_is_cut(tmp_path: Path) -> None:
+    """It is never smaller than the best one, here from 0.05 on, nor than another promise asks."""
+    cohort = write_cohort(tmp_path / "cohort", ["train", *["val"] * 9, "test", "test"])
+    said = write_predictions(tmp_path / "said", cohort, split="all")
+    head = replace(Head.read(said), thresholds=(0.05,))
+    head.write(said)
+    asked = {"fnr": Fraction("0.4"), "missed": Fraction("0.4")}
+    made = promise(said, cohort, asked, split="val").guarantees
+    assert all(one.threshold > 0.1 and one.size == one.best_size for one in made)
+    with_promises(head, made).write(said)
+    rows = evaluate(said, cohort, FEW).files["promises.csv"]
+    dense = [DensePrediction.read(said, f"case{k}").dense[0] for k in (10, 11)]
+    size = np.mean([one >= 0.05 * 255 for one in dense])
+    assert [row["size"] for row in rows] == pytest.approx([size, size])
+    with_promises(replace(head, thresholds=(1.0,)), made).write(said)
+    rows = evaluate(said, cohort, FEW).files["promises.csv"]
+    size = np.mean([one >= 255 * min(of.threshold for of in made) for one in dense])
+    assert [row["size"] for row in rows] == pytest.approx([size, size])
 
 
 @pytest.mark.parametrize(

@@ -127,12 +127,15 @@ def promise(
                 refused.append(one)
                 continue
             thresholds = dict(zip(mine.head.classes, mine.head.thresholds, strict=False))
-            best = thresholds.get(losses.label)
+            best = None if name == "sets" else thresholds.get(losses.label)
+            best_size = None if best is None else _mean(losses, best)
+            least = (best_size or 0.0) * (mine.kind == "dense")  # a mask is no smaller
             made.append(
                 replace(
                     one,
                     alpha=float(most),
-                    best_size=None if best is None or name == "sets" else _mean(losses, best),
+                    size=max(one.size, least),
+                    best_size=best_size,
                     cohort=str(selection.facts["cohort"]),
                     split=str(selection.facts["split"]),
                     split_hash=selection.split_hash,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ from inklings.evaluation.slides import slide_pair
 from inklings.findings.points import PointTable
 from inklings.parallel import mapped
 from inklings.predictions.bags import BagPrediction
-from inklings.predictions.guarantee import Guarantee
+from inklings.predictions.guarantee import Guarantee, cut_of
 from inklings.predictions.head import Head
 from inklings.predictions.shift import certainty, certainty_of_levels, diagnoses
 
@@ -127,15 +127,13 @@ def losses_of(
 def kept_by(
     source: ScoredSource, selection: Selection, reference: Path | Reference | None, of: Guarantee
 ) -> Losses:
-    """What patients lose by the guaranteed prediction: ``(n, 1)``, at its threshold alone."""
+    """What patients lose by the guaranteed prediction: ``(n, 1)``, where it is cut alone."""
     if of.risk == "sets":
         return _of_sets(source, selection, of.label)
     (all_of,) = losses_of(source, selection, of.risk, reference, (of.label,))
-    loss, size = all_of.at(of.threshold)
-    return Losses(
-        of.label, all_of.patients, np.array([of.threshold]), loss[:, None], size[:, None],
-        all_of.certainty,
-    )  # fmt: skip
+    cut = cut_of(source.head, of)
+    loss, size = all_of.at(cut)
+    return replace(all_of, thresholds=np.array([cut]), loss=loss[:, None], size=size[:, None])
 
 
 def finding_losses(marks: PointTable, reference: Reference, risk: str) -> Losses:

@@ -210,3 +210,10 @@ def guaranteed(head: Head) -> Head:
     for one in of_head(head):
         cuts[one.label] = min(cuts[one.label], one.threshold)
     return dataclasses.replace(head, thresholds=tuple(cuts.values()))
+
+
+def cut_of(head: Head, of: Guarantee) -> float:
+    """Where the prediction that a promise is about is cut: of masks as `guaranteed` says."""
+    if head.kind != "dense":
+        return of.threshold
+    return guaranteed(head).thresholds[head.classes.index(of.label)]
