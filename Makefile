@@ -2,7 +2,7 @@
 #
 #   make demo       the whole pipeline on generated tissue: a table and a report, no download
 #   make test       the whole suite            make test-slow  what takes longer than a suite may
-#   make lint       ruff and mypy --strict     make bench      speed beside its peers
+#   make lint       code, types and prose      make bench      speed beside its peers
 #   make docs       the documentation as a site, into site/
 #   make clean      remove what these made, except .venv
 
@@ -36,6 +36,8 @@ lint: $(VENV)/.tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tests/tools/prose.py
+	git ls-files | grep -v ipynb | xargs $(BIN)/codespell
 
 bench: $(VENV)/.tested
 	$(BIN)/python benchmarks/bench_train_step.py
