@@ -3,7 +3,7 @@
 #   make demo       the whole pipeline on generated tissue: a table and a report, no download
 #   make test       the whole suite            make test-slow  what takes longer than a suite may
 #   make lint       code, types and prose      make bench      speed beside its peers
-#   make docs       the documentation as a site, into site/
+#   make docs       the site, into site/       make fuzz       damaged files, 200 ways each
 #   make clean      remove what these made, except .venv
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -17,7 +17,7 @@ WORKERS ?= 2
 PAGE := hatch_build.py $(wildcard src/inklings/viewer/ui/* src/inklings/viewer/ui/src/*)
 NUCLEI ?= ../shared/data/dsb2018_stage1_train.zip
 
-.PHONY: help demo test test-slow lint bench docs clean
+.PHONY: help demo test test-slow fuzz lint bench docs clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -7
@@ -31,6 +31,9 @@ test: $(VENV)/.tested
 
 test-slow: $(VENV)/.tested
 	$(BIN)/python -m pytest -q -m slow
+
+fuzz: $(VENV)/.tested
+	OMP_NUM_THREADS=1 INKLINGS_FUZZ=200 $(BIN)/python -m pytest -q -n $(WORKERS) -k fuzzed tests/doors
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .

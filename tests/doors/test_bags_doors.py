@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fuzz
 import h5py
 import numpy as np
 import pandas as pd
@@ -772,3 +773,11 @@ def test_a_file_of_two_datasets_of_features_is_refused(tmp_path: Path) -> None:
         file["features"], file["feats"] = np.zeros((4, 3)), np.ones((4, 3))
     with pytest.raises(ReaderError, match="one dataset of features, got 'features' and 'feats'"):
         head(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "h5/s1.h5"])
+def test_fuzzed_features_and_their_table_end_in_one_line(name: str, tmp_path: Path) -> None:
+    files = slides(tmp_path)
+    rows = table(tmp_path / "t.csv", "slide,label", *(f"s{i},{i % 2}" for i in range(4)))
+    import_ = ("import", "features", files, rows, "--workers", 1)
+    fuzz.hold(tmp_path / name, lambda out: fuzz.command(*import_, "--out", out), tmp_path)

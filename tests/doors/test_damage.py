@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import damage
+import fuzz
 import numpy as np
 import pytest
 import torch
@@ -196,6 +197,14 @@ def test_damaged_bytes_end_in_one_line_that_names_the_file(
         if not said.startswith(str(door.path) + ":\n"):  # an experiment lists its problems
             assert "\n" not in said, f"{what}: {said}"
     assert name in LOOKED_AT_AGAIN or refusal(door, b"\xff\xfe\x00 no file of ours")[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fuzzed_files_of_ours_end_in_one_line(
+    doors: dict[str, Door], name: str, tmp_path: Path
+) -> None:
+    door = doors[name]
+    fuzz.hold(door.path, lambda _: fuzz.call(door.read), tmp_path)
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n.endswith(".json")])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import damage
+import fuzz
 import nibabel as nib
 import numpy as np
 import pytest
@@ -82,6 +83,13 @@ def test_a_damaged_image_is_refused_in_one_line(tmp_path: Path, name: str) -> No
             same = value.shape == sound.shape and np.array_equal(value, sound)
             assert same, f"{what}: other samples, and no word of it"
     assert refused > 3
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_fuzzed_images_are_shown_or_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    WRITERS[name](path)
+    fuzz.hold(path, lambda _: fuzz.command("show", path, "--out", tmp_path / "x.png"), tmp_path)
 
 
 def _tried(read: Callable[[], Any]) -> tuple[Any, str | None]:

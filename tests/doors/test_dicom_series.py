@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import fuzz
 import numpy as np
 import pydicom
 import pytest
@@ -890,3 +891,9 @@ class TestSharedCases:
         geometry = opened(CASES / "b-leaning-ct/study/ct")[0].geometry
         lean = geometry.axes * np.array(geometry.require_spacing())[::-1]
         assert abs(np.linalg.det(lean)) == pytest.approx(3.0, abs=1e-3)
+
+
+def test_fuzzed_series_are_shown_or_refused_in_one_line(tmp_path: Path) -> None:
+    folder = series(tmp_path / "scan")
+    out = tmp_path / "x.png"
+    fuzz.hold(folder / "IM001", lambda _: fuzz.command("show", folder, "--out", out), tmp_path)

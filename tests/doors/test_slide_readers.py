@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import fuzz
 import numpy as np
 import openslide
 import pytest
 from PIL import Image as Pillow
-from slide_files import dicom_level, dicom_slide, leica, philips, picture, tiled
+from slide_files import described, dicom_level, dicom_slide, leica, philips, picture, tiled
 from typer.testing import CliRunner
 
 from inklings.cli import app
@@ -184,3 +185,18 @@ def test_the_command_takes_what_it_promises(tmp_path: Path) -> None:
     wrong = CliRunner().invoke(app, [*words[:5], str(tmp_path / "d"), "--masks", "x"])
     assert wrong.exit_code == 2
     assert wrong.output.strip().splitlines()[-1].startswith("inklings: say what the codes")
+
+
+SCANNED = {
+    "plain.tif": lambda path: tiled(path, PIXELS),
+    "philips.tiff": lambda path: philips(path, [PIXELS, PIXELS[::2, ::2]]),
+    "leica.scn": lambda path: leica(path, PIXELS, corner=(300, 500), glass=(1024, 2048)),
+    "level.dcm": lambda path: described(dicom_level(path, PIXELS, UID)),
+}
+
+
+@pytest.mark.parametrize("name", SCANNED)
+def test_fuzzed_slides_are_shown_or_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    SCANNED[name](path)
+    fuzz.hold(path, lambda _: fuzz.command("show", path, "--out", tmp_path / "x.png"), tmp_path)

@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import fuzz
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -137,6 +138,25 @@ def test_what_says_nothing_is_missing(cell: str, tmp_path: Path) -> None:
 def test_what_says_something_is_not_missing(cell: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(f"slide,label\ns1,{cell}\n")
     assert read_table(tmp_path / "t.csv").said("label") == [cell]
+
+
+WRITTEN: dict[str, Callable[[Path], None]] = {
+    "bags.csv": saved(text()),
+    "bags.tsv": saved(GERMAN),
+    "bags.zip": zipped,
+    "bags.csv.gz": lambda path: path.write_bytes(gzip.compress(text().encode())) and None,
+    "bags.parquet": FRAME.to_parquet,
+    "bags.npz": lambda path: np.savez(
+        path, X=FRAME[FEATURES].to_numpy(), y=FRAME["label"].to_numpy(), bag=[1, 1, 2, 2, 3, 4]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_fuzzed_tables_are_imported_or_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    WRITTEN[name](path)
+    fuzz.hold(path, lambda out: fuzz.command("import", "mil-table", path, "--out", out), tmp_path)
 
 
 NO_NUMBERS = {

@@ -1,6 +1,7 @@
 """Damage as disks, networks and other programs do it: the same for the same file, and harmless."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,3 +66,66 @@ def of_yaml(text: str) -> Iterator[tuple[str, str]]:
     yield "no date", "name: 2020-13-45\n" + text
     yield "no number", "name: !!int x\n" + text
     yield "an object", "!!python/object/apply:os.getcwd []\n"
+
+
+WORD = re.compile(r'"[^"]*"|-?\d+\.?\d*|(?<=[</])\w+')
+VALUES = (
+    "null", "NaN", "nan", "Infinity", "1e308", "-1e308", "9" * 30, "9" * 5000, "2147483648",
+    "1000000000", "-1", "0", "1e-300", '"x"', '""', "x", "[]", "{}", "[[1, [2]]]", "true", "",
+)  # fmt: skip
+
+
+def one(data: bytes, seed: int) -> tuple[str, bytes]:
+    """One damage of any kind; ``seed`` says which, and where."""
+    rng = np.random.default_rng([seed, len(data)])
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if text and rng.random() < 0.7:
+        what, changed = (_words, _lines)[int(rng.random() < 0.3)](text, rng)
+        return what, changed.encode()
+    start, end = sorted(rng.integers(0, len(data) + 1, 2).tolist())
+    few = min(end, start + int(rng.integers(1, 64)))
+    flipped = bytearray(data)
+    for place in rng.integers(0, len(data), int(rng.integers(1, 9))):
+        flipped[place] ^= 1 << int(rng.integers(0, 8))
+    words = bytearray(data)
+    words[start:few] = words[start:few][::-1]
+    kinds = (
+        (f"cut at {start}", data[:start]),
+        ("bits flipped", bytes(flipped)),
+        (f"{start} to {few} turned round", bytes(words)),
+        (f"{start} to {few} zeroed", data[:start] + bytes(few - start) + data[few:]),
+        (f"{start} to {few} all ones", data[:start] + b"\xff" * (few - start) + data[few:]),
+        (f"{start} to {end} gone", data[:start] + data[end:]),
+        (f"{start} to {end} twice", data[:end] + data[start:]),
+    )
+    return kinds[rng.integers(len(kinds))]
+
+
+def _words(text: str, rng: np.random.Generator) -> tuple[str, str]:
+    """A word is an absurd one, or some of what follows it is gone or there more than once."""
+    words = list(WORD.finditer(text))
+    if not words:
+        return _lines(text, rng)
+    word, value = words[rng.integers(len(words))], VALUES[rng.integers(len(VALUES))]
+    start, end = word.span()
+    if rng.random() < 0.3:
+        end = min(len(text), end + int(rng.integers(1, 60)))
+        value = text[start:end] * int(rng.integers(0, 3) * 2)
+    told = f"{text[start:end][:40]!r} at {start} is {value[:40]!r}"
+    return told, text[:start] + value + text[end:]
+
+
+def _lines(text: str, rng: np.random.Generator) -> tuple[str, str]:
+    """A line is gone, or there twice, or two are swapped."""
+    lines = text.splitlines(keepends=True)
+    a, b = rng.integers(0, len(lines), 2).tolist()
+    gone = [*lines[:a], *lines[a + 1 :]]
+    twice = [*lines[:a], lines[a], *lines[a:]]
+    swapped = list(lines)
+    swapped[a], swapped[b] = lines[b], lines[a]
+    kinds = ((f"line {a} gone", gone), (f"line {a} twice", twice), (f"{a}, {b} swapped", swapped))
+    what, chosen = kinds[rng.integers(3)]
+    return what, "".join(chosen)
