@@ -165,6 +165,21 @@ def _corrections(app: FastAPI, desk: Desk) -> None:
         desk.undo(desk.case(case), number)
         return _json({"undone": True})
 
+    @app.post("/api/cases/{case}/corrections/{number}/redo")
+    def redo(case: str, number: str) -> Response:
+        return _json(_shown(desk.redo(desk.case(case), number)))
+
+    @app.post("/api/cases/{case}/change")
+    async def change(case: str, request: Request) -> Response:
+        body = await _body(request)
+        made, undone = await anyio.to_thread.run_sync(desk.change, desk.case(case), body)
+        return _json({"made": [_shown(one) for one in made], "undone": undone})
+
+    @app.post("/api/cases/{case}/measure")
+    async def measure(case: str, request: Request) -> Response:
+        body = await _body(request)
+        return _json(await anyio.to_thread.run_sync(desk.measured, desk.case(case), body))
+
 
 def _shown(correction: Correction) -> dict[str, Any]:
     """A correction as the page draws it: with the region it states something of."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from starlette.exceptions import HTTPException
 
 from inklings.cohorts.bags import is_bag
 from inklings.cohorts.case import Case
-from inklings.errors import DataError, InklingsError
+from inklings.errors import DataError, InklingsError, LabelError
+from inklings.geometry import Region
 from inklings.labels.corrections import (
     Correction,
     Shape,
@@ -23,8 +26,10 @@ from inklings.labels.corrections import (
     undo,
 )
 from inklings.labels.kinds import BagLabel, CaseLabel, Label, MaskLabel
+from inklings.predictions.heatmaps.colours import colours
 from inklings.readers.pyramid import Pyramid
-from inklings.viewer.asked import asked, refused
+from inklings.viewer import edits
+from inklings.viewer.asked import Change, Fill, Measure, asked, read, refused, region_of
 from inklings.viewer.bags import BagPages
 from inklings.viewer.cache import Cache
 from inklings.viewer.contours import contours
@@ -35,6 +40,8 @@ from inklings.viewer.shelf import Predicted, Shelf
 from inklings.viewer.volumes import FEW, MOST, Volumes, to_samples
 
 THUMBNAIL = 192
+FILLED = 1536
+"""Longest side of what is looked at to fill what looks alike; a larger view is made coarser."""
 
 
 class Desk:
@@ -65,11 +72,21 @@ class Desk:
             raise HTTPException(404, "There is no such case here.")
         return found
 
+    @property
+    def _named_freely(self) -> bool:
+        """Whether nobody said what can be annotated, so that the annotator names the classes."""
+        return self.shelf.cohort is None and not self.shelf.predictions
+
     def describe(self) -> dict[str, Any]:
         """What was opened."""
+        classes = list(self.shelf.classes)
+        if self._named_freely:
+            classes = list(dict.fromkeys([*self._names(), *classes]))
         return {
             "title": self.shelf.title,
-            "classes": list(self.shelf.classes),
+            "classes": classes,
+            "colours": colours(classes),
+            "namedFreely": self._named_freely,
             "readOnly": self.read_only,
             "author": self.author,
             "tile": TILE,
@@ -87,7 +104,7 @@ class Desk:
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each case."""
-        corrected = self._corrected()
+        corrected = self._standing()
         return [
             {
                 "id": case.id,
@@ -96,7 +113,7 @@ class Desk:
                 "labels": list(dict.fromkeys(_kind(label) for label in case.labels)),
                 "predicted": [case.id in p.cases for p in self.shelf.predictions],
                 "scores": [p.scores.get(case.id) for p in self.shelf.predictions],
-                "corrections": corrected.get(case.id, 0),
+                "corrections": len(corrected.get(case.id, ())),
             }
             for case in self.shelf
         ]
@@ -195,17 +212,17 @@ class Desk:
         """
         what = asked(body)
         action, name = what.action, what.name
-        if name not in self._classes(case):
+        if not self._named_freely and name not in self._classes(case):
             raise refused(f"expected one of the classes, got {name!r}")
         rest: dict[str, Any] = {}
         if what.finding is not None:
             rest = {"image": next(iter(case.images)), "shape": self._outline(case, what.finding)}
             rest["finding"] = what.finding
         elif what.shape is not None:
-            if is_bag(case) or what.image not in case.images:
-                raise refused("expected a region on an image of this case")
-            size = self.pictures.image(case, what.image).geometry.shape
-            rest = {"image": what.image, "shape": what.region(size)}
+            size = self._size(case, what.image)
+            rest = {"image": what.image, "shape": region_of(what.shape, size)}
+        elif what.fill is not None:
+            rest = {"image": what.image, "shape": self._filled(case, what.image, what.fill)}
         else:
             rest = {"present": what.present}
         made = Correction.now(
@@ -214,6 +231,83 @@ class Desk:
         with self._saving():
             add_correction(self.shelf.corrections, made)
         return made
+
+    def _size(self, case: Case, image: str | None) -> tuple[int, ...]:
+        if is_bag(case) or image not in case.images:
+            raise refused("expected a region on an image of this case")
+        return self.pictures.image(case, image).geometry.shape
+
+    def _filled(self, case: Case, image: str | None, fill: Fill) -> Shape:
+        """What looks like a place, of what is seen of a picture or of a plane of a volume."""
+        size = self._size(case, image)
+        window = fill.window(size)
+        here = [round(v) - a for v, a in zip(fill.point, window.start, strict=True)]
+        if len(size) == 3:
+            start, sides = list(window.start), list(window.size)
+            start.insert(fill.axis, fill.plane or 0)
+            sides.insert(fill.axis, 1)
+            samples = self.pictures.image(case, image).read(Region(tuple(start), tuple(sides)))
+            values = samples[0].squeeze(fill.axis)[..., None]
+            seed = tuple(min(n - 1, max(0, v)) for n, v in zip(window.size, here, strict=True))
+            mask = edits.alike(values, seed, fill.tolerance)
+            return Shape.of_mask(np.expand_dims(mask, fill.axis), tuple(start))
+        step = 2 ** max(0, math.ceil(math.log2(max(window.size) / FILLED)))
+        low = tuple(a // step for a in window.start)
+        sides = [min(b // step, -(-n // step)) for b, n in zip(window.stop, size, strict=True)]
+        part = Region(low, tuple(max(1, b - a) for a, b in zip(low, sides, strict=True)))
+        values = self.pictures.part(case, step, part, image)
+        seed = tuple(
+            min(n - 1, max(0, round((v + 0.5) / step - 0.5) - a))
+            for n, v, a in zip(part.size, fill.point, low, strict=True)
+        )
+        return Shape.of_mask(edits.alike(values, seed, fill.tolerance), low, step)
+
+    def change(self, case: Case, body: Any) -> tuple[list[Correction], list[str]]:
+        """Change what this author drew; the new corrections, and which they stand in for.
+
+        Raises:
+            HTTPException: If the body asks for what these corrections cannot become.
+        """
+        what = read(Change, body)
+        there = {c.id: c for c in self.corrections(case) if not c.undone}
+        old = [there[name] for name in dict.fromkeys(what.ids) if name in there]
+        drawn = all(c.action in ("is", "is_not") and c.author == self.author for c in old)
+        if not drawn or len(old) < len(set(what.ids)) or len({c.image for c in old}) != 1:
+            raise refused("expected regions of one image, drawn by you, that still stand")
+        image = self.pictures.image(case, old[0].image).geometry
+        by = None if what.shape is None else region_of(what.shape, image.shape)
+        try:
+            new, gone = edits.changed(what, old, by, image)
+        except LabelError as error:
+            raise refused(str(error)) from None
+        made = [
+            Correction.now(
+                case.id,
+                like.action,
+                like.name,
+                self.author,
+                image=like.image,
+                shape=shape,
+                replaces={**_replaced(case, like.action, like.name), **origin},
+            )
+            for like, shape, origin in new
+        ]
+        with self._saving():
+            for one in made:
+                add_correction(self.shelf.corrections, one)
+            for number in gone:
+                undo(self.shelf.corrections, case.id, number)
+        return made, gone
+
+    def measured(self, case: Case, body: Any) -> dict[str, Any]:
+        """What an image has in a region: content and statistics of every channel.
+
+        Raises:
+            HTTPException: If the body names no region of this case.
+        """
+        what = read(Measure, body)
+        shape = region_of(what.shape, self._size(case, what.image))
+        return edits.measured(self.pictures.image(case, what.image), shape)
 
     def _outline(self, case: Case, find: str) -> Shape:
         """Where a finding lies: its own samples, not those the page would have it be."""
@@ -228,6 +322,21 @@ class Desk:
         """Take a correction back."""
         with self._saving():
             undo(self.shelf.corrections, case.id, number)
+
+    def redo(self, case: Case, number: str) -> Correction:
+        """State again what was taken back, above all that was said since.
+
+        Raises:
+            HTTPException: If nothing of this number was taken back.
+        """
+        old = next((c for c in self.corrections(case) if c.id == number and c.undone), None)
+        if old is None:
+            raise refused("expected a correction that was undone")
+        kept = {k: getattr(old, k) for k in ("image", "shape", "present", "finding", "replaces")}
+        made = Correction.now(case.id, old.action, old.name, self.author, **kept)
+        with self._saving():
+            add_correction(self.shelf.corrections, made)
+        return made
 
     @contextmanager
     def _saving(self) -> Iterator[None]:
@@ -244,16 +353,19 @@ class Desk:
         predicted = {name for p in self.shelf.predictions for name in p.head.classes}
         return {*self.shelf.classes, *named, *predicted}
 
-    def _corrected(self) -> dict[str, int]:
-        counts = {}
+    def _standing(self) -> dict[str, tuple[Correction, ...]]:
+        found = {}
         for name in corrected_cases(self.shelf.corrections):
             if name in self.shelf.cases:
                 try:
-                    made = read_corrections(self.shelf.corrections, name)
+                    found[name] = standing(read_corrections(self.shelf.corrections, name))
                 except InklingsError:
                     continue
-                counts[name] = len(standing(made))
-        return counts
+        return found
+
+    def _names(self) -> list[str]:
+        """Classes that were named before."""
+        return [c.name for made in self._standing().values() for c in made]
 
 
 def _kind(label: Label) -> str:
