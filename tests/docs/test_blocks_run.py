@@ -87,6 +87,7 @@ ONLY_PARSED = {
     "docs/how-to/calibration.md": "tasks/test_calibrate.py types its commands",
     "docs/how-to/cross-validation.md": "ten trainings; the tests of crossval and ensembles do them",
     "docs/how-to/own-parts.md": "test_own_parts runs it with the package that it describes",
+    "docs/how-to/send-models.md": "library/test_bundling.py types its commands",
     "docs/how-to/slurm.md": "needs a cluster",
     **{
         page: "hours of training on real data: what was measured, not what to try"

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "predict",
         "merge",
         "refine",
+        "bundle",
         "nodules",
     ),
     "Results": ("evaluate", "report", "view", "export", "deidentify"),

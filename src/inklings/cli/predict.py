@@ -14,7 +14,8 @@ def predict(
     run: Annotated[
         Path,
         typer.Argument(
-            help="Folder made by `inklings train`, or one of several runs: `inklings crossval`."
+            help="Folder made by `inklings train`, or one of several runs (`inklings crossval`); "
+            "or a file made by `inklings bundle`."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write; go on with one already begun.")],

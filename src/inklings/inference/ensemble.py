@@ -19,6 +19,7 @@ from inklings.cache import digest
 from inklings.errors import SpecError
 from inklings.inference.dense import largest_of, settings_of, thresholds_of
 from inklings.predictions.head import Provenance
+from inklings.runs.bundle import source_of
 from inklings.runs.members import Chosen, members_of
 from inklings.runs.run import Run
 from inklings.spec import Inference
@@ -134,7 +135,7 @@ def provenance_of(folder: Path, also: Sequence[Path], runs: Sequence[Run]) -> Pr
     own = [run.provenance for run in runs]
     splits = {one.split_hash for one in own}
     return Provenance(
-        ", ".join(str(one) for one in (folder, *also)),
+        ", ".join(str(source_of(one)) for one in (folder, *also)),
         digest([one.weights_sha256 for one in own]),
         splits.pop() if len(splits) == 1 else None,
         own[0].version,

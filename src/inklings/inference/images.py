@@ -174,7 +174,7 @@ def _by_prior(
 def _head(runs: Sequence[Run], how: Ensemble, slides: SlideSettings, refine: str | None) -> Head:
     used = how.settings[0].model_dump(mode="json", exclude=_SAID_ELSEWHERE)
     learnt = runs[0].model_config
-    several = {MEMBERS: [str(run.folder) for run in runs]} if len(runs) > 1 else {}
+    several = {MEMBERS: [run.provenance.run for run in runs]} if len(runs) > 1 else {}
     return Head(
         classes=runs[0].classes,
         thresholds=how.thresholds,

@@ -24,6 +24,7 @@ from inklings.predictions.guarantee import of_head
 from inklings.predictions.shift import shift
 from inklings.progress import note
 from inklings.readers.bag_files import is_bag_file
+from inklings.runs.bundle import is_bundle, opened
 from inklings.runs.members import DETECTOR, members_of
 from inklings.spec.before import load_experiment
 
@@ -42,8 +43,9 @@ def predict(
     """Predict every case of ``inputs`` into ``out``.
 
     Args:
-        run: Folder made by `inklings train`, or one that holds the runs of a cascade; or several
-            whose probabilities are averaged: a cross-validation, or a folder of runs.
+        run: Folder made by `inklings train` or a bundle of it, or one that holds the runs of a
+            cascade; or several whose probabilities are averaged: a cross-validation, or a folder
+            of runs.
         inputs: Cohorts, folders of images, or files.
         out: New folder, or one that this call, interrupted, has begun.
         workers: Processes that share the cases; None, 0 or 1 for this one, whose network keeps
@@ -56,6 +58,12 @@ def predict(
         InklingsError: If the run or an input is unusable, or ``out`` holds other predictions.
             A single unreadable case raises nothing; it is in the summary.
     """
+    bundles = [one for one in (run, *(options.get("also") or ())) if is_bundle(one)]
+    if scheduler is not None and bundles:
+        raise SpecError(
+            f"--scheduler: expected a folder that all workers see, got the bundle {bundles[0]}; "
+            "unzip it into one, and give that"
+        )
     summary = predictor(run, inputs, options).into(out, workers, scheduler)
     _warn_of_shift(PredictionFolder.open(out), inputs)
     return summary
@@ -76,6 +84,9 @@ def _warn_of_shift(there: PredictionFolder, inputs: Sequence[Path]) -> None:
 
 def predictor(run: Path, inputs: Sequence[Path], options: Options) -> Predictor:
     """What predicts these inputs by this run; errors as of `predict`."""
+    run = opened(run)
+    if also := options.get("also"):
+        options = {**options, "also": [opened(one) for one in also]}
     kind = predictor_of(run)
     if kind.of_pictures and not any(map(_holds_bags, inputs)):
         kind = _class(kind.of_pictures)
@@ -89,6 +100,7 @@ def predictor_of(run: Path) -> type[Predictor]:
     Raises:
         DataError: If the folder holds no run, or one that predicts nothing by itself.
     """
+    run = opened(run)
     if not run.is_dir():
         raise DataError(
             f"expected a run folder made by 'inklings train' at {run}, got no such folder"

@@ -27,6 +27,7 @@ from inklings.predictions.folder import PredictionFolder
 from inklings.progress import note
 from inklings.readers import bag_files, open_image
 from inklings.readers.image import Image
+from inklings.runs.bundle import opened
 from inklings.runs.run import ModelConfig, Run
 
 Content = str | Path | Image | NDArray[Any]
@@ -144,7 +145,7 @@ def _on_disk(run: Run | str | Path) -> Path:
     where = Path(run) if isinstance(run, str | Path) else run.folder
     if where is None:
         raise SpecError("expected a run on disk, got one in memory")
-    return where
+    return opened(where)
 
 
 def _stored(

@@ -34,6 +34,7 @@ from inklings.models.folding import folded
 from inklings.predictions.head import Provenance
 from inklings.records import read_record
 from inklings.renamed import renamed
+from inklings.runs.bundle import opened, source_of
 from inklings.runs.weights import digest_of, load_weights, write_weights
 from inklings.spec import Component, Experiment, Volumes
 from inklings.spec.before import load_experiment
@@ -255,16 +256,16 @@ class Run:
     def provenance(self) -> Provenance:
         """Enough to make its predictions again."""
         digest, split = self.weights_sha256, self.record.split_hash
-        return Provenance(str(self.folder), digest, split, __version__)
+        return Provenance(str(source_of(self.folder)), digest, split, __version__)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read a finished run.
+        """Read a finished run: a folder, or a bundle of one.
 
         Raises:
-            DataError: If the folder is no run, is not finished, or its weights do not fit.
+            DataError: If it is no run, is not finished, or its weights do not fit.
         """
-        folder = Path(folder)
+        folder = opened(Path(folder))
         record = RunRecord.read(folder)
         model_config, model, digest = read_model(folder, record)
         return cls(
