@@ -64,7 +64,7 @@ def sides_of(run: Run) -> tuple[int, ...]:
     config, model = run.model_config, run.model
     if config.resize is not None:
         return (config.resize,) * model.dimensions
-    least = max(math.lcm(config.divisor, model.divisor), int(getattr(model, "smallest", 1)))
+    least = max(math.lcm(config.divisor, model.divisor), model.smallest)
     if config.window is not None:
         return tuple(min(side, -(-16 // least) * least) for side in config.window)
     return (-(-48 // least) * least if model.dimensions == 2 else -(-16 // least) * least,) * (

@@ -24,12 +24,16 @@ class Model(nn.Module):
 
     Attributes:
         divisor: Input sides are best padded to multiples of it.
+        divisors: The same axis by axis, where they differ; empty where they do not.
+        smallest: Samples that a side has at least once it is padded.
         dimensions: Of the inputs: 2 or 3.
         takes_bags: Whether it pools instances, as `BagNetwork` says.
         backbone: Parameters whose names begin so may learn at a rate of their own.
     """
 
     divisor: int = 1
+    divisors: tuple[int, ...] = ()
+    smallest: int = 1
     dimensions: int = 2
     takes_bags: bool = False
     backbone: tuple[str, ...] = ()
