@@ -37,6 +37,8 @@ class Extra:
 
 
 EXTRAS: Mapping[str, Extra] = {
+    "dicomweb": Extra("archives by DICOMweb", ("dicomweb_client", "requests")),
+    "dimse": Extra("a listener for archives of images", ("pynetdicom",)),
     "monai": Extra("MONAI networks", ("monai",)),
     "tracking": Extra("MLflow and Weights & Biases logs", ("mlflow", "wandb")),
 }

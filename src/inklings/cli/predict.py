@@ -20,8 +20,12 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(help="Folder to write; go on with one already begun.")],
     inputs: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="INPUT...", help="A cohort, a folder of images, or files."),
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT...",
+            help="A cohort, a folder of images, files, or https://HOST/PATH/studies/UID, also with "
+            "/series/UID, of an archive.",
+        ),
     ] = None,
     also: Annotated[
         list[Path] | None,
@@ -108,6 +112,15 @@ def predict(
             "out.",
         ),
     ] = None,
+    store: Annotated[
+        bool, typer.Option("--store", help="Archives: store what was found beside its series.")
+    ] = False,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --store: dicom-seg, dicom-labelmap, rtstruct, dicom-sr; may be repeated."
+        ),
+    ] = None,
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
 ) -> None:
@@ -120,20 +133,39 @@ def predict(
     detector, or a folder of all stages, findings/<case>.json and findings.csv.
     Probabilities of several runs (a folder of them, or --also) are averaged; their standard
     deviation is kept beside the maps, and its mean in uncertainty.csv.
+    Studies of an archive (DICOMweb) are downloaded to OUT/dicom; who asks stands in the environment
+    (INKLINGS_DICOMWEB_TOKEN, or _USER and _PASSWORD) or in ~/.netrc.
     Ends with exit code 3 if some case could not be read; the others are predicted all the same.
     """
+    from inklings.archives.place import is_url
     from inklings.datasets.several import parse
+    from inklings.errors import SpecError
     from inklings.inference.predict import predict as predict_cases
     from inklings.inference.predictor import asked_threshold
+    from inklings.parallel import FAILED
 
+    words = choosing.chosen(series, scene, page, channel, project)
+    given, archive = inputs or [], None
+    paths = [Path(one) for one in given if not is_url(one)]
+    urls = [one for one in given if is_url(one)]
+    if (store and not urls) or (to and not store):
+        raise SpecError("--store: expected https://.../studies/UID to predict; --to goes with it")
+    if urls:
+        from inklings.archives.answers import kind_of
+        from inklings.archives.predicted import downloaded
+        from inklings.archives.predicted import store as stored
+
+        _, exports = kind_of(run, to or ())
+        archive, folders = downloaded(urls, out, words)
+        paths += folders
     summary = predict_cases(
         run,
-        inputs or [],
+        paths,
         out,
         workers=workers,
         scheduler=scheduler,
         split=split,
-        series=choosing.chosen(series, scene, page, channel, project),
+        series=words,
         images=parse(images) if images else None,
         also=also or None,
         mirroring=mirroring,
@@ -154,5 +186,12 @@ def predict(
     for case, reason in summary.failed.items():
         typer.echo(f"failed: {case}: {reason}", err=True)
     typer.echo(summary.line("predicted", out))
-    if summary.code:
-        raise typer.Exit(summary.code)
+    code = summary.code
+    if archive and store:
+        done = stored(archive, out, [folder.name for folder in folders], exports)
+        for case, reason in done.failed.items():
+            typer.echo(f"failed: {case}: {reason}", err=True)
+        typer.echo(done.line(archive.place.host))
+        code = code or (FAILED if done.failed else 0)
+    if code:
+        raise typer.Exit(code)

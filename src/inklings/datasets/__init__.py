@@ -24,6 +24,7 @@ DATASETS: Registry[Dataset] = Registry(
         "chaos": "inklings.datasets.chaos:Chaos",
         "decathlon": "inklings.datasets.decathlon:Decathlon",
         "dicom": "inklings.datasets.dicom_studies:DicomStudies",
+        "dicomweb": "inklings.archives.imported:DicomWeb",
         "dsb2018": "inklings.datasets.dsb2018:Dsb2018",
         "features": "inklings.datasets.feature_bags:FeatureBags",
         "folder": "inklings.datasets.folder:Folder",

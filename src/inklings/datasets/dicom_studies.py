@@ -63,6 +63,7 @@ class DicomStudies(Plain):
     classes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     noun: str = "volumes"
+    growing: bool = False  # ids do not depend on what else is there, since more may come
 
     def items(self, scratch: Path) -> Sequence[DrawnScan]:
         """All series, and the drawings that belong to none.
@@ -87,7 +88,8 @@ class DicomStudies(Plain):
         asked = [one for one in there if self.series is None or one.matches(self.series)]
         flat = [_flat(one) for one in asked if one not in volumes]
         damaged = [_damaged(one) for one in contents(root).lost()]
-        return [*(_with(scan, rule) for scan in _unique(scans)), *beside, *flat, *damaged]
+        named = [*map(_told_apart, scans)] if self.growing else _unique(scans)
+        return [*(_with(scan, rule) for scan in named), *beside, *flat, *damaged]
 
     def convert(self, item: DrawnScan) -> Converted:
         """A series, with class codes of what was drawn on it."""
@@ -220,9 +222,9 @@ def _damaged(fault: Fault) -> DrawnScan:
 def _unique(scans: Sequence[DrawnScan]) -> list[DrawnScan]:
     """Ids that would be there twice get the beginning of a hash of the series."""
     count = Counter(one.id for one in scans)
-    return [one if count[one.id] == 1 else replace(one, id=_told_apart(one)) for one in scans]
+    return [one if count[one.id] == 1 else _told_apart(one) for one in scans]
 
 
-def _told_apart(scan: DrawnScan) -> str:
+def _told_apart(scan: DrawnScan) -> DrawnScan:
     said = scan.choices.get(IMAGE, scan.facts["uid"])
-    return f"{scan.id}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+    return replace(scan, id=f"{scan.id}-{hashlib.sha256(said.encode()).hexdigest()[:8]}")

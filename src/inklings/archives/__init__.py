@@ -1,0 +1,1 @@
+"""Archives of images in hospitals: asked by DICOMweb, answered by DIMSE."""
