@@ -8,12 +8,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from inklings.changes import change
 from inklings.cli import app
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.labels.kinds import MaskLabel
 from inklings.library.planning import plan, plan_of_run
+from inklings.planning.budget import without_minutes
 from inklings.planning.races import Result
 from inklings.runs.run import Run
 from inklings.spec import Experiment
@@ -147,6 +149,19 @@ def test_whatever_the_minutes_a_plan_knows_them_again(
     plan_of_run(cohort, tmp_path / "run", minutes=float(minutes))
     with pytest.raises(SpecError, match=f"for {minutes} minutes, not for 30"):
         plan_of_run(cohort, tmp_path / "run", minutes=30)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [["training.minutes=9"], ["training={minutes: 9}"], ["training={minutes: 9, seed: 3}"]],
+)
+def test_minutes_are_taken_out_of_changes_however_they_are_written(changes: list[str]) -> None:
+    kept = without_minutes([*changes, "model.width=8"])
+    record: dict[str, Any] = {}
+    for text in kept:
+        change(record, text)
+    seed = {"training": {"seed": 3}} if "seed" in changes[0] else {}
+    assert record == {"model": {"width": 8}} | seed
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "-inf"])

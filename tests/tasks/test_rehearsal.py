@@ -11,6 +11,7 @@ from PIL import Image
 
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.errors import SpecError
 from inklings.labels.kinds import MaskLabel
 from inklings.spec import Experiment
 from inklings.tasks.rehearsal import rehearse
@@ -72,3 +73,9 @@ def test_time_and_memory_of_a_training_are_as_forecast(tmp_path: Path) -> None:
     assert 0.75 < ratios[-1] < 1.25, ratios
     size = sum(p.stat().st_size for p in (tmp_path / "run-0").rglob("*") if p.is_file())
     assert found.run == pytest.approx(size, rel=0.25)
+
+
+def test_an_experiment_that_cannot_be_is_refused_and_not_only_left_untimed(tmp_path: Path) -> None:
+    experiment = Experiment.load(written(tmp_path), ["supervision={name: boxes, cores: true}"])
+    with pytest.raises(SpecError, match="supervision boxes: expected no cores"):
+        rehearse(experiment, Cohort.read(experiment.cohort))

@@ -8,6 +8,7 @@ clock and not the number of steps ends a training; a rehearsal sets them right
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Sequence
@@ -96,7 +97,16 @@ def asked_minutes(minutes: float | None, changes: Sequence[str]) -> float | None
 
 def without_minutes(changes: Sequence[str]) -> list[str]:
     """Changes but for ``training.minutes``, which the budget of a plan already has."""
-    return [text for text in changes if not text.startswith("training.minutes=")]
+    kept = []
+    for text in changes:
+        record: dict[str, Any] = {}
+        change(record, text)
+        if "minutes" in (said := record.get("training") or {}):
+            del said["minutes"]
+            text = f"training={json.dumps(said)}"
+        if said or "training" not in record:
+            kept.append(text)
+    return kept
 
 
 def of_processor(minutes: float, memory: int | None = None) -> Budget:

@@ -26,7 +26,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.data.batches import Batches
 from inklings.data.packed import budget_bytes
 from inklings.data.slices import Planes
-from inklings.errors import DataError, InklingsError
+from inklings.errors import DataError, InklingsError, SpecError
 from inklings.inference.device import best_device
 from inklings.inference.volumes import predict_any
 from inklings.inference.windows import plan as windows
@@ -117,6 +117,7 @@ def rehearse(experiment: Experiment, cohort: Cohort) -> Measured:
 
     Raises:
         DataError: If the cohort is not on disk, or its cases are not fit for the experiment.
+        SpecError: If the experiment asks for what cannot be.
     """
     if cohort.folder is None:
         raise DataError("expected a cohort on disk, got one in memory")
@@ -135,6 +136,8 @@ def rehearse(experiment: Experiment, cohort: Cohort) -> Measured:
         return Measured(**found)
     if done.returncode == _KILLED or found.get("memory"):
         return TOO_LARGE
+    if found.get("refused"):
+        raise SpecError(found["error"])
     last = (done.stderr.splitlines() or ["it ended without a word"])[-1]
     raise DataError(found.get("error", f"the rehearsal failed: {last}"))
 
@@ -151,6 +154,7 @@ def answer() -> None:
         said = dataclasses.asdict(found)
     except InklingsError as error:
         said = {"error": str(error), "memory": error.__cause__ and memory_ended(error.__cause__)}
+        said["refused"] = isinstance(error, SpecError)
     except (MemoryError, RuntimeError) as error:
         said = {"error": str(error), "memory": memory_ended(error)}
     sys.stdout.write(json.dumps(said) + "\n")
