@@ -86,7 +86,7 @@ _QUIET = inspect.Parameter(
     "quiet",
     inspect.Parameter.KEYWORD_ONLY,
     default=False,
-    annotation=Annotated[bool, typer.Option("--quiet", help="No progress, no notes.")],
+    annotation=Annotated[bool, typer.Option("--quiet", help="Show no progress and no notes.")],
 )
 _DEBUG = inspect.Parameter(
     "debug",
@@ -177,7 +177,10 @@ def _version(value: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Segmentation and diagnosis of medical images from strong and weak labels."""

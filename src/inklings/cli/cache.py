@@ -14,7 +14,8 @@ from inklings.cli import choosing
 def cache(
     cohort: Annotated[Path | None, typer.Argument(help="Folder made by `inklings import`.")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The store, or one to go on with.")
+        Path | None,
+        typer.Option("--out", "-o", help="Folder of the store; an interrupted one is resumed."),
     ] = None,
     spacing_mm: Annotated[
         str | None, typer.Option(help="Resampled copies: '1.5', or '2.5,0.7,0.7' (z, y, x).")
@@ -25,15 +26,15 @@ def cache(
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
     clear: Annotated[
-        bool, typer.Option("--clear", help="Remove what trainings keep (no COHORT).")
+        bool, typer.Option("--clear", help="Clear the disk cache of trainings (without COHORT).")
     ] = False,
 ) -> None:
     """Decode every volume once into chunks, so that a crop reads only its part of the file.
 
-    The store is a cohort with the same cases, labels and splits: use it in place of COHORT. Killed,
-    it goes on where it stopped. Volumes beyond --max-gb stay where they are (exit code 3).
+    The store is a cohort with the same cases, labels and splits: use it in place of COHORT. An
+    interrupted run is resumed. Volumes beyond --max-gb are not copied (exit code 3).
 
-    Without COHORT: list what trainings keep of slow work, in INKLINGS_CACHE (~/.cache/inklings),
+    Without COHORT: list the disk cache of trainings, in INKLINGS_CACHE (~/.cache/inklings),
     at most INKLINGS_CACHE_GB (20); --clear removes it.
     """
     from inklings.cli.finish import finish

@@ -15,21 +15,22 @@ def calibrate(
         Path, typer.Argument(help="Folder made by `inklings train`; with --risk also of several.")
     ],
     cohort: Annotated[
-        Path, typer.Argument(help="Its cohort, or one of other patients: the validation part.")
+        Path,
+        typer.Argument(help="Its cohort, or one of other patients; the validation part is used."),
     ],
     risk: Annotated[
         list[str] | None,
         typer.Option(
-            help="Promise of new patients at most: fnr=0.1 (missed share of the area), missed=0.1 "
-            "(missed share of the objects), alarms=2 (false alarms a scan), sets=0.1 (sets of "
-            "diagnoses that lack the true one); repeat for several."
+            help="Risk to bound for new patients: fnr=0.1 (missed share of the area), missed=0.1 "
+            "(missed share of the objects), alarms=2 (false alarms per scan), sets=0.1 (sets "
+            "of diagnoses without the true one); may be repeated."
         ),
     ] = None,
     confidence: Annotated[
         str | None,
         typer.Option(
-            help="With --risk: probability that the promise holds, such as 0.9; on average if "
-            "left out."
+            help="With --risk: probability that the bound holds, such as 0.9; without it, the "
+            "bound holds on average."
         ),
     ] = None,
     split: Annotated[
@@ -40,21 +41,21 @@ def calibrate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="With --risk: folder for the predictions; a temporary one else."),
+        typer.Option(help="With --risk: folder for the predictions; default: temporary."),
     ] = None,
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
 ) -> None:
-    """Map the probabilities of a run to what held-out patients show, and keep the map with it.
+    """Calibrate the probabilities of a run on held-out patients.
 
-    A training does so by itself at its end. Patients of the test part are never looked at, masks
-    stay as they are, and where there are too few patients, or labels do not represent their images,
-    nothing is changed and the reason is said. `inklings predict --no-calibration` leaves it out.
+    Every training does this at its end. Test patients are never used, and masks do not change.
+    With too few patients, or labels that do not represent their images, nothing is changed and the
+    reason is printed. `inklings predict --no-calibration` leaves it out.
 
-    With --risk, promise how much new patients lose at most (RUN/guarantees.json): `inklings
+    With --risk, bound what is missed in new patients (RUN/guarantees.json): `inklings
     predict` then keeps the threshold of the guaranteed mask or set of diagnoses, `inklings export
-    --guaranteed` cuts there, `inklings evaluate` says whether the promise was held. Ends with exit
-    code 3 if there is no promise about some class.
+    --guaranteed` cuts there, `inklings evaluate` tells whether the guarantee held. Exit code 3 if
+    some class has no guarantee.
     """
     if not risk:
         _require_alone(

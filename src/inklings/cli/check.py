@@ -16,10 +16,11 @@ def check(
         bool, typer.Option("--json", help="Findings, groups and counts as JSON.")
     ] = False,
 ) -> None:
-    """Look for what would spoil a training: damaged files, mismatches, duplicates, leaks.
+    """Check a cohort for damaged files, mismatches, duplicates and leaks.
 
-    Exit code 1 if something would, 0 otherwise; duplicates and sister crops that a split keeps
-    together are only noted. Partial labels, such as strokes, are drawn: strokes.png.
+    Exit code 1 if something would spoil a training, 0 otherwise; duplicates and crops of one
+    field that the split keeps together are only noted. Partial labels, such as strokes, are drawn
+    in strokes.png.
     """
     from dataclasses import replace
     from json import dumps

@@ -21,7 +21,7 @@ CHANNEL = Annotated[
     typer.Option("--channel", help="Names or numbers of the channels to keep, between commas."),
 ]
 PROJECT = Annotated[
-    str | None, typer.Option("--project", help="Make one plane of a stack: max or mean.")
+    str | None, typer.Option("--project", help="Project a stack to one plane: max or mean.")
 ]
 
 WORKERS = Annotated[
@@ -29,13 +29,13 @@ WORKERS = Annotated[
     typer.Option(
         "--workers",
         min=0,
-        help="Processes that share the cases; 0 or 1 for this one, by default as many as pay.",
+        help="Processes; 0 or 1 for this one alone; default: as many as help.",
     ),
 ]
 SCHEDULER = Annotated[
     str | None,
     typer.Option(
-        "--scheduler", help="Address of a Dask scheduler, tcp://host:8786, whose workers do it."
+        "--scheduler", help="Address of a Dask scheduler to use instead: tcp://host:8786."
     ),
 ]
 

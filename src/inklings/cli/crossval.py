@@ -15,33 +15,41 @@ def crossval(
         str,
         typer.Argument(
             metavar="COHORT-OR-FILE",
-            help="A cohort, which is planned for once; an experiment file; or a recipe's name.",
+            help="A cohort (planned once), an experiment file, or the name of a recipe.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder; folds that are there are not done again.")],
+    out: Annotated[Path, typer.Option(help="Output folder; finished folds are not repeated.")],
     folds: Annotated[
-        int | None, typer.Option(min=2, help="Of each repeat; 10 of bags, else 5.")
+        int | None, typer.Option(min=2, help="Folds in each repeat; default: 10 for bags, else 5.")
     ] = None,
     repeats: Annotated[
-        int | None, typer.Option(min=1, help="Shuffles; 10 of bags, else 1.")
+        int | None,
+        typer.Option(min=1, help="Repeats, each with new folds; default: 10 for bags, else 1."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the shuffles and the trainings.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of folds and trainings.")] = 0,
     val: Annotated[
         float,
-        typer.Option(min=0, max=0.5, help="Share held out to choose the threshold; 0 keeps 0.5."),
+        typer.Option(
+            min=0,
+            max=0.5,
+            help="Share of the training cases held out to choose the threshold; 0 keeps 0.5.",
+        ),
     ] = 0.0,
     members: Annotated[
-        int, typer.Option(min=1, help="Bags with classes: trainings a fold, averaged.")
+        int, typer.Option(min=1, help="Bags with classes: trainings per fold, averaged.")
     ] = 1,
-    minutes: Annotated[float | None, typer.Option(help="Of each training; 30 of a cohort.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Minutes per training; default: 30, when a cohort is given."),
+    ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="Of a cohort: a recipe whose lines go before the plan's.")
+        str | None, typer.Option(help="When a cohort is given: a recipe that overrides the plan.")
     ] = None,
     beside: Annotated[
         Path | None,
         typer.Option(
-            help="Another cross-validation of the same folds, as in two dimensions where this is "
-            "in three: the best of both and their mean is chosen for 'inklings predict OUT'."
+            help="Another cross-validation of the same folds (2-D beside 3-D, say): the better one"
+            " or their mean is chosen for 'inklings predict OUT'."
         ),
     ] = None,
     changes: Annotated[
@@ -51,12 +59,12 @@ def crossval(
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
 ) -> None:
-    """Train and test any task on every fold; patients stay together, classes in proportion.
+    """Train and test on every fold; patients stay together, folds are stratified by class.
 
-    Run again to go on: what is finished is kept. But for bags with classes every fold leaves
-    cohort, run and predictions in OUT/folds; OUT/predictions holds those of all cases, each by the
-    run that has not seen its patient ('inklings evaluate OUT/predictions --cohort COHORT'), and
-    OUT/folds.csv who was learnt from, tested and scored.
+    Run again to resume. OUT/predictions holds out-of-fold predictions of all cases ('inklings
+    evaluate OUT/predictions --cohort COHORT'), OUT/folds.csv the number of training, test and
+    scored cases. Every fold keeps its cohort, run and predictions in OUT/folds, except for bags
+    with classes.
     """
     from inklings.cli.train import planned
     from inklings.crossval.cross_validate import cross_validate, lines

@@ -17,13 +17,14 @@ def deidentify(
         Path | None,
         typer.Option(
             help="File with a secret: the same secret gives the same new identifiers again. "
-            "Without it, they are new each time and nobody can trace them."
+            "Without it they are random, and nobody can trace them."
         ),
     ] = None,
     shift_dates: Annotated[
         bool,
         typer.Option(
-            "--shift-dates", help="Move dates, by one step a patient, instead of removal."
+            "--shift-dates",
+            help="Shift dates by a random step per patient instead of removing them.",
         ),
     ] = False,
     keep_descriptions: Annotated[
@@ -31,9 +32,9 @@ def deidentify(
         typer.Option("--keep-descriptions", help="Keep the names of series, studies, protocols."),
     ] = False,
 ) -> None:
-    """Copy DICOM images without what names the patient (PS3.15 basic profile), with new UIDs.
+    """Copy DICOM images without identifying attributes (PS3.15 basic profile), with new UIDs.
 
-    Pixels are copied as they are. What the copy cannot promise is printed, and stands in
+    Pixels are copied unchanged. What may still identify a patient is printed, and listed in
     deidentified.json.
     """
     import secrets

@@ -9,13 +9,14 @@ import typer
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other tissue.")] = 0,
-    patients: Annotated[int, typer.Option(min=5, help="How many are drawn.")] = 32,
-    images: Annotated[int, typer.Option(min=1, help="Fields of view a patient.")] = 3,
-    size: Annotated[int, typer.Option(min=32, help="Side of a field, in pixels of 1 um.")] = 256,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the phantoms.")] = 0,
+    patients: Annotated[int, typer.Option(min=5, help="Number of patients.")] = 32,
+    images: Annotated[int, typer.Option(min=1, help="Fields of view per patient.")] = 3,
+    size: Annotated[int, typer.Option(min=32, help="Side of a field, in pixels of 1 µm.")] = 256,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Of each training; fewer are quicker and worse.")
+        int | None,
+        typer.Option(min=1, help="Steps per training; fewer are faster and less accurate."),
     ] = None,
     slides: Annotated[
         bool, typer.Option("--slides", help="Whole slides: tiles, tumour maps, weak outlines.")
@@ -30,7 +31,7 @@ def demo(
         bool, typer.Option("--nodules", help="Chest CT: lung nodules, their size and malignancy.")
     ] = False,
 ) -> None:
-    """Run everything once on generated tissue: no download, five minutes on two cores."""
+    """Run the whole pipeline on generated images: no download, five minutes on two cores."""
     from inklings.benchmark.demo import run_demo
     from inklings.benchmark.demos import DEMOS
     from inklings.errors import SpecError

@@ -14,11 +14,11 @@ _GIGABYTE = 2**30
 def doctor(
     cohort: Annotated[
         Path | None,
-        typer.Argument(help="With a split: also say what training on it would need here."),
+        typer.Argument(help="A cohort with a split: also forecast what training on it needs here."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
-    """Say what this machine can do, and the line that installs what is missing."""
+    """Show what this machine can do, and how to install what is missing."""
     import json
 
     report = examine(Path.cwd())

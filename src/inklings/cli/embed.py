@@ -12,7 +12,9 @@ from inklings.cli import choosing
 
 def embed(
     index: Annotated[Path, typer.Argument(help="Folder made by 'inklings tile'.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Cohort of bags; or go on with one.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="New cohort of bags; an interrupted one is resumed.")
+    ],
     encoder: Annotated[
         str,
         typer.Option(
@@ -29,7 +31,8 @@ def embed(
         typer.Option(help="Arguments of the model in timm: 'init_values=1e-5,img_size=224'."),
     ] = None,
     input_size: Annotated[
-        int | None, typer.Option(min=1, help="Side to which tiles are brought for the encoder.")
+        int | None,
+        typer.Option(min=1, help="Side of the encoder's input, in pixels; tiles are resized."),
     ] = None,
     mean: Annotated[
         str | None, typer.Option(help="Mean of the pixels (0 to 1) instead of the published one.")
@@ -39,7 +42,7 @@ def embed(
     ] = None,
     label: Annotated[
         str | None,
-        typer.Option(help="Fact of the cases that is their class, such as isup."),
+        typer.Option(help="Metadata column of the label, such as isup."),
     ] = None,
     ordered: Annotated[
         bool, typer.Option("--ordered", help="The classes are grades, as their names tell.")
@@ -50,13 +53,13 @@ def embed(
     by_patient: Annotated[
         bool, typer.Option("--by-patient", help="All slides of a patient are one bag.")
     ] = False,
-    batch: Annotated[int, typer.Option(min=1, help="Tiles that are encoded at once.")] = 64,
+    batch: Annotated[int, typer.Option(min=1, help="Tiles per batch.")] = 64,
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
 ) -> None:
-    """Encode the tiles of every slide, half precision, one file a slide; run again to go on.
+    """Encode the tiles of every slide, in half precision, one file a slide; run again to resume.
 
-    Ends with exit code 3 if some slide could not be read; the others are done all the same.
+    Exit code 3 if some slide could not be read; the others are done.
     """
     from inklings.bags.answers import Ranks
     from inklings.bags.grades import lowest_first

@@ -24,8 +24,8 @@ def evaluate(
     split: Annotated[
         Literal["test", "val", "train", "all"] | None,
         typer.Option(
-            help="Which part is scored, by default test; all where the cohort has no splits, and "
-            "of a cross-validation."
+            help="Split to score; default: test, or all cases of a cohort without split and of a "
+            "cross-validation."
         ),
     ] = None,
     compare: Annotated[
@@ -34,8 +34,8 @@ def evaluate(
     dense: Annotated[
         Path | None,
         typer.Option(
-            help="The same cases with whole references, scored beside strokes and other partial "
-            "ones."
+            help="A cohort of the same cases with complete references, scored beside strokes and "
+            "other partial ones."
         ),
     ] = None,
     metric: Annotated[
@@ -49,23 +49,25 @@ def evaluate(
     ] = None,
     empty: Annotated[
         Literal["one", "skip"] | None,
-        typer.Option(help="What a case counts whose masks are both empty; one by default."),
+        typer.Option(help="Score of a case whose two masks are empty; default: one."),
     ] = None,
     tolerance: Annotated[
         float | None,
-        typer.Option(min=0, help="For the boundary Dice, in the unit of the distances; 2 else."),
+        typer.Option(
+            min=0, help="Tolerance of the boundary Dice, in the unit of the distances; default: 2."
+        ),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=2, help="Of the bootstrap over patients.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    resamples: Annotated[
+        int, typer.Option(min=2, help="Bootstrap resamples of the patients.")
+    ] = 2000,
+    seed: Annotated[int, typer.Option(help="Random seed of the bootstrap.")] = 0,
     allow_seen: Annotated[
         bool,
-        typer.Option("--allow-seen", help="Score also patients that the run was trained on."),
+        typer.Option("--allow-seen", help="Also score patients that the run was trained on."),
     ] = False,
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
-    froc: Annotated[
-        bool, typer.Option("--froc", help="Refuse anything but findings, which give FROC and CPM.")
-    ] = False,
+    froc: Annotated[bool, typer.Option("--froc", help="Accept findings only (FROC, CPM).")] = False,
     annotations: Annotated[
         Path | None, typer.Option(help="Findings, instead of --cohort: annotations.csv.")
     ] = None,
@@ -77,19 +79,22 @@ def evaluate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder for the scores; that of the predictions else."),
+        typer.Option(
+            "--out", "-o", help="Folder for the scores; default: the predictions' folder."
+        ),
     ] = None,
     diameter: Annotated[
         bool,
         typer.Option(
-            "--diameter", help="Of annotations_with_malignancy.csv: what the diameter alone tells."
+            "--diameter",
+            help="annotations_with_malignancy.csv: malignancy predicted from the diameter alone.",
         ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Rows as JSON on standard output.")] = False,
 ) -> None:
     """Score predictions against the reference standard, with 95 % intervals over patients.
 
-    What the folder holds decides how: images, slides, bags or findings.
+    Images, slides, bags and findings are recognised by what the folder holds.
     """
     from inklings.applications.lung_nodules.luna import from_tables
     from inklings.errors import SpecError

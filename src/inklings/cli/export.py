@@ -25,43 +25,43 @@ def export(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write; PREDICTIONS/exports/<format> if left out.")
+        Path | None, typer.Option(help="Output folder; default: PREDICTIONS/exports/<format>.")
     ] = None,
     cohort: Annotated[
         Path | None,
-        typer.Option(help="Only its cases, with its images, and its truth in a montage."),
+        typer.Option(help="Export only its cases, with its images; montages show its reference."),
     ] = None,
     order: Annotated[
         str | None,
         typer.Option(
-            help="masks: which class counts where several are called: probable, or all of them "
-            "between commas, the first on top."
+            help="masks: the class of pixels with several: probable, or all classes between "
+            "commas, the first on top."
         ),
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(help="tile-maps, geojson of bags: from which a tile is called; 0.3."),
+        typer.Option(help="tile-maps, geojson of bags: threshold of a tile; default: 0.3."),
     ] = None,
     heatmap_spacing_um: Annotated[
         float | None,
-        typer.Option(help="tile-maps: micrometres a map pixel; by default from tile to tile."),
+        typer.Option(help="tile-maps: µm per map pixel; default: distance between tiles."),
     ] = None,
     heatmap_factor: Annotated[
-        float | None, typer.Option(help="tile-maps: or pixels of level 0 a map pixel.")
+        float | None, typer.Option(help="tile-maps: or pixels of level 0 per map pixel.")
     ] = None,
     origin: Annotated[
         str | None,
         typer.Option(
-            help="geojson of slides: count from the bounds of what was scanned (as QuPath does, by "
-            "default) or from the corner of the slide."
+            help="geojson of slides: origin at the scanned area (as QuPath; the default) or at the"
+            " corner of the slide."
         ),
     ] = None,
     guaranteed: Annotated[
         bool,
         typer.Option(
             "--guaranteed",
-            help="Masks of images that hold the promise of `inklings calibrate`, instead of the "
-            "best ones.",
+            help="Write the masks that keep the guarantee of `inklings calibrate`, not the best "
+            "ones.",
         ),
     ] = False,
 ) -> None:

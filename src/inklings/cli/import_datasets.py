@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 _ANNOTATES = typer.Option(
     "--annotates",
-    help="Classes that the labels speak of, between commas, where it is not all; or a table with "
-    "the columns case, class, annotated.",
+    help="Classes that were annotated, between commas, if not all; or a table with the "
+    "columns case, class, annotated.",
 )
-_OUT = typer.Option("--out", "-o", help="New cohort folder; an interrupted import goes on there.")
+_OUT = typer.Option("--out", "-o", help="New cohort folder; an interrupted import is resumed.")
 
 
 class Datasets(TyperGroup):

@@ -19,12 +19,12 @@ def predictions(
     values: Annotated[
         str | None,
         typer.Option(
-            help="What the numbers mean: '0=background,63=liver'; the numbers of the cohort's "
-            "classes, and names in DICOM SEG and .seg.nrrd, need not be said."
+            help="Meaning of the mask values: '0=background,63=liver'; not needed for the numbers "
+            "of the cohort's classes, DICOM SEG and .seg.nrrd."
         ),
     ] = None,
     instances: Annotated[
-        bool, typer.Option("--instances", help="Numbers are objects of the first class.")
+        bool, typer.Option("--instances", help="Mask values number the objects of the first class.")
     ] = False,
 ) -> None:
     """Masks of another program as predictions: score, view and export them like one's own.

@@ -15,10 +15,10 @@ def join(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the cohort of all their cases.")],
 ) -> None:
-    """Make one cohort of several, also of such as annotate different organs.
+    """Join cohorts into one, also if they annotate different organs.
 
-    Classes of one name are one class. Of a class that its cohort did not annotate, nothing is
-    known of a case. Pictures stay where they are; then divide it by 'inklings split'.
+    Classes of one name are one class. A class that a cohort did not annotate is unknown in its
+    cases. Images stay in place. Run 'inklings split' next.
     """
     from inklings.cohorts.annotated import annotated_text
     from inklings.cohorts.cohort import Cohort

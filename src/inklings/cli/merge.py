@@ -16,17 +16,15 @@ def merge(
             help="Two folders or more of predictions of the same bags, validation part included.",
         ),
     ],
-    cohort: Annotated[Path, typer.Option(help="Of the bags, split.")],
-    out: Annotated[Path, typer.Option(help="New folder of predictions, scored as any.")],
-    depth: Annotated[
-        int, typer.Option(min=1, help="Questions from the root of the tree to a leaf, at most.")
-    ] = 3,
-    seed: Annotated[int, typer.Option(help="Where two questions are equally good.")] = 0,
+    cohort: Annotated[Path, typer.Option(help="The cohort of the bags, with a split.")],
+    out: Annotated[Path, typer.Option(help="New folder of predictions.")],
+    depth: Annotated[int, typer.Option(min=1, help="Maximal depth of the tree.")] = 3,
+    seed: Annotated[int, typer.Option(help="Random seed, for ties between splits.")] = 0,
 ) -> None:
-    """Merge what several models say of bags by a decision tree, fitted on the validation part.
+    """Merge several models of bags by a decision tree, fitted on the validation part.
 
-    One of high sensitivity, one of high specificity and a balanced one, say: train with
-    --set 'inference.threshold={sensitivity: 0.95}', or with other losses. tree.txt says the rule.
+    For example a model of high sensitivity, one of high specificity and a balanced one (train with
+    --set 'inference.threshold={sensitivity: 0.95}', or other losses). tree.txt shows the rule.
     """
     from inklings.bags.merge import merge as merged
 

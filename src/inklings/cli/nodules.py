@@ -20,7 +20,7 @@ def nodules(
     run: Annotated[
         Path, typer.Option(help="Run of a detector or segmenter, or a folder of all stages.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder to write; go on with one already begun.")],
+    out: Annotated[Path, typer.Option(help="Output folder; an interrupted search is resumed.")],
     validation: Annotated[
         bool,
         typer.Option("--validation", help="Error analysis: what each stage found and lost."),
@@ -44,12 +44,12 @@ def nodules(
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
 ) -> None:
-    """Find lung nodules, how large they are and how likely malignant; run again to go on.
+    """Find lung nodules, with size and probability of malignancy; run again to resume.
 
     Writes findings/<case>.json, findings.csv (the columns of a LUNA16 submission first), a picture
     of each finding in crops/, and report.html with the counts of every stage. --validation adds
-    what each stage lost, FROC and CPM (error_analysis.json, froc.json). --tune-thresholds sets
-    the thresholds of the run where they do best on validation scans (cascade.json).
+    the error analysis of each stage, FROC and CPM (error_analysis.json, froc.json).
+    --tune-thresholds chooses the thresholds of the run on validation scans (cascade.json).
     """
     from inklings.applications.lung_nodules.search import Settings, find_nodules, require_unseen
 

@@ -17,10 +17,10 @@ def phantoms(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder.")],
-    count: Annotated[int, typer.Option(min=1, help="How many patients.")] = 10,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed makes other patients.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="Number of patients.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
 ) -> None:
-    """Write phantoms as a provider delivers its data, to be read by 'inklings import'."""
+    """Write phantoms in the layout of a public dataset, for 'inklings import'."""
     from inklings.simulation.phantoms.layouts import write_layout
 
     then = write_layout(kind, out, count, seed)

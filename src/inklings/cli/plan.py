@@ -11,32 +11,29 @@ import typer
 def plan(
     cohort: Annotated[Path, typer.Argument(help="Folder made by 'inklings import'.")],
     out: Annotated[Path, typer.Option(help="Experiment file to write.")],
-    minutes: Annotated[
-        float | None, typer.Option(help="Of training; 30, unless it is said.")
-    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Minutes of training; default: 30.")] = None,
     memory: Annotated[
-        str | None, typer.Option(help="To use at most, such as 8GB; else half of what is free.")
+        str | None,
+        typer.Option(help="Memory to use at most, such as 8GB; default: half of what is free."),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu or gpu; what there is, unless it is said.")
+        str | None, typer.Option(help="cpu or gpu; default: what this machine has.")
     ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="A recipe whose lines go before those of the plan.")
-    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="A recipe that overrides the plan.")] = None,
     races: Annotated[
         bool,
         typer.Option(
             "--try",
-            help="Put to the test where rules are unsure: a quarter of the minutes goes into short "
-            "races on validation patients.",
+            help="Compare options where the rules are unsure: short trainings, scored on "
+            "validation patients, in a quarter of the minutes.",
         ),
     ] = False,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A line of your own: training.seed=1; may be repeated."),
+        typer.Option("--set", help="Set one value: training.seed=1; may be repeated."),
     ] = None,
 ) -> None:
-    """Write an experiment for a cohort and this machine; every line says why it is so."""
+    """Write an experiment for a cohort and this machine, with the reason for every line."""
     from inklings.errors import SpecError
     from inklings.library.planning import plan as planned
     from inklings.planning.races import races_of

@@ -14,11 +14,11 @@ def predict(
     run: Annotated[
         Path,
         typer.Argument(
-            help="Folder made by `inklings train`, or one of several runs (`inklings crossval`); "
-            "or a file made by `inklings bundle`."
+            help="Folder made by `inklings train`, or of several runs by `inklings crossval`; or a "
+            "file made by `inklings bundle`."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder to write; go on with one already begun.")],
+    out: Annotated[Path, typer.Option(help="Output folder; an interrupted prediction is resumed.")],
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -29,13 +29,13 @@ def predict(
     ] = None,
     also: Annotated[
         list[Path] | None,
-        typer.Option(help="Another run, whose probabilities are averaged; may be repeated."),
+        typer.Option(help="Another run to average with; may be repeated."),
     ] = None,
     images: Annotated[
         list[str] | None,
         typer.Option(
-            help="Cases of several images: NAME=PATTERN for each, by the names of the cohort that "
-            "the run learnt from."
+            help="Cases of several images: NAME=PATTERN for each, with the image names of the "
+            "training cohort."
         ),
     ] = None,
     split: Annotated[
@@ -52,21 +52,19 @@ def predict(
     ] = None,
     no_calibration: Annotated[
         bool,
-        typer.Option(
-            "--no-calibration", help="Probabilities as the network says them (inklings calibrate)."
-        ),
+        typer.Option("--no-calibration", help="Leave out the calibration of `inklings calibrate`."),
     ] = False,
     threshold: Annotated[
         str | None,
         typer.Option(
             metavar="NUMBER|prior|auto",
-            help="Instead of the one chosen in training, in (0, 1). prior: where the share "
-            "predicted of all images together is the prior of the run. auto: that, where the run "
-            "found its labels incomplete.",
+            help="Threshold in (0, 1) instead of that of the run. prior: the predicted share of "
+            "all images matches the class prior of the run. auto: prior, if the run found its"
+            " labels incomplete.",
         ),
     ] = None,
     instances: Annotated[
-        str | None, typer.Option(help="How objects are separated: watershed or components.")
+        str | None, typer.Option(help="Object separation: watershed or components.")
     ] = None,
     components: Annotated[
         Literal["all", "largest", "auto"] | None,
@@ -85,7 +83,7 @@ def predict(
     ] = False,
     factor: Annotated[
         float | None,
-        typer.Option(help="Slides: the network sees level 0 so many times coarser."),
+        typer.Option(help="Slides: factor by which level 0 is coarsened for the network."),
     ] = None,
     heatmap_spacing_um: Annotated[
         float | None, typer.Option(help="Slides: micrometres between pixels of the maps.")
@@ -108,8 +106,8 @@ def predict(
         int | None,
         typer.Option(
             min=1,
-            help="Pictures that a classifier of patches scans: samples between patches; 1 if left "
-            "out.",
+            help="Pictures scanned by a classifier of patches: distance between patches, in "
+            "pixels; default: 1.",
         ),
     ] = None,
     store: Annotated[
@@ -124,18 +122,18 @@ def predict(
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
 ) -> None:
-    """Predict with any run; run again to go on, finished cases are skipped.
+    """Predict with any run; run again to resume, finished cases are skipped.
 
     Pictures and volumes leave cases/<case>.npz; a slide leaves a heat map and a map of classes
     (pyramidal OME-TIFF), outlines (GeoJSON), a thumbnail with overlay and the area of each class
-    in cases/<case>/, and areas.csv for all; a bag its diagnosis and what each instance has to do
-    with it (and pictures a map, where a run that learnt from bags of small ones scans them); a
-    detector, or a folder of all stages, findings/<case>.json and findings.csv.
+    in cases/<case>/, and areas.csv for all; a bag its diagnosis and the score of each instance (and
+    larger pictures a map, if the run was trained on bags of small ones); a detector, or a folder
+    of all stages, findings/<case>.json and findings.csv.
     Probabilities of several runs (a folder of them, or --also) are averaged; their standard
     deviation is kept beside the maps, and its mean in uncertainty.csv.
-    Studies of an archive (DICOMweb) are downloaded to OUT/dicom; who asks stands in the environment
-    (INKLINGS_DICOMWEB_TOKEN, or _USER and _PASSWORD) or in ~/.netrc.
-    Ends with exit code 3 if some case could not be read; the others are predicted all the same.
+    Studies of an archive (DICOMweb) are downloaded to OUT/dicom; the login is read from the
+    environment (INKLINGS_DICOMWEB_TOKEN, or _USER and _PASSWORD) or ~/.netrc.
+    Exit code 3 if some case could not be read; the others are predicted.
     """
     from inklings.archives.place import is_url
     from inklings.datasets.several import parse

@@ -12,15 +12,15 @@ def prior(
     cohort: Annotated[Path, typer.Argument(help="Cohort with incomplete labels.")],
     run: Annotated[
         Path | None,
-        typer.Option(help="A trained run, for better scores; judged on cases it has not seen."),
+        typer.Option(help="A trained run whose scores are used, on cases it was not trained on."),
     ] = None,
     class_: Annotated[
-        str | None, typer.Option("--class", help="Whose share, where there are several classes.")
+        str | None, typer.Option("--class", help="Class to estimate, if there are several.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the images and samples drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the images and pixels drawn.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
-    """Estimate the class prior of an average image, with an interval, and its limits."""
+    """Estimate the class prior (mean positive share of an image) from incomplete labels."""
     import dataclasses
     import json as notation
 

@@ -12,7 +12,7 @@ def recipes(
         str | None, typer.Argument(help="Print this one: inklings recipes weak > mine.yaml.")
     ] = None,
 ) -> None:
-    """List the recipes that 'inklings train' takes by name, or print one of them as YAML."""
+    """List the recipes that 'inklings train' takes by name, or print one as YAML."""
     from inklings.recipes import names, recipe, text
 
     if name is not None:

@@ -15,7 +15,7 @@ def refine(
         Path,
         typer.Argument(help="Folder of masks or probability maps (PNG, TIFF), or of predictions."),
     ],
-    out: Annotated[Path, typer.Option(help="New folder; run again to go on.")],
+    out: Annotated[Path, typer.Option(help="New folder; run again to resume.")],
     images: Annotated[
         str | None,
         typer.Option(help="Folder or pattern of the images, named like the masks."),
@@ -25,22 +25,22 @@ def refine(
     ] = 0.8,
     probabilities: Annotated[
         bool,
-        typer.Option("--probabilities", help="Whole numbers are probabilities: 255 is certainty."),
+        typer.Option("--probabilities", help="Integers are probabilities: 255 is 1."),
     ] = False,
     sets: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help="NAME=VALUE: smooth_sigma=3, smooth_weight=3, position_sigma=80, "
+            help="NAME=VALUE; defaults: smooth_sigma=3, smooth_weight=3, position_sigma=80, "
             "colour_sigma=13, appearance_weight=10, iterations=5 (those of the reference).",
         ),
     ] = None,
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
 ) -> None:
-    """Dense CRF on pictures: outlines move to the edges of the image.
+    """Refine masks of pictures by a dense CRF: outlines move to the edges of the image.
 
-    Ends with exit code 3 if some case could not be refined; the others are done all the same.
+    Exit code 3 if some case could not be refined; the others are done.
     """
     from inklings.changes import change
     from inklings.cli.finish import finish

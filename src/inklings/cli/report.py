@@ -17,7 +17,7 @@ def report(
         Path | None, typer.Option("--out", "-o", help="By default report.html in the run folder.")
     ] = None,
 ) -> None:
-    """Write one self-contained page: results, pictures, labels, curves, origin."""
+    """Write a self-contained report page: scores, images, labels, curves and data."""
     from inklings.reports.run import run_report
     from inklings.reports.study import STUDY, study_report
 

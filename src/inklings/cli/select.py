@@ -12,11 +12,11 @@ def select(
     cohort: Annotated[Path, typer.Argument(help="Folder made by 'inklings import'.")],
     where: Annotated[
         list[str],
-        typer.Option(help="Fact and value, modality=stained; several must all hold."),
+        typer.Option(help="Metadata and value: modality=stained; may be repeated, all must hold."),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the smaller cohort.")],
 ) -> None:
-    """Make a cohort of the cases with certain facts; pictures stay where they are, splits too."""
+    """Make a cohort of the cases with certain metadata; images stay in place, splits are kept."""
     from inklings.cohorts.cohort import Cohort
     from inklings.cohorts.selection import select_cases
 

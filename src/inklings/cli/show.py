@@ -23,7 +23,7 @@ def show(
     ] = None,
     cases: Annotated[
         list[str] | None,
-        typer.Option(help="Draw this case (the beginning of its id will do); repeat."),
+        typer.Option(help="Draw this case, by its id or how it begins; may be repeated."),
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="How many cases to draw.")] = 12,
     masks: Annotated[
@@ -35,7 +35,7 @@ def show(
     channel: choosing.CHANNEL = None,
     project: choosing.PROJECT = None,
 ) -> None:
-    """Say what a cohort or an image file is, and draw it with its labels."""
+    """Describe a cohort or an image file, and draw it with its labels."""
     if subject.is_file() or (subject.is_dir() and _holds_dicom(subject)):
         _show_file(subject, out, choosing.chosen(series, scene, page, channel, project))
     else:

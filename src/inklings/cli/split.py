@@ -12,31 +12,42 @@ def split(
     cohort: Annotated[Path, typer.Argument(help="Folder made by 'inklings import'.")],
     fractions: Annotated[
         tuple[float, float, float] | None,
-        typer.Option(help="Of train, val and test; 0.7 0.1 0.2 where nothing is given."),
+        typer.Option(help="Shares of train, val and test; default: 0.7 0.1 0.2."),
     ] = None,
-    folds: Annotated[int | None, typer.Option(help="Cross-validation instead: how many.")] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Number of folds, for cross-validation.")
+    ] = None,
     fold: Annotated[
-        int | None, typer.Option(help="The fold that is tested; the next one is val.")
+        int | None, typer.Option(help="Number of the test fold, from 0; the next fold is val.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed, another split [0].")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed; default: 0.")] = None,
     stratify: Annotated[
-        str | None, typer.Option(help="Fact of the cases to balance; by default the modality.")
+        str | None,
+        typer.Option(help="Metadata column to balance over the parts; default: modality."),
     ] = None,
     ignore_duplicates: Annotated[
         bool,
-        typer.Option("--ignore-duplicates", help="Let duplicates and sister crops be parted."),
+        typer.Option(
+            "--ignore-duplicates",
+            help="Let duplicates and crops of one field fall into different parts.",
+        ),
     ] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Also in place of a split that came with the data.")
+        bool,
+        typer.Option(
+            "--replace", help="Replace an existing split, also one that came with the data."
+        ),
     ] = False,
     exclude: Annotated[
         list[str] | None,
-        typer.Option(help="Take a case out of the cohort, into excluded.json; repeat for several."),
+        typer.Option(
+            help="Exclude a case from the cohort (kept in excluded.json); may be repeated."
+        ),
     ] = None,
 ) -> None:
-    """Divide a cohort into train, val and test, never parting a patient or a group.
+    """Split a cohort into train, val and test; patients and groups stay together.
 
-    Duplicates and sister crops (found by 'inklings check') stay together. With --exclude alone,
+    Duplicates and crops of one field (see 'inklings check') stay together. With --exclude alone,
     a cohort that is split already keeps its split.
     """
     from inklings.cohorts.split_files import exclude as take_out

@@ -21,7 +21,7 @@ def study(
         list[str] | None,
         typer.Option(help="naive, inklings, nnpu-true, nnpu-estimated, upu-true, vpu."),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of naive and inklings.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds of naive and inklings.")] = 3,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", help="Replace one value: training.steps=200; may be repeated."),

@@ -12,16 +12,19 @@ from inklings.cli import choosing
 
 def tile(
     cohort: Annotated[Path, typer.Argument(help="Folder made by `inklings import`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Index to write, or to go on with.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Index to write; an interrupted one is resumed.")
+    ],
     spacing_um: Annotated[
-        float | None, typer.Option(help="Count in samples of this size; slides must say theirs.")
+        float | None, typer.Option(help="Pixel size of the tiles in µm; slides must state theirs.")
     ] = None,
     factor: Annotated[
-        float | None, typer.Option(help="Or in samples of so many pixels of level 0; default 1.")
+        float | None, typer.Option(help="Or a multiple of the pixels of level 0; default: 1.")
     ] = None,
-    size: Annotated[int, typer.Option(min=8, help="Side of a tile, in samples.")] = 512,
+    size: Annotated[int, typer.Option(min=8, help="Side of a tile, in pixels.")] = 512,
     stride: Annotated[
-        int | None, typer.Option(min=1, help="From tile to tile; by default the size.")
+        int | None,
+        typer.Option(min=1, help="Distance between tiles, in pixels; default: the size."),
     ] = None,
     min_tissue: Annotated[
         float, typer.Option(help="Keep tiles with more than this share of tissue.")
@@ -29,8 +32,8 @@ def tile(
     method: Annotated[
         str,
         typer.Option(
-            help="How tissue is found: stained, saturation, density, white, mask, everywhere; "
-            "auto takes the mask where it outlines all tissue (PANDA), else stained."
+            help="Tissue detection: stained, saturation, density, white, mask, everywhere; auto "
+            "takes the mask where it outlines all tissue (PANDA), else stained."
         ),
     ] = "auto",
     split: Annotated[
@@ -50,9 +53,9 @@ def tile(
         ),
     ] = False,
 ) -> None:
-    """List the tissue tiles of every slide: a table of places, no pictures; run again to go on.
+    """Index the tissue tiles of every slide: positions, no pixels; run again to resume.
 
-    Ends with exit code 3 if some slide could not be read; the others are done all the same.
+    Exit code 3 if some slide could not be read; the others are done.
     """
     from inklings.cli.finish import finish
     from inklings.data.tile_index import TileIndex

@@ -14,22 +14,22 @@ def train(
         str,
         typer.Argument(
             metavar="COHORT-OR-FILE",
-            help="A cohort, which is planned for first; an experiment file; or a recipe's name.",
+            help="A cohort (planned first), an experiment file, or the name of a recipe.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     minutes: Annotated[
-        float | None, typer.Option(help="Of training; 30 of a cohort, unless it is said.")
+        float | None, typer.Option(help="Minutes of training; default: 30, when a cohort is given.")
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="Of a cohort: a recipe whose lines go before the plan's.")
+        str | None, typer.Option(help="When a cohort is given: a recipe that overrides the plan.")
     ] = None,
     races: Annotated[
         bool,
         typer.Option(
             "--try",
-            help="Of a cohort: put to the test where rules of the plan are unsure, for a quarter "
-            "of the minutes.",
+            help="When a cohort is given: compare options where the rules of the plan are unsure, "
+            "in a quarter of the minutes.",
         ),
     ] = False,
     changes: Annotated[
@@ -37,18 +37,20 @@ def train(
         typer.Option("--set", help="Replace one value: training.steps=100; may be repeated."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where it stopped; nothing if it is finished.")
+        bool, typer.Option("--resume", help="Resume an interrupted training.")
     ] = False,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="The same weights every time, if slower.")
+        bool, typer.Option("--deterministic", help="Give the same weights in every run; slower.")
     ] = False,
     start: Annotated[
         Path | None,
-        typer.Option("--from", help="Begin with the weights of a run or of a checkpoint file."),
+        typer.Option("--from", help="Start from the weights of a run or a checkpoint file."),
     ] = None,
     trusted: Annotated[
         list[str] | None,
-        typer.Option(help="A case whose outlines are exact: it shows the style; may be repeated."),
+        typer.Option(
+            help="A case with exact outlines, an example for the correction; may be repeated."
+        ),
     ] = None,
     allow_seen: Annotated[
         bool,
@@ -58,7 +60,7 @@ def train(
         ),
     ] = False,
 ) -> None:
-    """Train on a cohort, or as a file or a recipe says; run it again to go on where it stopped."""
+    """Train on a cohort, or by an experiment file or recipe; --resume resumes a training."""
     from inklings.spec import Experiment
 
     settings = list(changes or [])

@@ -27,12 +27,12 @@ def view(
     host: Annotated[
         str, typer.Option(help="Address to listen on; only this machine by default.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0,
     cache_mb: Annotated[
-        int, typer.Option(min=16, help="Megabytes that tiles and opened volumes may take.")
+        int, typer.Option(min=16, help="Memory for tiles and volumes, in megabytes.")
     ] = 512,
     author: Annotated[
-        str | None, typer.Option(help="Written into corrections; by default your account.")
+        str | None, typer.Option(help="Reader's name in corrections; default: your account.")
     ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the browser.")

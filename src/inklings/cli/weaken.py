@@ -24,7 +24,7 @@ def weaken(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the weak cohort.")],
-    seed: Annotated[int, typer.Option(help="Decides all chance.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0)] = 0,
     keep: Annotated[
         Number, typer.Option(metavar="NUMBER", help="drop, slices: share kept.")
     ] = None,
@@ -38,7 +38,8 @@ def weaken(
         ),
     ] = None,
     depth: Annotated[
-        Number, typer.Option(metavar="NUMBER", help="erode: share of the depth cut off (0.5).")
+        Number,
+        typer.Option(metavar="NUMBER", help="erode: share of the depth that is removed (0.5)."),
     ] = None,
     gap: Annotated[
         Number,
@@ -59,7 +60,7 @@ def weaken(
     workers: choosing.WORKERS = None,
     scheduler: choosing.SCHEDULER = None,
 ) -> None:
-    """Make weaker labels of full ones, and keep the truth for evaluation only."""
+    """Simulate weak labels from complete ones; the reference is kept for evaluation only."""
     from inklings.library.cohorts import weakened
     from inklings.simulation.chain import Chain
 

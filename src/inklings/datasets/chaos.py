@@ -60,7 +60,7 @@ class Chaos(Plain):
     """
 
     source: Annotated[Path, Argument("Folder or zip with DICOM_anon folders.")]
-    modality: Annotated[Modality, Option("Which of the four kinds of scans.")]
+    modality: Annotated[Modality, Option("Which of the four scan types.")]
     organs: Annotated[
         tuple[str, ...],
         Option(

@@ -244,7 +244,7 @@ class Option:
     decides: bool = True
 
 
-IN_PLACE = Option("Point at the images where they lie instead of copying them.")
+IN_PLACE = Option("Refer to the images in place instead of copying them.")
 SPACING_UM = Option("Micrometres a pixel of level 0, where files do not say.", least=0.01, most=100)
 OVERRULE_SPACING = Option("Take --spacing-um whatever the files say.")
 

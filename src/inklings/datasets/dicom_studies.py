@@ -57,7 +57,8 @@ class DicomStudies(Plain):
         Option("Only segmentations of these words: part of the file, reader or description."),
     ] = None
     unite: Annotated[
-        bool, Option("Unite what several segmentations of a series call alike; else the first.")
+        bool,
+        Option("Unite classes of one name from several segmentations; else the first is used."),
     ] = False
     name: str = ""
     classes: tuple[str, ...] = ()

@@ -62,13 +62,14 @@ class Folder(FromPatterns):
     ] = field(default_factory=dict)
     instances: Annotated[bool, Option("Masks hold numbers or colours of objects.")] = False
     threshold: Annotated[
-        float | None, Option("Masks in JPEG, or probabilities: from this number on, 255; else 0.")
+        float | None,
+        Option("JPEG masks or probabilities: values from this one on are 255, others 0."),
     ] = None
     class_name: Annotated[
-        str, Option("Name of the class where there is only one.", flag="--class")
+        str, Option("Name of the class, if there is only one.", flag="--class")
     ] = "object"
     spacing_mm: Annotated[
-        float | None, Option("Distance between samples, if you know it.", least=1e-6)
+        float | None, Option("Distance between pixels in mm, if known.", least=1e-6)
     ] = None
     patient: Annotated[
         str | None, Option("Regular expression with one group: the patient in a path.")
@@ -77,19 +78,23 @@ class Folder(FromPatterns):
         tuple[str, str] | None,
         Option("Names that belong together, without suffix: '{name}_0000' '{name}_cp_masks'."),
     ] = None
-    page: Annotated[str | None, Option("Of files of several: number from 0, or z=2,t=0.")] = None
+    page: Annotated[str | None, Option("Page of a multi-page file, from 0, or z=2,t=0.")] = None
     channel: Annotated[
         str | None, Option("Names or numbers of the channels to keep, between commas.")
     ] = None
     scene: Annotated[str | None, Option("Name or number of one of several pictures.")] = None
-    project: Annotated[Literal["max", "mean"] | None, Option("Make one plane of a stack.")] = None
+    project: Annotated[
+        Literal["max", "mean"] | None, Option("Project a stack to one plane: max or mean.")
+    ] = None
     annotations: Annotated[str | None, ANNOTATIONS] = None
     names: Annotated[Mapping[str, str], NAMES] = field(default_factory=dict)
     in_place: Annotated[bool, IN_PLACE] = False
     name: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
-    yes: Annotated[bool, Option("Take the reading that was proposed.", decides=False)] = False
+    yes: Annotated[
+        bool, Option("Accept the proposed meaning of the mask values.", decides=False)
+    ] = False
 
     def options(self) -> dict[str, Any]:
         """Everything that was given."""

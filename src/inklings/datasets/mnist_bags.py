@@ -95,7 +95,7 @@ class MnistBags(BagCohort):
         tuple[float, float, float],
         Option("Digits for train, val and test: shares, or numbers above one."),
     ] = (0.7, 0.1, 0.2)
-    seed: Annotated[int, Option("Decides all chance.", least=0)] = 0
+    seed: Annotated[int, Option("Random seed.", least=0)] = 0
     test_seed: Annotated[
         int | None, Option("Of the test bags, to share them between seeds.", least=0)
     ] = None

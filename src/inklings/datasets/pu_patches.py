@@ -53,7 +53,7 @@ class PuPatches(BagCohort):
     unlabelled: Annotated[
         tuple[str, ...], Option("Folders of patches that may be either.", parse=names)
     ] = ("U",)
-    class_name: Annotated[str, Option("What is positive, in a word.", flag="--class")] = "positive"
+    class_name: Annotated[str, Option("Name of the positive class.", flag="--class")] = "positive"
     labelled_positives: Annotated[
         int | None,
         Option("Positives to train on as such; the label of the others is hidden.", least=1),

@@ -47,7 +47,7 @@ class Slides(Plain):
     names: Annotated[Mapping[str, str], NAMES] = field(default_factory=dict)
     origin: Annotated[
         Literal["bounds", "slide"] | None,
-        Option("Where annotations count from: bounds (what was scanned, as QuPath) or slide."),
+        Option("Origin of annotations: bounds (of the scanned area, as QuPath) or slide."),
     ] = None
     masks: Annotated[str | None, Option("Pattern of masks, in quotes, named like the slides.")] = (
         None
@@ -65,7 +65,7 @@ class Slides(Plain):
         ),
     ] = field(default_factory=dict)
     table: Annotated[
-        Path | None, Option("Table of slides or patients; its columns become facts.")
+        Path | None, Option("Table of slides or patients; its columns become metadata.")
     ] = None
     label: Annotated[str | None, Option("Column of the table that labels the slides.")] = None
     split: Annotated[str | None, Option("Column of the table that says train, val or test.")] = None

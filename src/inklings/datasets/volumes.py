@@ -55,7 +55,7 @@ class VolumeFolder(FromPatterns):
     patient: Annotated[
         str | None, Option("Regular expression with one group: the patient in a path.")
     ] = None
-    others_are_background: Annotated[bool, Option("Codes that --values does not name.")] = False
+    others_are_background: Annotated[bool, Option("Further codes, not named by --values.")] = False
     name: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     noun: str = "volumes"
