@@ -9,7 +9,6 @@ when the cache is full.
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import hashlib
 import os
 import time
@@ -29,6 +28,7 @@ from inklings.arrays import read_npz
 from inklings.errors import SpecError
 from inklings.files import written
 from inklings.progress import note
+from inklings.system import hold
 
 FOLDER_VARIABLE = "INKLINGS_CACHE"
 SIZE_VARIABLE = "INKLINGS_CACHE_GB"
@@ -290,5 +290,5 @@ def sweep(folder: Path, pattern: str) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """One process at a time, so that two cannot both fill the last room."""
     with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        hold(file, wait=True)
         yield

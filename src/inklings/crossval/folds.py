@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import CROSS_VALIDATED, Head
 from inklings.runs.run import RunRecord
 from inklings.spec import Experiment, SegmentationExperiment
+from inklings.system import link_or_copy
 from inklings.tasks.train import train
 
 DONE = "fold.json"
@@ -126,7 +126,9 @@ def pooled(folders: Sequence[Path], out: Path) -> Path:
         there = folder / "predictions"
         for name in ("cases", "findings"):
             if (there / name).is_dir():
-                shutil.copytree(there / name, out / name, copy_function=os.link, dirs_exist_ok=True)
+                shutil.copytree(
+                    there / name, out / name, copy_function=link_or_copy, dirs_exist_ok=True
+                )
     cut = np.mean([head.thresholds for head in heads], axis=0).tolist() if heads else []
     first = heads[0]
     dataclasses.replace(

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from inklings.errors import DataError, ReaderError
 from inklings.files import written
+from inklings.system import open_to_read, read_at
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _DEFLATES = 1040  # no stream of this method makes more bytes of one
@@ -73,14 +74,14 @@ def read(entry: Entry) -> bytes:
     if not 0 <= entry.offset < length or entry.size > length:
         raise ReaderError(f"{entry}: the archive is cut short")
     guess = _LOCAL_HEADER.size + len(entry.name.encode()) + _SLACK + entry.size
-    block = os.pread(_descriptor(entry.container), guess, entry.offset)
+    block = read_at(_descriptor(entry.container), guess, entry.offset)
     if len(block) < _LOCAL_HEADER.size:
         raise ReaderError(f"{entry}: the archive is cut short")
     _, name, extra = _LOCAL_HEADER.unpack_from(block)
     start = _LOCAL_HEADER.size + name + extra
     data = block[start : start + entry.size]
     if len(data) < entry.size:
-        data = os.pread(_descriptor(entry.container), entry.size, entry.offset + start)
+        data = read_at(_descriptor(entry.container), entry.size, entry.offset + start)
     try:
         if entry.method == zipfile.ZIP_DEFLATED:
             data = zlib.decompressobj(-15).decompress(data, entry.bytes + 1)
@@ -95,7 +96,7 @@ def read(entry: Entry) -> bytes:
 
 @functools.lru_cache(maxsize=8)
 def _descriptor(path: Path) -> int:
-    return os.open(path, os.O_RDONLY)
+    return open_to_read(path)
 
 
 def entries(path: Path, scratch: Path) -> list[Entry]:

@@ -7,20 +7,15 @@ A line that was cut short by a killed process is dropped, and its case converted
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from inklings.errors import DataError
 from inklings.files import parse_json
 from inklings.records import as_record
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from inklings.system import hold
 
 NAME = "import.jsonl"
 _AGAIN = "delete the folder and import again"
@@ -95,7 +90,7 @@ class Journal:
 
     def _lock(self) -> None:
         try:
-            _lock(self._file)
+            hold(self._file, wait=False)
         except OSError:
             raise DataError(
                 f"another import is writing into {self.path.parent}; wait for it to end"
@@ -174,12 +169,3 @@ def _line(record: Any, path: Path) -> dict[str, Any]:
     elif not {"format", "complete", "gone"} & set(said):
         raise DataError(f"{path} is damaged (a line without an id); {_AGAIN}")
     return said
-
-
-def _lock(file: IO[bytes]) -> None:
-    """Hold a file for this process alone, until it is closed or the process ends."""
-    if sys.platform == "win32":
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

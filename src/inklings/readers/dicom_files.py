@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Self, cast
 
 from inklings.errors import ReaderError
+from inklings.system import read_at
 
 MAGIC, MAGIC_AT = b"DICM", 128
 HEAD = 512
@@ -214,7 +215,7 @@ class Bytes:
                 with (file.container / file.name).open("rb", buffering=0) as stream:
                     if size is None:
                         return stream.read()
-                    return os.pread(stream.fileno(), size, start)
+                    return read_at(stream.fileno(), size, start)
             if self._member is None or self._member[0] != file:
                 archive, info = self._info(file)
                 _require_picture(info, file, needed)

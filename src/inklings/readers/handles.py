@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
+
+from inklings.system import after_fork
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -25,7 +26,7 @@ class Handles(Generic[K, T]):
     def __init__(self, opened: Callable[[K], T], closed: Callable[[T], None], most: int) -> None:
         self._opened, self._closed, self.most = opened, closed, most
         self._start()
-        os.register_at_fork(after_in_child=self._forget)
+        after_fork(self._forget)
 
     def __len__(self) -> int:
         return len(self._handles)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from inklings.readers.resample import Whole
+from inklings.system import after_fork, read_at
 
 # What tifffile logs where it goes on is checked by the readers, and told in their own words.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -140,7 +140,7 @@ class _Tiles:
 
     def __init__(self) -> None:
         self._start()
-        os.register_at_fork(after_in_child=self._start)
+        after_fork(self._start)
 
     def _start(self) -> None:
         self._lock = threading.Lock()
@@ -209,7 +209,7 @@ def _decoded(level: Level, plane: int, part: int, ty: int, tx: int) -> NDArray[A
 
 
 def _bytes(page: Any, offset: int, count: int, what: str) -> bytes:
-    data = os.pread(page.parent.filehandle.fileno(), count, offset)
+    data = read_at(page.parent.filehandle.fileno(), count, offset)
     if len(data) < count:
         raise ValueError(f"expected {count} bytes of {what}, got {len(data)}")
     return data

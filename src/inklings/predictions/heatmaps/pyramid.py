@@ -8,7 +8,6 @@ it at the end: nothing is decoded again.
 from __future__ import annotations
 
 import math
-import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from inklings.predictions.heatmaps.canvas import TILE
+from inklings.system import read_at
 
 Reduce = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """``(C, h, w)`` to half the size."""
@@ -161,7 +161,7 @@ class Pyramid:
     def _tiles(self, level: _Level, blank: bytes) -> Iterator[bytes]:
         spool = self._spool.fileno()
         for place, length in zip(level.places.flat, level.lengths.flat, strict=True):
-            yield os.pread(spool, int(length), int(place)) if length else blank
+            yield read_at(spool, int(length), int(place)) if length else blank
 
 
 def level_shapes(shape: tuple[int, int]) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from inklings.errors import DataError
 from inklings.geometry import Region
 from inklings.predictions.heatmaps.canvas import TILE, Row
+from inklings.system import open_to_read, read_at
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Map:
         except (OSError, tifffile.TiffFileError, IndexError, ValueError) as error:
             raise DataError(f"{path} is damaged ({error}); delete it and predict again") from None
         self.shape = (len(pages), *shape)
-        self._file = os.open(path, os.O_RDONLY)
+        self._file = open_to_read(path)
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +79,7 @@ class Map:
         return out
 
     def _tile(self, plane: _Plane, ty: int, tx: int) -> NDArray[np.uint8]:
-        data = os.pread(self._file, int(plane.lengths[ty, tx]), int(plane.places[ty, tx]))
+        data = read_at(self._file, int(plane.lengths[ty, tx]), int(plane.places[ty, tx]))
         try:
             return np.frombuffer(zlib.decompress(data), np.uint8).reshape(TILE, TILE)
         except (zlib.error, ValueError) as error:
