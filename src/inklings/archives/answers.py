@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pydicom
 
+from inklings.detection.predictor import DetectionPredictor
 from inklings.errors import SpecError
 from inklings.exports.export import export
 from inklings.inference.predict import first_of, predictor_of
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import Kind
 from inklings.readers.dicom_series import Series, series_in
+from inklings.runs.bundle import opened
 from inklings.runs.run import ModelConfig
 
 OBJECTS: dict[Kind, tuple[str, ...]] = {
@@ -40,7 +42,8 @@ def kind_of(run: Path, to: Sequence[str] = ()) -> tuple[Kind, tuple[str, ...]]:
     Raises:
         SpecError: If the run does not predict single volumes, or an export is none of these.
     """
-    kind: Kind = "findings" if predictor_of(run).__name__ == "DetectionPredictor" else "dense"
+    run = opened(run)
+    kind: Kind = "findings" if issubclass(predictor_of(run), DetectionPredictor) else "dense"
     plan = ModelConfig.read(first_of(run))
     if plan.task is not None or (kind == "dense" and plan.volumes is None):
         raise SpecError(f"{run}: expected a run that learnt from volumes, for objects of DICOM")

@@ -1,0 +1,182 @@
+"""A service: studies come in, are predicted when complete, and what was found goes back."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pydicom
+
+from inklings.archives.answers import answer, kind_of, volumes_in
+from inklings.archives.queue import Queue, QueuedStudy, State, backed_off, scrubbed
+from inklings.errors import DataError, InklingsError
+from inklings.inference.predict import predictor
+from inklings.inference.predictor import Options
+from inklings.progress import silenced
+from inklings.runs.bundle import opened
+from inklings.runs.run import WEIGHTS
+from inklings.runs.weights import digest_of
+
+_NAMES = (
+    "PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames",
+    "AccessionNumber", "ReferringPhysicianName", "PatientAddress", "PatientTelephoneNumbers",
+)  # fmt: skip
+_DECIDING = (WEIGHTS, "run.json", "calibration.json", "cascade.json", "chosen.json")
+_STARTS = 10
+"""So often a study may be begun; each that did not end was a death of the process."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What answers studies.
+
+    Attributes:
+        run: Folder of the run.
+        to: Exports that are sent, as `kind_of` gives them.
+        series: Words of the series that are predicted; None for every volume.
+    """
+
+    run: Path
+    to: tuple[str, ...]
+    series: str | None = None
+
+    @classmethod
+    def of(cls, run: Path, to: Sequence[str] = (), series: str | None = None) -> Answers:
+        """Checked.
+
+        Raises:
+            InklingsError: If the run does not predict single volumes, or exports mean nothing.
+        """
+        return cls(run.resolve(), kind_of(run, to)[1], series)
+
+    @property
+    def digest(self) -> str:
+        """Changes with weights and settings."""
+        run = opened(self.run)
+        files = sorted(path for name in _DECIDING for path in run.rglob(name))
+        said = [digest_of(path) for path in files], self.to, self.series
+        return hashlib.sha256(repr(said).encode()).hexdigest()
+
+    def make(self, study: QueuedStudy) -> State:
+        """Predict the volumes of a study, and make the objects; the state with these.
+
+        Raises:
+            DataError: If none could be predicted.
+        """
+        start = time.perf_counter()
+        out = study.folder / f"predictions-{study.state.digest}"
+        volumes, reasons = self._volumes(study.images)
+        if volumes:
+            options: Options = {} if self.series is None else {"series": self.series}
+            predictor_here = predictor(self.run, volumes, options)
+            predictor_here.alone = False  # the run need not remember folders that will be gone
+            reasons |= predictor_here.into(out).failed
+        files: list[Path] = []
+        empty = 0
+        for folder in (one for one in volumes if one.name not in reasons):
+            try:
+                made = answer(out, folder.name, self.to)
+                files += made.files
+                empty += not made.files
+            except DataError as error:
+                reasons[folder.name] = str(error)
+        if not files and not empty:
+            first = next(iter(reasons.values()), "there is no volume to predict")
+            raise DataError(f"{len(study.images)} series: {first}")
+        facts = {
+            "series": len(volumes),
+            "left out": len(study.images) - len(volumes),
+            "failed": len(reasons),
+            "objects": len(files),
+            "seconds": round(time.perf_counter() - start, 2),
+        }
+        names = tuple(path.relative_to(study.folder).as_posix() for path in files)
+        return replace(study.state, made=names, facts=facts)
+
+    def _volumes(self, images: Sequence[Path]) -> tuple[list[Path], dict[str, str]]:
+        """Folders of series that hold volumes, and why others cannot be read."""
+        found: list[Path] = []
+        reasons: dict[str, str] = {}
+        for folder in images:
+            try:
+                if volumes_in(folder, self.series):
+                    found.append(folder)
+            except InklingsError as error:
+                reasons[folder.name] = str(error)
+        return found, reasons
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Answers what is due, one study at a time.
+
+    Attributes:
+        queue: What waits.
+        answers: What makes the answers.
+        send: Sends objects; raises DataError where they were not taken.
+        say: Called with a line; never with anything of a patient.
+    """
+
+    queue: Queue
+    answers: Answers
+    send: Callable[[Sequence[Path]], None]
+    say: Callable[[str], None]
+
+    def work(self, stop: threading.Event, every_s: float = 0.5) -> None:
+        """Until told to stop."""
+        while not stop.is_set():
+            for study in self.queue.due():
+                if stop.is_set():
+                    return
+                self.one(study)
+            stop.wait(every_s)
+
+    def one(self, study: QueuedStudy) -> None:
+        """Bring one study as far as it goes."""
+        with silenced(), warnings.catch_warnings():  # notes and warnings may hold what files say
+            warnings.simplefilter("ignore")
+            try:
+                study = self._made(study)
+            except Exception as error:  # of this study alone: the others go on
+                reason = " ".join(str(error).split())
+                if not isinstance(error, InklingsError):
+                    reason = type(error).__name__
+                self.queue.finish(study, "failed", reason=scrubbed(reason, _names(study)))
+                return
+            self._sent(study)
+
+    def _made(self, study: QueuedStudy) -> QueuedStudy:
+        if study.state.made is not None:
+            return study
+        if study.state.starts >= _STARTS:
+            raise DataError(f"begun {_STARTS} times, and each time the process ended")
+        study = study.keep(replace(study.state, starts=study.state.starts + 1))
+        return study.keep(self.answers.make(study))
+
+    def _sent(self, study: QueuedStudy) -> None:
+        made = [study.folder / name for name in study.state.made or ()]
+        try:
+            if made:
+                self.send(made)
+        except DataError as error:
+            if not study.state.sends:
+                self.say(f"study {study.key} waits: {error}")
+            study.keep(backed_off(study.state))
+            return
+        self.queue.finish(study, "answered" if made else "nothing found", sends=study.state.sends)
+
+
+def _names(study: QueuedStudy) -> list[str]:
+    """What names the patient of a study, to be taken out of texts."""
+    for path in study.folder.glob("images/*/[!.]*.dcm"):
+        try:
+            said = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_NAMES))
+            return [str(one.value) for one in said if one.value]
+        except Exception:
+            continue
+    return []
