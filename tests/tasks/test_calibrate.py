@@ -21,6 +21,7 @@ from inklings.predictions.bags import BagPrediction
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import CALIBRATION
+from inklings.predictions.likeness import FILE as LIKENESS
 from inklings.runs.run import Run, RunRecord, write_model
 from inklings.simulation.phantoms.bags import value_bags, vector_bags
 from inklings.spec import Experiment
@@ -80,7 +81,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     last = [name for name in state if name.endswith("weight")][-1].rpartition(".")[0]
     for name in (f"{last}.weight", f"{last}.bias"):
         state[name] *= 10
-    (run / FILE).unlink()
+    for of_these_weights in (FILE, LIKENESS):
+        (run / of_these_weights).unlink()
     write_model(run, loaded.model, loaded.model_config)
     loaded.record.write(run)
     return cohort, run

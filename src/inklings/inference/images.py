@@ -21,6 +21,7 @@ from inklings.inference.slide_grid import SLIDE_OPTIONS, SlideSettings
 from inklings.parallel import over_cases
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import BY_PRIOR, CALIBRATION, MEMBERS, Head
+from inklings.predictions.likeness_table import write_likeness
 from inklings.predictions.uncertainty import write_uncertainty
 from inklings.progress import note, track
 from inklings.refinement import REFINEMENTS
@@ -143,10 +144,13 @@ class ImagePredictor(Predictor):
         head.write(there.path)
 
     def finish(self, there: PredictionFolder) -> None:
-        """The areas of all slides, and how far runs that were averaged differ in each case."""
+        """The areas of all slides, how far runs differ, which images are unlike others."""
         write_areas(there)
         if self._several:
             write_uncertainty(there)
+        likeness = self._runs[0].likeness
+        if likeness is not None and (told := write_likeness(there, likeness)):
+            note(told)
 
 
 def _by_prior(

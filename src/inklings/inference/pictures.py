@@ -21,6 +21,7 @@ from inklings.errors import GeometryError, InklingsError
 from inklings.geometry import Geometry
 from inklings.inference.crf import along_edges
 from inklings.inference.ensemble import Ensemble, averaged
+from inklings.inference.features import statistics_of, watched
 from inklings.inference.items import Item
 from inklings.inference.volumes import predict_any
 from inklings.orientation import AS_STORED, orientation
@@ -106,11 +107,16 @@ class PicturePredictor:
 
     def predict(self, item: Item, content: Content) -> DensePrediction:
         """What is said of a case, along the edges of the image where asked for; without objects."""
-        dense, spread = self.maps(content)
+        statistics = None
+        with watched(self._run) as features:  # of several runs the first
+            dense, spread = self.maps(content)
+        if features is not None:
+            statistics = statistics_of(self._run, content.samples, content.geometry, features)[1]
         if self._crf:
             dense = along_edges(content.samples, dense, self._thresholds)
         grid = content.geometry if dense.ndim == 4 else None  # of a volume also where it lies
-        return DensePrediction(item.case, item.path, dense, None, grid, item.choice, spread)
+        said = DensePrediction(item.case, item.path, dense, None, grid, item.choice, spread)
+        return replace(said, statistics=statistics)
 
     def maps(self, content: Content) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
         """What the network says, ``(K, *S)``; of several the mean, and the spread over them."""

@@ -17,6 +17,7 @@ from inklings.files import write_text
 from inklings.inference.answers import Answer, raw_sample
 from inklings.inference.predict import predictor_of
 from inklings.predictions.guarantee import FILE as GUARANTEES
+from inklings.predictions.likeness import FILE as LIKENESS
 from inklings.progress import note
 from inklings.reports import card
 from inklings.reports.material import gather
@@ -28,7 +29,7 @@ TOLERANCE = 1e-3
 """How far what a network says may differ between machines and versions, as a probability."""
 
 _ALWAYS = (WEIGHTS, "model.json", "experiment.yaml", "run.json")
-_WHERE_THERE = (CALIBRATION, GUARANTEES, "metrics.csv", "correction.json", "teacher.json")
+_WHERE_THERE = (CALIBRATION, GUARANTEES, LIKENESS, "metrics.csv", "correction.json", "teacher.json")
 
 
 @dataclass(frozen=True)

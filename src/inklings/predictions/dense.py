@@ -33,6 +33,8 @@ class DensePrediction:
         series: Words that chose one of several DICOM series.
         spread: ``(K, *S)`` uint8 standard deviation over the runs that were averaged, 255 is one;
             None of a single run.
+        statistics: ``(F + D,)`` float32 that say how like the training images this one is
+            (`inklings.predictions.likeness`); None where the run does not know these.
     """
 
     case: str
@@ -42,6 +44,7 @@ class DensePrediction:
     geometry: Geometry | None = None
     series: str | None = None
     spread: NDArray[np.uint8] | None = None
+    statistics: NDArray[np.float32] | None = None
 
     def mask(self, head: Head, channel: int = 0) -> NDArray[np.bool_]:
         """Where ``channel`` reaches its threshold, ``(*S)``."""
@@ -51,10 +54,9 @@ class DensePrediction:
     def write(self, folder: Path) -> None:
         """Write ``cases/<id>.npz``."""
         arrays: dict[str, Any] = {"dense": self.dense}
-        if self.instances is not None:
-            arrays["instances"] = self.instances
-        if self.spread is not None:
-            arrays["spread"] = self.spread
+        for name in ("instances", "spread", "statistics"):
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
         if self.geometry is not None:
             arrays["geometry"] = np.array(json.dumps(dataclasses.asdict(self.geometry)))
         if self.series is not None:
@@ -86,7 +88,8 @@ class DensePrediction:
             fits = fits and spread.dtype == np.uint8 and spread.shape == dense.shape
         if not fits or (geometry is not None and geometry.shape != sizes[0]):
             raise damaged(path, "its arrays do not fit together")
-        return cls(case, image, dense, instances, geometry, series, spread)
+        statistics = file.get("statistics")
+        return cls(case, image, dense, instances, geometry, series, spread, statistics)
 
 
 def _geometry(text: str, path: Path) -> Geometry:

@@ -5,7 +5,8 @@ A run folder holds, among other things:
 - ``weights.safetensors`` and ``model.json`` (`ModelConfig`: what to build and feed, so that the
   weights mean something), written by `write_model`;
 - ``experiment.yaml``, the resolved experiment;
-- ``calibration.json`` (`Calibration`), where held-out cases say what probabilities mean;
+- ``calibration.json`` (`Calibration`) and ``likeness.npz`` (`Likeness`): what probabilities mean by
+  held-out cases, and what its training images are like;
 - ``run.json`` (`RunRecord`: what was decided and where it came from), written last: a folder
   without it is a training that has not finished;
 - ``card.md``, the model card, which reports make of all of these (`inklings.reports.card`).
@@ -32,6 +33,7 @@ from inklings.models import MODELS
 from inklings.models.base import Model
 from inklings.models.folding import folded
 from inklings.predictions.head import Provenance
+from inklings.predictions.likeness import Likeness
 from inklings.records import read_record
 from inklings.renamed import renamed
 from inklings.runs.bundle import opened, source_of
@@ -60,8 +62,7 @@ class ModelConfig:
         resize: Side to which a whole image is scaled first; None where it never is.
         task: What is asked of a bag; None for models of images.
         spacing_um: Of the pixels trained on; slides are resampled to it. None if unknown.
-        factor: How many times coarser than level 0 of its slides the network's grid is, where
-            only that is known; None otherwise.
+        factor: How many times coarser than level 0 its grid is, where only that is known.
         volumes: How the network sees volumes; None for one that learnt from pictures.
         window: Sides of the windows of a volume, ``(z, y, x)``, for networks of three dimensions.
         inputs: Names of the images of a case whose channels are stacked, in this order; one name
@@ -156,8 +157,7 @@ class RunRecord:
         split_hash: Fingerprint of the cohort's split.
         seed: Of weights, batches and augmentation.
         seconds: Time spent in training steps.
-        versions: Of inklings, torch and what else matters.
-        machine: Processor, cores, memory, device.
+        versions, machine: Of inklings, torch and what else matters; processor, cores, memory.
         prior: Share of positive samples, estimated or given; None where it was not needed.
         warnings: What a reader of the results should know, a sentence each.
         facts: Whatever else is worth keeping (number of steps, best step, scores).
@@ -193,10 +193,8 @@ class RunRecord:
             DataError: If the training has not finished, or the file is damaged.
         """
         if not (folder / "run.json").is_file() and (folder / "experiment.yaml").is_file():
-            raise DataError(
-                f"{folder}: this training has not finished; "
-                f"go on with 'inklings train {folder / 'experiment.yaml'} --out {folder} --resume'"
-            )
+            again = f"'inklings train {folder / 'experiment.yaml'} --out {folder} --resume'"
+            raise DataError(f"{folder}: this training has not finished; go on with {again}")
         made = "a run made by 'inklings train'"
         return read_record(cls, folder / "run.json", made, "train again")
 
@@ -213,6 +211,7 @@ class Run:
         folder: Where it was read from; None for a model still in memory.
         weights_sha256: Fingerprint of the weights file.
         calibration: What its probabilities are mapped by; None for those of the network.
+        likeness: What its training images are like; None where nobody has measured it.
     """
 
     model: Model
@@ -222,6 +221,7 @@ class Run:
     folder: Path | None = None
     weights_sha256: str = ""
     calibration: Calibration | None = None
+    likeness: Likeness | None = None
 
     @property
     def task(self) -> str:
@@ -255,8 +255,8 @@ class Run:
     @property
     def provenance(self) -> Provenance:
         """Enough to make its predictions again."""
-        digest, split = self.weights_sha256, self.record.split_hash
-        return Provenance(str(source_of(self.folder)), digest, split, __version__)
+        where, own = str(source_of(self.folder)), self.record
+        return Provenance(where, self.weights_sha256, own.split_hash, __version__)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -276,6 +276,7 @@ class Run:
             folder=folder,
             weights_sha256=digest,
             calibration=Calibration.read(folder, digest),
+            likeness=Likeness.read(folder, digest),
         )
 
     def folded(self) -> Self:

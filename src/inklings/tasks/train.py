@@ -14,12 +14,13 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import InklingsError
 from inklings.models.weights import read_weights
 from inklings.progress import note
-from inklings.runs.run import WEIGHTS, RunRecord, write_model
+from inklings.runs.run import WEIGHTS, ModelConfig, Run, RunRecord, write_model
 from inklings.runs.weights import digest_of, load_weights
 from inklings.spec import Experiment
 from inklings.tasks import task_of
 from inklings.tasks.base import Task
 from inklings.tasks.calibrate import calibration_of, lines
+from inklings.tasks.likeness import likeness_of
 from inklings.training import machine
 from inklings.training.fit import FitResult, Kept
 from inklings.training.run_state import (
@@ -85,6 +86,7 @@ def train(
     if is_first():
         model_config = task.as_used(experiment, trained.model_config)
         write_model(out, trained.model, model_config)
+        _look(experiment, cohort, trained, model_config, out)
         for kept in trained.kept:
             at_step = _at_step(trained, kept)
             folder = out / "steps" / str(kept.step)
@@ -122,6 +124,25 @@ def _calibrate(
         return [f"{', '.join(held_out.names)}: not calibrated: {error}"]
     found.write(folder)
     return lines(found)
+
+
+def _look(
+    experiment: Experiment,
+    cohort: Cohort,
+    trained: FitResult,
+    model_config: ModelConfig,
+    folder: Path,
+) -> None:
+    """What its images are like, in a file; a training is not lost to it."""
+    record, digest = RunRecord(trained.thresholds), digest_of(folder / WEIGHTS)
+    run = Run(trained.model, model_config, record, experiment, folder, digest)
+    try:
+        found = likeness_of(run, cohort)
+    except InklingsError as error:
+        note(f"predictions will not say which images are unlike these: {error}")
+        return
+    if found is not None:
+        found.write(folder)
 
 
 def _times(trained: FitResult, entered: float) -> dict[str, float]:
