@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -11,8 +13,9 @@ from typing import Any
 import pytest
 
 from inklings.cohorts.cohort import Cohort
-from inklings.errors import SpecError
-from inklings.exports.export import export
+from inklings.errors import InklingsError, SpecError
+from inklings.exports import EXPORTS
+from inklings.exports.export import ALIKE, claimed, export
 from inklings.files import owner, write_text
 from inklings.predictions.guarantee import Guarantee, with_promises
 from inklings.predictions.head import BY_PRIOR, Head
@@ -103,6 +106,41 @@ def test_formats_of_one_run_share_a_folder_and_labels_are_no_predictions(
     export(one, "yolo", tmp_path / "labels")
     with pytest.raises(SpecError, match="holds what was exported of others"):
         export(two, "coco", tmp_path / "labels")
+
+
+PAIRS = [pair for names in ALIKE for pair in itertools.permutations(sorted(names), 2)]
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_formats_whose_files_have_one_name_share_no_folder(
+    first: str, second: str, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        with claimed(tmp_path, first, {"run": "a"}):
+            write_text(tmp_path / "case", first)
+    with (
+        pytest.raises(SpecError, match=f"holds what was exported to {first}, whose files {second}"),
+        claimed(tmp_path, second, {"run": "a"}),
+    ):
+        write_text(tmp_path / "case", second)
+    assert (tmp_path / "case").read_text() == first
+
+
+def test_formats_that_may_share_a_folder_write_no_file_twice(
+    predictions: Path, tmp_path: Path
+) -> None:
+    """Of all formats that take pictures: what two of them write is not the same file, or equal."""
+    written: dict[str, dict[str, bytes]] = {}
+    for to in EXPORTS:
+        with contextlib.suppress(InklingsError):
+            export(predictions, to, tmp_path / to)
+            written[to] = seen(tmp_path / to)
+    assert {"asap", "dsa", "labelme", "voc", "masks", "montage", "png"} <= set(written)
+    for one, other in itertools.combinations(written, 2):
+        both = {n for n in {*written[one]} & {*written[other]} if not Path(n).name.startswith(".")}
+        alike = any({one, other} <= names for names in ALIKE)
+        differ = {name for name in both if written[one][name] != written[other][name]}
+        assert bool(differ) == alike, (one, other, differ)
 
 
 def test_a_folder_that_somebody_used_before_is_said_to_be_mixed(

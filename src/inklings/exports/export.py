@@ -23,6 +23,14 @@ from inklings.progress import note
 from inklings.records import read_record
 
 CLAIM = ".inklings-export.json"
+
+ALIKE = (
+    {"asap", "voc"},
+    {"dsa", "labelme"},
+    {"masks", "montage"},
+    {"dicom-ann", "dicom-labelmap", "dicom-seg", "rtstruct"},
+)
+"""Formats whose files of a case have one name, so that one would overwrite the other."""
 """Says what the files of a folder were made of."""
 
 
@@ -68,7 +76,7 @@ def export(
     source = source.promised() if guaranteed else source
     named = f"{to}-guaranteed" if guaranteed else to
     place = predictions / "exports" / named if out is None else out
-    with _claimed(place, _made_by(source)):
+    with claimed(place, to, _made_by(source)):
         return Exported(exporter(source, place), source.cases)
 
 
@@ -85,20 +93,21 @@ def _labels(
     there = Cohort.read(folder).where(lambda case: cases is None or case.id in cases)
     place = folder / "exports" / to if out is None else out
     from_there = Path(os.path.relpath(folder.resolve(), place.resolve())).as_posix()
-    with _claimed(place, {"labels of": there.name, "in": from_there}):
+    with claimed(place, to, {"labels of": there.name, "in": from_there}):
         return Exported(exporter.labels(there, place), tuple(case.id for case in there))
 
 
 @contextmanager
-def _claimed(out: Path, made_by: Mapping[str, Any]) -> Iterator[None]:
+def claimed(out: Path, to: str, made_by: Mapping[str, Any]) -> Iterator[None]:
     """Make ``out`` the folder of exports of these predictions, and clear what was left there.
 
     Raises:
-        SpecError: If it holds those of others.
+        SpecError: If it holds those of others, or files of another format by the same names.
     """
     path, record = out / CLAIM, json.loads(json.dumps(made_by))
     if path.is_file():
         before = read_record(dict[str, Any], path, "what was exported", "delete the folder")
+        formats = before.pop("formats", [])
         other = [key for key in {**before, **record} if before.get(key) != record.get(key)]
         if other:
             came = ", ".join(
@@ -107,14 +116,20 @@ def _claimed(out: Path, made_by: Mapping[str, Any]) -> Iterator[None]:
             raise SpecError(
                 f"{out} holds what was exported of others ({came}); choose another --out"
             )
+        if alike := [one for one in formats if one != to and any({one, to} <= k for k in ALIKE)]:
+            raise SpecError(
+                f"{out} holds what was exported to {alike[0]}, whose files {to} would overwrite; "
+                "choose another --out"
+            )
         for folder in {part.parent for part in out.rglob(".*.part*")}:
             sweep(folder)
+        write_json(path, {**record, "formats": sorted({*formats, to})})
         yield
         return
     missing = [folder for folder in (out, *out.parents) if not folder.exists()]
     if not missing and any(out.glob("[!.]*")):
         note(f"{out} was not empty: what lies there stays beside what is exported now")
-    write_json(path, record)
+    write_json(path, {**record, "formats": [to]})
     try:
         yield
     except InklingsError:
