@@ -168,7 +168,9 @@ def test_other_weights_or_another_answer_are_found(tmp_path: Path) -> None:
 def test_what_no_bundle_holds_is_refused_by_name(tmp_path: Path) -> None:
     for name in ("one", "two"):
         untrained_run(tmp_path / "runs" / name)
-    with pytest.raises(SpecError, match=r"holds several runs.* bundle each, such as .*one"):
+    with pytest.raises(
+        SpecError, match=r"holds several runs, and a bundle holds one: take each, such as .*one"
+    ):
         bundle(tmp_path / "runs", tmp_path / "model.zip")
     with pytest.raises(SpecError, match="got a folder"):
         bundle(tmp_path / "runs" / "one", tmp_path)

@@ -7,11 +7,16 @@ from typing import Annotated
 
 import typer
 
+from inklings.errors import SpecError
+
 
 def export(
     predictions: Annotated[
         Path,
-        typer.Argument(help="Folder written by `inklings predict`, or a cohort, for its labels."),
+        typer.Argument(
+            help="Folder written by `inklings predict`, or a cohort, for its labels; for onnx a "
+            "run."
+        ),
     ],
     to: Annotated[
         str,
@@ -21,7 +26,7 @@ def export(
             "geojson. Both: montage. Programs of annotation (predictions, and labels of a cohort): "
             "asap, dicom-ann, dsa, geojson, imagej, nnunet (cohorts), coco, cvat, label-studio, "
             "labelme, voc, yolo. Findings: dicom-sr. Bags: csv, json, parquet; of tiles of "
-            "slides also tile-maps and geojson."
+            "slides also tile-maps and geojson. Networks of runs: onnx."
         ),
     ],
     out: Annotated[
@@ -65,8 +70,9 @@ def export(
         ),
     ] = False,
 ) -> None:
-    """Write predictions for viewers, archives of images and other programs."""
+    """Write predictions for viewers, archives of images and other programs, or a network."""
     from inklings.exports.export import export as written
+    from inklings.inference.onnx import export as network
 
     options = {
         "order": order,
@@ -75,5 +81,12 @@ def export(
         "heatmap_spacing_um": heatmap_spacing_um,
         "heatmap_factor": heatmap_factor,
     }
+    if to == "onnx":
+        if cohort or guaranteed or any(value is not None for value in options.values()):
+            raise SpecError("--to onnx: writes the network of a run, and takes --out alone")
+        file = network(predictions, out)
+        shape = ", ".join(map(str, file.shape))
+        typer.echo(f"network of ({shape}), {file.apart:.1g} from torch -> {file.path}")
+        return
     done = written(predictions, to, out, cohort, options=options, guaranteed=guaranteed)
     typer.echo(f"{len(done.cases)} cases exported to {to} -> {done.path}")

@@ -26,6 +26,7 @@ from inklings.progress import note
 from inklings.readers.bag_files import is_bag_file
 from inklings.runs.bundle import is_bundle, opened
 from inklings.runs.members import DETECTOR, members_of
+from inklings.runs.run import Run
 from inklings.spec.before import load_experiment
 
 __all__ = ["find_objects", "predict", "predict_array"]
@@ -112,6 +113,22 @@ def predictor_of(run: Path) -> type[Predictor]:
             f"run '{DETECTOR}' in one folder, and predict with that folder"
         )
     return _class(experiment.predictor)
+
+
+def single(run: Path, what: str) -> Run:
+    """The one run of a folder or a bundle.
+
+    Raises:
+        SpecError: If the folder holds several; ``what`` says what holds one only.
+        DataError: As `predictor_of`, or if it is damaged.
+    """
+    predictor_of(run)  # says what is missing
+    folder = opened(run)
+    if members_of(folder) != (folder,) or (folder / DETECTOR).is_dir():
+        raise SpecError(
+            f"{run} holds several runs, and {what} holds one: take each, such as {first_of(folder)}"
+        )
+    return Run.load(folder)
 
 
 def first_of(run: Path) -> Path:

@@ -15,14 +15,13 @@ from inklings.calibration.record import FILE as CALIBRATION
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.files import write_text
 from inklings.inference.answers import Answer, raw_sample
-from inklings.inference.predict import predictor_of
+from inklings.inference.predict import single
 from inklings.predictions.guarantee import FILE as GUARANTEES
 from inklings.predictions.likeness import FILE as LIKENESS
 from inklings.progress import note
 from inklings.reports import card
 from inklings.reports.material import gather
 from inklings.runs.bundle import INPUT, OUTPUT, Index, check, unpack, write_bundle
-from inklings.runs.members import DETECTOR, members_of
 from inklings.runs.run import WEIGHTS, Run
 
 TOLERANCE = 1e-3
@@ -63,14 +62,8 @@ def bundle(run: str | Path, out: str | Path) -> Bundled:
     folder, out = Path(run), Path(out)
     if out.is_dir():
         raise SpecError(f"--out {out}: expected the name of a file, got a folder; say model.zip")
-    predictor_of(folder)  # says what is missing
-    if (members := members_of(folder)) != (folder,) or (folder / DETECTOR).is_dir():
-        first = folder / DETECTOR if (folder / DETECTOR).is_dir() else members[0]
-        raise SpecError(
-            f"{folder} holds several runs, and a bundle holds one; bundle each, such as {first}, "
-            "and predict with 'inklings predict A.zip --also B.zip'"
-        )
-    loaded = Run.load(folder)
+    loaded = single(folder, "a bundle")
+    folder = loaded.folder or folder  # of a bundle that is bundled again, its files
     with tempfile.TemporaryDirectory() as home:
         staged = Path(home)
         files = {name: folder / name for name in _ALWAYS}
