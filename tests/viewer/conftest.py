@@ -21,6 +21,7 @@ from chromium import launched
 from inklings.bags.places import SLIDES
 from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
+from inklings.errors import MissingExtraError
 from inklings.evaluation.evaluate import evaluate
 from inklings.geometry import Geometry
 from inklings.labels.files import write_mask
@@ -120,6 +121,15 @@ def start() -> Iterator[Start]:
     for server, thread in servers:
         server.should_exit = True
         thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def assets() -> Assets:
+    """The page, if it was built."""
+    try:
+        return Assets.load()
+    except MissingExtraError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

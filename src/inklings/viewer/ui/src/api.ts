@@ -1,6 +1,8 @@
 /** Questions to the server; whatever goes wrong becomes a sentence. */
 
-import type { Action, Bag, Case, Correction, Findings, Outlines, Row, Shape, Shelf } from "./types";
+import type {
+  Action, Bag, Case, Changed, Correction, Findings, Measured, Outlines, Row, Shape, Shelf,
+} from "./types";
 
 async function ask<T>(path: string, init?: RequestInit): Promise<T> {
   let answer: Response;
@@ -36,6 +38,7 @@ export interface NewCorrection {
   name: string;
   image?: string;
   shape?: Shape;
+  fill?: Record<string, unknown>;
   present?: boolean;
   finding?: string;
 }
@@ -50,6 +53,10 @@ export const api = {
   corrections: (id: string) => ask<Correction[]>(`${of(id)}/corrections`),
   correct: (id: string, made: NewCorrection) => send<Correction>(`${of(id)}/corrections`, made),
   undo: (id: string, number: string) => send<unknown>(`${of(id)}/corrections/${number}/undo`, {}),
+  redo: (id: string, number: string) => send<Correction>(`${of(id)}/corrections/${number}/redo`, {}),
+  change: (id: string, body: object) => send<Changed>(`${of(id)}/change`, body),
+  measure: (id: string, image: string, shape: Shape) =>
+    send<Measured>(`${of(id)}/measure`, { image, shape }),
   thumbnail: (id: string) => `${of(id)}/thumbnail`,
   instance: (id: string, index: number) => `${of(id)}/instances/${index}`,
   tile: (id: string, image: string, level: number, x: number, y: number) =>

@@ -1,8 +1,9 @@
 /** Corrections: every one is saved at once and can be taken back. */
 
 import { api, type NewCorrection } from "./api";
-import { complain, h, say, slider } from "./dom";
-import type { Tool } from "./draw";
+import { complain, h, say, slider, swatch } from "./dom";
+import { Pen, type Spot, type Tool } from "./draw";
+import { Measuring } from "./measure";
 import type { SlidePane } from "./slide";
 import type { Case, Correction, Finding, Shape, Shelf } from "./types";
 import { VolumePane } from "./volume";
@@ -13,31 +14,69 @@ const WORDS: Record<string, string> = {
   accept: "accepted",
   reject: "rejected",
 };
+const AXES = ["axial", "coronal", "sagittal"];
+
+/** Tools by their keys. */
+const TOOLS: [Tool, string, string, string][] = [
+  ["move", "Move", "v", "move the image"],
+  ["select", "Select", "s", "choose what was drawn; drag its corners, double click adds or removes one"],
+  ["polygon", "Outline", "o", "click corners (double click or Enter closes), or draw by hand"],
+  ["brush", "Brush", "b", "paint"],
+  ["eraser", "Eraser", "e", "take away from what you drew"],
+  ["wand", "Wand", "w", "fill what looks like the place that is clicked"],
+  ["cut", "Cut", "d", "divide what you drew by a line"],
+];
+
+/** What happened at once: what was saved, and what it stands in for. */
+interface Step {
+  made: string[];
+  undone: string[];
+}
+
+/** Classes that were named here, for the next case. */
+const named: string[] = [];
 
 export class Correcting {
   readonly element = h("section", { class: "correct" }, h("h2", {}, "Correct"));
+  readonly measuring: Measuring;
+  private readonly pen = new Pen();
   private made: Correction[] = [];
   private readonly list = h("ol", { class: "list made" });
   private readonly tools = new Map<Tool, HTMLButtonElement>();
-  private positive = true;
+  private readonly palette = h("div", { class: "buttons palette", role: "group", "aria-label": "Class to draw" });
+  private readonly volume: boolean;
+  private names: string[];
   private name: string;
   private ball = 10;
+  private tolerance = 0.12;
+  private undos: Step[] = [];
+  private redos: Step[] = [];
+  /** Ids that were stated again have another one. */
+  private readonly again = new Map<string, string>();
 
   constructor(
     private readonly about: Case,
     private readonly shelf: Shelf,
     private readonly panes: (SlidePane | VolumePane)[],
   ) {
-    const names = [...new Set([...shelf.classes, ...Object.keys(about.answers)])];
-    this.name = names[0] ?? "object";
+    this.names = [...new Set([...shelf.classes, ...named, ...Object.keys(about.answers)])];
+    this.name = this.names[0] ?? "object";
+    this.volume = about.kind === "volume";
+    this.measuring = new Measuring(about, this.pen, (tool) => this.use(tool), () => this.repaint());
+    for (const pane of panes) pane.pen = this.pen;
+    this.pen.mine = (made) => made.action.startsWith("is") && made.author === shelf.author;
+    this.pen.colour = (name) => (this.names.length > 1 ? `rgb(${this.colour(name)})` : undefined);
+    this.pen.select = (id, more) => this.choose(id, more);
+    this.pen.replace = (id, shape) => this.change({ what: "replace", ids: [id], shape });
+    this.pen.done = (tool, shape, spot) => this.done(tool, shape, spot);
     if (shelf.readOnly) {
       this.element.append(h("p", { class: "quiet" }, "Opened read-only: nothing is saved."));
       return;
     }
-    if (about.kind === "bag") this.answers(names);
-    else this.regions(names);
+    if (about.kind === "bag") this.answers(this.names);
+    else this.regions();
     this.element.append(
-      h("div", { class: "buttons" }, h("button", { type: "button", onclick: () => this.undo() }, "Undo")),
+      row(["Undo", "u", () => this.undo()], ["Redo", "U", () => this.redo()]),
       this.list,
     );
   }
@@ -47,13 +86,8 @@ export class Correcting {
     this.show();
   }
 
-  private regions(names: string[]): void {
-    if (names.length > 1) {
-      const select = h("select", { "aria-label": "Class to draw" });
-      for (const name of names) select.append(h("option", { value: name }, name));
-      select.addEventListener("change", () => (this.name = select.value));
-      this.element.append(h("label", { class: "line" }, h("span", {}, "Class"), select));
-    }
+  private regions(): void {
+    this.colours();
     const sides = h("div", { class: "buttons", role: "group", "aria-label": "Statement" });
     const buttons = [true, false].map((positive) =>
       h(
@@ -68,35 +102,92 @@ export class Correcting {
       ),
     );
     sides.append(...buttons);
-    this.element.append(sides);
-    const row = h("div", { class: "buttons", role: "group", "aria-label": "Tool" });
-    const tools: [Tool, string][] = [["move", "Move"], ["polygon", "Outline"], ["brush", "Brush"]];
-    for (const [tool, title] of tools) {
+    this.element.append(this.palette, sides);
+    if (this.shelf.namedFreely) this.element.append(this.naming());
+    const bar = h("div", { class: "buttons", role: "group", "aria-label": "Tool" });
+    for (const [tool, title, key, what] of TOOLS) {
       const button = h(
         "button",
-        { type: "button", "aria-pressed": String(tool === "move"), onclick: () => this.use(tool) },
+        {
+          type: "button",
+          "aria-pressed": String(tool === "move"),
+          title: `${what} (${key})`,
+          onclick: () => this.use(tool),
+        },
         title,
       );
       this.tools.set(tool, button);
-      row.append(button);
+      bar.append(button);
     }
-    const volume = this.about.kind === "volume";
-    const [start, most, unit] = volume ? [6, 60, "mm"] : [24, 120, "px"];
-    const width = (value: number): void => this.panes.forEach((p) => (p.brush = value / 2));
+    const [start, most, unit] = this.volume ? [6, 100, "mm"] : [24, 400, "px"];
+    const width = (value: number): void => void (this.pen.brush = value / 2);
     width(start);
-    this.element.append(row, slider("Brush", start, width, [2, most, 1], (v) => `${v} ${unit}`));
-    for (const pane of this.panes) pane.drawn = (shape) => this.region(shape);
-    if (volume) this.balls();
+    this.element.append(
+      bar,
+      slider("Brush", start, width, [1, most, 1], (v) => `${v} ${unit}`),
+      slider("Wand", this.tolerance, (v) => (this.tolerance = v), [0, 0.6, 0.01]),
+      row(["Join", "g", () => this.join()], ["Delete", "Del", () => this.remove()]),
+    );
+    if (this.volume) this.slices();
   }
 
-  private balls(): void {
-    this.element.append(
-      slider("Ball", this.ball, (value) => (this.ball = value), [2, 80, 1], (v) => `${v} mm`),
-      h(
-        "div",
-        { class: "buttons" },
-        h("button", { type: "button", onclick: () => this.mark3d() }, "Mark a ball at the cross"),
+  /** One button a class, with its key. */
+  private colours(): void {
+    this.palette.hidden = this.names.length < 2;
+    this.palette.replaceChildren(
+      ...this.names.map((name, k) =>
+        h(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(name === this.name),
+            onclick: () => this.call(name),
+            title: k < 9 ? `key ${k + 1}` : undefined,
+          },
+          swatch(this.colour(name)),
+          name,
+        ),
       ),
+    );
+  }
+
+  private colour(name: string): [number, number, number] {
+    const place = Math.max(0, this.names.indexOf(name));
+    const { colours } = this.shelf;
+    return colours[place] ?? colours[place % Math.max(1, colours.length)] ?? [0, 158, 115];
+  }
+
+  private call(name: string): void {
+    this.name = name;
+    this.colours();
+  }
+
+  private naming(): HTMLElement {
+    const field = h("input", { type: "search", "aria-label": "Name of a class", maxLength: 60 });
+    const add = (): void => {
+      const name = field.value.trim();
+      if (!name) return;
+      if (!this.names.includes(name)) {
+        named.push(name);
+        this.names.push(name);
+      }
+      field.value = "";
+      this.call(name);
+    };
+    field.addEventListener("keydown", (event) => event.key === "Enter" && add());
+    const button = h("button", { type: "button", onclick: add }, "Add");
+    return h("label", { class: "line naming" }, h("span", {}, "New class"), field, button);
+  }
+
+  private slices(): void {
+    this.element.append(
+      row(
+        ["Copy to next slice", ">", () => this.copy(1)],
+        ["… previous", "<", () => this.copy(-1)],
+        ["Fill between", "B", () => this.between()],
+      ),
+      slider("Ball", this.ball, (value) => (this.ball = value), [2, 80, 1], (v) => `${v} mm`),
+      row(["Mark a ball at the cross", "m", () => this.mark3d()]),
     );
   }
 
@@ -121,26 +212,122 @@ export class Correcting {
         );
         group.append(h("label", { class: "check" }, radio, present ? "present" : "absent"));
       }
+      group.append(h("small", { class: "changed soft" }));
       this.element.append(group);
     }
   }
 
   private use(tool: Tool): void {
-    this.panes.forEach((pane) => pane.setTool(tool));
+    this.pen.pending?.drop();
+    this.pen.tool = tool;
+    this.pen.result = null;
+    this.panes.forEach((pane) => pane.use());
     this.tools.forEach((button, name) => button.setAttribute("aria-pressed", String(name === tool)));
+    this.measuring.mark(tool);
   }
 
   private state(positive: boolean): void {
-    this.positive = positive;
-    this.panes.forEach((pane) => (pane.positive = positive));
+    this.pen.positive = positive;
     const [is, isNot] = [this.element.querySelector(".is"), this.element.querySelector(".is-not")];
     is?.setAttribute("aria-pressed", String(positive));
     isNot?.setAttribute("aria-pressed", String(!positive));
   }
 
+  private get action(): "is" | "is_not" {
+    return this.pen.positive ? "is" : "is_not";
+  }
+
+  /** Something was drawn with a tool. */
+  private done(tool: Tool, shape: Shape, spot: Spot): void {
+    const body = { action: this.action, name: this.name, image: this.about.images[0]! };
+    if (tool === "length" || tool === "region") this.measuring.done(tool, shape, spot);
+    else if (tool === "wand") {
+      const [low, high] = spot.seen;
+      const { point, plane, axis } = spot;
+      const tolerance = this.tolerance * this.panes[0]!.greys();
+      const fill = { point, low, high, tolerance, ...(plane === undefined ? {} : { plane, axis }) };
+      this.save({ ...body, fill }).catch(complain);
+    } else if (tool === "eraser" || tool === "cut") this.taken(tool, shape);
+    else this.region(shape);
+  }
+
   private region(shape: Shape): void {
-    const action = this.positive ? "is" : "is_not";
-    this.save({ action, name: this.name, image: this.about.images[0]!, shape }).catch(complain);
+    const { action, name } = this;
+    this.save({ action, name, image: this.about.images[0]!, shape }).catch(complain);
+  }
+
+  /** Erase or divide what was drawn there; what is chosen alone, if something is. */
+  private taken(tool: "eraser" | "cut", shape: Shape): void {
+    const chosen = this.own().filter((c) => this.pen.selected.has(c.id));
+    const pool = (chosen.length ? chosen : this.own()).filter((c) => meets(c.shape!, shape));
+    if (!pool.length) return say("Nothing that you drew is there.");
+    const ids = pool.map((c) => c.id);
+    if (tool === "eraser") this.change({ what: "erase", ids, shape });
+    else this.change({ what: "divide", ids: ids.slice(-1), shape });
+  }
+
+  /** What was drawn here by this author, and stands. */
+  private own(): Correction[] {
+    return this.made.filter((c) => !c.undone && c.shape && this.pen.mine(c));
+  }
+
+  private chosen(): string[] {
+    return this.own().filter((c) => this.pen.selected.has(c.id)).map((c) => c.id);
+  }
+
+  private choose(id: string | null, more: boolean): void {
+    const { selected } = this.pen;
+    if (!more) selected.clear();
+    if (id && !(more && selected.delete(id))) selected.add(id);
+    this.show();
+  }
+
+  private join(): void {
+    const ids = this.chosen();
+    if (ids.length < 2) return say("Choose two or more with Select and Shift, then join them.");
+    this.change({ what: "join", ids });
+  }
+
+  private remove(): void {
+    const ids = this.chosen();
+    if (!ids.length) return say("Choose with Select what to delete.");
+    this.step({ made: ids, undone: [] }, "Deleted.");
+  }
+
+  private copy(by: number): void {
+    const flat = this.own().filter((c) => planeOf(c.shape!));
+    const chosen = flat.filter((c) => this.pen.selected.has(c.id));
+    const last = chosen.length ? chosen : flat.slice(-1);
+    if (!last.length) return say("Draw something on a slice first.");
+    this.change({ what: "copy", ids: last.map((c) => c.id), by }, (made) => {
+      this.pen.selected.clear();
+      made.forEach((c) => this.pen.selected.add(c.id));
+      const place = planeOf(made[0]!.shape!);
+      for (const pane of this.panes) if (place && pane instanceof VolumePane) pane.toPlane(...place);
+    });
+  }
+
+  private between(): void {
+    const last = this.own().filter((c) => planeOf(c.shape!)).at(-1);
+    if (!last) return say("Draw the class on two slices first.");
+    const same = this.own().filter((c) => c.name === last.name && c.action === last.action);
+    const ids = [...same.filter((c) => c !== last), last].map((c) => c.id);
+    this.change({ what: "between", ids });
+  }
+
+  /** Change what was drawn: one step back takes all of it back. */
+  private change(body: object, then: (made: Correction[]) => void = () => undefined): void {
+    api
+      .change(this.about.id, body)
+      .then(async ({ made, undone }) => {
+        this.record({ made: made.map((c) => c.id), undone });
+        this.pen.selected.clear();
+        await this.load();
+        then(made);
+        this.show();
+        say("Saved.");
+      })
+      .catch(complain);
   }
 
   async judge(found: Finding, action: "accept" | "reject"): Promise<void> {
@@ -151,38 +338,86 @@ export class Correcting {
 
   private async save(made: NewCorrection): Promise<void> {
     const saved = await api.correct(this.about.id, made);
-    this.made.push(saved);
-    this.show();
+    this.record({ made: [saved.id], undone: [] });
+    await this.load();
     say("Saved.");
   }
 
+  private record(step: Step): void {
+    this.undos.push(step);
+    this.redos = [];
+  }
+
   private undo(number?: string): void {
-    const last = number ?? [...this.made].reverse().find((c) => !c.undone)?.id;
-    if (!last) {
-      say("There is nothing to undo.");
-      return;
-    }
-    api
-      .undo(this.about.id, last)
-      .then(() => this.load())
-      .then(() => say("Undone."))
+    const mine = this.made.filter((c) => !c.undone && c.author === this.shelf.author);
+    const last = mine.at(-1)?.id;
+    const step = number ? undefined : this.undos.pop();
+    if (step) this.revert(step).then((back) => this.redos.push(back)).then(() => say("Undone.")).catch(complain);
+    else if (number ?? last) this.step({ made: [number ?? last!], undone: [] }, "Undone.", !number);
+    else say("There is nothing to undo.");
+  }
+
+  private redo(): void {
+    const step = this.redos.pop();
+    if (!step) return say("There is nothing to redo.");
+    this.revert(step).then((back) => this.undos.push(back)).then(() => say("Done again.")).catch(complain);
+  }
+
+  /** Take back, as a step that can itself be taken back: by undo, or by redo. */
+  private step(step: Step, words: string, undoing = false): void {
+    this.revert(step)
+      .then((back) => (undoing ? this.redos.push(back) : this.record(back)))
+      .then(() => say(words))
       .catch(complain);
+  }
+
+  /** Undo what a step made and state again what it took back; the step that does the opposite. */
+  private async revert(step: Step): Promise<Step> {
+    const now = (id: string): string => (this.again.has(id) ? now(this.again.get(id)!) : id);
+    const back: Step = { made: [], undone: [] };
+    for (const id of step.undone) {
+      const { id: fresh } = await api.redo(this.about.id, now(id));
+      this.again.set(now(id), fresh);
+      back.made.push(fresh);
+    }
+    for (const id of step.made.map(now)) {
+      await api.undo(this.about.id, id);
+      back.undone.push(id);
+    }
+    this.pen.selected.clear();
+    await this.load();
+    return back;
+  }
+
+  private repaint(): void {
+    this.panes.forEach((pane) => pane.repaint());
   }
 
   private show(): void {
     const standing = this.made.filter((c) => !c.undone);
-    for (const pane of this.panes) {
-      pane.corrections = standing;
-      pane.repaint();
+    this.pen.corrections = standing;
+    this.repaint();
+    const unheard = standing.filter((c) => !this.names.includes(c.name) && c.action !== "bag");
+    if (unheard.length) {
+      this.names = [...new Set([...this.names, ...unheard.map((c) => c.name)])];
+      this.colours();
     }
     this.list.replaceChildren(...standing.map((c) => this.line(c)));
-    for (const [name, present] of this.newest(standing)) {
-      const radio = this.element.querySelector<HTMLInputElement>(
-        `fieldset[data-name="${CSS.escape(name)}"] input[value="${present}"]`,
-      );
-      if (radio) radio.checked = true;
-    }
+    for (const [name, present] of this.newest(standing)) this.answer(name, present);
     this.mark();
+  }
+
+  /** An answer for the case, and what it was before if that was another one. */
+  private answer(name: string, present: boolean): void {
+    const group = this.element.querySelector(`fieldset[data-name="${CSS.escape(name)}"]`);
+    const radio = group?.querySelector<HTMLInputElement>(`input[value="${present}"]`);
+    if (radio) radio.checked = true;
+    const before = this.about.answers[name];
+    const changed = before !== present;
+    group?.classList.toggle("is-changed", changed);
+    const words = before === undefined ? "no label" : before ? "present" : "absent";
+    const note = group?.querySelector(".changed");
+    if (note) note.textContent = changed ? `changed here; was: ${words}` : "";
   }
 
   private newest(standing: Correction[]): Map<string, boolean> {
@@ -193,24 +428,28 @@ export class Correcting {
 
   private line(made: Correction): HTMLElement {
     const what = made.action === "bag" ? (made.present ? "present" : "absent") : WORDS[made.action];
+    const place = made.shape && planeOf(made.shape);
+    const where = place ? `, ${AXES[place[0]]} slice ${place[1] + 1}` : "";
     const time = new Date(made.time).toLocaleString();
-    return h(
-      "li",
-      { "data-correction": made.id },
-      h("span", {}, `${made.name}: ${what}`, h("small", {}, `${made.author}, ${time}`)),
-      this.shelf.readOnly
-        ? null
-        : h(
-            "button",
-            {
-              type: "button",
-              class: "judge",
-              "aria-label": `Undo ${made.name} ${what}`,
-              onclick: () => this.undo(made.id),
-            },
-            "↶",
-          ),
+    const mine = this.pen.mine(made);
+    const text = [`${made.name}: ${what}${where}`, h("small", {}, `${made.author}, ${time}`)];
+    const pick = (event: MouseEvent): void => this.choose(made.id, event.shiftKey);
+    const body = mine
+      ? h("button", { type: "button", class: "finding", onclick: pick }, h("span", {}, ...text))
+      : h("span", {}, ...text);
+    const back = h(
+      "button",
+      {
+        type: "button",
+        class: "judge",
+        "aria-label": `Undo ${made.name} ${what}${where}`,
+        onclick: () => this.undo(made.id),
+      },
+      "↶",
     );
+    const item = h("li", { "data-correction": made.id }, body, this.shelf.readOnly ? null : back);
+    item.classList.toggle("now", this.pen.selected.has(made.id));
+    return item;
   }
 
   /** Show on the findings which were judged. */
@@ -225,21 +464,77 @@ export class Correcting {
     }
   }
 
+  private wider(times: number): void {
+    const input = [...this.element.querySelectorAll<HTMLLabelElement>("label.slider")]
+      .find((label) => label.textContent?.startsWith("Brush"))
+      ?.querySelector("input");
+    if (!input) return;
+    input.value = String(Math.round(Number(input.value) * times + Math.sign(times - 1)));
+    input.dispatchEvent(new Event("input"));
+  }
+
   key(key: string): boolean {
+    if (this.about.kind !== "bag" && this.measuring.key(key)) return true;
     if (this.shelf.readOnly) return false;
-    if (this.about.kind === "bag" && key !== "u") return false;
-    const acts: Record<string, () => void> = {
-      u: () => this.undo(),
-      i: () => this.state(true),
-      x: () => this.state(false),
-      o: () => this.use("polygon"),
-      b: () => this.use("brush"),
-      v: () => this.use("move"),
-      Escape: () => this.use("move"),
-      ...(this.about.kind === "volume" ? { m: () => this.mark3d() } : {}),
-    };
+    const { pending } = this.pen;
+    const acts: Record<string, () => void> = { u: () => this.undo(), U: () => this.redo() };
+    if (this.about.kind !== "bag") {
+      for (const [tool, , letter] of TOOLS) acts[letter] = () => this.use(tool);
+      const more: Record<string, () => void> = {
+        i: () => this.state(true),
+        x: () => this.state(false),
+        g: () => this.join(),
+        "[": () => this.wider(1 / 1.25),
+        "]": () => this.wider(1.25),
+        Enter: () => pending?.close(),
+        Escape: () => (pending ? pending.drop() : this.use("move")),
+        Backspace: () => (pending ? pending.back() : this.remove()),
+        Delete: () => this.remove(),
+      };
+      Object.assign(acts, more);
+      this.names.slice(0, 9).forEach((name, k) => (acts[String(k + 1)] = () => this.call(name)));
+    }
+    if (this.volume) {
+      acts["m"] = () => this.mark3d();
+      acts[">"] = () => this.copy(1);
+      acts["<"] = () => this.copy(-1);
+      acts["B"] = () => this.between();
+    }
+    if (key === "Enter" && !pending) return false; // it presses the button that has the focus
     const act = acts[key];
     if (act) act();
     return Boolean(act);
   }
+}
+
+/** Buttons in a row, with their keys as tips. */
+function row(...buttons: [string, string, () => void][]): HTMLElement {
+  const made = buttons.map(([title, key, act]) =>
+    h("button", { type: "button", title: `key ${key}`, onclick: act }, title),
+  );
+  return h("div", { class: "buttons" }, ...made);
+}
+
+/** Axis and plane of what lies in one plane of a volume. */
+function planeOf(shape: Shape): [number, number] | null {
+  if (shape.plane !== null && shape.plane !== undefined) return [shape.axis ?? 0, shape.plane];
+  const axis = shape.kind === "mask" && shape.size!.length === 3 ? shape.size!.indexOf(1) : -1;
+  return axis < 0 ? null : [axis, Math.round(shape.points[0]![axis]!)];
+}
+
+/** Whether a line of a plane may touch a shape: by its box. */
+function meets(shape: Shape, line: Shape): boolean {
+  const reach = Math.max(...line.radii);
+  const flat = line.plane === undefined || line.plane === null;
+  const axes = flat ? [0, 1] : [0, 1, 2].filter((k) => k !== line.axis);
+  const [place, half] = [planeOf(shape), shape.radii];
+  if (!flat && place && place[0] === line.axis && place[1] !== line.plane) return false;
+  return axes.every((axis, k) => {
+    const own = shape.points[0]!.length === axes.length ? k : axis;
+    const at = shape.points.map((p) => p[own]!);
+    const r = half.length ? (half[own] ?? half[0]!) : 0;
+    const high = shape.kind === "mask" ? at[0]! + 2 * r * shape.size![own]! : Math.max(...at) + r;
+    const along = line.points.map((p) => p[k]!);
+    return Math.max(...along) + reach >= Math.min(...at) - r && Math.min(...along) - reach <= high;
+  });
 }

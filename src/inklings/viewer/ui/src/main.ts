@@ -20,11 +20,19 @@ const KEYS: [string, string][] = [
   ["a / r", "accept or reject the finding"],
   ["h", "hide or show what lies over the image"],
   ["+ − 0", "zoom in, out, whole image; arrows move"],
-  ["o / b / v", "outline, brush, move"],
+  ["o", "outline: click corners, or by hand; double click or Enter closes, Escape drops"],
+  ["b / e / w", "brush, eraser, wand; [ ] smaller and larger"],
+  ["s / d / g", "select (corners move), divide by a line, join what is chosen"],
+  ["Delete", "delete what is chosen"],
+  ["v, Escape", "move the image"],
   ["i / x", "“is” and “is not”"],
+  ["1 … 9", "classes"],
+  ["l / t", "measure a length, a region"],
+  ["> / <", "volumes: copy to the next or previous slice"],
+  ["B", "volumes: fill between the slices that were drawn on"],
   ["m", "volumes: mark a ball at the cross"],
-  ["1 … 5", "volumes: windows lung, mediastinum, liver, bone, auto"],
-  ["u", "undo the last correction"],
+  ["Shift 1 … 5", "volumes: windows lung, mediastinum, liver, bone, auto"],
+  ["u / U", "undo, redo (also Ctrl Z, Ctrl Shift Z)"],
   ["?", "these keys"],
 ];
 
@@ -111,9 +119,16 @@ function go(id: string): void {
 function keys(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
   const typing = target.closest("input:not([type=checkbox]):not([type=radio]):not([type=range]), select, textarea");
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.altKey || document.querySelector("dialog[open]")) return;
   if (typing) {
     if (event.key === "Escape") target.blur();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey) {
+    const letter = event.key.toLowerCase();
+    const back = letter === "z" || letter === "y";
+    const forth = letter === "y" || event.shiftKey;
+    if (back && page?.key(forth ? "U" : "u")) event.preventDefault();
     return;
   }
   const id = current();
@@ -133,7 +148,8 @@ function keys(event: KeyboardEvent): void {
   };
   const act = acts[event.key];
   if (act) act();
-  if (act || page?.key(event.key)) event.preventDefault();
+  const digit = event.shiftKey && !/^\d$/.test(event.key) && /^Digit(\d)$/.exec(event.code)?.[1];
+  if (act || page?.key(event.key) || (digit && page?.key(`Shift${digit}`))) event.preventDefault();
 }
 
 function keysDialog(): void {

@@ -22,6 +22,15 @@ function samples(shape: Shape): Uint8Array {
   return found;
 }
 
+/** Whether a sample of a mask of a plane is marked. */
+export function covers(shape: Shape, y: number, x: number): boolean {
+  const [i, j] = [y, x].map((v, k) =>
+    Math.floor((v - shape.points[0]![k]!) / (2 * shape.radii[k]!) + 0.5),
+  ) as [number, number];
+  const [height, width] = shape.size as [number, number];
+  return i >= 0 && j >= 0 && i < height && j < width && samples(shape)[j * height + i] === 1;
+}
+
 /** What of the mask of a volume lies in a plane; null for nothing. */
 export function cutMask(shape: Shape, axis: number, index: number): Shape | null {
   const known = cuts.get(shape) ?? new Map<string, Shape | null>();

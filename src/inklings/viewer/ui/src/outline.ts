@@ -1,6 +1,7 @@
 /** Contours, corrections and what is being drawn: vectors over the image, redrawn as it moves. */
 
 import { css } from "./dom";
+import type { Draft, Pen } from "./draw";
 import { rings } from "./mask";
 import { heat } from "./tint";
 import type { Correction, Finding, Outlines, Shape } from "./types";
@@ -25,8 +26,9 @@ export type Project = (x: number, y: number) => [number, number];
 export interface Scene {
   evidence: Evidence | null;
   contours: Iterable<Contour>;
-  corrections: readonly Correction[];
-  draft: { shape: Shape; positive: boolean } | null;
+  /** What was drawn; null while it is hidden. */
+  pen: Pen | null;
+  draft: Draft | null;
   chosen: Finding | null;
 }
 
@@ -57,12 +59,12 @@ export function paint(canvas: HTMLCanvasElement, project: Project, scene: Scene)
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (scene.evidence) drawEvidence(pen, project, scene.evidence, width, height);
   for (const contour of scene.contours) drawContour(pen, project, contour, width, height);
-  for (const correction of scene.corrections) {
-    if (!correction.shape) continue;
-    const positive = correction.action === "is" || correction.action === "accept";
-    drawShape(pen, project, correction.shape, positive);
+  for (const made of scene.pen?.corrections ?? []) {
+    if (made.shape) drawShape(pen, project, made.shape, lookOf(made, scene.pen!));
   }
-  if (scene.draft) drawShape(pen, project, scene.draft.shape, scene.draft.positive);
+  for (const draft of [scene.pen?.result, scene.draft]) {
+    if (draft) drawShape(pen, project, draft.shape, draft);
+  }
   if (scene.chosen) drawChosen(pen, project, scene.chosen);
 }
 
@@ -122,35 +124,89 @@ function outside(points: [number, number][], width: number, height: number): boo
   return right < 0 || left > width || bottom < 0 || top > height;
 }
 
+/** How a shape is drawn. */
+export interface Look {
+  /** What it says; null where it says nothing. */
+  positive: boolean | null;
+  colour?: string | undefined;
+  selected?: boolean;
+  open?: boolean;
+  words?: string;
+}
+
+export function lookOf(made: Correction, pen: Pen): Look {
+  return {
+    positive: made.action === "is" || made.action === "accept",
+    colour: pen.colour(made.name),
+    selected: pen.selected.has(made.id),
+  };
+}
+
 /** Shapes count samples by their centres: half a pixel off the outer corner. */
 export function drawShape(
   pen: CanvasRenderingContext2D,
   project: Project,
   shape: Shape,
-  positive: boolean | null,
+  { positive, colour, selected, open, words }: Look,
 ): void {
   const lines = shape.kind === "mask" ? rings(shape) : [corners(shape)];
-  const tint = positive === null ? null : positive ? "15, 163, 127" : "213, 94, 0";
+  const tint = positive === null ? "255, 255, 255" : positive ? "15, 163, 127" : "213, 94, 0";
+  const thick = shape.kind === "stroke" ? Math.max(2, 2 * scale(project) * shape.radii.at(-1)!) : 2.2;
   pen.setLineDash(positive === false ? [7, 4] : []);
-  pen.strokeStyle = positive === null ? "#fff" : positive ? IS : IS_NOT;
-  pen.fillStyle = tint ? `rgba(${tint}, 0.28)` : "transparent";
-  pen.lineWidth = 2.2;
-  pen.beginPath();
+  pen.strokeStyle = positive === null ? "#fff" : colour ?? (positive ? IS : IS_NOT);
+  pen.fillStyle = positive === null ? "transparent" : `rgba(${tint}, 0.28)`;
+  pen.lineWidth = thick;
+  const path = new Path2D();
+  let end: [number, number] = [0, 0];
   for (const line of lines) {
     const points = line.map(([y, x]) => project(x! + 0.5, y! + 0.5));
-    points.forEach(([x, y], k) => (k ? pen.lineTo(x, y) : pen.moveTo(x, y)));
-    if (points.length === 1) pen.lineTo(points[0]![0] + 0.01, points[0]![1]);
-    if (shape.kind !== "stroke") pen.closePath();
+    points.forEach(([x, y], k) => (k ? path.lineTo(x, y) : path.moveTo(x, y)));
+    if (points.length === 1) path.lineTo(points[0]![0] + 0.01, points[0]![1]);
+    if (shape.kind !== "stroke" && !open) path.closePath();
+    end = points.at(-1) ?? end;
+    if ((selected || open) && shape.kind === "polygon") grips(path, points);
   }
   if (shape.kind === "stroke") {
     pen.setLineDash([]);
-    pen.lineWidth = Math.max(2, 2 * scale(project) * shape.radii[shape.radii.length - 1]!);
-    pen.strokeStyle = `rgba(${tint}, 0.5)`;
-    pen.stroke();
-    return;
+    pen.strokeStyle = `rgba(${tint}, ${selected ? 0.75 : 0.5})`;
+    if (positive === null && words) edged(pen, path, "#fff");
+    else pen.stroke(path);
+  } else if (positive === null) edged(pen, path, "#fff");
+  else {
+    pen.fill(path, "evenodd");
+    if (selected) {
+      pen.lineWidth = thick + 3;
+      pen.strokeStyle = "#fff";
+      pen.stroke(path);
+      pen.lineWidth = thick;
+      pen.strokeStyle = colour ?? (positive ? IS : IS_NOT);
+    }
+    pen.stroke(path);
   }
-  pen.fill("evenodd");
-  pen.stroke();
+  if (words) label(pen, words, end);
+}
+
+/** Corners that can be taken hold of. */
+function grips(path: Path2D, points: readonly [number, number][]): void {
+  for (const [x, y] of points) path.rect(x - 3, y - 3, 6, 6);
+}
+
+/** A thin line that is seen on bright and dark ground. */
+function edged(pen: CanvasRenderingContext2D, path: Path2D, colour: string): void {
+  for (const [paint, wide] of [["rgba(0, 0, 0, 0.7)", 4], [colour, 1.8]] as const) {
+    pen.strokeStyle = paint;
+    pen.lineWidth = wide;
+    pen.stroke(path);
+  }
+}
+
+function label(pen: CanvasRenderingContext2D, words: string, [x, y]: [number, number]): void {
+  pen.font = "600 13px system-ui, sans-serif";
+  const wide = pen.measureText(words).width;
+  pen.fillStyle = "rgba(0, 0, 0, 0.75)";
+  pen.fillRect(x + 8, y - 10, wide + 12, 22);
+  pen.fillStyle = "#fff";
+  pen.fillText(words, x + 14, y + 5);
 }
 
 /** The points of a shape in its plane; of a ball those of its edge. */

@@ -70,6 +70,7 @@ export class CasePage {
       volumes.length ? this.planes(volumes) : this.viewing(),
       this.findings.element,
       this.correcting.element,
+      this.correcting.measuring.element,
       this.facts(),
     );
     await this.correcting.load();
@@ -180,7 +181,8 @@ export class CasePage {
 
   /** Keys of this page; whether the key was one of them. */
   key(key: string): boolean {
-    const window = this.panel.querySelectorAll<HTMLElement>(".windows button")[Number(key) - 1];
+    const preset = /^Shift[1-9]$/.test(key) ? Number(key.slice(5)) : 0;
+    const window = this.panel.querySelectorAll<HTMLElement>(".windows button")[preset - 1];
     if (window) {
       window.click();
       return true;

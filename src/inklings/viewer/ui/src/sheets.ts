@@ -2,8 +2,9 @@
 
 import type { Niivue } from "@niivue/niivue";
 import { cutMask } from "./mask";
-import { drawShape, fit, type Project } from "./outline";
-import type { Correction, Finding, Shape } from "./types";
+import type { Draft, Pen } from "./draw";
+import { drawShape, fit, lookOf, type Project } from "./outline";
+import type { Finding, Shape } from "./types";
 
 /** One plane, as it lies on the canvas; lengths are pixels of the page. */
 export interface Sheet {
@@ -77,28 +78,29 @@ function upright(zero: Vector, right: Vector, down: Vector, box: Sheet["box"]): 
 export function paintSheets(
   canvas: HTMLCanvasElement,
   shown: readonly Sheet[],
-  corrections: readonly Correction[],
-  draft: { shape: Shape; positive: boolean } | null,
+  pen: Pen | null,
+  draft: Draft | null,
   chosen: Finding | null,
 ): void {
-  const pen = fit(canvas);
-  if (!pen) return;
+  const ink = fit(canvas);
+  if (!ink) return;
   for (const sheet of shown) {
     const { left, top, width, height } = sheet.box;
-    pen.save();
-    pen.beginPath();
-    pen.rect(left, top, width, height);
-    pen.clip();
-    for (const made of corrections) {
+    ink.save();
+    ink.beginPath();
+    ink.rect(left, top, width, height);
+    ink.clip();
+    for (const made of pen?.corrections ?? []) {
       const cut = made.shape && cutBy(made.shape, sheet);
-      const positive = made.action === "is" || made.action === "accept";
-      if (cut) drawShape(pen, sheet.project, cut, positive);
+      if (cut) drawShape(ink, sheet.project, cut, lookOf(made, pen!));
     }
-    const drawn = draft && cutBy(draft.shape, sheet);
-    if (drawn) drawShape(pen, sheet.project, drawn, draft.positive);
+    for (const drawn of [pen?.result, draft]) {
+      const cut = drawn && cutBy(drawn.shape, sheet);
+      if (cut) drawShape(ink, sheet.project, cut, drawn);
+    }
     const ball = chosen && cutBy({ kind: "ball", points: [chosen.centre], radii: chosen.radii }, sheet);
-    if (ball) drawShape(pen, sheet.project, ball, null);
-    pen.restore();
+    if (ball) drawShape(ink, sheet.project, ball, { positive: null });
+    ink.restore();
   }
 }
 

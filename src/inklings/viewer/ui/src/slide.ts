@@ -3,11 +3,11 @@
 import OpenSeadragon from "openseadragon";
 import { api } from "./api";
 import { css, h } from "./dom";
-import { drawOn, type Tool } from "./draw";
+import { drawOn, Pen, type Draft, type Spot } from "./draw";
 import { paint, type Contour, type Evidence } from "./outline";
 import { measure } from "./scale";
 import { tint } from "./tint";
-import type { Case, Correction, Finding, Layer, Shape } from "./types";
+import type { Case, Finding, Layer } from "./types";
 
 // OpenSeadragon would add a style element with text, which the policy refuses. It does not where it
 // finds one of this name, also of another namespace, which styles nothing; style.css holds the rule.
@@ -42,20 +42,16 @@ export function contourStyle(
 export class SlidePane {
   readonly element: HTMLElement;
   readonly viewer: OpenSeadragon.Viewer;
-  corrections: readonly Correction[] = [];
+  pen = new Pen();
   chosen: Finding | null = null;
-  tool: Tool = "move";
-  positive = true;
-  brush = 12;
   evidence: Evidence | null = null;
-  drawn: (shape: Shape) => void = () => undefined;
   /** A click that is no drag, in samples, array order. */
   picked: (y: number, x: number) => void = () => undefined;
   private readonly canvas: HTMLCanvasElement;
   private readonly bar: HTMLElement;
   private readonly shown = new Map<string, Shown>();
   private readonly contours = new Map<string, Contour>();
-  private draft: Shape | null = null;
+  private draft: Draft | null = null;
   private opacity = 0.55;
   private hidden = false;
   private ready: Promise<void>;
@@ -104,13 +100,12 @@ export class SlidePane {
     this.ready.catch(() => undefined);
     this.listen();
     drawOn(this.canvas, {
-      tool: () => this.tool,
+      pen: () => this.pen,
       spot: (x, y) => this.spot(x, y),
-      draft: (shape) => {
-        this.draft = shape;
+      draft: (draft) => {
+        this.draft = draft;
         this.repaint();
       },
-      done: (shape) => this.drawn(shape),
     });
   }
 
@@ -157,6 +152,13 @@ export class SlidePane {
       tint(picture.data, found.layer, { threshold: found.threshold });
       context.putImageData(picture, 0, 0);
       await event.setData(context, "context2d");
+    });
+    // While drawing, the wheel still zooms.
+    this.canvas.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const at = new OpenSeadragon.Point(event.offsetX, event.offsetY);
+      const about = viewer.viewport.pointFromPixel(at, true);
+      viewer.viewport.zoomBy(event.deltaY < 0 ? 1.2 : 1 / 1.2, about).applyConstraints();
     });
     const canvas = viewer.canvas as HTMLElement;
     canvas.setAttribute("role", "img");
@@ -260,8 +262,8 @@ export class SlidePane {
     paint(this.canvas, project, {
       evidence: this.hidden ? null : this.evidence,
       contours: this.hidden ? [] : this.contours.values(),
-      corrections: this.hidden ? [] : this.corrections,
-      draft: this.draft ? { shape: this.draft, positive: this.positive } : null,
+      pen: this.hidden ? null : this.pen,
+      draft: this.draft,
       chosen: this.chosen,
     });
     measure(this.bar, project(1, 0)[0] - project(0, 0)[0], this.about.spacingUm?.[1]);
@@ -277,11 +279,21 @@ export class SlidePane {
     return (x, y) => [origin.x + x * step, origin.y + y * step];
   }
 
-  private spot(x: number, y: number): { point: [number, number]; radii: number[] } | null {
+  private spot(x: number, y: number): Spot | null {
     const image = this.viewer.world.getItemAt(0);
     if (!image) return null;
-    const place = image.viewerElementToImageCoordinates(new OpenSeadragon.Point(x, y));
-    return { point: [place.y - 0.5, place.x - 0.5], radii: [this.brush / this.step()] };
+    const at = (left: number, top: number): [number, number] => {
+      const place = image.viewerElementToImageCoordinates(new OpenSeadragon.Point(left, top));
+      return [place.y - 0.5, place.x - 0.5];
+    };
+    const step = this.step();
+    const { clientWidth, clientHeight } = this.element;
+    return {
+      point: at(x, y),
+      radii: [this.pen.brush / step],
+      step: [step, step],
+      seen: [at(0, 0), at(clientWidth, clientHeight)],
+    };
   }
 
   private step(): number {
@@ -291,10 +303,18 @@ export class SlidePane {
     return project(1, 0)[0] - project(0, 0)[0] || 1;
   }
 
-  setTool(tool: Tool): void {
-    this.tool = tool;
-    this.canvas.classList.toggle("drawing", tool !== "move");
-    this.viewer.setMouseNavEnabled(tool === "move");
+  /** The pen has another tool now. */
+  use(): void {
+    const draws = this.pen.tool !== "move";
+    this.canvas.classList.toggle("drawing", draws);
+    this.viewer.setMouseNavEnabled(!draws);
+    this.draft = null;
+    this.repaint();
+  }
+
+  /** From black to white. */
+  greys(): number {
+    return 255;
   }
 
   destroy(): void {

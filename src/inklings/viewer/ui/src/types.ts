@@ -11,6 +11,9 @@ export interface PredictionInfo {
 export interface Shelf {
   title: string;
   classes: string[];
+  colours: [number, number, number][];
+  /** Whether the annotator names the classes. */
+  namedFreely: boolean;
   readOnly: boolean;
   author: string;
   tile: number;
@@ -102,6 +105,23 @@ export interface Correction {
   present: boolean | null;
   finding: string;
   undone: string;
+  replaces: Record<string, unknown>;
+}
+
+/** What an image has in a region. */
+export interface Measured {
+  n: number;
+  step: number;
+  axes: number;
+  content: number;
+  known: boolean;
+  channels: { name: string; mean: number; sd: number; min: number; max: number }[];
+}
+
+/** What was saved, and what it stands in for. */
+export interface Changed {
+  made: Correction[];
+  undone: string[];
 }
 
 export interface Instance {

@@ -3,10 +3,10 @@
 import { MULTIPLANAR_TYPE, Niivue, SHOW_RENDER, SLICE_TYPE } from "@niivue/niivue";
 import { api } from "./api";
 import { h } from "./dom";
-import { drawOn, type Spot, type Tool } from "./draw";
+import { drawOn, Pen, type Draft, type Spot } from "./draw";
 import { paintSheets, sheets } from "./sheets";
 import { heat, STOPS } from "./tint";
-import type { Case, Correction, Finding, Layer, Shape } from "./types";
+import type { Case, Finding, Layer } from "./types";
 
 /** Level and width of Hounsfield units, as radiologists name them. */
 export const WINDOWS: Record<string, [number, number]> = {
@@ -21,16 +21,11 @@ const HEAT = "inklings_heat";
 export class VolumePane {
   readonly element: HTMLElement;
   readonly nv: Niivue;
-  corrections: readonly Correction[] = [];
-  positive = true;
-  /** Radius of the brush, mm. */
-  brush = 3;
+  pen = new Pen();
   /** Drawn by a processor: large volumes and 3-D would make everything wait. */
   slow = false;
-  drawn: (shape: Shape) => void = () => undefined;
   private filling: Promise<void> = Promise.resolve();
-  private tool: Tool = "move";
-  private draft: Shape | null = null;
+  private draft: Draft | null = null;
   private chosen: Finding | null = null;
   private readonly canvas: HTMLCanvasElement;
   private readonly over = h("canvas", { class: "outlines", "aria-hidden": "true" });
@@ -81,13 +76,12 @@ export class VolumePane {
       return said;
     };
     drawOn(this.over, {
-      tool: () => this.tool,
+      pen: () => this.pen,
       spot: (x, y) => this.spot(x, y),
-      draft: (shape) => {
-        this.draft = shape;
+      draft: (draft) => {
+        this.draft = draft;
         this.repaint();
       },
-      done: (shape) => this.drawn(shape),
     });
     // While drawing, the wheel still moves through the planes.
     this.over.addEventListener("wheel", (event) => {
@@ -101,22 +95,46 @@ export class VolumePane {
     for (const sheet of sheets(this.nv, this.about.toSamples ?? [])) {
       const { left, top, width, height } = sheet.box;
       if (x < left || y < top || x > left + width || y > top + height) continue;
-      const radii = mm.filter((_, axis) => axis !== sheet.axis).map((step) => this.brush / step);
-      return { point: sheet.point(x, y), axis: sheet.axis, plane: sheet.index, radii };
+      const radii = mm.filter((_, axis) => axis !== sheet.axis).map((step) => this.pen.brush / step);
+      const [zero, right, down] = [sheet.project(0, 0), sheet.project(1, 0), sheet.project(0, 1)];
+      const long = (to: [number, number]): number => Math.hypot(to[0] - zero[0], to[1] - zero[1]);
+      const seen: Spot["seen"] = [[0, 0], [1e6, 1e6]];
+      const step: [number, number] = [long(down), long(right)];
+      return { point: sheet.point(x, y), axis: sheet.axis, plane: sheet.index, radii, step, seen };
     }
     return null;
   }
 
   repaint(): void {
     const shown = sheets(this.nv, this.about.toSamples ?? []);
-    const draft = this.draft ? { shape: this.draft, positive: this.positive } : null;
-    const [made, chosen] = this.hidden ? [[], null] : [this.corrections, this.chosen];
-    paintSheets(this.over, shown, made, draft, chosen);
+    const [pen, chosen] = this.hidden ? [null, null] : [this.pen, this.chosen];
+    paintSheets(this.over, shown, pen, this.draft, chosen);
   }
 
-  setTool(tool: Tool): void {
-    this.tool = tool;
-    this.over.classList.toggle("drawing", tool !== "move");
+  /** The pen has another tool now. */
+  use(): void {
+    this.over.classList.toggle("drawing", this.pen.tool !== "move");
+    this.draft = null;
+    this.repaint();
+  }
+
+  /** From black to white. */
+  greys(): number {
+    const volume = this.nv.volumes[0];
+    return (volume?.cal_max ?? 1) - (volume?.cal_min ?? 0);
+  }
+
+  /** Move the cross to a plane. */
+  toPlane(axis: number, plane: number): void {
+    const place = this.cross();
+    place[axis] = plane;
+    this.to(inverse(this.about.toSamples ?? [], place));
+  }
+
+  private to(point: [number, number, number]): void {
+    this.nv.scene.crosshairPos = this.nv.mm2frac(point);
+    this.nv.updateGLVolume();
+    this.nv.createOnLocationChange();
   }
 
   /** Load the image; the pane must be in the page by now. */
@@ -240,10 +258,7 @@ export class VolumePane {
   goTo(found: Finding): void {
     this.chosen = found;
     if (!found.point) return;
-    const [x, y, z] = found.point;
-    this.nv.scene.crosshairPos = this.nv.mm2frac([x, y, z]);
-    this.nv.updateGLVolume();
-    this.nv.createOnLocationChange();
+    this.to(found.point);
   }
 
   /** Where the cross is: index in array order, in samples of the stored image. */
@@ -260,6 +275,19 @@ export class VolumePane {
     this.where.textContent = `${words} mm${value === undefined ? "" : ` · ${value.toFixed(0)}${unit}`}`;
     if (mm) this.place = [mm[0]!, mm[1]!, mm[2]!];
   }
+}
+
+/** The place, in mm of the page, of an index in array order (Cramer's rule). */
+function inverse(rows: number[][], index: number[]): [number, number, number] {
+  const det = (m: number[][]): number =>
+    m[0]![0]! * (m[1]![1]! * m[2]![2]! - m[1]![2]! * m[2]![1]!) -
+    m[0]![1]! * (m[1]![0]! * m[2]![2]! - m[1]![2]! * m[2]![0]!) +
+    m[0]![2]! * (m[1]![0]! * m[2]![1]! - m[1]![1]! * m[2]![0]!);
+  const right = rows.map((row, k) => index[k]! - row[3]!);
+  const whole = det(rows);
+  return [0, 1, 2].map(
+    (k) => det(rows.map((row, r) => row.map((v, c) => (c === k ? right[r]! : v)))) / whole,
+  ) as [number, number, number];
 }
 
 export function link(panes: VolumePane[]): void {
