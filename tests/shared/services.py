@@ -70,7 +70,8 @@ def service(
     )  # fmt: skip
     listener.start()
     made.port = listener.port
-    node, stop = Node("ARCHIVE", "127.0.0.1", archive), threading.Event()
+    node = Node(values.get("archive_ae", "ARCHIVE"), "127.0.0.1", archive)
+    stop = threading.Event()
     worker = Worker(queue, answers, lambda files: node.send(files, "INKLINGS"), made.said.append)
     thread = threading.Thread(target=worker.work, args=(stop, 0.05))
     thread.start()

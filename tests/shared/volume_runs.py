@@ -13,12 +13,12 @@ from inklings.testing.runs import untrained_run
 NAME, NUMBER = "Doe^Jane Secret", "PID-4711"
 
 
-def volume_run(folder: Path, seed: int = 0) -> Path:
+def volume_run(folder: Path, seed: int = 0, window: int = 32) -> Path:
     """A network of one class in volumes, by slices."""
     return untrained_run(
         folder,
         seed,
-        {"instances": None, "window": 32, "components": "all"},
+        {"instances": None, "window": window, "components": "all"},
         in_channels=1,
         channels=("liver",),
         classes=("liver",),
