@@ -16,8 +16,9 @@ from services import STABLE_S, Mortal, service, until
 from typer.testing import CliRunner
 from volume_runs import NAME, NUMBER, study, volume_run
 
+from inklings.archives import serve
 from inklings.archives.dimse import Node, title
-from inklings.archives.queue import Queue, State, backed_off, scrubbed
+from inklings.archives.queue import Queue, QueuedStudy, State, backed_off, scrubbed
 from inklings.archives.serve import Answers
 from inklings.cli import app
 from inklings.errors import DataError, SpecError
@@ -174,6 +175,45 @@ def test_a_study_that_cannot_be_predicted_is_one_line_and_the_next_is_answered(
         assert (failed["outcome"], answered["outcome"]) == ("failed", "answered")
         assert failed["reason"]
     says_no_name(tmp_path / "q", *made.said)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "no room"), MemoryError(), DataError("run gone")])
+def test_what_is_of_the_machine_is_tried_again(
+    run: Path,
+    archive: Receiver,
+    tmp_path: Path,
+    error: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    errors, make = [error], Answers.make
+
+    def made(self: Answers, study: QueuedStudy) -> State:
+        if errors:
+            raise errors.pop()
+        return make(self, study)
+
+    monkeypatch.setattr(Answers, "make", made)
+    with service(run, tmp_path / "q", archive.port) as served:
+        send(served.port, files(tmp_path / "a"))
+        (line,) = served.answered(1)
+    assert line["outcome"] == "answered"
+    assert "is tried again" in served.said[0]
+
+
+def test_what_never_works_fails_after_ten_tries(
+    run: Path, archive: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(*_: object) -> State:
+        raise DataError(f"of {NAME}")
+
+    monkeypatch.setattr(Answers, "make", made)
+    monkeypatch.setattr(serve, "backed_off", lambda state: state)
+    with service(run, tmp_path / "q", archive.port) as served:
+        send(served.port, files(tmp_path / "a"))
+        (line,) = served.answered(1)
+    assert line["outcome"] == "failed"
+    assert line["reason"] == "begun 10 times, and each time: of ..."
+    says_no_name(tmp_path / "q", *served.said)
 
 
 def test_one_process_works_on_a_queue(tmp_path: Path) -> None:

@@ -28,7 +28,11 @@ _NAMES = (
 )  # fmt: skip
 _DECIDING = (WEIGHTS, "run.json", "calibration.json", "cascade.json", "chosen.json")
 _STARTS = 10
-"""So often a study may be begun; each that did not end was a death of the process."""
+"""So often a study may be begun, by a process that ended or for want of something."""
+
+
+class Unanswerable(DataError):
+    """No series of a study can be predicted, whenever it is tried."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ class Answers:
         """Predict the volumes of a study, and make the objects; the state with these.
 
         Raises:
-            DataError: If none could be predicted.
+            Unanswerable: If none could be predicted.
+            InklingsError: If the run cannot be used.
         """
         start = time.perf_counter()
         out = study.folder / f"predictions-{study.state.digest}"
@@ -87,7 +92,7 @@ class Answers:
                 reasons[folder.name] = str(error)
         if not files and not empty:
             first = next(iter(reasons.values()), "there is no volume to predict")
-            raise DataError(f"{len(study.images)} series: {first}")
+            raise Unanswerable(f"{len(study.images)} series: {first}")
         facts = {
             "series": len(volumes),
             "left out": len(study.images) - len(volumes),
@@ -140,32 +145,52 @@ class Worker:
         """Bring one study as far as it goes."""
         with silenced(), warnings.catch_warnings():  # notes and warnings may hold what files say
             warnings.simplefilter("ignore")
-            try:
-                study = self._made(study)
-            except Exception as error:  # of this study alone: the others go on
-                reason = " ".join(str(error).split())
-                if not isinstance(error, InklingsError):
-                    reason = type(error).__name__
-                self.queue.finish(study, "failed", reason=scrubbed(reason, _names(study)))
-                return
-            self._sent(study)
+            made = self._made(study)
+            if made is not None:
+                self._sent(made)
 
-    def _made(self, study: QueuedStudy) -> QueuedStudy:
+    def _made(self, study: QueuedStudy) -> QueuedStudy | None:
+        """The study with its objects; None where that failed, for now or for good.
+
+        What cannot be predicted fails for good. Anything else may be of the machine (no room on the
+        disk, no memory, a run that is out of reach), and is tried again, up to a limit.
+        """
         if study.state.made is not None:
             return study
         if study.state.starts >= _STARTS:
-            raise DataError(f"begun {_STARTS} times, and each time the process ended")
+            why = study.state.facts.get("reason", "the process ended")
+            self._failed(study, f"begun {_STARTS} times, and each time: {why}")
+            return None
         study = study.keep(replace(study.state, starts=study.state.starts + 1))
-        return study.keep(self.answers.make(study))
+        try:
+            return study.keep(self.answers.make(study))
+        except Unanswerable as error:
+            self._failed(study, str(error))
+        except Exception as error:
+            why = self._why(study, error)
+            self.say(f"study {study.key} is tried again: {why}")
+            later = backed_off(replace(study.state, sends=study.state.starts)).later
+            study.keep(replace(study.state, later=later, facts={"reason": why}))
+        return None
+
+    def _failed(self, study: QueuedStudy, reason: str) -> None:
+        study = replace(study, state=replace(study.state, facts={}))
+        self.queue.finish(study, "failed", reason=scrubbed(reason, _names(study)))
+
+    def _why(self, study: QueuedStudy, error: Exception) -> str:
+        """An error in a line, without names; of an unknown one only its kind."""
+        if not isinstance(error, InklingsError):
+            return type(error).__name__
+        return scrubbed(" ".join(str(error).split()), _names(study))
 
     def _sent(self, study: QueuedStudy) -> None:
         made = [study.folder / name for name in study.state.made or ()]
         try:
             if made:
                 self.send(made)
-        except DataError as error:
+        except Exception as error:
             if not study.state.sends:
-                self.say(f"study {study.key} waits: {error}")
+                self.say(f"study {study.key} waits: {self._why(study, error)}")
             study.keep(backed_off(study.state))
             return
         self.queue.finish(study, "answered" if made else "nothing found", sends=study.state.sends)
