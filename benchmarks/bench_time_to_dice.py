@@ -128,7 +128,10 @@ class Bench:
                 self.inklings("export", str(self.cohort), "--to", "nnunet", "--out", str(raw))
             plan = "from nnunetv2.experiment_planning.plan_and_preprocess_entrypoints import *; "
             start = [python, "-c", plan + "plan_and_preprocess_entry()"]
-            spent += ran([*start, "-d", "1", "-c", "3d_fullres", "-np", "1", "-npfp", "1"], **env)
+            spent += ran(
+                [*start, "-d", "1", "-c", "3d_fullres", "-np", "1", "-npfp", "1"],
+                **env | {"nnUNet_n_proc_DA": "1"},
+            )
             split = (raw / "splits_final.json").read_bytes()
             (home / "preprocessed" / raw.name / "splits_final.json").write_bytes(split)
         return spent + ran([python, "-c", TRAIN, str(rung)], **env)

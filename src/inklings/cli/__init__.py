@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "bundle",
         "nodules",
     ),
-    "Results": ("evaluate", "report", "view", "export", "serve", "deidentify"),
+    "Results": ("evaluate", "report", "view", "suggest", "export", "serve", "deidentify"),
     "Start here": ("demo", "doctor"),
 }
 
