@@ -167,6 +167,7 @@ def test_what_was_drawn_on_two_slices_is_copied_and_filled_in_between(
     page.locator(".finding").first.click()
     until(page, lambda: "30 HU" in str(page.locator(".scale").first.inner_text()))
     hand = Hand(window, scans.cases["a"])
+    page.keyboard.press("+")  # around the cross, which stays where it is
     page.keyboard.press("b")
     (disc,) = hand.after(lambda: page.locator("canvas.outlines").click())
     assert disc.shape is not None

@@ -259,10 +259,14 @@ def test_what_goes_wrong_is_said_in_words(
 def test_a_volume_shows_its_planes_and_jumps_to_a_finding(
     browser: Any, start: Any, scans: Shelf, assets: Assets
 ) -> None:
-    window = Window(browser, start(scans, assets))
+    two = replace(scans, predictions=(*scans.predictions, replace(scans.predictions[0], name="b")))
+    window = Window(browser, start(two, assets))
     page = window.case("a")
     page.wait_for_selector(".findings li")
+    level, width = page.get_by_label("Level"), page.get_by_label("Width")
+    assert (level.input_value(), width.input_value()) == ("40", "400")
     page.get_by_label("Window lung").click()
+    assert (level.input_value(), width.input_value()) == ("-600", "1500")
     page.locator(".finding").click()
     until(page, lambda: "HU" in said(page))
     assert "30 HU" in said(page)
@@ -290,6 +294,40 @@ def test_a_volume_shows_its_planes_and_jumps_to_a_finding(
     assert (judged.shape.kind, judged.shape.size) == ("mask", (3, 6, 8))
     until(page, lambda: page.evaluate(drawn) > 0)
     assert violations(page) == []
+    # The right button drags the window; up and down go through the planes, and so does the cine.
+    box = page.locator(".pane").bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 200)
+    page.mouse.down(button="right")
+    page.mouse.move(box["x"] + 260, box["y"] + 170)
+    page.mouse.up(button="right")
+    assert float(width.input_value()) == pytest.approx(1500 + 60 * 5, abs=10)
+    assert float(level.input_value()) == pytest.approx(-600 - 30 * 5, abs=10)
+    page.evaluate("document.activeElement.blur()")
+    assert said(page).startswith(("R", "L"))
+    places = [said(page)]
+    for key in ("ArrowUp", "ArrowUp", "ArrowDown"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(100)
+        places.append(said(page))
+    assert places[1] == places[3] != places[0]
+    page.keyboard.press("Space")
+    until(page, lambda: said(page) not in places)
+    page.keyboard.press("Space")
+    page.wait_for_timeout(300)
+    kept = said(page)
+    page.wait_for_timeout(300)
+    assert said(page) == kept
+    # Side by side looks the same, and the cross of one is that of the other.
+    page.get_by_label("Planes", exact=True).select_option("coronal")
+    page.get_by_label("Side by side").check()
+    until(page, lambda: page.locator(".pane").count() == 2)
+    until(page, lambda: page.get_by_label("Planes", exact=True).input_value() == "coronal")
+    assert float(width.input_value()) == pytest.approx(1500 + 60 * 5, abs=10)
+    box = page.locator(".pane").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2 + 30, box["y"] + box["height"] / 2 + 20)
+    page.wait_for_timeout(300)
+    one, other = page.locator(".scale").all_inner_texts()
+    assert one.split("·")[0] == other.split("·")[0]
     window.fine()
 
 

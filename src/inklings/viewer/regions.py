@@ -22,6 +22,7 @@ from inklings.viewer.amended import stencil
 
 LONGEST = 4096
 """Samples of the longer side of what is changed on a slide; larger shapes get coarser samples."""
+SMALL = 100
 _MOST = 2**28
 
 
@@ -147,7 +148,9 @@ def between(
 
 
 def alike(values: NDArray[Any], seed: tuple[int, ...], tolerance: float) -> NDArray[np.bool_]:
-    """What hangs together with ``seed`` and differs by ``tolerance`` at most, without holes.
+    """What hangs together with ``seed`` and differs by ``tolerance`` at most.
+
+    Holes of up to a hundredth of it are filled: they are noise.
 
     Args:
         values: ``(h, w, channels)``; the mean of 3 x 3 around the seed is compared with.
@@ -160,8 +163,10 @@ def alike(values: NDArray[Any], seed: tuple[int, ...], tolerance: float) -> NDAr
     near = np.abs(numbers - like).max(-1) <= tolerance
     near[y, x] = True
     pieces, _ = ndimage.label(near)
-    filled: NDArray[np.bool_] = ndimage.binary_fill_holes(pieces == pieces[y, x])
-    return filled
+    found: NDArray[np.bool_] = pieces == pieces[y, x]
+    holes, _ = ndimage.label(ndimage.binary_fill_holes(found) & ~found)
+    small = np.bincount(holes.ravel()) * SMALL <= found.sum()
+    return found | (small[holes] & (holes > 0))
 
 
 def raster(shape: Shape, frame: Region, step: float = 1.0) -> NDArray[np.bool_]:

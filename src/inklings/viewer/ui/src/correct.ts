@@ -4,6 +4,7 @@ import { api, type NewCorrection } from "./api";
 import { complain, h, say, slider, swatch } from "./dom";
 import { Pen, type Spot, type Tool } from "./draw";
 import { Measuring } from "./measure";
+import { planeName } from "./sheets";
 import type { SlidePane } from "./slide";
 import type { Case, Correction, Finding, Shape, Shelf } from "./types";
 import { VolumePane } from "./volume";
@@ -14,7 +15,6 @@ const WORDS: Record<string, string> = {
   accept: "accepted",
   reject: "rejected",
 };
-const AXES = ["axial", "coronal", "sagittal"];
 
 /** Tools by their keys. */
 const TOOLS: [Tool, string, string, string][] = [
@@ -429,7 +429,7 @@ export class Correcting {
   private line(made: Correction): HTMLElement {
     const what = made.action === "bag" ? (made.present ? "present" : "absent") : WORDS[made.action];
     const place = made.shape && planeOf(made.shape);
-    const where = place ? `, ${AXES[place[0]]} slice ${place[1] + 1}` : "";
+    const where = place ? `, ${planeName(this.about.toSamples ?? [], place[0])} slice ${place[1] + 1}` : "";
     const time = new Date(made.time).toLocaleString();
     const mine = this.pen.mine(made);
     const text = [`${made.name}: ${what}${where}`, h("small", {}, `${made.author}, ${time}`)];

@@ -30,6 +30,7 @@ const KEYS: [string, string][] = [
   ["l / t", "measure a length, a region"],
   ["> / <", "volumes: copy to the next or previous slice"],
   ["B", "volumes: fill between the slices that were drawn on"],
+  ["↑ ↓, Space", "volumes: through the slices, cine; the right button drags the window"],
   ["m", "volumes: mark a ball at the cross"],
   ["Shift 1 … 5", "volumes: windows lung, mediastinum, liver, bone, auto"],
   ["u / U", "undo, redo (also Ctrl Z, Ctrl Shift Z)"],

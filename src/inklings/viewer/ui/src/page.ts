@@ -8,7 +8,7 @@ import { FindingList } from "./findings";
 import { chosen, coloured, LayerPanel, predictions, type Pane } from "./layers";
 import { link as linkSlides, SlidePane } from "./slide";
 import type { Case, Shelf } from "./types";
-import { link as linkVolumes, VolumePane, WINDOWS } from "./volume";
+import { LAYOUTS, link as linkVolumes, view, VolumePane, WINDOWS } from "./volume";
 
 export class CasePage {
   readonly element: HTMLElement;
@@ -46,7 +46,7 @@ export class CasePage {
   }
 
   private async arrange(): Promise<void> {
-    this.slides().forEach((pane) => pane.destroy());
+    this.panes.forEach((pane) => pane.destroy());
     const two = chosen.side && predictions(this.about).length > 1;
     const titles = two ? this.shelf.predictions.map((p) => p.name) : [""];
     this.panes = titles.map((title) =>
@@ -105,17 +105,17 @@ export class CasePage {
     const place = h("section", {}, h("h2", {}, "View"), this.images());
     if (panes[0]?.isCt()) place.append(this.windows(panes));
     const select = h("select", { "aria-label": "Planes" });
-    const titles = { all: "three planes and 3-D", three: "three planes" };
-    for (const name of ["all", "three", "axial", "coronal", "sagittal", "3-D"]) {
-      select.append(h("option", { value: name }, titles[name as "all"] ?? name));
-    }
-    select.value = panes[0]?.slow ? "three" : "all";
+    for (const [name, title] of Object.entries(LAYOUTS)) select.append(h("option", { value: name }, title));
+    select.value = view.layout;
     select.addEventListener("change", () => panes.forEach((pane) => pane.planes(select.value)));
     const hide = h("button", { type: "button", onclick: () => this.hide() }, "Hide overlays");
+    const play = h("button", { type: "button", class: "play", "aria-pressed": "false", title: "key Space" }, "Cine");
+    play.addEventListener("click", () => play.setAttribute("aria-pressed", String(panes[0]?.play())));
     place.append(
+      this.numbers(panes),
       h("label", { class: "line" }, h("span", {}, "Planes"), select),
       check("Masks as outlines", false, (on) => panes.forEach((pane) => pane.outlineOnly(on))),
-      h("div", { class: "buttons" }, hide),
+      h("div", { class: "buttons" }, play, hide),
     );
     if (panes[0]?.slow) {
       const words = "No graphics card draws here: large volumes are shown coarser, 3-D when asked for.";
@@ -124,22 +124,53 @@ export class CasePage {
     return place;
   }
 
+  /** The window in numbers: of any volume, and dragged with the right button. */
+  private numbers(panes: VolumePane[]): HTMLElement {
+    const field = (title: string): HTMLInputElement =>
+      h("input", { type: "number", step: "any", "aria-label": title });
+    const [level, width] = [field("Level"), field("Width")];
+    const show = (low: number, high: number): void => {
+      view.window = [low, high];
+      level.value = String(Number(((low + high) / 2).toPrecision(4)));
+      width.value = String(Number((high - low).toPrecision(4)));
+      for (const pane of panes) {
+        const [own, top] = pane.levels();
+        if (own !== low || top !== high) pane.range(low, high);
+      }
+      for (const button of this.panel.querySelectorAll<HTMLElement>(".windows button")) {
+        const [centre, wide] = WINDOWS[button.textContent ?? ""] ?? [];
+        const same = centre === (low + high) / 2 && wide === high - low;
+        button.setAttribute("aria-pressed", String(same));
+      }
+    };
+    const typed = (): void => {
+      const [l, w] = [Number(level.value), Number(width.value)];
+      if (w > 0 && Number.isFinite(l)) panes[0]?.range(l - w / 2, l + w / 2);
+    };
+    for (const input of [level, width]) input.addEventListener("change", typed);
+    panes.forEach((pane) => (pane.windowed = show));
+    if (panes[0]) show(...panes[0].levels());
+    return h(
+      "div",
+      { class: "line window" },
+      h("span", { title: "or drag with the right button" }, "Window"),
+      h("label", {}, "L ", level),
+      h("label", {}, "W ", width),
+    );
+  }
+
   private windows(panes: VolumePane[]): HTMLElement {
     const row = h("div", { class: "buttons windows", role: "group", "aria-label": "Window" });
     for (const name of [...Object.keys(WINDOWS), "auto"]) {
-      const act = (): void => {
+      const act = (): void =>
         panes.forEach((pane) => (name === "auto" ? pane.automatic() : pane.window(name)));
-        for (const other of row.querySelectorAll("button")) {
-          other.setAttribute("aria-pressed", String(other === button));
-        }
-      };
       const [level, width] = WINDOWS[name] ?? [];
       const button = h(
         "button",
         {
           type: "button",
           onclick: act,
-          "aria-pressed": String(name === "mediastinum"),
+          "aria-pressed": String(name === "mediastinum" && !view.window),
           "aria-label": `Window ${name}`,
           title: width ? `level ${level}, width ${width} HU` : "from the image",
         },
@@ -189,10 +220,18 @@ export class CasePage {
     }
     const acts: Record<string, () => void> = {
       h: () => (this.bag ? this.bag.hide() : this.hide()),
-      "0": () => this.slides().forEach((pane) => pane.fit()),
-      "+": () => this.slides().forEach((pane) => pane.zoom(1.5)),
-      "-": () => this.slides().forEach((pane) => pane.zoom(1 / 1.5)),
+      "0": () => this.panes.forEach((pane) => (pane instanceof SlidePane ? pane.fit() : pane.zoom(0))),
+      "+": () => this.panes.forEach((pane) => pane.zoom(1.5)),
+      "-": () => this.panes.forEach((pane) => pane.zoom(1 / 1.5)),
     };
+    if (this.volumes().length) {
+      const step = (by: number) => () => this.volumes()[0]?.step(by);
+      Object.assign(acts, {
+        ArrowUp: step(1), ArrowDown: step(-1), PageUp: step(1), PageDown: step(-1),
+        " ": () => this.panel.querySelector<HTMLElement>(".play")?.click(),
+      });
+      if (key === " " && document.activeElement instanceof HTMLButtonElement) return false;
+    }
     const act = acts[key];
     if (act) act();
     const parts = [this.bag, this.findings, this.correcting];
@@ -200,7 +239,8 @@ export class CasePage {
   }
 
   destroy(): void {
-    this.slides().forEach((pane) => pane.destroy());
+    this.panes.forEach((pane) => pane.destroy());
+    view.window = null; // of this image, not of the next
     this.bag?.destroy();
   }
 }

@@ -8,6 +8,8 @@ import type { Finding, Shape } from "./types";
 
 /** One plane, as it lies on the canvas; lengths are pixels of the page. */
 export interface Sheet {
+  /** Axial, coronal or sagittal. */
+  name: string;
   /** Array axis that stands upright on it. */
   axis: number;
   /** Which plane of that axis is shown. */
@@ -20,6 +22,16 @@ export interface Sheet {
 }
 
 type Vector = [number, number, number];
+
+export const PLANES = ["axial", "coronal", "sagittal"];
+/** What lies above, below, left and right; the right of a patient is on the left of the page. */
+const LETTERS: Record<string, string> = { axial: "APRL", coronal: "SIRL", sagittal: "SIPA" };
+
+/** What planes along an array axis are called in the patient. */
+export function planeName(toSamples: readonly number[][], axis: number): string {
+  const way = (toSamples[axis] ?? []).slice(0, 3).map(Math.abs);
+  return PLANES[2 - way.indexOf(Math.max(...way))] ?? `axis ${axis}`;
+}
 
 /** The planes that are shown now. `toSamples` takes millimetres of the page to an index. */
 export function sheets(nv: Niivue, toSamples: number[][]): Sheet[] {
@@ -36,13 +48,13 @@ export function sheets(nv: Niivue, toSamples: number[][]): Sheet[] {
     };
     const box = { left: left / ratio, top: y / ratio, width: width / ratio, height: height / ratio };
     const sheet = upright(at(0.25, 0.25), at(0.75, 0.25), at(0.25, 0.75), box);
-    if (sheet) found.push(sheet);
+    if (sheet) found.push({ ...sheet, name: PLANES[slice.axCorSag]! });
   });
   return found;
 }
 
 /** From the samples under three corners of the middle half of a plane. */
-function upright(zero: Vector, right: Vector, down: Vector, box: Sheet["box"]): Sheet | null {
+function upright(zero: Vector, right: Vector, down: Vector, box: Sheet["box"]): Omit<Sheet, "name"> | null {
   const [start, across, along] = [
     { x: box.left + box.width / 4, y: box.top + box.height / 4 },
     right.map((v, k) => (v - zero[k]!) / (box.width / 2)),
@@ -81,6 +93,7 @@ export function paintSheets(
   pen: Pen | null,
   draft: Draft | null,
   chosen: Finding | null,
+  shape: readonly number[],
 ): void {
   const ink = fit(canvas);
   if (!ink) return;
@@ -100,8 +113,35 @@ export function paintSheets(
     }
     const ball = chosen && cutBy({ kind: "ball", points: [chosen.centre], radii: chosen.radii }, sheet);
     if (ball) drawShape(ink, sheet.project, ball, { positive: null });
+    write(ink, sheet, shape[sheet.axis]!);
     ink.restore();
   }
+}
+
+/** Letters of the four sides, and which plane it is. */
+function write(ink: CanvasRenderingContext2D, sheet: Sheet, count: number): void {
+  const { left, top, width, height } = sheet.box;
+  const [above, below, first, second] = LETTERS[sheet.name]!.split("") as [string, string, string, string];
+  const title = sheet.name[0]!.toUpperCase() + sheet.name.slice(1);
+  const words = width < 190 ? `${sheet.index + 1} / ${count}` : `${title} ${sheet.index + 1} / ${count}`;
+  const places: [string, number, number, CanvasTextAlign][] = [
+    [words, left + 8, top + 17, "left"],
+    [above, left + width / 2 + 12, top + 17, "center"],
+    [below, left + width / 2 + 12, top + height - 8, "center"],
+    [first, left + 8, top + height / 2 - 8, "left"],
+    [second, left + width - 8, top + height / 2 - 8, "right"],
+  ];
+  ink.setLineDash([]);
+  ink.font = "600 13px system-ui, sans-serif";
+  ink.lineWidth = 3.5;
+  ink.strokeStyle = "rgba(0, 0, 0, 0.8)";
+  ink.fillStyle = "#fff";
+  for (const [text, x, y, align] of places) {
+    ink.textAlign = align;
+    ink.strokeText(text, x, y);
+    ink.fillText(text, x, y);
+  }
+  ink.textAlign = "left";
 }
 
 /** What of a shape lies in a plane; null for nothing. */

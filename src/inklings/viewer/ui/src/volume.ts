@@ -1,10 +1,11 @@
 /** One pane with a volume: three planes and 3-D, windows, masks over it. */
 
-import { MULTIPLANAR_TYPE, Niivue, SHOW_RENDER, SLICE_TYPE } from "@niivue/niivue";
+import { DRAG_MODE, Niivue, SLICE_TYPE } from "@niivue/niivue";
 import { api } from "./api";
 import { h } from "./dom";
 import { drawOn, Pen, type Draft, type Spot } from "./draw";
-import { paintSheets, sheets } from "./sheets";
+import { paintSheets, PLANES, sheets, type Sheet } from "./sheets";
+import { digits } from "./shapes";
 import { heat, STOPS } from "./tint";
 import type { Case, Finding, Layer } from "./types";
 
@@ -16,6 +17,28 @@ export const WINDOWS: Record<string, [number, number]> = {
   bone: [400, 1800],
 };
 
+/** How volumes are shown; the next one, and the one beside, are shown so too. */
+export const view = { layout: "", hero: "axial", window: null as [number, number] | null };
+
+export const LAYOUTS: Record<string, string> = {
+  large: "one large",
+  all: "four equal",
+  three: "three planes",
+  axial: "axial",
+  coronal: "coronal",
+  sagittal: "sagittal",
+  "3-D": "3-D",
+};
+
+type Tile = { sliceType: SLICE_TYPE; position: [number, number, number, number] };
+const KINDS: Record<string, SLICE_TYPE> = {
+  axial: SLICE_TYPE.AXIAL,
+  coronal: SLICE_TYPE.CORONAL,
+  sagittal: SLICE_TYPE.SAGITTAL,
+  "3-D": SLICE_TYPE.RENDER,
+};
+const FRAME = 100; // ms of the cine
+
 const HEAT = "inklings_heat";
 
 export class VolumePane {
@@ -24,6 +47,9 @@ export class VolumePane {
   pen = new Pen();
   /** Drawn by a processor: large volumes and 3-D would make everything wait. */
   slow = false;
+  /** The window was changed: darkest and brightest value. */
+  windowed: (low: number, high: number) => void = () => undefined;
+  private playing = 0;
   private filling: Promise<void> = Promise.resolve();
   private draft: Draft | null = null;
   private chosen: Finding | null = null;
@@ -60,13 +86,14 @@ export class VolumePane {
       dragAndDropEnabled: false,
       isColorbar: false,
       loadingText: "",
-      multiplanarShowRender: SHOW_RENDER.ALWAYS,
+      dragMode: DRAG_MODE.none,
+      isOrientationTextVisible: false,
+      viewModeHotKey: "",
+      clipPlaneHotKey: "",
       show3Dcrosshair: true,
       crosshairWidth: 0.4,
       crosshairWidthUnit: "percent",
       isRadiologicalConvention: true,
-      multiplanarLayout: MULTIPLANAR_TYPE.GRID,
-      multiplanarEqualSize: true,
     });
     this.nv.onLocationChange = (data: unknown) => this.moved(data);
     const scene = this.nv.drawScene.bind(this.nv);
@@ -88,27 +115,79 @@ export class VolumePane {
       event.preventDefault();
       this.canvas.dispatchEvent(new WheelEvent("wheel", event));
     });
+    this.element.addEventListener("pointerdown", (event) => this.grip(event), { capture: true });
+    this.element.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2);
+    }, { capture: true, passive: false });
+    this.element.addEventListener("contextmenu", (event) => event.preventDefault());
+    this.canvas.addEventListener("dblclick", (event) => {
+      const sheet = this.under(event.offsetX, event.offsetY);
+      if (sheet && view.layout === "large") this.planes("large", sheet.name);
+    });
+  }
+
+  /** Larger or smaller around the cross; 0 shows all of it. */
+  zoom(times: number): void {
+    const [x, y, z, old] = this.nv.scene.pan2Dxyzmm as unknown as [number, number, number, number];
+    const now = times ? Math.min(20, Math.max(1, old * times)) : 1;
+    const [mx, my, mz] = this.nv.frac2mm(this.nv.scene.crosshairPos) as unknown as [number, number, number];
+    const change = old - now;
+    const all = now === 1;
+    this.nv.setPan2Dxyzmm(all ? [0, 0, 0, 1] : [x + change * mx, y + change * my, z + change * mz, now]);
+    this.nv.sync();
+  }
+
+  /** Dragged with the right button: to the right wider, upwards brighter. */
+  private grip(event: PointerEvent): void {
+    const volume = this.nv.volumes[0];
+    if (event.button !== 2 || !volume) return;
+    event.stopPropagation();
+    const [x, y, low, high] = [event.clientX, event.clientY, volume.cal_min ?? 0, volume.cal_max ?? 1];
+    const whole = Math.max(high - low, ((volume.robust_max ?? 1) - (volume.robust_min ?? 0)) / 10);
+    const step = whole / 300;
+    const move = (now: PointerEvent): void => {
+      const width = Math.max(step, high - low + (now.clientX - x) * step);
+      const level = (low + high) / 2 + (now.clientY - y) * step;
+      this.range(level - width / 2, level + width / 2);
+    };
+    const end = (): void => {
+      window.removeEventListener("pointermove", move);
+      window.removeEventListener("pointerup", end);
+    };
+    window.addEventListener("pointermove", move);
+    window.addEventListener("pointerup", end);
+  }
+
+  private shown(): Sheet[] {
+    return sheets(this.nv, this.about.toSamples ?? []);
+  }
+
+  /** The plane at a place of the canvas. */
+  private under(x: number, y: number): Sheet | undefined {
+    return this.shown().find(
+      ({ box }) => x >= box.left && y >= box.top && x <= box.left + box.width && y <= box.top + box.height,
+    );
   }
 
   private spot(x: number, y: number): Spot | null {
     const mm = this.about.spacingUm?.map((um) => um / 1000) ?? [1, 1, 1];
-    for (const sheet of sheets(this.nv, this.about.toSamples ?? [])) {
-      const { left, top, width, height } = sheet.box;
-      if (x < left || y < top || x > left + width || y > top + height) continue;
-      const radii = mm.filter((_, axis) => axis !== sheet.axis).map((step) => this.pen.brush / step);
-      const [zero, right, down] = [sheet.project(0, 0), sheet.project(1, 0), sheet.project(0, 1)];
-      const long = (to: [number, number]): number => Math.hypot(to[0] - zero[0], to[1] - zero[1]);
-      const seen: Spot["seen"] = [[0, 0], [1e6, 1e6]];
-      const step: [number, number] = [long(down), long(right)];
-      return { point: sheet.point(x, y), axis: sheet.axis, plane: sheet.index, radii, step, seen };
-    }
-    return null;
+    const sheet = this.under(x, y);
+    if (!sheet) return null;
+    const radii = mm.filter((_, axis) => axis !== sheet.axis).map((step) => this.pen.brush / step);
+    const [zero, right, down] = [sheet.project(0, 0), sheet.project(1, 0), sheet.project(0, 1)];
+    const long = (to: [number, number]): number => Math.hypot(to[0] - zero[0], to[1] - zero[1]);
+    const seen: Spot["seen"] = [[0, 0], [1e6, 1e6]];
+    const step: [number, number] = [long(down), long(right)];
+    return { point: sheet.point(x, y), axis: sheet.axis, plane: sheet.index, radii, step, seen };
   }
 
   repaint(): void {
-    const shown = sheets(this.nv, this.about.toSamples ?? []);
+    const shown = this.shown();
     const [pen, chosen] = this.hidden ? [null, null] : [this.pen, this.chosen];
-    paintSheets(this.over, shown, pen, this.draft, chosen);
+    paintSheets(this.over, shown, pen, this.draft, chosen, this.about.shape);
   }
 
   /** The pen has another tool now. */
@@ -135,6 +214,7 @@ export class VolumePane {
     this.nv.scene.crosshairPos = this.nv.mm2frac(point);
     this.nv.updateGLVolume();
     this.nv.createOnLocationChange();
+    this.nv.sync();
   }
 
   /** Load the image; the pane must be in the page by now. */
@@ -144,8 +224,10 @@ export class VolumePane {
     await this.nv.loadVolumes([
       { url: api.volume(this.about.id, image, this.slow), name: `${image}.nii.gz`, colormap: "gray" },
     ]);
-    this.planes(this.slow ? "three" : "all");
-    if (this.isCt()) this.window("mediastinum");
+    this.planes(view.layout || "large", view.hero);
+    if (view.window) this.range(...view.window);
+    else if (this.isCt()) this.window("mediastinum");
+    this.nv.createOnLocationChange();
   }
 
   /** In Hounsfield units: the file says so, or it holds air. */
@@ -165,6 +247,13 @@ export class VolumePane {
     volume.cal_min = low;
     volume.cal_max = high;
     this.nv.updateGLVolume();
+    this.windowed(low, high);
+  }
+
+  /** Darkest and brightest value that are told apart. */
+  levels(): [number, number] {
+    const volume = this.nv.volumes[0];
+    return [volume?.cal_min ?? 0, volume?.cal_max ?? 1];
   }
 
   automatic(): void {
@@ -172,19 +261,47 @@ export class VolumePane {
     if (volume) this.range(volume.robust_min ?? 0, volume.robust_max ?? 1);
   }
 
-  planes(name: string): void {
-    const kinds: Record<string, SLICE_TYPE> = {
-      all: SLICE_TYPE.MULTIPLANAR,
-      three: SLICE_TYPE.MULTIPLANAR,
-      axial: SLICE_TYPE.AXIAL,
-      coronal: SLICE_TYPE.CORONAL,
-      sagittal: SLICE_TYPE.SAGITTAL,
-      "3-D": SLICE_TYPE.RENDER,
+  planes(layout: string, hero = view.hero): void {
+    Object.assign(view, { layout, hero });
+    const others = PLANES.filter((name) => name !== hero);
+    // Drawn by a processor, 3-D comes only when it is asked for.
+    const small = layout === "large" && !this.slow ? [...others, "3-D"] : others;
+    const tiles: Record<string, [string, number, number, number, number][]> = {
+      large: [
+        [hero, 0, 0, 0.7, 1],
+        ...small.map((name, k): [string, number, number, number, number] =>
+          [name, 0.7, k / small.length, 0.3, 1 / small.length]),
+      ],
+      all: ["axial", "coronal", "sagittal", "3-D"].map((name, k) =>
+        [name, (k % 2) / 2, Math.floor(k / 2) / 2, 0.5, 0.5]),
+      three: PLANES.map((name, k) => [name, k / 3, 0, 1 / 3, 1]),
     };
-    const { opts } = this.nv;
-    opts.multiplanarShowRender = name === "all" ? SHOW_RENDER.ALWAYS : SHOW_RENDER.NEVER;
-    opts.multiplanarLayout = name === "all" ? MULTIPLANAR_TYPE.GRID : MULTIPLANAR_TYPE.AUTO;
-    this.nv.setSliceType(kinds[name] ?? SLICE_TYPE.MULTIPLANAR);
+    const wanted = tiles[layout]?.map(([name, ...position]): Tile => ({ sliceType: KINDS[name]!, position }));
+    if (!wanted) this.nv.clearCustomLayout();
+    this.nv.setSliceType(KINDS[layout] ?? SLICE_TYPE.MULTIPLANAR);
+    if (wanted) this.nv.setCustomLayout(wanted);
+    this.nv.drawScene();
+  }
+
+  /** Go through the planes of the large view; around the end where it `turns`. */
+  step(by: number, turns = false): void {
+    const shown = this.shown();
+    const sheet = shown.find(({ name }) => name === view.hero) ?? shown[0];
+    if (!sheet) return;
+    const count = this.about.shape[sheet.axis]!;
+    const next = sheet.index + by;
+    this.toPlane(sheet.axis, turns ? (next + count) % count : Math.min(count - 1, Math.max(0, next)));
+  }
+
+  /** One plane after the other, or not any more; whether it plays now. */
+  play(): boolean {
+    if (this.playing) window.clearInterval(this.playing);
+    this.playing = this.playing ? 0 : window.setInterval(() => this.step(1, true), FRAME);
+    return this.playing > 0;
+  }
+
+  destroy(): void {
+    if (this.playing) this.play();
   }
 
   /** Lay a layer over the image, or take it away: one after the other, as they were asked. */
@@ -269,10 +386,14 @@ export class VolumePane {
 
   private moved(data: unknown): void {
     const { values, mm } = data as { values?: { value: number }[]; mm?: number[] };
-    const words = mm ? [0, 1, 2].map((k) => mm[k]!.toFixed(1)).join(", ") : "";
+    const sides = [["R", "L"], ["A", "P"], ["S", "I"]] as const;
+    const words = sides.map(([more, less], k) => {
+      const v = mm?.[k] ?? 0;
+      return `${v < 0 ? less : more} ${Math.abs(v).toFixed(1)}`;
+    });
     const value = values?.[0]?.value;
-    const unit = this.isCt() ? " HU" : "";
-    this.where.textContent = `${words} mm${value === undefined ? "" : ` · ${value.toFixed(0)}${unit}`}`;
+    const unit = this.isCt() ? `${value?.toFixed(0)} HU` : `value ${digits(value ?? 0)}`;
+    this.where.textContent = `${words.join("  ")} mm${value === undefined ? "" : ` · ${unit}`}`;
     if (mm) this.place = [mm[0]!, mm[1]!, mm[2]!];
   }
 }
