@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from dimse_nodes import Receiver, receiver, send
+from dimse_nodes import SENDER, Receiver, receiver, send
 from orthanc import free_port
 from services import STABLE_S, Mortal, service, until
 from typer.testing import CliRunner
@@ -267,6 +269,36 @@ def test_serve_without_anybody_who_may_send_is_one_line_and_2(run: Path, tmp_pat
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2
     assert "expected a title" in result.output
+
+
+def test_a_port_that_is_taken_is_told(run: Path, archive: Receiver, tmp_path: Path) -> None:
+    words = ["serve", str(run), "--dimse", str(archive.port), "--queue", str(tmp_path / "q")]
+    result = CliRunner().invoke(app, [*words, "--send-to", "A@127.0.0.1:4", "--allow", "B"])
+    assert result.exit_code == 2
+    assert f"cannot listen at 127.0.0.1:{archive.port}" in result.output
+
+
+@pytest.mark.slow
+def test_the_command_answers_after_it_was_killed(
+    run: Path, archive: Receiver, tmp_path: Path
+) -> None:
+    port, sent = free_port(), files(tmp_path / "a")
+    command = [sys.executable, "-c", "from inklings.cli import run; run()", "serve", str(run)]
+    command += ["--dimse", str(port), "--queue", str(tmp_path / "q"), "--allow", SENDER]
+    command += ["--send-to", f"ARCHIVE@127.0.0.1:{archive.port}", "--stable-s", "1"]
+    for killed in (True, False):
+        with (tmp_path / "said").open("ab") as said:
+            process = subprocess.Popen(command, stdout=said, stderr=said)
+        try:
+            if killed:  # as soon as it has taken everything, before it can have answered
+                until(lambda: send(port, sent) == [0] * 6, 200)
+            else:
+                until(lambda: bool(archive.files), 200)
+        finally:
+            process.kill()
+            process.wait()
+        assert len(archive.files) == (0 if killed else 1)
+    says_no_name(tmp_path / "q", (tmp_path / "said").read_text())
 
 
 @pytest.mark.slow

@@ -140,8 +140,7 @@ class Listener:
         """Listen, in threads.
 
         Raises:
-            SpecError: If nobody may call.
-            OSError: If the port is taken.
+            SpecError: If nobody may call, or the port cannot be had.
         """
         if not self.allowed:
             raise SpecError("--allow: expected the titles of those who may send, got none")
@@ -155,17 +154,20 @@ class Listener:
         entity.add_supported_context(Verification)
         for one in AllStoragePresentationContexts:
             entity.add_supported_context(str(one.abstract_syntax), _SYNTAXES)
-        self._server = entity.start_server(
-            (self.host, self.port),
-            block=False,
-            evt_handlers=[
-                (evt.EVT_C_STORE, self._store),
-                (evt.EVT_RELEASED, self._ended, [True]),
-                (evt.EVT_ABORTED, self._ended, [False]),
-                (evt.EVT_CONN_CLOSE, self._ended, [False]),
-                (evt.EVT_REJECTED, self._rejected),
-            ],
-        )
+        handlers = [
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_RELEASED, self._ended, [True]),
+            (evt.EVT_ABORTED, self._ended, [False]),
+            (evt.EVT_CONN_CLOSE, self._ended, [False]),
+            (evt.EVT_REJECTED, self._rejected),
+        ]
+        address = (self.host, self.port)
+        try:
+            self._server = entity.start_server(address, block=False, evt_handlers=handlers)
+        except OSError as error:
+            raise SpecError(
+                f"cannot listen at {self.host}:{self.port} ({error.strerror}); choose another port"
+            ) from None
         self.port = int(self._server.server_address[1])
 
     def stop(self) -> None:
