@@ -90,7 +90,7 @@ def predicted(
     case: Case,
     classes: tuple[str, ...] | None = None,
 ) -> Example:
-    """One predicted case with the outlines of both sides.
+    """One predicted case with the outlines of both sides; objects are counted where they score.
 
     Args:
         line: Its line in the table of cases.
@@ -103,7 +103,8 @@ def predicted(
     true, said = (_outlined(side) for side in (pair.reference, pair.predicted))
     layers: dict[str, NDArray[Any]] = {"truth": true, "predicted": said}
     notes = []
-    if pair.reference.instances is not None and len(head.classes) == 1:
+    objects = any(key == "ap" or key.startswith(("f1_", "pq")) for key in line)
+    if objects and pair.reference.instances is not None and len(head.classes) == 1:
         found = match(said, true)
         notes.append(f"{found.hits[0]} of {found.reference} objects found")
         wrong = found.predicted - int(found.hits[0])

@@ -9,6 +9,7 @@ from inklings.evaluation.head_lines import annotated_lines, judged_lines
 from inklings.reports import bag_sections, label_sections, sections
 from inklings.reports.calibration import calibration
 from inklings.reports.card import keep_card, sections_of
+from inklings.reports.glance import glance
 from inklings.reports.html import write_page
 from inklings.reports.material import Material, gather
 
@@ -81,6 +82,7 @@ def _common(material: Material) -> dict[str, Any]:
     digest = str(material.record.get("weights_sha256") or "")
     return {
         "calibration": calibration(material.run, digest) if digest else None,
+        "glance": glance(material),
         "cut": "as the experiment says" if fixed else "chosen without these cases",
         "title": material.run.resolve().name,
         "cohort_name": material.cohort.name if material.cohort else str(material.cohort_folder),

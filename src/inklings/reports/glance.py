@@ -1,0 +1,152 @@
+"""The first screen of a report: is it good enough, for whom not, and what next.
+
+Sentences from numbers that stand further down; nothing here is judged that is not measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from inklings.errors import DataError
+from inklings.evaluation.changes import number
+from inklings.evaluation.head_lines import of_patients
+from inklings.evaluation.intervals import FEW
+from inklings.evaluation.scores import Row, Scores
+from inklings.predictions.likeness_table import read_likeness
+from inklings.reports.examples import RANKED_BY, mean_over
+from inklings.reports.material import Material
+
+_WHOLE = ("auc", "accuracy", "kappa", "c_index", "mae")
+"""What says most of a run that answers for whole cases; the first that is there."""
+_NAMED = 3
+_MANY = 10
+
+Glance = dict[str, list[str]]
+"""Heading to sentences."""
+
+
+def glance(material: Material) -> Glance | None:
+    """Sentences under three headings; None where nothing was scored."""
+    table = material.table
+    if table is None or not table.rows:
+        return None
+    by = next((name for name in RANKED_BY if any(name in _line(x, name) for x in table.cases)), "")
+    lines = [_line(line, by) for line in table.cases] if by else []
+    scored = [line for line in lines if _is_number(line.get(by))]
+    found = {
+        "Is it good enough?": list(_how_good(table, by, scored)),
+        "For whom not?": list(_for_whom(material, table, by, scored)),
+        "What next?": list(_next(material, table)),
+    }
+    return {heading: said for heading, said in found.items() if said}
+
+
+def _line(line: Mapping[str, Any], by: str) -> dict[str, Any]:
+    return mean_over(line, by)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)
+
+
+def _how_good(table: Scores, by: str, lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    main = [row for row in table if row.metric == by] or _of_whole(table)
+    for row in main:
+        of = "" if row.label == "all" or len(main) == 1 else f" of {row.label}"
+        yield (
+            f"{row.title}{of}: {number(row.value)}{_unit(row)} over {row.n} case"
+            f"{'s' if row.n != 1 else ''} of {of_patients(row.patients)}{_between(row)}."
+        )
+    if len(lines) >= _MANY:
+        tenth, half = np.quantile([line[by] for line in lines], (0.1, 0.5))
+        name = RANKED_BY[by]
+        yield f"Half of the cases reach a {name} of {half:.2f}; one in ten stays below {tenth:.2f}."
+    few = min((row.patients for row in main), default=0)
+    if 1 < few < FEW:
+        yield (
+            f"{few} patients are few: with others the result may lie anywhere in that interval, "
+            "and beyond it."
+        )
+
+
+def _of_whole(table: Scores) -> list[Row]:
+    name = next((name for name in _WHOLE if name in table), None)
+    return [row for row in table if row.metric == name]
+
+
+def _unit(row: Row) -> str:
+    return f" {row.unit}" if row.unit else ""
+
+
+def _between(row: Row) -> str:
+    if math.isnan(row.low) or math.isnan(row.high):
+        return ", which is too few for an interval"
+    return f", {number(row.low)} to {number(row.high)} with 95 % confidence"
+
+
+def _for_whom(
+    material: Material, table: Scores, by: str, lines: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    patients: dict[str, list[float]] = defaultdict(list)
+    for line in lines:
+        patients[str(line.get("patient", line["case"]))].append(float(line[by]))
+    means = {who: math.fsum(values) / len(values) for who, values in patients.items()}
+    if len(means) > 1:
+        worst = min(means, key=lambda who: means[who])
+        count = len(patients[worst])
+        yield (
+            f"Worst patient: {worst}, {RANKED_BY[by]} {means[worst]:.2f} in the mean of {count} "
+            f"case{'s' if count != 1 else ''}; of all others {_others(means, worst):.2f}."
+        )
+    if len(lines) > 1:
+        ordered = sorted(lines, key=lambda line: float(line[by]))[:_NAMED]
+        named = ", ".join(f"{line['case']} ({line[by]:.2f})" for line in ordered)
+        yield f"Worst cases: {named}."
+    for said in table.head.get("groups", ()):
+        yield f"{str(said)[:1].upper()}{str(said)[1:]}."
+    unlike = _unlike(material)
+    if unlike:
+        named = ", ".join(unlike[:_NAMED]) + (", ..." if len(unlike) > _NAMED else "")
+        yield f"Unlike the training images: {len(unlike)} images ({named})."
+
+
+def _others(means: Mapping[str, float], worst: str) -> float:
+    others = [value for who, value in means.items() if who != worst]
+    return math.fsum(others) / len(others)
+
+
+def _unlike(material: Material) -> list[str]:
+    if material.predictions is None:
+        return []
+    try:
+        judged = read_likeness(material.predictions)
+    except DataError:
+        return []
+    return sorted((case for case, one in judged.items() if one.unlike),
+                  key=lambda case: -judged[case].distance)  # fmt: skip
+
+
+def _next(material: Material, table: Scores) -> Iterator[str]:
+    scored = int(table.head.get("patients") or 0)
+    learnt = 0
+    if material.cohort is not None:
+        learnt = len({case.patient for case in material.cohort.part("train")})
+    if 0 < scored < FEW:
+        yield (
+            f"Score more patients: {scored} were scored, and an interval narrows with patients, "
+            "not with images."
+        )
+    if 0 < learnt < FEW:
+        yield f"Learn from more patients: {of_patients(learnt)} taught it."
+    if _unlike(material):
+        yield "Look at the images that are unlike the training images before you trust them."
+    if table.head.get("split") == "test":
+        yield (
+            "Correct what teaches most: 'inklings predict --split train', then 'inklings suggest', "
+            "then 'inklings view'. Do not correct test cases: scores would flatter."
+        )
