@@ -35,6 +35,8 @@ def require_known(spec: Experiment) -> None:
             "'stain_jitter': expected one for patches, got one for pictures",
         ),
         ({"training": {"steps": 1, "optimiser": {"name": "adamw", "decay": 1}}}, "'decay'"),
+        ({"training": {"steps": 1, "batch_size": 10**12}}, "expected batches that fit into"),
+        ({"volumes": {"view": "3d", "patch": [10**4] * 3}}, "expected batches that fit into"),
         ({"correction": "magic"}, "no correction named 'magic'"),
         ({"inference": {"instances": "watershd"}}, "did you mean 'watershed'"),
     ],

@@ -25,6 +25,13 @@ def split(
         str | None,
         typer.Option(help="Metadata column to balance over the parts; default: modality."),
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            help="A published split: a table (CSV) with columns case or patient, and part; or "
+            "fold, with --fold."
+        ),
+    ] = None,
     ignore_duplicates: Annotated[
         bool,
         typer.Option(
@@ -59,16 +66,22 @@ def split(
 
     if fractions is not None and folds is not None:
         raise SpecError("expected --fractions or --folds, got both; leave one out")
-    if fold is not None and folds is None:
+    dealt = {"--fractions": fractions, "--folds": folds, "--seed": seed, "--stratify": stratify}
+    idle = [name for name, value in dealt.items() if value is not None]
+    if table is not None and idle:
+        raise SpecError(f"expected --table or {idle[0]}, got both; a table leaves nothing to deal")
+    if fold is not None and folds is None and table is None:
         raise SpecError("expected --folds beside --fold, got --fold alone; say --folds 5")
-    options = SplitOptions(fractions or (0.7, 0.1, 0.2), folds, fold or 0, seed or 0, stratify)
+    chosen = 0 if table else fold or 0
+    options = SplitOptions(fractions or (0.7, 0.1, 0.2), folds, chosen, seed or 0, stratify)
     if exclude:
         left = take_out(cohort, exclude)
         note(f"{len(set(exclude))} cases excluded, {len(left)} left; see {cohort}/excluded.json")
-        if left.is_split and (fractions, folds, seed, stratify) == (None,) * 4:
+        if left.is_split and (fractions, folds, seed, stratify, table) == (None,) * 5:
             typer.echo(f"the others keep their split, now of hash {left.split_hash}")
             return
-    outcome = split_cohort(cohort, options, ignore_duplicates, replace)
+    published = None if table is None else (table, fold)
+    outcome = split_cohort(cohort, options, ignore_duplicates, replace, published)
     if outcome.replaced:
         note(
             f"this replaces split {outcome.replaced}: runs and evaluations made with it do not "

@@ -15,6 +15,7 @@ from typing import Any
 from inklings.cohorts.case import SPLITS, Case, Split
 from inklings.cohorts.checks import examined
 from inklings.cohorts.cohort import Cohort
+from inklings.cohorts.given_parts import given_parts, require_together
 from inklings.cohorts.splits import SplitOptions, assign, strata, units
 from inklings.errors import DataError, SpecError
 from inklings.files import write_json
@@ -57,6 +58,7 @@ def split_cohort(
     options: SplitOptions,
     ignore_duplicates: bool = False,
     replace: bool = False,
+    table: tuple[Path, int | None] | None = None,
 ) -> SplitOutcome:
     """Split the cohort in ``folder`` and write it.
 
@@ -65,6 +67,8 @@ def split_cohort(
         options: How.
         ignore_duplicates: Keep only patients together, not duplicates and sister crops.
         replace: Also in place of a split that came with the data.
+        table: Parts that others published, and which of its folds is test (`given_parts`); nothing
+            is dealt then.
 
     Raises:
         DataError: If it cannot be split so; nothing is written then.
@@ -83,16 +87,21 @@ def split_cohort(
     stratum = strata(cohort.cases, seen.present, options.stratify)
     held = {unit: part for unit in together if (part := _part_of(unit, given))}
     free = [unit for unit in together if unit not in held]
-    chosen = assign(free, {name: stratum[name] for unit in free for name in unit}, options)
-    chosen |= {name: part for unit, part in held.items() for name in unit}
+    if table is not None:
+        chosen = given = given_parts(cohort, *table)
+        require_together(together, given)
+    else:
+        chosen = assign(free, {name: stratum[name] for unit in free for name in unit}, options)
+        chosen |= {name: part for unit, part in held.items() for name in unit}
     after = dataclasses.replace(
         cohort,
         cases=tuple(dataclasses.replace(case, split=chosen[case.id]) for case in cohort),
     )
     how = {
         **dataclasses.asdict(options),
-        "fractions": None if options.folds else list(options.fractions),
-        "fold": options.fold if options.folds else None,
+        "fractions": None if options.folds or table else list(options.fractions),
+        "table": str(table[0]) if table else None,
+        "fold": table[1] if table else options.fold if options.folds else None,
         "ignore_duplicates": ignore_duplicates,
         "official": sorted(given),
     }
@@ -105,7 +114,7 @@ def split_cohort(
         before if before != after.split_hash else None,
         record,
         tuple(sorted(spoiled)),
-        len(given),
+        0 if table else len(given),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.losses import LOSSES
 from inklings.losses.base import Loss
+from inklings.machine import memory_bytes
 from inklings.models import MODELS
 from inklings.models.base import Model
 from inklings.registry import Registry
@@ -170,6 +172,16 @@ def require_shared_batches(training: Training, together: int = 1) -> None:
         raise SpecError(
             f"training.batch_size: expected a multiple{parts} on each of "
             f"{devices * training.nodes} devices, got {training.batch_size}"
+        )
+
+
+def require_memory(shape: Sequence[int], what: str) -> None:
+    """Raise SpecError where an array of ``shape`` in float32 alone is more than the memory."""
+    size, memory = 4 * math.prod(shape), memory_bytes()[0]
+    if size > memory:
+        raise SpecError(
+            f"{what}: expected batches that fit into {memory / 1e9:.0f} GB of memory, got "
+            f"{' x '.join(map(str, shape))} values ({size / 1e9:,.0f} GB); make them smaller"
         )
 
 

@@ -38,6 +38,7 @@ from inklings.tasks.base import (
     Task,
     require,
     require_loss,
+    require_memory,
     require_model,
     require_shared_batches,
 )
@@ -82,6 +83,9 @@ class SegmentationTask(Task[SegmentationExperiment]):
         CORRECTIONS.require(experiment.correction.name, correction)
         require(SUPERVISIONS, experiment.supervision, classes=FILLED)
         _require_whole(experiment)
+        sides = experiment.volumes.patch or (experiment.sampling.size,) * 2
+        batch = (experiment.training.batch_size, *sides)
+        require_memory(batch, "training.batch_size, sampling.size, volumes.patch")
         seen: Use = "patches" if experiment.volumes.view == "3d" else "pictures"
         _require_boxes(experiment, build_transforms(experiment.sampling.augment, seen))
         if experiment.teacher is not None:
