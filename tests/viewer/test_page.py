@@ -12,7 +12,7 @@ from window import Window, said, until
 
 from inklings.predictions.dense import DensePrediction
 from inklings.viewer.assets import Assets
-from inklings.viewer.shelf import Shelf
+from inklings.viewer.shelf import Shelf, open_shelf
 
 
 @pytest.fixture
@@ -30,6 +30,12 @@ def test_the_worst_case_comes_first_and_search_finds_the_others(window: Window) 
     until(window.page, lambda: window.page.locator("a.case").count() == 1)
     assert window.page.locator("a.case").all_inner_texts() == ["case4"]
     assert window.page.evaluate("document.activeElement.id") == "search"
+    window.page.keyboard.type("!")
+    until(window.page, lambda: window.page.locator("table").count() == 0)
+    assert "No case has “patient4!”" in window.page.locator("main").inner_text()
+    assert violations(window.page) == []
+    window.page.get_by_role("button", name="Show all cases").click()
+    until(window.page, lambda: window.page.locator("a.case").count() == 6)
     assert violations(window.page) == []
 
 
@@ -151,6 +157,9 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(
     window = Window(browser, start(shelf, assets), viewport=phone, color_scheme=scheme)
     for place in ("", "case3"):
         page = window.case(place) if place else window.page
+        if not place:
+            cell = "getComputedStyle(document.querySelector('td.value'), '::before').content"
+            assert "Dice" in page.evaluate(cell)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 375
         assert violations(page) == []
@@ -212,7 +221,16 @@ def test_tiles_are_shown_in_place_and_a_click_finds_their_picture(
 ) -> None:
     window = Window(browser, start(placed, assets))
     page = window.case("s")
-    assert "called present, as labelled" in page.locator(".verdict").inner_text()
+    verdict = page.locator(".verdict")
+    assert "(threshold 50 %): called present, as labelled" in verdict.inner_text()
+    empty = """() => [...document.querySelectorAll('h2')].filter(
+        (h) => h.offsetParent && !h.nextElementSibling).length"""
+    assert page.evaluate(empty) == 0
+    page.get_by_label("absent").check()
+    until(page, lambda: "changed here to absent" in verdict.inner_text())
+    assert "was: present" in page.locator(".correct").inner_text()
+    page.keyboard.press("u")
+    until(page, lambda: "as labelled" in verdict.inner_text())
     place = "document.querySelector('canvas.outlines')"
 
     def over(y: float, x: float) -> list[int]:
@@ -244,11 +262,46 @@ def test_tiles_are_shown_in_place_and_a_click_finds_their_picture(
     window.fine()
 
 
+def test_a_slide_is_seen_as_under_an_objective_with_an_overview_and_places_in_mm(
+    browser: Any, start: Any, placed: Shelf, assets: Assets
+) -> None:
+    assert placed.cohort is not None
+    slides = open_shelf([placed.cohort.parent / "slides"])
+    window = Window(browser, start(slides, assets))
+    page = window.case("s")
+    assert page.title() == "s · s · inklings"
+    page.wait_for_timeout(700)
+    overview = page.locator(".overview")
+    assert not overview.is_visible()
+    page.get_by_role("button", name="20×").click()
+    until(page, lambda: said(page).endswith("20×"))
+    # 2 pixels of the page show one of the image, which is 768 wide, around its middle.
+    wide = page.locator(".pane").bounding_box()["width"] / 2
+    assert overview.is_visible()
+    frame, small = (page.locator(k).bounding_box() for k in (".overview .frame", ".overview"))
+    assert frame["width"] / small["width"] == pytest.approx(wide / 768, abs=0.03)
+    box = page.locator(".pane").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2 + 100, box["y"] + box["height"] / 2)
+    until(page, lambda: page.locator(".coords").inner_text() == "x 0.434  y 0.256 mm")
+    page.keyboard.press("l")
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 - 100, box["y"] + box["height"] / 2, steps=3)
+    page.mouse.up()
+    assert page.locator(".measure dd").first.inner_text() == "100 µm"
+    overview.click(position={"x": 5, "y": 5})
+    until(page, lambda: page.locator(".overview .frame").bounding_box()["x"] < frame["x"] - 5)
+    assert violations(page) == []
+    window.fine()
+
+
 def test_what_goes_wrong_is_said_in_words(
     browser: Any, start: Any, shelf: Shelf, assets: Assets
 ) -> None:
     shelf.cases["case4"].images["image"].unlink()
     window = Window(browser, start(shelf, assets))
+    broken = window.page.locator("tr:has-text('case4') .broken")
+    until(window.page, lambda: broken.count() == 1)
+    assert "its image is gone" in broken.get_attribute("title")
     window.page.goto(f"{window.running.address}/#case4")
     window.page.wait_for_selector("main [role=alert]")
     assert "its image is gone" in window.page.locator("main").inner_text()

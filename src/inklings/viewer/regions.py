@@ -166,7 +166,8 @@ def alike(values: NDArray[Any], seed: tuple[int, ...], tolerance: float) -> NDAr
     found: NDArray[np.bool_] = pieces == pieces[y, x]
     holes, _ = ndimage.label(ndimage.binary_fill_holes(found) & ~found)
     small = np.bincount(holes.ravel()) * SMALL <= found.sum()
-    return found | (small[holes] & (holes > 0))
+    filled: NDArray[np.bool_] = found | (small[holes] & (holes > 0))
+    return filled
 
 
 def raster(shape: Shape, frame: Region, step: float = 1.0) -> NDArray[np.bool_]:

@@ -57,6 +57,11 @@ export const api = {
   change: (id: string, body: object) => send<Changed>(`${of(id)}/change`, body),
   measure: (id: string, image: string, shape: Shape) =>
     send<Measured>(`${of(id)}/measure`, { image, shape }),
+  /** Why a thumbnail cannot be shown. */
+  why: (id: string) =>
+    ask<unknown>(`${of(id)}/thumbnail`)
+      .then(() => "This picture cannot be shown.")
+      .catch((error: unknown) => (error instanceof Error ? error.message : String(error))),
   thumbnail: (id: string) => `${of(id)}/thumbnail`,
   instance: (id: string, index: number) => `${of(id)}/instances/${index}`,
   tile: (id: string, image: string, level: number, x: number, y: number) =>

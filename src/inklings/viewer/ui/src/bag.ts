@@ -3,7 +3,7 @@
 import { api } from "./api";
 import { css, h, percent, slider } from "./dom";
 import { plan } from "./plan";
-import { SlidePane } from "./slide";
+import { powers, SlidePane } from "./slide";
 import { heat } from "./tint";
 import type { Bag, BagPrediction, Finding, Instance, Shelf } from "./types";
 
@@ -38,9 +38,20 @@ export class BagView {
     this.choose("Run", bag.predictions.map((p) => p.name), (k) => (this.run = k));
     this.choose("Class", bag.predictions[0]!.channels, (k) => (this.channel = k));
     if (bag.slides.length) this.sliders();
+    this.controls.hidden = this.controls.childElementCount < 2;
   }
 
-  private readonly verdict = h("div", { class: "pad verdict" });
+  /** What the case is said to be now, and by whom if not by its labels. */
+  relabel(answers: Map<string, boolean>): void {
+    this.answers = answers;
+    const said = this.said();
+    if (said) this.lines.replaceChildren(...words(said, this.bag, this.answers));
+  }
+
+  private readonly lines = h("div");
+  private readonly verdict = h("div", { class: "pad verdict" }, this.lines);
+  private objectives: HTMLElement = h("div");
+  private answers = new Map<string, boolean>();
 
   /** Open the slide, if there is one; the view must be in the document by now. */
   async open(): Promise<void> {
@@ -63,6 +74,7 @@ export class BagView {
     this.pane = new SlidePane(about, this.shelf.tile, "", about.images[0] ?? "");
     this.element.prepend(this.pane.element);
     this.pane.picked = (y, x) => this.pick(y, x);
+    this.objectives.replaceWith((this.objectives = powers(about, () => (this.pane ? [this.pane] : []))));
     await this.pane.settle();
     this.repaint();
   }
@@ -85,6 +97,7 @@ export class BagView {
       this.repaint();
     };
     this.controls.append(
+      this.objectives,
       slider("Opacity", this.look.opacity, set("opacity")),
       slider("Threshold", this.look.threshold, set("threshold")),
       h(
@@ -111,10 +124,11 @@ export class BagView {
   private show(): void {
     const said = this.said();
     if (!said) return;
-    this.verdict.replaceChildren(...words(said, this.bag));
+    this.lines.replaceChildren(...words(said, this.bag, this.answers));
+    this.verdict.replaceChildren(this.lines);
     const placed = said.instances.some((i) => i.place !== null);
     if (placed && !this.bag.slides.length) {
-      this.verdict.append(plan(said.instances, (i) => this.value(i), (i) => this.focus(i)));
+      this.verdict.append(plan(said.instances, (i) => this.value(i), (i) => this.focus(i), this.picture()));
     }
     const instances = this.sorted();
     this.list.replaceChildren(...instances.slice(0, this.limit).map((i) => this.item(i)));
@@ -130,6 +144,11 @@ export class BagView {
       );
     }
     this.repaint();
+  }
+
+  /** Pictures of the instances, if there are any. */
+  private picture(): ((instance: Instance) => string) | null {
+    return this.bag.pictures ? (i) => api.instance(this.bag.case, i.index) : null;
   }
 
   private item(instance: Instance): HTMLElement {
@@ -220,17 +239,23 @@ export class BagView {
   }
 }
 
-/** What was said of the bag, and what is known of it. */
-function words(said: BagPrediction, bag: Bag): HTMLElement[] {
+/** What was said of the bag, from which probability on, and what is known of it. */
+function words(said: BagPrediction, bag: Bag, answers: Map<string, boolean>): HTMLElement[] {
   const lines = said.classes.map((name, k) => {
     const p = said.probability[k] ?? 0;
-    const called = p >= (said.thresholds[k] ?? 0.5);
-    const known = bag.labels[name];
-    const truth = known === undefined ? "" : known === called ? ", as labelled" : ", labelled otherwise";
+    const threshold = said.thresholds[k] ?? 0.5;
+    const called = p >= threshold;
+    const before = bag.labels[name];
+    const known = answers.get(name) ?? before;
+    const changed = known !== before;
+    const source = changed ? "as changed here" : "as labelled";
+    const other = changed ? `changed here to ${known ? "present" : "absent"}` : "labelled otherwise";
+    const truth = known === undefined ? "" : known === called ? `, ${source}` : `, ${other}`;
     const state = h("strong", {}, `P(${name}) = ${percent(p)}`);
+    const limit = h("span", { class: "soft" }, ` (threshold ${percent(threshold)})`);
     const wrong = known !== undefined && known !== called;
     const verdict = `: called ${called ? "present" : "absent"}${truth}`;
-    return h("p", { class: wrong ? "wrong" : "" }, state, said.classes.length > 1 ? "" : verdict);
+    return h("p", { class: wrong ? "wrong" : "" }, state, limit, said.classes.length > 1 ? truth : verdict);
   });
   const count = h("p", { class: "quiet" }, `${said.count} instances. ${said.meaning}`);
   return [h("h2", {}, said.name), ...lines, count];

@@ -39,6 +39,8 @@ const named: string[] = [];
 export class Correcting {
   readonly element = h("section", { class: "correct" }, h("h2", {}, "Correct"));
   readonly measuring: Measuring;
+  /** Answers for the case, after every change of them. */
+  answered: (answers: Map<string, boolean>) => void = () => undefined;
   private readonly pen = new Pen();
   private made: Correction[] = [];
   private readonly list = h("ol", { class: "list made" });
@@ -403,7 +405,9 @@ export class Correcting {
       this.colours();
     }
     this.list.replaceChildren(...standing.map((c) => this.line(c)));
-    for (const [name, present] of this.newest(standing)) this.answer(name, present);
+    const answers = this.newest(standing);
+    answers.forEach((present, name) => this.answer(name, present));
+    this.answered(answers);
     this.mark();
   }
 

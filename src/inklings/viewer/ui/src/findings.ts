@@ -3,6 +3,7 @@
 import { api } from "./api";
 import type { Correcting } from "./correct";
 import { complain, h, percent } from "./dom";
+import { digits, longWords } from "./shapes";
 import type { Pane } from "./layers";
 import type { Case, Finding, Shelf } from "./types";
 
@@ -84,7 +85,8 @@ export class FindingList {
 
   private line(found: Finding, place: number): HTMLElement {
     const sure = found.probability === null ? null : percent(found.probability);
-    const size = `${found.size.toPrecision(3)} ${found.unit === "um" ? "µm" : found.unit}`;
+    const mm = found.unit === "mm";
+    const size = mm ? `${digits(found.size)} mm` : longWords(found.size, found.unit === "um");
     const item = h("li", { "data-finding": found.id });
     item.append(
       h(

@@ -1,7 +1,7 @@
 /** What lies over the image: which layers, how opaque, from which probability on. */
 
 import { check, colourBar, complain, h, percent, slider, swatch } from "./dom";
-import { contourStyle, SlidePane } from "./slide";
+import { contourStyle, recoloured, SlidePane } from "./slide";
 import { STOPS } from "./tint";
 import type { Case, Layer, Shelf } from "./types";
 import type { VolumePane } from "./volume";
@@ -119,12 +119,32 @@ export class LayerPanel {
       row.append(this.toggle(layer, "contour", "Contour", mark));
     }
     row.append(this.toggle(layer, "fill", flat ? "Area" : "Show"));
+    if (flat || layer.classes.length === 1) row.append(this.colour(layer));
     const names = h("span", { class: "classes" });
     layer.classes.forEach((name, k) =>
       names.append(h("span", {}, swatch(layer.colours[k] ?? [128, 128, 128]), name)),
     );
     if (!flat || layer.classes.length > 1) row.append(names);
     return row;
+  }
+
+  /** The colour of a layer, chosen for all cases. */
+  private colour(layer: Layer): HTMLElement {
+    const { rgb } = contourStyle(this.about, layer);
+    const hex = rgb.map((v) => v.toString(16).padStart(2, "0")).join("");
+    const input = h("input", { type: "color", class: "colour", "aria-label": `Colour of ${layer.title}` });
+    input.value = `#${hex}`;
+    input.addEventListener("change", () => {
+      const at = (k: number): number => parseInt(input.value.slice(k, k + 2), 16);
+      recoloured.set(layer.id, [at(1), at(3), at(5)]);
+      if (layer.classes.length === 1) layer.colours[0] = recoloured.get(layer.id)!;
+      for (const mark of input.parentElement?.querySelectorAll<HTMLElement>(".stroke, .swatch") ?? []) {
+        if (layer.classes.length === 1 || mark.className.startsWith("stroke"))
+          mark.style.setProperty("--colour", input.value);
+      }
+      this.panes.forEach((pane) => pane.recolour(layer));
+    });
+    return input;
   }
 
   private toggle(layer: Layer, what: "fill" | "contour", label: string, mark?: Node): HTMLElement {

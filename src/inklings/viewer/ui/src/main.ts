@@ -39,7 +39,6 @@ const KEYS: [string, string][] = [
 
 async function start(): Promise<void> {
   shelf = await api.shelf();
-  document.title = `${shelf.title} · inklings`;
   window.addEventListener("hashchange", () => show().catch(failed));
   window.addEventListener("keydown", keys);
   await show();
@@ -50,6 +49,7 @@ const current = (): string => decodeURIComponent(location.hash.slice(1));
 async function show(): Promise<void> {
   const mine = ++asked;
   const id = current();
+  document.title = [id, shelf.title, "inklings"].filter(Boolean).join(" · ");
   page?.destroy();
   page = null;
   const main = document.getElementById("main")!;

@@ -35,6 +35,8 @@ export interface Scene {
 const IS = "#0fa37f";
 const IS_NOT = "#d55e00";
 const CORNERS = 48; // of a ball
+/** Pixels of the page from which a tile has room for its score. */
+export const LEGIBLE = 36;
 
 /** A clean canvas as large as it is shown. */
 export function fit(canvas: HTMLCanvasElement): CanvasRenderingContext2D | null {
@@ -83,8 +85,22 @@ function drawEvidence(
     if (right < 0 || bottom < 0 || left > width || top > height) return;
     pen.fillStyle = css(heat(values[k]!));
     pen.fillRect(left, top, Math.max(1, right - left - 0.5), Math.max(1, bottom - top - 0.5));
+    if (right - left < LEGIBLE) return;
+    pen.globalAlpha = 1;
+    score(pen, values[k]!, left + 4, bottom - 6);
+    pen.globalAlpha = opacity;
   });
   pen.globalAlpha = 1;
+}
+
+/** A number that is read on any ground. */
+export function score(pen: CanvasRenderingContext2D, value: number, x: number, y: number): void {
+  pen.font = "600 11px system-ui, sans-serif";
+  pen.lineWidth = 3;
+  pen.strokeStyle = "rgba(0, 0, 0, 0.8)";
+  pen.fillStyle = "#fff";
+  pen.strokeText(value.toFixed(2), x, y);
+  pen.fillText(value.toFixed(2), x, y);
 }
 
 function drawContour(
@@ -104,12 +120,12 @@ function drawContour(
     }
   }
   pen.setLineDash([]);
-  pen.strokeStyle = "rgba(0, 0, 0, 0.55)";
-  pen.lineWidth = 3.4;
+  pen.strokeStyle = "rgba(0, 0, 0, 0.8)";
+  pen.lineWidth = 4.4;
   pen.stroke(path);
-  pen.setLineDash(contour.dashed ? [6, 5] : []);
+  pen.setLineDash(contour.dashed ? [7, 5] : []);
   pen.strokeStyle = contour.colour;
-  pen.lineWidth = 1.8;
+  pen.lineWidth = 2.2;
   pen.stroke(path);
 }
 

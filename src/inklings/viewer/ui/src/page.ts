@@ -6,7 +6,7 @@ import { Correcting } from "./correct";
 import { check, complain, h } from "./dom";
 import { FindingList } from "./findings";
 import { chosen, coloured, LayerPanel, predictions, type Pane } from "./layers";
-import { link as linkSlides, SlidePane } from "./slide";
+import { link as linkSlides, powers, SlidePane } from "./slide";
 import type { Case, Shelf } from "./types";
 import { LAYOUTS, link as linkVolumes, view, VolumePane, WINDOWS } from "./volume";
 
@@ -37,6 +37,7 @@ export class CasePage {
       this.bag = new BagView(await api.bag(this.about.id), this.shelf);
       this.stage.replaceChildren(this.bag.element);
       this.correcting = new Correcting(this.about, this.shelf, []);
+      this.correcting.answered = (answers) => this.bag?.relabel(answers);
       this.panel.append(this.bag.controls, this.correcting.element, this.facts());
       await Promise.all([this.bag.open(), this.correcting.load()]);
       return;
@@ -85,7 +86,8 @@ export class CasePage {
     button("−", () => this.slides().forEach((p) => p.zoom(0.5)), "Zoom out");
     button("Whole image", () => this.slides().forEach((p) => p.fit()));
     button("Hide overlays", () => this.hide());
-    return h("section", {}, h("h2", {}, "View"), this.images(), row);
+    const objectives = powers(this.about, () => this.slides());
+    return h("section", {}, h("h2", {}, "View"), this.images(), objectives, row);
   }
 
   /** Which image of the case is shown; nothing where there is one. */

@@ -1,6 +1,7 @@
-/** Tiles as bright as their evidence where they lie, if there is no slide to lay them over. */
+/** Tiles where they lie, as bright as their evidence and with their scores, without a slide. */
 
 import { css, h } from "./dom";
+import { LEGIBLE, score } from "./outline";
 import { heat } from "./tint";
 import type { Instance } from "./types";
 
@@ -8,6 +9,7 @@ export function plan(
   instances: readonly Instance[],
   value: (instance: Instance) => number,
   picked: (instance: Instance) => void,
+  picture: ((instance: Instance) => string) | null,
 ): HTMLElement {
   const places = instances.filter((i) => i.place !== null);
   const [ys, xs] = [places.map((i) => i.place![0]), places.map((i) => i.place![1])];
@@ -24,15 +26,25 @@ export function plan(
     role: "img",
     "aria-label": `Evidence of ${places.length} tiles at their places on the slide`,
   });
-  const side = Math.max(2, Math.min(18, Math.floor(900 / Math.max(rows, columns))));
+  const side = Math.max(2, Math.min(72, Math.floor(900 / Math.max(rows, columns))));
   canvas.width = columns * side;
   canvas.height = rows * side;
   const pen = canvas.getContext("2d");
   for (const tile of places) {
     if (!pen) break;
     const [y, x] = cell(tile);
-    pen.fillStyle = css(heat(value(tile)));
-    pen.fillRect(x * side, y * side, side - 1, side - 1);
+    const [left, top, v] = [x * side, y * side, value(tile)];
+    const tell = (): void => void (side >= LEGIBLE && score(pen, v, left + 4, top + side - 7));
+    pen.fillStyle = css(heat(v));
+    pen.fillRect(left, top, side - 1, side - 1);
+    tell();
+    if (!picture || side < LEGIBLE) continue;
+    const image = new Image();
+    image.onload = () => {
+      pen.drawImage(image, left + 3, top + 3, side - 7, side - 7); // its evidence is the frame
+      tell();
+    };
+    image.src = picture(tile);
   }
   canvas.addEventListener("click", (event) => {
     const box = canvas.getBoundingClientRect();

@@ -1,6 +1,7 @@
 /** Scale bar and magnification. */
 
 import { h } from "./dom";
+import { digits } from "./shapes";
 
 const LONGEST = 140; // pixels of the page
 
@@ -13,7 +14,7 @@ export function measure(place: HTMLElement, step: number, um: number | undefined
   length *= times ?? 1;
   const mm = um !== undefined && length >= 1000;
   const words = um === undefined ? `${length} px` : mm ? `${length / 1000} mm` : `${length} µm`;
-  const power = um === undefined ? `${Math.round(step * 100)} %` : `${(10 / per).toPrecision(2)}×`;
+  const power = um === undefined ? `${Math.round(step * 100)} %` : `${digits(Number((10 / per).toPrecision(2)))}×`;
   const line = h("span", { class: "scale-line" });
   line.style.width = `${length / per}px`;
   place.replaceChildren(line, `${words} · ${power}`);

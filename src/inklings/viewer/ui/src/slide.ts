@@ -2,7 +2,7 @@
 
 import OpenSeadragon from "openseadragon";
 import { api } from "./api";
-import { css, h } from "./dom";
+import { css, h, swatch } from "./dom";
 import { drawOn, Pen, type Draft, type Spot } from "./draw";
 import { paint, type Contour, type Evidence } from "./outline";
 import { measure } from "./scale";
@@ -21,21 +21,27 @@ interface Shown {
   threshold: number;
 }
 
-const CONTOUR_COLOURS: Record<string, [number, number, number]> = {
-  truth: [86, 180, 233],
-  labels: [240, 228, 66],
+type Colour = [number, number, number];
+
+/** Seen on pink and violet as well as on grey, and told apart by the colour-blind. */
+const CONTOUR_COLOURS: Record<string, Colour> = {
+  truth: [86, 200, 255],
+  labels: [255, 238, 60],
   prediction0: [255, 143, 31],
-  prediction1: [229, 138, 192],
+  prediction1: [60, 245, 170],
 };
+/** Colours that were chosen instead, by layers. */
+export const recoloured = new Map<string, Colour>();
+const POWERS = [2.5, 5, 10, 20, 40];
 
 /** Labels are drawn as the truth where there is no other, and dashed where they are weak. */
 export function contourStyle(
   about: Case,
   layer: Layer,
-): { colour: string; rgb: [number, number, number]; dashed: boolean } {
+): { colour: string; rgb: Colour; dashed: boolean } {
   const weak = layer.source === "labels" && about.layers.some((l) => l.source === "truth");
   const source = layer.source === "labels" && !weak ? "truth" : layer.source;
-  const rgb = CONTOUR_COLOURS[source] ?? layer.colours[0] ?? [255, 255, 255];
+  const rgb = recoloured.get(layer.id) ?? CONTOUR_COLOURS[source] ?? layer.colours[0] ?? [255, 255, 255];
   return { colour: css(rgb), rgb, dashed: weak };
 }
 
@@ -49,6 +55,10 @@ export class SlidePane {
   picked: (y: number, x: number) => void = () => undefined;
   private readonly canvas: HTMLCanvasElement;
   private readonly bar: HTMLElement;
+  private readonly coords = h("div", { class: "coords", "aria-hidden": "true" });
+  private readonly frame = h("span", { class: "frame" });
+  private readonly overview: HTMLElement;
+  private readonly legend = h("ul", { class: "legend", "aria-label": "Layers shown" });
   private readonly shown = new Map<string, Shown>();
   private readonly contours = new Map<string, Contour>();
   private draft: Draft | null = null;
@@ -65,12 +75,17 @@ export class SlidePane {
     this.canvas = h("canvas", { class: "outlines", "aria-hidden": "true" });
     this.bar = h("div", { class: "scale" });
     const stage = h("div", { class: "osd" });
+    const small = h("img", { src: api.thumbnail(about.id), alt: "" });
+    this.overview = h("div", { class: "overview", hidden: true, "aria-hidden": "true" }, small, this.frame);
     this.element = h(
       "section",
       { class: "pane", "aria-label": title },
       stage,
       this.canvas,
       this.bar,
+      this.coords,
+      this.overview,
+      this.legend,
       title ? h("p", { class: "pane-title" }, title) : null,
     );
     this.viewer = OpenSeadragon({
@@ -160,12 +175,87 @@ export class SlidePane {
       const about = viewer.viewport.pointFromPixel(at, true);
       viewer.viewport.zoomBy(event.deltaY < 0 ? 1.2 : 1 / 1.2, about).applyConstraints();
     });
+    this.element.addEventListener("pointermove", (event) => this.tell(event));
+    this.element.addEventListener("pointerleave", () => (this.coords.textContent = ""));
+    const jump = (event: PointerEvent): void => {
+      const box = this.overview.getBoundingClientRect();
+      const [height, width] = this.about.shape as [number, number];
+      const image = viewer.world.getItemAt(0);
+      const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+      if (image) viewer.viewport.panTo(image.imageToViewportCoordinates(x * width, y * height, true));
+    };
+    this.overview.addEventListener("pointerdown", (event) => {
+      event.stopPropagation();
+      jump(event);
+    });
+    this.overview.addEventListener("pointermove", (event) => event.buttons && jump(event));
     const canvas = viewer.canvas as HTMLElement;
     canvas.setAttribute("role", "img");
     canvas.setAttribute(
       "aria-label",
       `Image of case ${this.about.id}; arrows move, plus and minus zoom`,
     );
+  }
+
+  /** Where the pointer is. */
+  private tell(event: PointerEvent): void {
+    const box = this.element.getBoundingClientRect();
+    const image = this.viewer.world.getItemAt(0);
+    if (!image) return;
+    const at = new OpenSeadragon.Point(event.clientX - box.left, event.clientY - box.top);
+    const { x, y } = image.viewerElementToImageCoordinates(at);
+    const [height, width] = this.about.shape as [number, number];
+    const um = this.about.spacingUm;
+    const inside = x >= 0 && y >= 0 && x < width && y < height;
+    const place = um
+      ? `x ${((x * um[1]!) / 1000).toFixed(3)}  y ${((y * um[0]!) / 1000).toFixed(3)} mm`
+      : `x ${Math.floor(x)}  y ${Math.floor(y)} px`;
+    this.coords.textContent = inside ? place : "";
+  }
+
+  /** The part of the image that is seen, while it is not all of it. */
+  private look(project: (x: number, y: number) => [number, number]): void {
+    const [height, width] = this.about.shape as [number, number];
+    const [[left, top], [right, bottom]] = [project(0, 0), project(width, height)];
+    const { clientWidth, clientHeight } = this.element;
+    const clip = (v: number): number => Math.min(1, Math.max(0, v));
+    const ends = [-left, -top, clientWidth - left, clientHeight - top];
+    const [x0, y0, x1, y1] = ends.map((v, k) => clip(v / (k % 2 ? bottom - top : right - left))) as [
+      number, number, number, number,
+    ];
+    this.overview.hidden = x0 <= 0 && y0 <= 0 && x1 >= 1 && y1 >= 1;
+    const style = { left: x0, top: y0, width: x1 - x0, height: y1 - y0 };
+    for (const [side, share] of Object.entries(style)) {
+      this.frame.style.setProperty(side, `${share * 100}%`);
+    }
+  }
+
+  /** What lies over the image now, in its colours. */
+  private explain(): void {
+    const lines: HTMLElement[] = [];
+    for (const layer of this.about.layers) {
+      const contour = this.contours.has(layer.id);
+      const area = this.shown.get(layer.id);
+      if (layer.kind !== "codes" || !(contour || area)) continue;
+      const { rgb, dashed } = contourStyle(this.about, layer);
+      const several = area && layer.classes.length > 1;
+      if (contour || !several) lines.push(h("li", {}, swatch(rgb, dashed), layer.title));
+      if (!several) continue;
+      layer.classes.forEach((name, k) =>
+        lines.push(h("li", {}, swatch(layer.colours[k] ?? rgb), `${layer.title}: ${name}`)),
+      );
+    }
+    this.legend.replaceChildren(...lines);
+    this.legend.hidden = this.hidden || !lines.length;
+  }
+
+  /** A layer has another colour now. */
+  recolour(layer: Layer): void {
+    const contour = this.contours.get(layer.id);
+    if (contour) contour.colour = contourStyle(this.about, layer).colour;
+    void this.shown.get(layer.id)?.item.requestInvalidate(true);
+    this.explain();
+    this.repaint();
   }
 
   /** Lay a layer over the image, or take it away. */
@@ -175,6 +265,7 @@ export class SlidePane {
     if (!on) {
       if (there) this.viewer.world.removeItem(there.item);
       this.shown.delete(layer.id);
+      this.explain();
       return;
     }
     if (there) return;
@@ -192,6 +283,7 @@ export class SlidePane {
           const { item } = event as { item: OpenSeadragon.TiledImage };
           this.shown.set(layer.id, { layer, item, threshold: layer.thresholds[0] ?? 0 });
           void item.requestInvalidate(true);
+          this.explain();
           done();
         },
         error: () => failed(new Error(`The layer ${layer.title} cannot be shown.`)),
@@ -205,6 +297,7 @@ export class SlidePane {
       const outlines = await api.contours(this.about.id, layer.id);
       this.contours.set(layer.id, { outlines, ...contourStyle(this.about, layer) });
     }
+    this.explain();
     this.repaint();
   }
 
@@ -223,6 +316,7 @@ export class SlidePane {
   hide(hidden: boolean): void {
     this.hidden = hidden;
     this.setOpacity(this.opacity);
+    this.explain();
     this.repaint();
   }
 
@@ -241,6 +335,12 @@ export class SlidePane {
   zoom(times: number): void {
     this.viewer.viewport.zoomBy(times);
     this.viewer.viewport.applyConstraints();
+  }
+
+  /** As under an objective: 10 is 1 micrometre a pixel of the page. */
+  magnify(power: number): void {
+    const [image, um] = [this.viewer.world.getItemAt(0), this.about.spacingUm?.[1]];
+    if (image && um) this.viewer.viewport.zoomTo(image.imageToViewportZoom((um * power) / 10));
   }
 
   /** Move so that a finding fills a good part of the view. */
@@ -266,6 +366,7 @@ export class SlidePane {
       draft: this.draft,
       chosen: this.chosen,
     });
+    this.look(project);
     measure(this.bar, project(1, 0)[0] - project(0, 0)[0], this.about.spacingUm?.[1]);
   }
 
@@ -320,6 +421,16 @@ export class SlidePane {
   destroy(): void {
     this.viewer.destroy();
   }
+}
+
+/** Buttons that magnify as an objective does; none where the size of a pixel is not known. */
+export function powers(about: Case, panes: () => readonly SlidePane[]): HTMLElement {
+  const row = h("div", { class: "buttons powers", role: "group", "aria-label": "Magnification" });
+  for (const power of about.spacingUm ? POWERS : []) {
+    const act = (): void => panes().forEach((pane) => pane.magnify(power));
+    row.append(h("button", { type: "button", onclick: act }, `${power}×`));
+  }
+  return row;
 }
 
 /** Move one pane and the other follows. */

@@ -69,11 +69,13 @@ export function table(rows: readonly Row[], shelf: Shelf, most = FIRST): HTMLEle
       { class: "quiet", role: "status" },
       `${found.length} of ${rows.length} ${rows.length === 1 ? "case" : "cases"}`,
     ),
-    h(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Cases" },
-      h("table", { class: "cases" }, head(shelf, patients, redraw), body),
-    ),
+    found.length
+      ? h(
+          "div",
+          { class: "scroll", tabindex: "0", role: "region", "aria-label": "Cases" },
+          h("table", { class: "cases" }, head(shelf, patients, redraw), body),
+        )
+      : nothing(redraw),
   );
   if (found.length > most) {
     place.append(
@@ -81,6 +83,21 @@ export function table(rows: readonly Row[], shelf: Shelf, most = FIRST): HTMLEle
     );
   }
   return place;
+}
+
+/** No case is as the search and the filters ask. */
+function nothing(redraw: () => void): HTMLElement {
+  const clear = (): void => {
+    Object.assign(order, { text: "", split: "", only: "" });
+    redraw();
+  };
+  const words = order.text ? `No case has “${order.text}” in its name, patient, part or labels` : "No case is so";
+  return h(
+    "p",
+    { class: "pad nothing" },
+    `${words}${order.split || order.only ? ", with these filters" : ""}. `,
+    h("button", { type: "button", onclick: clear }, "Show all cases"),
+  );
 }
 
 function filters(rows: readonly Row[], shelf: Shelf, redraw: () => void): HTMLElement {
@@ -134,12 +151,7 @@ function head(shelf: Shelf, patients: boolean, redraw: () => void): HTMLElement 
     ["split", "Part"],
     ["", "Labels"],
   ];
-  shelf.predictions.forEach((p, k) =>
-    columns.push([
-      k ? "second" : "score",
-      shelf.predictions.length > 1 ? `${p.metric || "Score"}: ${p.name}` : p.metric || "Score",
-    ]),
-  );
+  shelf.predictions.forEach((_, k) => columns.push([k ? "second" : "score", scoreTitle(shelf, k)]));
   columns.push(["corrections", "Corrected"]);
   const row = h("tr", {}, h("th", { scope: "col" }, h("span", { class: "unseen" }, "Picture")));
   for (const [by, title] of columns) {
@@ -169,27 +181,53 @@ function head(shelf: Shelf, patients: boolean, redraw: () => void): HTMLElement 
   return h("thead", {}, row);
 }
 
-function line(row: Row, shelf: Shelf, patients: boolean): HTMLElement {
-  const picture = h("img", {
+function scoreTitle(shelf: Shelf, k: number): string {
+  const { metric, name } = shelf.predictions[k]!;
+  return shelf.predictions.length > 1 ? `${metric || "Score"}: ${name}` : metric || "Score";
+}
+
+/** On a phone, which has no head of columns, a cell says what it is. */
+function named(title: string, cell: HTMLElement): HTMLElement {
+  cell.dataset["title"] = title;
+  return cell;
+}
+
+/** The thumbnail, or a mark where the file cannot be shown. */
+function picture(row: Row): HTMLElement {
+  const place = h("span", { class: "picture" });
+  const image = h("img", {
     src: api.thumbnail(row.id),
     alt: "",
     loading: "lazy",
     width: "72",
     height: "56",
   });
-  picture.addEventListener("error", () => (picture.style.visibility = "hidden"), { once: true });
+  const broken = async (): Promise<void> => {
+    const words = await api.why(row.id);
+    const features = words.includes("features"); // nothing is wrong with them
+    const mark = h("span", { class: "broken", role: "img", "aria-label": words, title: words }, "!");
+    place.replaceChildren(features ? "" : mark);
+  };
+  image.addEventListener("error", () => void broken(), { once: true });
+  place.append(image);
+  return place;
+}
+
+function line(row: Row, shelf: Shelf, patients: boolean): HTMLElement {
   const cells = [
-    h("td", { class: "thumb" }, picture),
+    h("td", { class: "thumb" }, picture(row)),
     h(
       "td",
       {},
       h("a", { href: `#${encodeURIComponent(row.id)}`, class: "case", title: row.id }, short(row.id, NAME)),
     ),
-    patients && h("td", { title: row.patient }, short(row.patient, NAME)),
-    h("td", {}, row.split ?? "–"),
-    h("td", { class: "soft" }, row.labels.join(", ") || "none"),
-    ...shelf.predictions.map((_, k) => score(row.scores[k] ?? null, row.predicted[k] ?? false)),
-    h("td", {}, row.corrections ? String(row.corrections) : ""),
+    patients && named("Patient", h("td", { title: row.patient }, short(row.patient, NAME))),
+    named("Part", h("td", {}, row.split ?? "–")),
+    named("Labels", h("td", { class: "soft" }, row.labels.join(", ") || "none")),
+    ...shelf.predictions.map((_, k) =>
+      named(scoreTitle(shelf, k), score(row.scores[k] ?? null, row.predicted[k] ?? false)),
+    ),
+    row.corrections ? named("Corrected", h("td", {}, String(row.corrections))) : h("td"),
   ].filter((cell) => cell !== false);
   return h(
     "tr",

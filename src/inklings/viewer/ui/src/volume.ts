@@ -343,6 +343,12 @@ export class VolumePane {
     this.nv.updateGLVolume();
   }
 
+  /** A layer has another colour now: it is laid anew. */
+  recolour(layer: Layer): void {
+    if (!this.order.includes(layer.id)) return;
+    void this.fill(layer, false).then(() => this.fill(layer, true));
+  }
+
   setOpacity(value: number): void {
     this.opacity = value;
     this.order.forEach((_, k) => this.nv.setOpacity(k + 1, this.hidden ? 0 : value));
