@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from datetime import datetime
 from pathlib import Path
 
@@ -39,20 +41,28 @@ def found(tmp_path: Path) -> Path:
 
 def test_a_report_and_its_outlines_go_to_a_node_and_to_an_archive(found: Path) -> None:
     made = answer(found, "a", ("dicom-sr",))
-    assert [path.name for path in made.files] == ["a_report.dcm", "a_seg.dcm"]
+    assert [path.name for path in made.files] == ["a_page.dcm", "a_report.dcm", "a_seg.dcm"]
     assert answer(found, "b", ("dicom-sr",)).files == ()
     with receiver() as kept:
         Node("ARCHIVE", "127.0.0.1", kept.port).send(made.files, "INKLINGS")
-        (report,), (seg,) = kept.of("SR"), kept.of("SEG")
-    assert report.StudyInstanceUID == seg.StudyInstanceUID == "1.2.3"
-    assert report == pydicom.dcmread(made.files[0])
+        (report,), (seg,), (page,) = kept.of("SR"), kept.of("SEG"), kept.of("DOC")
+    assert {one.StudyInstanceUID for one in (report, seg, page)} == {"1.2.3"}
+    assert [page, report, seg] == [pydicom.dcmread(path) for path in made.files]
+    for path in made.files if shutil.which("dciodvfy") else ():
+        ran = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False)
+        assert "Error" not in ran.stderr
+        assert ran.stderr.splitlines()[-1] in (
+            "EncapsulatedPDF",
+            "Comprehensive3DSR",
+            "Segmentation",
+        )
     with stub() as there:
         archive = Archive(Place.parse(there.url))
         done = [store(archive, found, ["a", "b"], ("dicom-sr",)) for _ in range(2)]
-    assert [one.objects for one in done] == [2, 0]
+    assert [one.objects for one in done] == [3, 0]
     assert [one.before for one in done] == [0, 1]
     assert done[0].empty == ["b"]
-    assert set(there.files) == {report.SOPInstanceUID, seg.SOPInstanceUID}
+    assert set(there.files) == {one.SOPInstanceUID for one in (report, seg, page)}
 
 
 def test_an_object_of_another_time_has_another_uid_and_of_the_same_time_the_same(

@@ -26,11 +26,6 @@ OBJECTS: dict[Kind, tuple[str, ...]] = {
 }
 """Exports that archives keep; the first is the one by default."""
 
-NO_IMAGES = frozenset(
-    {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "REG", "DOC", "ANN"}
-)
-"""Modalities of what stands beside images; also of our own answers."""
-
 
 def kind_of(run: Path, to: Sequence[str] = ()) -> tuple[Kind, tuple[str, ...]]:
     """What a run says of a volume, and the exports of it that are sent.

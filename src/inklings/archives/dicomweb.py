@@ -184,7 +184,7 @@ class Archive:
         found: dict[str, datetime] = {}
         search, ask = self._client.search_for_series, self._client.search_for_instances
         fields = ["InstanceCreationDate", "InstanceCreationTime"]
-        for modality in ("SEG", "SR", "RTSTRUCT"):
+        for modality in ("SEG", "SR", "RTSTRUCT", "DOC"):
             for one in self._all(_SERIES, search, study, search_filters={"Modality": modality}):
                 for uid, said in self._all(_OBJECT, ask, study, one, fields=fields).items():
                     clock = _word(said, "00080012") + _word(said, "00080013")[:6]

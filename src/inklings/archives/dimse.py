@@ -19,7 +19,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from inklings.archives.answers import NO_IMAGES
+from inklings.archives.place import NO_IMAGES
 from inklings.archives.queue import Full, Queue
 from inklings.errors import DataError, MissingExtraError, SpecError
 from inklings.files import forbids_writing
@@ -154,7 +154,7 @@ class Listener:
         entity.add_supported_context(Verification)
         for one in AllStoragePresentationContexts:
             entity.add_supported_context(str(one.abstract_syntax), _SYNTAXES)
-        handlers = [
+        handlers: list[Any] = [
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_RELEASED, self._ended, [True]),
             (evt.EVT_ABORTED, self._ended, [False]),

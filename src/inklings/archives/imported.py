@@ -13,7 +13,7 @@ import pydicom
 from pydicom.datadict import tag_for_keyword
 
 from inklings.archives.dicomweb import Archive
-from inklings.archives.place import Place
+from inklings.archives.place import NO_IMAGES, Place
 from inklings.datasets.dataset import Argument, Option
 from inklings.datasets.dicom_studies import DicomStudies
 from inklings.datasets.drawn import DrawnScan
@@ -100,4 +100,4 @@ def _is_ours(folder: Path) -> bool:
     """Whether a series holds what we predicted and stored."""
     first = next(folder.glob("[!.]*.dcm"))
     said = pydicom.dcmread(first, specific_tags=["Manufacturer", "Modality"])
-    return said.get("Manufacturer") == MAKER and said.get("Modality") in ("SEG", "RTSTRUCT", "SR")
+    return said.get("Manufacturer") == MAKER and said.get("Modality") in NO_IMAGES

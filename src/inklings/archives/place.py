@@ -14,6 +14,11 @@ _BELOW = re.compile(
     r"(?P<base>.*?)(?:/studies(?:/(?P<study>[0-9.]{1,64})(?:/series/(?P<series>[0-9.]{1,64}))?)?)?/?"
 )
 
+NO_IMAGES = frozenset(
+    {"SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "REG", "DOC", "ANN"}
+)
+"""Modalities of what stands beside images; also of our own answers."""
+
 
 @dataclass(frozen=True)
 class Place:

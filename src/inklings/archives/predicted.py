@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from inklings.archives.answers import NO_IMAGES, Answer, answer, as_of, uid_of, volumes_in
+from inklings.archives.answers import Answer, answer, as_of, uid_of, volumes_in
 from inklings.archives.dicomweb import Archive
-from inklings.archives.place import Place
+from inklings.archives.place import NO_IMAGES, Place
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.predictions.folder import PredictionFolder
 from inklings.progress import note

@@ -8,13 +8,22 @@ from datetime import datetime
 from typing import Any
 
 import pydicom
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import UID
 
+from inklings import __version__
+
 MAKER = "inklings"
 UNNAMED = UID("2.25.0")
 """Stands where the name of an object will, until all of its content is there."""
+
+_PATIENT_AND_STUDY = (
+    "SpecificCharacterSet", "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
+    "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription", "AccessionNumber",
+    "ReferringPhysicianName", "PatientIdentityRemoved", "DeidentificationMethod",
+)  # fmt: skip
 
 
 def derived_uid(*parts: str) -> UID:
@@ -36,6 +45,33 @@ def unnamed(series: int) -> dict[str, Any]:
         "instance_number": 1,
         "manufacturer": MAKER,
     }
+
+
+def begun(
+    file: pydicom.Dataset, kind: UID, syntax: UID, modality: str, series: int
+) -> pydicom.Dataset:
+    """An object of a series of its own in the patient and study of a file, until it is `named`.
+
+    Args:
+        file: Of the study, with values that are valid.
+        kind: UID of its class.
+        syntax: UID of the transfer syntax that it will be written in.
+        modality: Of the object.
+        series: Number of its series.
+    """
+    said = Dataset()
+    for word in _PATIENT_AND_STUDY:
+        if word in file:
+            said[word] = file[word]
+    said.SOPClassUID, said.SOPInstanceUID, said.SeriesInstanceUID = kind, UNNAMED, UNNAMED
+    said.SeriesNumber, said.InstanceNumber, said.Modality = series, 1, modality
+    said.Manufacturer = said.ManufacturerModelName = MAKER
+    said.SoftwareVersions = __version__
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = kind, UNNAMED
+    meta.TransferSyntaxUID = syntax
+    said.file_meta = meta
+    return said
 
 
 def named(made_object: pydicom.Dataset, what: str) -> pydicom.Dataset:

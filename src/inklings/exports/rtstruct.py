@@ -13,25 +13,19 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage
 
-from inklings import __version__
 from inklings.exports.codes import distinct, meaning
 from inklings.exports.dicom_seg import Made, made, marked, save
 from inklings.exports.geojson import polygons, signed_area
 from inklings.exports.headers import plain_text, usable
-from inklings.exports.identity import MAKER, UNNAMED, dated, named
+from inklings.exports.identity import MAKER, begun, dated, named
 from inklings.exports.scan import ExportedScan, datasets, scans
 from inklings.exports.source import Exporter, ExportSource
 from inklings.readers.dicom_headers import Plane
 
 Ring = NDArray[np.float64]
-_PATIENT_AND_STUDY = (
-    "SpecificCharacterSet", "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
-    "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription", "AccessionNumber",
-    "ReferringPhysicianName", "PatientIdentityRemoved", "DeidentificationMethod",
-)  # fmt: skip
 
 
 class RtStruct(Exporter):
@@ -90,14 +84,8 @@ def structures(
 
 
 def _head(file: pydicom.Dataset, by: Made) -> pydicom.Dataset:
-    said = Dataset()
-    for word in _PATIENT_AND_STUDY:
-        if word in file:
-            said[word] = file[word]
-    said.SOPClassUID, said.SOPInstanceUID = RTStructureSetStorage, UNNAMED
-    said.SeriesInstanceUID, said.SeriesNumber = UNNAMED, 9200
-    said.InstanceNumber, said.Modality, said.Manufacturer = 1, "RTSTRUCT", MAKER
-    said.ManufacturerModelName, said.SoftwareVersions = MAKER, __version__
+    # A contour may take more than the 64 kB that a value in decimals has in an explicit syntax.
+    said = begun(file, RTStructureSetStorage, ImplicitVRLittleEndian, "RTSTRUCT", 9200)
     said.FrameOfReferenceUID = file.FrameOfReferenceUID
     said.PositionReferenceIndicator = file.PositionReferenceIndicator
     said.SeriesDescription, said.StructureSetLabel = f"{MAKER}: contours", MAKER
@@ -108,12 +96,6 @@ def _head(file: pydicom.Dataset, by: Made) -> pydicom.Dataset:
         by.when.strftime("%Y%m%d"), by.when.strftime("%H%M%S"),
     )  # fmt: skip
     said.OperatorsName, said.ApprovalStatus = "", "UNAPPROVED"
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = said.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = said.SOPInstanceUID
-    # A contour may take more than the 64 kB that a value in decimals has in an explicit syntax.
-    meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    said.file_meta = meta
     return said
 
 

@@ -26,6 +26,7 @@ from inklings.exports.codes import Meaning, meaning
 from inklings.exports.dicom_seg import Made, Segment, segmentation
 from inklings.exports.headers import usable
 from inklings.exports.identity import MAKER, dated, derived_uid, named, unnamed
+from inklings.exports.report_page import page
 from inklings.findings.finding import Finding
 from inklings.geometry import Region
 from inklings.predictions.findings import Findings
@@ -62,10 +63,12 @@ class Objects:
     Attributes:
         report: The structured report.
         segmentation: The outlines.
+        page: The findings as a PDF, for viewers that show no report.
     """
 
     report: pydicom.Dataset
     segmentation: pydicom.Dataset
+    page: pydicom.Dataset
 
 
 def objects(
@@ -99,7 +102,9 @@ def objects(
     if not segments:
         return None
     shown = segmentation(planes, _numbered(planes, outlines), segments, by)
-    return Objects(_report(planes, findings, segments, shown, by), shown)
+    files = usable(planes)
+    shown_to_people = page(files, findings, by)
+    return Objects(_report(files, planes, findings, segments, shown, by), shown, shown_to_people)
 
 
 def _numbered(planes: Sequence[Plane], outlines: Sequence[FindingOutline]) -> NDArray[np.uint16]:
@@ -131,13 +136,13 @@ def _kinds(findings: Findings) -> str:
 
 
 def _report(
+    files: Sequence[pydicom.Dataset],
     planes: Sequence[Plane],
     findings: Findings,
     segments: Sequence[Segment],
     shown: Any,
     by: Made,
 ) -> pydicom.Dataset:
-    files = usable(planes)
     _say_place(files, planes)
     groups = [
         _group(finding, segment, number, shown, by)

@@ -23,7 +23,7 @@ from inklings.readers import open_image
 
 
 class DicomSr(Exporter):
-    """``<case>_seg.dcm`` and ``<case>_report.dcm`` of each scan.
+    """``<case>_seg.dcm``, ``<case>_report.dcm`` and ``<case>_page.dcm`` of each scan.
 
     Findings below the threshold of their run are not reported. Outlines of nodules are drawn
     again in the scan, since findings hold places and sizes only; other findings are balls.
@@ -35,7 +35,7 @@ class DicomSr(Exporter):
     of: tuple[Kind, ...] = ("findings",)
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
-        """Write both files of each scan into ``out``."""
+        """Write the files of each scan into ``out``."""
         every = [Findings.read(source.folder, case) for case in source.cases]
         scans = {findings.case: _scan(findings, source) for findings in every}
         for findings in track(every, "reports", len(every)):
@@ -66,14 +66,15 @@ def _export(findings: Findings, scan: ExportedScan, out: Path, when: datetime) -
     model = sha256(repr(sorted(stages.items())).encode()).hexdigest()
     by = Made(model, when, {**words, "threshold": f"{threshold:.4g}"})
     made = objects(scan.planes(), chosen, outlines, by)
-    report, seg = (out / f"{findings.case}_{what}.dcm" for what in ("report", "seg"))
+    paths = {what: out / f"{findings.case}_{what}.dcm" for what in ("seg", "report", "page")}
     if made is None:
         note(f"case {findings.case}: nothing was found, so there is no report to write")
-        report.unlink(missing_ok=True)
-        seg.unlink(missing_ok=True)
+        for path in paths.values():
+            path.unlink(missing_ok=True)
         return
-    save(seg, made.segmentation)
-    save(report, made.report)
+    save(paths["seg"], made.segmentation)
+    save(paths["report"], made.report)
+    save(paths["page"], made.page)
 
 
 def _scan(findings: Findings, source: ExportSource) -> ExportedScan:
