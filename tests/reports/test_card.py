@@ -19,6 +19,7 @@ from inklings.evaluation.evaluate import evaluate
 from inklings.evaluation.family import Settings
 from inklings.files import write_json
 from inklings.labels.kinds import BoxLabel
+from inklings.predictions.guarantee import Guarantee, maps_of, write
 from inklings.predictions.outputs import remember
 from inklings.reports.card import FILE, write_card
 from inklings.reports.run import run_report
@@ -120,6 +121,26 @@ def test_without_a_calibration_that_is_said_and_with_one_its_numbers(tmp_path: P
     said = r"- nucleus: ECE 0.2000 \[0.1000, 0.3000] before, 0.0500 \[0.0100, 0.1000] after"
     assert said in after
     assert "no calibration\n" not in after
+
+
+def test_promises_about_probabilities_of_before_are_counted_and_not_listed(tmp_path: Path) -> None:
+    run = untrained_run(tmp_path / "run")
+    digest, split = RunRecord.read(run).weights_sha256, None
+    made = Guarantee(
+        "fnr", "dense", "nucleus", 0.1, 0.9, 0.1, ("p",), None, 0.05, 0.3, 0.2, (), "c", "val",
+        split, digest, "", "0", maps=maps_of(None),
+    )  # fmt: skip
+    write(run, [made, dataclasses.replace(made, risk="missed", maps=None)])
+    before = text_of(run)
+    assert before.count("at most 0.1 with 90 % confidence") == 2
+    fitted = Fitted("nucleus", Map("temperature", 0.5, 0.5), "a reason", None, None)
+    Calibration((fitted,), ("p2",), split, digest).write(run)
+    after = text_of(run)
+    assert after.count("at most 0.1 with 90 % confidence") == 1  # nobody kept its maps
+    assert "- 1 void since probabilities were calibrated anew: promise them again\n" in after
+    again = dataclasses.replace(made, maps=maps_of([{"nucleus": str(fitted.change)}]))
+    write(run, [again])
+    assert " void " not in text_of(run)
 
 
 def test_scores_are_those_of_patients_not_learnt_from_and_of_these_weights(tmp_path: Path) -> None:

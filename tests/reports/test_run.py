@@ -12,8 +12,13 @@ import yaml
 from inklings.errors import DataError
 from inklings.evaluation.changes import number
 from inklings.evaluation.evaluate import evaluate
+from inklings.evaluation.family import Settings
 from inklings.evaluation.scores import Scores
 from inklings.files import write_json
+from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.guarantee import Guarantee, with_promises
+from inklings.predictions.head import Head
+from inklings.predictions.likeness_table import TABLE
 from inklings.reports.material import latest
 from inklings.reports.run import run_report
 from inklings.testing.folders import write_cohort, write_predictions, write_run
@@ -120,6 +125,48 @@ def test_a_threshold_that_was_given_is_not_said_to_be_chosen(
     kept["inference"] = {"threshold": yaml.safe_load(threshold)}
     path.write_text(yaml.safe_dump(kept))
     assert re.search(rf"thresholds [\d., ]+, {said}", run_report(run).read_text())
+
+
+def test_images_unlike_the_training_are_listed_the_farthest_first_and_noted(
+    folders: tuple[Path, Path, Path],
+) -> None:
+    run, predictions, _ = folders
+    assert '<section id="likeness">' not in run_report(run).read_text()
+    first, second, *_ = PredictionFolder.open(predictions).cases
+    lines = [f"{first},3.2,40,41,yes,grain 1", f"{second},9.5,41,41,yes,<network>"]
+    table = "\n".join(["case,distance,nearer,of,unlike,by", *lines, "z,0.1,9,41,no,network", ""])
+    (predictions / TABLE).write_text(table, encoding="utf-8")
+    text = run_report(run).read_text()
+    said = f"2 of 3 images are unlike the training images: {second}, {first} (see likeness.csv"
+    assert said in text
+    assert re.findall(r'right value">(\d\.\d)</td><td class="right">\d+ of 41</td>', text) == [
+        "9.5",
+        "3.2",
+    ]
+    assert "&lt;network&gt;" in text
+    assert text.count("unlike the training ·") == 2
+
+
+def test_the_band_of_a_guaranteed_mask_is_drawn_and_its_promise_said(
+    folders: tuple[Path, Path, Path],
+) -> None:
+    run, predictions, _ = folders
+    assert "contour guaranteed" not in run_report(run).read_text().partition("<body")[2]
+    promise = Guarantee(
+        "fnr", "dense", "nucleus", 0.1, 0.9, 0.1, ("p",), None, 0.05, 0.3, 0.2, (), "c", "val",
+        None, "0" * 64, "", "0",
+    )  # fmt: skip
+    with_promises(Head.read(predictions), [promise]).write(predictions)
+    text = run_report(run).read_text()
+    assert text.count('<path class="contour guaranteed" d="M') == 3
+    assert "Missed share of nucleus: at most 0.1 with 90 % confidence, from 0.1 on" in text
+
+
+def test_scores_of_groups_are_shown(folders: tuple[Path, Path, Path]) -> None:
+    run, predictions, cohort = folders
+    assert "<h3>Groups</h3>" not in run_report(run).read_text()
+    evaluate(predictions, cohort, Settings(by=("modality",))).write(predictions)
+    assert "<h3>Groups</h3>" in run_report(run).read_text()
 
 
 def test_what_the_run_says_is_escaped(finished: tuple[str, Path, Path]) -> None:

@@ -20,8 +20,8 @@ from inklings.evaluation.risk_control import Level
 from inklings.evaluation.risks import OF_KINDS, Losses, losses_of
 from inklings.evaluation.selection import part_of, select
 from inklings.evaluation.truth import is_weakened, truth
-from inklings.predictions.guarantee import WORDS, Guarantee, fingerprint
-from inklings.predictions.head import VALUES, Head
+from inklings.predictions.guarantee import WORDS, Guarantee, fingerprint, maps_of
+from inklings.predictions.head import CALIBRATION, VALUES, Head
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,7 @@ def promise(
                     split_hash=selection.split_hash,
                     weights_sha256=mine.head.provenance.weights_sha256,
                     settings=fingerprint(mine.head),
+                    maps=maps_of(mine.head.settings.get(CALIBRATION)),
                     notes=(*notes, *one.notes),
                 )
             )

@@ -71,6 +71,7 @@ class Guarantee:
         settings: Fingerprint of how it predicted.
         version: Of inklings.
         notes: What weakens it, a sentence each.
+        maps: Fingerprint of how probabilities were calibrated; None in promises of before.
     """
 
     risk: str
@@ -92,6 +93,7 @@ class Guarantee:
     settings: str
     version: str
     notes: tuple[str, ...] = ()
+    maps: str | None = None
 
     @property
     def named(self) -> str:
@@ -164,6 +166,11 @@ def fingerprint(head: Head) -> str:
     if kept.get("largest") or kept.get("refine"):  # these look at what is cut
         kept["thresholds"] = list(head.thresholds)
     return digest(json.dumps(kept, sort_keys=True, default=str))
+
+
+def maps_of(told: object) -> str:
+    """Fingerprint of how probabilities are calibrated, as a head tells it in its settings."""
+    return digest(json.dumps(told, sort_keys=True))
 
 
 def promised(head: Head, run: Path) -> Head:

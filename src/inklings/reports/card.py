@@ -57,7 +57,14 @@ def sections_of(material: Material) -> tuple[Section, ...]:
     fitted = calibration.patients if calibration else ()
     learnt = {*material.record.get("trained_on", ()), *fitted}
     tested = tuple(_tested(run, digest, learnt))
-    return card(material, Known(calibration, guarantee.read(run), tested))
+    told = [calibration.told] if calibration is not None and calibration.changes else None
+    known = guarantee.read(run)
+    stand = [
+        one
+        for one in known
+        if one.maps in (None, guarantee.maps_of(told)) or one.weights_sha256 != digest
+    ]
+    return card(material, Known(calibration, tuple(stand), tested, len(known) - len(stand)))
 
 
 def markdown(name: str, sections: Iterable[Section]) -> str:

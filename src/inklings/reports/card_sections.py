@@ -62,13 +62,15 @@ class Known:
 
     Attributes:
         calibration: Of these weights; None where there is none.
-        guarantees: That lie beside the run.
+        guarantees: That lie beside the run, and are of its probabilities as they are now.
         tested: Evaluations of patients from whom nothing was learnt or chosen.
+        void: How many guarantees were of probabilities before a new calibration.
     """
 
     calibration: Calibration | None = None
     guarantees: tuple[Guarantee, ...] = ()
     tested: tuple[Scores, ...] = ()
+    void: int = 0
 
 
 def card(material: Material, known: Known) -> tuple[Section, ...]:
@@ -220,6 +222,8 @@ def _guarantees(m: Material, known: Known) -> Iterator[str]:
         yield from one.notes
     if not known.guarantees:
         yield "None: nothing is promised of new patients"
+    if known.void:
+        yield f"{known.void} void since probabilities were calibrated anew: promise them again"
 
 
 def _scores(known: Known) -> Iterator[Section]:

@@ -21,9 +21,11 @@ from inklings.evaluation.instances import match
 from inklings.evaluation.pairs import Segmentation
 from inklings.evaluation.pictures import read_pair
 from inklings.labels.kinds import CaseLabel
+from inklings.predictions.guarantee import guaranteed, promises_masks
 from inklings.predictions.head import Head
 from inklings.readers.image import Image
 from inklings.readers.pyramid import Pyramid
+from inklings.refinement.masks import at_least
 from inklings.reports.pictures import overlay, plane
 
 
@@ -89,8 +91,11 @@ def predicted(
     head: Head,
     case: Case,
     classes: tuple[str, ...] | None = None,
+    remarks: Sequence[str] = (),
 ) -> Example:
     """One predicted case with the outlines of both sides; objects are counted where they score.
+
+    Where there is a guaranteed mask, it is outlined, too.
 
     Args:
         line: Its line in the table of cases.
@@ -98,11 +103,14 @@ def predicted(
         head: Their head.
         case: With true labels.
         classes: That are annotated; None for the predicted ones.
+        remarks: A few words each, to be noted first.
     """
     pair = read_pair(folder, head, case, classes)
     true, said = (_outlined(side) for side in (pair.reference, pair.predicted))
     layers: dict[str, NDArray[Any]] = {"truth": true, "predicted": said}
-    notes = []
+    if promises_masks(head):
+        layers["guaranteed"] = _outlined(_guaranteed(pair.predicted, head))
+    notes = [*remarks]
     objects = any(key == "ap" or key.startswith(("f1_", "pq")) for key in line)
     if objects and pair.reference.instances is not None and len(head.classes) == 1:
         found = match(said, true)
@@ -120,6 +128,13 @@ def predicted(
     notes += _facts(case)
     picture = _drawn(case, layers, "truth")
     return Example(picture, case.id, score_of(line), tuple(notes))
+
+
+def _guaranteed(said: Segmentation, head: Head) -> Segmentation:
+    """The masks that hold the promises of a run, which are never smaller than the best ones."""
+    assert said.probability is not None  # a prediction has one
+    pairs = zip(said.probability, guaranteed(head).thresholds, strict=False)
+    return Segmentation(np.stack([at_least(p, cut) for p, cut in pairs]))
 
 
 def _outlined(side: Segmentation) -> NDArray[Any]:

@@ -84,6 +84,7 @@ def _common(material: Material) -> dict[str, Any]:
         "calibration": calibration(material.run, digest) if digest else None,
         "glance": glance(material),
         "cut": "as the experiment says" if fixed else "chosen without these cases",
+        "likeness": sections.likeness(material),
         "title": material.run.resolve().name,
         "cohort_name": material.cohort.name if material.cohort else str(material.cohort_folder),
         "model": _name(model),

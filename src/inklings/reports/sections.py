@@ -15,6 +15,8 @@ from inklings.cohorts.opening import open_case
 from inklings.evaluation.head_lines import absent_lines
 from inklings.evaluation.scores import Row, Scores
 from inklings.predictions.folder import PredictionFolder
+from inklings.predictions.guarantee import of_head, promises_masks
+from inklings.predictions.likeness_table import read_likeness, said
 from inklings.reports import plots
 from inklings.reports.charts import Chart, Numbers, chart
 from inklings.reports.examples import RANKED_BY, group_of, mean_over, predicted, ranked
@@ -157,17 +159,39 @@ def cases(material: Material, each: int = 3) -> dict[str, Any] | None:
         return None
     slides = PredictionFolder.open(m.predictions).slides
     known = {case.id: case for case in m.standard}
+    unlike = {case for case, one in read_likeness(m.predictions).items() if one.unlike}
     groups = {
         title: [
             predicted_slide(line, m.predictions, known[line["case"]])
             if line["case"] in slides
-            else predicted(line, m.predictions, m.head, known[line["case"]], m.standard.classes)
+            else predicted(
+                line,
+                m.predictions,
+                m.head,
+                known[line["case"]],
+                m.standard.classes,
+                ("unlike the training",) if line["case"] in unlike else (),
+            )
             for line in chosen
             if line["case"] in known
         ]
         for title, chosen in ranked(lines, by, each).items()
     }
-    return {"by": RANKED_BY[by], "groups": {k: shown for k, shown in groups.items() if shown}}
+    return {
+        "by": RANKED_BY[by],
+        "groups": {k: shown for k, shown in groups.items() if shown},
+        "guaranteed": [one.line for one in of_head(m.head)] if promises_masks(m.head) else [],
+    }
+
+
+def likeness(material: Material, most: int = 50) -> dict[str, Any] | None:
+    """Which predicted images are unlike those of the training, the farthest first."""
+    found = read_likeness(material.predictions) if material.predictions else {}
+    if not found:
+        return None
+    unlike = [(case, one) for case, one in found.items() if one.unlike]
+    rows = sorted(unlike, key=lambda pair: -pair[1].distance)[:most]
+    return {"said": said(found) or f"None of {len(found)} images is", "rows": rows}
 
 
 def cohort(material: Material) -> dict[str, Any] | None:
