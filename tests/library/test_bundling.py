@@ -1,12 +1,16 @@
+import itertools
 import json
 import shutil
 import zipfile
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from typer.testing import CliRunner
 
 import inklings as ik
@@ -14,8 +18,10 @@ from inklings.calibration.fitting import Fitted
 from inklings.calibration.maps import Map
 from inklings.calibration.record import Calibration
 from inklings.cli import app
+from inklings.data import intensity
 from inklings.errors import DataError, SpecError
 from inklings.inference.predict import predict
+from inklings.library import bioimage
 from inklings.library.bundling import bundle, verify
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.head import Head
@@ -36,6 +42,19 @@ KINDS: dict[str, dict[str, Any]] = {
                 "in_channels": 1, "volumes": {"view": "3d"}, "window": (8, 16, 16),
                 "intensity": Component(name="window", options={"low": -100, "high": 200})},
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def undescribed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bundles without a network in ONNX, which takes seconds, but for the tests about it."""
+    if "described" not in request.fixturenames:
+        monkeypatch.setattr(bioimage, "describe", lambda *_: {})
+
+
+@pytest.fixture
+def described() -> None:
+    """Bundles as they are."""
+    pytest.importorskip("onnxruntime", reason="ONNX: pip install inklings[onnx]")
 
 
 def run_of(folder: Path, **changes: Any) -> Path:
@@ -198,3 +217,62 @@ def test_the_command_says_the_hash_and_whose_names_travel(tmp_path: Path) -> Non
     refused = CliRunner().invoke(app, far)
     assert refused.exit_code == 2
     assert "expected a folder that all workers see" in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("described")
+@pytest.mark.parametrize("kind", KINDS)
+def test_programs_of_bioimage_io_take_a_bundle(kind: str, tmp_path: Path) -> None:
+    spec = pytest.importorskip("bioimageio.spec", reason="pip install bioimageio.spec")
+    run = run_of(tmp_path / "run", **KINDS[kind])
+    bundle(run, tmp_path / "model.zip")
+    assert verify(tmp_path / "model.zip").apart < 1e-6
+    found = spec.load_description(tmp_path / "model.zip", format_version="latest")
+    assert found.validation_summary.status != "failed", found.validation_summary.format()
+    assert found.type == "model"
+    if find_spec("bioimageio.core") is None:
+        return  # the description is valid; to run the network: pip install bioimageio.core
+    summary = import_module("bioimageio.core").test_model(found, weight_format="onnx")
+    assert summary.status == "passed", summary.format()
+
+
+def test_a_network_that_scales_by_itself_does_so_as_the_package() -> None:
+    draw = np.random.default_rng(0)
+    for per_channel, invert, fractions in itertools.product((False, True), repeat=3):
+        own = bioimage.ZScore(per_channel, invert, fractions)
+        ours = intensity.ZScore(per_channel, invert, fractions)
+        for image in (
+            draw.uniform(0, 1, (3, 9, 7)).astype(np.float32),
+            draw.uniform(100, 255, (3, 9, 7)).astype(np.float32),
+            np.zeros((3, 4, 4), np.float32),
+        ):
+            found = own(torch.from_numpy(image[None]))[0].numpy()
+            np.testing.assert_allclose(found, ours(image), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("described")
+def test_the_description_of_a_bundle_says_tests_sizes_and_weights(tmp_path: Path) -> None:
+    run = untrained_run(tmp_path / "run", spacing_um=0.5)
+    bundle(run, tmp_path / "model.zip")
+    with zipfile.ZipFile(tmp_path / "model.zip") as zipped:
+        said = yaml.safe_load(zipped.read("rdf.yaml"))
+        digests = json.loads(zipped.read("bundle.json"))["sha256"]
+    (image,), (answer,) = said["inputs"], said["outputs"]
+    assert image["axes"][2] == {
+        "type": "space", "id": "y", "size": {"min": 48, "step": 4}, "unit": "micrometer",
+        "scale": 0.5,
+    }  # fmt: skip
+    assert answer["axes"][1] == {"type": "channel", "channel_names": ["nucleus"]}
+    assert image["test_tensor"]["sha256"] == digests["test_input.npy"]
+    assert said["weights"]["onnx"]["sha256"] == digests["model.onnx"]
+    assert said["config"]["inklings"]["thresholds"] == [0.5]
+
+
+@pytest.mark.usefixtures("described")
+def test_what_the_format_cannot_say_is_bundled_without_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = untrained_run(tmp_path / "run", stains=Component(name="macenko"))
+    made = bundle(run, tmp_path / "model.zip")
+    assert "rdf.yaml" not in made.index.sha256
+    assert "no words for stains that are normalised first" in capsys.readouterr().err

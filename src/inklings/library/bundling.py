@@ -16,6 +16,7 @@ from inklings.errors import DataError, InklingsError, SpecError
 from inklings.files import write_text
 from inklings.inference.answers import Answer, raw_sample
 from inklings.inference.predict import single
+from inklings.library import bioimage
 from inklings.predictions.guarantee import FILE as GUARANTEES
 from inklings.predictions.likeness import FILE as LIKENESS
 from inklings.progress import note
@@ -51,6 +52,8 @@ class Bundled:
 def bundle(run: str | Path, out: str | Path) -> Bundled:
     """Put a run into one file: weights, experiment, calibration, promises, card, a test.
 
+    With the extra ``onnx``, segmentations get a description for bioimage.io beside.
+
     Args:
         run: A finished run of any version that can be read.
         out: The file, such as ``model.zip``; written whole or not at all.
@@ -75,6 +78,7 @@ def bundle(run: str | Path, out: str | Path) -> Bundled:
         for name, array in ((INPUT, raw), (OUTPUT, answered(loaded, raw))):
             np.save(staged / name, array)
             files[name] = staged / name
+        files |= bioimage.describe(loaded, staged)
         index = write_bundle(out, loaded.task, files)
     return Bundled(out, index, len(loaded.trained_on))
 
