@@ -1,6 +1,8 @@
 """Tiles of slides into bags of features."""
 
 import dataclasses
+import socket
+import time
 from pathlib import Path
 
 import h5py
@@ -15,7 +17,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import open_case
 from inklings.data.tile_index import TileIndex, read_tile
 from inklings.data.tiling import Rule, cases_of, tile_cohort
-from inklings.errors import SpecError
+from inklings.errors import ReaderError, SpecError
 from inklings.evaluation.instance_truth import instance_truth
 from inklings.inference.embed import Labels, embed
 from inklings.inference.tile_encoder import PIXELS, Encoder
@@ -127,3 +129,22 @@ def test_facts_are_grades_in_their_order_and_a_missing_one_is_no_class(
         assert Cohort.read(tmp_path / "bags").classes == ("risk high", "risk low")
     finally:
         source.write(folder)
+
+
+def test_an_encoder_that_cannot_be_had_is_said_once_and_before_the_first_slide(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a hub that takes calls and never answers, as behind a wall."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.listen(64)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        for variable in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.delenv(variable, raising=False)
+        begun = time.monotonic()
+        with pytest.raises(ReaderError, match="neither in the cache nor to be downloaded"):
+            embed(index, tmp_path / "bags", Encoder("uni"))
+    assert time.monotonic() - begun < 20
+    assert not list(tmp_path.rglob("*.h5"))
+    assert not list(tmp_path.rglob("failed.json"))

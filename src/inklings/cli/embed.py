@@ -18,8 +18,9 @@ def embed(
     encoder: Annotated[
         str,
         typer.Option(
-            help="Name in timm, hf-hub:OWNER/NAME, local-dir:FOLDER, or the folder of a run on "
-            "bags of pictures; 'pixels' keeps small tiles as they are."
+            help="Name in timm, one of pathology (uni, virchow2, ...), hf-hub:OWNER/NAME, "
+            "local-dir:FOLDER, or the folder of a run on bags of pictures; 'pixels' keeps small "
+            "tiles as they are."
         ),
     ] = "resnet18",
     weights: Annotated[

@@ -33,7 +33,7 @@ from inklings.data.tile_index import TileHead, TileIndex, read_tile
 from inklings.data.tiling import cases_of
 from inklings.errors import DataError, SpecError
 from inklings.files import written
-from inklings.inference.tile_encoder import PIXELS, Encoder, loaded
+from inklings.inference.tile_encoder import PIXELS, Encoder, loaded, ready
 from inklings.inference.tile_places import tile_places
 from inklings.labels.kinds import BagLabel, Label
 from inklings.parallel import Summary, over_cases
@@ -88,6 +88,8 @@ def embed(
     _classes(source, [case for case in source if case.id in set(names)], labels or Labels())
     task = Task(index.resolve(), out, encoder)
     _require_same(out, encoder, head, names)
+    if any(not task.path(name).is_file() for name in names):
+        ready(encoder, kept=(workers or 1) == 1 and scheduler is None)
     summary = over_cases(
         task,
         names,

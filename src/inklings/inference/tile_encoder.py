@@ -19,6 +19,8 @@ from inklings.errors import SpecError
 from inklings.inference.device import best_device
 from inklings.models.base import BagNetwork
 from inklings.models.encoders import normalisation, pooled
+from inklings.models.pathology import known
+from inklings.progress import note
 from inklings.runs.run import Run
 
 PIXELS = "pixels"
@@ -32,14 +34,15 @@ class Encoder:
     """What turns tiles into vectors.
 
     Attributes:
-        name: In timm, or ``hf-hub:OWNER/NAME`` or ``local-dir:FOLDER`` as timm publishes them; or
-            a folder of a run on bags of pictures, whose encoder is taken; or ``pixels``, which
-            leaves tiles as they are.
+        name: In timm or `inklings.models.pathology`, or ``hf-hub:OWNER/NAME`` or
+            ``local-dir:FOLDER`` as timm publishes them; or a folder of a run on bags of pictures,
+            whose encoder is taken; or ``pixels``, which leaves tiles as they are.
         weights: ``imagenet`` for those that are published with it, a file, or None for random
             ones (a baseline, not a mistake).
         batch: Tiles at once.
         arguments: Of the model in timm, beside those that are published with it.
-        input_size: Side to which tiles are brought; None leaves them as they are.
+        input_size: Side to which tiles are brought; None leaves them as they are, but for
+            encoders of `inklings.models.pathology`, which get their own.
         mean: Of the pixels in [0, 1]; None takes what is published with it.
         spread: Their standard deviation.
     """
@@ -130,10 +133,30 @@ def loaded(encoder: Encoder) -> Callable[[NDArray[Any]], NDArray[Any]]:
     return encode
 
 
+def ready(encoder: Encoder, kept: bool) -> None:
+    """Load an encoder before the first slide, so that what is missing is said once and at once.
+
+    Args:
+        encoder: What will encode.
+        kept: Whether it is this process that will use it.
+
+    Raises:
+        InklingsError: If it cannot be loaded.
+    """
+    one = known(encoder.name)
+    if one is not None:
+        note(f"encoder {encoder.name}: licence {one.licence}, which is yours to keep to")
+    loaded(encoder)
+    if not kept:
+        loaded.cache_clear()
+
+
 def _of_timm(encoder: Encoder) -> Callable[[Tensor], Tensor]:
     torch.manual_seed(0)  # random weights must be the same in every process
     model: Any = pooled(encoder.name, 3, encoder.weights, dict(encoder.arguments))
     model = model.eval().to(best_device())
+    one = known(encoder.name)
+    size = encoder.input_size or (one.size if one else None)
     told = (encoder.mean, encoder.spread) if encoder.mean else normalisation(encoder.name)
     mean, spread = (
         torch.tensor(v, dtype=torch.float32, device=best_device()).view(1, -1, 1, 1) for v in told
@@ -141,9 +164,8 @@ def _of_timm(encoder: Encoder) -> Callable[[Tensor], Tensor]:
 
     def forward(tiles: Tensor) -> Tensor:
         pixels = tiles[:, :3].float() / 255
-        if encoder.input_size and encoder.input_size != pixels.shape[-1]:
-            size = (encoder.input_size, encoder.input_size)
-            pixels = functional.interpolate(pixels, size, mode="bilinear", antialias=True)
+        if size and size != pixels.shape[-1]:
+            pixels = functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
         try:
             found: Tensor = model((pixels - mean) / spread)
         except torch.OutOfMemoryError:

@@ -11,6 +11,7 @@ import timm
 from torch import Tensor, nn
 
 from inklings.errors import ReaderError, SpecError
+from inklings.models.pathology import ClassAndMean, from_transformers
 from inklings.models.published import in_cache, published
 from inklings.models.weights import fit_weights, read_weights
 
@@ -135,9 +136,10 @@ def pooled(
     if weights is not None:
         own = source is not None and weights == "imagenet"
         file = str(source.weights) if source and own else weights
-        state = pretrained(PREFIX + bare, file)
+        state = from_transformers(pretrained(PREFIX + bare, file))
         fit_encoder(model, state, bare, in_channels)
-    return model
+    joined = source is not None and source.known and source.known.pooling == "class and mean"
+    return ClassAndMean(model) if joined else model
 
 
 def fit_encoder(model: nn.Module, state: dict[str, Tensor], bare: str, in_channels: int) -> None:

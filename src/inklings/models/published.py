@@ -1,24 +1,24 @@
 """Encoders as timm publishes them: a folder with ``config.json`` and weights.
 
 ``local-dir:FOLDER`` names such a folder, ``hf-hub:OWNER/NAME`` (with ``@REVISION``) a repository
-whose files lie in the cache of the hub; the network is asked only where it can be reached.
+whose files lie in the cache of the hub; the network is asked only where it can be reached. What
+`inklings.models.pathology` knows is taken from there, and needs no ``config.json``.
 """
 
 from __future__ import annotations
 
 import json
-import socket
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import huggingface_hub
 from huggingface_hub import constants
 
 from inklings.errors import ReaderError, SpecError
+from inklings.models.pathology import Pathology, known
 
 _HUB, _LOCAL = ("hf-hub:", "hf_hub:"), "local-dir:"
 _WEIGHTS = ("model.safetensors", "open_clip_model.safetensors", "pytorch_model.bin")
@@ -30,16 +30,20 @@ class Published:
     """What a folder says of an encoder.
 
     Attributes:
-        folder: Where it lies.
+        folder: Where it lies; None where only the weights are asked for, when they are.
         architecture: Name in timm.
         arguments: Of the model.
         card: Mean, spread, input size and the like, as timm's ``pretrained_cfg``.
+        known: What the table of encoders of pathology says, where it is one of these.
+        revision: Of the repository.
     """
 
-    folder: Path
+    folder: Path | None
     architecture: str
     arguments: Mapping[str, Any]
     card: Mapping[str, Any]
+    known: Pathology | None = None
+    revision: str | None = None
 
     @property
     def weights(self) -> Path:
@@ -48,6 +52,12 @@ class Published:
         Raises:
             ReaderError: If there is none.
         """
+        if self.folder is None:
+            assert self.known is not None
+            path = in_cache(self.known.repository, _WEIGHTS, self.revision)
+            if path is None:
+                raise _absent(self.known.repository, "--weights FILE")
+            return path
         for name in _WEIGHTS:
             if (self.folder / name).is_file():
                 return self.folder / name
@@ -64,6 +74,12 @@ def published(name: str) -> Published | None:
         ReaderError: If the files are not here and cannot be had.
         SpecError: If they are no encoder of timm.
     """
+    if (one := known(name)) is not None:
+        mean, std = one.normalisation
+        revision = name.partition("@")[2] or None
+        return Published(
+            None, one.architecture, one.arguments, {"mean": mean, "std": std}, one, revision
+        )
     if name.startswith(_LOCAL):
         folder = Path(name.removeprefix(_LOCAL)).expanduser()
     elif name.startswith(_HUB):
@@ -83,39 +99,49 @@ def in_cache(repository: str, names: tuple[str, ...], revision: str | None = Non
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     path = huggingface_hub.hf_hub_download(
-                        repository, name, revision=revision, local_files_only=local
+                        repository,
+                        name,
+                        revision=revision,
+                        local_files_only=local,
+                        etag_timeout=_PATIENCE_S,
+                        endpoint=constants.ENDPOINT,
                     )
                 return Path(path)
+            except huggingface_hub.errors.LocalEntryNotFoundError:
+                if not local:  # who does not answer for one file does not for the next
+                    return None
             except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError):
                 continue
     return None
 
 
 def reachable() -> bool:
-    """Whether the hub answers; without a network it would be tried for half a minute."""
+    """Whether the hub answers, also through a proxy: else it is asked for half a minute a file."""
     if constants.HF_HUB_OFFLINE:
         return False
-    place = urlparse(constants.ENDPOINT)
     try:
-        port = place.port or (80 if place.scheme == "http" else 443)
-        with socket.create_connection((place.hostname or "", port), timeout=_PATIENCE_S):
-            return True
-    except OSError:
+        huggingface_hub.get_session().head(constants.ENDPOINT, timeout=_PATIENCE_S)
+    except Exception:  # of sockets, of certificates, of whichever client the hub has
         return False
+    return True
 
 
 def _snapshot(address: str) -> Path:
     repository, _, revision = address.partition("@")
     config = in_cache(repository, ("config.json",), revision or None)
     if config is None:
-        raise ReaderError(
-            f"encoder {repository} is neither in the cache nor to be downloaded (no network?): on "
-            f"a connected machine run 'hf download {repository}' and copy its cache here "
-            "(HF_HUB_CACHE names the folder), or give --encoder local-dir:FOLDER"
-        )
+        raise _absent(repository, "--encoder local-dir:FOLDER")
     if not any((config.parent / name).exists() for name in _WEIGHTS):
         in_cache(repository, _WEIGHTS, revision or None)
     return config.parent
+
+
+def _absent(repository: str, instead: str) -> ReaderError:
+    return ReaderError(
+        f"encoder {repository} is neither in the cache nor to be downloaded (no network, or its "
+        f"licence is not accepted?): on a connected machine run 'hf download {repository}' and "
+        f"copy its cache here (HF_HUB_CACHE names the folder), or give {instead}"
+    )
 
 
 def _read(folder: Path) -> Published:
