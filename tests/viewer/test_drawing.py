@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from window import Window, until
 from inklings.labels.corrections import Correction, standing
 from inklings.viewer.amended import stencil
 from inklings.viewer.assets import Assets
-from inklings.viewer.shelf import Shelf
+from inklings.viewer.shelf import Shelf, open_shelf
 
 SIDES = (64, 80)
 
@@ -224,6 +226,34 @@ def test_two_annotators_see_each_other_and_undo_only_their_own(
     assert one.stands() == (left,)
     for window in (ann, ben):
         window.fine()
+
+
+def test_classes_are_named_where_there_is_no_cohort_and_chosen_by_number(
+    browser: Any, start: Any, shelf: Shelf, assets: Assets, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / "loose").mkdir(exist_ok=True)
+        shutil.copy(shelf.cases["case3"].images["image"], tmp_path / "loose" / f"{name}.png")
+    loose = open_shelf([tmp_path / "loose"])
+    window = Window(browser, start(loose, assets))
+    page = window.case("one")
+    page.wait_for_timeout(500)
+    hand = Hand(window, loose.cases["one"])
+    assert not page.locator(".palette").is_visible()
+    page.get_by_label("Name of a class").fill("vessel")
+    page.keyboard.press("Enter")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("b")
+    hand.after(lambda: hand.click((20, 20)))
+    page.keyboard.press("1")
+    both = hand.after(lambda: hand.click((40, 40)))
+    assert [c.name for c in both] == ["vessel", "object"]
+    page.reload()
+    page = window.case("two")
+    names = page.locator(".palette button").all_inner_texts()
+    assert sorted(names) == ["object", "vessel"]
+    assert violations(page) == []
+    window.fine()
 
 
 def cookie(window: Window) -> str:

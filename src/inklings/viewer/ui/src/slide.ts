@@ -75,8 +75,7 @@ export class SlidePane {
     this.canvas = h("canvas", { class: "outlines", "aria-hidden": "true" });
     this.bar = h("div", { class: "scale" });
     const stage = h("div", { class: "osd" });
-    const small = h("img", { src: api.thumbnail(about.id), alt: "" });
-    this.overview = h("div", { class: "overview", hidden: true, "aria-hidden": "true" }, small, this.frame);
+    this.overview = h("div", { class: "overview", hidden: true, "aria-hidden": "true" }, this.frame);
     this.element = h(
       "section",
       { class: "pane", "aria-label": title },
@@ -224,6 +223,9 @@ export class SlidePane {
       number, number, number, number,
     ];
     this.overview.hidden = x0 <= 0 && y0 <= 0 && x1 >= 1 && y1 >= 1;
+    if (!this.overview.hidden && this.overview.firstChild === this.frame) {
+      this.overview.prepend(h("img", { src: api.thumbnail(this.about.id), alt: "" })); // not before the tiles
+    }
     const style = { left: x0, top: y0, width: x1 - x0, height: y1 - y0 };
     for (const [side, share] of Object.entries(style)) {
       this.frame.style.setProperty(side, `${share * 100}%`);

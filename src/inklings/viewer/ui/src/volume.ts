@@ -38,6 +38,7 @@ const KINDS: Record<string, SLICE_TYPE> = {
   "3-D": SLICE_TYPE.RENDER,
 };
 const FRAME = 100; // ms of the cine
+const NOTCH = 40; // of the wheel, in pixels; touch pads send many small ones
 
 const HEAT = "inklings_heat";
 
@@ -50,6 +51,7 @@ export class VolumePane {
   /** The window was changed: darkest and brightest value. */
   windowed: (low: number, high: number) => void = () => undefined;
   private playing = 0;
+  private turned = 0;
   private filling: Promise<void> = Promise.resolve();
   private draft: Draft | null = null;
   private chosen: Finding | null = null;
@@ -110,23 +112,27 @@ export class VolumePane {
         this.repaint();
       },
     });
-    // While drawing, the wheel still moves through the planes.
-    this.over.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.canvas.dispatchEvent(new WheelEvent("wheel", event));
-    });
     this.element.addEventListener("pointerdown", (event) => this.grip(event), { capture: true });
-    this.element.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey) return;
-      event.preventDefault();
-      event.stopPropagation();
-      this.zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2);
-    }, { capture: true, passive: false });
+    this.element.addEventListener("wheel", (event) => this.wheel(event), { capture: true, passive: false });
     this.element.addEventListener("contextmenu", (event) => event.preventDefault());
     this.canvas.addEventListener("dblclick", (event) => {
       const sheet = this.under(event.offsetX, event.offsetY);
       if (sheet && view.layout === "large") this.planes("large", sheet.name);
     });
+  }
+
+  /** One plane a notch of the wheel, upwards to head, front and right; with Ctrl it zooms. */
+  private wheel(event: WheelEvent): void {
+    const box = this.element.getBoundingClientRect();
+    const sheet = this.under(event.clientX - box.left, event.clientY - box.top);
+    if (!sheet) return; // 3-D has a wheel of its own
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.ctrlKey) return this.zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2);
+    this.turned += event.deltaY;
+    if (Math.abs(this.turned) < NOTCH) return;
+    this.along(sheet, this.turned < 0 ? 1 : -1);
+    this.turned = 0;
   }
 
   /** Larger or smaller around the cross; 0 shows all of it. */
@@ -288,8 +294,14 @@ export class VolumePane {
     const shown = this.shown();
     const sheet = shown.find(({ name }) => name === view.hero) ?? shown[0];
     if (!sheet) return;
+    this.along(sheet, by, turns);
+  }
+
+  private along(sheet: Sheet, by: number, turns = false): void {
+    const row = this.about.toSamples?.[sheet.axis]?.slice(0, 3) ?? [1];
+    const way = Math.sign(row.reduce((a, b) => (Math.abs(b) > Math.abs(a) ? b : a)));
     const count = this.about.shape[sheet.axis]!;
-    const next = sheet.index + by;
+    const next = sheet.index + by * way;
     this.toPlane(sheet.axis, turns ? (next + count) % count : Math.min(count - 1, Math.max(0, next)));
   }
 
