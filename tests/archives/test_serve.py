@@ -7,19 +7,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from dicomweb_stub import stub
 from dimse_nodes import SENDER, Receiver, receiver, send
 from orthanc import free_port
 from services import STABLE_S, Mortal, service, until
 from typer.testing import CliRunner
 from volume_runs import NAME, NUMBER, study, volume_run
 
-from inklings.archives import serve
+from inklings.archives import dicomweb, serve
 from inklings.archives.dimse import Node, title
+from inklings.archives.place import Place
 from inklings.archives.queue import Queue, QueuedStudy, State, backed_off, scrubbed
 from inklings.archives.serve import Answers
 from inklings.cli import app
@@ -134,6 +137,33 @@ def test_a_sender_that_was_cut_off_is_waited_for(
         send(made.port, sent)
         assert [line["images"] for line in made.answered(1)] == [6]
     assert archive.stores == 1
+
+
+def test_several_senders_of_one_study_are_answered_once(
+    run: Path, archive: Receiver, tmp_path: Path
+) -> None:
+    sent = files(tmp_path / "a")
+    with service(run, tmp_path / "q", archive.port) as made:
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda k: send(made.port, sent[k::3]), range(3)))
+        assert [line["images"] for line in made.answered(1)] == [6]
+        time.sleep(2 * STABLE_S)
+    assert archive.stores == 1
+
+
+def test_answers_go_to_an_archive_by_dicomweb_too(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dicomweb, "WAITS", ())
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    with stub() as there:
+        there.busy = 1
+        store = dicomweb.Archive(Place.parse(there.url)).store
+        with service(run, tmp_path / "q", 0, send=store) as made:
+            send(made.port, files(tmp_path / "a"))
+            (line,) = made.answered(1)
+        assert line["sends"] == 1
+        assert len(there.files) == 1
 
 
 def test_who_is_not_on_the_list_is_refused(run: Path, archive: Receiver, tmp_path: Path) -> None:

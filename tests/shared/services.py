@@ -72,7 +72,8 @@ def service(
     made.port = listener.port
     node = Node(values.get("archive_ae", "ARCHIVE"), "127.0.0.1", archive)
     stop = threading.Event()
-    worker = Worker(queue, answers, lambda files: node.send(files, "INKLINGS"), made.said.append)
+    send = values.get("send") or (lambda files: node.send(files, "INKLINGS"))
+    worker = Worker(queue, answers, send, made.said.append)
     thread = threading.Thread(target=worker.work, args=(stop, 0.05))
     thread.start()
     try:

@@ -188,8 +188,9 @@ class Archive:
             for one in self._all(_SERIES, search, study, search_filters={"Modality": modality}):
                 for uid, said in self._all(_OBJECT, ask, study, one, fields=fields).items():
                     clock = _word(said, "00080012") + _word(said, "00080013")[:6]
-                    with contextlib.suppress(ValueError):  # of another program
-                        found[uid] = datetime.strptime(clock, "%Y%m%d%H%M%S")
+                    if uid.startswith("2.25."):  # as ours are
+                        with contextlib.suppress(ValueError):  # of another program
+                            found[uid] = datetime.strptime(clock, "%Y%m%d%H%M%S")
         return found
 
     def _stream(self, one: ArchivedSeries, place: Path) -> None:
