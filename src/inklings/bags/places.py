@@ -1,4 +1,4 @@
-"""Where the instances of a bag lie on its slides, if `inklings embed` made it from their tiles."""
+"""Where the instances of a bag lie on its slides, where these and their places are known."""
 
 from __future__ import annotations
 
@@ -75,20 +75,61 @@ def places(case: Case, slides: Mapping[str, Case]) -> Places | None:
     which: list[NDArray[np.int64]] = []
     boxes: list[NDArray[np.float64]] = []
     for (name, _), span in zip(case.images.items(), spans(case), strict=True):
-        slide = slides.get(name) or slides.get(case.id)
+        slide = slides.get(name) or slides.get(span.path.stem) or slides.get(case.id)
         coords = read_coords(span)
         if slide is None or coords is None:
             return None
-        step = _step(span, slide)
-        size = np.tile(int(head(span.path).attributes.get("size", 0)) * step, (len(coords), 1))
-        if not size.all():
+        there = _boxes(span, slide, coords.astype(np.float64))
+        if there is None:
             return None
         which.append(np.full(len(coords), len(found), np.int64))
-        on_level_0 = bool(head(span.path).attributes.get(COORDS_ON_LEVEL_0, False))
-        corners = coords.astype(np.float64) if on_level_0 else coords * step
-        boxes.append(np.concatenate([corners, size], axis=1))
+        boxes.append(there)
         found.append(slide)
     return Places(tuple(found), np.concatenate(which), np.concatenate(boxes))
+
+
+def _boxes(span: Span, slide: Case, corners: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """``(N, 4)`` in pixels of level 0, by what the writer of the features noted; None if nothing.
+
+    ``inklings embed`` notes its grid; TRIDENT the side on level 0; CLAM the side and the level of
+    its patches, or nothing beside features; STAMP counts in micrometres.
+    """
+    there = head(span.path)
+    if size := int(there.attributes.get("size", 0)):
+        step = _step(span, slide)
+        if not bool(there.attributes.get(COORDS_ON_LEVEL_0, False)):
+            corners = corners * step
+        return _squares(corners, size * step)
+    said = {**there.places, **there.attributes}
+    if str(said.get("unit", "")) == "um":
+        side = float(said.get("tile_size_um", said.get("tile_size", 0)))
+        with open_case(slide) as image:
+            own = image.geometry.spacing
+        if not own:
+            note(f"{span.path.name}: places in micrometres, and slide {slide_name(slide)} without")
+            return None
+        um = 1000 * np.array(own[-2:])
+        return _squares(corners / um, side / um)
+    if side := float(said.get("patch_size_level0", 0)):
+        return _squares(corners, np.array([side, side]))
+    down = float(np.ravel(said.get("downsample", 1 if said.get("patch_level") == 0 else 0))[0])
+    if side := float(said.get("patch_size", 0)) * down:
+        return _squares(corners, np.array([side, side]))
+    gaps = np.concatenate([np.diff(np.unique(corners[:, axis])) for axis in (0, 1)])
+    if not len(gaps):
+        return None
+    note(
+        f"{span.path.name}: does not say how large its tiles are: taken as wide as they lie apart, "
+        f"{gaps.min():g} pixels"
+    )
+    return _squares(corners, np.full(2, gaps.min()))
+
+
+def _squares(corners: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Boxes of one size; None where it is none."""
+    if not size.all():
+        return None
+    return np.concatenate([corners, np.tile(size, (len(corners), 1))], axis=1)
 
 
 def _step(span: Span, slide: Case) -> NDArray[np.float64]:

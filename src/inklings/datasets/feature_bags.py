@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,12 +12,14 @@ from typing import Annotated, Any
 from inklings.bags.answers import Ranks
 from inklings.bags.grades import lowest_first
 from inklings.bags.outcome_columns import OutcomeColumns
+from inklings.bags.places import SLIDES
 from inklings.bags.summary import summary
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, Stored, stamp_of
 from inklings.datasets.feature_files import look, require_one_width
 from inklings.datasets.feature_rows import FeatureBag, FeatureRows, Names, read_rows
 from inklings.datasets.findings import ImportFinding, fatal
+from inklings.errors import DataError
 
 ORDERED = Option("The classes are grades, in the order that their names tell.")
 ORDER = Option(
@@ -46,6 +49,9 @@ class FeatureBags(Plain):
         None
     )
     split: Annotated[str | None, Option("Column with train, val, test.")] = None
+    slides: Annotated[
+        Path | None, Option("Cohort of their slides, for maps of what tiles say.", decides=False)
+    ] = None
     value: Annotated[str | None, VALUE] = None
     time: Annotated[str | None, TIME] = None
     event: Annotated[str | None, EVENT] = None
@@ -95,12 +101,29 @@ class FeatureBags(Plain):
             findings=tuple(findings),
         )
 
-    def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:  # noqa: ARG002
-        """With classes and task, as the column of labels has them."""
+    def finish(self, cohort: Cohort, out: Path) -> tuple[Cohort, Sequence[str]]:
+        """With classes and task, as the column of labels has them, and where the slides are."""
         rows = self._rows()
         facts = {**cohort.facts, "task": rows.answers.task}
+        words = rows.words
+        if self.slides is not None:
+            facts[SLIDES] = Path(os.path.relpath(self.slides.resolve(), out.resolve())).as_posix()
+            words = (*words, self._found(cohort, self.slides))
         whole = replace(cohort, classes=rows.answers.classes, facts=facts)
-        return whole, (*rows.words, *summary(whole))
+        return whole, (*words, *summary(whole))
+
+    def _found(self, cohort: Cohort, folder: Path) -> str:
+        """How many bags have their slides; DataError if none has."""
+        slides = {case.id for case in Cohort.read(folder)}
+        own = [{case.id, *(path.stem for path in case.images.values())} for case in cohort]
+        count = sum(bool(slides & names) for names in own)
+        if own and not count:
+            some = ", ".join(sorted(slides)[:3])
+            raise DataError(
+                f"--slides {folder}: expected slides called as the features are, got {some}; "
+                "name files and slides alike"
+            )
+        return f"slides of {count} of {len(own)} bags are in {folder}"
 
     def _rows(self) -> FeatureRows:
         return _read(self, stamp_of(self.source, self.table))

@@ -87,8 +87,8 @@ def slide_tiles(source: ExportSource) -> Iterator[SlideTiles]:
         if lies is None or len(lies.boxes) != len(said.instances):
             raise DataError(
                 f"case {name}: expected to know where its {len(said.instances)} tiles lie, got no "
-                f"places in {source.cohort}; maps need bags made by 'inklings embed', and its "
-                "slides"
+                f"places in {source.cohort}; maps need bags made by 'inklings embed', or 'inklings "
+                "import features --slides', and the slides"
             )
         columns = columns_of(said, source.head)
         scores = {k.removeprefix(_SCORE): v for k, v in columns.items() if k.startswith(_SCORE)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,6 +53,7 @@ class BagFileHead:
         attributes: Encoder, spacing, size: whatever its writer noted.
         name: Of the dataset.
         form: How the instances lie in it.
+        places: What its writer noted of the places.
     """
 
     count: int
@@ -61,6 +62,7 @@ class BagFileHead:
     attributes: Mapping[str, Any]
     name: str = "features"
     form: Form = "rows"
+    places: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -82,8 +84,9 @@ def head(path: Path) -> BagFileHead:
         _require_written(data, path)
         _require_places(file, form, shape[0], path)
         attributes = {**dict(file.attrs), **dict(data.attrs)}
+        lie = dict(file["coords"].attrs) if "coords" in file else {}
         return BagFileHead(
-            shape[0], shape[1:], data.dtype.newbyteorder("="), attributes, name, form
+            shape[0], shape[1:], data.dtype.newbyteorder("="), attributes, name, form, lie
         )
 
 
