@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from inklings.labels.corrections import read_corrections
+from inklings.predictions.likeness import Judged
 from inklings.testing.folders import write_cohort
 from inklings.viewer.amended import amend
 from inklings.viewer.shelf import Shelf
@@ -27,6 +28,19 @@ def test_the_table_says_what_there_is_of_every_case(viewer: Any) -> None:
     assert rows["case0"]["predicted"] == [False]
     assert rows["case4"]["labels"] == ["complete mask"]
     assert rows["case4"]["scores"] == [pytest.approx(0.8928, abs=1e-3)]
+
+
+def test_table_and_page_of_a_case_say_what_is_unlike_the_training(viewer: Any) -> None:
+    (predicted,) = viewer.desk.shelf.predictions
+    assert not any(row["unlike"] for row in viewer.ask("/api/cases").json)
+    assert "Training images" not in viewer.ask("/api/cases/case4").json["facts"]
+    far, near = Judged(5.0, 41, 41, True, "grain 1"), Judged(0.1, 20, 41, False, "network")
+    predicted.likeness.update({"case4": far, "case5": near})
+    rows = {row["id"]: row["unlike"] for row in viewer.ask("/api/cases").json}
+    assert [case for case, unlike in rows.items() if unlike] == ["case4"]
+    said = viewer.ask("/api/cases/case4").json["facts"]["Training images"]
+    assert said == "unlike them: farther than 41 of 41 held-out ones, most by grain 1"
+    assert viewer.ask("/api/cases/case5").json["facts"]["Training images"].startswith("like them")
 
 
 def test_a_correction_is_on_disk_when_it_is_answered_with_author_time_and_what_it_replaces(

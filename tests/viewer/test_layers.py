@@ -8,9 +8,10 @@ import numpy as np
 from PIL import Image
 
 from inklings.predictions.dense import DensePrediction
+from inklings.predictions.guarantee import Guarantee, with_promises
 from inklings.predictions.head import MEMBERS
 from inklings.testing.folders import discs
-from inklings.viewer.layers import codes, png
+from inklings.viewer.planes import codes, png
 from inklings.viewer.shelf import Shelf
 
 
@@ -40,6 +41,25 @@ def test_tiles_of_a_prediction_hold_its_probabilities_and_classes(viewer: Any) -
     with np.load(viewer.desk.shelf.predictions[0].folder / "cases" / "case4.npz") as file:
         np.testing.assert_array_equal(heat, file["dense"][0])
         np.testing.assert_array_equal(drawn, file["dense"][0] >= 127.5)
+
+
+def test_a_guaranteed_mask_is_a_layer_that_is_never_smaller_and_has_no_objects(viewer: Any) -> None:
+    predicted = viewer.desk.shelf.predictions[0]
+    ids = [layer["id"] for layer in viewer.ask("/api/cases/case4").json["layers"]]
+    assert "prediction0.guaranteed" not in ids
+    promise = Guarantee(
+        "fnr", "dense", predicted.head.classes[0], 0.1, 0.9, 0.1, ("p",), None, 0.05, 0.3, 0.2, (),
+        "c", "val", None, "w", "", "0",
+    )  # fmt: skip
+    predicted.head.settings.update(with_promises(predicted.head, [promise]).settings)
+    about = viewer.ask("/api/cases/case4").json
+    assert [one["guaranteed"] for one in about["layers"] if one["id"] == "prediction0"] == [False]
+    finest = about["levels"][1]
+    path = f"/api/cases/case4/layers/prediction0.guaranteed/tile/{finest}/0/0"
+    dense = DensePrediction.read(predicted.folder, "case4").dense[0]
+    np.testing.assert_array_equal(plane(viewer.ask(path).body), dense >= 25.5)
+    best = plane(viewer.ask(f"/api/cases/case4/layers/prediction0/tile/{finest}/0/0").body)
+    np.testing.assert_array_equal(best, dense >= 127.5)
 
 
 def test_the_spread_over_runs_is_a_layer_of_its_own(viewer: Any) -> None:

@@ -92,6 +92,7 @@ class Desk(Correcting):
                 "labels": list(dict.fromkeys(kind_of(label) for label in case.labels)),
                 "predicted": [case.id in p.cases for p in self.shelf.predictions],
                 "scores": [p.scores.get(case.id) for p in self.shelf.predictions],
+                "unlike": any(p.unlike(case.id) for p in self.shelf.predictions),
                 "corrections": len(corrected.get(case.id, ())),
             }
             for case in self.shelf
@@ -103,7 +104,7 @@ class Desk(Correcting):
             "id": case.id,
             "patient": case.patient,
             "split": case.split,
-            "facts": dict(case.facts),
+            "facts": {**self._unlike(case), **case.facts},
             "images": list(case.images),
             "answers": {k.name: k.present for k in case.labels if isinstance(k, BagLabel)},
             "layers": [],
@@ -123,6 +124,17 @@ class Desk(Correcting):
         grid = self.pictures.grid(case)
         kind = "slide" if isinstance(image, Pyramid) else "picture"
         return {**record, "kind": kind, "levels": [grid.first, grid.finest]}
+
+    def _unlike(self, case: Case) -> dict[str, str]:
+        """In words how unlike the training images a case is, where that is known."""
+        found = (p.likeness.get(case.id) for p in self.shelf.predictions)
+        said = [
+            f"{'un' * one.unlike}like them: farther than {one.nearer} of {one.of} held-out ones, "
+            f"most by {one.by}"
+            for one in found
+            if one is not None
+        ]
+        return {"Training images": "; ".join(said)} if said else {}
 
     def thumbnail(self, case: Case) -> bytes:
         """A small JPEG of any case but bags of features."""

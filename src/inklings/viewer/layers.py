@@ -8,7 +8,6 @@ once.
 from __future__ import annotations
 
 import dataclasses
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +23,8 @@ from inklings.errors import DataError
 from inklings.geometry import Region
 from inklings.labels.kinds import CaseLabel
 from inklings.predictions.dense import DensePrediction
-from inklings.predictions.head import MEMBERS, Head
+from inklings.predictions.guarantee import guaranteed, promises_masks
+from inklings.predictions.head import MEMBERS
 from inklings.predictions.heatmaps.colours import colours
 from inklings.predictions.heatmaps.tiled import Map
 from inklings.predictions.slides import CLASSES, HEATMAP, SPREAD, SlidePrediction, folder_of
@@ -32,6 +32,7 @@ from inklings.readers.handles import Handles
 from inklings.readers.pyramid import Pyramid
 from inklings.viewer.cache import Cache
 from inklings.viewer.pictures import PictureTiles, ViewGrid
+from inklings.viewer.planes import codes, png
 from inklings.viewer.shelf import Predicted, Shelf
 
 UNKNOWN = 255
@@ -57,6 +58,7 @@ class Layer:
         span: Width of the layer, with that of the image as one.
         channel: Which class, where the kind is ``probability``.
         spread: Whether it is the standard deviation over runs, not the probability.
+        guaranteed: Whether it is cut where a promise about new patients holds.
     """
 
     id: str
@@ -71,6 +73,7 @@ class Layer:
     span: float = 1.0
     channel: int | None = None
     spread: bool = False
+    guaranteed: bool = False
 
 
 class Layers:
@@ -155,13 +158,14 @@ class Layers:
             assert said is not None  # or there would be no such layer
             plane: NDArray[np.uint8] = said[layer.channel]
             return plane
-        key = ("codes", case.id, layer.source)
-        return self._cache.get(key, lambda: _arrayed(codes(prediction, predicted.head)))
+        head = guaranteed(predicted.head) if layer.guaranteed else predicted.head
+        key = ("codes", case.id, layer.id)
+        return self._cache.get(key, lambda: _arrayed(codes(prediction, head)))
 
     def objects(self, case: Case, layer: Layer) -> NDArray[Any] | None:
         """Numbered objects of a picture, ``(h, w)``; None where they were not told apart."""
         image = self._pictures.image(case)
-        if isinstance(image, Pyramid):
+        if isinstance(image, Pyramid) or layer.guaranteed:
             return None
         if layer.source in ("truth", "labels"):
             there = self._case(case, layer.source)
@@ -185,6 +189,11 @@ class Layers:
         whole = Layer(
             source, title, "codes", source, names, colours(names), (), height, width, span
         )
+        cuts = [whole]
+        if promises_masks(predicted.head) and case.id not in predicted.there.slides:
+            name = f"{title}: guaranteed"
+            own = dataclasses.replace(whole, id=f"{source}.guaranteed", title=name, guaranteed=True)
+            cuts.append(own)
         heat = [
             dataclasses.replace(
                 whole,
@@ -199,7 +208,7 @@ class Layers:
             for k, name in enumerate(names)
         ]
         if not predicted.head.settings.get(MEMBERS):
-            return [whole, *heat]
+            return [*cuts, *heat]
         spread = [
             dataclasses.replace(
                 one,
@@ -210,7 +219,7 @@ class Layers:
             )
             for name, one in zip(names, heat, strict=True)
         ]
-        return [whole, *heat, *spread]
+        return [*cuts, *heat, *spread]
 
     def _labelled(self, case: Case, source: str, factor: int, region: Region) -> NDArray[np.uint8]:
         there = self._case(case, source)
@@ -282,33 +291,6 @@ class Layers:
 
     def _case(self, case: Case, source: str) -> Case:
         return self._shelf.standard[case.id] if source == "truth" else case
-
-
-def codes(prediction: DensePrediction, head: Head) -> NDArray[np.uint8]:
-    """Of the classes that reach their threshold, the one that exceeds it most, ``(*S)``."""
-    shape = (-1,) + (1,) * (prediction.dense.ndim - 1)
-    limits = np.maximum(np.array(head.thresholds, np.float32).reshape(shape) * 255, 1e-3)
-    dense = prediction.dense[: len(head.classes)]
-    said = np.where(dense >= limits, dense / limits, 0)
-    return np.where(said.max(axis=0) > 0, said.argmax(axis=0) + 1, 0).astype(np.uint8)
-
-
-def png(plane: NDArray[np.uint8]) -> bytes:
-    """``(h, w)`` as grey PNG; compression is quick rather than tight."""
-    height, width = plane.shape
-    lines = np.zeros((height, width + 1), np.uint8)
-    lines[:, 1:] = plane
-    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
-    chunks = (
-        (b"IHDR", size + b"\x08\x00\x00\x00\x00"),
-        (b"IDAT", zlib.compress(lines.tobytes(), 1)),
-        (b"IEND", b""),
-    )
-    body = b"".join(
-        len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")
-        for name, data in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def _drawn(case: Case) -> bool:

@@ -19,6 +19,8 @@ from inklings.errors import DataError, InklingsError
 from inklings.evaluation.scores import Row, Scores
 from inklings.evaluation.truth import truth
 from inklings.predictions.folder import OfPredictions, PredictionFolder, holds_predictions
+from inklings.predictions.likeness import Judged
+from inklings.predictions.likeness_table import read_likeness
 from inklings.progress import note
 from inklings.reports.material import cohort_of, latest
 from inklings.viewer.files import loose_cases
@@ -38,6 +40,7 @@ class Predicted(OfPredictions):
         metric: What ``scores`` are; empty where nothing was evaluated.
         higher: Whether a high score is good.
         scores: By case.
+        likeness: How unlike the training images each case is, where the run knows these.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Predicted(OfPredictions):
     metric: str = ""
     higher: bool = True
     scores: Mapping[str, float] = field(default_factory=dict)
+    likeness: Mapping[str, Judged] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Predicted:
@@ -64,7 +68,12 @@ class Predicted(OfPredictions):
             row.title if row else "",
             row.higher if row else True,
             scores,
+            _likeness(folder),
         )
+
+    def unlike(self, case: str) -> bool:
+        """Whether a case is known to be unlike the training images."""
+        return case in self.likeness and self.likeness[case].unlike
 
 
 @dataclass(frozen=True)
@@ -211,6 +220,15 @@ def _learnt_from(run: Path) -> Path | None:
         return cohort_of(run) if (run / "experiment.yaml").is_file() else None
     except DataError:
         return None
+
+
+def _likeness(folder: Path) -> dict[str, Judged]:
+    """As it was written; nothing, with a note, where it is damaged."""
+    try:
+        return read_likeness(folder)
+    except DataError as error:
+        note(str(error))
+        return {}
 
 
 def _scores(folder: Path) -> tuple[Row | None, dict[str, float]]:

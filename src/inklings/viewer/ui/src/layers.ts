@@ -32,7 +32,7 @@ export function coloured(about: Case): Case {
 /** Sources of the predictions of a case. */
 export function predictions(about: Case): string[] {
   return about.layers
-    .filter((layer) => layer.kind === "codes" && layer.source.startsWith("prediction"))
+    .filter((l) => l.kind === "codes" && l.source.startsWith("prediction") && !l.guaranteed)
     .map((layer) => layer.source);
 }
 
@@ -76,7 +76,8 @@ export class LayerPanel {
       const weak = layer.source === "labels" && about.layers.some((l) => l.source === "truth");
       if (about.kind === "volume") {
         const predicted = predictions(about).length > 0;
-        if (layer.source.startsWith("prediction") || !predicted) chosen.fill.add(layer.id);
+        const said = layer.source.startsWith("prediction") && !layer.guaranteed;
+        if (said || !predicted) chosen.fill.add(layer.id);
       } else if (!weak) chosen.contour.add(layer.id);
     }
   }

@@ -42,7 +42,7 @@ export function contourStyle(
   const weak = layer.source === "labels" && about.layers.some((l) => l.source === "truth");
   const source = layer.source === "labels" && !weak ? "truth" : layer.source;
   const rgb = recoloured.get(layer.id) ?? CONTOUR_COLOURS[source] ?? layer.colours[0] ?? [255, 255, 255];
-  return { colour: css(rgb), rgb, dashed: weak };
+  return { colour: css(rgb), rgb, dashed: weak || layer.guaranteed };
 }
 
 export class SlidePane {

@@ -20,7 +20,8 @@ const NAME = 28; // letters of a name
 export function arranged(rows: readonly Row[], shelf: Shelf): Row[] {
   const words = order.text.toLowerCase().split(/\s+/).filter(Boolean);
   const kept = rows.filter((row) => {
-    const text = [row.id, row.patient, row.split ?? "", ...row.labels].join(" ").toLowerCase();
+    const said = row.unlike ? "unlike the training" : "";
+    const text = [row.id, row.patient, row.split ?? "", ...row.labels, said].join(" ").toLowerCase();
     return (
       words.every((word) => text.includes(word)) &&
       (!order.split || row.split === order.split) &&
@@ -220,6 +221,7 @@ function line(row: Row, shelf: Shelf, patients: boolean): HTMLElement {
       "td",
       {},
       h("a", { href: `#${encodeURIComponent(row.id)}`, class: "case", title: row.id }, short(row.id, NAME)),
+      row.unlike && h("small", { class: "unlike" }, "unlike the training"),
     ),
     patients && named("Patient", h("td", { title: row.patient }, short(row.patient, NAME))),
     named("Part", h("td", {}, row.split ?? "–")),

@@ -28,6 +28,7 @@ export interface Row {
   labels: string[];
   predicted: boolean[];
   scores: (number | null)[];
+  unlike: boolean;
   corrections: number;
 }
 
@@ -42,6 +43,7 @@ export interface Layer {
   height: number;
   width: number;
   span: number;
+  guaranteed: boolean;
 }
 
 export interface Case {
