@@ -140,6 +140,8 @@ def test_a_finding_is_jumped_to_and_rejected_by_key(window: Window, shelf: Shelf
     }"""
     page.mouse.move(5, 5)
     until(page, lambda: page.evaluate(drawn) > 0)
+    for layer in ("Labels", "Prediction"):
+        page.get_by_label(f"Contour of {layer}").uncheck()  # they would cover some of it
     page.wait_for_timeout(900)
     # The view is four times as wide as the finding, 64 samples at least.
     box = page.locator("canvas.outlines").bounding_box()

@@ -67,7 +67,7 @@ export class Correcting {
     this.measuring = new Measuring(about, this.pen, (tool) => this.use(tool), () => this.repaint());
     for (const pane of panes) pane.pen = this.pen;
     this.pen.mine = (made) => made.action.startsWith("is") && made.author === shelf.author;
-    this.pen.colour = (name) => (this.names.length > 1 ? `rgb(${this.colour(name)})` : undefined);
+    this.pen.colour = (name) => (this.names.length > 1 ? this.colour(name).join(", ") : undefined);
     this.pen.select = (id, more) => this.choose(id, more);
     this.pen.replace = (id, shape) => this.change({ what: "replace", ids: [id], shape });
     this.pen.done = (tool, shape, spot) => this.done(tool, shape, spot);
@@ -490,6 +490,8 @@ export class Correcting {
         g: () => this.join(),
         "[": () => this.wider(1 / 1.25),
         "]": () => this.wider(1.25),
+        ",": () => this.wider(1 / 1.25), // where brackets need AltGr
+        ".": () => this.wider(1.25),
         Enter: () => pending?.close(),
         Escape: () => (pending ? pending.drop() : this.use("move")),
         Backspace: () => (pending ? pending.back() : this.remove()),

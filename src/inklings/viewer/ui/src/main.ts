@@ -21,7 +21,7 @@ const KEYS: [string, string][] = [
   ["h", "hide or show what lies over the image"],
   ["+ − 0", "zoom in, out, whole image; arrows move"],
   ["o", "outline: click corners, or by hand; double click or Enter closes, Escape drops"],
-  ["b / e / w", "brush, eraser, wand; [ ] smaller and larger"],
+  ["b / e / w", "brush, eraser, wand; [ ] or , . smaller and larger"],
   ["s / d / g", "select (corners move), divide by a line, join what is chosen"],
   ["Delete", "delete what is chosen"],
   ["v, Escape", "move the image"],

@@ -32,8 +32,6 @@ export interface Scene {
   chosen: Finding | null;
 }
 
-const IS = "#0fa37f";
-const IS_NOT = "#d55e00";
 const CORNERS = 48; // of a ball
 /** Pixels of the page from which a tile has room for its score. */
 export const LEGIBLE = 36;
@@ -144,6 +142,7 @@ function outside(points: [number, number][], width: number, height: number): boo
 export interface Look {
   /** What it says; null where it says nothing. */
   positive: boolean | null;
+  /** Of the class: red, green and blue with commas; none where there is one class. */
   colour?: string | undefined;
   selected?: boolean;
   open?: boolean;
@@ -166,10 +165,12 @@ export function drawShape(
   { positive, colour, selected, open, words }: Look,
 ): void {
   const lines = shape.kind === "mask" ? rings(shape) : [corners(shape)];
-  const tint = positive === null ? "255, 255, 255" : positive ? "15, 163, 127" : "213, 94, 0";
+  const said = positive ? (colour ?? "15, 163, 127") : "213, 94, 0";
+  const tint = positive === null ? "255, 255, 255" : said;
+  const edge = `rgb(${colour ?? tint})`;
   const thick = shape.kind === "stroke" ? Math.max(2, 2 * scale(project) * shape.radii.at(-1)!) : 2.2;
   pen.setLineDash(positive === false ? [7, 4] : []);
-  pen.strokeStyle = positive === null ? "#fff" : colour ?? (positive ? IS : IS_NOT);
+  pen.strokeStyle = edge;
   pen.fillStyle = positive === null ? "transparent" : `rgba(${tint}, 0.28)`;
   pen.lineWidth = thick;
   const path = new Path2D();
@@ -195,7 +196,7 @@ export function drawShape(
       pen.strokeStyle = "#fff";
       pen.stroke(path);
       pen.lineWidth = thick;
-      pen.strokeStyle = colour ?? (positive ? IS : IS_NOT);
+      pen.strokeStyle = edge;
     }
     pen.stroke(path);
   }

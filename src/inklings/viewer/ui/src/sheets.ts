@@ -124,12 +124,13 @@ function write(ink: CanvasRenderingContext2D, sheet: Sheet, count: number): void
   const [above, below, first, second] = LETTERS[sheet.name]!.split("") as [string, string, string, string];
   const title = sheet.name[0]!.toUpperCase() + sheet.name.slice(1);
   const words = width < 190 ? `${sheet.index + 1} / ${count}` : `${title} ${sheet.index + 1} / ${count}`;
+  const middle = top + height / 2 + (height < 120 ? 14 : -8); // beside the cross, below the title
   const places: [string, number, number, CanvasTextAlign][] = [
     [words, left + 8, top + 17, "left"],
     [above, left + width / 2 + 12, top + 17, "center"],
     [below, left + width / 2 + 12, top + height - 8, "center"],
-    [first, left + 8, top + height / 2 - 8, "left"],
-    [second, left + width - 8, top + height / 2 - 8, "right"],
+    [first, left + 8, middle, "left"],
+    [second, left + width - 8, middle, "right"],
   ];
   ink.setLineDash([]);
   ink.font = "600 13px system-ui, sans-serif";

@@ -58,7 +58,7 @@ export class SlidePane {
   private readonly coords = h("div", { class: "coords", "aria-hidden": "true" });
   private readonly frame = h("span", { class: "frame" });
   private readonly overview: HTMLElement;
-  private readonly legend = h("ul", { class: "legend", "aria-label": "Layers shown" });
+  private readonly legend = h("ul", { class: "legend", hidden: true, "aria-label": "Layers shown" });
   private readonly shown = new Map<string, Shown>();
   private readonly contours = new Map<string, Contour>();
   private draft: Draft | null = null;
