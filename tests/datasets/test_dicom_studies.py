@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,21 @@ def test_a_mask_that_lies_elsewhere_leaves_its_case_out(root: Path, tmp_path: Pa
     report = import_dicom(root, tmp_path / "cohort")
     assert len(report.left_out) == 1
     assert any("samples apart" in finding.detail for finding in report.findings)
+
+
+def test_a_folder_of_zips_is_what_is_in_them_and_zips_among_others_are_told(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = import_dicom(root, tmp_path / "whole").cohort
+    zips = tmp_path / "zips"
+    for part in sorted(root.iterdir()):  # files of one name in each
+        shutil.make_archive(str(zips / "of" / part.name), "zip", part)
+    found = import_dicom(zips, tmp_path / "found").cohort
+    assert [len(case.labels) for case in found] == [len(case.labels) for case in whole]
+    assert {case.patient for case in found} == {case.patient for case in whole}
+    assert "not looked into" not in capsys.readouterr().err
+    shutil.make_archive(str(root / "more"), "zip", root / "c")
+    assert len(import_dicom(root, tmp_path / "again").cohort) == len(whole)
+    assert "1 archives among other files are not looked into (more.zip, ...)" in (
+        capsys.readouterr().err
+    )

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inklings.errors import DataError, ReaderError
-from inklings.files import written
+from inklings.files import write_bytes, written
+from inklings.progress import note
 from inklings.system import open_to_read, read_at
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
@@ -116,6 +117,61 @@ def entries(path: Path, scratch: Path) -> list[Entry]:
     else:
         raise DataError(f"expected a zip archive or a folder at {path}, but there is nothing")
     return sorted(found, key=lambda entry: (str(entry.container), entry.name))
+
+
+def laid_out(source: Path, scratch: Path) -> Path:
+    """The folder of a dataset: itself, or what is in the archives, unpacked beside the cohort.
+
+    A folder of nothing but archives is unpacked, each into a folder of its name; archives that lie
+    among other files are not looked into, which is noted.
+
+    Args:
+        source: Folder or archive.
+        scratch: As `Dataset.items` gets it; unpacked is to ``unpacked`` beside it.
+
+    Raises:
+        DataError: If there is neither.
+    """
+    several = source.is_dir()
+    if several:
+        zips, plain = packed(source)
+        if zips and plain:
+            note(
+                f"{source}: {len(zips)} archives among other files are not looked into "
+                f"({zips[0].name}, ...); unpack them there, or give a folder of archives alone"
+            )
+        if plain or not zips:
+            return source
+    folder = scratch.parent / "unpacked"
+    for entry in entries(source, scratch):
+        own = folder / _of_its_own(entry.container, source) if several else folder
+        path = own / Path(*[part for part in entry.parts if part not in ("..", "/", "")])
+        try:
+            if not path.exists():
+                write_bytes(path, read(entry), durable=False)
+        except OSError as error:
+            raise ReaderError(f"{entry}: cannot be unpacked to {folder} ({error})") from None
+    return folder
+
+
+def _of_its_own(container: Path, source: Path) -> Path:
+    """Where an archive is unpacked to, among others; one within another has its own name."""
+    inside = container.relative_to(source) if container.is_relative_to(source) else container.name
+    return Path(inside).with_suffix("")
+
+
+def packed(folder: Path) -> tuple[list[Path], bool]:
+    """Archives under a folder that are not extracted beside themselves; if there is more."""
+    found, more = [], False
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _is_clutter(name))
+        for name in sorted(files):
+            path = Path(here, name)
+            if path.suffix.lower() == ".zip" and path.stem not in folders:
+                found.append(path)
+            elif not _is_clutter(name):
+                more = True
+    return found, more
 
 
 def _in_folder(folder: Path, scratch: Path) -> Iterator[Entry]:

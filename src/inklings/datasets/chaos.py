@@ -21,10 +21,11 @@ from typing import Annotated, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.datasets.archive import laid_out
 from inklings.datasets.dataset import Argument, Converted, Mask, Option, Plain
 from inklings.datasets.findings import ImportFinding
 from inklings.datasets.pairing import clean_id
-from inklings.datasets.scans import IMAGE, Scan, case_of, laid_out
+from inklings.datasets.scans import IMAGE, Scan, case_of
 from inklings.errors import DataError, SpecError
 from inklings.labels.files import natural
 from inklings.labels.kinds import Label

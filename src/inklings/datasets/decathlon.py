@@ -19,10 +19,11 @@ import numpy as np
 
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets import values
+from inklings.datasets.archive import laid_out
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, named_in, names
 from inklings.datasets.described import Description, read_description
 from inklings.datasets.pairing import clean_id
-from inklings.datasets.scans import IMAGE, Scan, as_described, case_of, laid_out, without_image
+from inklings.datasets.scans import IMAGE, Scan, as_described, case_of, without_image
 from inklings.datasets.values import BACKGROUND, meant
 from inklings.errors import DataError
 from inklings.labels.files import read_mask

@@ -20,11 +20,12 @@ from typing import Annotated, Any
 import pydicom
 
 from inklings.cohorts.cohort import Cohort
+from inklings.datasets.archive import laid_out
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, names
 from inklings.datasets.drawn import Drawn, DrawnMasks, DrawnScan, Rule, place_of
 from inklings.datasets.findings import ImportFinding
 from inklings.datasets.pairing import clean_id
-from inklings.datasets.scans import IMAGE, case_of, laid_out
+from inklings.datasets.scans import IMAGE, case_of
 from inklings.datasets.values import MOST
 from inklings.errors import DataError
 from inklings.readers.dicom_contents import Fault, contents
@@ -40,7 +41,7 @@ class DicomStudies(Plain):
     structures overlap, the smaller lies on top; with --classes, the class that is named later.
     """
 
-    source: Annotated[Path, Argument("Folder or zip with DICOM series, in any order.")]
+    source: Annotated[Path, Argument("Folder or zip with DICOM series, or a folder of zips.")]
     series: Annotated[
         str | None, Option("Only series of this description, folder, 'echo 4.6' or UID.")
     ] = None

@@ -26,12 +26,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from inklings.cohorts.cohort import Cohort
+from inklings.datasets.archive import laid_out
 from inklings.datasets.dataset import Argument, Converted, Mask, Plain
 from inklings.datasets.findings import ImportFinding
 from inklings.datasets.luna16 import CT, NODULE
 from inklings.datasets.luna_tables import malignant_by_rule
 from inklings.datasets.pairing import clean_id
-from inklings.datasets.scans import Scan, case_of, laid_out
+from inklings.datasets.scans import Scan, case_of
 from inklings.errors import DataError
 from inklings.geometry import Geometry
 from inklings.labels.kinds import IRRELEVANT, BallLabel, Label

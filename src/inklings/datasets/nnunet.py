@@ -22,12 +22,13 @@ from typing import Annotated, Any
 from inklings.cohorts.case import Split
 from inklings.cohorts.cohort import Cohort
 from inklings.datasets import values
+from inklings.datasets.archive import laid_out
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, named_in
 from inklings.datasets.described import NAME, Description, read_description
 from inklings.datasets.findings import ImportFinding
 from inklings.datasets.nnunet_files import RawCase, holds_cases, laid, listed
 from inklings.datasets.pairing import clean_id
-from inklings.datasets.scans import IMAGE, Scan, as_described, case_of, laid_out, without_image
+from inklings.datasets.scans import IMAGE, Scan, as_described, case_of, without_image
 from inklings.errors import DataError, SpecError
 from inklings.readers import open_image
 

@@ -18,13 +18,11 @@ from numpy.typing import NDArray
 
 from inklings.cohorts.case import Split
 from inklings.cohorts.label_checks import difference
-from inklings.datasets import archive
 from inklings.datasets.dataset import Converted, Mask, Stored, stamp_of
 from inklings.datasets.findings import ImportFinding, fatal
 from inklings.datasets.grids import uncommon
 from inklings.datasets.values import BACKGROUND, UNLABELLED, classes_of, require_few
-from inklings.errors import DataError, GeometryError, ReaderError
-from inklings.files import write_bytes
+from inklings.errors import DataError, GeometryError
 from inklings.labels.files import mask_grids, mask_notes, read_mask
 from inklings.labels.kinds import Label, MaskLabel
 from inklings.readers import open_image
@@ -279,26 +277,3 @@ def objects(
     nothing = [code for code, name in meaning.items() if name == UNLABELLED]
     samples[np.isin(codes, nothing)] = np.iinfo(wide).max
     return samples, bool(nothing)
-
-
-def laid_out(source: Path, scratch: Path) -> Path:
-    """The folder of a dataset: itself, or what is in the archive, unpacked beside the cohort.
-
-    Args:
-        source: Folder or archive.
-        scratch: As `Dataset.items` gets it; unpacked is to ``unpacked`` beside it.
-
-    Raises:
-        DataError: If there is neither.
-    """
-    if source.is_dir():
-        return source
-    folder = scratch.parent / "unpacked"
-    for entry in archive.entries(source, scratch):
-        path = folder / Path(*[part for part in entry.parts if part not in ("..", "/", "")])
-        try:
-            if not path.exists():
-                write_bytes(path, archive.read(entry), durable=False)
-        except OSError as error:
-            raise ReaderError(f"{entry}: cannot be unpacked to {folder} ({error})") from None
-    return folder

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from inklings.cohorts.case import Split
+from inklings.datasets.archive import laid_out
 from inklings.datasets.dataset import Argument, Converted, Option, Plain, names
 from inklings.datasets.findings import ImportFinding
 from inklings.datasets.named_masks import NamedMasks, NamedScan, chosen
 from inklings.datasets.pairing import clean_id
-from inklings.datasets.scans import IMAGE, case_of, laid_out
+from inklings.datasets.scans import IMAGE, case_of
 from inklings.errors import DataError
 from inklings.tables import parts, read_table
 
