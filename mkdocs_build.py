@@ -66,6 +66,10 @@ def on_files(files: Any, config: Any) -> Any:
         home = f"results/{readme.parent.name}"
         text = readme.read_text(encoding="utf-8")
         files.append(File.generated(config, f"{home}/index.md", content=text))
+        notes = readme.with_name("NOTES.md")
+        if notes.exists():
+            text = notes.read_text(encoding="utf-8").replace("](README.md)", "](index.md)")
+            files.append(File.generated(config, f"{home}/NOTES.md", content=text))
         for path in sorted(readme.parent.iterdir()):
             if path.suffix in _SHIPPED:
                 files.append(_copied(config, f"{home}/{path.name}", path))
