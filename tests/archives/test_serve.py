@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from dimse_nodes import SENDER, Receiver, receiver, send
 from orthanc import free_port
 from services import STABLE_S, Mortal, service, until
 from typer.testing import CliRunner
-from volume_runs import NAME, NUMBER, study, volume_run
+from volume_runs import NAME, NUMBER, finding_run, study, volume_run
 
 from inklings.archives import dicomweb, serve
 from inklings.archives.dimse import Node, title
@@ -111,7 +112,13 @@ def test_images_go_when_they_were_kept_long_enough_and_the_answer_is_remembered(
     assert archive.stores == 1
 
 
-def test_an_archive_that_is_down_cut_or_full_loses_nothing(run: Path, tmp_path: Path) -> None:
+def test_an_archive_that_is_down_cut_or_full_loses_nothing(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def soon(state: State) -> State:
+        return replace(backed_off(state), later=time.time() + 0.2)
+
+    monkeypatch.setattr(serve, "backed_off", soon)
     port = free_port()
     with service(run, tmp_path / "q", port) as made:
         send(made.port, files(tmp_path / "a"))
@@ -137,6 +144,27 @@ def test_a_sender_that_was_cut_off_is_waited_for(
         send(made.port, sent)
         assert [line["images"] for line in made.answered(1)] == [6]
     assert archive.stores == 1
+
+
+@pytest.mark.slow
+def test_a_detector_answers_with_report_page_and_outlines(
+    archive: Receiver, tmp_path: Path
+) -> None:
+    detector = finding_run(tmp_path / "detector")
+    sent = sorted(study(tmp_path / "a", shape=(16, 32, 32)).iterdir())
+    with service(detector, tmp_path / "q", archive.port) as made:
+        send(made.port, sent)
+        (line,) = made.answered(1)
+    assert (line["outcome"], line["objects"]) == ("answered", 3)
+    (report,), (page,), (seg,) = archive.of("SR"), archive.of("DOC"), archive.of("SEG")
+    assert {one.StudyInstanceUID for one in (report, page, seg)} == {"1.2.3"}
+    (referred,) = [
+        one.ReferencedSOPInstanceUID
+        for series in report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+        for one in series.ReferencedSOPSequence
+        if one.ReferencedSOPClassUID == seg.SOPClassUID
+    ]
+    assert referred == seg.SOPInstanceUID
 
 
 def test_several_senders_of_one_study_are_answered_once(
