@@ -11,7 +11,7 @@ from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import Head, Provenance
 from inklings.predictions.likeness import Likeness
-from inklings.predictions.likeness_table import TABLE, read_likeness, write_likeness
+from inklings.predictions.likeness_table import TABLE, drift, read_likeness, write_likeness
 
 NAMES = ("spacing 1", "side 1", "side 2", "low 1", "centre 1", "high 1", "grain 1")
 RNG = np.random.default_rng(0)
@@ -31,11 +31,47 @@ def folder(path: Path, far: int, near: int, old: int = 0) -> tuple[PredictionFol
     return PredictionFolder.open(path), known
 
 
+def write(path: Path, far: int, near: int, old: int = 0) -> tuple[str, ...]:
+    """What is said of them, each case a patient by itself."""
+    there, known = folder(path, far, near, old)
+    return write_likeness(there, known, {case: case for case in there.cases})
+
+
+def test_a_small_change_of_all_is_said_where_no_image_shows_it_and_by_patients_alone(
+    tmp_path: Path,
+) -> None:
+    there, known = folder(tmp_path, 0, 0)
+    new = known.values + np.float32([0, 0, 0, 0, 0, 0, 0.15, 0, 0])
+    said = drift(known, new)
+    assert said.startswith("as a whole the 25 patients are unlike those of the training (grain 1, ")
+    assert drift(known, known.values) == ""
+    assert drift(known, new[:2]) == ""  # too few to say
+    for k, values in enumerate(new):
+        DensePrediction(
+            f"c{k:02}", Path("x"), np.zeros((1, 4, 4), np.uint8), statistics=values
+        ).write(tmp_path)
+    there = PredictionFolder.open(tmp_path)
+    apart = write_likeness(there, known, {case: case for case in there.cases})
+    together = write_likeness(there, known, dict.fromkeys(there.cases, "p"))
+    assert said in apart
+    assert not any("as a whole" in line for line in together)
+
+
+def test_likely_patients_are_not_said_to_differ_as_a_whole() -> None:
+    wrong = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        values = rng.normal(0, 1, (40, 9)).astype(np.float32)
+        held = np.arange(40) >= 20
+        known = Likeness(NAMES, values, tuple(map(str, range(40))), held, "x", "w")
+        wrong += bool(drift(known, rng.normal(0, 1, (30, 9)).astype(np.float32)))
+    assert wrong <= 3
+
+
 def test_what_is_unlike_is_said_in_one_line_the_farthest_first(tmp_path: Path) -> None:
-    said = write_likeness(*folder(tmp_path, 2, 3, 1))
-    assert said == (
+    assert write(tmp_path, 2, 3, 1) == (
         "2 of 5 images are unlike the training images: c1, c0 (see likeness.csv; by chance about 1 "
-        "in 20 is)"
+        "in 20 is)",
     )
     table = read_likeness(tmp_path)
     assert [case for case, one in table.items() if one.unlike] == ["c0", "c1"]
@@ -44,13 +80,13 @@ def test_what_is_unlike_is_said_in_one_line_the_farthest_first(tmp_path: Path) -
 
 
 def test_nothing_is_said_where_all_are_alike_or_nobody_knows(tmp_path: Path) -> None:
-    assert write_likeness(*folder(tmp_path / "like", 0, 3)) == ""
-    assert write_likeness(*folder(tmp_path / "old", 0, 0, 2)) == ""
+    assert write(tmp_path / "like", 0, 3) == ()
+    assert write(tmp_path / "old", 0, 0, 2) == ()
     assert read_likeness(tmp_path / "old") == {}
 
 
 def test_a_damaged_table_is_refused(tmp_path: Path) -> None:
-    write_likeness(*folder(tmp_path, 1, 1))
+    write(tmp_path, 1, 1)
     text = (tmp_path / TABLE).read_text(encoding="utf-8")
     (tmp_path / TABLE).write_text(text.replace("25", "many"), encoding="utf-8")
     with pytest.raises(DataError, match="damaged"):

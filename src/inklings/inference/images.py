@@ -13,7 +13,7 @@ from inklings.inference.cohort_threshold import looks_incomplete, priors_of, put
 from inklings.inference.dense import OF_VOLUMES, calibration_of
 from inklings.inference.device import best_device
 from inklings.inference.ensemble import Ensemble, provenance_of, read_ensemble
-from inklings.inference.items import Inputs, Item
+from inklings.inference.items import Inputs, Item, patients_of
 from inklings.inference.pictures import PicturePredictor
 from inklings.inference.predictor import Options, Predictor
 from inklings.inference.slide_cases import CaseTask, is_slide, opened, write_areas
@@ -149,8 +149,10 @@ class ImagePredictor(Predictor):
         if self._several:
             write_uncertainty(there)
         likeness = self._runs[0].likeness
-        if likeness is not None and (told := write_likeness(there, likeness)):
-            note(told)
+        if likeness is not None:
+            patients = patients_of(there.cases, self._inputs.paths)
+            for line in write_likeness(there, likeness, patients):
+                note(line)
 
 
 def _by_prior(

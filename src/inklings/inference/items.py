@@ -185,6 +185,13 @@ def _listed(
     return found
 
 
+def patients_of(cases: Sequence[str], inputs: Sequence[Path]) -> dict[str, str]:
+    """Case to patient; what does not come from a cohort is a patient by itself."""
+    cohorts = [Cohort.read(path) for path in inputs if _is_cohort(path)]
+    known = {case.id: case.patient for cohort in cohorts for case in cohort}
+    return {case: known.get(case, case) for case in cases}
+
+
 def _is_cohort(path: Path) -> bool:
     return (path / "cohort.yaml").is_file()
 

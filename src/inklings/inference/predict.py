@@ -16,6 +16,7 @@ from inklings.cohorts.bags import is_bag
 from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, SpecError
 from inklings.inference.dense import predict_array
+from inklings.inference.items import patients_of
 from inklings.inference.pictures import find_objects
 from inklings.inference.predictor import Options, Predictor
 from inklings.parallel import Summary
@@ -71,15 +72,10 @@ def predict(
 
 
 def _warn_of_shift(there: PredictionFolder, inputs: Sequence[Path]) -> None:
-    """Say where promises are void, or where nobody can tell, of the patients that were predicted.
-
-    What does not come from a cohort is a patient by itself.
-    """
+    """Say where promises are void, or where nobody can tell, of the patients predicted."""
     if not of_head(there.head):
         return
-    cohorts = [Cohort.read(path) for path in inputs if (path / "cohort.yaml").is_file()]
-    known = {case.id: case.patient for cohort in cohorts for case in cohort}
-    for line in shift(there, {case: known.get(case, case) for case in there.cases}):
+    for line in shift(there, patients_of(there.cases, inputs)):
         note(f"warning: {line}")
 
 

@@ -143,6 +143,31 @@ class Likeness:
             for one, name in zip(found, names, strict=True)
         ]
 
+    def compared(self, values: NDArray[np.float32]) -> dict[str, tuple[Array, Array]]:
+        """By name what the patients of the training are like, and what others are.
+
+        Fingerprints but for sides, in tenths of their deviation, and both distances, one image of
+        each patient.
+
+        Args:
+            values: ``(M, F + D)`` of others, one image of each patient.
+        """
+        own, new = (part.round(1) for part in scaled(self.values, values, self.names))
+        patients = np.array(self.patients)
+        first = np.unique(patients, return_index=True)[1]
+        found = {
+            name: (own[first, k], new[:, k])
+            for k, name in enumerate(self.names)
+            if not name.startswith("side")
+        }
+        known, centre, width = self._usual
+        apart = (np.log(self._distances(self._fitted, values)) - centre) / width
+        first = np.unique(patients[self.held_out] if self._split else patients, return_index=True)[
+            1
+        ]
+        named = (("distance of images", 0), ("distance of features", 1))
+        return {**found, **{name: (known[first, k], apart[:, k]) for name, k in named}}
+
     @property
     def _split(self) -> bool:
         """Whether there are held-out images enough to be judged by, and others to fit on."""

@@ -7,21 +7,34 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inklings.arrays import read_npz
 from inklings.errors import DataError
 from inklings.files import read_text, write_rows
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.likeness import LEVEL, Judged, Likeness
+from inklings.predictions.shift import two_sample
 from inklings.predictions.stored import case_file, damaged
 
 TABLE = "likeness.csv"
 _COLUMNS = ("case", "distance", "nearer", "of", "unlike", "by")
 _NAMED = 5
+_SHIFTED = 0.01  # probability of such a line about patients like those of the training
 
 
-def write_likeness(there: PredictionFolder, likeness: Likeness) -> str:
-    """Write a line for each case whose statistics were kept; in words which are unlike, or "".
+def write_likeness(
+    there: PredictionFolder, likeness: Likeness, patients: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Write a line for each case whose statistics were kept.
+
+    Args:
+        there: The predictions.
+        likeness: Of the run.
+        patients: Case to patient.
+
+    Returns:
+        In words which images are unlike those of the training, and whether all together are.
 
     Raises:
         DataError: If a case is damaged.
@@ -40,7 +53,7 @@ def write_likeness(there: PredictionFolder, likeness: Likeness) -> str:
             kept.append(case)
             rows.append(found)
     if not rows:
-        return ""
+        return ()
     judged = dict(zip(kept, likeness.judge(np.stack(rows)), strict=True))
     write_rows(
         there.path / TABLE,
@@ -56,7 +69,36 @@ def write_likeness(there: PredictionFolder, likeness: Likeness) -> str:
             for case, one in judged.items()
         ],
     )
-    return said(judged)
+    _, first = np.unique([patients[case] for case in kept], return_index=True)
+    lines = (said(judged), drift(likeness, np.stack(rows)[first]))
+    return tuple(line for line in lines if line)
+
+
+def drift(likeness: Likeness, values: NDArray[np.float32]) -> str:
+    """In words whether new patients as a whole are unlike those of the training; "" where not.
+
+    The two-sample test of Kolmogorov and Smirnov, of each statistic of the fingerprint but sides,
+    and of both distances, at a level of 1 % over all.
+
+    Args:
+        likeness: Of the run.
+        values: ``(M, F + D)``, one image of each patient.
+    """
+    pairs = likeness.compared(values)
+    level = _SHIFTED / len(pairs)
+    found = {
+        name: p
+        for name, (known, new) in pairs.items()
+        if (p := two_sample(known.tolist(), new.tolist(), level)) is not None and p < level
+        if not name.startswith("distance") or np.median(new) > np.median(known)  # nearer is alike
+    }
+    if not found:
+        return ""
+    worst = min(found, key=lambda name: found[name])
+    return (
+        f"as a whole the {len(values)} patients are unlike those of the training ({worst}, "
+        f"Kolmogorov-Smirnov p = {found[worst]:.2g})"
+    )
 
 
 def said(judged: Mapping[str, Judged]) -> str:

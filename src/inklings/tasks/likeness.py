@@ -39,7 +39,7 @@ def likeness_of(run: Run, cohort: Cohort) -> Likeness | None:
         cohort: That it has learnt from.
 
     Returns:
-        None where there are too few images, or a network without convolutions; of tiles of slides
+        None where there are too few patients, or a network without convolutions; of tiles of slides
         and of other tasks, whose images are not predicted as a whole.
 
     Raises:
@@ -60,7 +60,7 @@ def likeness_of(run: Run, cohort: Cohort) -> Likeness | None:
         assert features is not None
         found.append((case, *statistics_of(run, image.samples, image.geometry, features)))
     run.model.cpu()
-    if len(found) < FEWEST:
+    if len({case.patient for case, _, _ in found}) < FEWEST:
         return None
     _, numbers = np.unique([case.patient for case, _, _ in found], return_inverse=True)
     return Likeness(
