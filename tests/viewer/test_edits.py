@@ -131,3 +131,52 @@ def test_a_region_is_measured_as_its_samples_are_also_when_opened_read_only(
     )
     body = {"action": "is", "name": "lesion", "image": "ct", "shape": shape}
     assert running.ask("/api/cases/a/corrections", "POST", body).status == 403
+
+
+def test_no_body_of_a_change_ends_in_an_error_of_ours_or_changes_anything(
+    start: Any, scans: Shelf, placed: Shelf
+) -> None:
+    running, bags = start(scans), start(placed)
+    for each in (running, bags):
+        each.enter()
+    shape = {"kind": "stroke", "points": [[10, 12]], "radii": [2.0], "plane": 3, "axis": 0}
+    record = {"action": "is", "name": "lesion", "image": "ct"}
+    made = post(running, "a/corrections", {**record, "shape": shape})
+    ball = {"kind": "ball", "points": [[3, 10, 12]], "radii": [2.0, 3.0, 3.0]}
+    whole = post(running, "a/corrections", {**record, "shape": ball})
+    said = post(running, "a/corrections", {"action": "bag", "name": "lesion", "present": True})
+    known = running.ask("/api/cases/a/corrections").json
+    fill = {"point": [8, 12], "low": [0, 0], "high": [19, 23], "tolerance": 10.0, "plane": 3}
+    hostile: list[Any] = [
+        None, "", "x", -1, 99, 1e9, -1e9, True, [], {}, [[]], [made["id"]] * 3, [1, 2], [[1, 2, 3]],
+        {"kind": "polygon", "points": [[1, 1], [1, 5], [5, 5]], "plane": 3, "radii": [1.0]},
+        {"kind": "mask", "points": [[0, 0, 0]], "radii": [0.5] * 3},
+    ]  # fmt: skip
+    bodies: list[tuple[str, Any]] = [
+        *(("a/change", value) for value in hostile),
+        *(
+            ("a/change", {"what": what, "ids": ids, **rest})
+            for what in ("erase", "join", "divide", "copy", "between", "replace")
+            for ids in ([said["id"]], [made["id"], said["id"]], ["a" * 200], [""], [None])
+            for rest in ({}, {"shape": shape}, {"by": 1})
+        ),
+        *(("a/change", {"what": "divide", "ids": [made["id"]], "shape": v}) for v in hostile),
+        *(("a/change", {"what": "copy", "ids": [made["id"]], "by": v}) for v in (9, -4, 1.5, "1")),
+        *(("a/change", {"what": what, "ids": [whole["id"]], "by": 1}) for what in ("copy", "join")),
+        *(("a/measure", {"image": "ct", "shape": value}) for value in hostile),
+        *(("a/measure", {"image": value, "shape": shape}) for value in hostile),
+        *(
+            ("a/corrections", {**record, "fill": {**fill, key: value}})
+            for key in (*fill, "axis")
+            for value in hostile
+            if not (key in ("tolerance", "low", "high", "point") and value in (99, 1e9, [1, 2]))
+        ),
+        ("a/corrections", {**record, "fill": fill, "shape": shape}),
+    ]
+    for path, body in bodies:
+        answer = running.ask(f"/api/cases/{path}", "POST", body)
+        assert 400 <= answer.status < 500, (path, body, answer.json)
+    assert running.ask("/api/cases/a/corrections").json == known
+    flat = {"kind": "polygon", "points": [[1, 1], [1, 5], [5, 5]]}
+    answer = bags.ask("/api/cases/s/measure", "POST", {"image": "slide", "shape": flat})
+    assert answer.status == 400

@@ -100,7 +100,8 @@ def measured(image: Image, shape: Shape) -> dict[str, Any]:
 
     Returns:
         ``n`` samples of ``step`` samples of the image a side; ``content`` in mm (``axes`` of them
-        multiplied) or samples; ``channels`` with ``name``, ``mean``, ``sd``, ``min``, ``max``.
+        multiplied) or samples; ``channels`` with ``name``, and ``mean``, ``sd``, ``min``,
+        ``max`` of what is finite.
     """
     sides = image.geometry.shape
     low, high = box([shape], sides)
@@ -131,7 +132,7 @@ def measured(image: Image, shape: Shape) -> dict[str, Any]:
                 "min": float(row.min()),
                 "max": float(row.max()),
             }
-            for name, row in zip(image.channels, values, strict=True)
-            if len(row)
+            for name, all_of_it in zip(image.channels, values, strict=True)
+            if len(row := all_of_it[np.isfinite(all_of_it)])
         ],
     }

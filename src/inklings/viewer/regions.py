@@ -23,7 +23,7 @@ from inklings.viewer.amended import stencil
 LONGEST = 4096
 """Samples of the longer side of what is changed on a slide; larger shapes get coarser samples."""
 SMALL = 100
-_MOST = 2**28
+_MOST = 2**27
 
 
 def erased(shape: Shape, eraser: Shape, sides: Sequence[int]) -> Shape | None:
