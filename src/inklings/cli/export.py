@@ -23,10 +23,10 @@ def export(
         typer.Option(
             help="Volumes: dicom-seg, dicom-labelmap, rtstruct, nifti, nrrd, mha, npz. Pictures: "
             "png, masks (numbers of classes), heatmap, rle, kaggle (submission), npz, "
-            "geojson. Both: montage. Programs of annotation (predictions, and labels of a cohort): "
-            "asap, dicom-ann, dsa, geojson, imagej, nnunet (cohorts), coco, cvat, label-studio, "
-            "labelme, voc, yolo. Findings: dicom-sr. Bags: csv, json, parquet; of tiles of "
-            "slides also tile-maps and geojson. Networks of runs: onnx."
+            "geojson. Both: montage, ome-zarr. Programs of annotation (predictions, and labels of "
+            "a cohort): asap, dicom-ann, dsa, geojson, imagej, nnunet (cohorts), coco, cvat, "
+            "label-studio, labelme, voc, yolo. Findings: dicom-sr. Bags: csv, json, parquet; of "
+            "tiles of slides also tile-maps and geojson. Networks of runs: onnx."
         ),
     ],
     out: Annotated[

@@ -31,6 +31,7 @@ EXPORTS: Registry[Exporter] = Registry(
         "nnunet": "inklings.exports.nnunet:NnUNet",
         "npz": "inklings.exports.npz:Npz",
         "nrrd": "inklings.exports.nrrd:Nrrd",
+        "ome-zarr": "inklings.exports.ome_zarr:OmeZarr",
         "parquet": "inklings.exports.bags:Parquet",
         "png": "inklings.exports.png:Png",
         "rle": "inklings.exports.rle:Rle",

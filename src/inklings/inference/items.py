@@ -223,7 +223,9 @@ def _whole(images: Mapping[str, Path]) -> dict[str, Path]:
 
 
 def _dicom(folder: Path) -> list[Path]:
-    """A folder of a DICOM series, or the slides in it; none where it holds pictures."""
+    """A folder of OME-Zarr or a DICOM series, or the slides in it; none of pictures."""
+    if READERS.build("ome_zarr", {}).recognises(folder, b""):
+        return [folder.resolve()]
     inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
     pictures = [path for path in inside if _is_picture(path)]
     if pictures:

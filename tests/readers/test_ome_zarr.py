@@ -1,0 +1,162 @@
+"""OME-Zarr of both versions, written by zarr as the format's pages say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inklings.errors import ReaderError, SpecError
+from inklings.geometry import Region
+from inklings.readers import open_image
+from inklings.readers.pyramid import Pyramid
+from inklings.readers.volume import Volume
+
+zarr = pytest.importorskip("zarr", reason="OME-Zarr: pip install inklings[zarr]")
+
+
+def store(
+    path: Path,
+    levels: list[np.ndarray],
+    axes: str,
+    version: str = "0.4",
+    scales: list[list[float]] | None = None,
+    translations: list[list[float]] | None = None,
+    unit: str | None = "micrometer",
+    **more: Any,
+) -> Path:
+    """One multiscale image; ``more`` stands beside it in the metadata."""
+    group = zarr.open_group(str(path), mode="w", zarr_format=2 if version == "0.4" else 3)
+    datasets = []
+    for k, level in enumerate(levels):
+        chunks = tuple(min(16, n) for n in level.shape)
+        array = group.create_array(f"s{k}", shape=level.shape, dtype=level.dtype, chunks=chunks)
+        array[:] = level
+        steps = [{"type": "scale", "scale": (scales or [[1.0] * len(axes)] * 9)[k]}]
+        if translations:
+            steps.append({"type": "translation", "translation": translations[k]})
+        datasets.append({"path": f"s{k}", "coordinateTransformations": steps})
+    kinds = {"t": "time", "c": "channel"}
+    said = [
+        {
+            "name": a,
+            "type": kinds.get(a, "space"),
+            **({"unit": unit} if unit and a in "zyx" else {}),
+        }
+        for a in axes
+    ]
+    ome = {"multiscales": [{"version": version, "axes": said, "datasets": datasets}], **more}
+    group.attrs.update(ome if version == "0.4" else {"ome": {"version": version, **ome}})
+    return path
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(1, 200, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("axes", ["yx", "cyx", "tcyx", "tczyx"])
+def test_a_picture_comes_as_it_was_written(version: str, axes: str, tmp_path: Path) -> None:
+    picture = noise(3 if "c" in axes else 1, 40, 50)
+    whole = picture[0] if "c" not in axes else picture
+    stored = whole.reshape(*(1 for a in axes if a in "tz" and a == "t"), *whole.shape)
+    if "z" in axes:
+        stored = stored[:, :, None]
+    path = store(tmp_path / "a.zarr", [stored], axes, version, [[0.5] * len(axes)])
+    with open_image(path) as image:
+        assert isinstance(image, Pyramid)
+        assert image.channels == (("R", "G", "B") if "c" in axes else ("grey",))
+        assert image.geometry.spacing == pytest.approx((5e-4, 5e-4))
+        np.testing.assert_array_equal(image.read(image.geometry.full), picture)
+        box = Region((7, 11), (20, 9))
+        np.testing.assert_array_equal(image.read(box), picture[:, 7:27, 11:20])
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("axes", ["zyx", "czyx", "cxyz"])
+def test_a_volume_lies_where_its_scale_and_translation_say(
+    version: str, axes: str, tmp_path: Path
+) -> None:
+    volume = noise(2 if "c" in axes else 1, 5, 20, 30)
+    order = {"zyx": (0, 1, 2), "czyx": (0, 1, 2, 3), "cxyz": (0, 3, 2, 1)}[axes]
+    stored = (volume if "c" in axes else volume[0]).transpose(order)
+    mm = {"z": 3.0, "y": 0.5, "x": 0.25, "c": 1.0}
+    at = {"z": -10.0, "y": 20.0, "x": 7.0, "c": 0.0}
+    scale, place = ([[one[a] for a in axes]] for one in (mm, at))
+    path = store(tmp_path / "v.zarr", [stored], axes, version, scale, place, "millimeter")
+    with open_image(path) as image:
+        assert isinstance(image, Volume)
+        assert image.geometry.spacing == (3.0, 0.5, 0.25)
+        assert image.geometry.origin == (7.0, 20.0, -10.0)
+        np.testing.assert_array_equal(image.read(image.geometry.full), volume)
+        box = Region((1, 4, 5), (3, 6, 20))
+        np.testing.assert_array_equal(image.read(box), volume[:, 1:4, 4:10, 5:25])
+
+
+def test_levels_of_any_factor_are_used_where_they_lie_on_the_finest(tmp_path: Path) -> None:
+    """Factor 3, and one level half a coarse sample off: a look of three reads the second level."""
+    fine, third = noise(90, 60), np.full((30, 20), 7, np.uint8)
+    scales = [[1.0, 1.0], [3.0, 3.0]]
+    right = store(tmp_path / "r.zarr", [fine, third], "yx", "0.4", scales, [[0, 0], [1.0, 1.0]])
+    view = open_image(right).shrunk(3)
+    np.testing.assert_array_equal(view.read(view.geometry.full)[0], third)
+    wrong = store(tmp_path / "w.zarr", [fine, third], "yx", "0.4", scales, [[5, 5], [7.5, 7.5]])
+    image = open_image(wrong)
+    assert any("levels s1 lie beside the finest" in str(note) for note in image.notes)
+    view = image.shrunk(3)
+    assert not (view.read(view.geometry.full)[0] == 7).all()
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_labels_come_from_the_finest_level_alone(version: str, tmp_path: Path) -> None:
+    """The coarser level holds numbers that are nowhere in the finest, as averages are."""
+    labels = np.kron(np.array([[1, 0], [0, 9]], np.uint16), np.ones((8, 8), np.uint16))
+    averaged = np.full((8, 8), 5, np.uint16)
+    path = store(
+        tmp_path / "l.zarr", [averaged, labels], "yx", version, [[2.0, 2.0], [1.0, 1.0]],
+        **{"image-label": {"version": version}},
+    )  # fmt: skip
+    with open_image(path) as image:
+        assert isinstance(image, Pyramid)
+        assert image.geometry.shape == (16, 16)
+        coarse = image.as_codes().shrunk(2)
+        assert set(np.unique(coarse.read(coarse.geometry.full))) <= {0, 1, 9}
+
+
+def test_several_fields_or_times_are_refused_in_one_line(tmp_path: Path) -> None:
+    film = store(tmp_path / "t.zarr", [noise(4, 8, 8)], "tyx")
+    with pytest.raises(ReaderError, match="got 4 along the axis 't'"):
+        open_image(film)
+    fields = tmp_path / "f.zarr"
+    zarr.open_group(str(fields), mode="w", zarr_format=2).attrs["bioformats2raw.layout"] = 3
+    picture = noise(8, 9)
+    store(fields / "0", [picture], "yx")
+    np.testing.assert_array_equal(open_image(fields).read(Region((0, 0), (8, 9)))[0], picture)
+    store(fields / "1", [picture], "yx")
+    with pytest.raises(ReaderError, match="expected one field, got 2"):
+        open_image(fields)
+    plate = tmp_path / "p.zarr"
+    zarr.open_group(str(plate), mode="w", zarr_format=2).attrs["plate"] = {"wells": []}
+    with pytest.raises(ReaderError, match="expected one field, got a plate"):
+        open_image(plate)
+
+
+def test_damage_and_strangers_are_one_line(tmp_path: Path) -> None:
+    plain = tmp_path / "g.zarr"
+    zarr.open_group(str(plain), mode="w", zarr_format=2)
+    with pytest.raises(ReaderError, match=r"expected OME-Zarr 0.4 or 0.5"):
+        open_image(plain)
+    path = store(tmp_path / "a.zarr", [noise(32, 32)], "yx")
+    with pytest.raises(SpecError):
+        open_image(path, choice="page=2")
+    chunk = next(p for p in (path / "s0").rglob("*") if p.is_file() and not p.name.startswith("."))
+    chunk.write_bytes(b"damaged")
+    image = open_image(path)
+    with pytest.raises(ReaderError, match="level s0 cannot be read") as caught:
+        image.read(image.geometry.full)
+    assert "\n" not in str(caught.value)
+    (path / "s0" / ".zarray").unlink()
+    with pytest.raises(ReaderError):
+        open_image(path)
