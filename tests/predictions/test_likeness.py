@@ -81,6 +81,13 @@ def test_images_of_one_patient_are_not_each_other_s_neighbours() -> None:
     assert wrong[1] <= 0.1 < wrong[0]
 
 
+def test_images_that_are_all_one_are_like_themselves_and_another_is_not() -> None:
+    values = np.repeat(drawn(np.random.default_rng(0), 1, np.ones((6, 47))), 25, 0)
+    other = values[:1] + np.float32(1)
+    same, far = likeness(values, 0).judge(np.concatenate([values[:1], other]))
+    assert (same.unlike, far.unlike) == (False, True)
+
+
 def test_it_comes_back_as_written(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     values = drawn(rng, 10, rng.normal(size=(6, 47)))

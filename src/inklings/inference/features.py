@@ -50,7 +50,8 @@ class Features:
         """``(2 C,)`` mean and standard deviation of each channel."""
         mean, square = self.sums / max(self.count, 1)
         deviation = np.sqrt(np.maximum(square - mean**2, 0))
-        return np.concatenate([mean, deviation]).astype(np.float32)
+        both = np.nan_to_num(np.concatenate([mean, deviation]), posinf=1e30, neginf=-1e30)
+        return both.astype(np.float32)
 
 
 @contextmanager

@@ -35,6 +35,7 @@ FEWEST = 4
 _EXACT = round(1 / LEVEL) - 1  # with fewer no rank is as rare as the level
 _FOLDS = 10
 _TIGHT = 0.1  # of channels: least deviation, as a share of the usual one
+_LEAST = 1e-6  # of a variance, where all images are one
 _LOOSE = 0.1  # least standard deviation of the logarithm of a distance
 Array = NDArray[np.float64]
 
@@ -229,7 +230,7 @@ def mahalanobis(fit: Array, of: Array) -> Array:
     The covariance is that of Ledoit and Wolf (2004); divided by the root of ``P``.
     """
     mean = fit.mean(0)
-    covariance = shrunk_covariance(fit - mean)
+    covariance = shrunk_covariance(fit - mean) + _LEAST * np.eye(fit.shape[1])
     apart = of - mean
     squares: Array = (apart * np.linalg.solve(covariance, apart.T).T).sum(1)
     found: Array = np.sqrt(np.maximum(squares / fit.shape[1], 1e-12))
