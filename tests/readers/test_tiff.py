@@ -1,7 +1,9 @@
+import io
 import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from inklings.readers.picture import PictureImage
 from inklings.readers.pyramid import Pyramid
 from inklings.readers.tiff import TiffReader
 from inklings.readers.tiff_colours import on_white
+from inklings.readers.tiff_file import require_ends
 from inklings.testing.slides import write_levels
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "slides"
@@ -248,3 +251,17 @@ def test_a_damaged_ome_description_is_told(tmp_path: Path, broken: bool) -> None
     with open_image(path) as image:
         kinds = [note.kind for note in image.notes]
     assert ("description" in kinds) == broken
+
+
+@pytest.mark.parametrize(("last", "circle"), [(0, False), (8, True), (26, True), (900, False)])
+def test_pages_in_a_circle_are_refused(last: int, circle: bool) -> None:
+    directory = (1).to_bytes(2, "little") + bytes(12)
+    data = bytes(4) + (8).to_bytes(4, "little") + directory + (26).to_bytes(4, "little")
+    stream = io.BytesIO(data + directory + last.to_bytes(4, "little"))
+    handle = SimpleNamespace(seek=stream.seek, read=stream.read, size=len(stream.getvalue()))
+    file = SimpleNamespace(tiff=tifffile.TIFF.CLASSIC_LE, filehandle=handle)
+    if circle:
+        with pytest.raises(ValueError, match="in a circle"):
+            require_ends(file)
+    else:
+        require_ends(file)

@@ -15,7 +15,7 @@ from typing import Any
 
 import tifffile
 
-from inklings.readers.tiff_file import Level, level_of, smaller
+from inklings.readers.tiff_file import Level, level_of, require_ends, smaller
 
 _DESCRIBED = ("ome", "imagej", "lsm", "qpi", "stk", "fluoview", "mmstack", "ndtiff", "scanimage")
 _ASSOCIATED = re.compile(r"\b(label|macro|thumbnail|overview)\b", re.IGNORECASE)
@@ -60,6 +60,7 @@ def layout_of(file: tifffile.TiffFile) -> AxesLayout:
     Raises:
         ValueError: If its pages do not fit what it says of them.
     """
+    require_ends(file)
     series = list(file.series)
     if not series:
         raise ValueError("no picture in it")

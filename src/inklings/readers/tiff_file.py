@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -45,6 +46,32 @@ class Level:
     samples: int
     separate: bool
     starts: tuple[int, ...] = ()
+
+
+def require_ends(file: tifffile.TiffFile) -> None:
+    """Raise ValueError where the pages of a file follow one another in a circle.
+
+    tifffile (2026.3.3) goes round a circle of two pages and more until memory ends.
+    """
+    kind, stream = file.tiff, file.filehandle
+    size = {4: "I", 8: "Q"}[kind.offsetsize]
+    at, seen = 4 if kind.version == 42 else 8, set[int]()
+    while True:
+        stream.seek(at)
+        data = stream.read(kind.offsetsize)
+        if len(data) < kind.offsetsize:
+            return
+        (offset,) = struct.unpack(kind.byteorder + size, data)
+        if not 0 < offset < stream.size:
+            return
+        if offset in seen:
+            raise ValueError("its pages follow one another in a circle")
+        seen.add(offset)
+        stream.seek(offset)
+        count = stream.read(kind.tagnosize)
+        if len(count) < kind.tagnosize:
+            return
+        at = offset + kind.tagnosize + struct.unpack(kind.tagnoformat, count)[0] * kind.tagsize
 
 
 def smaller(shape: Whole, last: Whole, first: Whole) -> bool:
