@@ -37,7 +37,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "smp": {"architecture": "fpn", "encoder": "resnet18"},
     "smp, segformer": {"architecture": "segformer", "encoder": "mit_b0"},
     "monai": {"network": "UNet", "channels": [4, 8, 16], "strides": [2, 2]},
-    "monai, volumes": {"network": "SegResNet", "dimensions": 3, "init_filters": 4},
+    "monai, volumes": {"network": "SegResNet", "dimensions": 3, "init_filters": 8},
 }
 
 
