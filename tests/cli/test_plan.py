@@ -164,6 +164,11 @@ def test_minutes_are_taken_out_of_changes_however_they_are_written(changes: list
     assert record == {"model": {"width": 8}} | seed
 
 
+@pytest.mark.parametrize("value", ["5", "minutes", "[minutes]", "null", "{seed: 3}"])
+def test_a_training_without_minutes_stays_as_it_was_said(value: str) -> None:
+    assert without_minutes([f"training={value}"]) == [f"training={value}"]
+
+
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "-inf"])
 @pytest.mark.parametrize("option", ["--minutes", "--set=training.minutes"])
 @pytest.mark.parametrize("command", ["plan", "train", "crossval"])

@@ -101,11 +101,13 @@ def without_minutes(changes: Sequence[str]) -> list[str]:
     for text in changes:
         record: dict[str, Any] = {}
         change(record, text)
-        if "minutes" in (said := record.get("training") or {}):
+        said = record.get("training")
+        if isinstance(said, dict) and "minutes" in said:
             del said["minutes"]
+            if not said:
+                continue
             text = f"training={json.dumps(said)}"
-        if said or "training" not in record:
-            kept.append(text)
+        kept.append(text)
     return kept
 
 
