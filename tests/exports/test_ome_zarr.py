@@ -18,19 +18,20 @@ from inklings.testing.runs import pictures, untrained_run
 zarr = pytest.importorskip("zarr", reason="OME-Zarr: pip install inklings[zarr]")
 
 
-@pytest.mark.parametrize("shape", [(1100, 1301), (3, 1030, 700)])
+@pytest.mark.parametrize("shape", [(1100, 1301), (1, 3000), (3, 1030, 700)])
 def test_each_level_holds_the_number_at_the_place_that_it_says(
     shape: tuple[int, ...], tmp_path: Path
 ) -> None:
     labels = np.random.default_rng(0).integers(0, 5, shape, dtype=np.uint8)
     spacing, origin = (4.0, 0.5, 0.25)[-len(shape) :], (10.0, 20.0, 30.0)[: len(shape)]
-    write_labels(tmp_path / "l.zarr", labels, spacing, origin, ["a", "b", "c", "d"])
+    write_labels(tmp_path / "l.zarr", "l", labels, spacing, origin, ["a", "b", "c", "d"])
     group = zarr.open_group(str(tmp_path / "l.zarr"), mode="r")
     (scale,) = group.attrs["multiscales"]
     assert [one["name"] for one in scale["axes"]] == list("zyx"[-len(shape) :])
-    assert len(scale["datasets"]) == 3 if len(shape) == 2 else 2
+    assert len(scale["datasets"]) == {1301: 3, 3000: 4, 700: 3}[shape[-1]]
     for one in scale["datasets"]:
         level = group[one["path"]][:]
+        assert level.size
         steps, first = (t[t["type"]] for t in one["coordinateTransformations"])
         points = np.stack(np.meshgrid(*map(np.arange, level.shape), indexing="ij"), -1)
         mm = points * steps + first
@@ -59,6 +60,7 @@ def test_predictions_of_an_image_in_ome_zarr_go_out_as_its_labels(tmp_path: Path
     path = tmp_path / "out" / f"{case}.ome.zarr"
     assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == [path.name]
     said = dict(zarr.open_group(str(path), mode="r").attrs)
+    assert said["multiscales"][0]["name"] == case  # and nothing of this machine
     assert said["image-label"]["properties"] == [{"label-value": 1, "class": "nucleus"}]
     mask = DensePrediction.read(tmp_path / "p", case).mask(Head.read(tmp_path / "p"), 0)
     with open_image(path) as image:

@@ -51,7 +51,8 @@ class OmeZarr(Exporter):
             path = out / f"{prediction.case}.ome.zarr"
             part = out / f".{path.stem}.{owner()}.x.part.zarr"
             shutil.rmtree(part, ignore_errors=True)
-            write_labels(part, codes(prediction, masks), grid.spacing, grid.origin, classes)
+            found = codes(prediction, masks)
+            write_labels(part, prediction.case, found, grid.spacing, grid.origin, classes)
             shutil.rmtree(path, ignore_errors=True)
             part.replace(path)
         return out
@@ -59,6 +60,7 @@ class OmeZarr(Exporter):
 
 def write_labels(
     path: Path,
+    name: str,
     labels: NDArray[np.unsignedinteger[Any]],
     spacing_mm: Sequence[float] | None,
     origin_mm: Sequence[float] | None,
@@ -67,10 +69,11 @@ def write_labels(
     """Write one label image.
 
     Level ``k`` takes every ``2 ** k``-th sample along y and x, from the middle of the first block
-    on, and its translation says so.
+    on (of a side shorter than that its last sample), and its translation says so.
 
     Args:
         path: A new folder.
+        name: Of the label image, as it says itself.
         labels: ``(y, x)`` or ``(z, y, x)``.
         spacing_mm: In array order; None writes no unit.
         origin_mm: Centre of the first sample, ``(x, y[, z])``.
@@ -85,7 +88,8 @@ def write_labels(
     datasets = []
     for k in range(32):
         factor = np.array([1] * (labels.ndim - 2) + [2**k] * 2)
-        index = tuple(slice(int(f) // 2, None, int(f)) for f in factor)
+        begin = np.minimum(factor // 2, np.array(labels.shape) - 1)
+        index = tuple(slice(int(b), None, int(f)) for b, f in zip(begin, factor, strict=True))
         level = np.ascontiguousarray(labels[index])
         chunks = (1,) * (labels.ndim - 2) + tuple(min(256, n) for n in level.shape[-2:])
         array = group.create_array(
@@ -93,7 +97,7 @@ def write_labels(
             chunk_key_encoding={"name": "v2", "separator": "/"},
         )  # fmt: skip
         array[:] = level
-        at = first + (factor // 2) * step
+        at = first + begin * step
         datasets.append({
             "path": str(k),
             "coordinateTransformations": [
@@ -107,8 +111,8 @@ def write_labels(
     group.attrs.update({
         "multiscales": [{
             "version": "0.4",
-            "name": path.stem,
-            "axes": [{"name": name, "type": "space", **unit} for name in names],
+            "name": name,
+            "axes": [{"name": axis, "type": "space", **unit} for axis in names],
             "datasets": datasets,
         }],
         "image-label": {
