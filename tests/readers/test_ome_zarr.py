@@ -95,6 +95,46 @@ def test_a_volume_lies_where_its_scale_and_translation_say(
         np.testing.assert_array_equal(image.read(box), volume[:, 1:4, 4:10, 5:25])
 
 
+@pytest.mark.parametrize("axes", ["xy", "yxc", "xyc", "xcy", "zcyx", "yxzc", "xzty"])
+def test_axes_may_stand_in_any_order(axes: str, tmp_path: Path) -> None:
+    sizes = {"t": 1, "c": 2 if "c" in axes else 1, "z": 4, "y": 20, "x": 30}
+    whole = noise(*(sizes[a] for a in "tczyx"))
+    unused = tuple(k for k, a in enumerate("tczyx") if a not in axes)
+    there = [a for a in "tczyx" if a in axes]
+    expected = whole[0] if "z" in axes else whole[0, :, 0]
+    stored = whole if "z" in axes else whole[:, :, :1]
+    stored = stored.squeeze(unused).transpose([there.index(a) for a in axes])
+    with open_image(store(tmp_path / "a.zarr", [stored], axes)) as image:
+        assert image.geometry.shape == expected.shape[1:]
+        np.testing.assert_array_equal(image.read(image.geometry.full), expected)
+        box = Region((1, 5, 7)[-len(expected.shape) + 1 :], (2, 6, 8)[-len(expected.shape) + 1 :])
+        np.testing.assert_array_equal(image.read(box), expected[(slice(None), *box.slices)])
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", ">u2", "uint64", "float16", ">f4", ">f8"])
+def test_samples_of_any_real_type_come_as_they_are_in_native_order(
+    dtype: str, tmp_path: Path
+) -> None:
+    samples = (np.arange(600).reshape(20, 30) % 7 * 3).astype(dtype)
+    if dtype == "uint64":
+        samples[0, :2] = 2**63 + 5, 2**53 + 1
+    with open_image(store(tmp_path / "a.zarr", [samples], "yx")) as image:
+        found = image.read(image.geometry.full)[0]
+    assert found.dtype == samples.dtype.newbyteorder("=")
+    assert found.dtype.isnative
+    np.testing.assert_array_equal(found, samples)
+
+
+def test_a_volume_says_nothing_of_levels_that_it_never_reads(tmp_path: Path) -> None:
+    fine = noise(8, 20, 30)
+    scales = [[1.0] * 3, [2.0] * 3]
+    with open_image(
+        store(tmp_path / "v.zarr", [fine, fine[::2, ::2, ::2]], "zyx", "0.4", scales)
+    ) as v:
+        assert not v.notes
+        np.testing.assert_array_equal(v.read(v.geometry.full)[0], fine)
+
+
 def test_levels_of_any_factor_are_used_where_they_lie_on_the_finest(tmp_path: Path) -> None:
     """Factor 3, and one level half a coarse sample off: a look of three reads the second level."""
     fine, third = noise(90, 60), np.full((30, 20), 7, np.uint8)
@@ -141,6 +181,31 @@ def test_several_fields_or_times_are_refused_in_one_line(tmp_path: Path) -> None
     zarr.open_group(str(plate), mode="w", zarr_format=2).attrs["plate"] = {"wells": []}
     with pytest.raises(ReaderError, match="expected one field, got a plate"):
         open_image(plate)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"multiscales": {"a": 1}}, "metadata are damaged"),
+        ({"multiscales": [3]}, "metadata are damaged"),
+        ({"omero": {"channels": [3]}}, "metadata are damaged"),
+        ({"scale": [2.0]}, "a scale of 2 numbers expected"),
+        ({"scale": [float("inf"), 1.0]}, "a scale of 2 numbers expected"),
+        ({"scale": [0.0, 1.0]}, "scales above 0 expected"),
+        ({"translation": [float("nan"), 1.0]}, "a translation of 2 numbers expected"),
+        ({"dtype": "complex64"}, "expected real samples, got complex64"),
+    ],
+)
+def test_what_the_metadata_cannot_mean_is_one_line(
+    change: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    samples = noise(20, 30).astype(change.pop("dtype", np.uint8))
+    scales = [change.pop("scale", [1.0, 1.0])]
+    moved = [change.pop("translation")] if "translation" in change else None
+    path = store(tmp_path / "a.zarr", [samples], "yx", "0.4", scales, moved, **change)
+    with pytest.raises(ReaderError, match=said) as caught:
+        open_image(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_damage_and_strangers_are_one_line(tmp_path: Path) -> None:

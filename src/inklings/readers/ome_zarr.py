@@ -58,7 +58,12 @@ class ZarrLevels:
         return np.moveaxis(found, 0, -1)
 
     def box(self, level: int, where: Mapping[str, slice]) -> NDArray[Any]:
-        """Samples ``(C, *S)``: the named axes as asked for, time and the like at their only place.
+        """Samples ``(C, *S)``, in the machine's byte order, however the file orders its axes.
+
+        Args:
+            level: Of the image.
+            where: What is read along the axes ``S``, in their order; time and the like are read at
+                their only place.
 
         Raises:
             ReaderError: If a chunk cannot be decoded.
@@ -72,7 +77,11 @@ class ZarrLevels:
                 f"{self.path}: level {self.names[level]} cannot be read ({why}); copy it "
                 "again from its source"
             ) from None
-        return found if "c" in self.axes else found[None]
+        left = [axis for axis in self.axes if axis == "c" or axis in where]
+        order = ["c", *where] if "c" in left else [*where]
+        found = found.transpose([left.index(axis) for axis in order])
+        found = found.astype(found.dtype.newbyteorder("="), copy=False)
+        return found if "c" in left else found[None]
 
 
 class OmeZarrReader:
@@ -91,15 +100,15 @@ class OmeZarrReader:
         """
         choice.only(path)
         path, said = _one_field(path)
-        scales = said.get("multiscales") or [{}]
-        if len(scales) != 1 or not scales[0].get("datasets"):
-            raise ReaderError(
-                f"{path}: expected OME-Zarr 0.4 or 0.5 with one multiscale image, got "
-                f"{len(said.get('multiscales') or ())}; give the folder of one image"
-            )
         try:
+            scales = said.get("multiscales") or [{}]
+            if len(scales) != 1 or not scales[0].get("datasets"):
+                raise ReaderError(
+                    f"{path}: expected OME-Zarr 0.4 or 0.5 with one multiscale image, got "
+                    f"{len(said.get('multiscales') or ())}; give the folder of one image"
+                )
             return _opened(path, said, scales[0])
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             why = " ".join(str(error).split())
             raise ReaderError(f"{path}: its OME metadata are damaged ({why})") from None
 
@@ -142,19 +151,27 @@ def _opened(path: Path, said: Mapping[str, Any], scale: Mapping[str, Any]) -> Py
                 f"{path}: expected one picture or volume, got {count} along the axis {axis!r}; "
                 "save one of them by itself"
             )
+    dtype = arrays[finest].dtype.newbyteorder("=")
+    if dtype.kind not in "buif":
+        raise ReaderError(
+            f"{path}: expected real samples, got {dtype}; give magnitude or phase as a file of "
+            "their own"
+        )
     mm = {
         str(one["name"]): levels[finest].scale[k] * MM[one["unit"]]
         for k, one in enumerate(axes)
         if one.get("unit") in MM
     }
-    channels = _channels(said, shape.get("c", 1), arrays[finest].dtype)
-    kept, notes = _aligned(levels, shapes, order, names, "image-label" in said)
+    channels = _channels(said, shape.get("c", 1), dtype)
+    solid = shape.get("z", 1) > 1  # volumes are read from the finest level alone
+    labels = "image-label" in said
+    kept, notes = ([finest], ()) if solid else _aligned(levels, shapes, order, names, labels)
     store = ZarrLevels(
         path, tuple(levels[k].name for k in kept), names,
-        tuple((shapes[k]["y"], shapes[k]["x"]) for k in kept), channels, arrays[finest].dtype,
+        tuple((shapes[k]["y"], shapes[k]["x"]) for k in kept), channels, dtype,
     )  # fmt: skip
-    if shape.get("z", 1) > 1:
-        return _volume(store, shape, mm, levels[finest], axes, notes)
+    if solid:
+        return _volume(store, shape, mm, levels[finest], axes)
     spacing = (mm["y"], mm["x"]) if {"y", "x"} <= set(mm) else None
     how = "no unit of its axes" if spacing is None else f"{1000 * spacing[0]:.4g} um a pixel"
     return replace(Pyramid.of(store, Resolution(spacing, how)), notes=notes)
@@ -166,12 +183,9 @@ def _volume(
     mm: Mapping[str, float],
     level: _Level,
     axes: Sequence[Mapping[str, Any]],
-    notes: tuple[Note, ...],
 ) -> Volume:
     def boxes(region: Region) -> NDArray[Any]:
-        found = store.box(0, dict(zip("zyx", region.slices, strict=True)))
-        order = [0, *(1 + [a for a in store.axes if a in "zyx"].index(axis) for axis in "zyx")]
-        return found.transpose(order)
+        return store.box(0, dict(zip("zyx", region.slices, strict=True)))
 
     def planes(first: int, last: int) -> NDArray[Any]:
         return boxes(Region((first, 0, 0), (last - first, shape["y"], shape["x"])))
@@ -185,7 +199,7 @@ def _volume(
     }
     origin = tuple(at[axis] for axis in "xyz") if known else None
     geometry = Geometry((shape["z"], shape["y"], shape["x"]), spacing, origin)
-    return Volume(store.path, geometry, store.channels, planes, notes, boxes=boxes)
+    return Volume(store.path, geometry, store.channels, planes, boxes=boxes)
 
 
 @dataclass(frozen=True)
@@ -201,10 +215,15 @@ def _level(one: Mapping[str, Any], all_of: Mapping[str, Any], axes: int) -> _Lev
     scale, translation = np.ones(axes), np.zeros(axes)
     own = one.get("coordinateTransformations") or ()
     for step in (*own, *(all_of.get("coordinateTransformations") or ())):
+        if step["type"] not in ("scale", "translation"):
+            continue
+        numbers = np.array(step[step["type"]], np.float64)
+        if numbers.shape != (axes,) or not np.isfinite(numbers).all():
+            raise ValueError(f"a {step['type']} of {axes} numbers expected, got {step}")
         if step["type"] == "scale":
-            scale, translation = scale * step["scale"], translation * step["scale"]
-        elif step["type"] == "translation":
-            translation = translation + step["translation"]
+            scale, translation = scale * numbers, translation * numbers
+        else:
+            translation = translation + numbers
     if not (scale > 0).all():
         raise ValueError(f"scales above 0 expected, got {scale.tolist()}")
     return _Level(str(one["path"]), tuple(scale.tolist()), tuple(translation.tolist()))
@@ -224,7 +243,7 @@ def _aligned(
     left: list[int] = []
     told = any(any(one.translation) for one in levels)
     for k in rest:
-        fits = not labels and shapes[k].get("z") == shapes[first].get("z")
+        fits = not labels
         for axis in "yx":
             a = names.index(axis)
             ratio = levels[k].scale[a] / fine.scale[a]
