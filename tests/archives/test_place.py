@@ -20,13 +20,15 @@ def test_a_url_is_a_service_a_study_or_a_series(base: str, slash: str) -> None:
     [
         "ftp://h/x", "https://", "https://h/studies/1.2?PatientName=DOE", "https://h/studies/DOE",
         "https://h/studies/1.2/instances/3", "https://h/studies/1.2/series/",
-        "https://h/studies/" + "1" * 65,
+        "https://h/studies/" + "1" * 65, "https://h/x#part", "https://[h/x", "https://h:99999/x",
+        "https://h:port/x", "https://h:0/x",
     ],
 )  # fmt: skip
 def test_what_is_none_is_refused_without_saying_a_name(url: str) -> None:
     with pytest.raises(SpecError, match="expected https") as told:
         Place.parse(url)
     assert "?" not in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize("url", ["https://me:secret@h/x", "https://me@h/x"])
@@ -34,6 +36,16 @@ def test_a_password_on_the_command_line_is_refused_and_not_repeated(url: str) ->
     with pytest.raises(SpecError, match="INKLINGS_DICOMWEB_USER") as told:
         Place.parse(url)
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https:/me:secret@h/x", "https://me:secret@[h/x", "https://me:sec\u2100ret@h/x",
+            "https://me:secret"],
+)  # fmt: skip
+def test_no_part_of_a_password_is_repeated_where_a_url_is_broken(url: str) -> None:
+    with pytest.raises(SpecError) as told:
+        Place.parse(url)
+    assert "sec" not in str(told.value)
 
 
 @pytest.mark.parametrize(

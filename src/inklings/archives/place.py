@@ -41,17 +41,22 @@ class Place:
         Raises:
             SpecError: If it is none, or holds a password.
         """
-        parts = urlsplit(url)
         expected = "expected https://HOST/PATH[/studies/UID[/series/UID]]"
+        try:
+            parts = urlsplit(url)
+            whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # of hosts in brackets, of ports; its words may hold a password
+            raise SpecError(f"{expected}, got a URL whose host or port is none") from None
         if parts.username is not None or parts.password is not None:
             raise SpecError(
                 f"{expected}, got a URL with a user or a password, which others would read in the "
                 "list of processes; set INKLINGS_DICOMWEB_USER and _PASSWORD, or use ~/.netrc"
             )
         found = _BELOW.fullmatch(parts.path)
-        whole = parts.scheme in ("http", "https") and parts.hostname and not parts.query
+        whole = whole and not parts.query and not parts.fragment
         if not whole or not found or re.search(r"/(studies|series)(/|$)", found["base"]):
-            raise SpecError(f"{expected}, got {url.partition('?')[0]!r}")
+            said = re.split(r"[?#]", url)[0].rpartition("@")[2]
+            raise SpecError(f"{expected}, got {said!r}")
         return cls(
             f"{parts.scheme}://{parts.netloc}{found['base']}", found["study"], found["series"]
         )
