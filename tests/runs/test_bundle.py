@@ -51,7 +51,16 @@ def test_a_bundle_is_opened_once_and_remembers_its_file(written: Path, tmp_path:
 
 @pytest.mark.parametrize(
     "name",
-    ["../outside", "/outside", "deeper/outside", "..\\outside", "C:outside", "a/../../outside"],
+    [
+        "../outside",
+        "/outside",
+        "deeper/outside",
+        "..\\outside",
+        "C:outside",
+        "a/../../outside",
+        "..",
+        "outside" * 40,
+    ],
 )
 def test_nothing_is_written_outside_of_the_folder(name: str, written: Path, tmp_path: Path) -> None:
     bad = again(written, tmp_path / "bad.zip", **{name: b"x"})
@@ -81,6 +90,35 @@ def test_what_unpacks_to_more_than_a_model_is_refused(
     with pytest.raises(DataError, match="at most 64 files"):
         unpack(many, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("size", [1 << 16, 1 << 17])
+def test_weights_that_are_all_alike_come_back(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written is never refused as one that unpacks to too much."""
+    monkeypatch.setattr(bundle, "_SMALL", 1 << 16)
+    (tmp_path / "weights").write_bytes(bytes(size))
+    files = {"weights.safetensors": tmp_path / "weights"}
+    write_bundle(tmp_path / "model.zip", "segmentation", files)
+    assert (opened(tmp_path / "model.zip") / "weights.safetensors").read_bytes() == bytes(size)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_bundle_compressed_otherwise_is_refused(
+    method: int, written: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(written, "a") as zipped:
+        zipped.writestr("more", bytes(1000), method)
+    with pytest.raises(DataError, match=rf"in a way that no bundle is \(method {method}\)"):
+        unpack(written, tmp_path / "out")
+
+
+def test_a_member_without_a_name_is_one_line(written: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(written, "a") as zipped:
+        zipped.writestr(zipfile.ZipInfo(""), b"x")
+    with pytest.raises(DataError, match="expected a bundle"):
+        unpack(written, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -30,10 +31,12 @@ _MOST_FILES = 64
 _SMALL = 64 << 20
 _DENSE = 4
 """What is larger than `_SMALL` unpacks to at most so many times its packed size: weights and
-networks are hardly compressible."""
+networks are hardly compressible, and are stored as they are."""
+_LONGEST = 128
 _BLOCK = 1 << 20
 _BROKEN = (
-    zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError,
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, NotImplementedError,
+    ValueError, IndexError,
 )  # fmt: skip
 _WHEN = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
 
@@ -84,14 +87,16 @@ def write_bundle(out: Path, task: str, files: Mapping[str, Path]) -> Index:
     with written(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as zipped:
         zipped.writestr(_entry(INDEX), json.dumps(asdict(index), indent=2) + "\n")
         for name, path in files.items():
-            with path.open("rb") as source, zipped.open(_entry(name), "w", force_zip64=True) as to:
+            entry = _entry(name, path.stat().st_size)
+            with path.open("rb") as source, zipped.open(entry, "w", force_zip64=True) as to:
                 shutil.copyfileobj(source, to, _BLOCK)
     return index
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
+def _entry(name: str, size: int = 0) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, _WHEN)
-    entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED if size <= _SMALL else zipfile.ZIP_STORED
+    entry.external_attr = 0o644 << 16
     return entry
 
 
@@ -167,12 +172,19 @@ def _entries(path: Path, zipped: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     for entry in entries:
         name = entry.filename
         linked = (entry.external_attr >> 28) not in (0, 8)  # 8: a plain file, as Unix says it
-        if PurePosixPath(name).name != name or "\\" in name or ":" in name or linked:
+        plain = PurePosixPath(name).name == name != ".." and len(name.encode()) <= _LONGEST
+        if not plain or "\\" in name or ":" in name or linked:
             raise DataError(
-                f"{path}: expected plain files without a folder, got {name!r}; it is not opened"
+                f"{path}: expected plain files without a folder, got {name[:_LONGEST]!r}; it is "
+                "not opened"
             )
         if entry.flag_bits & 1:
             raise DataError(f"{path}: {name} is locked with a password; give the folder of the run")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DataError(
+                f"{path}: {name} is compressed in a way that no bundle is (method "
+                f"{entry.compress_type}); it is not opened"
+            )
         if entry.file_size > max(_SMALL, _DENSE * entry.compress_size):
             raise DataError(
                 f"{path}: {name} would unpack from {entry.compress_size:,} to "
