@@ -13,7 +13,6 @@ and beside them ``answered/<study>-<digest>.json`` for each set of images that w
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -30,6 +29,7 @@ from inklings.archives.place import hashed
 from inklings.errors import DataError, SpecError
 from inklings.files import sweep, write_bytes, write_json
 from inklings.records import read_record
+from inklings.system import hold
 
 CUT_OFF = 10
 """So many times as long a study is waited for whose sender was cut off."""
@@ -49,6 +49,7 @@ class State:
     Attributes:
         digest: Of the images and of what answers them.
         starts: How often it was begun; each that did not end was a death of the process.
+        begun: When first, in seconds since 1970.
         made: The objects, below the folder of the study; None where they are not made yet.
         facts: For the log.
         sends: How often sending failed.
@@ -57,6 +58,7 @@ class State:
 
     digest: str = ""
     starts: int = 0
+    begun: float = 0.0
     made: tuple[str, ...] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     sends: int = 0
@@ -113,7 +115,7 @@ class Queue:
         root.chmod(0o700)
         self._lock = (root / "lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hold(self._lock, wait=False)
         except OSError:
             raise SpecError(f"{root}: another 'inklings serve' works on this queue") from None
         self._guard = threading.Lock()
@@ -131,10 +133,10 @@ class Queue:
         """An association sends images of a study, whose key this returns."""
         key = hashed(study)
         with self._guard:
-            self._open[key] = self._open.get(key, 0) + 1
             folder = self.root / "studies" / key
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "receiving").touch()
+            self._open[key] = self._open.get(key, 0) + 1  # what failed is never ended
         return key
 
     def put(self, key: str, series: str, uid: str, data: bytes) -> None:
@@ -142,6 +144,7 @@ class Queue:
 
         Raises:
             Full: If there is no room for it.
+            OSError: If the disk does not take it.
         """
         path = self.root / "studies" / key / "images" / hashed(series) / f"{hashed(uid)}.dcm"
         if path.is_file():  # the same once more is as it was
@@ -150,7 +153,12 @@ class Queue:
             if self._bytes + len(data) > self._most:
                 raise Full(f"{self.root}: expected at most {self._most / 1e9:.3g} GB of images")
             self._bytes += len(data)
-        write_bytes(path, data)
+        try:
+            write_bytes(path, data)
+        except BaseException:
+            with self._guard:
+                self._bytes -= len(data)
+            raise
 
     def end(self, key: str, released: bool) -> None:
         """An association of a study has ended, as it should or not."""
@@ -198,10 +206,12 @@ class Queue:
             "outcome": outcome,
             **study.state.facts,
             **facts,
+            "begun": study.state.begun,
             "digest": digest,
         }
         path = self._record(study.key, digest)
-        if digest not in self._last_lines():  # else it was killed after this line
+        mark = json.dumps({key: record[key] for key in ("begun", "digest")}).strip("{}")
+        if mark not in self._last_lines():  # else it was killed after this line
             with (self.root / "log.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(record) + "\n")
                 log.flush()

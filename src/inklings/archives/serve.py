@@ -29,6 +29,8 @@ _NAMES = (
 _DECIDING = (WEIGHTS, "run.json", "calibration.json", "cascade.json", "chosen.json")
 _STARTS = 10
 """So often a study may be begun, by a process that ended or for want of something."""
+_PAUSE_S = 30.0
+"""Before a disk is tried again that takes not even how far a study is."""
 
 
 class Unanswerable(DataError):
@@ -138,7 +140,11 @@ class Worker:
             for study in self.queue.due():
                 if stop.is_set():
                     return
-                self.one(study)
+                try:
+                    self.one(study)
+                except OSError as error:
+                    self.say(f"study {study.key} waits: cannot be kept ({error.strerror})")
+                    stop.wait(_PAUSE_S)
             stop.wait(every_s)
 
     def one(self, study: QueuedStudy) -> None:
@@ -161,7 +167,9 @@ class Worker:
             why = study.state.facts.get("reason", "the process ended")
             self._failed(study, f"begun {_STARTS} times, and each time: {why}")
             return None
-        study = study.keep(replace(study.state, starts=study.state.starts + 1))
+        state = study.state
+        begun = state.begun or time.time()
+        study = study.keep(replace(state, starts=state.starts + 1, begun=begun))
         try:
             return study.keep(self.answers.make(study))
         except Unanswerable as error:
