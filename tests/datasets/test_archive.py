@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from inklings.datasets.archive import entries, read
+from inklings.datasets.archive import entries, laid_out, read
 from inklings.errors import DataError, ReaderError
 
 
@@ -48,6 +49,34 @@ def test_archives_within_archives_are_listed_too(tmp_path: Path) -> None:
     (entry,) = entries(tmp_path / "outer.zip", tmp_path / "out" / "scratch")
     assert (entry.name, read(entry)) == ("x", b"content")
     assert entry.container.parent == tmp_path / "out" / "scratch"
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"A.zip": zipped({"x": b"of A"}), "B.zip": zipped({"x": b"of B"})},
+        {"A.zip": zipped({"x": b"of A"}), "x": b"beside"},
+        {"a//x": b"one", "a/x": b"another"},
+    ],
+)
+def test_two_files_for_one_place_are_refused_and_one_twice_is_not(
+    members: dict[str, bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped(members))
+    with pytest.raises(DataError, match=r"/x and .*x would both be unpacked to") as caught:
+        laid_out(tmp_path / "a.zip", tmp_path / "out" / "scratch")
+    assert "\n" not in str(caught.value)
+    (tmp_path / "b.zip").write_bytes(zipped({"a//x": b"same", "a/x": b"same"}))
+    folder = laid_out(tmp_path / "b.zip", tmp_path / "other" / "scratch")
+    assert [path.read_bytes() for path in folder.rglob("x")] == [b"same"]
 
 
 def test_an_archive_that_shrank_meanwhile_is_an_error_with_its_name(tmp_path: Path) -> None:

@@ -130,7 +130,8 @@ def laid_out(source: Path, scratch: Path) -> Path:
         scratch: As `Dataset.items` gets it; unpacked is to ``unpacked`` beside it.
 
     Raises:
-        DataError: If there is neither.
+        DataError: If there is neither, or two files of different content would be unpacked to one
+            place.
     """
     several = source.is_dir()
     if several:
@@ -143,9 +144,17 @@ def laid_out(source: Path, scratch: Path) -> Path:
         if plain or not zips:
             return source
     folder = scratch.parent / "unpacked"
+    placed: dict[Path, Entry] = {}
     for entry in entries(source, scratch):
         own = folder / _of_its_own(entry.container, source) if several else folder
         path = own / Path(*[part for part in entry.parts if part not in ("..", "/", "")])
+        other = placed.setdefault(path, entry)
+        if (other.stamp, other.bytes) != (entry.stamp, entry.bytes):
+            raise DataError(
+                f"{source}: {other} and {entry} would both be unpacked to "
+                f"{path.relative_to(folder)}; unpack them each into a folder of its own, and give "
+                "the folder of these"
+            )
         try:
             if not path.exists():
                 write_bytes(path, read(entry), durable=False)
