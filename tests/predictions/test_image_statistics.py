@@ -53,6 +53,14 @@ def test_a_plain_image_has_numbers() -> None:
     assert np.isfinite(list(fingerprint(np.zeros((3, 8, 9)), grid((8, 9), (1, 1))).values())).all()
 
 
+@pytest.mark.parametrize("planes", [95, 96, 192, 384, 400])
+def test_rows_of_all_planes_are_seen_whatever_the_number_of_planes(planes: int) -> None:
+    row = np.arange(256, dtype=np.int16)[:, None]  # of each plane: its own number
+    found = fingerprint(np.broadcast_to(row, (1, planes, 256, 2)), None)
+    seen = [found[name] for name in ("low 1", "centre 1", "high 1")]
+    assert seen == pytest.approx([2.5, 127.5, 252.5], abs=6)
+
+
 def test_channels_that_are_one_go_together() -> None:
     grey = np.repeat(RNG.integers(0, 255, (1, 30, 30), dtype=np.uint8), 3, 0)
     assert fingerprint(grey, None)["colours 1 and 2"] == pytest.approx(1)

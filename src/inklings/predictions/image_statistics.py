@@ -21,9 +21,9 @@ def fingerprint(image: NDArray[Any], geometry: Geometry | None) -> dict[str, flo
     """What an image is like before any network sees it; NaN where nobody knows.
 
     Logarithms of spacings and sides, sorted, so that it does not matter how a volume was stored;
-    of each channel percentiles of up to `_LINES` lines along the last axis, raw and as shares of
-    the range, and the logarithm of ``grain``, the mean difference of neighbours as such a share:
-    noise and blur; and how channels go together.
+    of each channel percentiles of lines along the last axis, evenly spread over all (`_LINES`, or
+    less than twice as many), raw and as shares of the range, and the logarithm of ``grain``, the
+    mean difference of neighbours as such a share: noise and blur; and how channels go together.
 
     Args:
         image: ``(C, *S)`` of any number type, before its intensities are scaled.
@@ -34,7 +34,10 @@ def fingerprint(image: NDArray[Any], geometry: Geometry | None) -> dict[str, flo
     found = {f"spacing {k}": math.log(mm) for k, mm in enumerate(known, 1)}
     found |= {f"side {k}": math.log(n) for k, n in enumerate(sorted(image.shape[1:]), 1)}
     lines = image.reshape(len(image), -1, image.shape[-1])
-    lines = lines[:, :: max(1, lines.shape[1] // _LINES)].astype(np.float64)
+    count = lines.shape[1]
+    # No whole step: one that is as long as a plane would see the same row of each.
+    chosen = np.linspace(0, count - 1, -(-count // max(1, count // _LINES))).round().astype(int)
+    lines = lines[:, chosen].astype(np.float64)
     for k, line in enumerate(lines, 1):
         low, first, middle, third, high = np.percentile(line, (1, 25, 50, 75, 99)).tolist()
         spread = max(high - low, 1e-12)
