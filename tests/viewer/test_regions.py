@@ -77,6 +77,33 @@ def test_a_line_divides_and_loses_no_sample(seed: int) -> None:
         divided(whole, beside, sides)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_line_across_a_triangle_gives_two_pieces_however_thin_it_is(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sides = ((64, 64), (3, 64, 64), (64, 64, 3))[seed % 3]
+    axis = 2 * (seed % 3 == 2)
+    plane = {} if seed % 3 == 0 else {"plane": 1, "axis": axis}
+    tip, width = rng.uniform(2, 12, 2), rng.uniform(1.5, 20)
+    end = rng.uniform(45, 60, 2)
+    off = width * np.array([1, -1])
+    whole = Shape("polygon", tuple(map(tuple, (tip, end + off, end - off))), **plane)
+    middle, way = (tip + 2 * end) / 3, 60 * np.array([1, -1]) + rng.uniform(-20, 20, 2)
+    line = Shape("stroke", (tuple(middle - way), tuple(middle + way)), (0.5,), **plane)
+    pieces = [stencil(piece, sides) for piece in divided(whole, line, sides)]
+    assert len(pieces) == 2
+    np.testing.assert_array_equal(np.sum(pieces, axis=0), stencil(whole, sides))
+
+
+def test_an_island_that_a_line_does_not_divide_stays_whole() -> None:
+    mask = np.zeros((40, 40), np.bool_)
+    mask[5:15, 5:15] = mask[25:35, 25:35] = True
+    across, into = (Shape("stroke", ((0.0, 10.0), (end, 10.0)), (0.5,)) for end in (20.0, 10.0))
+    pieces = [stencil(piece, (40, 40)) for piece in divided(Shape.of_mask(mask), across, (40, 40))]
+    assert sorted(int(piece.sum()) for piece in pieces) == [60, 140]  # 6 columns; 4 and the island
+    with pytest.raises(LabelError, match="right across"):
+        divided(Shape.of_mask(mask), into, (40, 40))
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_discs_become_a_cone_whose_planes_are_those_of_their_signed_distances(axis: int) -> None:
     sides, mm = [40, 40, 40], [1.0, 0.7, 1.3]
@@ -119,6 +146,14 @@ def test_a_copy_lies_on_the_next_plane_and_none_lies_beside_the_volume() -> None
     flat[:, 4, 2:7] = True
     moved = stencil(copied(Shape.of_mask(flat), 3, (9, 9, 9)), (9, 9, 9))
     np.testing.assert_array_equal(moved[:, 7], flat[:, 4])
+    for axis in range(3):  # what is one sample wide is copied along the axis that it was drawn on
+        square = ((2.0, 2.0), (2.0, 6.0), (6.0, 6.0), (6.0, 2.0))
+        rest = ((3.0, 1.0), (3.0, 8.0), (8.0, 8.0), (8.0, 1.0))
+        one, gone = (Shape("polygon", p, plane=3, axis=axis) for p in (square, rest))
+        thin = erased(one, gone, (9, 9, 9))
+        assert thin is not None
+        wanted = np.roll(stencil(thin, (9, 9, 9)), 2, axis)
+        np.testing.assert_array_equal(stencil(copied(thin, 2, (9, 9, 9)), (9, 9, 9)), wanted)
     for by in (-4, 6):
         with pytest.raises(LabelError, match="plane from 0 to 8"):
             copied(outline, by, (9, 9, 9))

@@ -48,7 +48,8 @@ class Shape:
         radii: Of the brush (one, or one for each axis of its plane), of the ball (one an axis), or
             half of a sample of the mask (one an axis): .5, or more on a slide.
         plane: Which plane of a volume a polygon or stroke lies in; None for pictures.
-        axis: Array axis on which planes are counted; its points have the other two, in order.
+        axis: Array axis on which planes are counted; points of an outline or a stroke have the
+            other two, in order.
         size: Samples of the mask, an axis each.
         runs: Of the mask, as `inklings.labels.rle.lengths` has them, blanks between.
     """
@@ -88,7 +89,7 @@ class Shape:
 
     @classmethod
     def of_mask(
-        cls, mask: NDArray[np.bool_], start: tuple[int, ...] = (), step: float = 1.0
+        cls, mask: NDArray[np.bool_], start: tuple[int, ...] = (), step: float = 1.0, axis: int = 0
     ) -> Self:
         """What a mask ``(*S)`` holds.
 
@@ -96,6 +97,7 @@ class Shape:
             mask: At least one sample is in it.
             start: Index of its first sample on its own grid, which has the corner of the image.
             step: Samples of the image that one of the mask is wide.
+            axis: On which planes are counted, if it was drawn on one of a volume.
 
         Raises:
             LabelError: If it is empty.
@@ -108,7 +110,7 @@ class Shape:
         first = (low + (start or 0) + 0.5) * step - 0.5
         runs = " ".join(map(str, lengths(box)))
         half = (step / 2,) * mask.ndim
-        return cls("mask", (tuple(first.tolist()),), half, size=box.shape, runs=runs)
+        return cls("mask", (tuple(first.tolist()),), half, axis=axis, size=box.shape, runs=runs)
 
     def mask(self) -> NDArray[np.bool_]:
         """The samples of a mask, ``(*size)``.

@@ -111,7 +111,7 @@ class Correcting:
             values = samples[0].squeeze(fill.axis)[..., None]
             seed = tuple(min(n - 1, max(0, v)) for n, v in zip(window.size, here, strict=True))
             mask = alike(values, seed, fill.tolerance)
-            return Shape.of_mask(np.expand_dims(mask, fill.axis), tuple(start))
+            return Shape.of_mask(np.expand_dims(mask, fill.axis), tuple(start), axis=fill.axis)
         step = 2 ** max(0, math.ceil(math.log2(max(window.size) / FILLED)))
         low = tuple(a // step for a in window.start)
         sides = [min(b // step, -(-n // step)) for b, n in zip(window.stop, size, strict=True)]

@@ -33,7 +33,7 @@ def erased(shape: Shape, eraser: Shape, sides: Sequence[int]) -> Shape | None:
     if not (before & gone).any():
         return shape
     left = before & ~gone
-    return Shape.of_mask(left, frame.start, step) if left.any() else None
+    return Shape.of_mask(left, frame.start, step, shape.axis) if left.any() else None
 
 
 def joined(shapes: Sequence[Shape], sides: Sequence[int]) -> Shape:
@@ -46,13 +46,14 @@ def joined(shapes: Sequence[Shape], sides: Sequence[int]) -> Shape:
     whole = np.zeros(frame.size, np.bool_)
     for shape in shapes:
         whole |= raster(shape, frame, step)
-    return Shape.of_mask(whole, frame.start, step)
+    return Shape.of_mask(whole, frame.start, step, shapes[0].axis)
 
 
 def divided(shape: Shape, cut: Shape, sides: Sequence[int]) -> list[Shape]:
     """The pieces on the sides of a line; of a volume the line cuts through all planes.
 
-    The samples of the line go to the piece that is nearest, so none is lost.
+    No sample is lost: those of the line, and islands that it does not divide, go to the nearest
+    piece.
 
     Raises:
         LabelError: If the line does not divide it.
@@ -61,16 +62,32 @@ def divided(shape: Shape, cut: Shape, sides: Sequence[int]) -> list[Shape]:
     inside = raster(shape, frame, step)
     line = dataclasses.replace(cut, radii=(step / 2,) * max(1, len(cut.radii)))
     if len(sides) == 3 and line.plane is not None:
-        flat = _flat(frame, line.axis, line.plane)
-        through = np.broadcast_to(raster(line, flat, step), frame.size)
+        flat = raster(line, _flat(frame, line.axis, line.plane), step).squeeze(line.axis)
+        closed = np.expand_dims(_closed(flat), line.axis)
+        through = np.broadcast_to(closed, frame.size)
     else:
-        through = raster(line, frame, step)
-    pieces, count = ndimage.label(inside & ~through)
-    if count < 2 or not (inside & through).any():
+        through = _closed(raster(line, frame, step))
+    touching = np.ones((3,) * inside.ndim)
+    wholes, _ = ndimage.label(inside, touching)
+    pieces, count = ndimage.label(inside & ~through, touching)
+    of = np.zeros(count + 1, int)
+    of[pieces[pieces > 0]] = wholes[pieces > 0]
+    numbers = np.flatnonzero((np.bincount(of) > 1)[of] & (of > 0))
+    if not len(numbers):
         raise LabelError("expected a line right across what was drawn; this divides nothing")
-    _, nearest = ndimage.distance_transform_edt(pieces == 0, return_indices=True)
+    divides = np.isin(pieces, numbers)
+    _, nearest = ndimage.distance_transform_edt(~divides, return_indices=True)
     own = np.where(inside, pieces[tuple(nearest)], 0)
-    return [Shape.of_mask(own == k, frame.start, step) for k in range(1, count + 1)]
+    return [Shape.of_mask(own == k, frame.start, step, shape.axis) for k in numbers]
+
+
+def _closed(line: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A line of a plane with corners where it goes askew, so that no samples touch through it."""
+    out = line.copy()
+    if line.ndim == 2:
+        out[1:, :-1] |= line[:-1, :-1] & line[1:, 1:]
+        out[1:, 1:] |= line[:-1, 1:] & line[1:, :-1]
+    return out
 
 
 def copied(shape: Shape, by: int, sides: Sequence[int]) -> Shape:
@@ -98,7 +115,7 @@ def plane_of(shape: Shape) -> tuple[int, int]:
     if shape.plane is not None:
         return shape.axis, shape.plane
     if shape.kind == "mask" and len(shape.size) == 3 and 1 in shape.size:
-        axis = shape.size.index(1)
+        axis = shape.axis if shape.size[shape.axis] == 1 else shape.size.index(1)
         return axis, round(shape.points[0][axis])
     raise LabelError("expected something that was drawn on one plane of a volume")
 
@@ -144,7 +161,7 @@ def between(
         raise LabelError(
             "expected outlines of the class that lie over each other, with planes between them"
         )
-    return Shape.of_mask(out, frame.start), tuple(sorted(used))
+    return Shape.of_mask(out, frame.start, axis=axis), tuple(sorted(used))
 
 
 def alike(values: NDArray[Any], seed: tuple[int, ...], tolerance: float) -> NDArray[np.bool_]:

@@ -524,7 +524,9 @@ function row(...buttons: [string, string, () => void][]): HTMLElement {
 /** Axis and plane of what lies in one plane of a volume. */
 function planeOf(shape: Shape): [number, number] | null {
   if (shape.plane !== null && shape.plane !== undefined) return [shape.axis ?? 0, shape.plane];
-  const axis = shape.kind === "mask" && shape.size!.length === 3 ? shape.size!.indexOf(1) : -1;
+  if (shape.kind !== "mask" || shape.size!.length !== 3) return null;
+  const drawn = shape.axis ?? 0;
+  const axis = shape.size![drawn] === 1 ? drawn : shape.size!.indexOf(1);
   return axis < 0 ? null : [axis, Math.round(shape.points[0]![axis]!)];
 }
 
