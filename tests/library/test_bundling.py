@@ -252,7 +252,9 @@ def test_a_network_that_scales_by_itself_does_so_as_the_package() -> None:
 
 @pytest.mark.usefixtures("described")
 def test_the_description_of_a_bundle_says_tests_sizes_and_weights(tmp_path: Path) -> None:
-    run = untrained_run(tmp_path / "run", spacing_um=0.5)
+    options = {"fractions": True, "per_channel": True, "invert_bright": True}  # as of trainings
+    intensity = Component(name="zscore", options=options)
+    run = untrained_run(tmp_path / "run", spacing_um=0.5, intensity=intensity)
     bundle(run, tmp_path / "model.zip")
     with zipfile.ZipFile(tmp_path / "model.zip") as zipped:
         said = yaml.safe_load(zipped.read("rdf.yaml"))

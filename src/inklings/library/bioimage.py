@@ -74,7 +74,7 @@ class ZScore(nn.Module):
         mean = inputs.mean(axes, keepdim=True)
         width = ((inputs - mean) ** 2).mean(axes, keepdim=True).sqrt()
         if self.fractions:
-            width = width + (0.01 * inputs.abs().amax(whole, keepdim=True)).clamp(1e-6, 1)
+            width = width + (0.01 * inputs.abs().amax(whole, keepdim=True)).clamp(1e-6, 1.0)
         else:
             width = width + 1
         if self.invert_bright:
