@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from site_blocks import blocks
+from torch import nn
 from typer.testing import CliRunner
 
 from inklings.calibration.fitting import Fitted
@@ -176,6 +177,13 @@ def test_the_script_of_the_docs_says_what_predict_says(
         assert out["masks"].shape == (2, 41, 54)
 
 
+class Strange(nn.Module):
+    """What no exporter can follow."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs if inputs.sum().item() > 0 else -inputs
+
+
 def test_what_cannot_be_written_is_refused_by_name(
     tmp_path: Path, exported: tuple[Run, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +203,10 @@ def test_what_cannot_be_written_is_refused_by_name(
         )
         with pytest.raises(SpecError, match=r"model unet cannot be written.*no such op"):
             to_onnx(run, tmp_path / "model.onnx")
+    with pytest.raises(SpecError, match="model unet cannot be written as ONNX") as caught:
+        to_onnx(run, tmp_path / "model.onnx", Strange())
+    assert "step 1/3" not in str(caught.value)
+    assert str(caught.value).isprintable()
     with monkeypatch.context() as patch:
         patch.setattr(onnx, "_written", lambda *_: 20)
         patch.setattr(onnx, "_apart", lambda *_: 0.01)

@@ -119,7 +119,7 @@ def to_onnx(run: Run, out: Path, normalise: nn.Module | None = None) -> OnnxFile
                 opset = _written(network, run, free, temporary)
                 apart = _apart(network, run, free, temporary)
             except Exception as error:
-                why = why or f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+                why = why or _reason(error)
                 continue
             if apart <= TOLERANCE:
                 break
@@ -254,6 +254,13 @@ def _written(network: nn.Module, run: Run, free: str, path: Path) -> int:
         )
         program.save(path, external_data=False)
     return int(program.model.opset_imports[""])
+
+
+def _reason(error: BaseException) -> str:
+    """The first error behind one of the exporter, whose own words are advice for its makers."""
+    while (before := error.__cause__ or error.__context__) is not None:
+        error = before
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _apart(network: nn.Module, run: Run, free: str, path: Path) -> float:
