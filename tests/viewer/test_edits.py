@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
 from inklings.labels.corrections import Shape, read_corrections
+from inklings.viewer import edits
 from inklings.viewer.amended import stencil
 from inklings.viewer.shelf import Shelf
 
@@ -63,6 +66,35 @@ def test_a_change_is_a_new_correction_and_everything_can_be_undone_and_done_agai
         assert answer.status == 400, body
         assert "\n" not in answer.json["error"]
     assert running.ask(f"/api/cases/a/corrections/{back['id']}/redo", "POST", {}).status == 400
+
+
+def test_of_two_changes_at_once_one_is_refused_and_nothing_stands_twice(
+    start: Any, scans: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = start(scans)
+    running.enter()
+    stroke = {"kind": "stroke", "points": [[10, 12]], "radii": [4.0], "plane": 3, "axis": 0}
+    record = {"action": "is", "name": "lesion", "image": "ct", "shape": stroke}
+    number = post(running, "a/corrections", record)["id"]
+    changed = edits.changed
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(0.3)
+        return changed(*given)
+
+    monkeypatch.setattr(edits, "changed", slowly)
+    bodies = [
+        {"what": "erase", "ids": [number], "shape": {**stroke, "points": [at], "radii": [2.0]}}
+        for at in ([10, 10], [10, 14])
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(
+            pool.map(lambda body: running.ask("/api/cases/a/change", "POST", body), bodies)
+        )
+    assert sorted(answer.status for answer in answers) == [200, 400]
+    (made,) = next(answer.json["made"] for answer in answers if answer.status == 200)
+    standing = [c.id for c in read_corrections(scans.corrections, "a") if not c.undone]
+    assert standing == [made["id"]]
 
 
 def test_what_another_drew_is_not_changed(start: Any, scans: Shelf) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,6 +44,7 @@ class Correcting:
         self.cache = Cache(budget)
         self.pictures = PictureTiles(self.cache)
         self.layers = Layers(shelf, self.pictures, self.cache)
+        self._one = threading.RLock()  # nothing is taken back while it is changed
 
     def finds(self, case: Case, source: str) -> FindingPages:
         """What can be jumped to: of ``prediction0``, ``prediction1``, ``labels`` or ``truth``."""
@@ -130,6 +132,10 @@ class Correcting:
             HTTPException: If the body asks for what these corrections cannot become.
         """
         what = read(Change, body)
+        with self._one:
+            return self._changed(case, what)
+
+    def _changed(self, case: Case, what: Change) -> tuple[list[Correction], list[str]]:
         there = {c.id: c for c in self.corrections(case) if not c.undone}
         old = [there[name] for name in dict.fromkeys(what.ids) if name in there]
         drawn = all(c.action in ("is", "is_not") and c.author == self.author for c in old)
@@ -202,7 +208,8 @@ class Correcting:
     @contextmanager
     def _saving(self) -> Iterator[None]:
         try:
-            yield
+            with self._one:
+                yield
         except OSError as error:
             raise DataError(
                 f"cannot save to {self.shelf.corrections} ({error.strerror}); "
