@@ -3,9 +3,11 @@
 import dataclasses
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from inklings.cli import app
@@ -27,14 +29,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for k, case in enumerate(cohort)
     ]
     dataclasses.replace(cohort, cases=tuple(cases)).write(home / "cohort")
+    return train(experiment(home / "cohort"), home / "run")
+
+
+def experiment(cohort: Path) -> Experiment:
+    """Six steps of a tiny network."""
     record = {
-        "cohort": str(home / "cohort"),
+        "cohort": str(cohort),
         "model": {"name": "unet", "width": 4, "depth": 2},
         "loss": "bce",
         "sampling": {"size": 32},
         "training": {"steps": 6, "batch_size": 4, "precision": "32-true", "loggers": []},
     }
-    return train(Experiment.check(record, "test"), home / "run")
+    return Experiment.check(record, "test")
 
 
 def predicted(run: Path, out: Path, count: int, microscope: Microscope) -> str:
@@ -60,3 +67,21 @@ def test_a_run_of_before_says_nothing(run: Path, tmp_path: Path) -> None:
     (old / FILE).unlink()
     assert "unlike" not in predicted(old, tmp_path, 2, "stained")
     assert not (tmp_path / "predictions" / TABLE).exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
+def test_a_training_is_not_lost_where_memory_does_not_suffice_to_look(
+    run: Path,
+    tmp_path: Path,
+    error: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def ended(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr("inklings.tasks.likeness.predict_any", ended)
+    out = train(experiment(run.parent / "cohort"), tmp_path / "run")
+    assert "will not say which images are unlike" in capsys.readouterr().err
+    assert (out / "run.json").is_file()
+    assert not (out / FILE).exists()

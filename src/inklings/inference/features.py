@@ -50,8 +50,9 @@ class Features:
         """``(2 C,)`` mean and standard deviation of each channel."""
         mean, square = self.sums / max(self.count, 1)
         deviation = np.sqrt(np.maximum(square - mean**2, 0))
-        both = np.nan_to_num(np.concatenate([mean, deviation]), posinf=1e30, neginf=-1e30)
-        return both.astype(np.float32)
+        both = np.concatenate([mean, deviation])
+        found: NDArray[np.float32] = np.nan_to_num(both, posinf=1e30, neginf=-1e30).astype("f4")
+        return found
 
 
 @contextmanager

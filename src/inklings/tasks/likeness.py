@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inklings.cohorts.case import Case, Split
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import stated_spacing
+from inklings.errors import DataError
 from inklings.inference.dense import settings_of
 from inklings.inference.device import best_device
 from inklings.inference.features import deepest_layer, statistics_of, watched
@@ -22,6 +23,7 @@ from inklings.predictions.likeness import FEWEST, Likeness
 from inklings.progress import track
 from inklings.runs.run import Run
 from inklings.spec import SegmentationExperiment
+from inklings.training.parts import memory_ended
 
 _CASES = 30
 _SAMPLES = 100_000_000
@@ -43,23 +45,29 @@ def likeness_of(run: Run, cohort: Cohort) -> Likeness | None:
         and of other tasks, whose images are not predicted as a whole.
 
     Raises:
-        InklingsError: If an image cannot be read.
+        InklingsError: If an image cannot be read, or memory does not suffice for one.
     """
     asked = run.experiment
     if not isinstance(asked, SegmentationExperiment) or asked.tiles is not None:
         return None
-    run.model.to(best_device())
     settings = settings_of(run).model_copy(update={"mirroring": False})
     layer, found = "", list[tuple[Case, tuple[str, ...], NDArray[np.float32]]]()
-    for case, image in _read(run, cohort):
-        seen = partial(predict_any, run, image.samples, image.geometry, settings)
-        if not layer and not (layer := deepest_layer(run.model, seen)):
-            break
-        with watched(run, layer) as features:
-            seen()
-        assert features is not None
-        found.append((case, *statistics_of(run, image.samples, image.geometry, features)))
-    run.model.cpu()
+    run.model.to(best_device())
+    try:
+        for case, image in _read(run, cohort):
+            seen = partial(predict_any, run, image.samples, image.geometry, settings)
+            if not layer and not (layer := deepest_layer(run.model, seen)):
+                break
+            with watched(run, layer) as features:
+                seen()
+            assert features is not None
+            found.append((case, *statistics_of(run, image.samples, image.geometry, features)))
+    except (MemoryError, RuntimeError) as error:
+        if not memory_ended(error):
+            raise
+        raise DataError("there was not memory enough to predict them") from error
+    finally:
+        run.model.cpu()
     if len({case.patient for case, _, _ in found}) < FEWEST:
         return None
     _, numbers = np.unique([case.patient for case, _, _ in found], return_inverse=True)
