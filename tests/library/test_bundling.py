@@ -184,6 +184,35 @@ def test_other_weights_or_another_answer_are_found(tmp_path: Path) -> None:
         verify(tmp_path / "bad.zip")
 
 
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.zeros((1, 7, 48, 48), np.float32), "is no input of its run"),
+        (np.zeros(0, np.float32), "is no input of its run"),
+        (np.zeros((1, 3, 48, 48), np.complex64), "numbers expected, got complex64"),
+        (np.array(["a"]), "numbers expected"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_test_input_that_is_none_is_one_line(
+    array: np.ndarray | None, said: str, tmp_path: Path
+) -> None:
+    bundle(untrained_run(tmp_path / "run"), tmp_path / "model.zip")
+    with zipfile.ZipFile(tmp_path / "model.zip") as zipped:
+        zipped.extractall(tmp_path / "files")
+    there = tmp_path / "files" / "test_input.npy"
+    if array is None:  # of more samples than the file holds
+        np.save(there, np.zeros(10**3))
+        there.write_bytes(there.read_bytes().replace(b"(1000,), }    ", b"(10000000000,), }"[:14]))
+    else:
+        np.save(there, array)
+    files = {one.name: one for one in (tmp_path / "files").iterdir() if one.name != "bundle.json"}
+    write_bundle(tmp_path / "bad.zip", "segmentation", files)
+    with pytest.raises(DataError, match=said) as caught:
+        verify(tmp_path / "bad.zip")
+    assert "\n" not in str(caught.value)
+
+
 def test_what_no_bundle_holds_is_refused_by_name(tmp_path: Path) -> None:
     for name in ("one", "two"):
         untrained_run(tmp_path / "runs" / name)

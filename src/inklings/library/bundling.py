@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inklings.arrays import read_npy
 from inklings.calibration.record import FILE as CALIBRATION
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.files import write_text
@@ -98,7 +99,11 @@ def verify(path: str | Path) -> Bundled:
         index = check(path, folder)
         run = Run.load(folder)
         raw, before = _array(path, folder / INPUT), _array(path, folder / OUTPUT)
-        now = answered(run, raw)
+        try:
+            now = answered(run, raw)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:  # of another shape
+            why = " ".join(str(error).split())
+            raise DataError(f"{path}: {INPUT} is no input of its run ({why})") from None
     apart = float(np.abs(now - before).max()) if now.shape == before.shape else float("inf")
     if not apart <= TOLERANCE:
         raise DataError(
@@ -128,7 +133,10 @@ def _card(folder: Path) -> str | None:
 
 def _array(path: Path, file: Path) -> NDArray[np.float32]:
     try:
-        found: NDArray[np.float32] = np.load(file, allow_pickle=False)
+        with file.open("rb") as source:
+            found: NDArray[np.float32] = read_npy(source, file.stat().st_size)
+        if found.dtype.kind not in "uf":
+            raise ValueError(f"numbers expected, got {found.dtype}")
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: {file.name} cannot be read ({reason}); bundle again") from None
