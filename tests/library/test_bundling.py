@@ -24,9 +24,11 @@ from inklings.inference.predict import predict
 from inklings.library import bioimage
 from inklings.library.bundling import bundle, verify
 from inklings.predictions.dense import DensePrediction
+from inklings.predictions.guarantee import Guarantee
+from inklings.predictions.guarantee import write as write_promises
 from inklings.predictions.head import Head
 from inklings.runs.bundle import write_bundle
-from inklings.runs.run import RunRecord, write_model
+from inklings.runs.run import Run, RunRecord, write_model
 from inklings.spec import BagExperiment, Component, Volumes
 from inklings.spec.detection import DetectionExperiment
 from inklings.testing.bags import bag_experiment
@@ -232,9 +234,16 @@ def test_what_no_bundle_holds_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_the_command_says_the_hash_and_whose_names_travel(tmp_path: Path) -> None:
     run, out = untrained_run(tmp_path / "run"), tmp_path / "model.zip"
+    digest = Run.load(run).weights_sha256
+    promise = Guarantee(
+        "fnr", "dense", "nucleus", 0.1, None, 0.2, ("p2", "q1", "q2"), 1, 0.05, 0.3, 0.2, (),
+        "cohort", "test", None, digest, "settings", "0.2.0",
+    )  # fmt: skip
+    write_promises(run, [promise])
     made = CliRunner().invoke(app, ["bundle", str(run), "--out", str(out)])
     assert made.exit_code == 0, made.output
-    assert "names 2 patients learnt from" in made.stdout
+    assert "names 4 patients ->" in made.stdout
+    assert verify(out).patients == 4
     checked = CliRunner().invoke(app, ["bundle", str(out), "--verify"])
     assert checked.exit_code == 0, checked.output
     digest = verify(out).index.digest

@@ -24,7 +24,7 @@ def bundle(
 
     It holds weights, experiment, preprocessing, calibration, promises, card, a small input and
     what the network says of it, the SHA-256 of each, and the names of the patients that the run
-    has learnt from, whom nobody shall test it on.
+    has learnt from, whom nobody shall test it on, and of those that its promises rest on.
     """
     from inklings.library import bundling
 
@@ -35,4 +35,4 @@ def bundle(
     if out is None:
         typer.echo(f"{run}: {what}; as bundled (test output {done.apart:.1g} apart)")
     else:
-        typer.echo(f"{what}; names {done.patients} patients learnt from -> {done.path}")
+        typer.echo(f"{what}; names {done.patients} patients -> {done.path}")

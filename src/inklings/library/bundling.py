@@ -19,6 +19,7 @@ from inklings.inference.answers import Answer, raw_sample
 from inklings.inference.predict import single
 from inklings.library import bioimage
 from inklings.predictions.guarantee import FILE as GUARANTEES
+from inklings.predictions.guarantee import read as promises
 from inklings.predictions.likeness import FILE as LIKENESS
 from inklings.progress import note
 from inklings.reports import card
@@ -40,7 +41,8 @@ class Bundled:
     Attributes:
         path: The bundle.
         index: What it holds.
-        patients: How many patients it names, of whom the run has learnt.
+        patients: How many patients it names: of whom the run has learnt, and by whom its promises
+            were calibrated.
         apart: Largest difference of the test output, where it was made again.
     """
 
@@ -81,7 +83,7 @@ def bundle(run: str | Path, out: str | Path) -> Bundled:
             files[name] = staged / name
         files |= bioimage.describe(loaded, staged)
         index = write_bundle(out, loaded.task, files)
-    return Bundled(out, index, len(loaded.trained_on))
+    return Bundled(out, index, _named(loaded, folder))
 
 
 def verify(path: str | Path) -> Bundled:
@@ -98,6 +100,7 @@ def verify(path: str | Path) -> Bundled:
         unpack(path, folder)
         index = check(path, folder)
         run = Run.load(folder)
+        named = _named(run, folder)
         raw, before = _array(path, folder / INPUT), _array(path, folder / OUTPUT)
         try:
             now = answered(run, raw)
@@ -110,7 +113,7 @@ def verify(path: str | Path) -> Bundled:
             f"{path}: expected the output that it was bundled with, got one that differs by "
             f"{apart:.2g} (at most {TOLERANCE:g}); this machine or version computes otherwise"
         )
-    return Bundled(path, index, len(run.trained_on), apart)
+    return Bundled(path, index, named, apart)
 
 
 def answered(run: Run, raw: NDArray[Any]) -> NDArray[np.float32]:
@@ -118,6 +121,11 @@ def answered(run: Run, raw: NDArray[Any]) -> NDArray[np.float32]:
     with torch.inference_mode():
         found: NDArray[np.float32] = Answer(run).of_raw(raw).numpy()
     return found
+
+
+def _named(run: Run, folder: Path) -> int:
+    """How many patients the files of a run name."""
+    return len({*run.trained_on, *(name for one in promises(folder) for name in one.patients)})
 
 
 def _card(folder: Path) -> str | None:
