@@ -23,6 +23,7 @@ from inklings.progress import note
 from inklings.records import read_record
 
 CLAIM = ".inklings-export.json"
+"""Says what the files of a folder were made of."""
 
 ALIKE = (
     {"asap", "voc"},
@@ -31,7 +32,6 @@ ALIKE = (
     {"dicom-ann", "dicom-labelmap", "dicom-seg", "rtstruct"},
 )
 """Formats whose files of a case have one name, so that one would overwrite the other."""
-"""Says what the files of a folder were made of."""
 
 
 def export(

@@ -28,7 +28,8 @@ from inklings.runs.bundle import INPUT, OUTPUT, Index, check, unpack, write_bund
 from inklings.runs.run import WEIGHTS, Run
 
 TOLERANCE = 1e-3
-"""How far what a network says may differ between machines and versions, as a probability."""
+"""How far what a network says may differ between machines and versions: as a probability of a
+segmentation, as a logit of other tasks."""
 
 _ALWAYS = (WEIGHTS, "model.json", "experiment.yaml", "run.json")
 _WHERE_THERE = (CALIBRATION, GUARANTEES, LIKENESS, "metrics.csv", "correction.json", "teacher.json")
