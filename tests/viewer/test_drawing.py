@@ -68,6 +68,27 @@ def covered(made: Correction, sides: tuple[int, ...] = SIDES) -> NDArray[np.bool
     return stencil(made.shape, sides)
 
 
+def test_undo_and_redo_pressed_at_once_are_done_one_after_the_other(
+    browser: Any, start: Any, shelf: Shelf, assets: Assets
+) -> None:
+    window = Window(browser, start(shelf, assets))
+    page = window.case("case3")
+    page.wait_for_timeout(700)
+    hand = Hand(window, shelf.cases["case3"])
+    page.keyboard.press("b")
+    hand.after(lambda: hand.drag((20, 50), (20, 70)))
+    page.keyboard.press("e")
+    (erased,) = hand.after(lambda: hand.drag((8, 60), (30, 60)))
+    for key, count in (("u", 0), ("U", 1)):
+        page.keyboard.press(key)
+        page.keyboard.press(key)
+        until(page, lambda count=count: len(hand.stands()) == count)  # type: ignore[misc]
+        page.wait_for_timeout(300)
+        assert len(hand.stands()) == count
+    assert hand.stands()[0].shape == erased.shape
+    window.fine()
+
+
 def test_a_sitting_draws_changes_undoes_and_measures(
     browser: Any, start: Any, shelf: Shelf, assets: Assets
 ) -> None:

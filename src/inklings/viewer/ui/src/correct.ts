@@ -55,6 +55,7 @@ export class Correcting {
   private redos: Step[] = [];
   /** Ids that were stated again have another one. */
   private readonly again = new Map<string, string>();
+  private turn: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly about: Case,
@@ -293,7 +294,10 @@ export class Correcting {
   private remove(): void {
     const ids = this.chosen();
     if (!ids.length) return say("Choose with Select what to delete.");
-    this.step({ made: ids, undone: [] }, "Deleted.");
+    this.next(async () => {
+      this.record(await this.revert({ made: ids, undone: [] }));
+      say("Deleted.");
+    }).catch(complain);
   }
 
   private copy(by: number): void {
@@ -317,19 +321,24 @@ export class Correcting {
     this.change({ what: "between", ids });
   }
 
+  /** Act once all before is saved: what is undone depends on it, however fast keys are pressed. */
+  private next(act: () => Promise<void>): Promise<void> {
+    const done = this.turn.then(act);
+    this.turn = done.catch(() => undefined);
+    return done;
+  }
+
   /** Change what was drawn: one step back takes all of it back. */
   private change(body: object, then: (made: Correction[]) => void = () => undefined): void {
-    api
-      .change(this.about.id, body)
-      .then(async ({ made, undone }) => {
-        this.record({ made: made.map((c) => c.id), undone });
-        this.pen.selected.clear();
-        await this.load();
-        then(made);
-        this.show();
-        say("Saved.");
-      })
-      .catch(complain);
+    this.next(async () => {
+      const { made, undone } = await api.change(this.about.id, body);
+      this.record({ made: made.map((c) => c.id), undone });
+      this.pen.selected.clear();
+      await this.load();
+      then(made);
+      this.show();
+      say("Saved.");
+    }).catch(complain);
   }
 
   async judge(found: Finding, action: "accept" | "reject"): Promise<void> {
@@ -338,11 +347,13 @@ export class Correcting {
     if (!found.outlined) say("Saved: the inner half of the ball, its outline is not known.");
   }
 
-  private async save(made: NewCorrection): Promise<void> {
-    const saved = await api.correct(this.about.id, made);
-    this.record({ made: [saved.id], undone: [] });
-    await this.load();
-    say("Saved.");
+  private save(made: NewCorrection): Promise<void> {
+    return this.next(async () => {
+      const saved = await api.correct(this.about.id, made);
+      this.record({ made: [saved.id], undone: [] });
+      await this.load();
+      say("Saved.");
+    });
   }
 
   private record(step: Step): void {
@@ -351,26 +362,25 @@ export class Correcting {
   }
 
   private undo(number?: string): void {
-    const mine = this.made.filter((c) => !c.undone && c.author === this.shelf.author);
-    const last = mine.at(-1)?.id;
-    const step = number ? undefined : this.undos.pop();
-    if (step) this.revert(step).then((back) => this.redos.push(back)).then(() => say("Undone.")).catch(complain);
-    else if (number ?? last) this.step({ made: [number ?? last!], undone: [] }, "Undone.", !number);
-    else say("There is nothing to undo.");
+    this.next(async () => {
+      const mine = this.made.filter((c) => !c.undone && c.author === this.shelf.author);
+      const one = number ?? mine.at(-1)?.id;
+      const step = (number ? undefined : this.undos.pop()) ?? (one ? { made: [one], undone: [] } : null);
+      if (!step) return say("There is nothing to undo.");
+      const back = await this.revert(step);
+      if (number) this.record(back);
+      else this.redos.push(back);
+      say("Undone.");
+    }).catch(complain);
   }
 
   private redo(): void {
-    const step = this.redos.pop();
-    if (!step) return say("There is nothing to redo.");
-    this.revert(step).then((back) => this.undos.push(back)).then(() => say("Done again.")).catch(complain);
-  }
-
-  /** Take back, as a step that can itself be taken back: by undo, or by redo. */
-  private step(step: Step, words: string, undoing = false): void {
-    this.revert(step)
-      .then((back) => (undoing ? this.redos.push(back) : this.record(back)))
-      .then(() => say(words))
-      .catch(complain);
+    this.next(async () => {
+      const step = this.redos.pop();
+      if (!step) return say("There is nothing to redo.");
+      this.undos.push(await this.revert(step));
+      say("Done again.");
+    }).catch(complain);
   }
 
   /** Undo what a step made and state again what it took back; the step that does the opposite. */
