@@ -52,6 +52,8 @@ def test_series_that_fit_become_the_cohort_of_the_same_files(
         assert "expected a keyword" in call(
             there.url, "--query", "Modlity=MR", "--out", out, code=2
         )
+        twice = ("--query", "Modality=MR", "--query", "Modality=CT")
+        assert "--query Modality: expected it once" in call(there.url, *twice, "--out", out, code=2)
 
 
 def test_what_we_predicted_is_no_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

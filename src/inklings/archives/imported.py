@@ -29,9 +29,9 @@ def filters(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Keywords and values of ``Keyword=value``.
 
     Raises:
-        SpecError: If it is none, or DICOM knows no such keyword.
+        SpecError: If it is none, DICOM knows no such keyword, or one has two values.
     """
-    found = {}
+    found: dict[str, str] = {}
     for text in texts:
         key, equals, value = (part.strip() for part in text.partition("="))
         known = tag_for_keyword(key) is not None or key == "ModalitiesInStudy"
@@ -39,7 +39,10 @@ def filters(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
             raise SpecError(
                 f"--query: expected a keyword of DICOM and a value, as in Modality=CT, got {key!r}"
             )
-        found[key] = value
+        if found.setdefault(key, value) != value:
+            raise SpecError(
+                f"--query {key}: expected it once, as all filters hold at once; got two"
+            )
     return tuple(sorted(found.items()))
 
 

@@ -80,13 +80,15 @@ def arguments(text: str | None) -> tuple[tuple[str, Any], ...]:
     """Arguments of a model from the command line: ``init_values=1e-5,dynamic_img_size=true``.
 
     Raises:
-        SpecError: If they do not parse.
+        SpecError: If they do not parse, or one is given twice.
     """
     found: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in (text or "").split(","))):
         name, equals, value = (word.strip() for word in part.partition("="))
         if not equals or not name.isidentifier() or not value:
             raise SpecError(f"--model-args: expected NAME=VALUE, got {part!r}")
+        if name in found:
+            raise SpecError(f"--model-args: expected {name} once, got it twice")
         found[name] = _value(value)
     return tuple(sorted(found.items()))
 
