@@ -1,6 +1,7 @@
 """The first screen of a report says what the numbers below it say, in sentences."""
 
 import dataclasses
+import math
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,28 @@ def test_images_unlike_the_training_images_and_groups_are_said(scored: Material)
     assert "Unlike the training images: 1 images (x)." in said["For whom not?"]
     assert "By stain: worst pas, Dice 0.500." in said["For whom not?"]
     assert any("unlike" in line for line in said["What next?"])
+
+
+def test_what_is_undefined_and_metrics_that_rank_no_case_are_said_too(scored: Material) -> None:
+    made = with_cases(scored, {"p1": {"x": math.nan}})
+    assert made.table is not None
+    rows = (
+        dataclasses.replace(made.table.rows[0], value=math.nan, low=math.nan, high=math.nan, n=0),
+        Row("froc", 0.5, 0.3, 0.7, 20, 20, "", "lesion", "FROC"),
+    )
+    for row, said in zip(
+        rows,
+        (
+            "Dice, mean of cases: not defined for any of these cases.",
+            "FROC: 0.500 over 20 cases of 20 patients, 0.300 to 0.700 with 95 % confidence.",
+        ),
+        strict=True,
+    ):
+        found = glance(
+            dataclasses.replace(made, table=dataclasses.replace(made.table, rows=(row,)))
+        )
+        assert found is not None
+        assert found["Is it good enough?"] == [said]
 
 
 def test_the_report_begins_with_it_and_counts_objects_only_where_they_score(

@@ -22,7 +22,9 @@ from inklings.reports.examples import RANKED_BY, mean_over
 from inklings.reports.material import Material
 
 _WHOLE = ("auc", "accuracy", "kappa", "c_index", "mae")
-"""What says most of a run that answers for whole cases; the first that is there."""
+"""What says most of a run that answers for whole cases; the first that is there.
+
+Where none of these was scored, it is what stands first in the table."""
 _NAMED = 3
 _MANY = 10
 
@@ -58,6 +60,9 @@ def _how_good(table: Scores, by: str, lines: Sequence[Mapping[str, Any]]) -> Ite
     main = [row for row in table if row.metric == by] or _of_whole(table)
     for row in main:
         of = "" if row.label == "all" or len(main) == 1 else f" of {row.label}"
+        if math.isnan(row.value):
+            yield f"{row.title}{of}: not defined for any of these cases."
+            continue
         yield (
             f"{row.title}{of}: {number(row.value)}{_unit(row)} over {row.n} case"
             f"{'s' if row.n != 1 else ''} of {of_patients(row.patients)}{_between(row)}."
@@ -75,7 +80,7 @@ def _how_good(table: Scores, by: str, lines: Sequence[Mapping[str, Any]]) -> Ite
 
 
 def _of_whole(table: Scores) -> list[Row]:
-    name = next((name for name in _WHOLE if name in table), None)
+    name = next((name for name in _WHOLE if name in table), table.rows[0].metric)
     return [row for row in table if row.metric == name]
 
 
