@@ -14,7 +14,7 @@ import pytest
 
 from inklings.archives import queue as module
 from inklings.archives import serve
-from inklings.archives.queue import Full, Queue, QueuedStudy, State
+from inklings.archives.queue import Full, Queue, QueuedStudy, State, scrubbed
 from inklings.archives.serve import Answers, Unanswerable, Worker
 
 Answer = Callable[[QueuedStudy], State]
@@ -58,6 +58,25 @@ def answered(study: QueuedStudy) -> State:
 
 def refused(_: QueuedStudy) -> State:
     raise Unanswerable("no volume")
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "left"),
+    [
+        (
+            "series 'of Li, Bo': lists of objects",
+            ["Li^Bo"],
+            "series 'of ..., ...': lists of objects",
+        ),
+        ("series '王 t1' of 7: 17 images", ["王=王", "7"], "series '... t1' of ...: 17 images"),
+        ("of A.B (a+b)", ["A.B", "a+b"], "of ... (...)"),
+        ("of - nobody (1)", ["", "^^"], "of - nobody (1)"),
+    ],
+)
+def test_short_names_are_taken_out_where_they_stand_alone(
+    text: str, said: list[str], left: str
+) -> None:
+    assert scrubbed(text, said) == left
 
 
 def test_what_failed_and_is_tried_again_has_a_line_of_its_own(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -256,9 +257,12 @@ def backed_off(state: State, most_s: float = 300.0) -> State:
 
 
 def scrubbed(text: str, said: Sequence[str]) -> str:
-    """A text without the words of values that name a patient."""
-    for value in said:
+    """A text without the words of values that name a patient.
+
+    Short ones are taken out only where they stand alone, since other words hold them too.
+    """
+    for value in filter(None, said):
         for word in (value, *value.replace("^", " ").replace("=", " ").split()):
-            if len(word) > 2:
-                text = text.replace(word, "...")
+            plain = re.escape(word)
+            text = re.sub(plain if len(word) > 2 else rf"(?<!\w){plain}(?!\w)", "...", text)
     return text

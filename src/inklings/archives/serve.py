@@ -209,7 +209,12 @@ def _names(study: QueuedStudy) -> list[str]:
     for path in study.folder.glob("images/*/[!.]*.dcm"):
         try:
             said = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_NAMES))
-            return [str(one.value) for one in said if one.value]
+            return [
+                str(value)
+                for one in said
+                if one.value
+                for value in (one.value if one.VM > 1 else [one.value])
+            ]
         except Exception:
             continue
     return []
