@@ -55,6 +55,19 @@ def test_erasing_and_joining_are_those_of_sets_of_samples(seed: int) -> None:
         np.testing.assert_array_equal(stencil(joined([one, two], sides), sides), a | b)
 
 
+def test_regions_of_another_kind_of_image_are_refused() -> None:
+    flat = Shape("stroke", ((4.0, 4.0),), (2.0,))
+    ball = Shape("ball", ((4.0, 4.0, 4.0),), (2.0,) * 3)
+    for sides, wrong, right in (((9, 9, 9), flat, ball), ((9, 9), ball, flat)):
+        for act in (
+            lambda s, w, r: joined([r, w], s),
+            lambda s, w, r: erased(w, r, s),
+            lambda s, w, r: divided(w, r, s),
+        ):
+            with pytest.raises(LabelError, match=f"of {len(sides)} axes"):
+                act(sides, wrong, right)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_line_divides_and_loses_no_sample(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -204,8 +204,14 @@ def raster(shape: Shape, frame: Region, step: float = 1.0) -> NDArray[np.bool_]:
 
 
 def box(shapes: Sequence[Shape], sides: Sequence[int]) -> tuple[list[float], list[float]]:
-    """First and last coordinates of several shapes, an axis each, within the image."""
+    """First and last coordinates of several shapes, an axis each, within the image.
+
+    Raises:
+        LabelError: If one has another number of axes than the image.
+    """
     lows, highs = zip(*(ends for shape in shapes for ends in _ends(shape)), strict=True)
+    if wrong := {len(low) for low in lows} - {len(sides)}:
+        raise LabelError(f"expected regions of {len(sides)} axes, got one of {min(wrong)}")
     low, high = np.min(lows, axis=0), np.max(highs, axis=0)
     top = np.asarray(sides) - 1
     return np.clip(low, 0, top).tolist(), np.clip(high, 0, top).tolist()
