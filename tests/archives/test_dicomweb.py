@@ -49,6 +49,14 @@ def test_files_come_as_they_are_stored_under_names_that_say_nothing(
     assert not any(word in said for word in (*NAME.replace("^", " ").split(), NUMBER, UID))
 
 
+def test_what_a_server_warns_of_is_not_repeated(
+    there: Stub, caplog: pytest.LogCaptureFixture
+) -> None:
+    there.warning = f"299 archive: no fuzzy matching of {NAME}"
+    assert len(archive(there, "").series({"PatientID": NUMBER})) == 1
+    assert NAME not in caplog.text
+
+
 @pytest.mark.parametrize("cut", [0, 700, 1500, 2500, 5000])
 def test_an_answer_cut_in_the_middle_loses_nothing(there: Stub, tmp_path: Path, cut: int) -> None:
     there.cut = cut

@@ -29,6 +29,7 @@ class Stub:
         busy: So many of the next requests are answered with 503.
         cut: Of the next answer with files only so many bytes are sent.
         part: Refuse objects of a store, with a status of success.
+        warning: Of every answer, in its header; "" for none.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,7 @@ class Stub:
         self.busy = 0
         self.cut: int | None = None
         self.part = False
+        self.warning = ""
         self.url = ""
 
     def put(self, *paths: Path) -> None:
@@ -75,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(code)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        if self.stub.warning:
+            self.send_header("Warning", self.stub.warning)
         self.end_headers()
         if self.stub.cut is not None and kind.startswith("multipart"):
             self.wfile.write(body[: self.stub.cut])

@@ -8,6 +8,7 @@ never the query, which may hold a patient's name.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 import warnings
@@ -99,6 +100,8 @@ class Archive:
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        # It would repeat what servers warn of, which may hold a query.
+        logging.getLogger("dicomweb_client").setLevel(logging.CRITICAL)
         session = requests.Session()
         session.auth = _who(place)
         self._client = DICOMwebClient(place.base, session, permissive_uid=True, timeout=_TIMEOUT)
