@@ -103,16 +103,20 @@ def drift(likeness: Likeness, values: NDArray[np.float32]) -> str:
 
 def said(judged: Mapping[str, Judged]) -> str:
     """In words which cases are unlike the training images, the farthest first; "" where none is."""
-    unlike = sorted(
-        (case for case in judged if judged[case].unlike), key=lambda k: -judged[k].distance
-    )
-    if not unlike:
+    found = unlike(judged)
+    if not found:
         return ""
-    names = ", ".join(unlike[:_NAMED]) + (", ..." if len(unlike) > _NAMED else "")
+    names = ", ".join(found[:_NAMED]) + (", ..." if len(found) > _NAMED else "")
     return (
-        f"{len(unlike)} of {len(judged)} images are unlike the training images: {names} (see "
+        f"{len(found)} of {len(judged)} images are unlike the training images: {names} (see "
         f"{TABLE}; by chance about 1 in {round(1 / LEVEL)} is)"
     )
+
+
+def unlike(judged: Mapping[str, Judged]) -> list[str]:
+    """Cases that are unlike the training images, the farthest first."""
+    found = (case for case, one in judged.items() if one.unlike)
+    return sorted(found, key=lambda case: -judged[case].distance)
 
 
 def read_likeness(folder: Path) -> dict[str, Judged]:

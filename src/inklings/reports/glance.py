@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from inklings.errors import DataError
 from inklings.evaluation.changes import number
 from inklings.evaluation.head_lines import of_patients
 from inklings.evaluation.intervals import FEW
 from inklings.evaluation.scores import Row, Scores
-from inklings.predictions.likeness_table import read_likeness
+from inklings.predictions.likeness_table import read_likeness, unlike
 from inklings.reports.examples import RANKED_BY, mean_over
 from inklings.reports.material import Material
 
@@ -114,10 +113,9 @@ def _for_whom(
         yield f"Worst cases: {named}."
     for said in table.head.get("groups", ()):
         yield f"{str(said)[:1].upper()}{str(said)[1:]}."
-    unlike = _unlike(material)
-    if unlike:
-        named = ", ".join(unlike[:_NAMED]) + (", ..." if len(unlike) > _NAMED else "")
-        yield f"Unlike the training images: {len(unlike)} images ({named})."
+    if far := _unlike(material):
+        named = ", ".join(far[:_NAMED]) + (", ..." if len(far) > _NAMED else "")
+        yield f"Unlike the training images: {len(far)} images ({named})."
 
 
 def _others(means: Mapping[str, float], worst: str) -> float:
@@ -126,14 +124,7 @@ def _others(means: Mapping[str, float], worst: str) -> float:
 
 
 def _unlike(material: Material) -> list[str]:
-    if material.predictions is None:
-        return []
-    try:
-        judged = read_likeness(material.predictions)
-    except DataError:
-        return []
-    return sorted((case for case, one in judged.items() if one.unlike),
-                  key=lambda case: -judged[case].distance)  # fmt: skip
+    return unlike(read_likeness(material.predictions)) if material.predictions else []
 
 
 def _next(material: Material, table: Scores) -> Iterator[str]:

@@ -16,7 +16,7 @@ from inklings.evaluation.head_lines import absent_lines
 from inklings.evaluation.scores import Row, Scores
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.guarantee import of_head, promises_masks
-from inklings.predictions.likeness_table import read_likeness, said
+from inklings.predictions.likeness_table import read_likeness, said, unlike
 from inklings.reports import plots
 from inklings.reports.charts import Chart, Numbers, chart
 from inklings.reports.examples import RANKED_BY, group_of, mean_over, predicted, ranked
@@ -159,7 +159,7 @@ def cases(material: Material, each: int = 3) -> dict[str, Any] | None:
         return None
     slides = PredictionFolder.open(m.predictions).slides
     known = {case.id: case for case in m.standard}
-    unlike = {case for case, one in read_likeness(m.predictions).items() if one.unlike}
+    far = unlike(read_likeness(m.predictions))
     groups = {
         title: [
             predicted_slide(line, m.predictions, known[line["case"]])
@@ -170,7 +170,7 @@ def cases(material: Material, each: int = 3) -> dict[str, Any] | None:
                 m.head,
                 known[line["case"]],
                 m.standard.classes,
-                ("unlike the training",) if line["case"] in unlike else (),
+                ("unlike the training",) if line["case"] in far else (),
             )
             for line in chosen
             if line["case"] in known
@@ -189,8 +189,7 @@ def likeness(material: Material, most: int = 50) -> dict[str, Any] | None:
     found = read_likeness(material.predictions) if material.predictions else {}
     if not found:
         return None
-    unlike = [(case, one) for case, one in found.items() if one.unlike]
-    rows = sorted(unlike, key=lambda pair: -pair[1].distance)[:most]
+    rows = [(case, found[case]) for case in unlike(found)[:most]]
     return {"said": said(found) or f"None of {len(found)} images is", "rows": rows}
 
 
