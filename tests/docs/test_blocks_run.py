@@ -86,6 +86,7 @@ ONLY_PARSED = {
     "docs/viewer.md": "the tests of the viewer open each of these, in a browser",
     "docs/how-to/calibration.md": "tasks/test_calibrate.py types its commands",
     "docs/how-to/cross-validation.md": "ten trainings; the tests of crossval and ensembles do them",
+    "docs/install.md": "installs things",
     "docs/how-to/own-parts.md": "test_own_parts runs it with the package that it describes",
     "docs/how-to/send-models.md": "library/test_bundling.py types its commands",
     "docs/how-to/slurm.md": "needs a cluster",

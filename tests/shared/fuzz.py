@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import resource
 import time
@@ -13,7 +15,7 @@ from typing import Any
 import damage
 from typer.testing import CliRunner
 
-from inklings.cli import app
+from inklings.cli import _explain, app
 from inklings.errors import InklingsError
 
 COUNT = int(os.environ.get("INKLINGS_FUZZ", "4"))
@@ -34,10 +36,12 @@ def command(*arguments: object) -> Told:
 
 def call(read: Callable[[], Any]) -> Told:
     """How a function of the library ends, as a command would tell it."""
+    said = io.StringIO()
     try:
         read()
-    except InklingsError as error:
-        return 2, str(error)
+    except (InklingsError, OSError) as error:  # a name that is too long is one of the system's
+        with contextlib.redirect_stderr(said):
+            return _explain(error), said.getvalue()
     return 0, ""
 
 
