@@ -48,7 +48,9 @@ def test_objects_are_components_where_none_were_predicted(tmp_path: Path) -> Non
     assert source.objects(next(iter(source))).max() == 2
 
 
-OF_VOLUMES = {"dicom-labelmap", "dicom-seg", "mha", "montage", "nifti", "npz", "nrrd", "rtstruct"}
+OF_VOLUMES = {
+    "dicom-labelmap", "dicom-seg", "mha", "montage", "nifti", "npz", "nrrd", "ome-zarr", "rtstruct",
+}  # fmt: skip
 OF_BAGS = {"csv", "json", "parquet", "tile-maps"}
 OF_FINDINGS = {"dicom-sr"}
 OF_COHORTS = {"nnunet"}
