@@ -107,3 +107,17 @@ def test_the_report_begins_with_it_and_counts_objects_only_where_they_score(
 
 def test_without_scores_there_is_nothing_to_say(scored: Material) -> None:
     assert glance(dataclasses.replace(scored, table=None)) is None
+
+
+@pytest.mark.parametrize("metric", ["auc", "concordance", "mae"])
+def test_a_run_on_whole_cases_begins_with_what_says_most_of_it(
+    metric: str, scored: Material
+) -> None:
+    rows = [
+        Row(name, 0.7, 0.5, 0.9, 20, 20, "", "all", name)
+        for name in ("other", "concordance_ipcw", metric)
+    ]
+    table = Scores(tuple(rows), (), {"patients": 20, "split": "test"})
+    said = glance(dataclasses.replace(scored, table=table))
+    assert said is not None
+    assert said["Is it good enough?"][0].startswith(f"{metric}: 0.700 over 20 cases")

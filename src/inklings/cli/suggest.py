@@ -23,7 +23,7 @@ def suggest(
         typer.Option(help="Folder of corrections; PREDICTIONS/corrections if left out."),
     ] = None,
 ) -> None:
-    """List the cases to correct next, the one that teaches most first."""
+    """List the cases to correct next, the least certain first."""
     from inklings.predictions.suggestions import MEASURES, write_suggestions
     from inklings.predictions.suggestions import suggest as suggested
 

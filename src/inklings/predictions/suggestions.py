@@ -66,7 +66,7 @@ class Suggestion:
 def suggest(
     folder: Path, corrections: Path | None = None, by: Sequence[str] = MEASURES
 ) -> tuple[Suggestion, ...]:
-    """The cases of a folder of predictions, the one that teaches most first.
+    """The cases of a folder of predictions, the least certain first.
 
     Args:
         folder: Of predictions.

@@ -48,7 +48,7 @@ class Example:
 
 def ranked(lines: Sequence[Mapping[str, Any]], by: str, each: int) -> dict[str, list[Any]]:
     """Lines of the worst, median and best cases, ``each`` of them and none twice."""
-    scored = sorted((line for line in lines if _is_number(line.get(by))), key=lambda line: line[by])
+    scored = sorted((line for line in lines if is_number(line.get(by))), key=lambda line: line[by])
     if len(scored) <= 3 * each:
         third = -(-len(scored) // 3)
         groups = [scored[:third], scored[third : 2 * third], scored[2 * third :]]
@@ -77,11 +77,12 @@ def mean_over(line: Mapping[str, Any], metric: str) -> dict[str, Any]:
     """The line of a case with the mean of ``metric`` over classes, where each has its own."""
     if metric in line:
         return dict(line)
-    each = [v for k, v in line.items() if k.startswith(f"{metric}:") and _is_number(v)]
+    each = [v for k, v in line.items() if k.startswith(f"{metric}:") and is_number(v)]
     return {**line, metric: sum(each) / len(each)} if each else dict(line)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value of a table is one that was measured."""
     return isinstance(value, int | float) and not math.isnan(value)
 
 
@@ -118,7 +119,7 @@ def predicted(
         wrong = found.predicted - int(found.hits[0])
         if wrong:
             notes.append(f"{wrong} false")
-    if _is_number(line.get("ap")):
+    if is_number(line.get("ap")):
         notes.append(f"AP {number(line['ap'])}")
     notes += [
         f"{name} {number(line[key])}"

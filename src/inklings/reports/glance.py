@@ -17,10 +17,10 @@ from inklings.evaluation.head_lines import of_patients
 from inklings.evaluation.intervals import FEW
 from inklings.evaluation.scores import Row, Scores
 from inklings.predictions.likeness_table import read_likeness, unlike
-from inklings.reports.examples import RANKED_BY, mean_over
+from inklings.reports.examples import RANKED_BY, is_number, mean_over
 from inklings.reports.material import Material
 
-_WHOLE = ("auc", "accuracy", "kappa", "c_index", "mae")
+_WHOLE = ("auc", "accuracy", "kappa", "concordance", "mae")
 """What says most of a run that answers for whole cases; the first that is there.
 
 Where none of these was scored, it is what stands first in the table."""
@@ -36,23 +36,17 @@ def glance(material: Material) -> Glance | None:
     table = material.table
     if table is None or not table.rows:
         return None
-    by = next((name for name in RANKED_BY if any(name in _line(x, name) for x in table.cases)), "")
-    lines = [_line(line, by) for line in table.cases] if by else []
-    scored = [line for line in lines if _is_number(line.get(by))]
+    by = next(
+        (name for name in RANKED_BY if any(name in mean_over(x, name) for x in table.cases)), ""
+    )
+    lines = [mean_over(line, by) for line in table.cases] if by else []
+    scored = [line for line in lines if is_number(line.get(by))]
     found = {
         "Is it good enough?": list(_how_good(table, by, scored)),
         "For whom not?": list(_for_whom(material, table, by, scored)),
         "What next?": list(_next(material, table)),
     }
     return {heading: said for heading, said in found.items() if said}
-
-
-def _line(line: Mapping[str, Any], by: str) -> dict[str, Any]:
-    return mean_over(line, by)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not math.isnan(value)
 
 
 def _how_good(table: Scores, by: str, lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -143,6 +137,6 @@ def _next(material: Material, table: Scores) -> Iterator[str]:
         yield "Look at the images that are unlike the training images before you trust them."
     if table.head.get("split") == "test":
         yield (
-            "Correct what teaches most: 'inklings predict --split train', then 'inklings suggest', "
-            "then 'inklings view'. Do not correct test cases: scores would flatter."
+            "Correct training cases: 'inklings predict --split train', then 'inklings suggest' for "
+            "the least certain, then 'inklings view'. Of test cases it would flatter the scores."
         )
