@@ -234,9 +234,13 @@ def test_marks_are_not_taken_for_masks(
 
 @pytest.mark.parametrize(
     ("shape", "supervision"),
-    [("ball", "auto"), ("boxes", {"name": "boxes", "middle": 0.75}), ("block", "auto")],
+    [
+        ("ball", "auto"),
+        ("boxes", {"name": "boxes", "middle": 0.75}),
+        ("block", {"name": "boxes", "middle": 0.75}),
+    ],
 )
-def test_boxes_that_were_drawn_slice_by_slice_are_not_taken_for_exact_masks(
+def test_masks_that_are_boxes_of_slices_or_of_the_volume_are_not_taken_for_exact(
     shape: str, supervision: Any, writer: Writer, core: Budget
 ) -> None:
     def draw(rng: np.random.Generator) -> tuple[Any, Any]:
@@ -254,6 +258,26 @@ def test_boxes_that_were_drawn_slice_by_slice_are_not_taken_for_exact_masks(
 
     cohort = writer.volumes(draw, ("organ",), (1.0, 1.0, 1.0), Modality="MR")
     assert planned(cohort, core)[1]["supervision"] == supervision
+
+
+@pytest.mark.parametrize("boxed", [0, 1, 4, 5])
+def test_pictures_whose_masks_are_mostly_boxes_are_not_taken_for_exact(
+    boxed: int, writer: Writer, core: Budget
+) -> None:
+    """Of five objects apart; those that are no boxes are discs of the same sides."""
+
+    def draw(rng: np.random.Generator) -> tuple[Any, Any]:
+        image, _ = tissue(rng)
+        mask = np.zeros(image.shape[:2], np.uint8)
+        for k in range(5):
+            y, x = np.mgrid[-20:21, -20:21]
+            one = (y**2 + x**2 <= 400) | (k < boxed)
+            mask[10:51, 4 + 50 * k : 45 + 50 * k][one] = 1
+        return image, mask
+
+    _, record = planned(writer.pictures(draw), core)
+    asked = {"name": "boxes", "middle": 0.75} if boxed >= 3 else "auto"
+    assert record["supervision"] == asked
 
 
 def test_more_minutes_give_wider_networks_and_other_machines_other_ones(

@@ -36,7 +36,8 @@ def supervision(seen: CohortFingerprint) -> Reasoned[Any]:
     if seen.kind == "boxes":
         return (
             {"name": "boxes", "middle": 0.75},
-            "labels are boxes: an ellipse in each is object, outside of all is background",
+            "labels are boxes: an ellipse in each is object, outside of all is background; if the "
+            "objects are boxes themselves, take supervision: full",
         )
     return "auto", f"labels are {kind(seen)}"
 

@@ -16,7 +16,7 @@ from inklings.cohorts.rasterise import annotate
 from inklings.cohorts.stacked import stacked_case
 from inklings.labels.kinds import CaseLabel
 from inklings.orientation import turn_to
-from inklings.supervision.boxes import boxed_by_planes
+from inklings.supervision.boxes import boxed
 
 SIDES = (32, 48, 64, 96, 128, 160, 192, 256, 384)
 """Sides of crops of which it is counted how many show something."""
@@ -49,8 +49,7 @@ class CaseLook:
         extents: ``(K, D)`` standard deviation of its samples about that.
         hits: Share of the crops of each of `SIDES` that show an object.
         separated: Whether objects have numbers of their own.
-        boxed: Share of the marked samples of a volume in objects that are rectangles plane by
-            plane.
+        boxed: Share of the marked samples in objects that are boxes, or rectangles plane by plane.
     """
 
     shape: tuple[int, ...]
@@ -120,7 +119,7 @@ def look(case: Case, classes: Sequence[str], code: str) -> CaseLook:
         extents=extents,
         hits=tuple(_hits(codes > 0, side) for side in SIDES),
         separated=drawn.separated,
-        boxed=0.0 if flat else boxed_by_planes(np.ascontiguousarray(objects)),
+        boxed=boxed(np.ascontiguousarray(objects)),
     )
 
 

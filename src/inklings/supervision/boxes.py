@@ -111,17 +111,23 @@ def _by_planes(objects: NDArray[np.int32], drawn: NDArray[np.int32]) -> NDArray[
     return found
 
 
-def boxed_by_planes(objects: NDArray[np.int32]) -> float:
-    """Share of the marked samples ``(Z, Y, X)`` in objects that are boxes plane by plane.
+def boxed(objects: NDArray[np.int32]) -> float:
+    """Share of the marked samples ``(*S)`` in objects that are boxes, in a volume also by planes.
 
-    Objects of a few samples a plane are rectangles by chance and count as none.
+    Objects of a few samples are boxes by chance and count as none.
     """
     marked = objects > 0
     if not marked.any():
         return 0.0
-    pieces = np.where(marked, _by_planes(objects, objects), 0)
-    sizes = np.bincount(pieces[marked])
-    return float(((pieces != objects) & (sizes[pieces] >= _LEAST))[marked].mean())
+    pieces = objects
+    if objects.ndim == 3:
+        pieces = np.where(marked, _by_planes(objects, objects), 0)
+    filled = [False] * (int(pieces.max()) + 1)
+    for number, where in enumerate(ndimage.find_objects(pieces), 1):
+        if where is not None:
+            own = pieces[where] == number
+            filled[number] = bool(own.all()) and own.size >= _LEAST
+    return float(np.array(filled)[pieces[marked]].mean())
 
 
 def _rectangles(
