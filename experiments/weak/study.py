@@ -431,6 +431,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/weak"))
     parser.add_argument("--only", action="append", choices=tuple(SETS), help="Only this set.")
     parser.add_argument("--budget", type=int, action="append", help="Only so many steps.")
+    parser.add_argument("--learner", action="append", choices=tuple(LEARNERS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", type=Path, help="A study.csv to draw; nothing is trained.")
     asked = parser.parse_args()
@@ -450,7 +451,9 @@ def main() -> None:
             for cell in dict.fromkeys(cells(asked.seeds))
             if (out / cell.file).exists()
             or (
-                cell.data in (asked.only or SETS) and cell.budget in (asked.budget or [cell.budget])
+                cell.data in (asked.only or SETS)
+                and cell.budget in (asked.budget or [cell.budget])
+                and cell.learner in (asked.learner or LEARNERS)
             )
         ]
         asked.table = out / "study.csv"

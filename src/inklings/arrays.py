@@ -78,7 +78,9 @@ def read_npy(file: IO[bytes], size: int) -> NDArray[Any]:
     """
     shape, fortran, dtype, start = _header(file)
     count = math.prod(shape)
-    if dtype.hasobject or count * dtype.itemsize != size - start:
+    if dtype.hasobject:
+        raise ValueError("objects of Python, which are not opened")
+    if count * dtype.itemsize != size - start:
         raise ValueError(f"{count} values of {dtype} do not fit {size - start} bytes")
     data = bytearray(size - start)
     filled = 0

@@ -1,5 +1,7 @@
 """Rows of a table as instances."""
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,24 @@ REAL = Path(__file__).parents[2] / ".." / "shared" / "data" / "mil_classic"
 
 def mil_table(path: Path, out: Path, **options: Any) -> Cohort:
     return run(MilTable(path, **options), out, workers=1).cohort
+
+
+@pytest.mark.parametrize("name", ["X", "y", "bag", "bag_name"])
+@pytest.mark.parametrize("what", ["no array", "objects", "cut short"])
+def test_an_npz_whose_arrays_are_no_numbers_is_refused_in_one_line(
+    name: str, what: str, tmp_path: Path
+) -> None:
+    held = {"X": np.ones((2, 3)), "y": np.arange(2), "bag": np.arange(2), "bag_name": np.arange(2)}
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for key, array in held.items():
+            stream = io.BytesIO()
+            np.save(stream, array.astype(object) if (key, what) == (name, "objects") else array)
+            data = stream.getvalue()
+            if key == name and what != "objects":
+                data = b"no array" if what == "no array" else data[:-1]
+            archive.writestr(f"{key}.npy", data)
+    with pytest.raises(DataError, match="expected arrays X, y and bag, got"):
+        mil_table(tmp_path / "a.npz", tmp_path / "c")
 
 
 def test_npz_with_names(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inklings.arrays import read_npz
 from inklings.errors import DataError, LabelError
 from inklings.tables import Table, parts, read_table, told
 from inklings.tables.cells import is_missing, truth, whole
@@ -21,10 +20,6 @@ _HINT = (
     "say what they are called with --bag, --label, --instance, --patient; fill or remove rows "
     "without a number; leave columns out with --ignore"
 )
-_BROKEN = (
-    OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, OverflowError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 _OTHERS = {
     **dict.fromkeys(("patient", "patient_id", "patientid", "case_id", "subject"), "--patient"),
     **dict.fromkeys(("split", "fold", "partition"), "--split"),
@@ -152,13 +147,13 @@ def from_npz(path: Path, column: Sequence[str] = ("label",)) -> InstanceRows:
         LabelError: If the rows of a bag disagree.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            features, label, bag = file["X"], file["y"], file["bag"]
-            names = file.get("bag_name")
-    except _BROKEN as error:
-        reason = " ".join(str(error).split())
-        reason = "objects of Python, which are not opened" if "pickle" in reason else reason
-        raise DataError(f"{path}: expected arrays X, y and bag, got: {reason}") from None
+        file = read_npz(path, ("X", "y", "bag", "bag_name"))
+        features, label, bag = file["X"], file["y"], file["bag"]
+        names = file.get("bag_name")
+    except KeyError as error:
+        raise DataError(f"{path}: expected arrays X, y and bag, got no {error}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: expected arrays X, y and bag, got: {error}") from None
     if len(column) > 1:
         raise DataError(f"{path}: expected one column of labels (y), got {' and '.join(column)}")
     label, bag = _text(label, path), _text(bag, path)
