@@ -69,18 +69,6 @@ def test_promises_of_one_class_that_rest_on_different_cases_are_each_compared(
     assert shift(PredictionFolder.open(tmp_path), patients) == ()
 
 
-def test_slides_are_not_compared_and_it_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there = folder(tmp_path, (1, 3), 5)
-    monkeypatch.setattr("inklings.predictions.shift.certainty_of", lambda *_: None)
-    (said,) = shift(there, {f"c{k}": f"p{k}" for k in range(5)})
-    assert said == (
-        "nobody can say whether 5 new patients are like those that the promise about a was "
-        "calibrated on: slides are not compared"
-    )
-
-
 def test_certainty_of_a_file_is_that_of_its_probabilities(tmp_path: Path) -> None:
     there = folder(tmp_path, (1, 1), 1)
     p = DensePrediction.read(tmp_path, "c0").dense.astype(float)

@@ -12,6 +12,8 @@ from inklings.evaluation.evaluate import evaluate
 from inklings.evaluation.family import Settings
 from inklings.inference.predict import predict
 from inklings.labels.kinds import BagLabel, MaskLabel
+from inklings.predictions.guarantee import Guarantee, with_promises
+from inklings.predictions.head import Head
 from inklings.reports.run import run_report
 from inklings.reports.slide_examples import predicted_slide
 from inklings.spec import Component
@@ -42,12 +44,20 @@ def test_a_predicted_slide_is_its_thumbnail_with_the_outlines_of_both_sides(
 ) -> None:
     _, cohort, out = folders
     (case,) = Cohort.read(cohort).cases
-    example = predicted_slide({"dice": 0.5}, out, case)
+    head = Head.read(out)
+    example = predicted_slide({"dice": 0.5}, out, head, case)
     assert example.score == "Dice 0.500"
     assert set(re.findall(r'class="contour (\w+)"', str(example.picture))) == {"truth", "predicted"}
     assert example.notes[0].endswith("mm\u00b2")
     bag = Case(case.id, case.patient, case.images, (BagLabel("nucleus", True),))
-    assert 'contour truth"' not in str(predicted_slide({}, out, bag).picture)
+    assert 'contour truth"' not in str(predicted_slide({}, out, head, bag).picture)
+    promise = Guarantee(
+        "fnr", "dense", "nucleus", 0.1, None, 0.1, ("p",), None, 0.0, 0.5, 0.2, (), "c", "val",
+        None, "w", "", "0",
+    )  # fmt: skip
+    example = predicted_slide({}, out, with_promises(head, [promise]), case, ("far",))
+    assert 'contour guaranteed"' in str(example.picture)
+    assert example.notes[0] == "far"
 
 
 def test_the_report_of_a_run_evaluates_and_shows_slides(

@@ -1,7 +1,6 @@
 import dataclasses
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,9 @@ from PIL import Image
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.guarantee import Guarantee, with_promises
 from inklings.predictions.head import MEMBERS
+from inklings.predictions.numbers import coded
 from inklings.testing.folders import discs
-from inklings.viewer.planes import codes, png
+from inklings.viewer.planes import png
 from inklings.viewer.shelf import Shelf
 
 
@@ -80,11 +80,8 @@ def test_the_spread_over_runs_is_a_layer_of_its_own(viewer: Any) -> None:
 
 
 def test_of_several_classes_the_one_that_exceeds_its_threshold_most_is_drawn() -> None:
-    from inklings.predictions.head import Head, Provenance
-
     dense = np.array([[[120, 200, 10]], [[60, 240, 10]]], np.uint8)
-    head = Head(("a", "b"), (0.5, 0.2), Provenance("", "", None, ""))
-    found = codes(DensePrediction("c", Path("i"), dense), head)
+    found = coded(dense, (0.5, 0.2))
     np.testing.assert_array_equal(found, [[2, 2, 0]])
 
 

@@ -29,7 +29,6 @@ from inklings.labels.kinds import BACKGROUND, BallLabel, MaskLabel, SurvivalLabe
 from inklings.labels.outlines import Outline, outline_of, placed
 from inklings.labels.pictures import Picture, Writer
 from inklings.labels.trace import objects_of
-from inklings.predictions.slides import OUTLINES, folder_of
 from inklings.progress import note, track
 from inklings.readers.pyramid import corner_of
 
@@ -89,8 +88,9 @@ Yolo = partial(Annotations, yolo.write)
 def predicted(source: ExportSource) -> Iterator[Picture]:
     """What was predicted of every slide and picture."""
     for case in source.slides:
-        seen, file = source.glance(case), folder_of(source.folder, case) / OUTLINES
-        drawn, when = read_outlines(file), file.stat().st_mtime
+        seen = source.glance(case)
+        with source.outlined(case) as file:
+            drawn, when = read_outlines(file), file.stat().st_mtime
         outlines = tuple(placed(one, drawn.corner) for one in drawn.outlines)
         height, width = seen.shape[-2:]
         yield Picture(

@@ -22,7 +22,6 @@ from inklings.labels import qupath
 from inklings.labels.outlines import Origin
 from inklings.labels.qupath import CORNER, ORIGIN
 from inklings.predictions.head import Kind
-from inklings.predictions.slides import OUTLINES, folder_of
 
 
 class GeoJson(Annotations):
@@ -30,8 +29,8 @@ class GeoJson(Annotations):
 
     An outline runs along the edges of its samples: the centre of the first sample of the
     image is at (0.5, 0.5). Holes are rings of their own. Slides were outlined when they were
-    predicted, region by region in pixels of level 0; those files are copied. Of bags of tiles:
-    `inklings.exports.bag_tiles.write_tiles`.
+    predicted, region by region in pixels of level 0; those files are copied, and only guaranteed
+    masks outlined anew. Of bags of tiles: `inklings.exports.bag_tiles.write_tiles`.
 
     Args:
         origin: Where coordinates on slides count from: ``bounds``, the first pixel that was
@@ -56,8 +55,8 @@ class GeoJson(Annotations):
         if self.threshold is not None:
             raise SpecError("--threshold: of images it was said in the prediction; leave it out")
         for case in source.slides:
-            with written(out / f"{case}.geojson") as path:
-                self.copy(folder_of(source.folder, case) / OUTLINES, path)
+            with written(out / f"{case}.geojson") as path, source.outlined(case) as drawn:
+                self.copy(drawn, path)
         return self.drawn(list(predicted(source.pictures())), out)
 
     def copy(self, drawn: Path, path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -15,11 +18,14 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.opening import image_of_file
 from inklings.errors import DataError, GeometryError, SpecError
+from inklings.labels.annotations import read_outlines
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.folder import OfPredictions, PredictionFolder
 from inklings.predictions.guarantee import guaranteed
 from inklings.predictions.head import Kind
-from inklings.predictions.slides import SlidePrediction
+from inklings.predictions.heatmaps.features import Features
+from inklings.predictions.heatmaps.outlines import Outlines
+from inklings.predictions.slides import OUTLINES, SlidePrediction, folder_of
 from inklings.progress import track
 from inklings.readers import open_image
 from inklings.refinement.components import Components
@@ -110,16 +116,36 @@ class ExportSource(OfPredictions):
         """The same with guaranteed masks.
 
         Raises:
-            SpecError: If there is no promise about masks, or there are slides, whose maps are cut.
+            SpecError: If there is no promise about masks.
         """
-        if self.slides:
-            raise SpecError(
-                f"--guaranteed: expected pictures or volumes, got {len(self.slides)} slides "
-                f"({self.slides[0]}, ...), which were cut when they were predicted; predict them "
-                "with --threshold and that of the promise (guarantees.json of the run)"
-            )
         there = replace(self.there, head=guaranteed(self.head))
         return replace(self, there=there, guaranteed=True)
+
+    @contextmanager
+    def outlined(self, case: str) -> Iterator[Path]:
+        """The outlines of a slide while the block runs: as it was predicted, or guaranteed."""
+        stored = folder_of(self.folder, case) / OUTLINES
+        if not self.guaranteed:
+            yield stored
+            return
+        said, (y, x) = SlidePrediction.read(self.folder, case), read_outlines(stored).corner
+        smallest = self.head.settings.get("slides", {}).get("smallest_region", 1)
+        with TemporaryDirectory(prefix="inklings-") as folder:
+            drawn = Path(folder) / OUTLINES
+            with drawn.open("w", encoding="utf-8") as text, said.heatmap(self.folder) as heat:
+                corner = (round(y), round(x))
+                features = Features(
+                    text, said.classes, said.factor, said.shape, said.spacing_um, corner
+                )
+                limits = np.array(self.head.thresholds, np.float32) * 255
+                for k, limit in enumerate(limits):  # by itself: they may overlap
+                    outlines = Outlines(said.map_shape[1], smallest)
+                    codes = ((band[k] >= limit) * np.uint8(k + 1) for band in heat.bands())
+                    for found in chain(map(outlines.push, codes), (outlines.close(),)):
+                        for one in found:
+                            features.add(one)
+                features.close()
+            yield drawn
 
     def pictures(self) -> ExportSource:
         """The same without slides."""

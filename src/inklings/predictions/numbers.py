@@ -1,7 +1,8 @@
-"""What a network said is a number, and how probabilities are stored."""
+"""What a network said is a number, how probabilities are stored, and which class they name."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,23 @@ def quantise(probability: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     require_numbers(probability)
     stored: NDArray[np.uint8] = np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
     return stored
+
+
+def coded(levels: NDArray[np.uint8], thresholds: Sequence[float]) -> NDArray[np.uint8]:
+    """Of the classes that reach their threshold, the one that exceeds it most, by ratio.
+
+    Args:
+        levels: Stored probabilities ``(K, *S)``.
+        thresholds: One a class.
+
+    Returns:
+        ``(*S)``, index of the class plus one, 0 where none reaches its threshold.
+    """
+    limits = np.maximum(np.array(thresholds, np.float32) * 255, 1e-3)
+    limits = limits.reshape(-1, *(1,) * (levels.ndim - 1))
+    said = np.where(levels >= limits, levels / limits, 0)
+    found: NDArray[np.uint8] = np.where(said.max(0) > 0, said.argmax(0) + 1, 0).astype(np.uint8)
+    return found
 
 
 def require_numbers(*said: ArrayLike | None) -> None:

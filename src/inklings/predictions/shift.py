@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from inklings.predictions.bags import BagPrediction
-from inklings.predictions.dense import DensePrediction
 from inklings.predictions.findings import Findings
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.guarantee import of_head
 from inklings.predictions.head import Head
+from inklings.predictions.slides import SlidePrediction
 
 _SHIFTED = 0.01
 """Probability of a warning about patients who are like those of the calibration."""
@@ -39,17 +39,17 @@ def certainty(probability: ArrayLike) -> float:
     return float((p * p).sum()) / total if total else 0.0
 
 
-def certainty_of(there: PredictionFolder, case: str, label: str) -> float | None:
-    """Of one case and class; None of slides, which are too large to be read for this."""
+def certainty_of(there: PredictionFolder, case: str, label: str) -> float:
+    """Of one case and class."""
     payload, classes = there.payload(case), there.head.classes
     if isinstance(payload, BagPrediction):
         return certainty(list(diagnoses(payload, there.head).values()))
     if isinstance(payload, Findings):
         return certainty([one.score for one in payload])
-    if isinstance(payload, DensePrediction):
-        levels = np.bincount(payload.dense[classes.index(label)].ravel(), minlength=256)
-        return certainty_of_levels(levels)
-    return None
+    channel = classes.index(label)
+    if isinstance(payload, SlidePrediction):
+        return certainty_of_levels(payload.histogram(there.path)[channel])
+    return certainty_of_levels(np.bincount(payload.dense[channel].ravel(), minlength=256))
 
 
 def certainty_of_levels(samples: ArrayLike) -> float:
@@ -65,7 +65,7 @@ def shift(there: PredictionFolder, patients: Mapping[str, str]) -> tuple[str, ..
 
     The certainty of one case of each patient is compared with that of the calibration by the
     two-sample test of Kolmogorov and Smirnov, at a level of 1 % over all promises; promises that
-    rest on the same cases are one. Slides are not compared, which is said.
+    rest on the same cases are one.
 
     Args:
         there: Predictions with promises.
@@ -79,13 +79,7 @@ def shift(there: PredictionFolder, patients: Mapping[str, str]) -> tuple[str, ..
     level, lines = _SHIFTED / max(len(apart), 1), list[str]()
     for (label, _), one in apart.items():
         others = [case for patient, case in first.items() if patient not in one.patients]
-        values = [certainty_of(there, case, label) for case in others]
-        new = [value for value in values if value is not None]
-        if len(new) < len(values):
-            lines.append(
-                f"nobody can say whether {len(values) - len(new)} new patients are like those that "
-                f"the promise about {label} was calibrated on: slides are not compared"
-            )
+        new = [certainty_of(there, case, label) for case in others]
         if not new:
             continue
         found = two_sample(one.certainty, new, level)

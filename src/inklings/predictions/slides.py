@@ -25,6 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inklings.errors import DataError
 from inklings.files import owner, write_json, write_text
 from inklings.geometry import Geometry
@@ -142,6 +145,14 @@ class SlidePrediction:
     def spread_map(self, folder: Path) -> Map:
         """The standard deviation over runs, where `spread` says any; to be closed after use."""
         return Map(folder_of(folder, self.case) / SPREAD)
+
+    def histogram(self, folder: Path) -> NDArray[np.int64]:
+        """Samples of the heat map by stored probability, ``(K, 256)``, read band by band."""
+        found = np.zeros((len(self.classes), 256), np.int64)
+        with self.heatmap(folder) as heat:
+            for band in heat.bands():
+                found += [np.bincount(plane.ravel(), minlength=256) for plane in band]
+        return found
 
     def write(self, case_folder: Path) -> None:
         """Write ``areas.csv`` and ``slide.json`` into the folder of the case."""

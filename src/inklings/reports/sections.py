@@ -19,7 +19,7 @@ from inklings.predictions.guarantee import of_head, promises_masks
 from inklings.predictions.likeness_table import read_likeness, said, unlike
 from inklings.reports import plots
 from inklings.reports.charts import Chart, Numbers, chart
-from inklings.reports.examples import RANKED_BY, group_of, mean_over, predicted, ranked
+from inklings.reports.examples import RANKED_BY, Example, group_of, mean_over, predicted, ranked
 from inklings.reports.html import duration
 from inklings.reports.material import Material
 from inklings.reports.slide_examples import predicted_slide
@@ -160,26 +160,21 @@ def cases(material: Material, each: int = 3) -> dict[str, Any] | None:
     slides = PredictionFolder.open(m.predictions).slides
     known = {case.id: case for case in m.standard}
     far = unlike(read_likeness(m.predictions))
+    folder, head, classes = m.predictions, m.head, m.standard.classes
+
+    def shown(line: Mapping[str, Any]) -> Example:
+        case, remarks = known[line["case"]], ("unlike the training",) * (line["case"] in far)
+        if line["case"] in slides:
+            return predicted_slide(line, folder, head, case, remarks)
+        return predicted(line, folder, head, case, classes, remarks)
+
     groups = {
-        title: [
-            predicted_slide(line, m.predictions, known[line["case"]])
-            if line["case"] in slides
-            else predicted(
-                line,
-                m.predictions,
-                m.head,
-                known[line["case"]],
-                m.standard.classes,
-                ("unlike the training",) if line["case"] in far else (),
-            )
-            for line in chosen
-            if line["case"] in known
-        ]
+        title: [shown(line) for line in chosen if line["case"] in known]
         for title, chosen in ranked(lines, by, each).items()
     }
     return {
         "by": RANKED_BY[by],
-        "groups": {k: shown for k, shown in groups.items() if shown},
+        "groups": {title: found for title, found in groups.items() if found},
         "guaranteed": [one.line for one in of_head(m.head)] if promises_masks(m.head) else [],
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,33 @@ from inklings.cohorts.case import Case
 from inklings.cohorts.region import annotate_overview
 from inklings.geometry import Region
 from inklings.labels.kinds import CaseLabel
-from inklings.predictions.heatmaps.tiled import level_near
-from inklings.predictions.slides import CLASSES, THUMBNAIL, Area, SlidePrediction, folder_of
+from inklings.predictions.guarantee import guaranteed, promises_masks
+from inklings.predictions.head import Head
+from inklings.predictions.heatmaps.tiled import Map, level_near
+from inklings.predictions.numbers import coded
+from inklings.predictions.slides import (
+    CLASSES,
+    HEATMAP,
+    THUMBNAIL,
+    Area,
+    SlidePrediction,
+    folder_of,
+)
 from inklings.reports.examples import Example, score_of
 from inklings.reports.pictures import Plane, overlay
 
 
-def predicted_slide(line: Mapping[str, Any], folder: Path, case: Case) -> Example:
-    """One predicted slide.
+def predicted_slide(
+    line: Mapping[str, Any], folder: Path, head: Head, case: Case, remarks: Sequence[str] = ()
+) -> Example:
+    """One predicted slide; where there is a guaranteed mask, it is outlined, too.
 
     Args:
         line: Its line in the table of cases.
         folder: The predictions.
+        head: Their head.
         case: With true labels.
+        remarks: A few words each, to be noted first.
     """
     record = SlidePrediction.read(folder, case.id)
     with Pillow.open(folder_of(folder, case.id) / THUMBNAIL) as picture:
@@ -38,22 +52,25 @@ def predicted_slide(line: Mapping[str, Any], folder: Path, case: Case) -> Exampl
     if name is not None:
         true = annotate_overview(case, name, record.classes)
         layers["truth"] = _objects(true.category, shape)
-    layers["predicted"] = _objects(_codes(record, folder, max(shape)), shape)
+    side = max(shape)
+    layers["predicted"] = _objects(_overview(record, folder, CLASSES, side)[0], shape)
+    if promises_masks(head):
+        heat = _overview(record, folder, HEATMAP, side)
+        layers["guaranteed"] = _objects(coded(heat, guaranteed(head).thresholds), shape)
     notes = tuple(_size(area) for area in record.areas)
     return Example(
         overlay(Plane(thumbnail, layers), f"case {case.id}"),
         case.id,
         score_of(line),
-        (*notes, *record.remarks),
+        (*remarks, *notes, *record.remarks),
     )
 
 
-def _codes(record: SlidePrediction, folder: Path, side: int) -> NDArray[np.uint8]:
-    """The map of classes at the level next above ``side`` samples."""
-    path = folder_of(folder, record.case) / CLASSES
-    with record.class_map(folder, level_near(path, side)) as codes:
-        plane: NDArray[np.uint8] = codes.read(Region((0, 0), codes.shape[1:]))[0]
-    return plane
+def _overview(record: SlidePrediction, folder: Path, name: str, side: int) -> NDArray[np.uint8]:
+    """A map ``(C, y, x)`` at the level next above ``side`` samples."""
+    path = folder_of(folder, record.case) / name
+    with Map(path, level_near(path, side)) as found:
+        return found.read(Region((0, 0), found.shape[1:]))
 
 
 def _objects(codes: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.int64]:

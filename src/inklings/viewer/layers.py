@@ -27,12 +27,13 @@ from inklings.predictions.guarantee import guaranteed, promises_masks
 from inklings.predictions.head import MEMBERS
 from inklings.predictions.heatmaps.colours import colours
 from inklings.predictions.heatmaps.tiled import Map
+from inklings.predictions.numbers import coded
 from inklings.predictions.slides import CLASSES, HEATMAP, SPREAD, SlidePrediction, folder_of
 from inklings.readers.handles import Handles
 from inklings.readers.pyramid import Pyramid
 from inklings.viewer.cache import Cache
 from inklings.viewer.pictures import PictureTiles, ViewGrid
-from inklings.viewer.planes import codes, png
+from inklings.viewer.planes import png
 from inklings.viewer.shelf import Predicted, Shelf
 
 UNKNOWN = 255
@@ -159,8 +160,9 @@ class Layers:
             plane: NDArray[np.uint8] = said[layer.channel]
             return plane
         head = guaranteed(predicted.head) if layer.guaranteed else predicted.head
+        levels = prediction.dense[: len(head.classes)]
         key = ("codes", case.id, layer.id)
-        return self._cache.get(key, lambda: _arrayed(codes(prediction, head)))
+        return self._cache.get(key, lambda: _arrayed(coded(levels, head.thresholds)))
 
     def objects(self, case: Case, layer: Layer) -> NDArray[Any] | None:
         """Numbered objects of a picture, ``(h, w)``; None where they were not told apart."""
@@ -190,7 +192,7 @@ class Layers:
             source, title, "codes", source, names, colours(names), (), height, width, span
         )
         cuts = [whole]
-        if promises_masks(predicted.head) and case.id not in predicted.there.slides:
+        if promises_masks(predicted.head):
             name = f"{title}: guaranteed"
             own = dataclasses.replace(whole, id=f"{source}.guaranteed", title=name, guaranteed=True)
             cuts.append(own)
@@ -244,7 +246,7 @@ class Layers:
     ) -> NDArray[np.uint8]:
         """From the coarsest level of a stored map that is fine enough, the nearest samples."""
         heat = SPREAD if layer.spread else HEATMAP
-        name = CLASSES if layer.channel is None else heat
+        name = CLASSES if layer.channel is None and not layer.guaranteed else heat
         path = folder_of(predicted.folder, case.id) / name
         level = min(factor.bit_length() - 1, self._levels(path) - 1)
         with self._maps.lease((path, level)) as opened:
@@ -258,7 +260,11 @@ class Layers:
                 for end, corner in enumerate((region.start, region.stop))
             )
             size = tuple(max(1, b - a) for a, b in zip(lows, highs, strict=True))
-            block = opened.read(Region(tuple(lows), size))[layer.channel or 0]
+            levels = opened.read(Region(tuple(lows), size))
+        if layer.guaranteed:
+            block = coded(levels, guaranteed(predicted.head).thresholds)
+        else:
+            block = levels[layer.channel or 0]
         rows, columns = (
             np.clip(((np.arange(a, b) + 0.5) * rest).astype(int) - low, 0, n - 1)
             for a, b, low, n in zip(region.start, region.stop, lows, block.shape, strict=True)

@@ -1,4 +1,4 @@
-"""Planes of numbers as the page takes them: codes of classes, and grey PNG."""
+"""Planes of numbers as the page takes them: grey PNG."""
 
 from __future__ import annotations
 
@@ -6,18 +6,6 @@ import zlib
 
 import numpy as np
 from numpy.typing import NDArray
-
-from inklings.predictions.dense import DensePrediction
-from inklings.predictions.head import Head
-
-
-def codes(prediction: DensePrediction, head: Head) -> NDArray[np.uint8]:
-    """Of the classes that reach their threshold, the one that exceeds it most, ``(*S)``."""
-    shape = (-1,) + (1,) * (prediction.dense.ndim - 1)
-    limits = np.maximum(np.array(head.thresholds, np.float32).reshape(shape) * 255, 1e-3)
-    dense = prediction.dense[: len(head.classes)]
-    said = np.where(dense >= limits, dense / limits, 0)
-    return np.where(said.max(axis=0) > 0, said.argmax(axis=0) + 1, 0).astype(np.uint8)
 
 
 def png(plane: NDArray[np.uint8]) -> bytes:

@@ -78,6 +78,12 @@ class Map:
                     out[(channel, *into)] = self._tile(plane, ty, tx)[own]
         return out
 
+    def bands(self) -> Iterator[NDArray[np.uint8]]:
+        """All samples from top to bottom, ``(C, h, x)`` with up to `TILE` rows each."""
+        _, height, width = self.shape
+        for y in range(0, height, TILE):
+            yield self.read(Region((y, 0), (min(TILE, height - y), width)))
+
     def _tile(self, plane: _Plane, ty: int, tx: int) -> NDArray[np.uint8]:
         data = read_at(self._file, int(plane.lengths[ty, tx]), int(plane.places[ty, tx]))
         try:

@@ -13,7 +13,7 @@ from inklings.predictions.heatmaps.canvas import TILE, Row
 from inklings.predictions.heatmaps.features import Features
 from inklings.predictions.heatmaps.outlines import Outlines, RegionOutline
 from inklings.predictions.heatmaps.pyramid import Pyramid, majority, mean
-from inklings.predictions.numbers import quantise
+from inklings.predictions.numbers import coded, quantise
 from inklings.predictions.slides import CLASSES, HEATMAP, OUTLINES, SPREAD, Spread, scaled
 
 Pair = tuple[float, float]
@@ -88,7 +88,7 @@ class HeatmapWriter:
         changes: Sequence[Change | None] = (),
     ) -> None:
         self._folder, self._classes, self._tissue, self._shape = folder, classes, tissue, shape
-        self._levels = np.array(thresholds, np.float32)[:, None, None] * 255
+        self._thresholds = tuple(thresholds)
         self._spacing_um = scaled(spacing_um, factor)
         self._spool = (folder / _SPOOL).open("wb+")
         self._heat = Pyramid(self._spool, len(classes), shape, mean)
@@ -126,7 +126,7 @@ class HeatmapWriter:
     def _take(self, ty: int, tiles: Mapping[int, NDArray[np.float32]]) -> None:
         said = {tx: self._by_run(tile) for tx, tile in tiles.items()}
         heat = {tx: self._quantised(ty, tx, tile.mean(0)) for tx, tile in said.items()}
-        codes = {tx: self._coded(tile) for tx, tile in heat.items()}
+        codes = {tx: coded(tile, self._thresholds) for tx, tile in heat.items()}
         for tile in heat.values():
             np.maximum(self.peaks, tile.max(axis=(1, 2)), out=self.peaks)
         for code in codes.values():
@@ -162,12 +162,6 @@ class HeatmapWriter:
     def _quantised(self, ty: int, tx: int, tile: NDArray[np.float32]) -> NDArray[np.uint8]:
         inside: NDArray[np.uint8] = quantise(tile) * self._tissue.tile(ty, tx)
         return inside
-
-    def _coded(self, heat: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Of the classes that reach their threshold, the one that exceeds it most, by ratio."""
-        said = np.where(heat >= self._levels, heat / self._levels, 0)
-        best = said.argmax(axis=0)
-        return np.asarray(np.where(said.max(axis=0) > 0, best + 1, 0), np.uint8)
 
     def _keep(self, outlines: Iterable[RegionOutline]) -> None:
         for outline in outlines:
