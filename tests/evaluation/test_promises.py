@@ -128,6 +128,8 @@ def test_findings_are_counted_and_no_share_of_an_image(tmp_path: Path) -> None:
     missed, alarms = promise(tmp_path / "said", tmp_path / "scans", asked).guarantees
     assert "; 1 findings a scan, 1 at the threshold of the run)" in missed.line
     assert "; 2 findings a scan, 1 at the threshold of the run)" in alarms.line
+    with pytest.raises(DataError, match="expected at least 24 patients, got 10"):
+        promise(tmp_path / "said", tmp_path / "scans", {"alarms": Fraction(4)})
 
 
 def test_grades_between_two_of_a_set_are_in_it(tmp_path: Path) -> None:

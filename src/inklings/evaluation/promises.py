@@ -174,10 +174,12 @@ def _of_class(name: str, kind: str, level: Level, losses: Losses) -> Guarantee |
         threshold, held = 0.0, 0
     if threshold is None or held is None:
         if n < level.needed:
-            return f"{what}: expected at least {level.needed} patients with it, got {n}"
+            who = "patients" if name == "alarms" else "patients with it"
+            return f"{what}: expected at least {level.needed} {who}, got {n}"
         least = losses.loss[:, 0].mean() * (MOST_MARKS if name == "alarms" else 1)
         return (
-            f"{what}: {least:.3g} of {n} patients even at the safest threshold, which is too much"
+            f"{what}: even at the safest threshold it is {least:.3g} on average over {n} patients, "
+            "which is too much"
         )
     if kind == "dense" and threshold <= 0:
         return f"{what}: only the whole image holds it ({n} patients); promise less, or train more"
