@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import random
 import zipfile
 from pathlib import Path
 
@@ -93,3 +94,22 @@ def test_a_rare_compression_is_refused_with_advice(tmp_path: Path) -> None:
         archive.writestr("x", b"content")
     with pytest.raises(DataError, match="extract the archive and give the folder"):
         entries(tmp_path / "a.zip", tmp_path / "scratch")
+
+
+def test_a_corrected_archive_is_unpacked_anew_and_what_it_lost_is_removed(tmp_path: Path) -> None:
+    generator = random.Random(0)
+    for number in range(20):
+        scratch = tmp_path / f"out{number}" / "scratch"
+        several = tmp_path / f"several{number}"
+        several.mkdir()
+        for _ in range(3):
+            names = generator.sample(["a/x", "a/y", "b", "ü/z"], generator.randint(1, 4))
+            # Bytes of one length: neither size nor name tells the states apart.
+            members = {name: bytes(generator.choices(range(3), k=2)) for name in names}
+            (several / "one.zip").write_bytes(zipped(members))
+            folder = laid_out(several, scratch) / "one"
+            found = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+            assert {name: path.read_bytes() for name, path in found.items()} == members
+        before = {name: path.stat().st_mtime_ns for name, path in found.items()}
+        laid_out(several, scratch)
+        assert {name: path.stat().st_mtime_ns for name, path in found.items()} == before

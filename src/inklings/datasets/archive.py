@@ -123,7 +123,9 @@ def laid_out(source: Path, scratch: Path) -> Path:
     """The folder of a dataset: itself, or what is in the archives, unpacked beside the cohort.
 
     A folder of nothing but archives is unpacked, each into a folder of its name; archives that lie
-    among other files are not looked into, which is noted.
+    among other files are not looked into, which is noted. What was unpacked before is kept if its
+    length and checksum are those of the archive, unpacked anew if not, and removed if the archive
+    no longer has it.
 
     Args:
         source: Folder or archive.
@@ -156,11 +158,24 @@ def laid_out(source: Path, scratch: Path) -> Path:
                 "the folder of these"
             )
         try:
-            if not path.exists():
+            if not _holds(path, entry):
                 write_bytes(path, read(entry), durable=False)
         except OSError as error:
             raise ReaderError(f"{entry}: cannot be unpacked to {folder} ({error})") from None
+    for path in [path for path in folder.rglob("*") if path.is_file() and path not in placed]:
+        path.unlink()  # of an earlier state of the archive, or half written by a killed process
     return folder
+
+
+def _holds(path: Path, entry: Entry) -> bool:
+    """Whether a file that was unpacked before is what the archive holds now."""
+    if not path.is_file() or path.stat().st_size != entry.bytes:
+        return False
+    sum_of_all = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            sum_of_all = zlib.crc32(block, sum_of_all)
+    return sum_of_all == entry.stamp
 
 
 def _of_its_own(container: Path, source: Path) -> Path:
