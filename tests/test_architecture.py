@@ -16,7 +16,9 @@ PAGE = ROOT.parents[1] / "docs" / "concepts" / "architecture.md"
 
 def rooms() -> Iterator[tuple[list[str], str]]:
     """Rows of the table of rooms: names of the rooms, and what it says of torch."""
-    table = PAGE.read_text(encoding="utf-8").split("| room | holds | torch |")[1].split("\n\n")[0]
+    table = (
+        PAGE.read_text(encoding="utf-8").split("| package | contents | torch |")[1].split("\n\n")[0]
+    )
     for row in table.splitlines()[2:]:
         _, names, _, torch, _ = (cell.strip() for cell in row.split("|"))
         yield re.findall("`([^`]+)`", names), torch
