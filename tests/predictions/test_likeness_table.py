@@ -72,6 +72,7 @@ def test_what_is_unlike_is_said_in_one_line_the_farthest_first(tmp_path: Path) -
     assert write(tmp_path, 2, 3, 1) == (
         "2 of 5 images are unlike the training images: c1, c0 (see likeness.csv; by chance about 1 "
         "in 20 is)",
+        "1 of 6 cases are not compared with those of the training",
     )
     table = read_likeness(tmp_path)
     assert [case for case, one in table.items() if one.unlike] == ["c0", "c1"]

@@ -14,8 +14,16 @@ from inklings.detection.find import find, settings_of, threshold_of
 from inklings.detection.gather import image_name
 from inklings.detection.scan import whole
 from inklings.errors import DataError, SpecError
+from inklings.inference.features import plain, statistics_of, watched
 from inklings.inference.items import Inputs, Item
-from inklings.inference.predictor import Options, Predictor, as_asked, loaded, told
+from inklings.inference.predictor import (
+    Options,
+    Predictor,
+    as_asked,
+    loaded,
+    say_unlike,
+    told,
+)
 from inklings.orientation import CANONICAL
 from inklings.parallel import over_cases
 from inklings.predictions import findings as files
@@ -59,7 +67,7 @@ class DetectionPredictor(Predictor):
                 f"{run}: trained by 0.1, as its scans lay; scans are turned to {CANONICAL} now, so "
                 "findings differ where they lie otherwise: train again"
             )
-        self.run = run
+        self.run, self._detector = run, detector
         self.inputs = Inputs(tuple(inputs), options.get("split"), options.get("series"))
         self.items = self.inputs.items()
         unusable: dict[str, str] = {}
@@ -96,9 +104,10 @@ class DetectionPredictor(Predictor):
         ).failed
 
     def finish(self, there: PredictionFolder) -> None:
-        """``findings.csv``: all findings that there are."""
+        """``findings.csv``: all findings that there are; and which scans are unlike others."""
         if there.cases:
             files.write_table(files.read_all(there.path), there.path / files.TABLE)
+        say_unlike(there, self._detector, self.inputs.paths)
 
 
 def chosen(options: Options, trained: float) -> float:
@@ -142,7 +151,11 @@ def _search(run: Run, item: Item, threshold: float, out: Path) -> Findings:
     with item.open() as image:
         values, geometry = whole(image)
         read = time.perf_counter()
-        found = find(run, values, geometry, item.case)
+        with watched(run) as features:
+            found = find(run, values, geometry, item.case)
+        if features is not None:
+            said = statistics_of(run, values[None], geometry, features)[1]
+            found = replace(found, statistics=plain(said))
     seconds = {"reading": read - started, "finding": time.perf_counter() - read}
     rounded = {name: round(value, 3) for name, value in seconds.items()}
     facts = {**found.facts, **source(item), "threshold": threshold, "seconds": rounded}

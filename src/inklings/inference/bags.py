@@ -26,10 +26,19 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import DataError, InklingsError, SpecError
 from inklings.inference.bag_model import alone, outputs
 from inklings.inference.device import best_device
+from inklings.inference.features import bag_statistics
 from inklings.inference.items import Inputs
-from inklings.inference.predictor import Options, Predictor, as_asked, loaded, told
+from inklings.inference.predictor import (
+    Options,
+    Predictor,
+    as_asked,
+    loaded,
+    say_unlike,
+    told,
+)
 from inklings.models.base import BagNetwork
 from inklings.predictions.bags import BagPrediction
+from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import VALUES, Head
 from inklings.predictions.numbers import require_numbers
 from inklings.progress import track
@@ -76,6 +85,10 @@ class BagPredictor(Predictor):
             failed |= _predict(self._loaded, cases, out)
         return failed
 
+    def finish(self, there: PredictionFolder) -> None:
+        """Which bags are unlike those of the training."""
+        say_unlike(there, self._loaded, self._inputs.paths)
+
 
 def _one(run: Path, inputs: Inputs, calibration: bool | None, out: Path, case: str) -> None:
     """One bag, in any process."""
@@ -108,6 +121,7 @@ def predict_instances(run: Run, instances: Instances) -> Iterator[tuple[int, Bag
                     attention=_row(output.attention, row, count),
                     contribution=adds if adds is None or outcome is None else scale * adds,
                     values=None if outcome is None else np.array(outcome.values(raw[0])),
+                    statistics=None if run.likeness is None else bag_statistics(parts[row])[1],
                 ),
             )
 

@@ -128,3 +128,16 @@ def statistics_of(
     own = fingerprint(fit_channels(image, run.model_config.in_channels // planes), geometry)
     values = np.concatenate([np.array(list(own.values()), np.float32), features.values])
     return tuple(own), values
+
+
+def bag_statistics(encoded: Tensor) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """The same of a bag, from its instances ``(n, F)`` as the network encodes them."""
+    features = Features()
+    features.add(encoded[..., None])
+    count = np.array([np.log(len(encoded))], np.float32)
+    return ("instances",), np.concatenate([count, features.values])
+
+
+def plain(values: NDArray[np.float32]) -> tuple[float | None, ...]:
+    """Statistics as a record holds them, None where nobody knows."""
+    return tuple(float(f"{value:.6g}") if value == value else None for value in values.tolist())

@@ -13,15 +13,14 @@ from inklings.inference.cohort_threshold import looks_incomplete, priors_of, put
 from inklings.inference.dense import OF_VOLUMES, calibration_of
 from inklings.inference.device import best_device
 from inklings.inference.ensemble import Ensemble, provenance_of, read_ensemble
-from inklings.inference.items import Inputs, Item, patients_of
+from inklings.inference.items import Inputs, Item
 from inklings.inference.pictures import PicturePredictor
-from inklings.inference.predictor import Options, Predictor
+from inklings.inference.predictor import Options, Predictor, say_unlike
 from inklings.inference.slide_cases import CaseTask, is_slide, opened, write_areas
 from inklings.inference.slide_grid import SLIDE_OPTIONS, SlideSettings
 from inklings.parallel import over_cases
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.head import BY_PRIOR, CALIBRATION, MEMBERS, Head
-from inklings.predictions.likeness_table import write_likeness
 from inklings.predictions.uncertainty import write_uncertainty
 from inklings.progress import note, track
 from inklings.refinement import REFINEMENTS
@@ -148,11 +147,7 @@ class ImagePredictor(Predictor):
         write_areas(there)
         if self._several:
             write_uncertainty(there)
-        likeness = self._runs[0].likeness
-        if likeness is not None:
-            patients = patients_of(there.cases, self._inputs.paths)
-            for line in write_likeness(there, likeness, patients):
-                note(line)
+        say_unlike(there, self._runs[0], self._inputs.paths)
 
 
 def _by_prior(

@@ -17,11 +17,13 @@ from inklings.cohorts.case import Split
 from inklings.datasets.several import Patterns
 from inklings.errors import DataError, SpecError
 from inklings.inference.device import best_device
+from inklings.inference.items import patients_of
 from inklings.machine import cores
 from inklings.parallel import Summary, over_cases, quarantine
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.guarantee import promised
 from inklings.predictions.head import CALIBRATION, Head
+from inklings.predictions.likeness_table import write_likeness
 from inklings.predictions.outputs import note_output
 from inklings.progress import note
 from inklings.runs.run import Run
@@ -257,3 +259,11 @@ def loaded_all(folders: tuple[Path, ...], call: str) -> tuple[Run, ...]:  # noqa
     for run in runs:
         run.model.to(best_device())
     return runs
+
+
+def say_unlike(there: PredictionFolder, run: Run, inputs: Sequence[Path]) -> None:
+    """Note which cases are unlike those that a run has learnt from, where it knows these."""
+    if run.likeness is None:
+        return
+    for line in write_likeness(there, run.likeness, patients_of(there.cases, inputs)):
+        note(line)

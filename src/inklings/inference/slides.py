@@ -9,14 +9,15 @@ width times one window, in samples of the maps. Only windows with tissue are rea
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from inklings.data.tissue_finder import FindTissue
 from inklings.errors import SpecError
 from inklings.inference.dense import calibrated, calibration_of
 from inklings.inference.device import device_of
+from inklings.inference.features import plain, statistics_of, watched
 from inklings.inference.slide_files import areas_of, pictures
 from inklings.inference.slide_grid import Grid, SlideSettings, grid_of
 from inklings.inference.slide_networks import (
@@ -49,6 +51,7 @@ from inklings.runs.run import Run
 from inklings.spec import Inference
 
 _AHEAD = 3  # batches blended after the one in the network
+_SOME = 8  # windows by which slides are compared
 
 
 @dataclass(frozen=True)
@@ -92,16 +95,10 @@ def predict_slide(
     """
     run = runs[0]
     require_same_look(runs)
-    side = _window_side(runs, job.window)
-    grid = grid_of(slide, run.model_config, job.slides, side)
-    axes = [
-        plan(n, side, job.window.overlap, _divisor(runs), grid.step)
-        for n in grid.view.geometry.shape
-    ]
-    places = Places(tissue(slide), grid.shape)
-    windows = holding_tissue(places, axes, grid.step)
-    look = SlideLook.of(slide, places.mask)
-    seen = [seen_as(one, look) for one in runs]
+    way = SeenSlide.of(runs, slide, tissue, job.window, job.slides)
+    grid, axes, windows = way.grid, way.axes, way.windows
+    seen = [seen_as(one, way.look) for one in runs]
+    statistics = _statistics(run, way, job.window)
 
     def fill(sink: HeatmapWriter) -> None:
         stream = read_ahead(
@@ -121,8 +118,7 @@ def predict_slide(
         ]
         _stream(beside(networks), batches, axes, grid.step, sink)
 
-    way = _Seen(grid, places, look)
-    return _written(run, slide, job, folder, way, fill, len(windows[0]), runs)
+    return _written(run, slide, job, folder, way, fill, len(windows[0]), statistics, runs)
 
 
 def cut_slide(
@@ -134,28 +130,90 @@ def cut_slide(
         DataError: If what is there is damaged.
     """
     before = SlidePrediction.read(out, job.case)
-    grid = grid_of(slide, run.model_config, job.slides, _window_side((run,), job.window))
-    places = Places(tissue(slide), grid.shape)
-    look = SlideLook.of(slide, places.mask)
     with before.heatmap(out) as heat:
         return _written(
             run,
             slide,
             job,
             folder,
-            _Seen(grid, places, look),
+            SeenSlide.of((run,), slide, tissue, job.window, job.slides),
             lambda sink: sink.take(rows_of(heat)),
             before.windows,
+            before.statistics,
         )
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """A slide as it is mapped: the grid, where there is tissue, how it looks."""
+class SeenSlide:
+    """A slide as it is mapped: the grid, its windows, where there is tissue, how it looks."""
 
     grid: Grid
+    axes: tuple[Axis, ...]
     places: Places
     look: SlideLook
+
+    @classmethod
+    def of(
+        cls,
+        runs: Sequence[Run],
+        slide: Image,
+        tissue: FindTissue,
+        window: Inference,
+        slides: SlideSettings,
+    ) -> Self:
+        """As runs see it that see it alike."""
+        side = _window_side(runs, window)
+        grid = grid_of(slide, runs[0].model_config, slides, side)
+        axes = tuple(
+            plan(n, side, window.overlap, _divisor(runs), grid.step)
+            for n in grid.view.geometry.shape
+        )
+        places = Places(tissue(slide), grid.shape)
+        return cls(grid, axes, places, SlideLook.of(slide, places.mask))
+
+    @functools.cached_property
+    def windows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows and columns of the windows with tissue."""
+        return holding_tissue(self.places, self.axes, self.grid.step)
+
+    def some(self, run: Run, window: Inference) -> tuple[NDArray[Any], Callable[[], None]]:
+        """Some windows with tissue, evenly spread: by them slides are compared.
+
+        Returns:
+            Their samples ``(C, n h, w)``, one below the other, and what puts them through the
+            network of the run; no samples where there is no tissue.
+        """
+        rows, columns = self.windows
+        chosen = np.unique(np.linspace(0, len(rows) - 1, min(_SOME, len(rows))).round().astype(int))
+        prepare, scale = seen_as(run, self.look)
+        channels, batch = run.model_config.in_channels, _batch_size(run)
+        few = (rows[chosen], columns[chosen])
+        batches = list(
+            read_ahead(
+                self.grid.view, self.axes, few, channels, batch=batch, readers=1, prepare=prepare
+            )
+        )
+        once = window.model_copy(update={"mirroring": False})
+        network = network_of(run, once, self.axes, self.grid.step, scale)
+
+        def use() -> None:
+            for one in batches:
+                network(one)
+
+        pixels = [np.concatenate(list(one.pixels), 1) for one in batches]
+        samples = np.concatenate(pixels, 1) if pixels else np.zeros((channels, 0, 0))
+        return samples, use
+
+
+def _statistics(run: Run, way: SeenSlide, window: Inference) -> tuple[float | None, ...]:
+    """What says how like the training slides it is; nothing where the run does not know them."""
+    if run.likeness is None or not len(way.windows[0]):
+        return ()
+    samples, use = way.some(run, window)
+    with watched(run) as features:
+        use()
+    assert features is not None
+    return plain(statistics_of(run, samples, None, features)[1])
 
 
 def _written(
@@ -163,9 +221,10 @@ def _written(
     slide: Image,
     job: Job,
     folder: Path,
-    seen: _Seen,
+    seen: SeenSlide,
     fill: Callable[[HeatmapWriter], None],
     windows: int,
+    statistics: tuple[float | None, ...],
     said_by: Sequence[Run] = (),
 ) -> SlidePrediction:
     """The files of a slide whose probabilities ``fill`` gives; the record is written last.
@@ -187,7 +246,9 @@ def _written(
         corner=corner_of(slide),
         runs=max(1, len(said_by)),
         changes=[
-            partial(calibrated, one, job.window) if calibration_of(one, job.window) else None
+            functools.partial(calibrated, one, job.window)
+            if calibration_of(one, job.window)
+            else None
             for one in said_by
         ],
     ) as sink:
@@ -217,6 +278,7 @@ def _written(
         seconds=round(time.monotonic() - began, 3),
         remarks=remarks,
         spread=sink.spreads(places.samples),
+        statistics=statistics,
     )
     record.write(folder)
     return record

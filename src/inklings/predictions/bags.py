@@ -33,6 +33,8 @@ class BagPrediction:
         coords: ``(N, 2)`` where the instances lie; None where that is not known.
         values: ``(V,)`` numbers that are predicted, the answer first; `Head.settings` names them.
             None where the answer is a class.
+        statistics: ``(F + D,)`` float32 that say how like the training bags it is
+            (`inklings.predictions.likeness`); None where the run does not know these.
     """
 
     case: str
@@ -44,6 +46,7 @@ class BagPrediction:
     contribution: NDArray[np.float32] | None = None
     coords: NDArray[np.int64] | None = None
     values: NDArray[np.float64] | None = None
+    statistics: NDArray[np.float32] | None = None
 
     def write(self, folder: Path) -> None:
         """Write ``cases/<id>.npz``."""
@@ -72,4 +75,7 @@ class BagPrediction:
             raise damaged(path, error) from None
 
 
-_ARRAYS = ("probability", "logits", "instances", "attention", "contribution", "coords", "values")
+_ARRAYS = (
+    "probability", "logits", "instances", "attention", "contribution", "coords", "values",
+    "statistics",
+)  # fmt: skip

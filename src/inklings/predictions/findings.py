@@ -37,6 +37,8 @@ class Findings:
         frame: Physical space of the centres (`Geometry.frame`).
         stage_counts: What each stage left, in order: ``{"voxels": 9_000_000, "candidates": 120}``.
         facts: What made them: run, thresholds, seconds, warnings.
+        statistics: Numbers that say how like the training scans it is, None where unknown
+            (`inklings.predictions.likeness`); empty where the run does not know these.
     """
 
     case: str
@@ -44,6 +46,7 @@ class Findings:
     frame: str = ""
     stage_counts: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    statistics: tuple[float | None, ...] = ()
 
     def __post_init__(self) -> None:
         ordered = sorted(self.found, key=lambda finding: -finding.score)
@@ -79,6 +82,7 @@ class Findings:
             "stage_counts": dict(self.stage_counts),
             "facts": dict(self.facts),
             "findings": [_plain(finding) for finding in self],
+            **({"statistics": self.statistics} if self.statistics else {}),
         }
         write_json(path, record)
         return path

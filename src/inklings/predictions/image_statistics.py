@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from inklings.geometry import Geometry
 
 _LINES = 384
-_FLOORS = {"spacing": 0.05, "side": 0.35, "low": 0.1, "centre": 0.1, "high": 0.1, "grain": 0.1}
+_FLOORS = {
+    "spacing": 0.05,
+    "side": 0.35,
+    "low": 0.1,
+    "centre": 0.1,
+    "high": 0.1,
+    "grain": 0.1,
+    "instances": 0.35,
+}
 _FLOOR = 0.03  # of shares and correlations
 Array = NDArray[np.float64]
 

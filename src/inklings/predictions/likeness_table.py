@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from inklings.arrays import read_npz
 from inklings.errors import DataError
 from inklings.files import read_text, write_rows
+from inklings.predictions.findings import Findings
 from inklings.predictions.folder import PredictionFolder
 from inklings.predictions.likeness import LEVEL, Judged, Likeness
 from inklings.predictions.shift import two_sample
+from inklings.predictions.slides import SlidePrediction
 from inklings.predictions.stored import case_file, damaged
 
 TABLE = "likeness.csv"
@@ -41,19 +43,14 @@ def write_likeness(
     """
     kept, rows = [], []
     for case in there.cases:
-        path = case_file(there.path, case)
-        if case in there.slides:
-            continue
-        try:
-            arrays = read_npz(path, ("statistics",))
-        except ValueError as error:
-            raise damaged(path, error) from None
-        found = arrays.get("statistics")
+        found = _statistics(there, case)
         if found is not None and found.shape == likeness.values.shape[1:]:
             kept.append(case)
             rows.append(found)
+    lost = len(there.cases) - len(rows)
+    alone = f"{lost} of {len(there.cases)} cases are not compared with those of the training"
     if not rows:
-        return ()
+        return (alone,) if lost else ()
     judged = dict(zip(kept, likeness.judge(np.stack(rows)), strict=True))
     write_rows(
         there.path / TABLE,
@@ -70,8 +67,22 @@ def write_likeness(
         ],
     )
     _, first = np.unique([patients[case] for case in kept], return_index=True)
-    lines = (said(judged), drift(likeness, np.stack(rows)[first]))
+    lines = (said(judged), drift(likeness, np.stack(rows)[first]), alone if lost else "")
     return tuple(line for line in lines if line)
+
+
+def _statistics(there: PredictionFolder, case: str) -> NDArray[np.float32] | None:
+    """What was kept of a case, without reading all of what was predicted; None where nothing."""
+    if there.kind == "findings" or case in there.slides:
+        payload = there.payload(case)
+        assert isinstance(payload, Findings | SlidePrediction)
+        values = [np.nan if value is None else value for value in payload.statistics]
+        return np.array(values, np.float32) if values else None
+    path = case_file(there.path, case)
+    try:
+        return read_npz(path, ("statistics",)).get("statistics")
+    except ValueError as error:
+        raise damaged(path, error) from None
 
 
 def drift(likeness: Likeness, values: NDArray[np.float32]) -> str:

@@ -100,6 +100,8 @@ class SlidePrediction:
         seconds: What it took.
         remarks: What a reader should know, a sentence each.
         spread: One a class; empty of a single run.
+        statistics: Numbers that say how like the training slides it is, None where unknown
+            (`inklings.predictions.likeness`); empty where the run does not know these.
     """
 
     case: str
@@ -119,6 +121,7 @@ class SlidePrediction:
     seconds: float
     remarks: tuple[str, ...] = field(default=())
     spread: tuple[Spread, ...] = field(default=())
+    statistics: tuple[float | None, ...] = field(default=())
 
     @property
     def map_spacing_um(self) -> tuple[float, float] | None:
