@@ -80,9 +80,10 @@ def test_what_is_unlike_is_said_in_one_line_the_farthest_first(tmp_path: Path) -
     assert "c5" not in table
 
 
-def test_nothing_is_said_where_all_are_alike_or_nobody_knows(tmp_path: Path) -> None:
+def test_nothing_is_said_of_like_cases_and_what_is_not_compared_is_counted(tmp_path: Path) -> None:
     assert write(tmp_path / "like", 0, 3) == ()
-    assert write(tmp_path / "old", 0, 0, 2) == ()
+    line = "2 of 2 cases are not compared with those of the training"
+    assert write(tmp_path / "old", 0, 0, 2) == (line,)
     assert read_likeness(tmp_path / "old") == {}
 
 

@@ -10,26 +10,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inklings.data.slide_look import SlideLook
 from inklings.data.tissue_finder import FindTissue
-from inklings.errors import SpecError
 from inklings.inference.dense import calibrated, calibration_of
-from inklings.inference.device import device_of
-from inklings.inference.features import plain, statistics_of, watched
 from inklings.inference.slide_files import areas_of, pictures
-from inklings.inference.slide_grid import Grid, SlideSettings, grid_of
+from inklings.inference.slide_grid import SlideSettings
 from inklings.inference.slide_networks import (
     Network,
     beside,
@@ -37,12 +31,13 @@ from inklings.inference.slide_networks import (
     require_same_look,
     seen_as,
 )
-from inklings.inference.slide_windows import Batch, holding_tissue, read_ahead
-from inklings.inference.windows import Axis, plan
+from inklings.inference.slide_seen import SeenSlide, batch_size
+from inklings.inference.slide_windows import Batch, read_ahead
+from inklings.inference.windows import Axis
 from inklings.machine import cores
 from inklings.predictions.heatmaps.canvas import Canvas
 from inklings.predictions.heatmaps.tiled import rows_of
-from inklings.predictions.heatmaps.writer import HeatmapWriter, Places
+from inklings.predictions.heatmaps.writer import HeatmapWriter
 from inklings.predictions.slides import SlidePrediction
 from inklings.progress import track
 from inklings.readers.image import Image
@@ -51,7 +46,6 @@ from inklings.runs.run import Run
 from inklings.spec import Inference
 
 _AHEAD = 3  # batches blended after the one in the network
-_SOME = 8  # windows by which slides are compared
 
 
 @dataclass(frozen=True)
@@ -98,7 +92,7 @@ def predict_slide(
     way = SeenSlide.of(runs, slide, tissue, job.window, job.slides)
     grid, axes, windows = way.grid, way.axes, way.windows
     seen = [seen_as(one, way.look) for one in runs]
-    statistics = _statistics(run, way, job.window)
+    statistics = way.statistics(run, job.window)
 
     def fill(sink: HeatmapWriter) -> None:
         stream = read_ahead(
@@ -106,11 +100,11 @@ def predict_slide(
             axes,
             windows,
             run.model_config.in_channels,
-            batch=_batch_size(run),
+            batch=batch_size(run),
             readers=min(4, cores()),
             prepare=seen[0][0],
         )
-        count = -(-len(windows[0]) // _batch_size(run))
+        count = -(-len(windows[0]) // batch_size(run))
         batches = track(stream, f"predict {job.case}", count) if job.watched else stream
         networks = [
             network_of(one, job.window, axes, grid.step, scale)
@@ -141,79 +135,6 @@ def cut_slide(
             before.windows,
             before.statistics,
         )
-
-
-@dataclass(frozen=True)
-class SeenSlide:
-    """A slide as it is mapped: the grid, its windows, where there is tissue, how it looks."""
-
-    grid: Grid
-    axes: tuple[Axis, ...]
-    places: Places
-    look: SlideLook
-
-    @classmethod
-    def of(
-        cls,
-        runs: Sequence[Run],
-        slide: Image,
-        tissue: FindTissue,
-        window: Inference,
-        slides: SlideSettings,
-    ) -> Self:
-        """As runs see it that see it alike."""
-        side = _window_side(runs, window)
-        grid = grid_of(slide, runs[0].model_config, slides, side)
-        axes = tuple(
-            plan(n, side, window.overlap, _divisor(runs), grid.step)
-            for n in grid.view.geometry.shape
-        )
-        places = Places(tissue(slide), grid.shape)
-        return cls(grid, axes, places, SlideLook.of(slide, places.mask))
-
-    @functools.cached_property
-    def windows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows and columns of the windows with tissue."""
-        return holding_tissue(self.places, self.axes, self.grid.step)
-
-    def some(self, run: Run, window: Inference) -> tuple[NDArray[Any], Callable[[], None]]:
-        """Some windows with tissue, evenly spread: by them slides are compared.
-
-        Returns:
-            Their samples ``(C, n h, w)``, one below the other, and what puts them through the
-            network of the run; no samples where there is no tissue.
-        """
-        rows, columns = self.windows
-        chosen = np.unique(np.linspace(0, len(rows) - 1, min(_SOME, len(rows))).round().astype(int))
-        prepare, scale = seen_as(run, self.look)
-        channels, batch = run.model_config.in_channels, _batch_size(run)
-        few = (rows[chosen], columns[chosen])
-        batches = list(
-            read_ahead(
-                self.grid.view, self.axes, few, channels, batch=batch, readers=1, prepare=prepare
-            )
-        )
-        once = window.model_copy(update={"mirroring": False})
-        network = network_of(run, once, self.axes, self.grid.step, scale)
-
-        def use() -> None:
-            for one in batches:
-                network(one)
-
-        pixels = [np.concatenate(list(one.pixels), 1) for one in batches]
-        samples = np.concatenate(pixels, 1) if pixels else np.zeros((channels, 0, 0))
-        return samples, use
-
-
-def _statistics(run: Run, way: SeenSlide, window: Inference) -> tuple[float | None, ...]:
-    """What says how like the training slides it is; nothing where the run does not know them."""
-    if run.likeness is None or not len(way.windows[0]):
-        return ()
-    samples, use = way.some(run, window)
-    with watched(run) as features:
-        use()
-    assert features is not None
-    return plain(statistics_of(run, samples, None, features)[1])
 
 
 def _written(
@@ -310,24 +231,3 @@ def _stream(
         for future in behind:
             future.result()
     sink.take(canvas.take_all())
-
-
-def _window_side(runs: Sequence[Run], settings: Inference) -> int:
-    for run in runs:
-        if run.model_config.resize is not None:
-            raise SpecError(
-                f"the run scales whole images to {run.model_config.resize} samples, which no slide "
-                "can be; train one on tiles (sampling.resize: false)"
-            )
-    divisor = _divisor(runs)
-    return -(-settings.window // divisor) * divisor
-
-
-def _divisor(runs: Sequence[Run]) -> int:
-    return math.lcm(*(n for run in runs for n in (run.model_config.divisor, run.model.divisor)))
-
-
-def _batch_size(run: Run) -> int:
-    """Windows in one call; an accelerator wants more of them than a processor."""
-    device = device_of(run.model)
-    return 16 if device.type == "cuda" else 4

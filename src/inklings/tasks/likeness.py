@@ -30,7 +30,7 @@ from inklings.inference.items import Item
 from inklings.inference.pictures import read_item
 from inklings.inference.slide_cases import opened
 from inklings.inference.slide_grid import SlideSettings
-from inklings.inference.slides import SeenSlide
+from inklings.inference.slide_seen import SeenSlide
 from inklings.inference.volumes import predict_any
 from inklings.predictions.likeness import FEWEST, Likeness
 from inklings.progress import track
