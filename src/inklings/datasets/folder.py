@@ -39,6 +39,8 @@ from inklings.machine import cores
 from inklings.progress import track
 from inklings.readers.choice import Choice
 
+_IMAGES = (*SUFFIXES, ".czi", ".nd2", ".lif")
+
 
 @dataclass(frozen=True)
 class Folder(FromPatterns):
@@ -220,7 +222,7 @@ class Folder(FromPatterns):
         """With the files that were left out, by suffix."""
         done, words = super().finish(cohort, out)
         patterns = [self.images] if isinstance(self.images, str) else self.images.values()
-        left = {pattern: passed_over(pattern, SUFFIXES) for pattern in patterns}
+        left = {pattern: passed_over(pattern, _IMAGES) for pattern in patterns}
         told = [f"passed over in {at}: {found}, which are no pictures that are read"
                 for at, found in left.items() if found]  # fmt: skip
         return done, (*words, *self.said, *told)
@@ -231,7 +233,7 @@ class Folder(FromPatterns):
 
     def _groups(self) -> list[Group]:
         separate = self.patient is not None
-        return several.groups(self.images, self.masks, SUFFIXES, separate, self.pair)
+        return several.groups(self.images, self.masks, _IMAGES, separate, self.pair)
 
     def _require_objects(self) -> None:
         values.require_no_class(self.meaning)

@@ -19,6 +19,7 @@ from inklings.readers.dicom_slides import HEAD, DicomSlide, is_slide, slides_of
 
 SUFFIXES = (
     ".svs", ".tif", ".tiff", ".btf", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide",
+    ".czi", ".nd2", ".lif",
 )  # fmt: skip
 _DICOM = re.compile(r"\.(dcm|dicom|ima|\d+)$|^[^.]+$", re.I)
 """Names that a file of DICOM may have: its suffix, the end of a UID, or none."""

@@ -26,7 +26,7 @@ SLIDES = frozenset({".svs", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".
 """What slides, and nothing else, are called."""
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".npy"})
-VOLUMES = frozenset({".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr"})
+VOLUMES = frozenset({".czi", ".nd2", ".lif", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr"})
 SUFFIXES = PICTURES | SLIDES | VOLUMES
 T = TypeVar("T")
 IMAGE = "image"

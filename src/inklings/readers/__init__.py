@@ -22,6 +22,7 @@ READERS: Registry[Reader] = Registry(
         "array": "inklings.readers.array:ArrayReader",
         "stored": "inklings.readers.stored:StoredReader",
         "ome_zarr": "inklings.readers.ome_zarr:OmeZarrReader",
+        "microscope": "inklings.readers.microscope:MicroscopeReader",
         "openslide": "inklings.readers.openslide:OpenSlideReader",
         "dicom_segments": "inklings.readers.dicom_segments:DicomSegReader",
         "dicom_structures": "inklings.readers.dicom_structures:StructureSetReader",
@@ -36,8 +37,8 @@ READERS: Registry[Reader] = Registry(
 # A slide may also look like a picture, a TIFF or a DICOM series; what other packages plug in comes
 # first.
 _LAST = (
-    "array", "stored", "ome_zarr", "openslide", "dicom_segments", "dicom_structures", "slicer",
-    "dicom", "nifti", "metaimage", "tiff", "picture",
+    "array", "stored", "ome_zarr", "openslide", "microscope", "dicom_segments", "dicom_structures",
+    "slicer", "dicom", "nifti", "metaimage", "tiff", "picture",
 )  # fmt: skip
 _PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -6,10 +6,11 @@ choose a DICOM series, as they always did.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from inklings.errors import SpecError
+from inklings.errors import ReaderError, SpecError
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +86,36 @@ class Choice:
 
 
 ANY = Choice()
+
+
+def one_scene(path: Path, scenes: Sequence[tuple[str, str]], choice: Choice) -> int:
+    """Number of the scene that is meant: the only one, or the one that ``choice`` names.
+
+    Args:
+        path: For messages.
+        scenes: Name (may be empty) and size of each.
+        choice: ``scene``: a name, or a number from 0.
+
+    Raises:
+        ReaderError: If there are several and none is chosen.
+        SpecError: If there is none of the name.
+    """
+    if len(scenes) == 1:
+        return 0
+    names = [name for name, _ in scenes]
+    last = len(scenes) - 1
+    if choice.scene is None:
+        told = [f"{name}, {size}" if name else size for name, size in scenes]
+        named = ", ".join(f"{k} ({one})" for k, one in enumerate(told[:6]))
+        raise ReaderError(
+            f"{path}: expected one picture, got {len(scenes)}: {named}"
+            f"{' ...' if len(scenes) > 6 else ''}; say which with --scene 0 to --scene {last}"
+        )
+    if names.count(choice.scene) == 1:
+        return names.index(choice.scene)
+    if choice.scene.isdigit() and int(choice.scene) <= last:
+        return int(choice.scene)
+    raise SpecError(
+        f"--scene {choice.scene}: {path.name} has the scenes 0 to {last}"
+        f"{', ' if names[0] else ''}{', '.join(name for name in names if name)}"
+    )

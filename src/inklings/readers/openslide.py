@@ -90,6 +90,8 @@ class OpenSlideReader:
             return _is_ycbcr(path)
         if vendor == "generic-tiff":
             return suffix == ".ndpi"  # tifffile takes any file of that name for Hamamatsu's
+        if vendor == "zeiss":  # it knows slides in colour; the rest is of the microscope's reader
+            return _opens(path)
         return vendor is not None
 
     def open(self, path: Path, choice: Choice = ANY) -> Pyramid:
@@ -120,6 +122,14 @@ def _vendor(path: Path) -> str | None:
         return openslide.OpenSlide.detect_format(path)
     except openslide.OpenSlideError:
         return None
+
+
+def _opens(path: Path) -> bool:
+    try:
+        openslide.OpenSlide(path).close()
+    except openslide.OpenSlideError:
+        return False
+    return True
 
 
 def _is_ycbcr(path: Path) -> bool:

@@ -17,16 +17,16 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from inklings.errors import ReaderError, SpecError
+from inklings.errors import ReaderError
 from inklings.geometry import Geometry
 from inklings.readers.axes import Planes, channels_kept, planned, unnamed
-from inklings.readers.choice import ANY, Choice
+from inklings.readers.choice import ANY, Choice, one_scene
 from inklings.readers.notes import Note
 from inklings.readers.orientation import TAG, known, orientation_note, upright_pair
 from inklings.readers.picture import PictureImage
 from inklings.readers.pyramid import Pyramid
 from inklings.readers.resolution import Resolution, judged
-from inklings.readers.tiff_axes import AxesLayout, Scene
+from inklings.readers.tiff_axes import Scene
 from inklings.readers.tiff_colours import LOSSY, RGB, Colours, colours_of
 from inklings.readers.tiff_levels import (
     DECODE_ERRORS,
@@ -105,7 +105,10 @@ def _is_for_openslide(file: tifffile.TiffFile) -> bool:
 
 
 def _opened(path: Path, key: Any, file: File, choice: Choice) -> Pyramid | PictureImage | Volume:
-    scene = _scene(path, file.layout, choice)
+    scenes = file.layout.scenes
+    sizes = [" x ".join(map(str, (*one.sizes, *one.levels[0].shape))) for one in scenes]
+    told = [(one.name, size) for one, size in zip(scenes, sizes, strict=True)]
+    scene = scenes[one_scene(path, told, choice)]
     tiff, page = file.tiff, scene.levels[0].pages[0].keyframe
     apart = planes_apart_um(tiff, scene.number) if "Z" in scene.axes else None
     resolution = judged(claims(tiff, scene.number))
@@ -149,33 +152,6 @@ def _opened(path: Path, key: Any, file: File, choice: Choice) -> Pyramid | Pictu
     if colours.alpha:
         notes = (*notes, Note("alpha", f"a plane of opacity: {_done(colours)}"))
     return replace(Pyramid.of(levels, resolution), notes=notes)
-
-
-def _scene(path: Path, layout: AxesLayout, choice: Choice) -> Scene:
-    scenes = layout.scenes
-    if choice.scene is None or len(scenes) == 1:
-        if len(scenes) == 1:
-            return scenes[0]
-        named = ", ".join(f"{k} ({_told(scene)})" for k, scene in enumerate(scenes[:6]))
-        raise ReaderError(
-            f"{path}: expected one picture, got {len(scenes)}: {named}"
-            f"{' ...' if len(scenes) > 6 else ''}; say which with --scene 0 to "
-            f"--scene {len(scenes) - 1}"
-        )
-    named_so = [scene for scene in scenes if scene.name == choice.scene]
-    if len(named_so) == 1:
-        return named_so[0]
-    if choice.scene.isdigit() and int(choice.scene) < len(scenes):
-        return scenes[int(choice.scene)]
-    raise SpecError(
-        f"--scene {choice.scene}: {path.name} has the scenes 0 to {len(scenes) - 1}"
-        f"{', ' if scenes[0].name else ''}{', '.join(scene.name for scene in scenes if scene.name)}"
-    )
-
-
-def _told(scene: Scene) -> str:
-    size = " x ".join(map(str, (*scene.sizes, *scene.levels[0].shape)))
-    return f"{scene.name}, {size}" if scene.name else size
 
 
 def _names(tiff: tifffile.TiffFile, scene: Scene, page: Any, colours: Colours) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ class TiffLevels:
             self._coloured(gathered(stored, self.key, (self.scene, level), planes, start, size))
             for planes in zip(*self.planes, strict=True)
         ]
-        pixels = _projected(stacks, self.project)
+        pixels = projected(stacks, self.project)
         if self.keep is not None:
             pixels = only_kept(pixels, self.keep)
         return pixels if pixels.dtype == self.dtype else pixels.astype(self.dtype)
@@ -118,7 +118,8 @@ class TiffLevels:
         return pixels if self.colours is None else self.colours.seen(pixels)
 
 
-def _projected(stacks: Sequence[NDArray[Any]], how: str | None) -> NDArray[Any]:
+def projected(stacks: Sequence[NDArray[Any]], how: str | None) -> NDArray[Any]:
+    """Stored planes put together, ``max`` or ``mean``; one is itself."""
     if len(stacks) == 1:
         return stacks[0]
     if how == "max":

@@ -12,6 +12,7 @@ from inklings.errors import DataError
 _IMAGES = (
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".npy", ".svs", ".ndpi", ".mrxs",
     ".scn", ".bif", ".svslide", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr",
+    ".czi", ".nd2", ".lif",
 )  # fmt: skip
 _MOST = 20_000
 
