@@ -211,7 +211,7 @@ class Cache:
         except FileNotFoundError:
             pass
         except (ValueError, OSError) as error:
-            note(f"cache: {path} is damaged ({error}); it is made anew")
+            note(f"cache: {path} is damaged ({error}); it is made again")
         else:
             return found
         made = make()

@@ -65,5 +65,5 @@ def test_a_network_is_trained_by_the_name_or_the_old_place_of_a_recipe(cohort: P
     for source, out in (("weak", "a"), ("experiments/dsb2018/weak.yaml", "b")):
         code, _, err = call("train", source, *changes, "--out", out)
         assert code == 0, err
-        assert ("taken instead: recipe weak" in err) == (out == "b")
+        assert ("using recipe weak" in err) == (out == "b")
     assert Run.load(Path("a")).experiment == Run.load(Path("b")).experiment

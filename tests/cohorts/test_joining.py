@@ -61,7 +61,7 @@ def test_other_cases_of_one_id_are_called_after_their_cohorts(
     assert [case.id for case in made] == ["A-b", "B-b", "a", "c"]
     assert [case.patient for case in made] == ["b", "b", "a", "c"]
     said = capsys.readouterr().err
-    assert "case b is another in each cohort: A-b, B-b" in said
+    assert "case b differs between cohorts: A-b, B-b" in said
     assert "1 patients are in several cohorts by name and will share a split: b" in said
     clash = cohort("A", ("liver",), "b")
     taken = replace(clash, name="C", cases=(replace(clash.cases[0], id="A-b"),))

@@ -51,7 +51,7 @@ def test_a_series_with_a_file_that_is_cut_short_is_set_aside(study: Path, tmp_pa
     code, output = said("import", "dicom", study, "--out", tmp_path / "c")
     assert code == 3, output
     assert len(Cohort.read(tmp_path / "c")) == 2
-    assert "cut short" in (tmp_path / "c/import_findings.csv").read_text()
+    assert "truncated" in (tmp_path / "c/import_findings.csv").read_text()
 
 
 def test_show_lists_the_series_and_draws_the_one_that_is_named(
@@ -73,7 +73,7 @@ def test_a_series_of_which_nothing_can_be_read_is_set_aside(
     assert code == 3, output
     assert len(Cohort.read(tmp_path / "c")) == 3
     told = (tmp_path / "c/import_findings.csv").read_text()
-    assert "cut short" in told or "is empty" in told
+    assert "truncated" in told or "is empty" in told
 
 
 def test_scouts_and_single_images_are_named_and_are_no_cases(study: Path, tmp_path: Path) -> None:

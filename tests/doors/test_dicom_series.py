@@ -558,7 +558,7 @@ class TestFiles:
         path = folder
         if packed:
             path = Path(shutil.make_archive(str(tmp_path / "z"), "zip", folder))
-        with pytest.raises(ReaderError, match=r"IM003: .*(cut short|empty|DICOM file)") as caught:
+        with pytest.raises(ReaderError, match=r"IM003: .*(truncated|empty|DICOM file)") as caught:
             opened(path)
         assert "missing" not in str(caught.value)
         assert "\n" not in str(caught.value)
@@ -567,7 +567,7 @@ class TestFiles:
     def test_one_file_that_is_cut_short_is_called_that(self, kept: int, tmp_path: Path) -> None:
         path = series(tmp_path, name="{:03}.dcm") / "002.dcm"
         path.write_bytes(path.read_bytes()[:kept])
-        with pytest.raises(ReaderError, match=r"002.dcm: .*(cut short|a DICOM file)"):
+        with pytest.raises(ReaderError, match=r"002.dcm: .*(truncated|a DICOM file)"):
             opened(path)
 
     def test_a_damaged_file_of_one_series_leaves_the_other_alone(self, tmp_path: Path) -> None:
@@ -607,7 +607,7 @@ class TestFiles:
     def test_an_archive_that_is_cut_short_is_called_that(self, tmp_path: Path) -> None:
         path = Path(shutil.make_archive(str(tmp_path / "z"), "zip", series(tmp_path / "s")))
         path.write_bytes(path.read_bytes()[:-300])
-        with pytest.raises(ReaderError, match="zip archive, got one that is cut short"):
+        with pytest.raises(ReaderError, match="zip archive, got one that is truncated"):
             opened(path)
 
 

@@ -300,7 +300,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     next(v for v in state.values() if v.is_floating_point()).view(-1)[0] = torch.nan
     save_file(state, run / "weights.safetensors")
     RunRecord.read(run).write(run)
-    with pytest.raises(DataError, match=r"weights\.safetensors holds weights that are no numbers"):
+    with pytest.raises(DataError, match=r"weights\.safetensors holds weights that are not numbers"):
         Run.load(run)
 
 

@@ -60,7 +60,7 @@ def test_a_template_without_one_name_says_how_to_write_it(tmp_path: Path, templa
 
 def test_names_that_do_not_fit_the_template_are_named(tmp_path: Path) -> None:
     touch(tmp_path, "i/a_0000.png", "i/other.png", "m/a.png")
-    with pytest.raises(DataError, match=r"other\.png: its name does not fit the --pair"):
+    with pytest.raises(DataError, match=r"other\.png: its name does not match the --pair"):
         paired(tmp_path, "i/*", "m/*", "{name}_0000", "{name}")
 
 

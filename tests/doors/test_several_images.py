@@ -197,7 +197,9 @@ def test_predict_takes_files_by_the_names_that_were_learnt(
     words += ["--images", f"noise={tmp_path}/new/*_noise.png"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 3
-    assert "8: the run learnt from the images noise, seen, expected 'noise' too" in result.output
+    assert (
+        "8: the run was trained with the images noise, seen, expected 'noise' too" in result.output
+    )
     for case in ("6", "7"):
         one = DensePrediction.read(tmp_path / "one", f"c{case}").dense
         assert np.array_equal(one, DensePrediction.read(tmp_path / "two", case).dense)

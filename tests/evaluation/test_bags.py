@@ -133,7 +133,7 @@ def test_a_better_run_is_told_from_a_worse_one_on_the_same_bags(tmp_path: Path) 
 def test_patients_the_run_learnt_from_are_refused(tmp_path: Path) -> None:
     cohort = vector_bags(tmp_path / "c")
     write_predictions(tmp_path / "p", cohort, 0.3, (cohort.part("test")[0].patient,))
-    with pytest.raises(SpecError, match="flatter"):
+    with pytest.raises(SpecError, match="too optimistic"):
         evaluate(tmp_path / "p", tmp_path / "c")
 
 

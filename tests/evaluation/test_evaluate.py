@@ -136,9 +136,9 @@ def test_pairs_in_memory_pass_the_guard() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--tolerance", "3"), "--tolerance means nothing for bags"),
-        (("--empty", "skip"), "--empty means nothing for bags"),
-        (("--scheduler", "tcp://x:1"), "--scheduler means nothing for bags"),
+        (("--tolerance", "3"), "--tolerance does not apply to bags"),
+        (("--empty", "skip"), "--empty does not apply to bags"),
+        (("--scheduler", "tcp://x:1"), "--scheduler does not apply to bags"),
         (("--metric", "dice"), "no metric of bags named 'dice'"),
         (("--froc",), "--froc: expected findings, got bags"),
         (("--series", "s.csv"), "go with --annotations, which is missing"),
@@ -158,9 +158,9 @@ def test_annotations_mean_nothing_without_findings(tmp_path: Path, lesions: Path
     table = tmp_path / "annotations.csv"
     table.write_text("seriesuid,coordX,coordY,coordZ,diameter_mm\nc2,0,0,0,6\n")
     code, _, error = invoke(predictions, "--annotations", table)
-    assert (code, "--annotations means nothing for bags" in error) == (2, True)
+    assert (code, "--annotations does not apply to bags" in error) == (2, True)
     code, _, error = invoke(lesions / "found", "--annotations", table, "--split", "test")
-    assert (code, "--split means nothing with --annotations" in error) == (2, True)
+    assert (code, "--split does not apply with --annotations" in error) == (2, True)
     code, _, error = invoke(lesions / "found", "--cohort", cohort, "--annotations", table)
     assert (code, "got both" in error) == (2, True)
 

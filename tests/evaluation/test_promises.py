@@ -221,5 +221,5 @@ def test_risks_are_read_as_they_are_written_or_refused(words: list[str], said: s
 
 def test_a_risk_of_another_kind_of_predictions_is_refused(tmp_path: Path) -> None:
     root = bags(tmp_path, count=2)
-    with pytest.raises(SpecError, match="means nothing for predictions of bags; there are: sets"):
+    with pytest.raises(SpecError, match="does not apply to predictions of bags; there are: sets"):
         promise(root / "said", root / "bags", {"fnr": TENTH})

@@ -207,7 +207,7 @@ def test_another_grid_a_lost_scan_and_files_without_a_frame_are_refused_in_words
     series, masks = write("dicom", tmp_path, geometry), masks_on(geometry)
     with pytest.raises(GeometryError, match=r"predicted on a grid of \(17, 40, 44\)"):
         exported(tmp_path / "a", series, masks[:, 1:])
-    with pytest.raises(DataError, match="say where it is now with --cohort"):
+    with pytest.raises(DataError, match="give its new location with --cohort"):
         exported(tmp_path / "b", tmp_path / "gone", masks)
     for path in series.glob("*.dcm"):
         file = pydicom.dcmread(path)

@@ -70,5 +70,5 @@ def test_a_lost_image_is_one_line(tmp_path: Path) -> None:
     folder = predict(tmp_path / "p", "one", tmp_path / "gone", masks_on(geometry))
     ran = CliRunner().invoke(app, ["export", str(folder), "--to", "montage", "--quiet"])
     assert ran.exit_code == 2
-    assert "say where it is now with --cohort" in ran.stderr
+    assert "give its new location with --cohort" in ran.stderr
     assert ran.stderr.count("\n") == 1

@@ -104,15 +104,15 @@ def test_an_option_that_means_nothing_is_refused_before_anything_is_opened(
     result = CliRunner().invoke(app, [*words, *(OF_IMAGES | more)[option]])
     assert result.exit_code == 2
     assert len(result.stderr.strip().splitlines()) == 1
-    assert f"--{option}: means nothing for a" in result.stderr
+    assert f"--{option}: does not apply to a" in result.stderr
     assert "which takes --split" in result.stderr
 
 
 def test_components_are_of_volumes_and_tissue_is_not(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"--components: means nothing for a run .*or slides"):
+    with pytest.raises(SpecError, match=r"--components: does not apply to a run .*or slides"):
         predict(run, [tmp_path / "nowhere"], tmp_path / "out", components="largest")
     solid = untrained_run(tmp_path / "solid", in_channels=1, volumes=Volumes())
-    with pytest.raises(SpecError, match=r"--tissue: means nothing for a run .* volumes"):
+    with pytest.raises(SpecError, match=r"--tissue: does not apply to a run .* volumes"):
         predict(solid, [tmp_path / "nowhere"], tmp_path / "out", tissue="everywhere")
 
 

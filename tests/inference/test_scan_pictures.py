@@ -95,9 +95,9 @@ def test_a_cohort_of_patches_is_still_predicted_patch_by_patch(world: Path, tmp_
 
 
 def test_options_of_the_other_kind_are_refused(world: Path, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="--stride: means nothing for a run that learnt from bags"):
+    with pytest.raises(SpecError, match="--stride: does not apply to a run trained on bags"):
         predict(world / "run", [world / "cohort"], tmp_path / "a", stride=2)
-    with pytest.raises(SpecError, match="--mirroring: means nothing for pictures that a run"):
+    with pytest.raises(SpecError, match="--mirroring: does not apply to pictures that a run"):
         predict(world / "run", [world / "pictures"], tmp_path / "a", mirroring=True)
     with pytest.raises(SpecError, match="--stride: expected 1 to 20, the side of a patch, got 21"):
         predict(world / "run", [world / "pictures"], tmp_path / "a", stride=21)

@@ -110,7 +110,7 @@ def test_percents_become_pixels_and_kinds_who_and_when_are_kept() -> None:
     assert (point.kind, point.rings) == ("point", (((9.5, 9.5),),))
     assert drawing.size == (20, 40)
     assert drawing.lost == ("textarea (1)",)
-    assert "'videorectangle', which nobody here knows" in drawing.odd[0]
+    assert "'videorectangle', which is not supported" in drawing.odd[0]
 
 
 def test_what_others_chose_is_absent_where_the_question_was_answered(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_shapes_of_a_group_are_one_object_and_every_kind_is_kept(tmp_path: Path)
     [
         ({"points": [[1, 1], [2, 2]]}, "outline of 2 corners"),
         ({"points": [[1, 1], [2, 2]], "shape_type": "mask", "mask": "AAAA"}, "does not decode"),
-        ({"points": [[1, 1]], "shape_type": "cuboid"}, "'cuboid', which nobody here knows"),
+        ({"points": [[1, 1]], "shape_type": "cuboid"}, "'cuboid', which is not supported"),
         ({"shape_type": "polygon"}, "not as the format has it"),
     ],
 )

@@ -120,7 +120,7 @@ def test_findings_go_to_dicom_as_from_the_shell_and_to_nothing_else(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"flips": True}, "means nothing for a detector"),
+        ({"flips": True}, "does not apply to a detector"),
         ({"threshold": 2.0}, "above 0 and below 1"),
         ({"spacing_mm": (1.0, 1.0, 1.0)}, "expected images, got cases"),
     ],

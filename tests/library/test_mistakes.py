@@ -81,7 +81,7 @@ def test_inputs_of_a_run_that_cannot_be(
         ik.predict(field_run, field(0, channels=3)[0])
     with pytest.raises(ik.InklingsError, match="expected a cohort, got images"):
         ik.predict(field_run, [field(0)[0]], split="test")
-    with pytest.raises(ik.InklingsError, match="means nothing"):
+    with pytest.raises(ik.InklingsError, match="does not apply"):
         ik.predict(field_run, field(0)[0], flipz=True)
 
 

@@ -116,7 +116,7 @@ def test_without_a_calibration_that_is_said_and_with_one_its_numbers(tmp_path: P
     digest = RunRecord.read(run).weights_sha256
     Calibration((fitted,), ("p2",), Cohort.read(cohort).split_hash, digest).write(run)
     after = text_of(run)
-    assert "- Held out for it: 1 patient not learnt from by the weights\n" in after
+    assert "- Held out for it: 1 patient not used to train the weights\n" in after
     assert "- nucleus: temperature 2; a reason\n" in after
     said = r"- nucleus: ECE 0.2000 \[0.1000, 0.3000] before, 0.0500 \[0.0100, 0.1000] after"
     assert said in after

@@ -57,7 +57,7 @@ def test_a_class_without_a_channel_is_refused() -> None:
 def test_an_unfinished_training_is_named_as_such(tmp_path: Path) -> None:
     untrained_run(tmp_path)
     (tmp_path / "run.json").unlink()
-    with pytest.raises(DataError, match="has not finished; go on with"):
+    with pytest.raises(DataError, match="has not finished; resume it with"):
         Run.load(tmp_path)
 
 

@@ -37,7 +37,7 @@ def of(task: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("task", OTHERS)
 @pytest.mark.parametrize("key", sorted(SEGMENTATION))
 def test_keys_of_a_segmentation_mean_nothing_elsewhere(task: str, key: str) -> None:
-    with pytest.raises(SpecError, match=f"{key}: means nothing to task {task} .*segmentation"):
+    with pytest.raises(SpecError, match=f"{key}: does not apply to task {task} .*segmentation"):
         Experiment.check(of(task, **{key: SEGMENTATION[key]}), "test")
 
 
@@ -56,14 +56,14 @@ def test_every_task_stands_with_its_own_keys_and_reads_back_equal(
     [
         ("bags", {"inference": {"threshold": "prior"}}, r"inference\.threshold"),
         ("bags", {"inference": {"window": 64}}, r"inference\.window: task bags has no such key"),
-        ("detection", {"inference": {"threshold": 0.5}}, "inference: means nothing to task detec"),
+        ("detection", {"inference": {"threshold": 0.5}}, "inference: does not apply to task detec"),
         ("detection", {"detection": {"sides": 32}}, r"detection\.sides.*did you mean 'side'"),
         (
             "segmentation",
             {"bags": {"max_instances": 3}},
-            "bags: means nothing to task segmentation",
+            "bags: does not apply to task segmentation",
         ),
-        ("segmentation", {"detection": {}}, "detection: means nothing to task segmentation"),
+        ("segmentation", {"detection": {}}, "detection: does not apply to task segmentation"),
         ("malignancy", {"malignancy": {"detector": "d"}}, r"malignancy\.detector: .*no such key"),
         ("bagss", {}, "no task named 'bagss'; did you mean 'bags'"),
     ],
@@ -97,7 +97,7 @@ def test_the_command_ends_with_2_before_any_data_are_opened(tmp_path: Path) -> N
     words = ["train", str(tmp_path / "e.yaml"), "--out", str(tmp_path / "run")]
     answer = CliRunner().invoke(app, words)
     assert answer.exit_code == 2
-    assert "mode: means nothing to task bags" in answer.output
+    assert "mode: does not apply to task bags" in answer.output
     assert not (tmp_path / "run").exists()
 
 

@@ -126,8 +126,8 @@ def test_every_pooling_takes_a_number(tmp_path: Path, task: str, pooling: str) -
         ("survival", {"loss": "bag"}, "the task is survival, expected loss cox"),
         ("regression", {"loss": "cox"}, "expected loss huber or mse"),
         ("regression", {"model__pooling": "noisy_or"}, "its answer is a probability"),
-        ("regression", {"inference": {"threshold": 0.4}}, "inference.threshold: means nothing"),
-        ("regression", {"inference": {"times": [3]}}, "inference.times: means nothing"),
+        ("regression", {"inference": {"threshold": 0.4}}, "inference.threshold: does not apply"),
+        ("regression", {"inference": {"times": [3]}}, "inference.times: does not apply"),
         ("survival", {"inference": {"times": [1e9]}}, "expected times up to"),
     ],
 )
@@ -148,5 +148,5 @@ def test_classes_and_numbers_are_told_apart(tmp_path: Path) -> None:
         train(spec, tmp_path / "run")
     value_bags(tmp_path / "v", 24)
     train(experiment(tmp_path / "v", "regression", 1), tmp_path / "r")
-    with pytest.raises(SpecError, match="--threshold: means nothing"):
+    with pytest.raises(SpecError, match="--threshold: does not apply"):
         predict(tmp_path / "r", [tmp_path / "v"], tmp_path / "p", threshold=0.4)

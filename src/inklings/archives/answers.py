@@ -41,7 +41,7 @@ def kind_of(run: Path, to: Sequence[str] = ()) -> tuple[Kind, tuple[str, ...]]:
     kind: Kind = "findings" if issubclass(predictor_of(run), DetectionPredictor) else "dense"
     plan = ModelConfig.read(first_of(run))
     if plan.task is not None or (kind == "dense" and plan.volumes is None):
-        raise SpecError(f"{run}: expected a run that learnt from volumes, for objects of DICOM")
+        raise SpecError(f"{run}: expected a run trained on volumes, for objects of DICOM")
     if len(plan.inputs) > 1:
         raise SpecError(
             f"{run}: expected a run of one image a case, got one of {', '.join(plan.inputs)}"

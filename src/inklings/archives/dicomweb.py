@@ -156,7 +156,7 @@ class Archive:
             try:
                 self._asked(lambda: self._stream(one, place), waits=())
             except DataError as error:
-                note(f"{error}; what came is kept, the rest is asked for file by file")
+                note(f"{error}; received files are kept, the rest is requested file by file")
         for uid in self._missing(place, listed):
             self._asked(partial(self._single, one, uid, place))
         return place
@@ -314,7 +314,7 @@ def _words(error: Exception) -> str:
         }
         return f"answered {code} {error.response.reason}{hint.get(code, '')}"
     if isinstance(error, requests.Timeout):
-        return "did not answer in time; run again to go on"
+        return "did not answer in time; run again to resume"
     if isinstance(error, requests.RequestException):
-        return f"the connection failed ({type(error).__name__}); run again to go on"
-    return f"what it sent is no whole DICOM ({type(error).__name__}); run again to go on"
+        return f"the connection failed ({type(error).__name__}); run again to resume"
+    return f"its answer is not a complete DICOM file ({type(error).__name__}); run again to resume"

@@ -84,14 +84,15 @@ class DicomWeb(DicomStudies):
         place = Place.parse(self.url)
         if not place.study and not self.query:
             raise SpecError(
-                "expected the URL of a study, or --query, got neither; nobody wants a whole archive"
+                "expected the URL of a study, or --query, got neither; a whole archive is not "
+                "imported"
             )
         folder = scratch.parent / FOLDER
         archive = Archive(place)
         for one in archive.series(dict(self.query)):
             there = archive.fetch(one, folder)
             if _is_ours(there):
-                note(f"series {there.name}: made by inklings; predictions are no labels, left out")
+                note(f"series {there.name}: made by inklings; predictions are not labels, left out")
                 shutil.rmtree(there)
         on_disk = DicomStudies(
             folder, self.series, self.kept, self.segmentations, self.unite, growing=True

@@ -118,7 +118,7 @@ class Queue:
         try:
             hold(self._lock, wait=False)
         except OSError:
-            raise SpecError(f"{root}: another 'inklings serve' works on this queue") from None
+            raise SpecError(f"{root}: another 'inklings serve' is using this queue") from None
         self._guard = threading.Lock()
         self._open: dict[str, int] = {}
         self._seen: dict[str, tuple[tuple[float, ...], str, int]] = {}

@@ -110,7 +110,8 @@ def outcomes(columns: Mapping[str, Sequence[str]], at: At, asked: OutcomeColumns
         if (time is None) != (event is None):
             lacks = name if time is None else asked.event
             raise LabelError(
-                f"{at(i, lacks)}: expected a time and an event, got one of them; leave both empty "
+                f"{at(i, lacks)}: expected a time and an event, got only one of them; leave "
+                "both empty "
                 "where nothing is known"
             )
         if time is not None and time < 0:

@@ -106,7 +106,9 @@ def _boxes(span: Span, slide: Case, corners: NDArray[np.float64]) -> NDArray[np.
         with open_case(slide) as image:
             own = image.geometry.spacing
         if not own:
-            note(f"{span.path.name}: places in micrometres, and slide {slide_name(slide)} without")
+            note(
+                f"{span.path.name}: positions in micrometres, and slide {slide_name(slide)} without"
+            )
             return None
         um = 1000 * np.array(own[-2:])
         return _squares(corners / um, side / um)

@@ -91,7 +91,7 @@ def run_cells(
         The rows of all cells.
     """
     todo = [cell for cell in cells if not (out / cell.file).exists()]
-    note(f"study: {len(cells) - len(todo)} of {len(cells)} runs are there already")
+    note(f"study: {len(cells) - len(todo)} of {len(cells)} runs are done already")
     rows = _written(out, cells, table)
     for phase in sorted({cell.phase for cell in todo}):
         now = [cell for cell in todo if cell.phase == phase]

@@ -151,7 +151,7 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, InklingsError):
         line, code = str(error), 2
     elif isinstance(error, KeyboardInterrupt | SystemExit):  # Lightning makes one of SIGTERM
-        line = "interrupted; run the same command again to go on where it stopped"
+        line = "interrupted; run the same command again to resume"
         code = 130 if isinstance(error, KeyboardInterrupt) else 143
     elif isinstance(error, BrokenPipeError):  # whoever read us has seen enough
         sys.stdout = None

@@ -29,8 +29,9 @@ def join(
     weak = [folder for folder in cohorts if is_weakened(folder)]
     if weak:
         raise DataError(
-            f"{weak[0]}: expected cohorts as they were annotated, got one that was weakened, whose "
-            "truth would be lost; join the full cohorts and weaken the result"
+            f"{weak[0]}: expected cohorts as they were annotated, got one with simulated weak "
+            "labels, whose "
+            "reference would be lost; join the full cohorts and weaken the result"
         )
     if (out / "cohort.yaml").exists():
         raise DataError(f"--out {out}: expected a new folder, it holds a cohort; give another")

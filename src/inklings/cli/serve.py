@@ -11,7 +11,7 @@ import typer
 
 
 def serve(
-    run: Annotated[Path, typer.Argument(help="Run that learnt from volumes, or of a detector.")],
+    run: Annotated[Path, typer.Argument(help="Run trained on volumes, or of a detector.")],
     dimse: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at.")],
     queue: Annotated[Path, typer.Option(help="Folder of what waits; it holds images of patients.")],
     send_to: Annotated[

@@ -69,9 +69,9 @@ def split(
     dealt = {"--fractions": fractions, "--folds": folds, "--seed": seed, "--stratify": stratify}
     idle = [name for name, value in dealt.items() if value is not None]
     if table is not None and idle:
-        raise SpecError(f"expected --table or {idle[0]}, got both; a table leaves nothing to deal")
+        raise SpecError(f"expected --table or {idle[0]}, got both; the table is the split")
     if fold is not None and folds is None and table is None:
-        raise SpecError("expected --folds beside --fold, got --fold alone; say --folds 5")
+        raise SpecError("expected --folds beside --fold, got --fold alone; add --folds 5")
     chosen = 0 if table else fold or 0
     options = SplitOptions(fractions or (0.7, 0.1, 0.2), folds, chosen, seed or 0, stratify)
     if exclude:
@@ -88,7 +88,7 @@ def split(
             "belong to this cohort any more"
         )
     if outcome.kept:
-        note(f"{outcome.kept} cases keep the part that came with the data; the others were dealt")
+        note(f"{outcome.kept} cases keep the part that came with the data; the others were split")
     if outcome.spoiled:
         note(f"{len(outcome.spoiled)} cases would spoil a training: inklings check {cohort}")
     typer.echo(text(outcome))

@@ -155,5 +155,5 @@ def _is_cohort(source: str, changes: list[str]) -> bool:
         return True
     given = any(change.startswith("cohort=") for change in changes)
     what = "recipe" if given else "cohort in this folder"
-    progress.note(f"{source} is the {what}; the other is meant by ./{source} or --set cohort=")
+    progress.note(f"{source} is the {what}; to use the other, give ./{source} or --set cohort=")
     return not given

@@ -61,8 +61,8 @@ def require_together(units: Sequence[Sequence[str]], given: Mapping[str, Split])
         if other is not None:
             raise DataError(
                 f"the table puts {first} into {given[first]} and {other} into {given[other]}, but "
-                "they are of one patient, or copies (inklings check); mend the table, or give "
-                "--ignore-duplicates if they are only alike"
+                "they are of one patient, or copies (inklings check); correct the table, or give "
+                "--ignore-duplicates if they are only similar"
             )
 
 

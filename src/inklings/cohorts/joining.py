@@ -78,7 +78,7 @@ def _together(same: Sequence[Case]) -> Sequence[Case]:
     if len(found) == 1:
         return found
     renamed = [dataclasses.replace(case, id=f"{_prefix(case)}-{case.id}") for case in found]
-    note(f"case {same[0].id} is another in each cohort: {', '.join(c.id for c in renamed)}")
+    note(f"case {same[0].id} differs between cohorts: {', '.join(c.id for c in renamed)}")
     return renamed
 
 
@@ -114,7 +114,7 @@ def _merged(same: Sequence[Case]) -> Sequence[Case]:
         return same
     splits = {case.split for case in same}
     every = tuple(dict.fromkeys(name for names in spoken if names for name in names))
-    note(f"case {first.id} shows the same in {len(same)} cohorts: its labels are put together")
+    note(f"case {first.id} has the same images in {len(same)} cohorts: its labels are combined")
     return [
         dataclasses.replace(
             first,

@@ -74,13 +74,14 @@ def clear(
         if seen and not allow_seen:
             raise SpecError(
                 f"{one.name} was trained on {len(seen)} of the patients to be scored "
-                f"({some(seen)}), so the numbers would flatter; score the test part, or say "
+                f"({some(seen)}), so the scores would be too optimistic; score the test part, "
+                "or say "
                 "--allow-seen"
             )
         if seen:
             notes.append(
                 f"{one.name} was trained on {len(seen)} of the {len(set(patients))} scored "
-                "patients (--allow-seen): the numbers flatter"
+                "patients (--allow-seen): the scores are too optimistic"
             )
         if one.split_hash and split_hash and one.split_hash != split_hash:
             notes.append(
@@ -121,7 +122,8 @@ def require_apart(fitted: Collection[str], tested: Collection[str]) -> None:
     if both := sorted(set(fitted) & set(tested)):
         raise DataError(
             f"{len(both)} of the {len(set(fitted))} patients of the validation part are in the "
-            f"test part, too ({some(both)}), so the test would flatter; split by patient with "
+            f"test part, too ({some(both)}), so the test would be too optimistic; split by "
+            "patient with "
             "'inklings split'"
         )
 

@@ -44,10 +44,10 @@ def learnt_from(
     for folder, cohort in read:
         if folder in near and {*patients} <= {case.patient for case in cohort}:
             if split_hash is not None:
-                note(f"{folder}: the split has changed since {who} learnt from it")
+                note(f"{folder}: the split has changed since {who} was trained")
             return folder
     raise DataError(
-        f"{who}: expected the cohort that it learnt from (split {split_hash}), got another one of "
+        f"{who}: expected its training cohort (split {split_hash}), got another one of "
         f"that name at {read[0][0]} (split {read[0][1].split_hash}); put the right one beside it"
     )
 

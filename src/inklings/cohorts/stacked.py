@@ -122,7 +122,7 @@ def in_order(case_id: str, has: Mapping[str, Any], wanted: Sequence[str]) -> tup
     missing = [name for name in wanted if name not in has]
     if missing:
         raise DataError(
-            f"case {case_id}: the run learnt from the images {', '.join(wanted)}, expected "
+            f"case {case_id}: the run was trained with the images {', '.join(wanted)}, expected "
             f"{missing[0]!r} too, got {', '.join(has) or 'none'}; name them: --images NAME=FILES"
         )
     return tuple(wanted)
@@ -140,9 +140,7 @@ def onto(array: NDArray[Any], own: Geometry, grid: Geometry, what: str) -> NDArr
     """
     known = own.spacing is not None and grid.spacing is not None
     if not known or len(own.shape) != len(grid.shape) or len(grid.shape) != 3:
-        raise GeometryError(
-            f"{what}; expected images of one size, or volumes that say where they lie"
-        )
+        raise GeometryError(f"{what}; expected images of one size, or volumes with a position")
     axes = [np.arange(n, dtype=float) for n in grid.shape]
     corner = own.to_indices(grid.to_points(np.zeros(3)))
     steps = np.stack(
@@ -170,5 +168,5 @@ def onto(array: NDArray[Any], own: Geometry, grid: Geometry, what: str) -> NDArr
                 plane = np.rint(plane)
             out[c, z] = plane.reshape(grid.shape[1:]).astype(array.dtype)
     if not met:
-        raise GeometryError(f"{what}; the two do not meet anywhere in the patient")
+        raise GeometryError(f"{what}; the two do not overlap in the patient")
     return out

@@ -35,7 +35,7 @@ def choose(experiment: SegmentationExperiment, predictions: Path) -> Chosen | No
     """
     there = PredictionFolder.open(predictions)
     if there.slides:
-        note("slides: the mean of the runs is cut at the mean of their thresholds")
+        note("slides: the mean of the runs uses the mean of their thresholds")
         return None
     names, asked = there.head.classes, experiment.inference
     cohort = Cohort.read(experiment.cohort)

@@ -86,11 +86,11 @@ def each_fold(
     """
     if not experiment.predictor:
         raise SpecError(
-            f"task {experiment.task}: its runs predict nothing by themselves, so there is nothing "
-            "to cross-validate; take the task that uses them"
+            f"task {experiment.task}: its runs cannot predict alone, so there is nothing "
+            "to cross-validate; use the task that includes them"
         )
     if plan.members > 1:
-        raise SpecError("--members: means nothing but for bags with classes; leave it out")
+        raise SpecError("--members: applies only to bags with classes; leave it out")
     work = OneFold(experiment, out.resolve(), plan)
     places = [(r, f) for r in range(plan.repeats) for f in range(plan.folds)]
     todo = [p for p in places if not (fold_folder(out, *p) / DONE).is_file()]
@@ -197,7 +197,7 @@ def fold_lines(out: Path) -> list[str]:
                 f"{n} {float(row[n]):.3f}" for n in names if n.split(" ")[0] == first and row[n]
             ]
             lines.append(
-                f"fold {row['repeat']}-{row['fold']}: learnt from {row['train_cases']} cases of "
+                f"fold {row['repeat']}-{row['fold']}: trained on {row['train_cases']} cases of "
                 f"{row['train_patients']} patients, tested {row['test_cases']} of "
                 f"{row['test_patients']}; {', '.join(scores)}"
             )

@@ -46,7 +46,7 @@ class ArrayCache:
             found = packed.view(place)
             if checksum(found) == place.crc:
                 return found
-            progress.note(f"{self.folder}: {name} is damaged; it is made anew")
+            progress.note(f"{self.folder}: {name} is damaged; it is made again")
         array = make()
         if _size(self.folder) != self._bytes:  # another object has written here
             packed = self._open(self.folder)

@@ -129,7 +129,7 @@ def _tiled(folder: Path, cases: Sequence[Case]) -> list[str]:
         raise DataError(
             f"{folder}: expected tiles of every case, got none of {missing[0]}"
             f"{f' and {len(missing) - 1} more' if len(missing) > 1 else ''}; "
-            "run 'inklings tile' again, it goes on where it stopped"
+            "run 'inklings tile' again, it resumes where it stopped"
         )
     return [case.id for case in cases]
 

@@ -73,11 +73,11 @@ def read(entry: Entry) -> bytes:
             raise ReaderError(f"{entry}: {error.strerror}") from None
     length = os.fstat(_descriptor(entry.container)).st_size
     if not 0 <= entry.offset < length or entry.size > length:
-        raise ReaderError(f"{entry}: the archive is cut short")
+        raise ReaderError(f"{entry}: the archive is truncated")
     guess = _LOCAL_HEADER.size + len(entry.name.encode()) + _SLACK + entry.size
     block = read_at(_descriptor(entry.container), guess, entry.offset)
     if len(block) < _LOCAL_HEADER.size:
-        raise ReaderError(f"{entry}: the archive is cut short")
+        raise ReaderError(f"{entry}: the archive is truncated")
     _, name, extra = _LOCAL_HEADER.unpack_from(block)
     start = _LOCAL_HEADER.size + name + extra
     data = block[start : start + entry.size]
@@ -243,7 +243,7 @@ def _in_archive(path: Path, scratch: Path) -> Iterator[Entry]:
                 )
     except (zipfile.BadZipFile, *_DAMAGED) as error:
         raise DataError(
-            f"expected a zip archive at {path}, got another file or one that is cut short "
+            f"expected a zip archive at {path}, got another file or one that is truncated "
             f"({error}); download it again or give the extracted folder"
         ) from None
 

@@ -47,7 +47,7 @@ _OF_IMPORTS: dict[str, tuple[str, str]] = {
     "no spacing": ("in pixels", "slides that do not say how large a pixel is"),
     "spacing disagrees": ("file taken", "a slide whose spacing is another than the given one"),
     "spacing overruled": ("given taken", "a slide that says another spacing than the given one"),
-    "outlines cut": ("cut at border", "outlines that go on beyond the border of their image"),
+    "outlines cut": ("cut at border", "outlines that extend beyond the border of their image"),
     "odd outlines": ("outline skipped", "drawn things that have no inside, or no corners"),
     "outlines outside": ("outline skipped", "outlines that lie beyond the border of their image"),
     "no label": ("unlabelled", "an image that no table or annotation names"),

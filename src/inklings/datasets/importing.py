@@ -114,7 +114,7 @@ def _converted(
     _require_foreign(items, out)
     todo = _todo(items, journal, out)
     if journal.records and todo:
-        note(f"going on: {len(items) - len(todo)} of {len(items)} cases are done")
+        note(f"resuming: {len(items) - len(todo)} of {len(items)} cases are done")
     dataset.prepare(todo)
     _sweep(out)
     store = _Store(dataset, out)

@@ -186,7 +186,7 @@ class NnUNet(Plain):
         if both := sorted({*train} & {*val}):
             raise DataError(
                 f"{path}: fold {self.fold} has {', '.join(both[:3])} in train and in val, expected "
-                "each case in one of them; mend the file, or give another with --splits"
+                "each case in one of them; correct the file, or give another with --splits"
             )
         return {**dict.fromkeys(train, "train"), **dict.fromkeys(val, "val")}
 

@@ -224,7 +224,7 @@ def _key(path: Path, root: Path, deep: bool, form: re.Pattern[str] | None) -> st
         match = form.fullmatch(stem)
         if match is None:
             raise DataError(
-                f"{path}: its name does not fit the --pair it was given for "
+                f"{path}: its name does not match the --pair it was given for "
                 f"({form.pattern.replace('(.+)', '{name}')}); narrow the pattern"
             )
         stem = match[1]

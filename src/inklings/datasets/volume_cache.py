@@ -74,7 +74,7 @@ def cache(
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> Cached:
-    """Decode every volume of a cohort into ``out``; killed, it goes on where it stopped.
+    """Decode every volume of a cohort into ``out``; killed, it resumes where it stopped.
 
     Args:
         cohort: Folder made by ``inklings import``.
@@ -254,5 +254,5 @@ def _stamp_of(path: Path) -> str | None:
     try:
         return str(description(path)["stamp"])
     except (DataError, KeyError) as error:  # cut off by a full disk
-        note(f"cache: {error}; it is made anew")
+        note(f"cache: {error}; it is made again")
         return None

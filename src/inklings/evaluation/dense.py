@@ -174,7 +174,7 @@ def prepare(job: Job) -> DenseScoring:
     streamed = any(source.there.slides for source in (job.mine, job.theirs) if source)
     if streamed and settings.tolerance is not None:
         raise SpecError(
-            f"--tolerance means nothing for slides, which {there.path} holds: their borders are "
+            f"--tolerance does not apply to slides, which {there.path} holds: their borders are "
             "not measured; leave it out"
         )
     options = settings.options

@@ -223,6 +223,6 @@ class Family:
         for name, is_given in given.items():
             if is_given and name not in self.options:
                 raise SpecError(
-                    f"--{name} means nothing for {self.noun}, which {job.mine.path} holds; leave "
+                    f"--{name} does not apply to {self.noun}, which {job.mine.path} holds; leave "
                     "it out"
                 )

@@ -160,7 +160,7 @@ def prepare(job: Job) -> FindingScoring:
             raise SpecError(f"no metric of findings named {name!r}; {hint}")
     if isinstance(job.reference, Reference):
         if settings.split is not None:
-            raise SpecError("--split means nothing with --annotations, which have no parts")
+            raise SpecError("--split does not apply with --annotations, which have no parts")
         reference = job.reference
         facts = {"cohort": "annotations", "split": "all", "split_hash": None}
         told = () if reference.patients else ("the annotations name no patients: scans count",)

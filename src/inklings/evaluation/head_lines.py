@@ -110,6 +110,6 @@ def seen_lines(head: Mapping[str, Any]) -> list[str]:
     if not head.get("seen"):
         return []
     return [
-        f"TRAINED ON {head['seen']} of the {head['patients']} patients (--allow-seen): the numbers "
-        "flatter"
+        f"TRAINED ON {head['seen']} of the {head['patients']} patients (--allow-seen): scores "
+        "are too optimistic"
     ]

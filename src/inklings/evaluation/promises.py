@@ -86,7 +86,7 @@ def require_meant(risks: Iterable[str], head: Head) -> None:
         if name not in known:
             there = f"; there are: {', '.join(known)}" if known else ""
             what = "bags with a number" if VALUES in head.settings else head.kind
-            raise SpecError(f"--risk {name}: means nothing for predictions of {what}{there}")
+            raise SpecError(f"--risk {name}: does not apply to predictions of {what}{there}")
 
 
 def promise(
@@ -106,7 +106,7 @@ def promise(
         split: Part; by default ``val``, all of a cohort without parts.
 
     Raises:
-        SpecError: If a risk means nothing for what was predicted.
+        SpecError: If a risk does not apply to what was predicted.
         DataError: If the run has learnt from these patients, references are too weak, or no
             promise can be made of any class; the message says how many patients it takes.
     """
@@ -147,7 +147,7 @@ def promise(
             )
     if all(one.risk == "sets" and one.threshold <= 0 for one in made):
         every = [*refused, *(line for one in made for line in one.notes if one.label in line)]
-        raise DataError("no promise can be made: " + "; ".join(every))
+        raise DataError("no guarantee is possible: " + "; ".join(every))
     return Made(tuple(made), tuple(refused))
 
 
@@ -233,7 +233,8 @@ def _notes(mine: ScoredSource, selection: Selection, cohort: Path) -> tuple[str,
     taught = {case.patient for case in selection.cases if case.split == "train"} & both
     if taught:
         raise DataError(
-            f"{training.name} was trained on {len(taught)} of the patients that the promise would "
+            f"{training.name} was trained on {len(taught)} of the patients that the guarantee "
+            "would "
             f"rest on ({some(sorted(taught))}); calibrate on validation patients or on others: "
             "--split val"
         )

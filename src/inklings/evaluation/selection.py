@@ -30,7 +30,7 @@ def select(job: Job) -> Selection:
     ids = {case.id for case in theirs.cases}
     cases = [case for case in mine.cases if case.id in ids]
     if not cases:
-        raise DataError("the two folders of predictions have no case in common")
+        raise DataError("the two folders of predictions have no common case")
     left = len(mine.cases) + len(theirs.cases) - 2 * len(cases)
     lost = (f"{left} cases predicted by one run only were left out",) if left else ()
     return mine.only(cases, *lost)

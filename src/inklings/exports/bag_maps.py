@@ -112,7 +112,7 @@ class TileMaps(Exporter):
             return tiles.step
         if um is None:
             raise DataError(
-                f"slide {tiles.name}: nobody knows how large a pixel is; give --heatmap-factor, "
+                f"slide {tiles.name}: the pixel size is unknown; give --heatmap-factor, "
                 "pixels of level 0 a map pixel"
             )
         return self.spacing_um / um[0], self.spacing_um / um[1]

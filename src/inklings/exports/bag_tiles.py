@@ -77,7 +77,8 @@ def slide_tiles(source: ExportSource) -> Iterator[SlideTiles]:
         raise SpecError("maps of tiles: expected probabilities, got predictions of a number")
     if source.cohort is None:
         raise SpecError(
-            "maps of tiles: expected the cohort of the bags, which knows where tiles lie; add "
+            "maps of tiles: expected the cohort of the bags, which has the positions of the "
+            "tiles; add "
             "--cohort"
         )
     slides = slides_of(Cohort.read(source.cohort), source.cohort)
@@ -86,8 +87,9 @@ def slide_tiles(source: ExportSource) -> Iterator[SlideTiles]:
         lies = places(source.labelled[name], slides) if slides else None
         if lies is None or len(lies.boxes) != len(said.instances):
             raise DataError(
-                f"case {name}: expected to know where its {len(said.instances)} tiles lie, got no "
-                f"places in {source.cohort}; maps need bags made by 'inklings embed', or 'inklings "
+                f"case {name}: expected the positions of its {len(said.instances)} tiles, got no "
+                f"positions in {source.cohort}; maps need bags made by 'inklings embed', or "
+                "'inklings "
                 "import features --slides', and the slides"
             )
         columns = columns_of(said, source.head)

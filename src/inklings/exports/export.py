@@ -128,7 +128,7 @@ def claimed(out: Path, to: str, made_by: Mapping[str, Any]) -> Iterator[None]:
         return
     missing = [folder for folder in (out, *out.parents) if not folder.exists()]
     if not missing and any(out.glob("[!.]*")):
-        note(f"{out} was not empty: what lies there stays beside what is exported now")
+        note(f"{out} was not empty: existing files stay")
     write_json(path, {**record, "formats": [to]})
     try:
         yield

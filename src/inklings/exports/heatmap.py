@@ -46,7 +46,7 @@ class Heatmap(Exporter):
                 if picture is not None:
                     save(out / "blends" / cls / name, blend(picture, colours))
         if missing:
-            note(f"{missing} blends left out: the images have moved; say where with --cohort")
+            note(f"{missing} blends left out: the images have moved; give --cohort")
         return out
 
 

@@ -74,7 +74,7 @@ class Montage(Exporter):
         """Write all pictures into ``out``."""
         known = {case.id: case for case in truth(source.cohort)} if source.cohort else {}
         if not known:
-            note("no --cohort was given, so there is no truth to draw on the left")
+            note("no --cohort was given, so there is no reference to draw on the left")
         for prediction in source:
             shown = look(source, prediction, known.get(prediction.case))
             rows = {plane: panels(shown, plane) for plane in shown.planes()}

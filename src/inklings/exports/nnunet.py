@@ -88,7 +88,7 @@ class NnUNet(Exporter):
             fold = {p: [c.id for c in training if c.split == p] for p in ("train", "val")}
             write_json(home / "splits_final.json", [fold])
         if not all(drawn):
-            note(f"{drawn.count(False)} cases without a label lie in imagesTs")
+            note(f"{drawn.count(False)} cases without a label are in imagesTs")
         return home
 
 

@@ -44,7 +44,7 @@ class Png(Exporter):
             else:
                 missing += 1
         if missing:
-            note(f"{missing} overlays left out: the images have moved; say where with --cohort")
+            note(f"{missing} overlays left out: the images have moved; give --cohort")
         return out
 
 

@@ -95,7 +95,7 @@ def _scan(source: ExportSource, case: str) -> ExportedScan:
     if not path.exists():
         raise DataError(
             f"case {case}: expected its scan at {path}, which says where the samples lie, got no "
-            "such file; say where it is now with --cohort"
+            "such file; give its new location with --cohort"
         )
     with _opened(case, path, series) as opened:
         if isinstance(opened, Pyramid):

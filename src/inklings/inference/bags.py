@@ -59,7 +59,7 @@ class BagPredictor(Predictor):
         self.run, self._loaded = run, as_asked(Run.load(run).folded(), self._calibration)
         task = self._loaded.model_config.task
         if options.get("threshold") is not None and outcome_of(task) is not None:
-            raise SpecError(f"--threshold: means nothing to bags.task {task}; leave it out")
+            raise SpecError(f"--threshold: does not apply to bags.task {task}; leave it out")
         self._inputs = Inputs(tuple(inputs), options.get("split"))
         self._cases = _cases(self._inputs)
         self.cases = {case: next(iter(bag.images.values())) for case, bag in self._cases.items()}
@@ -69,7 +69,7 @@ class BagPredictor(Predictor):
     @classmethod
     def allowed(cls, run: Path) -> tuple[str, tuple[str, ...]]:  # noqa: ARG003
         """A bag has neither objects nor a grid."""
-        return "a run that learnt from bags", cls.options
+        return "a run trained on bags", cls.options
 
     def task(self, out: Path) -> Callable[[str], None]:
         """Predicts one bag."""

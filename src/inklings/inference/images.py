@@ -57,7 +57,7 @@ class ImagePredictor(Predictor):
             note(f"probabilities of {len(self._runs)} runs are averaged: {names}")
         if learnt.volumes is not None and learnt.orientation is None:
             note(
-                f"{run}: learnt from volumes as their files store them (version 0.1.0): volumes "
+                f"{run}: trained on volumes as their files store them (version 0.1.0): volumes "
                 "that are stored in another orientation are predicted wrongly; train again for "
                 "one rule"
             )
@@ -85,8 +85,8 @@ class ImagePredictor(Predictor):
     def allowed(cls, run: Path) -> tuple[str, tuple[str, ...]]:
         """Volumes have no tissue, pictures and slides no components."""
         if ModelConfig.read(run).volumes is not None:
-            return "a run that learnt from volumes", (*_COMMON, "components")
-        return "a run that learnt from pictures or slides", (*_COMMON, *_OF_PICTURES)
+            return "a run trained on volumes", (*_COMMON, "components")
+        return "a run trained on 2D images or slides", (*_COMMON, *_OF_PICTURES)
 
     def task(self, out: Path) -> Callable[[str], None]:
         """Predicts a picture, a volume or a slide."""

@@ -144,7 +144,7 @@ def gather(
         if chosen and not (itself and not any(map(_is_cohort, inputs))):
             if lost := [name for name in wanted if name not in {item.case for item in chosen}]:
                 raise SpecError(
-                    f"expected ids of cases, got {lost[0]!r}, which is none of {len(every)}"
+                    f"expected ids of cases, got {lost[0]!r}, which is not one of {len(every)}"
                 )
             return tuple(chosen)
     return tuple(_listed(inputs, split, images, choice))

@@ -56,7 +56,7 @@ def predict(
         options: See `Options`.
 
     Raises:
-        SpecError: If an option means nothing for this kind of run; nothing was opened then.
+        SpecError: If an option does not apply to this kind of run; nothing was opened then.
         InklingsError: If the run or an input is unusable, or ``out`` holds other predictions.
             A single unreadable case raises nothing; it is in the summary.
     """
@@ -105,7 +105,7 @@ def predictor_of(run: Path) -> type[Predictor]:
     experiment = load_experiment(first_of(run))
     if not experiment.predictor:
         raise DataError(
-            f"{run}: a run of task {experiment.task} predicts nothing by itself; put it beside the "
+            f"{run}: a run of task {experiment.task} cannot predict alone; put it next to the "
             f"run '{DETECTOR}' in one folder, and predict with that folder"
         )
     return _class(experiment.predictor)
@@ -162,6 +162,6 @@ def _require_meant(kind: type[Predictor], run: Path, options: Options) -> None:
             known = ", ".join(f"--{one.replace('_', '-')}" for one in listed)
             said = "threshold prior" if name == "threshold_by" else name.replace("_", "-")
             raise SpecError(
-                f"--{said}: means nothing for {what} ({run}), which takes "
+                f"--{said}: does not apply to {what} ({run}), which takes "
                 f"{known}, --workers, --scheduler; leave it out"
             )

@@ -69,7 +69,9 @@ def refine(
     crf = CRF.of(options or {})
     if holds_predictions(masks):
         if probabilities or certainty != CERTAINTY:
-            raise SpecError("--probabilities, --certainty: predictions say how sure they are")
+            raise SpecError(
+                "--probabilities, --certainty: predictions have their own probabilities"
+            )
         return _predictions(masks, out, images, crf, workers, scheduler)
     if images is None:
         raise SpecError("expected the images of the masks; add --images FOLDER or a pattern")

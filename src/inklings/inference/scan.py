@@ -46,7 +46,7 @@ def scan(
     image = fit_channels(image, shape[0])
     if image.ndim != 3 or image.dtype != np.uint8:
         raise DataError(
-            f"expected a picture of 8 bits, as the patches that the run has learnt from, got "
+            f"expected a picture of 8 bits, as the training patches, got "
             f"{image.dtype} of shape {image.shape}"
         )
     model = run.model

@@ -114,9 +114,10 @@ def _seen(
     if model_config.spacing_um is not None:
         if um is None:
             raise GeometryError(
-                f"{image.geometry.frame}: the run learnt on samples of {model_config.spacing_um:g} "
-                f"um, but {_doubt(image)}; give its size with --spacing-um, or say with --factor "
-                "how many pixels make a sample"
+                f"{image.geometry.frame}: the run was trained on pixels of "
+                f"{model_config.spacing_um:g} "
+                f"um, but {_doubt(image)}; give its size with --spacing-um, or give with --factor "
+                "the factor of downsampling"
             )
         view = image.at(model_config.spacing_um / 1000)
         return view, (model_config.spacing_um / um[0], model_config.spacing_um / um[1]), []

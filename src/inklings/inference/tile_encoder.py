@@ -147,7 +147,7 @@ def ready(encoder: Encoder, kept: bool) -> None:
     """
     one = known(encoder.name)
     if one is not None:
-        note(f"encoder {encoder.name}: licence {one.licence}, which is yours to keep to")
+        note(f"encoder {encoder.name}: licence {one.licence}, which you must comply with")
     loaded(encoder)
     if not kept:
         loaded.cache_clear()
@@ -176,7 +176,7 @@ def _of_timm(encoder: Encoder) -> Callable[[Tensor], Tensor]:
             why = " ".join(str(error).split())
             raise SpecError(
                 f"encoder {encoder.name} takes no pictures of {tuple(pixels.shape[-2:])}: {why}; "
-                "bring the tiles to its size with --input-size, or say --model-args "
+                "bring the tiles to its size with --input-size, or give --model-args "
                 "dynamic_img_size=true"
             ) from None
         return found

@@ -105,7 +105,7 @@ def predict_grid(
     seen, settings = run.model_config.volumes, settings or settings_of(run)
     if seen is None:
         raise DataError(
-            "expected a picture for a run that learnt from pictures, got a volume; train on volumes"
+            "expected a picture for a run trained on 2D images, got a volume; train on volumes"
         )
     volume = fit_channels(volume, run.model_config.in_channels // seen.planes)
     turn = (

@@ -80,7 +80,7 @@ def _corners(region: Any) -> Ring:
         return ring(points)
     if kind in (*_OUTLINES, *_ELLIPSES, *_POINTS):
         raise LabelError(f"an outline of {len(points)} corners")
-    raise LabelError(f"a region of type {kind!r}, which nobody here knows")
+    raise LabelError(f"a region of type {kind!r}, which is not supported")
 
 
 def _name(layer: Any, region: Any) -> str:

@@ -86,4 +86,4 @@ def _shape(graphic: str, name: str, places: np.ndarray, when: str) -> Iterator[O
     elif graphic in ("RECTANGLE", "POLYGON"):
         yield polygon(name, [places.tolist()], at=when)
     else:
-        raise LabelError(f"shapes of type {graphic}, which nobody here knows")
+        raise LabelError(f"shapes of type {graphic}, which is not supported")

@@ -74,7 +74,7 @@ def _shape(element: dict[str, Any], name: str, by: dict[str, str]) -> Iterator[O
         shape = corners if kind == "rectangle" else ellipse([low, high])
         yield polygon(name, [turned(shape, (x, y), degrees)], **by)
     else:
-        raise LabelError(f"an element of type {kind!r}, which outlines nothing")
+        raise LabelError(f"an element of type {kind!r}, which has no outline")
 
 
 def write(pictures: Sequence[Picture]) -> Files:

@@ -153,7 +153,7 @@ def _region(
         a, b = value["radiusX"] * w, value["radiusY"] * h
         around = ellipse([(x - a, y - b), (x + a, y + b)])
         return polygon(name, [turned(around, (x, y), degrees)], **by)
-    raise LabelError(f"a region of type {kind!r}, which nobody here knows")
+    raise LabelError(f"a region of type {kind!r}, which is not supported")
 
 
 class _Bits:
@@ -197,7 +197,7 @@ def decoded(runs: Sequence[int], shape: tuple[int, int]) -> NDArray[np.bool_]:
         same = bits.read(1)
         length = 1 + bits.read(sizes[bits.read(2)])
         if at + length > many:
-            raise LabelError("a brush whose run lengths go on beyond the image")
+            raise LabelError("a brush whose run lengths extend beyond the image")
         if same:
             values[at : at + length] = bits.read(word) > 0
         else:

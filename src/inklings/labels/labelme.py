@@ -83,7 +83,7 @@ def _shape(shape: dict[str, Any]) -> Iterator[Outline]:
     elif kind == "mask":
         yield _mask(name, places, shape["mask"])
     else:
-        raise LabelError(f"a shape of type {kind!r}, which nobody here knows")
+        raise LabelError(f"a shape of type {kind!r}, which is not supported")
 
 
 def _mask(name: str, places: Any, text: str) -> Outline:

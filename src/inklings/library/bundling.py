@@ -136,7 +136,7 @@ def _card(folder: Path) -> str | None:
     except InklingsError as error:
         there = folder / card.FILE
         kept = "the one that is there is taken" if there.is_file() else "the bundle has none"
-        note(f"the card cannot be made anew ({error}): {kept}")
+        note(f"the card cannot be updated ({error}): {kept}")
         return there.read_text(encoding="utf-8") if there.is_file() else None
 
 

@@ -75,7 +75,9 @@ def import_dataset(
     if fractions is not None:
         outcome = split_cohort(Path(out), SplitOptions(fractions))
         if outcome.replaced:
-            note(f"this replaces split {outcome.replaced}: runs made with it do not belong to it")
+            note(
+                f"this replaces split {outcome.replaced}: runs made with the old split do not fit it"
+            )
     return Cohort.read(Path(out))
 
 

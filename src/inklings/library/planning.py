@@ -102,7 +102,7 @@ def plan_of_run(
             raise SpecError(
                 f"{path} was planned without --try; choose another --out, or delete it to plan anew"
             )
-        note(f"{path}: going on with this plan; delete it to plan anew")
+        note(f"{path}: using this plan; delete it to plan again")
         return path
     kept = races_of(path) if races else None
     how = plan(cohort, minutes=minutes, recipe=recipe, changes=changes, races=kept)
@@ -153,7 +153,7 @@ def budget(minutes: float, memory: str | None = None, device: str | None = None)
     most = None if memory is None else _bytes(memory)
     found = None if device == "cpu" else graphics_processor()
     if found is None and device == "gpu":
-        note("there is no graphics processor here: planned for one of 8 GB")
+        note("there is no GPU here: planned for one with 8 GB")
         found = _ELSEWHERE
     if found is None:
         return of_processor(minutes, most)

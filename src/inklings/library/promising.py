@@ -58,8 +58,8 @@ def promise(
             note(f"failed: {case}: {reason}")
         if summary.failed:
             raise DataError(
-                f"{len(summary.failed)} cases could not be predicted, and a promise that leaves "
-                "out the difficult ones does not hold; mend them, or take them out of the cohort"
+                f"{len(summary.failed)} cases could not be predicted, and a guarantee that leaves "
+                "out the difficult ones does not hold; repair them, or remove them from the cohort"
             )
         made = promised(folder, cohort, risks, confidence, part)
         guarantee.write(run, made.guarantees)

@@ -79,7 +79,7 @@ class DeepLabV3Plus(Model):
             if output_stride != 16:
                 raise SpecError(
                     f"model deeplabv3plus: {encoder} keeps 1/4 of the resolution, so output_stride "
-                    f"{output_stride} means nothing; leave it out"
+                    f"{output_stride} does not apply; leave it out"
                 )
             self.inner = OnHRNet(in_channels, out_channels, name, separable, weights, prior)
             self.divisor = self.inner.divisor

@@ -69,7 +69,7 @@ def rehearsed(
         SpecError: If memory or disk are not enough, however small the batch.
     """
     plan = made(budget)
-    note("plan: taking some steps of it, to say what it needs here")
+    note("plan: running a few steps to measure time and memory")
     try:
         found = rehearse(plan.experiment, cohort)
         assumed = _assumed(plan, budget)

@@ -44,7 +44,7 @@ def plan_cohort(
 ) -> Plan:
     """Choose everything from what the training cases are and what the training may cost.
 
-    A cohort without a split gets one, which is said and written beside it.
+    A cohort without a split gets one, which is noted and written beside it.
 
     Args:
         folder: A cohort.

@@ -65,15 +65,15 @@ def tried(
     seen = _judged(cohort, seen)
     races = Races.read(trial.kept) if trial.kept.is_file() else None
     if races is not None and races.asked != asked:
-        note(f"{trial.kept}: these races were run for something else, so they are run anew")
+        note(f"{trial.kept}: these comparisons were for other settings and are run again")
         races = None
     if races is None:
         races = Races(asked, minutes, tuple(_candidates(seen, minutes, plan_of)))
     elif races.laps:
-        note(f"{trial.kept}: {len(races.laps)} races were run before; delete it to run them again")
+        note(f"{trial.kept}: {len(races.laps)} comparisons exist; delete it to run them again")
     if len(races.candidates) == 1:
         races.write(trial.kept)
-        note("--try: no rule was unsure of a line that is left to the plan, so all minutes are its")
+        note("--try: no line of the plan is uncertain, so all minutes go to the training")
         return plan_of(seen, minutes, True)
     races = run_races(races, trial.race, cohort, trial.kept)
     for line in races.lines():

@@ -101,7 +101,7 @@ class Findings:
         for one in found:
             numbers = [n for n in one.attributes.values() if not isinstance(n, str)]
             if not all(map(math.isfinite, (*one.centre_mm, one.diameter_mm, one.score, *numbers))):
-                raise DataError(f"{path}: expected {what}, got values that are no numbers")
+                raise DataError(f"{path}: expected {what}, got values that are not numbers")
         return found
 
 

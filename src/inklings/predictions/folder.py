@@ -103,7 +103,7 @@ class PredictionFolder:
         if self.failed:
             yield f"{len(self.failed)} cases could not be predicted (failed.json)"
         if self.head.settings.get(RESTS_ON) == 0:
-            yield "thresholds by the prior were not put in the end; predict again to go on"
+            yield "thresholds by the prior are not final; predict again to resume"
         if self.head.trained_on is None:
             yield "nobody knows which patients the run was trained on"
 

@@ -211,7 +211,7 @@ def guaranteed(head: Head) -> Head:
     if not promises_masks(head):
         raise SpecError(
             "expected predictions with a guaranteed mask, got none; 'inklings calibrate RUN COHORT "
-            "--risk fnr=0.1' makes the promise, then predict"
+            "--risk fnr=0.1' makes one, then predict"
         )
     cuts = dict(zip(head.classes, head.thresholds, strict=False))
     for one in of_head(head):

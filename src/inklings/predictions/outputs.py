@@ -35,4 +35,4 @@ def note_output(run: Path, folder: Path) -> None:
     except OSError as error:
         if not forbids_writing(error):
             raise
-        note(f"{run} cannot be written, so 'inklings report' will not find {folder} by itself")
+        note(f"{run} is read-only, so 'inklings report' will not find {folder} by itself")

@@ -84,7 +84,7 @@ def coding_of(said: Mapping[Any, Any], syntax: str, stream: BinaryIO) -> Coding:
     """
     tag, length, form, at = _pixels(stream, syntax)
     if syntax != DEFLATED and tag not in (_PIXELS, _FLOAT, _DOUBLE):
-        raise ReaderError("the file is cut short: it ends before its pixels; copy it again")
+        raise ReaderError("the file is truncated: it ends before its pixels; copy it again")
     floating = tag in (_FLOAT, _DOUBLE)
     allocated = {_FLOAT: 32, _DOUBLE: 64}.get(tag) or whole(said.get("BitsAllocated")) or 16
     stored = allocated if floating else whole(said.get("BitsStored")) or allocated
@@ -155,7 +155,7 @@ def cut_short(coding: Coding, stream: BinaryIO, size: int) -> None:
         need = need * 2 // 3
     if size - at < need:
         raise ReaderError(
-            f"expected {need} bytes of pixels, got {max(0, size - at)}: the file is cut short; "
+            f"expected {need} bytes of pixels, got {max(0, size - at)}: the file is truncated; "
             "copy or export it again"
         )
 
@@ -170,7 +170,7 @@ def _require_items(stream: BinaryIO, size: int) -> None:
         if len(head) < 8 or stream.tell() + length > size:
             raise ReaderError(
                 f"its compressed pixels go on for {max(0, stream.tell() + length - size)} bytes "
-                "after its end: the file is cut short; copy or export it again"
+                "after its end: the file is truncated; copy or export it again"
             )
         stream.seek(length, 1)
 
@@ -186,5 +186,5 @@ def inflatable(stream: BinaryIO) -> None:
         if inflater.unconsumed_tail:
             raise ReaderError(f"it would unpack to more than {_LARGEST:,} bytes; it is not opened")
         if not inflater.eof:
-            raise ReaderError("the file is cut short within its deflated part; copy it again")
+            raise ReaderError("the file is truncated within its deflated part; copy it again")
     stream.seek(0)

@@ -234,7 +234,7 @@ def _read(file: File, stream: BinaryIO, size: int, found: Contents) -> None:
         if coding is None:
             lost = "SeriesInstanceUID" not in said and not name[:1].isalpha()
             if lost or "Image Storage" in name:
-                raise ReaderError("the file is cut short: it ends within its header; copy it again")
+                raise ReaderError("the file is truncated: it ends within its header; copy it again")
             found.objects[name] += 1
             return
         found.planes += list(planes_of(file, said, coding))

@@ -143,7 +143,7 @@ def _archive(path: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except _READING as error:
         raise ReaderError(
-            f"{path}: expected a whole zip archive, got one that is cut short or damaged "
+            f"{path}: expected a whole zip archive, got one that is truncated or damaged "
             f"({error}); copy it again from its source"
         ) from None
 

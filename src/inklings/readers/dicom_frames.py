@@ -53,8 +53,8 @@ class Frames:
         frames = list(said.get("PerFrameFunctionalGroupsSequence") or ())
         if not frames and shared is None:
             raise ReaderError(
-                f"{path}: a segmentation of pictures without places in a patient; expected one of "
-                "a volume, where every frame says where it lies"
+                f"{path}: a segmentation of images without positions; expected one of "
+                "a volume, where every frame has a position"
             )
         frames = frames or [shared]
         _require_places(path, said, frames, shared)
@@ -70,7 +70,7 @@ class Frames:
         turned = np.array(turns[0]).reshape(2, 3)
         if np.abs(np.array(turns) - turns[0]).max() > 1e-3:
             raise ReaderError(
-                f"{path}: its planes are turned against each other; export them apart"
+                f"{path}: its planes are rotated against each other; export them apart"
             )
         measures = _group(frames[0], shared, "PixelMeasuresSequence")
         y_mm, x_mm = (float(value) for value in measures.PixelSpacing)
@@ -160,8 +160,8 @@ def _require_places(path: Path, said: Any, frames: Sequence[Any], shared: Any) -
         )
     if not all(_has(f, shared, "PlanePositionSequence") for f in frames):
         raise ReaderError(
-            f"{path}: a segmentation of pictures without places in a patient; expected one of a "
-            "volume, where every frame says where it lies"
+            f"{path}: a segmentation of images without positions; expected one of a "
+            "volume, where every frame has a position"
         )
 
 

@@ -81,7 +81,7 @@ def _require_one_kind(planes: Sequence[Plane], name: str) -> None:
     lost = [plane for plane in planes if plane.position is None or plane.orientation is None]
     if lost and len(lost) < len(planes):
         raise ReaderError(
-            f"{name}: {len(lost)} of {len(planes)} images do not say where they lie (first: "
+            f"{name}: {len(lost)} of {len(planes)} images have no position (first: "
             f"{lost[0].file}); move them into a folder of their own, or export the series again"
         )
     said = [plane for plane in planes if plane.spacing is not None]
@@ -129,8 +129,9 @@ def _without_doubles(
         return kept, []
     if len(kept) == 1 or len({round(float(along[i]), 2) for i in twice}) > len(kept) / 2:
         raise ReaderError(
-            f"{name}: {len(planes)} images lie at {len(kept)} places, and nothing that the files "
-            "say tells apart what lies at one place; move what is one volume into a folder of its "
+            f"{name}: {len(planes)} images are at {len(kept)} positions, and nothing that the "
+            "files "
+            "say distinguishes images at one position; move each volume into a folder of its "
             "own"
         )
     some = ", ".join(f"{planes[i].file} at {along[i]:.1f} mm" for i in twice[:3])
@@ -158,7 +159,8 @@ def _step(
     off = float(np.abs(positions - line).max())
     if off > max(0.5 * usual, 1.0):
         raise ReaderError(
-            f"{name}: the slices do not lie on a line (by up to {off:.1f} mm): perhaps several "
+            f"{name}: the slice positions are not on a line (off by up to {off:.1f} mm): "
+            "perhaps several "
             "acquisitions in one series; export them apart"
         )
     return step, [

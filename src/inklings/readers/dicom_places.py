@@ -72,7 +72,7 @@ def _offsets(look: Look, frames: int) -> list[float] | None:
         return None
     offsets = [float(v) for v in (told if hasattr(told, "__iter__") else [told])]
     if len(offsets) != frames:
-        raise ReaderError(f"it has {frames} frames and says the places of {len(offsets)}")
+        raise ReaderError(f"it has {frames} frames and the positions of {len(offsets)}")
     return [offset - offsets[0] for offset in offsets]
 
 
@@ -126,13 +126,13 @@ def mosaic_of(
     normal = [float(v) for v in said.get("SliceNormalVector") or ()]
     if not count or start is None or orientation is None or spacing is None or not step:
         raise ReaderError(
-            "it is a Siemens mosaic whose number of slices, place or step is not said; convert it "
+            "it is a Siemens mosaic without number of slices, position or spacing; convert it "
             "with dcm2niix, or export the slices one by one"
         )
     if len(normal) != 3:
         raise ReaderError(
-            "it is a Siemens mosaic without the vendor's header (0029,1010), which says in what "
-            "direction its slices follow; export the slices one by one, or the files with it"
+            "it is a Siemens mosaic without the private header (0029,1010), which gives the "
+            "direction of its slices; export the slices one by one, or the files with it"
         )
     side = math.ceil(math.sqrt(count))
     if size[0] % side or size[1] % side:

@@ -126,7 +126,7 @@ class _Pixels:
             # Frames of one bit follow one another without padding (PS3.5, 8.1.1).
             packed = np.frombuffer(said.PixelData, np.uint8)
             if 8 * len(packed) < int(np.prod(shape)):
-                raise ValueError(f"{shape[0]} frames are promised, the file is cut short")
+                raise ValueError(f"{shape[0]} frames are promised, the file is truncated")
             return cls(packed, shape, most)
         from pydicom.pixels.utils import pixel_array
 

@@ -232,7 +232,7 @@ def _picture(path: Path, series: Series, page: str | None) -> ArrayImage:
     if page is None and count > 1:
         raise ReaderError(
             f"{path}: {series.words()}: expected a picture or a volume, got {count} frames that "
-            f"have no place in the patient; choose one with --page 0 to {count - 1}"
+            f"have no position in the patient; choose one with --page 0 to {count - 1}"
         )
     if page is not None and not (page.isdecimal() and int(page) < count):
         raise SpecError(f"--page {page}: {path.name} has pages 0 to {count - 1}")

@@ -26,7 +26,7 @@ def reoriented(array: NDArray[Any], own: Geometry, target: Geometry) -> NDArray[
     order = np.abs(local).argmax(1)
     signs = np.sign(local[np.arange(3), order])
     if sorted(order.tolist()) != [0, 1, 2]:
-        raise GeometryError("the two grids are turned against each other")
+        raise GeometryError("the two grids are rotated against each other")
     turned = np.transpose(array, order)
     turned = turned[tuple(slice(None, None, -1 if sign < 0 else 1) for sign in signs)]
     corners = np.array([[0, 0, 0], [n - 1 for n in target.shape]], float)

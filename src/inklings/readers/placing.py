@@ -118,14 +118,14 @@ def _order(steps: NDArray[np.int_], own: Geometry, target: Geometry) -> list[int
             order[axis], steps[axis, across] = across, 1
     found = [t for t in order if t is not None]
     if sorted(found) != [0, 1, 2]:
-        raise GeometryError("the two grids are turned against each other")
+        raise GeometryError("the two grids are rotated against each other")
     return found
 
 
 def _unlike(own: Geometry, target: Geometry, ways: NDArray[np.float64]) -> str:
     lengths = np.abs(ways).max(1)
     if (np.abs(np.abs(ways).sum(1) - lengths) > 0.02 * np.maximum(lengths, 1)).any():
-        return "the two grids are turned against each other"
+        return "the two grids are rotated against each other"
     mine = " x ".join(f"{mm:.4g}" for mm in own.require_spacing())
     other = " x ".join(f"{mm:.4g}" for mm in target.require_spacing())
     return (

@@ -140,7 +140,7 @@ def _read(source: str | Path) -> tuple[dict[str, Any], str]:
     if not path.exists():
         former = _former(path)
         if former is not None:
-            progress.note(f"there is no {path} here; taken instead: recipe {former}")
+            progress.note(f"{path} does not exist; using recipe {former}")
             return record(former), f"recipe {former}"
         if path.stem in names():
             raise DataError(
@@ -158,7 +158,7 @@ def _named(name: str, path: Path) -> tuple[dict[str, Any], str]:
     if path.is_file():
         if name not in names():
             raise SpecError(f"no recipe named {name!r}; for the file of that name give ./{name}")
-        progress.note(f"recipe {name} is taken, not the file of that name here: that is ./{name}")
+        progress.note(f"using recipe {name}, not the file of that name here (./{name})")
     return record(name), f"recipe {name}"
 
 

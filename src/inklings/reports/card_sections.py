@@ -206,7 +206,7 @@ def _calibration(m: Material, known: Known) -> Iterator[str]:
             f"was not measured ({'the experiment asks for none' if off else 'no calibration.json'})"
         )
         return
-    yield f"Held out for it: {of_patients(len(found.patients))} not learnt from by the weights"
+    yield f"Held out for it: {of_patients(len(found.patients))} not used to train the weights"
     for one in found.classes:
         yield f"{one.name}: {one.change}; {one.reason}"
         if one.before is not None and one.after is not None:
@@ -240,7 +240,8 @@ def _scores(known: Known) -> Iterator[Section]:
         for table in known.tested
     )
     cuts = tuple(
-        f"Of patients of {_said(table.head.get('cohort'))} not learnt from or chosen by; cut at: "
+        f"Of patients of {_said(table.head.get('cohort'))} not used for training or choices; "
+        "thresholds: "
         f"{_said(table.head.get('thresholds'))}"
         for table in known.tested
     )

@@ -138,5 +138,6 @@ def _next(material: Material, table: Scores) -> Iterator[str]:
     if table.head.get("split") == "test":
         yield (
             "Correct training cases: 'inklings predict --split train', then 'inklings suggest' for "
-            "the least certain, then 'inklings view'. Of test cases it would flatter the scores."
+            "the least certain, then 'inklings view'. With test cases the scores would be too "
+            "optimistic."
         )

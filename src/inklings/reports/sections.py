@@ -272,7 +272,7 @@ def origin(material: Material) -> dict[str, Any]:
     if record.get("thresholds"):
         facts["Thresholds"] = word(record["thresholds"])
     if record.get("trained_on"):
-        facts["Patients learnt from or chosen by"] = str(len(record["trained_on"]))
+        facts["Patients used for training or choices"] = str(len(record["trained_on"]))
     if head is not None:
         facts["Weights"] = f"sha256 {head.provenance.weights_sha256[:16]}"
     return {

@@ -42,7 +42,8 @@ def members_of(folder: Path) -> tuple[Path, ...]:
         runs = tuple(run for home in homes for run in sorted((home / "folds").glob("*/run")))
         if not (folder / SCORES).is_file():
             raise DataError(
-                f"{folder}: this cross-validation has not finished; go on with 'inklings crossval'"
+                f"{folder}: this cross-validation has not finished; resume it with 'inklings "
+                "crossval'"
             )
         if not runs:
             raise DataError(

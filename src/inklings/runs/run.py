@@ -194,7 +194,7 @@ class RunRecord:
         """
         if not (folder / "run.json").is_file() and (folder / "experiment.yaml").is_file():
             again = f"'inklings train {folder / 'experiment.yaml'} --out {folder} --resume'"
-            raise DataError(f"{folder}: this training has not finished; go on with {again}")
+            raise DataError(f"{folder}: this training has not finished; resume it with {again}")
         made = "a run made by 'inklings train'"
         return read_record(cls, folder / "run.json", made, "train again")
 

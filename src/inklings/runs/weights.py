@@ -60,6 +60,6 @@ def require_finite(state: Mapping[str, Tensor], what: str) -> None:
     for name, value in state.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise DataError(
-                f"{what} weights that are no numbers ({name}); train again, with a lower "
+                f"{what} weights that are not numbers ({name}); train again, with a lower "
                 "training.learning_rate or with training.precision 32-true"
             )

@@ -90,7 +90,7 @@ def weaken(
     before = {case.id: case.labels for case in full}
     same = sum(case.labels == before[case.id] for case in cases) - len(kept)
     if same:
-        note(f"{same} of {len(full)} cases without complete labels were taken over as they are")
+        note(f"{same} of {len(full)} cases without complete labels were copied unchanged")
     changed = len(rest) - same
     weakness: dict[str, Any] = {
         "chain": str(chain), "steps": chain.describe(), "seed": seed, "cases": changed,

@@ -189,7 +189,7 @@ def _told(problem: Mapping[str, Any], kind: type[Section]) -> str:
     others = [task for task in TASKS if not path and key in TASKS.get(task).model_fields]  # type: ignore[attr-defined]
     task = kind.model_fields["task"].default
     if others:
-        return f"{place}: means nothing to task {task} (but to {', '.join(others)}); leave it out"
+        return f"{place}: does not apply to task {task} (but to {', '.join(others)}); leave it out"
     near = difflib.get_close_matches(key, keys, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(keys)}"
     return f"{place}: task {task} has no such key; {hint}"

@@ -175,10 +175,10 @@ def _outcome(
     kind, inference = outcome_of(task), experiment.inference
     if kind is None:
         if inference.times:
-            raise SpecError(f"inference.times: means nothing to bags.task {task}; leave it out")
+            raise SpecError(f"inference.times: does not apply to bags.task {task}; leave it out")
         return None
     if inference.threshold != "auto":
-        raise SpecError(f"inference.threshold: means nothing to bags.task {task}; leave it out")
+        raise SpecError(f"inference.threshold: does not apply to bags.task {task}; leave it out")
     pooling = Component.model_validate(experiment.model.options.get("pooling", "gated_attention"))
     if vars(POOLINGS.get(pooling.name)).get("evidence") == "probability":
         raise SpecError(
@@ -305,7 +305,7 @@ def thresholds_of(
         return (asked,) * count
     if validator is None or task in ("multiclass", "ordinal"):
         if asked != "auto":
-            note(f"inference.threshold {asked}: no held-out bags of yes or no; one half is taken")
+            note(f"inference.threshold {asked}: no held-out binary bags; one half is used")
         return (0.5,) * count
     wanted = None if isinstance(asked, str) else {str(k): v for k, v in asked.items()}
     return validator.thresholds(model, task, wanted)

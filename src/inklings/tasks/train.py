@@ -139,7 +139,7 @@ def _look(
     try:
         found = likeness_of(run, cohort)
     except InklingsError as error:
-        note(f"predictions will not say which images are unlike these: {error}")
+        note(f"predictions will not report unlike images: {error}")
         return
     if found is not None:
         found.write(folder)

@@ -180,7 +180,7 @@ def cut_at(
     sign = 1.0 if name == "sensitivity" else -1.0
     own = np.sort(sign * logits[truth == (sign > 0)])
     if not len(own):
-        note(f"inference.threshold: no held-out bag to reach a {name} on; one half is taken")
+        note(f"inference.threshold: no held-out bag to reach a {name} on; one half is used")
         return 0.5
     last = own[math.floor((1 - share) * len(own) + 1e-9) if share < 1 else 0]
     below = sign * logits

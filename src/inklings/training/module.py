@@ -234,7 +234,7 @@ class Learner(pl.LightningModule):
         if not self.counted:
             raise DataError(
                 f"none of the steps counted: loss or gradients were not finite in {self.skipped} "
-                f"of {self.seen} batches, so nothing was learnt; look for values that are no "
+                f"of {self.seen} batches, so nothing was trained; look for values that are not "
                 "numbers, or very large ones, with 'inklings check', lower training.learning_rate, "
                 "or set training.precision to 32-true"
             )

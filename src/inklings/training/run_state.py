@@ -118,7 +118,7 @@ def require_unseen(cohort: Cohort, seen: Sequence[str], source: Path, allowed: b
     if not allowed:
         raise DataError(
             f"{what} were in the training of {source}, so any test result would be too good; split "
-            "the cohort as that run did, or say --allow-seen-test-patients"
+            "the cohort as that run did, or give --allow-seen-test-patients"
         )
     return f"{what} were in the training of {source}; test results are too good"
 
@@ -156,7 +156,7 @@ def may_start(folder: Path, experiment: Experiment, resume: bool) -> bool:
     if changed:
         raise SpecError(
             f"{folder} holds an unfinished run with another {', '.join(changed)}; "
-            "choose another --out, or go on with the experiment.yaml in it"
+            "choose another --out, or resume with the experiment.yaml in it"
         )
     return True
 

@@ -69,7 +69,7 @@ def run(
     steps = total_steps(spec, count)
     found = last_checkpoint(out) if out else None
     if found is not None:
-        progress.note(f"train: going on from step {checkpoint.load_step(found)}")
+        progress.note(f"train: resuming from step {checkpoint.load_step(found)}")
     with _quiet_lightning(), _deterministic(spec.deterministic):
         trainer = _trainer(spec, steps, callbacks, out)
         learner = Learner(
@@ -84,7 +84,7 @@ def run(
 def _trainer(spec: Training, steps: int, callbacks: list[Callback], out: Path | None) -> pl.Trainer:
     precision: Any = machine.precision(spec.precision)
     if precision != spec.precision != "auto" and is_first():
-        progress.note(f"train: no {spec.precision} on this processor, so in {precision} instead")
+        progress.note(f"train: {spec.precision} is not available here; using {precision}")
     return pl.Trainer(
         accelerator="auto",
         devices=spec.devices,

@@ -74,7 +74,7 @@ def divided(shape: Shape, cut: Shape, sides: Sequence[int]) -> list[Shape]:
     of[pieces[pieces > 0]] = wholes[pieces > 0]
     numbers = np.flatnonzero((np.bincount(of) > 1)[of] & (of > 0))
     if not len(numbers):
-        raise LabelError("expected a line right across what was drawn; this divides nothing")
+        raise LabelError("expected a line right across what was drawn; this line divides nothing")
     divides = np.isin(pieces, numbers)
     _, nearest = ndimage.distance_transform_edt(~divides, return_indices=True)
     own = np.where(inside, pieces[tuple(nearest)], 0)

@@ -92,14 +92,14 @@ def serve(
     port = listening.getsockname()[1]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
-    keys = Keys(lambda link: note(f"that link works no more; the new one: {_link(address, link)}"))
+    keys = Keys(lambda link: note(f"the link was used; the new one: {_link(address, link)}"))
     desk = Desk(shelf, cache_mb * 1_000_000, author or _account(), read_only)
     app = guarded(build(desk, page), keys, _names(host), port, read_only)
     link = _link(address, keys.link)
     note(f"{len(shelf.cases)} cases of {shelf.title}; corrections go to {shelf.corrections}")
     note(f"open {link} (works once; Ctrl-C ends the viewer)")
     if host not in ("127.0.0.1", "localhost", "::1"):
-        note("whoever reaches this machine and has the link sees these images, unencrypted")
+        note("anyone who can reach this machine and has the link can see these images, unencrypted")
     if browser:
         threading.Timer(0.3, webbrowser.open, (link,)).start()
     config = uvicorn.Config(app, log_level="error", access_log=False, server_header=False)

@@ -99,7 +99,7 @@ def test_a_lost_scan_and_findings_that_are_not_there_are_one_line(
     lost.write(tmp_path)
     told = export(tmp_path, tmp_path / "out")
     assert told.startswith("2 ")
-    assert "say where it is with --cohort" in told
+    assert "give its location with --cohort" in told
     assert export(tmp_path / "nothing", tmp_path / "out").startswith("2 ")
     assert not (tmp_path / "out").exists()
 

@@ -90,7 +90,7 @@ def _scan(findings: Findings, source: ExportSource) -> ExportedScan:
     if not image or not Path(image).exists():
         raise DataError(
             f"case {findings.case}: expected its scan{f' at {image}' if image else ''}, got none; "
-            "say where it is with --cohort"
+            "give its location with --cohort"
         )
     with open_image(image, choice=series) as opened:
         scan = ExportedScan(findings.case, Path(image), series, opened.geometry)

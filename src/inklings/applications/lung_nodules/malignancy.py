@@ -204,9 +204,9 @@ class RatingScoring:
 
 def _prepare(job: Job) -> RatingScoring:
     if job.reference is not None:
-        raise SpecError(f"{job.mine.path} holds the truth itself; leave --cohort out")
+        raise SpecError(f"{job.mine.path} already has the reference; leave --cohort out")
     if job.settings.metrics:
-        raise SpecError("--metric means nothing for ratings, which have one; leave it out")
+        raise SpecError("--metric does not apply to ratings, which have one; leave it out")
     selection = Selection(frozenset(), facts={"cohort": job.mine.path.name, "split": "all"})
     return RatingScoring(read_malignancy(job.mine.path), selection, job.settings.bootstrap)
 

@@ -185,5 +185,5 @@ def _said(folder: Path) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise DataError(f"{path} is damaged ({error}); {again}") from None
     if not all(map(math.isfinite, said.values())):
-        raise DataError(f"{path} is damaged (values that are no numbers); {again}")
+        raise DataError(f"{path} is damaged (values that are not numbers); {again}")
     return {**said, "tuned_on": tuned_on}

@@ -69,7 +69,7 @@ def tune(out: Path, folder: Path, run: Path) -> str:
         unasked = sum(any(f.number("classifier_score") is None for f in one) for one in mine)
         if unasked:
             raise DataError(
-                f"{out}: expected what the classifier says of every candidate, got {unasked} of "
+                f"{out}: expected classifier scores for every candidate, got {unasked} of "
                 f"{len(mine)} scans searched without it; run --tune-thresholds with another --out"
             )
     reference = from_cohort(folder, _PART)

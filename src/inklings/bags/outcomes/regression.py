@@ -39,7 +39,7 @@ class Regression(Outcome):
     def learnt(cls, value: _Array, times: Sequence[float] = ()) -> Self:
         """Mean and spread of the training part."""
         if times:
-            raise SpecError("inference.times: means nothing to bags.task regression; leave it out")
+            raise SpecError("inference.times: does not apply to bags.task regression; leave it out")
         spread = float(value.std())
         if spread == 0:
             raise LabelError(
