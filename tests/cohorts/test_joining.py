@@ -81,7 +81,7 @@ def test_one_case_of_the_same_images_gets_the_labels_of_all(
     assert made.cases[1].labels == (BagLabel("liver", True), BagLabel("spleen", True))
     assert [case.annotates for case in made] == [("liver",), ("liver", "spleen")]
     assert made.is_split
-    assert "shows the same in 2 cohorts" in capsys.readouterr().err
+    assert "has the same images in 2 cohorts" in capsys.readouterr().err
     other = cohort("B", ("spleen",), "b", "train", "x", patient="somebody")
     with pytest.raises(DataError, match=r"case b: .* got b in A, somebody in B"):
         joined([pair[0], other], "all")

@@ -274,7 +274,7 @@ def test_one_sample_that_is_no_number_does_not_empty_a_result(tmp_path: Path) ->
 def test_a_probability_that_is_no_number_is_never_stored(value: float) -> None:
     said = np.full((1, 4, 4), 0.5, np.float32)
     said[0, 1, 1] = value
-    with pytest.raises(DataError, match="answer is no number in 1 places"):
+    with pytest.raises(DataError, match="NaN or infinite in 1 places"):
         quantise(said)
 
 

@@ -91,7 +91,7 @@ def test_images_that_do_not_meet_or_say_no_place_are_refused(tmp_path: Path) -> 
     far = np.eye(4)
     far[:3, 3] = 500
     second = volume(tmp_path / "t2.nii", (6, 6, 6), far)
-    with pytest.raises(GeometryError, match="do not meet"):
+    with pytest.raises(GeometryError, match="do not overlap"):
         stacked_case(Case("a", "a", {"t1": first, "t2": second}))
     for name, side in (("p", 8), ("q", 9)):
         Image.fromarray(np.zeros((side, 8), np.uint8)).save(tmp_path / f"{name}.png")

@@ -164,7 +164,7 @@ def test_nothing_is_promised_by_patients_that_were_learnt_from(tmp_path: Path) -
     cohort = write_cohort(tmp_path / "cohort", ["train", "val", "val", "test"])
     said = write_predictions(tmp_path / "said", cohort, split="all")
     for part in ("train", "all"):
-        with pytest.raises(DataError, match=r"trained on 1 of the patients that the promise"):
+        with pytest.raises(DataError, match=r"trained on 1 of the patients that the guarantee"):
             promise(said, cohort, {"fnr": Fraction("0.4")}, split=part)
     (made,) = promise(said, cohort, {"fnr": Fraction("0.4")}, split="val").guarantees
     assert "2 of the 2 patients are those that weights" in made.notes[0]

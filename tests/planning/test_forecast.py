@@ -58,7 +58,7 @@ def test_time_memory_disk_and_prediction_are_forecast(
     assert "Disk: 0.25 GB for the run" in said
     assert "Prediction: 5 s a case" in said
     assert "mapped" not in said
-    assert "taking some steps of it" in capsys.readouterr().err  # some time without a word else
+    assert "running a few steps" in capsys.readouterr().err  # some time without a word else
 
 
 def test_images_beyond_the_memory_are_said_to_be_mapped_and_to_take_disk(

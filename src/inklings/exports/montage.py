@@ -94,8 +94,8 @@ def look(source: ExportSource, prediction: DensePrediction, case: Case | None) -
     path = glance.image
     if not path.exists():
         raise DataError(
-            f"case {prediction.case}: expected its image at {path}, got no such file; say where it "
-            "is now with --cohort"
+            f"case {prediction.case}: expected its image at {path}, got no such file; give its "
+            "new location with --cohort"
         )
     opened = open_image(path, stated_spacing(case) if case else None, glance.series)
     with opened as image:

@@ -75,9 +75,7 @@ def import_dataset(
     if fractions is not None:
         outcome = split_cohort(Path(out), SplitOptions(fractions))
         if outcome.replaced:
-            note(
-                f"this replaces split {outcome.replaced}: runs made with the old split do not fit it"
-            )
+            note(f"this replaces split {outcome.replaced}: runs of the old split do not fit it")
     return Cohort.read(Path(out))
 
 

@@ -52,7 +52,8 @@ def require_numbers(*said: ArrayLike | None) -> None:
         if not finite.all():
             count = int(finite.size - np.count_nonzero(finite))
             raise DataError(
-                f"the network's output is NaN in {count} places, so nothing was written; its "
-                "input has values far beyond the training data ('inklings show' tells their "
+                f"the network's output is NaN or infinite in {count} places, so nothing was "
+                "written; its input has values far beyond the training data ('inklings show' "
+                "tells their "
                 "range), or the run is broken"
             )
