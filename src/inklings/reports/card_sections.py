@@ -241,8 +241,7 @@ def _scores(known: Known) -> Iterator[Section]:
     )
     cuts = tuple(
         f"Of patients of {_said(table.head.get('cohort'))} not used for training or choices; "
-        "thresholds: "
-        f"{_said(table.head.get('thresholds'))}"
+        f"thresholds: {_said(table.head.get('thresholds'))}"
         for table in known.tested
     )
     yield Section("Scores on test patients", cuts, texts)
