@@ -19,6 +19,7 @@ from inklings.evaluation.intervals import (
     Bootstrap,
     around,
     difference,
+    skewness,
     standard_error,
 )
 from inklings.evaluation.metric import SHARE, SIZE, Span
@@ -42,6 +43,8 @@ MEANS: tuple[tuple[str, Draw, float, Span], ...] = (
     ("distance, exponential", lambda r, s: r.exponential(1, s), 1.0, SIZE),
     ("distance, log-normal, sd 0.5", lambda r, s: r.lognormal(0, 0.5, s), np.exp(0.125), SIZE),
     ("distance, log-normal, sd 1", lambda r, s: r.lognormal(0, 1, s), np.exp(0.5), SIZE),
+    ("distance, inverse Gaussian", lambda r, s: r.wald(1, 1, s), 1.0, SIZE),
+    ("distance, Pareto, index 3", lambda r, s: 1 + r.pareto(3, s), 1.5, SIZE),
 )
 
 
@@ -55,7 +58,8 @@ def means(draw: Draw, span: Span, n: int, redraws: int) -> tuple[Array, Array]:
     values = draw(np.random.default_rng(n), (redraws, n))
     drawn = Bootstrap(DRAWS).weights(n) @ values.T / n
     exact = np.isin(values, span).all(axis=1)
-    return around(values.mean(1), standard_error(drawn, n), n, span, None, exact)
+    error, skew = standard_error(drawn, n), skewness(drawn, n)
+    return around(values.mean(1), error, n, span, None, exact, skew=skew)
 
 
 def pooled(n: int, redraws: int) -> tuple[Array, Array, float]:
