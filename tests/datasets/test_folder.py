@@ -222,10 +222,10 @@ def test_an_import_into_the_folder_that_it_searches_does_not_find_itself(tmp_pat
 def test_files_that_are_no_pictures_are_counted_by_suffix(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         write_png(tmp_path / "data" / name, np.zeros((8, 9), np.uint8))
-    for name in ("c.nd2", "d.ND2", "e.txt", ".hidden"):
+    for name in ("c.oib", "d.OIB", "e.txt", ".hidden"):
         (tmp_path / "data" / name).touch()
     words = run(Folder(str(tmp_path / "data")), tmp_path / "cohort", workers=1).words
-    assert [line for line in words if "2 .nd2, 1 .txt, which are no pictures" in line]
+    assert [line for line in words if "2 .oib, 1 .txt, which are no pictures" in line]
 
 
 @pytest.mark.parametrize(("side", "fine"), [(1, False), (2, False), (8, True)])

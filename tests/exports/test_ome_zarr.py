@@ -76,3 +76,27 @@ def test_pictures_without_a_known_spacing_have_no_unit(tmp_path: Path) -> None:
     assert group.attrs["multiscales"][0]["axes"] == [
         {"name": "y", "type": "space"}, {"name": "x", "type": "space"},
     ]  # fmt: skip
+
+
+def test_the_library_of_the_format_reads_every_level_name_and_place(tmp_path: Path) -> None:
+    reader = pytest.importorskip("ome_zarr.reader", reason="pip install ome-zarr")
+    location = pytest.importorskip("ome_zarr.io", reason="pip install ome-zarr")
+    for number, shape in enumerate([(900, 701), (3, 600, 1020)]):
+        labels = np.random.default_rng(number).integers(0, 3, shape, dtype=np.uint8)
+        spacing, origin = (4.0, 0.5, 0.25)[-len(shape) :], (10.0, 20.0, 30.0)[: len(shape)]
+        path = tmp_path / f"{number}.zarr"
+        write_labels(path, "l", labels, spacing, origin, ["gland", "Gefäß"])
+        (node,) = reader.Reader(location.parse_url(str(path)))()
+        levels = [np.asarray(level) for level in node.data]
+        np.testing.assert_array_equal(levels[0], labels)
+        assert [axis["unit"] for axis in node.metadata["axes"]] == ["millimeter"] * len(shape)
+        assert {k: v["class"] for k, v in node.metadata["properties"].items()} == {
+            1: "gland", 2: "Gefäß"
+        }  # fmt: skip
+        assert {1, 2} <= set(node.metadata["color"])
+        steps = node.metadata["coordinateTransformations"]
+        assert len(levels) == len(steps) == 2
+        scale, translation = (one[one["type"]] for one in steps[1])
+        assert scale == pytest.approx([*spacing[:-2], *(2 * mm for mm in spacing[-2:])])
+        corner = np.rint((np.array(translation) - origin[::-1]) / spacing).astype(int)
+        assert levels[1].flat[0] == labels[tuple(corner)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,74 @@ def test_damage_and_strangers_are_one_line(tmp_path: Path) -> None:
     (path / "s0" / ".zarray").unlink()
     with pytest.raises(ReaderError):
         open_image(path)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_what_the_library_of_the_format_writes_comes_in_as_it_lies(
+    tmp_path: Path, version: str
+) -> None:
+    """Oblong pixels and images; levels a third and a twelfth, placed by their translations."""
+    writer = pytest.importorskip("ome_zarr.writer", reason="pip install ome-zarr")
+    form = importlib.import_module("ome_zarr.format")
+    fmt = form.FormatV04() if version == "0.4" else form.FormatV05()
+    factors, um = (1, 3, 12), {"z": 2.0, "y": 0.5, "x": 0.25}
+    for number, axes in enumerate(["yx", "cyx", "tcyx", "zyx", "czyx", "tczyx"]):
+        sizes = {"t": 1, "c": 2, "z": 5, "y": 96, "x": 72}
+        fine = noise(*(sizes[a] for a in axes), seed=number)
+        levels = [fine[..., f // 2 :: f, f // 2 :: f] for f in factors]
+        steps = [
+            [
+                {
+                    "type": "scale",
+                    "scale": [um.get(a, 1.0) * (f if a in "yx" else 1) for a in axes],
+                },
+                {
+                    "type": "translation",
+                    "translation": [(f - 1) / 2 * um[a] if a in "yx" else 0.0 for a in axes],
+                },
+            ]
+            for f in factors
+        ]
+        path = tmp_path / f"{axes}.zarr"
+        group = zarr.open_group(str(path), mode="w", zarr_format=2 if version == "0.4" else 3)
+        said = [
+            {"name": a, "type": {"t": "time", "c": "channel"}.get(a, "space"),
+             **({"unit": "micrometer"} if a in um else {})}
+            for a in axes
+        ]  # fmt: skip
+        writer.write_multiscale(levels, group, fmt=fmt, axes=said, coordinate_transformations=steps)
+        image = open_image(path)
+        solid = "z" in axes
+        assert isinstance(image, Volume) == solid
+        assert not image.notes
+        whole = fine.reshape(-1, *((5,) if solid else ()), 96, 72)
+        np.testing.assert_array_equal(image.read(image.geometry.full), whole)
+        mm = (2e-3, 5e-4, 2.5e-4)
+        assert image.geometry.spacing == pytest.approx(mm if solid else mm[1:])
+        if isinstance(image, Pyramid):
+            assert image.downsamples == pytest.approx(factors)
+            view = image.shrunk(12)
+            np.testing.assert_array_equal(
+                view.read(view.geometry.full), whole[..., 6::12, 6::12]
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_labels_and_pyramids_that_the_library_makes_itself_come_in(
+    tmp_path: Path, version: str
+) -> None:
+    writer = pytest.importorskip("ome_zarr.writer", reason="pip install ome-zarr")
+    form = importlib.import_module("ome_zarr.format")
+    fmt = form.FormatV04() if version == "0.4" else form.FormatV05()
+    picture = noise(3, 210, 131)
+    drawn = (picture[0] // 40).astype(np.uint16)
+    more = {"scale": {"y": 0.5, "x": 0.25}, "axes_units": {"y": "micrometer", "x": "micrometer"}}
+    path = tmp_path / "a.zarr"
+    writer.write_image(
+        picture, str(path), axes="cyx", fmt=fmt, **{**more, "scale": {"c": 1.0, **more["scale"]}}
+    )
+    writer.write_labels(drawn, str(path), name="cells", axes="yx", fmt=fmt, **more)
+    for name, wanted in (("", picture), ("labels/cells", drawn[None])):
+        image = open_image(path / name)
+        np.testing.assert_array_equal(image.read(image.geometry.full), wanted)
+        assert image.geometry.spacing == pytest.approx((5e-4, 2.5e-4))

@@ -24,7 +24,7 @@ from inklings.datasets.grids import uncommon
 from inklings.datasets.laid import Drawn, count_of, drawn
 from inklings.datasets.modality import facts_of
 from inklings.datasets.outlined import OnImage, Reading, labels_in
-from inklings.datasets.pairing import passed_over, stem_of
+from inklings.datasets.pairing import GROUP, is_group, passed_over, stem_of
 from inklings.datasets.patients import patient_of
 from inklings.datasets.patterned import FromPatterns
 from inklings.datasets.pictures import SUFFIXES, opened
@@ -39,7 +39,7 @@ from inklings.machine import cores
 from inklings.progress import track
 from inklings.readers.choice import Choice
 
-_IMAGES = (*SUFFIXES, ".czi", ".nd2", ".lif")
+_IMAGES = (*SUFFIXES, ".czi", ".nd2", ".lif", GROUP)
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,9 @@ class Folder(FromPatterns):
         if mask is not None and self.instances:
             facts["objects"] = str(count_of(mask))
         images = {
-            name: Stored(path if self.in_place else path.read_bytes(), path.suffix.lower(), choice)
+            name: Stored(
+                path if self._stays(path) else path.read_bytes(), path.suffix.lower(), choice
+            )
             for name, path in item.images.items()
         }
         return Converted(
@@ -225,7 +227,13 @@ class Folder(FromPatterns):
         left = {pattern: passed_over(pattern, _IMAGES) for pattern in patterns}
         told = [f"passed over in {at}: {found}, which are no pictures that are read"
                 for at, found in left.items() if found]  # fmt: skip
+        groups = sum(is_group(path) for case in done for path in case.images.values())
+        if groups and not self.in_place:
+            told.append(f"{groups} folders of OME-Zarr stay where they lie, and are not copied")
         return done, (*words, *self.said, *told)
+
+    def _stays(self, path: Path) -> bool:
+        return self.in_place or is_group(path)
 
     @property
     def _choice(self) -> Choice:

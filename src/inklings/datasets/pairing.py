@@ -26,6 +26,9 @@ _SEGMENTED = (".seg.nrrd", ".seg.nhdr")
 _OF_MASKS = r"masks?|segs?|segmentations?|labels?|gt|truth|annotations?"
 _ENDINGS = re.compile(rf"(?<=.)[ _-]({_OF_MASKS}|images?|img)$", re.I)
 _CALLED_MASK = re.compile(rf".+[ _-]({_OF_MASKS})", re.I)
+GROUP = ".zarr"
+"""What folders of OME-Zarr are called."""
+
 _TEMPORARY = (".part", ".tmp", ".temp", ".crdownload", "~")
 Forms = tuple[re.Pattern[str] | None, re.Pattern[str] | None]
 Templates = tuple[str, str]
@@ -90,15 +93,26 @@ def passed_over(pattern: str, suffixes: tuple[str, ...] = SUFFIXES) -> str:
 
 def _below(pattern: str) -> list[Path]:
     """All files of data that match a pattern, or lie in a folder, in order."""
-    wanted = _literal(os.path.join(pattern, "*") if Path(pattern).is_dir() else pattern)  # noqa: PTH118
+    inside = Path(pattern).is_dir() and not is_group(Path(pattern))
+    wanted = _literal(os.path.join(pattern, "*") if inside else pattern)  # noqa: PTH118
     paths = (Path(name) for name in glob.glob(wanted, recursive=True))  # noqa: PTH207
     root = root_of(pattern)
-    return sorted(p for p in paths if is_data(p.relative_to(root)) and p.is_file())
+    found = (p for p in paths if p.is_file() or is_group(p))
+    return sorted(p for p in found if is_data(p.relative_to(root)))
+
+
+def is_group(path: Path) -> bool:
+    """Whether a folder is one image, of OME-Zarr by its name."""
+    return path.name.lower().endswith(GROUP) and path.is_dir()
 
 
 def is_data(path: Path) -> bool:
-    """Whether a path below a folder of data is no hidden or temporary file, nor in one's folder."""
+    """Whether a path below a folder of data is no hidden or temporary file, nor in one's folder.
+
+    Chunks of OME-Zarr are none either.
+    """
     hidden = any(part.startswith((".", "~")) or part == "__MACOSX" for part in path.parts)
+    hidden = hidden or any(part.lower().endswith(GROUP) for part in path.parts[:-1])
     return not hidden and not path.name.lower().endswith(_TEMPORARY)
 
 

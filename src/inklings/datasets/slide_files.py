@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inklings.datasets.journal import NAME
-from inklings.datasets.pairing import clean_id, root_of
+from inklings.datasets.pairing import GROUP, clean_id, is_group, root_of
 from inklings.datasets.slide_names import bare
 from inklings.errors import DataError
 from inklings.readers.dicom_slides import HEAD, DicomSlide, is_slide, slides_of
 
 SUFFIXES = (
     ".svs", ".tif", ".tiff", ".btf", ".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide",
-    ".czi", ".nd2", ".lif",
+    ".czi", ".nd2", ".lif", GROUP,
 )  # fmt: skip
 _DICOM = re.compile(r"\.(dcm|dicom|ima|\d+)$|^[^.]+$", re.I)
 """Names that a file of DICOM may have: its suffix, the end of a UID, or none."""
@@ -168,17 +168,25 @@ def _of_series(one: DicomSlide, root: Path, literal: frozenset[str], crowded: bo
 
 
 def _matching(pattern: str) -> list[Path]:
+    """Files and folders of OME-Zarr that match, or lie in what matches."""
     if Path(pattern).is_dir():
-        return [path for path in Path(pattern).rglob("[!.]*") if path.is_file()]
+        return _within(Path(pattern), "**/[!.]*")
     found: list[Path] = []
     for path in map(Path, glob.glob(pattern, recursive=True)):  # noqa: PTH207
-        found += [path] if path.is_file() else [p for p in path.glob("[!.]*") if p.is_file()]
+        found += [path] if path.is_file() else _within(path, "[!.]*")
     return list(dict.fromkeys(found))
+
+
+def _within(folder: Path, pattern: str) -> list[Path]:
+    if is_group(folder):
+        return [folder]
+    return [path for path in folder.glob(pattern) if path.is_file() or is_group(path)]
 
 
 def _hidden(path: Path, root: Path) -> bool:
     below = path.relative_to(root).parts
-    return any(part.startswith(".") for part in below) or path.suffix == ".part"
+    chunk = any(part.lower().endswith(GROUP) for part in below[:-1])
+    return chunk or any(part.startswith(".") for part in below) or path.suffix == ".part"
 
 
 def _is_dicom_slide(path: Path) -> bool:

@@ -19,12 +19,14 @@ from inklings.datasets.named_masks import (
     names_in,
     says_names,
 )
+from inklings.datasets.pairing import GROUP
 from inklings.datasets.patients import patient_of
 from inklings.datasets.patterned import FromPatterns
 from inklings.datasets.scans import Scan, StoredMask, case_of
 from inklings.errors import DataError, SpecError
 
 SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".seg.nrrd", ".seg.nhdr")
+_IMAGES = (*SUFFIXES, ".czi", ".nd2", ".lif", GROUP)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class VolumeFolder(FromPatterns):
 
     def _groups(self) -> list[several.Group]:
         separate = self.patient is not None
-        return several.groups(self.images, self.masks, SUFFIXES, separate, of_masks=(DICOM,))
+        return several.groups(self.images, self.masks, _IMAGES, separate, of_masks=(DICOM,))
 
     def items(self, scratch: Path) -> Sequence[Scan]:  # noqa: ARG002
         """Images with their masks, in order of id.
