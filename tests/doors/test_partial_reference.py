@@ -205,7 +205,7 @@ def test_the_command_says_the_share_and_no_volume(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["evaluate", str(predictions), "--cohort", str(cohort)])
     assert done.exit_code == 0, done.output
     assert "partial reference in 1 of 1 cases: 3.12% of their samples are judged" in done.output
-    assert "Dice on annotated samples" in done.output
+    assert "Dice on annotated pixels" in done.output
     assert "Dice, mean" not in done.output
     assert " ml" not in done.output
     assert "Hausdorff" not in done.output

@@ -80,13 +80,13 @@ def test_a_training_leaves_a_card_that_names_weak_labels_and_what_is_missing(
         "Modality: histology (3), fluorescence (3)",
         "Licence: CC0",
         "Citation: not recorded",
-        "Learnt from: complete masks of instances (2)",
-        "Weakened on purpose: box (seed 7, 6 cases)",
+        "Training labels: complete masks of instances (2)",
+        "Simulated label noise: box (seed 7, 6 cases)",
         "Annotators: not recorded",
         "No test scores belong to this run yet",
         "How good it is: no test scores belong to this run yet",
         "Other sites: where the images are from is not recorded",
-        "How much new patients lose at most: no guarantee",
+        "How much is missed at most in new patients: no guarantee",
     ):
         assert f"- {line}\n" in said
     assert "no medical device" in said
@@ -98,14 +98,14 @@ def test_a_training_leaves_a_card_that_names_weak_labels_and_what_is_missing(
         invoke(*words)
         assert "- nucleus: none; not calibrated: " in (out / FILE).read_text()
     assert (out / FILE).read_text().split("## Calibration")[0] == said.split("## Calibration")[0]
-    assert "Weakened on purpose: box (seed 7, 6 cases)" in (out / "report.html").read_text()
+    assert "Simulated label noise: box (seed 7, 6 cases)" in (out / "report.html").read_text()
 
 
 def test_without_a_calibration_that_is_said_and_with_one_its_numbers(tmp_path: Path) -> None:
     cohort = write_cohort(tmp_path / "cohort")
     run = untrained_run(tmp_path / "run")
     before = text_of(run)
-    assert "- What its probabilities mean: no calibration\n" in before
+    assert "- Its probabilities: not calibrated\n" in before
     assert "was not measured (no calibration.json)" in before
     assert before == text_of(run)
     one, two = Estimate(0.2, 0.1, 0.3), Estimate(0.05, 0.01, 0.1)
@@ -137,7 +137,7 @@ def test_promises_about_probabilities_of_before_are_counted_and_not_listed(tmp_p
     Calibration((fitted,), ("p2",), split, digest).write(run)
     after = text_of(run)
     assert after.count("at most 0.1 with 90 % confidence") == 1  # nobody kept its maps
-    assert "- 1 void since probabilities were calibrated anew: promise them again\n" in after
+    assert "- 1 void since a new calibration: repeat 'inklings calibrate --risk'\n" in after
     again = dataclasses.replace(made, maps=maps_of([{"nucleus": str(fitted.change)}]))
     write(run, [again])
     assert " void " not in text_of(run)
@@ -155,8 +155,8 @@ def test_scores_are_those_of_patients_not_learnt_from_and_of_these_weights(tmp_p
     dice = next(line for line in table.text().splitlines() if line.startswith("Dice"))
     assert said.count(dice) == 1
     assert "by site, the worst first" in said
-    assert "- Enough patients: 3 patients of discs are too few to rely on\n" in said
-    assert "- Other sites than A: all images of which it is known are from it\n" in said
+    assert "- Enough patients: 3 patients of discs are too few for firm conclusions\n" in said
+    assert "- Other sites than A: all images with a known origin are from it\n" in said
     assert "- Whether it is worse" not in said
     evaluate(val, cohort, Settings(split="val", allow_seen=True)).write(val)
     remember(run, val)
@@ -179,7 +179,7 @@ def test_what_a_cohort_says_is_no_markup_and_annotators_are_counted(tmp_path: Pa
     said = text_of(write_run(tmp_path / "run", cohort))
     assert "- Citation: \\<b> \\*A\\* \\[B](C) # D\n" in said
     assert "- Annotators: 2, known of 2 of 2 labels\n" in said
-    assert "- Learnt from: box labels (2)\n" in said
+    assert "- Training labels: box labels (2)\n" in said
     assert "reader" not in said
 
 
@@ -191,7 +191,7 @@ def test_a_cohort_that_is_gone_or_has_no_test_part_is_said(tmp_path: Path) -> No
     said = text_of(run)
     assert "- Cohort: cohort, which cannot be read now\n" in said
     assert "- Licence: not recorded\n" in said
-    assert "- Learnt from: not recorded\n" in said
+    assert "- Training labels: not recorded\n" in said
 
 
 def test_a_run_that_cannot_be_written_gets_its_report_elsewhere(

@@ -192,7 +192,7 @@ def test_what_the_teacher_kept_is_shown(folders: tuple[Path, Path, Path]) -> Non
     lesson = {"name": "tumour", "chance": 0.3, "positive": 0.25, "negative": 0.635}
     write_json(folders[0] / "teacher.json", {"forest": {"tumour": 0.202}, "lessons": [lesson]})
     text = run_report(folders[0]).read_text()
-    row = text[text.index("What was made of the labels") :]
+    row = text[text.index("How the labels were refined") :]
     assert all(share in row for share in ("20.2%", "25.0%", "63.5%", "11.5%"))
 
 

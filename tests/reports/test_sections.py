@@ -77,7 +77,7 @@ def test_a_report_on_one_patient_says_why_there_are_no_intervals(tmp_path: Path)
     cohort = write_cohort(tmp_path / "cohort", ("train", "train", "val", "val", "test", "test"), 2)
     predictions = write_predictions(tmp_path / "predictions", cohort)
     text = run_report(write_run(tmp_path / "run", cohort, predictions)).read_text()
-    assert "2 test cases of 1 patient that" in text
+    assert "2 test cases of 1 patient not used" in text
     assert "1 patients" not in text
     assert "There are no intervals" in text
     assert "In brackets" not in text

@@ -54,7 +54,7 @@ def metrics(options: Options) -> tuple[Metric, ...]:
     cases; one without a sample of the class is not counted, whatever the policy for empty masks.
     """
     own: tuple[tuple[str, str, Callable[[Pair], float]], ...] = (
-        ("dice_annotated", "Dice on annotated samples", partial(_of_annotated, dice, options)),
+        ("dice_annotated", "Dice on annotated pixels", partial(_of_annotated, dice, options)),
         (
             "precision_annotated",
             "Precision on annotated samples",
@@ -62,7 +62,7 @@ def metrics(options: Options) -> tuple[Metric, ...]:
         ),
         (
             "recall_annotated",
-            "Recall on annotated samples",
+            "Recall on annotated pixels",
             partial(_of_annotated, recall, options),
         ),
         ("share_predicted", "Share of all samples predicted", partial(_predicted, options)),

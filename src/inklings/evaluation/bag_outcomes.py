@@ -91,9 +91,7 @@ def _regression(label: str) -> Iterator[BagMetric]:
 
     yield BagMetric("mae", "Mean absolute error", label, on(_mae), higher=False, span=SIZE)
     yield BagMetric("rmse", "Root mean squared error", label, on(_rmse), higher=False, span=SIZE)
-    yield BagMetric(
-        "r2", "R2, share of the variance explained", label, on(_r2), span=(-np.inf, 1.0)
-    )
+    yield BagMetric("r2", "R2, share of variance explained", label, on(_r2), span=(-np.inf, 1.0))
     yield BagMetric("pearson", "Pearson's correlation", label, on(pearson), span=CORRELATION)
     yield BagMetric(
         "spearman", "Spearman's rank correlation", label, on(spearman), span=CORRELATION

@@ -141,7 +141,7 @@ def _draw(axes: Any, bag: ShownBag, top: float, row: float) -> None:
 def _legend(predictions: Path) -> str:
     settings = Head.read(predictions).settings
     said = str(settings.get("warning") or settings.get("evidence") or "")
-    return f"Instances sorted by what the model says of each (bar); framed: truly positive.\n{said}"
+    return f"Instances sorted by score (bar); framed: truly positive.\n{said}"
 
 
 def _chosen(

@@ -30,7 +30,7 @@ HEADLINES = (
     ("accuracy", "Accuracy", "at the threshold of the run"),
     ("concordance", "Concordance", "0.5 knows nothing"),
     ("mae", "Mean absolute error", "in the unit of the label"),
-    ("r2", "R2", "share of the variance explained"),
+    ("r2", "R2", "share of variance explained"),
     ("instance_auc", "Instance AUC", "never trained on"),
     ("top1", "Found", "highest instance is positive"),
 )
@@ -61,7 +61,7 @@ def groups(table: Scores) -> list[tuple[str, list[Any]]]:
     """Rows by what they are about; all of the rest is about instances."""
     known = {name for _, names in GROUPS for name in names}
     found = [(title, [r for r in table if r.metric in names]) for title, names in GROUPS]
-    found.append(("Instances, which no training has seen labels of", [
+    found.append(("Instances (their labels are not used in training)", [
         row for row in table if row.metric not in known
     ]))  # fmt: skip
     return [(title, rows) for title, rows in found if rows]

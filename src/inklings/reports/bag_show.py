@@ -58,7 +58,7 @@ def bag_file_lines(path: Path) -> list[str]:
         f"instances: {there.count} of {_kind(there)}, in the dataset {there.name!r}",
     ]
     if there.form == "vector":
-        lines.append("note: one vector for the whole slide: one instance")
+        lines.append("note: one vector for the whole slide, so one instance")
     attributes = [f"{key} {value}" for key, value in sorted(there.attributes.items())]
     if attributes:
         lines.append(f"attributes: {', '.join(attributes)[:400]}")

@@ -61,7 +61,7 @@ def _figures(one: Fitted, number: int) -> list[Chart]:
                 "frequency": bins.frequency.tolist(),
                 "samples": bins.samples.tolist(),
             }
-            title = f"{one.name} on held-out patients, {when} the map"
+            title = f"{one.name} on held-out patients, {when} calibration"
             drawn.append(
                 chart(plots.reliability(numbers), f"held-out-{when}-{number}", title, numbers)
             )

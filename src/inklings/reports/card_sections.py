@@ -38,7 +38,7 @@ _INPUTS = (
     ("scaled to a side of", "resize"),
 )
 """Words of what a network takes, and the keys of ``model.json``."""
-_ANEW = "Whatever was evaluated since this card was written: 'inklings report' writes it anew"
+_ANEW = "Whatever was evaluated since this card was written: 'inklings report' updates it"
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,14 @@ def _model(m: Material) -> Iterator[str]:
     yield f"Answers: {_said(m.model.get('classes'))}"
     yield f"Network: {_said(m.model.get('model') or m.experiment.get('model'))}"
     yield f"Parameters: {_said(facts.get('parameters'))}"
-    yield f"First weights: {facts.get('start') or 'random, or as the options of the network say'}"
+    yield f"Initial weights: {facts.get('start') or 'random, or as in the options of the network'}"
     yield f"Loss: {_said(m.experiment.get('loss'))}"
     yield f"Optimiser: {_said(training.get('optimiser'))}"
-    yield f"Steps: {_said(facts.get('steps'))}; of the weights: {_said(facts.get('best_step'))}"
+    yield f"Steps: {_said(facts.get('steps'))}; best: {_said(facts.get('best_step'))}"
     seconds = m.record.get("seconds")
     yield f"Training time: {UNKNOWN if seconds is None else duration(seconds)}"
     yield f"Seed: {_said(m.record.get('seed'))}"
-    yield f"Images a case: {_said(m.model.get('inputs'))}"
+    yield f"Images per case: {_said(m.model.get('inputs'))}"
     for title, key in _INPUTS:
         if m.model.get(key) is not None or key in ("in_channels", "intensity"):
             yield f"Input, {title}: {_said(m.model.get(key))}"
@@ -118,15 +118,15 @@ def _model(m: Material) -> Iterator[str]:
 
 
 def _use(m: Material) -> Iterator[str]:
-    yield "For research on images and labels: no medical device, examined by no authority"
-    yield "Nothing that it says may decide on the treatment of a person"
+    yield "For research on images and labels: not a medical device, not examined by any authority"
+    yield "Its output must not decide the treatment of a person"
     seen = _values(m.cohort, "modality", ("train",))
     yield (
         f"For images like those that it was trained on (modality {_counted(seen)}; see Data); "
-        "of others nothing is known"
+        "nothing is known of others"
     )
     yield "Another scanner, stain, protocol or population gives other numbers: measure them first"
-    yield "Weak labels carry assumptions that training cannot check (docs/concepts/assumptions.md)"
+    yield "Weak labels rest on assumptions not checked in training (docs/concepts/assumptions.md)"
 
 
 def _data(m: Material) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _data(m: Material) -> Iterator[str]:
             yield f"Part {part}: {len(inside)} case{'s' * (len(inside) != 1)} of {count}"
     learnt = record.get("trained_on")
     told = of_patients(len(learnt)) if learnt else UNKNOWN
-    yield f"Learnt from or chosen by (train and val): {told}"
+    yield f"Used for training or choices (train and val): {told}"
     yield f"Split: {_said(record.get('split_hash'))}"
     if there is not None and record.get("split_hash") not in (None, there.split_hash):
         yield f"The split has changed since; it is now {_said(there.split_hash)}"
@@ -160,10 +160,10 @@ def _data(m: Material) -> Iterator[str]:
 def _labels(m: Material) -> Iterator[str]:
     there = m.cohort
     learnt = there.part("train") or there.cases if there is not None else ()
-    yield f"Learnt from: {_counted(kinds(there)) if there is not None else UNKNOWN}"
+    yield f"Training labels: {_counted(kinds(there)) if there is not None else UNKNOWN}"
     if without := sum(not case.labels for case in learnt):
         yield f"Cases of the training part without a label: {without}"
-    yield f"Weakened on purpose: {weakness(there.facts) if there is not None else UNKNOWN}"
+    yield f"Simulated label noise: {weakness(there.facts) if there is not None else UNKNOWN}"
     labels = [label for case in learnt for label in case.labels]
     by = [name for label in labels if (name := getattr(label, "annotator", ""))]
     yield "Annotators: " + (
@@ -176,13 +176,13 @@ def _labels(m: Material) -> Iterator[str]:
     if not m.correction.get("evidence"):
         yield "Corrected before training: no correction is recorded"
     if m.teacher:
-        yield "Taught by a pixel classifier and a teacher network: see teacher.json"
+        yield "Trained on pseudo-labels (pixel classifier, teacher network): see teacher.json"
 
 
 def _thresholds(m: Material) -> Iterator[str]:
     cuts = m.record.get("thresholds") or ()
     if not cuts:
-        yield "None: nothing is cut, or none was recorded"
+        yield "None: no threshold is used, or none was recorded"
     classes = m.model.get("classes") or (m.cohort.classes if m.cohort is not None else ())
     asked = (m.experiment.get("inference") or {}).get("threshold")
     chosen = (m.record.get("facts") or {}).get("thresholds")
@@ -202,7 +202,7 @@ def _calibration(m: Material, known: Known) -> Iterator[str]:
     if found is None:
         off = (m.experiment.get("inference") or {}).get("calibration") is False
         yield (
-            "None: probabilities are those of the network, and whether they mean what they say "
+            "None: probabilities are those of the network, and their calibration "
             f"was not measured ({'the experiment asks for none' if off else 'no calibration.json'})"
         )
         return
@@ -218,12 +218,12 @@ def _calibration(m: Material, known: Known) -> Iterator[str]:
 def _guarantees(m: Material, known: Known) -> Iterator[str]:
     for one in known.guarantees:
         other = one.weights_sha256 != digest_of(m)
-        yield one.line + ("; of other weights than these, or of several together" * other)
+        yield one.line + ("; for other weights than these, or for several runs together" * other)
         yield from one.notes
     if not known.guarantees:
-        yield "None: nothing is promised of new patients"
+        yield "None: there is no guarantee for new patients"
     if known.void:
-        yield f"{known.void} void since probabilities were calibrated anew: promise them again"
+        yield f"{known.void} void since a new calibration: repeat 'inklings calibrate --risk'"
 
 
 def _scores(known: Known) -> Iterator[Section]:
@@ -247,7 +247,7 @@ def _scores(known: Known) -> Iterator[Section]:
     yield Section("Scores on test patients", cuts, texts)
     told = tuple("\n".join(lines) for _, lines in groups if lines)
     missing = tuple(f"No scores of groups of {_said(name)}" for name, lines in groups if not lines)
-    yield Section("Groups", missing or ("The worst of each column stands first",), told)
+    yield Section("Groups", missing or ("The worst group of each column is first",), told)
 
 
 def _not_tested(m: Material, known: Known) -> Iterator[str]:
@@ -266,18 +266,18 @@ def _not_tested(m: Material, known: Known) -> Iterator[str]:
         count = table.head.get("patients")
         if isinstance(count, int) and count < FEW:
             whom = f"{of_patients(count)} of {_said(table.head.get('cohort'))}"
-            yield f"Enough patients: {whom} are too few to rely on"
+            yield f"Enough patients: {whom} are too few for firm conclusions"
     if not any(table.head.get("groups") for table in tested):
         yield "Whether it is worse for some groups of patients: no scores of groups"
     if known.calibration is None:
-        yield "What its probabilities mean: no calibration"
+        yield "Its probabilities: not calibrated"
     else:
         for one in known.calibration.classes:
             if one.before is None:
-                yield f"What its probabilities of {one.name} mean: not calibrated"
+                yield f"Probabilities of {one.name}: not calibrated"
     if not known.guarantees:
-        yield "How much new patients lose at most: no guarantee"
-    yield "Whether it helps anybody in clinical use"
+        yield "How much is missed at most in new patients: no guarantee"
+    yield "Whether it is useful in clinical practice"
 
 
 def _unseen(there: Cohort | None, test: Sequence[Case], name: str, many: str) -> Iterator[str]:
@@ -285,9 +285,9 @@ def _unseen(there: Cohort | None, test: Sequence[Case], name: str, many: str) ->
     known = _values(there, name)
     learnt, tested = _values(there, name, ("train", "val")), {case.facts.get(name) for case in test}
     if not known:
-        yield f"Other {many}: where the images are from is {UNKNOWN}"
+        yield f"Other {many}: the origin of the images is {UNKNOWN}"
     elif len(known) == 1:
-        yield f"Other {many} than {next(iter(known))}: all images of which it is known are from it"
+        yield f"Other {many} than {next(iter(known))}: all images with a known origin are from it"
     elif not {value for value in tested if value} - {*learnt}:
         yield f"Other {many} than those of the training: the test part has none"
 

@@ -101,7 +101,7 @@ def file_text(path: Path, series: str | None = None) -> str:
         shares = ", ".join(f"{v} ({np.mean(array == v):.1%})" for v in values)
         lines.append(f"only {len(values)} values, perhaps a mask: {shares}")
     elif len(channels) == 3 and (array == array[:1]).all():
-        lines.append("all three channels are equal: a grey picture stored as colour")
+        lines.append("all three channels are equal: a grey image stored as colour")
     return "\n".join(lines)
 
 

@@ -61,8 +61,8 @@ def ranked(lines: Sequence[Mapping[str, Any]], by: str, each: int) -> dict[str, 
 RANKED_BY = {
     "dice": "Dice",
     "iou": "IoU",
-    "dice_annotated": "Dice on annotated samples",
-    "recall_annotated": "Recall on annotated samples",
+    "dice_annotated": "Dice on annotated pixels",
+    "recall_annotated": "Recall on annotated pixels",
 }
 """Metrics of a case and their names; the first that was asked for ranks."""
 

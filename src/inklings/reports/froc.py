@@ -29,7 +29,7 @@ def froc_chart(scores: Scores) -> Chart:
         "low": [one.low for one in rates],
         "high": [one.high for one in rates],
     }
-    title = "Sensitivity by false positives a scan"
+    title = "Sensitivity by false positives per scan"
     return chart(froc_figure(scores, THEMED), "froc", title, numbers)
 
 

@@ -67,7 +67,7 @@ def _how_good(table: Scores, by: str, lines: Sequence[Mapping[str, Any]]) -> Ite
     few = min((row.patients for row in main), default=0)
     if 1 < few < FEW:
         yield (
-            f"{few} patients are few: with others the result may lie anywhere in that interval, "
+            f"{few} patients are few: with others the result may be anywhere in that interval, "
             "and beyond it."
         )
 
@@ -128,11 +128,11 @@ def _next(material: Material, table: Scores) -> Iterator[str]:
         learnt = len({case.patient for case in material.cohort.part("train")})
     if 0 < scored < FEW:
         yield (
-            f"Score more patients: {scored} were scored, and an interval narrows with patients, "
+            f"Score more patients: {scored} were scored, and intervals narrow with patients, "
             "not with images."
         )
     if 0 < learnt < FEW:
-        yield f"Learn from more patients: {of_patients(learnt)} taught it."
+        yield f"Train on more patients: it was trained on {of_patients(learnt)}."
     if _unlike(material):
         yield "Look at the images that are unlike the training images before you trust them."
     if table.head.get("split") == "test":

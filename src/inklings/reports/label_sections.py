@@ -51,7 +51,7 @@ def weakness(facts: Mapping[str, Any]) -> str:
     """How the labels of a cohort were weakened, the last time first."""
     told = facts.get("weakness")
     if not isinstance(told, Mapping):
-        return "no weakening is recorded" if told is None else str(told)
+        return "no label noise is recorded" if told is None else str(told)
     chain, seed, cases = (told.get(k, "not recorded") for k in ("chain", "seed", "cases"))
     line = f"{chain} (seed {seed}, {cases} cases)"
     if exact := told.get("exact"):
@@ -110,7 +110,7 @@ def _quality_figure(quality: Mapping[str, Mapping[str, str]]) -> Chart | str:
         f"{word} of the labels, by case": _values(quality, name)
         for name, word in (("dice", "Dice"), ("precision", "Precision"), ("recall", "Recall"))
     }
-    title = "Agreement of the labels with the truth"
+    title = "Agreement of the labels with the reference"
     numbers: Numbers = {"case": list(quality), **scores}
     return chart(plots.per_case(scores), "labels", title, numbers)
 

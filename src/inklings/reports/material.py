@@ -96,7 +96,7 @@ def gather(run: Path, predictions: Path | None = None, scored: bool = True) -> M
         try:
             standard = truth(scored_by)
         except InklingsError as error:
-            gaps.append(f"What the predictions were scored by cannot be shown: {error}.")
+            gaps.append(f"The reference of the scores cannot be shown: {error}.")
     if scored and shown is None:
         gaps.append(
             "There are no predictions of this run yet: 'inklings predict' makes them, and then "

@@ -107,7 +107,7 @@ def f1_by_iou(table: Scores, ink: Ink = THEMED) -> Figure:
     x = [t for t, _ in rows]
     with drawn_in(ink):
         canvas, (axis,) = figure(4.4, 3.9)
-        axis.set_title("Objects found, by the overlap asked for")
+        axis.set_title("Objects found, by required overlap")
         axis.fill_between(
             x, [r.low for _, r in rows], [r.high for _, r in rows], color=ink.series[1], alpha=0.18
         )
@@ -176,7 +176,7 @@ def sizes(
     names = list(dict.fromkeys(groups))
     with drawn_in(ink):
         canvas, axes = figure(10, 2.6, 2 if objects else 1)
-        axes[0].set_title("Images by size in samples")
+        axes[0].set_title("Images by size in pixels")
         words = [" x ".join(map(str, shape)) for shape in shapes]
         common = sorted(set(words), key=words.count, reverse=True)[:8]
         rest = [w if w in common else "other" for w in words]

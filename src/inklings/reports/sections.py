@@ -31,12 +31,12 @@ HEADLINES = (
     ("f1_0.50", "F1 of objects", "at IoU 0.5"),
     ("ap", "Average precision", "IoU 0.5 to 0.95"),
     ("hd95", "Hausdorff 95 %", "border distance"),
-    ("dice_annotated", "Dice on annotated samples", _OF_CASES),
-    ("recall_annotated", "Recall on annotated samples", _OF_CASES),
+    ("dice_annotated", "Dice on annotated pixels", _OF_CASES),
+    ("recall_annotated", "Recall on annotated pixels", _OF_CASES),
 )
 GROUPS = (
     (
-        "Annotated samples of sparse references",
+        "Annotated pixels of sparse references",
         (
             "dice_annotated",
             "precision_annotated",

@@ -58,7 +58,7 @@ def legend(
 ) -> None:
     """Names of the classes in their colours; with strokes also that of drawn background."""
     if len(classes) == 1 and not strokes:
-        text = f"each {classes[0]} in a colour of its own"
+        text = f"each {classes[0]} in its own colour"
         figure.text(0.015, y, text, size=7.5, color="#777777")
         return
     own = [(name, colours[place % len(colours)]) for place, name in enumerate(classes)]

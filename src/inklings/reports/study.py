@@ -41,7 +41,7 @@ def draw(study: Study, ink: Ink = PRINTED) -> Figure:
         axis.grid(visible=False, axis="x")
         axis.set_ylabel("Dice on test images, mean of cases")
         with_dice = any(dice is not None for dice in study.weaknesses.values())
-        axis.set_xlabel("labels, and their own Dice to the truth" if with_dice else "labels")
+        axis.set_xlabel("labels, and their own Dice with the reference" if with_dice else "labels")
         canvas.legend(loc="outside upper left", ncols=5, columnspacing=1.6, handletextpad=0.5)
     return canvas
 
@@ -111,7 +111,7 @@ def study_report(folder: Path, out: Path | None = None) -> Path:
     path = out or folder / "study.html"
     for suffix in (".png", ".svg"):
         save(draw(study), path.with_suffix(suffix))
-    title = "Test Dice by weakness and learner"
+    title = "Test Dice by label noise and method"
     pooled = Study.read(folder / STUDY, "dice_pooled")
     return write_page(
         path,

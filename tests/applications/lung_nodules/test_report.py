@@ -52,7 +52,7 @@ def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:
     assert '<td>voxels</td><td class="right value">4,000</td>' in text
     assert "missed by segmentation 1 (50.0 %)" in text
     assert "a note &lt;of&gt; its own" in text
-    assert text.count("No nodule was called.") == 1
+    assert text.count("No nodule was found.") == 1
     with (tmp_path / "report-numbers" / "froc.csv").open(newline="") as file:
         rows = [
             (r["false_positives_a_scan"], float(r["sensitivity"])) for r in csv.DictReader(file)
@@ -65,7 +65,7 @@ def test_it_says_what_each_stage_left_and_lost(tmp_path: Path) -> None:
 def test_without_the_truth_it_has_no_error_analysis(tmp_path: Path) -> None:
     found = [Findings("a", (FOUND,), stage_counts={"nodules": 1})]
     text = nodule_report(tmp_path / "report.html", found, tmp_path, 0.5).read_text()
-    assert "What became of the nodules" not in text
+    assert "Fate of the annotated nodules" not in text
     assert not (tmp_path / "report-numbers" / "froc.csv").exists()
 
 

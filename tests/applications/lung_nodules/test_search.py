@@ -75,7 +75,7 @@ def test_one_command_writes_findings_table_and_pictures(study, tmp_path) -> None
     assert "center xyz" in result.output
     assert "voxels -> " in result.output
     assert "0 nodules called" in result.output
-    assert "Outside of the lungs (table, wall, bowel)" in (out / "report.html").read_text()
+    assert "Outside the lungs (table, wall, bowel)" in (out / "report.html").read_text()
     findings = Findings.read(out, "chest-3")
     assert len(findings) > 3
     rows = list(csv.DictReader((out / "findings.csv").open()))
@@ -205,7 +205,7 @@ def test_validation_for_every_nodule(study, tmp_path, monkeypatch) -> None:
     assert {row["score"] for row in curves} == {"model", "diameter"}
     assert (tmp_path / "roc.png").is_file()
     page = (tmp_path / "report.html").read_text()
-    assert "Malignancy beside the diameter" in page
+    assert "Malignancy compared with the diameter" in page
     assert "model, AUC 1.000" in page
     for rule in ("reference", "luna16"):
         assert record[rule]["losses"]["nodules"] == nodules

@@ -9,7 +9,7 @@ async function ask<T>(path: string, init?: RequestInit): Promise<T> {
   try {
     answer = await fetch(path, { credentials: "same-origin", ...init });
   } catch {
-    throw new Error("The viewer does not answer any more. Is 'inklings view' still running?");
+    throw new Error("The viewer does not respond. Is 'inklings view' still running?");
   }
   if (!answer.ok) {
     let words = `The viewer answered with ${answer.status}.`;
@@ -60,7 +60,7 @@ export const api = {
   /** Why a thumbnail cannot be shown. */
   why: (id: string) =>
     ask<unknown>(`${of(id)}/thumbnail`)
-      .then(() => "This picture cannot be shown.")
+      .then(() => "This image cannot be shown.")
       .catch((error: unknown) => (error instanceof Error ? error.message : String(error))),
   thumbnail: (id: string) => `${of(id)}/thumbnail`,
   instance: (id: string, index: number) => `${of(id)}/instances/${index}`,

@@ -263,7 +263,7 @@ export class Correcting {
   private taken(tool: "eraser" | "cut", shape: Shape): void {
     const chosen = this.own().filter((c) => this.pen.selected.has(c.id));
     const pool = (chosen.length ? chosen : this.own()).filter((c) => meets(c.shape!, shape));
-    if (!pool.length) return say("Nothing that you drew is there.");
+    if (!pool.length) return say("There is nothing that you drew.");
     const ids = pool.map((c) => c.id);
     if (tool === "eraser") this.change({ what: "erase", ids, shape });
     else this.change({ what: "divide", ids: ids.slice(-1), shape });
@@ -293,7 +293,7 @@ export class Correcting {
 
   private remove(): void {
     const ids = this.chosen();
-    if (!ids.length) return say("Choose with Select what to delete.");
+    if (!ids.length) return say("Select a region to delete first.");
     this.next(async () => {
       this.record(await this.revert({ made: ids, undone: [] }));
       say("Deleted.");
@@ -344,7 +344,7 @@ export class Correcting {
   async judge(found: Finding, action: "accept" | "reject"): Promise<void> {
     const name = this.shelf.classes.includes(found.title) ? found.title : this.name;
     await this.save({ action, name, finding: found.id });
-    if (!found.outlined) say("Saved: the inner half of the ball, its outline is not known.");
+    if (!found.outlined) say("Saved: the inner half of the ball, since its outline is unknown.");
   }
 
   private save(made: NewCorrection): Promise<void> {

@@ -11,7 +11,7 @@ import type { Case, Finding, Shelf } from "./types";
 let last = "";
 
 const BALLS =
-  "Only place and size are known of these: ✓ and ✗ speak of the inner half of each ball.";
+  "Only position and size of these are known: ✓ and ✗ apply to the inner half of each ball.";
 
 export class FindingList {
   readonly element = h("section", { class: "findings" }, h("h2", {}, "Findings"));
@@ -172,7 +172,7 @@ export class FindingList {
   }
 }
 
-/** What each stage left of what the one before it had. */
+/** Candidates after each stage of what the one before it had. */
 function funnelOf(funnel: Record<string, number>): HTMLElement | string {
   const stages = Object.entries(funnel);
   if (!stages.length) return "";
@@ -180,5 +180,5 @@ function funnelOf(funnel: Record<string, number>): HTMLElement | string {
   for (const [stage, count] of stages) {
     list.append(h("dt", {}, stage), h("dd", {}, count.toLocaleString()));
   }
-  return h("div", { class: "funnel" }, h("h3", {}, "What each stage left"), list);
+  return h("div", { class: "funnel" }, h("h3", {}, "Candidates after each stage"), list);
 }

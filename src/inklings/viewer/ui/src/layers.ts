@@ -8,7 +8,7 @@ import type { VolumePane } from "./volume";
 
 export type Pane = SlidePane | VolumePane;
 
-const HIDDEN = "Areas are hidden while a heat map shows; below the threshold nothing is drawn.";
+const HIDDEN = "Areas are hidden while a heat map shows; nothing is drawn below the threshold.";
 
 /** What the user chose last; the next case looks the same. */
 export const chosen = {

@@ -120,7 +120,7 @@ export class CasePage {
       h("div", { class: "buttons" }, play, hide),
     );
     if (panes[0]?.slow) {
-      const words = "No graphics card draws here: large volumes are shown coarser, 3-D when asked for.";
+      const words = "No graphics card is available: large volumes are shown coarser, 3D on request.";
       place.append(h("p", { class: "quiet" }, words));
     }
     return place;

@@ -24,7 +24,7 @@ export function plan(
   const canvas = h("canvas", {
     class: "plan",
     role: "img",
-    "aria-label": `Evidence of ${places.length} tiles at their places on the slide`,
+    "aria-label": `Evidence of ${places.length} tiles at their positions on the slide`,
   });
   const side = Math.max(2, Math.min(72, Math.floor(900 / Math.max(rows, columns))));
   canvas.width = columns * side;

@@ -71,7 +71,7 @@ export class VolumePane {
       class: "volume",
       tabindex: "0",
       role: "img",
-      "aria-label": `Volume of case ${about.id}; the wheel moves through the planes`,
+      "aria-label": `Volume of case ${about.id}; the wheel scrolls through slices`,
     });
     this.where = h("div", { class: "scale" });
     this.element = h(
