@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from inklings.cohorts.cohort import Cohort
 from inklings.errors import SpecError
 from inklings.evaluation.evaluate import evaluate
 from inklings.evaluation.family import Settings
-from inklings.evaluation.groups import group_lines, group_records, grouped, require_columns
+from inklings.evaluation.groups import columns_of, group_lines, group_records, grouped, names_of
 from inklings.evaluation.scores import Row
 from inklings.labels.kinds import MaskLabel
 from inklings.predictions.dense import DensePrediction
@@ -139,4 +140,46 @@ def test_rows_for_json_hold_their_groups(tmp_path: Path) -> None:
 
 def test_a_column_that_no_case_has_is_refused_with_those_that_exist() -> None:
     with pytest.raises(SpecError, match=r"no column 'stain'.*there are: site"):
-        require_columns(cases(), ["site", "stain"])
+        columns_of(cases(), ["site", "stain"])
+
+
+def of_values(values: list[object], column: str = "Age at scan") -> list[Case]:
+    paths = {"image": Path("x")}
+    return [
+        Case(f"c{k}", f"p{k}", paths, facts={} if value is None else {column: value})
+        for k, value in enumerate(values)
+    ]
+
+
+def test_columns_are_found_whatever_their_capitals_and_spaces() -> None:
+    known = of_values([1, 2])
+    for asked in ("Age at scan", "age_at_scan", "AGE  AT SCAN"):
+        assert columns_of(known, [asked, "Age at scan"]) == ("Age at scan",)
+    twice = [*known, *of_values([3], "age_at_scan")]
+    assert columns_of(twice, ["age_at_scan"]) == ("age_at_scan",)
+    with pytest.raises(SpecError, match="several columns are called like 'AGE AT SCAN'"):
+        columns_of(twice, ["AGE AT SCAN"])
+
+
+@pytest.mark.parametrize("count", [5, 30, 91])
+def test_ages_are_ranges_with_as_many_cases_each(count: int) -> None:
+    ages = np.random.default_rng(count).permutation(np.arange(20, 20 + count))
+    names = names_of(of_values([*ages.tolist(), None, "nan"]), "Age at scan")
+    assert [names[f"c{count}"], names[f"c{count + 1}"]] == ["unknown", "unknown"]
+    sizes = Counter(names[f"c{k}"] for k in range(count))
+    assert len(sizes) == 3
+    assert max(sizes.values()) - min(sizes.values()) <= 1
+    for k, age in enumerate(ages):
+        low, _, high = names[f"c{k}"].partition(" to ")
+        assert float(low) <= age <= float(high or low)
+
+
+def test_numbers_with_patients_enough_are_names() -> None:
+    names = names_of(of_values([1, 2, 3, 4] * 12), "Age at scan")
+    assert set(names.values()) == {"1", "2", "3", "4"}
+
+
+def test_spellings_of_one_value_are_one_group() -> None:
+    values = ["H&E", "h&e", " H&E ", "PAS stain", "PAS  stain", "N/A", None]
+    names = names_of(of_values([*values]), "Age at scan")
+    assert Counter(names.values()) == {"H&E": 3, "PAS stain": 2, "unknown": 2}

@@ -24,7 +24,7 @@ from inklings.evaluation.family import (
     Settings,
 )
 from inklings.evaluation.froc import Reference
-from inklings.evaluation.groups import group_lines, group_records, grouped, require_columns
+from inklings.evaluation.groups import columns_of, group_lines, group_records, grouped
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap
 from inklings.evaluation.metric import DEFAULT, Options
 from inklings.evaluation.pairs import Pair
@@ -87,10 +87,10 @@ def evaluate(
     warnings = (*selection.warnings, *cleared.notes)
     for line in warnings:
         note(f"warning: {line}")
-    require_columns(selection.cases, settings.by)
+    columns = columns_of(selection.cases, settings.by)
     results = scoring.measure()
     if settings.by and results.rows_of:
-        groups = list(grouped(results.rows_of, results.scored, selection.cases, settings.by))
+        groups = list(grouped(results.rows_of, results.scored, selection.cases, columns))
         results = replace(
             results,
             facts={**results.facts, "groups": group_lines(groups)},

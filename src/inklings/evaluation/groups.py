@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from inklings.cohorts.case import Case
 from inklings.errors import SpecError
@@ -16,6 +19,8 @@ from inklings.evaluation.intervals import FEW
 from inklings.evaluation.scores import Row
 
 UNKNOWN = "unknown"
+RANGES = 3
+_NOTHING = ("", "nan", "none", "n/a", "na", "unknown")
 RowsOf = Callable[[Collection[str]], tuple[Row, ...]]
 """From the ids of some cases to the rows over these alone."""
 
@@ -39,20 +44,72 @@ class Group:
     rows: tuple[Row, ...]
 
 
-def require_columns(cases: Sequence[Case], columns: Sequence[str]) -> None:
-    """Refuse columns that no case has.
+def columns_of(cases: Sequence[Case], asked: Sequence[str]) -> tuple[str, ...]:
+    """Columns by their names, whatever their capitals and spaces.
 
     Raises:
-        SpecError: With those that exist.
+        SpecError: If no case has such a column, or several are called alike; with those there are.
     """
     known = sorted({name for case in cases for name in case.facts})
-    for column in columns:
-        if column not in known:
-            there = ", ".join(known) or "none"
+    found = []
+    for column in asked:
+        alike = [name for name in known if _plain(name) == _plain(column)]
+        if column not in known and len(alike) != 1:
+            what = "several columns are called like" if alike else "no column"
+            there = ", ".join(alike or known) or "none"
             raise SpecError(
-                f"--by: no column {column!r} in the metadata of the {len(cases)} scored cases; "
+                f"--by: {what} {column!r} in the metadata of the {len(cases)} scored cases; "
                 f"there are: {there}"
             )
+        found.append(column if column in known else alike[0])
+    return tuple(dict.fromkeys(found))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("_", " ").split()).casefold()
+
+
+def names_of(cases: Sequence[Case], column: str) -> dict[str, str]:
+    """Group of each case by its id.
+
+    Values that differ in capitals and spaces alone are one, called as most write it. Numbers of
+    which the usual one has fewer than `FEW` patients (an age) are put into `RANGES` ranges with as
+    many cases each.
+
+    Args:
+        cases: With their metadata.
+        column: Of it.
+    """
+    said = {case.id: " ".join(str(case.facts.get(column, "")).split()) for case in cases}
+    said = {case: "" if _plain(text) in _NOTHING else text for case, text in said.items()}
+    patients = {case.id: case.patient for case in cases}
+    if (ranges := _ranges(said, patients)) is not None:
+        return ranges
+    spellings: dict[str, Counter[str]] = {}
+    for text in said.values():
+        spellings.setdefault(_plain(text), Counter())[text] += 1
+    usual = {key: max(sorted(of), key=of.__getitem__) for key, of in spellings.items()}
+    return {case: usual[_plain(text)] or UNKNOWN for case, text in said.items()}
+
+
+def _ranges(said: Mapping[str, str], patients: Mapping[str, str]) -> dict[str, str] | None:
+    """Numbers as ranges; None where these are no numbers, or patients suffice for each."""
+    try:
+        numbers = {case: float(text) for case, text in said.items() if text}
+    except ValueError:
+        return None
+    values = sorted(numbers.values())
+    of = {v: len({patients[case] for case, own in numbers.items() if own == v}) for v in values}
+    if len(of) <= RANGES or not np.isfinite(values).all() or np.median([*of.values()]) >= FEW:
+        return None
+    ends = np.quantile(values, np.arange(1, RANGES) / RANGES, method="inverted_cdf")
+    place = {case: int(np.searchsorted(ends, value)) for case, value in numbers.items()}
+    names = {}
+    for k in set(place.values()):
+        own = [value for case, value in numbers.items() if place[case] == k]
+        low, high = f"{min(own):g}", f"{max(own):g}"
+        names[k] = low if low == high else f"{low} to {high}"
+    return {case: names[place[case]] if case in place else UNKNOWN for case in said}
 
 
 def grouped(
@@ -68,10 +125,10 @@ def grouped(
     """
     for column in columns:
         members: dict[str, list[Case]] = {}
-        for case in cases:
-            if case.id in scored:
-                name = str(case.facts.get(column, "")).strip() or UNKNOWN
-                members.setdefault(name, []).append(case)
+        own_cases = [case for case in cases if case.id in scored]
+        names = names_of(own_cases, column)
+        for case in own_cases:
+            members.setdefault(names[case.id], []).append(case)
         found = [
             Group(
                 column, name, len(own), len({c.patient for c in own}),
