@@ -179,6 +179,18 @@ def test_a_promise_that_only_the_whole_image_holds_is_none(tmp_path: Path) -> No
     said = write_predictions(tmp_path / "said", cohort, split="val", shift=30)
     with pytest.raises(DataError, match="only the whole image holds it"):
         promise(said, cohort, {"fnr": TENTH})
+    for case in Cohort.read(cohort).part("val"):
+        one = DensePrediction.read(said, case.id)
+        replace(one, dense=np.full_like(one.dense, 130)).write(said)
+    with pytest.raises(DataError, match="only the whole image holds it"):
+        promise(said, cohort, {"fnr": TENTH})
+
+
+def test_a_promise_by_test_patients_says_that_they_are_used_up(tmp_path: Path) -> None:
+    cohort = write_cohort(tmp_path / "cohort", ["train", "test", "test"])
+    said = write_predictions(tmp_path / "said", cohort)
+    (made,) = promise(said, cohort, {"fnr": Fraction("0.4")}, split="test").guarantees
+    assert "2 of the 2 patients are test patients" in made.notes[0]
 
 
 def test_sizes_and_risks_are_those_of_the_mask_that_is_cut(tmp_path: Path) -> None:

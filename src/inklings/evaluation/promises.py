@@ -181,7 +181,7 @@ def _of_class(name: str, kind: str, level: Level, losses: Losses) -> Guarantee |
             f"{what}: even at the safest threshold it is {least:.3g} on average over {n} patients, "
             "which is too much"
         )
-    if kind == "dense" and threshold <= 0:
+    if kind == "dense" and (threshold <= 0 or losses.size[:, held].min() >= 1):
         return f"{what}: only the whole image holds it ({n} patients); promise less, or train more"
     if name == "alarms" and not losses.size[:, held].any():
         return f"{what}: only no finding at all holds it ({n} scans); promise less, or train more"
@@ -239,6 +239,12 @@ def _notes(mine: ScoredSource, selection: Selection, cohort: Path) -> tuple[str,
             "--split val"
         )
     notes = list(selection.warnings)
+    tested = {case.patient for case in selection.cases if case.split == "test"}
+    if tested:
+        notes.append(
+            f"{len(tested)} of the {len(selection.patients)} patients are test patients: whether "
+            "it was held cannot be asked of them any more"
+        )
     if training.patients is None:
         notes.append(f"nobody can know which patients {training.name} was trained on")
     if both:
