@@ -48,7 +48,8 @@ LIBRARIES = {"numpy", "scipy"}  # which take names away from time to time
 LATE_IMPORTS = {
     "cli", "readers", "cohorts/cohort.py", "progress.py", "executors.py",
     "weak/pixel_classifier.py",  # scikit-learn: 90 MiB for a training that has no teacher
-    "labels/dicom_ann.py",  # highdicom: a fifth of a second for an import of pictures
+    "labels/dicom_ann.py",
+    "labels/dicom_seg.py",  # highdicom: a fifth of a second for an import of pictures
 }  # fmt: skip
 
 

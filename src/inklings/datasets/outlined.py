@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,14 @@ def _fitting(drawing: Drawing, on: OnImage) -> tuple[Outline, ...]:
     """
     if len(on.shape) != 2:
         raise LabelError("annotations of planes do not say on which plane of a volume they lie")
+    if drawing.size is not None and drawing.relative:
+        step = max(1, round(on.shape[0] / drawing.size[0]))
+        if any(abs(n / step - m) >= 1 for n, m in zip(on.shape, drawing.size, strict=True)):
+            raise LabelError(
+                f"a grid of {drawing.size[1]} x {drawing.size[0]} pixels, which is no level of the "
+                f"image of {on.shape[1]} x {on.shape[0]}"
+            )
+        return replace(drawing, size=None).on(tuple(step * n for n in drawing.size))
     if drawing.size not in (None, on.shape):
         height, width = drawing.size or (0, 0)
         turned = "; turned upright, or not, they would be alike" * ((width, height) == on.shape)

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inklings.errors import LabelError
+from inklings.labels import dicom_seg
 from inklings.labels.gathered import gathered
 from inklings.labels.outlines import Drawing, Outline, box, line, point, polygon
 from inklings.labels.shapes import ellipse
 from inklings.readers.dicom_codecs import dicom_errors
+from inklings.readers.dicom_files import SEGMENTATIONS
 
 if TYPE_CHECKING:
     import pydicom
@@ -49,9 +51,14 @@ def _drawing(said: pydicom.Dataset) -> Drawing:
     from pydicom.uid import UID
 
     kind = str(said.get("SOPClassUID", ""))
+    if kind in SEGMENTATIONS:
+        return dicom_seg.drawing(said)
     if kind != _CLASS:
         name = UID(kind).name
-        raise LabelError(f"expected bulk annotations of DICOM (ANN), got {name or 'no object'}")
+        raise LabelError(
+            f"expected bulk annotations (ANN) or a segmentation (SEG) of DICOM, got "
+            f"{name or 'no object'}"
+        )
     found = MicroscopyBulkSimpleAnnotations.from_dataset(said, copy=False)
     groups = found.get_annotation_groups()
     if str(found.annotation_coordinate_type.value) != "2D":

@@ -81,7 +81,8 @@ class Drawing:
         odd: What is no outline, each with its number in the file and the reason.
         origin: Where its program counts from: the first pixel that was scanned (``bounds``), or
             the corner of the slide.
-        size: ``(H, W)`` of the image, where the file says so.
+        size: ``(H, W)`` of the image, where the file says so; of shares (``relative``) that of a
+            level of it, whole numbers of pixels coarser.
         lost: What it says that records do not hold, in words.
         relative: Coordinates are shares of the image's sides, from its corner.
         upwards: Rows are heights above the lower border of the image.
