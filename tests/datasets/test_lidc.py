@@ -54,7 +54,7 @@ def point(z: int, x: int, y: int, sops: list[str]) -> str:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One CT: a nodule of four readers (10, 10, 12 and 12 samples wide), one of two, a point."""
+    """One CT: a nodule of four readers (10, 10, 12 and 12 pixels wide), one of two, a point."""
     root = tmp_path_factory.mktemp("lidc")
     home = root / "LIDC-IDRI-0042" / "ct"
     stored = np.full(GEOMETRY.shape, 24, np.uint16)

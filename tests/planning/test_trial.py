@@ -128,7 +128,7 @@ def ring(rng: np.random.Generator) -> Drawn:
 def test_objects_of_middling_size_doubt_the_stride(writer: Writer, core: Budget) -> None:
     cohort = judged(writer.pictures(ring))
     found = {one.key: one.name for one in doubts(fingerprint(Cohort.read(cohort)))}
-    assert plan_cohort(cohort, core).record["model"]["stride"] == 2  # ten samples wide
+    assert plan_cohort(cohort, core).record["model"]["stride"] == 2  # ten pixels wide
     assert found["model.stride"] == "1"
 
 

@@ -70,7 +70,7 @@ def test_a_training_leaves_a_card_that_names_weak_labels_and_what_is_missing(
         "Task: segmentation",
         "Network: unet (width 2, depth 1)",
         "Loss: bce",
-        "Steps: 2; of the weights: 2",
+        "Steps: 2; best: 2",
         "Input, channels: 3",
         "Cohort: discs, 6 cases of 6 patients",
         "Part train: 2 cases of 2 patients",
@@ -85,14 +85,14 @@ def test_a_training_leaves_a_card_that_names_weak_labels_and_what_is_missing(
         "Annotators: not recorded",
         "No test scores belong to this run yet",
         "How good it is: no test scores belong to this run yet",
-        "Other sites: where the images are from is not recorded",
+        "Other sites: the origin of the images is not recorded",
         "How much is missed at most in new patients: no guarantee",
     ):
         assert f"- {line}\n" in said
     assert "no medical device" in said
     assert "- nucleus: ECE was not measured\n" in said
-    assert "- What its probabilities of nucleus mean: not calibrated\n" in said
-    assert "- Steps: 1; of the weights: 1\n" in (out / "steps" / "1" / FILE).read_text()
+    assert "- Probabilities of nucleus: not calibrated\n" in said
+    assert "- Steps: 1; best: 1\n" in (out / "steps" / "1" / FILE).read_text()
     for words in (("calibrate", out, weak), ("report", out)):
         (out / FILE).unlink()
         invoke(*words)

@@ -100,7 +100,7 @@ def bags(seen: BagFingerprint, budget: Budget) -> Iterator[Choice]:
         yield from _pictures(seen, number)
     else:
         yield from _features(seen, number)
-    yield Choice("training.batch_size", batch, f"{seen.bags} bags to learn from")
+    yield Choice("training.batch_size", batch, f"{seen.bags} training bags")
     yield Choice("training.steps", *_steps(seen, batch))
     yield Choice("training.minutes", budget.minutes, "at most, as asked")
     if not number and seen.task not in ("multiclass", "ordinal"):
@@ -168,7 +168,7 @@ def head_of(seen: BagFingerprint) -> Sequence[str]:
     kind = "pictures" if seen.pictures else "features"
     size = " x ".join(map(str, seen.shape))
     return (
-        f"{seen.name}: {seen.bags} bags of {seen.patients} patients to learn from, "
-        f"{seen.held_out} to choose by",
+        f"{seen.name}: {seen.bags} bags of {seen.patients} patients for training, "
+        f"{seen.held_out} for validation",
         f"about {seen.instances} instances a bag, {kind} of {size}; task {seen.task}",
     )

@@ -103,7 +103,7 @@ def _is_ct(cohort: Cohort) -> tuple[bool, str]:
     case = next(case for case in cohort.part("train") if case.labels)
     stated = case.facts.get("modality", "").lower()
     if stated not in ("", "ct"):
-        return False, "the cohort says so"
+        return False, "as stated in the cohort"
     with open_case(case, labelled_image(case)) as image:
         low = float(image.read(image.geometry.full).min())
     return is_hounsfield(low, stated == "ct")
@@ -150,6 +150,6 @@ def head_of(seen: DetectionFingerprint) -> Sequence[str]:
         low, middle, high = np.quantile(seen.diameters, (0.05, 0.5, 0.95))
         sizes = f"{middle:.1f} mm wide ({low:.1f} to {high:.1f})"
     return (
-        f"{seen.name}: {seen.scans} scans of {seen.patients} patients to learn from",
+        f"{seen.name}: {seen.scans} scans of {seen.patients} patients for training",
         f"{seen.objects} {seen.class_name}, {sizes}; {'CT' if seen.ct else 'no CT'}: {seen.said}",
     )

@@ -73,7 +73,7 @@ def _strided(seen: CohortFingerprint) -> Iterator[Doubt]:
     for (low, high), strides in _STRIDES.items():
         if low <= small < high and stride in strides and not (seen.volumes and 4 in strides):
             other = sum(strides) - stride
-            why = f"a quarter of the objects are below {small:.0f} samples wide: either may do"
+            why = f"a quarter of the objects are below {small:.0f} pixels wide: either may do"
             yield Doubt("model.stride", str(other), _with(seen, "stride", other, why))
 
 

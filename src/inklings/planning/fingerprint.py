@@ -273,7 +273,7 @@ def _modality(
             parts = ", ".join(f"{n} {name}" for name, n in names.most_common())
             return "mixed", f"the cohort says {parts}"
         if first != "ct":
-            return first, "the cohort says so"
+            return first, "as stated in the cohort"
         known, said = is_hounsfield(min(one.low for one in looks), stated=True)
         return ("ct" if known else "CT without Hounsfield units"), said
     if len(looks[0].shape) == 3:

@@ -107,7 +107,7 @@ def lines(
         most = min(fit, training.steps or math.inf)
         long = f"about {about(most)} steps of {found.step:.2g} s in {_minutes(most * found.step)}"
     told = [f"Training: {long}, after {_minutes(reading)} of reading (timed on this machine)"]
-    where = "of the graphics processor" if budget.gpu else "beside the images"
+    where = "of the GPU" if budget.gpu else "beside the images"
     told.append(f"Memory: {found.memory / _GB:.2g} GB {where}, of {budget.memory / _GB:.2g} GB")
     disk = float(found.run)
     if not math.isnan(found.decoded):
@@ -131,7 +131,9 @@ def lines(
             "room, or work in another folder"
         )
     if not math.isnan(found.case):
-        told.append(f"Prediction: {found.case + found.read:.2g} s a case, its objects not counted")
+        told.append(
+            f"Prediction: {found.case + found.read:.2g} s a case, without object separation"
+        )
     return tuple(told)
 
 

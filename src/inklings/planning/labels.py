@@ -32,7 +32,7 @@ def supervision(seen: CohortFingerprint) -> Reasoned[Any]:
             f"{seen.touching:.0%} of the objects touch another: inner halves part them",
         )
     if seen.kind in ("positives", "points"):
-        return "positive_unlabelled", f"labels are {kind(seen)}: of the rest nothing is known"
+        return "positive_unlabelled", f"labels are {kind(seen)}: the rest is unlabelled"
     if seen.kind == "boxes":
         return (
             {"name": "boxes", "middle": 0.75},

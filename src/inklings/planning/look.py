@@ -134,7 +134,7 @@ def is_hounsfield(low: float, stated: bool) -> tuple[bool, str]:
     if low <= _AIR:
         return True, f"samples go down to {low:.0f}, as air does in Hounsfield units"
     if stated and low < 0:
-        return True, "the cohort says so"
+        return True, "as stated in the cohort"
     if stated:
         return False, f"the cohort says CT, but no sample is below {low:.0f}"
     return False, "no Hounsfield units"

@@ -167,8 +167,8 @@ def _split(folder: Path) -> Cohort:
     outcome = split_cohort(folder, options)
     train, val, test = options.fractions
     note(
-        f"{folder} had no split, so it got one by patient: {train:.0%} of the cases to learn from, "
-        f"{val:.0%} to choose by, {test:.0%} to test on; seed {options.seed} (split.json)"
+        f"{folder} had no split, so it got one by patient: {train:.0%} of the cases for training, "
+        f"{val:.0%} for validation, {test:.0%} for testing; seed {options.seed} (split.json)"
     )
     for line in one_patient(outcome.cohort):
         note(line)
@@ -183,12 +183,12 @@ def head_of(seen: CohortFingerprint) -> Sequence[str]:
     channels = f"{seen.channels} channel{'' if seen.channels == 1 else 's'}"
     inside, outside = _middle(seen.inside), _middle(seen.outside)
     return (
-        f"{seen.name}: {seen.cases} {what} of {seen.patients} patients to learn from, "
-        f"{seen.held_out} to choose by; {len(seen.looks)} were looked at",
+        f"{seen.name}: {seen.cases} {what} of {seen.patients} patients for training, "
+        f"{seen.held_out} for validation; {len(seen.looks)} inspected",
         f"{seen.modality} ({seen.said}); {channels}, {size} samples, {mm}",
-        f"intensities of objects {inside}, of the rest {outside}",
+        f"intensities of objects {inside}, of background {outside}",
         *(
-            f"{name}: {share:.2%} of what is labelled, {seen.diameter(k):.0f} samples wide"
+            f"{name}: {share:.2%} of the labelled pixels, {seen.diameter(k):.0f} pixels wide"
             if share
             else f"{name}: none was seen"
             for k, (name, share) in enumerate(zip(seen.classes, seen.shares, strict=True))

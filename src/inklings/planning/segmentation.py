@@ -162,7 +162,7 @@ def _patches(seen: CohortFingerprint, budget: Budget) -> Iterator[Choice]:
     yield from augment(seen, passes, 3)
     yield Choice("model.name", "unet3d", "patches: a network of three dimensions")
     yield Choice("model.width", width, f"about {about(steps)} steps of it fit into the minutes")
-    yield Choice("model.depth", depth, f"a patch is {min(patch) // 2**depth} samples wide there")
+    yield Choice("model.depth", depth, f"a patch is {min(patch) // 2**depth} pixels wide there")
     if seen.anisotropy >= 2:
         told = f"planes lie {seen.anisotropy:.1f} times farther apart: first halved within them"
         yield Choice("model.flat", 1, told)

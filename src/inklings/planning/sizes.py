@@ -97,10 +97,10 @@ def stride_of(seen: CohortFingerprint, scale: float) -> Reasoned[int]:
     small = float(np.quantile(found, 0.25))
     middle = float(np.median(found))
     if not seen.volumes and small >= 48:
-        return 4, f"objects are {middle:.0f} samples wide, a quarter of them below {small:.0f}"
+        return 4, f"objects are {middle:.0f} pixels wide, a quarter of them below {small:.0f}"
     if small >= 9:
-        return 2, f"objects are {middle:.0f} samples wide: half the grid costs 40 % of the whole"
-    return 1, f"objects are {middle:.0f} samples wide, a quarter of them below {small:.0f}"
+        return 2, f"objects are {middle:.0f} pixels wide: half the grid costs 40 % of the whole"
+    return 1, f"objects are {middle:.0f} pixels wide, a quarter of them below {small:.0f}"
 
 
 def crop(seen: CohortFingerprint, scale: float, stride: int) -> Reasoned[int]:
@@ -117,7 +117,7 @@ def crop(seen: CohortFingerprint, scale: float, stride: int) -> Reasoned[int]:
     side = int(np.clip(math.ceil(2 * wide / 32) * 32, 64 * stride, 128 * stride))
     if side >= largest:
         return _of_32(largest), "whole pictures"
-    return side, f"three quarters of the objects are at most {wide:.0f} samples wide"
+    return side, f"three quarters of the objects are at most {wide:.0f} pixels wide"
 
 
 def _of_32(side: float) -> int:
@@ -142,9 +142,9 @@ def width_of(budget: Budget, samples: int, stride: int, whole: float) -> Reasone
 
 
 def depth_of(side: int, stride: int) -> Reasoned[int]:
-    """Levels: until a crop is about 8 samples wide, at most four."""
+    """Levels: until a crop is about 8 pixels wide, at most four."""
     depth = int(np.clip(round(math.log2(side / stride / 8)), 2, 4))
-    return depth, f"a crop is {side // (stride * 2**depth)} samples wide at the coarsest level"
+    return depth, f"a crop is {side // (stride * 2**depth)} pixels wide at the coarsest level"
 
 
 def fitting(batch: int, samples: int, width: int, budget: Budget) -> Reasoned[int]:
@@ -170,7 +170,7 @@ def grid_3d(seen: CohortFingerprint) -> tuple[float, Choice | None]:
         return 1.0, None
     why = f"spacings differ {seen.spread:.1f} times between scans: their median"
     if factor >= 1.25:
-        why = f"{factor:.1f} times coarser: the smallest class is {smallest:.0f} samples wide"
+        why = f"{factor:.1f} times coarser: the smallest class is {smallest:.0f} pixels wide"
     else:
         factor = 1.0
     mm = [round(one * factor, 2) for one in seen.spacing]
