@@ -23,6 +23,8 @@ from inklings.evaluation.truth import is_weakened, truth
 from inklings.predictions.guarantee import WORDS, Guarantee, fingerprint, maps_of
 from inklings.predictions.head import CALIBRATION, VALUES, Head
 
+_WHOLE = 0.99  # of the image: a mask as large says nothing
+
 
 @dataclass(frozen=True)
 class Made:
@@ -181,7 +183,7 @@ def _of_class(name: str, kind: str, level: Level, losses: Losses) -> Guarantee |
             f"{what}: even at the safest threshold it is {least:.3g} on average over {n} patients, "
             "which is too much"
         )
-    if kind == "dense" and (threshold <= 0 or losses.size[:, held].min() >= 1):
+    if kind == "dense" and (threshold <= 0 or losses.size[:, held].mean() > _WHOLE):
         return f"{what}: only the whole image holds it ({n} patients); promise less, or train more"
     if name == "alarms" and not losses.size[:, held].any():
         return f"{what}: only no finding at all holds it ({n} scans); promise less, or train more"
