@@ -89,7 +89,7 @@ def test_a_training_leaves_a_card_that_names_weak_labels_and_what_is_missing(
         "How much is missed at most in new patients: no guarantee",
     ):
         assert f"- {line}\n" in said
-    assert "no medical device" in said
+    assert "not a medical device" in said
     assert "- nucleus: ECE was not measured\n" in said
     assert "- Probabilities of nucleus: not calibrated\n" in said
     assert "- Steps: 1; best: 1\n" in (out / "steps" / "1" / FILE).read_text()
