@@ -87,7 +87,7 @@ def _parts(
     for said, text in annotations:
         of[said["image_id"]].append(text)
         used[said["image_id"]].add(said.get("category_id"))
-    categories = {one["id"]: one for one in head.get("categories", ())}
+    categories = _categories(head)
     for image in head["images"]:
         mine = of.pop(image["id"], [])
         named = [one for key, one in categories.items() if key in used[image["id"]]]
@@ -96,6 +96,23 @@ def _parts(
         yield str(image["file_name"]), f'{start},"annotations":[{",".join(mine)}]}}'.encode()
     if of:
         raise LabelError(f"annotations of image {next(iter(of))!r}, which the file does not list")
+
+
+def _categories(document: Any) -> dict[Any, dict[str, Any]]:
+    """Id of every category to what is said of it.
+
+    Raises:
+        LabelError: If two have one id and other names.
+    """
+    found: dict[Any, dict[str, Any]] = {}
+    for one in document.get("categories", ()):
+        other = found.setdefault(one["id"], one)
+        if other["name"] != one["name"]:
+            raise LabelError(
+                f"expected one category of id {one['id']!r}, got {other['name']!r} and "
+                f"{one['name']!r}"
+            )
+    return found
 
 
 def read(document: Any) -> Drawing:
@@ -107,7 +124,7 @@ def read(document: Any) -> Drawing:
     if len(document["images"]) != 1:
         raise LabelError(f"expected annotations of one image, got {len(document['images'])} images")
     image = document["images"][0]
-    categories = {one["id"]: one for one in document.get("categories", ())}
+    categories = _categories(document)
     height, width = image.get("height"), image.get("width")
     size = (int(height), int(width)) if height and width else None
     lost = Counter[str]()
@@ -157,6 +174,8 @@ def _region(
         yield united(name, rings)
     elif annotation.get("bbox") and any(annotation["bbox"][2:]):
         x, y, w, h = annotation["bbox"]
+        if degrees := (annotation.get("attributes") or {}).get("rotation"):
+            raise LabelError(f"a box turned by {degrees:g} degrees; export it from CVAT as its XML")
         if not (w > 0 and h > 0):
             raise LabelError(f"a box of {w:g} x {h:g}, which has no inside")
         yield box(name, (x, y), (x + w, y + h))

@@ -42,6 +42,22 @@ def gathered(
         except DAMAGED as error:
             odd.append(f"{told}: not as the format has it ({' '.join(str(error).split())})")
         else:
-            outlines += [one for one in found if isinstance(one, Outline)]
-            odd += [f"{told}: {one}" for one in found if isinstance(one, str)]
+            for one in found:
+                amiss = one if isinstance(one, str) else _amiss(one)
+                if amiss:
+                    odd.append(f"{told}: {amiss}")
+                elif isinstance(one, Outline):
+                    outlines.append(one)
     return outlines, odd
+
+
+def _amiss(one: Outline) -> str:
+    """Why an outline says nothing, whatever format it is from; empty if it does."""
+    if not one.name.strip():
+        return "no class"
+    if one.kind == "polygon" and all(
+        min(max(side) - min(side) for side in zip(*rings[0], strict=True)) == 0
+        for rings in one.polygons
+    ):
+        return "an outline that has no inside"
+    return ""

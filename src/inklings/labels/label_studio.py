@@ -77,13 +77,21 @@ def read(document: Any) -> Drawing:
         document = {"task": document[0], "choices": {}}
     there = [one for one in document["task"]["annotations"] if not one.get("was_cancelled")]
     if not there:
-        return Drawing(())
+        guesses = len(document["task"].get("predictions") or ())
+        said = f"{guesses} predictions, which nobody has made an annotation of"
+        return Drawing((), (said,) * bool(guesses))
     taken = next((one for one in there if one.get("ground_truth")), there[0])
     lost = Counter[str]()
     if len(there) > 1:
         lost["annotations of the same image, of which one is taken"] = len(there)
     who, when = _who(taken.get("completed_by")), str(taken.get("created_at") or "")
     results = taken.get("result") or []
+    targets = {str(r["to_name"]) for r in results if "original_width" in r and "to_name" in r}
+    if len(targets) > 1:
+        raise LabelError(
+            f"results on {len(targets)} images of one task ({', '.join(sorted(targets))}); make a "
+            "task of each"
+        )
     offered: dict[str, list[str]] = document["choices"]
 
     def one(result: dict[str, Any]) -> list[Outline | str]:
@@ -118,6 +126,8 @@ def _result(
     if kind in ("textarea", "number", "rating", "taxonomy", "relation", "pairwise"):
         lost[kind] += 1
         return
+    if result.get("item_index"):
+        raise LabelError(f"on image {result['item_index'] + 1} of its task; make a task of each")
     if result.get("image_rotation"):
         raise LabelError("drawn on an image that was turned in Label Studio; turn the file instead")
     names = value.get(kind) or value.get("labels")

@@ -38,6 +38,7 @@ def named(document: Any) -> str:
 def read(document: Any) -> Drawing:
     """What is drawn on the image of a document."""
     groups: dict[tuple[str, Any], list[Outline]] = defaultdict(list)
+    of: dict[int, Any] = {}
     alone = count()
 
     def one(shape: dict[str, Any]) -> list[Outline | str]:
@@ -45,10 +46,12 @@ def read(document: Any) -> Drawing:
         group = shape.get("group_id")
         if group is None or any(outline.kind != "polygon" for outline in found):
             group = f"alone {next(alone)}"
-        groups[str(shape["label"]), group] += found
-        return []
+        of.update((id(outline), group) for outline in found)
+        return list(found)
 
-    _, odd = gathered(document["shapes"], one, "shape")
+    kept, odd = gathered(document["shapes"], one, "shape")
+    for outline in kept:
+        groups[outline.name, of[id(outline)]].append(outline)
     outlines: list[Outline] = []
     for (name, _), several in groups.items():
         whole = len(several) > 1 and several[0].kind == "polygon"

@@ -125,6 +125,9 @@ def _outlines(feature: Any) -> Iterator[Outline | str]:
     geometry = feature.get("geometry")
     if geometry is None:
         raise LabelError("no geometry")
+    plane = geometry.get("plane") if isinstance(geometry, dict) else None
+    if isinstance(plane, dict) and (plane.get("z") or plane.get("t")):
+        raise LabelError(f"on plane z={plane.get('z', 0)}, t={plane.get('t', 0)} of a stack")
     facts = _properties(feature).get("metadata")
     said = facts if isinstance(facts, dict) else {}
     who, when = str(said.get("annotator") or ""), str(said.get("time") or "")

@@ -33,6 +33,8 @@ def read(root: Any) -> Drawing:
         lost.update("parts of objects" for _ in item.iter("part"))
         corners = item.find("bndbox")
         x0, y0, x1, y1 = (float(corners.findtext(k)) for k in ("xmin", "ymin", "xmax", "ymax"))
+        if min(x0, y0) < 1:
+            lost["boxes at pixel 0, where pixels count from 1: check for a shift by one"] += 1
         name = str(item.findtext("name") or "object").strip()
         return [box(name, (x0 - 1, y0 - 1), (x1, y1))]
 
