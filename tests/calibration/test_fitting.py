@@ -39,9 +39,12 @@ def test_a_temperature_of_three_is_found() -> None:
 
 
 def test_a_shift_is_found() -> None:
-    found = fitted(*drawn(Map("scale and shift", 0.8, 0.8, -1.5)))
-    assert found.change.method == "scale and shift"
-    assert (found.change.a, found.change.c) == pytest.approx((0.8, -1.5), abs=0.06)
+    """Beta maps hold those that shift, so either may be the better by a hair."""
+    truth = Map("scale and shift", 0.8, 0.8, -1.5)
+    found = fitted(*drawn(truth))
+    assert found.change.method in ("scale and shift", "beta")
+    p = np.linspace(0.02, 0.98, 49)
+    assert found.change(p) == pytest.approx(truth(p), abs=0.02)
 
 
 def test_a_beta_map_is_found() -> None:
