@@ -135,8 +135,8 @@ def test_probabilities_mean_more_and_masks_stay(made: tuple[Path, Path], run: Pa
     assert refused(*predict, out / "after", "--no-calibration")  # other predictions lie there
     typed("report", run, "--out", out / "report.html")
     page = (out / "report.html").read_text()
-    assert "each was judged by a map that was fitted on the others" in page
-    assert "before the map" in page
+    assert "each patient was assessed with a calibration fitted on the others" in page
+    assert "before calibration" in page
 
 
 def test_a_training_calibrates_at_its_end_and_says_so(made: tuple[Path, Path]) -> None:
