@@ -79,7 +79,7 @@ def test_an_object_of_another_time_has_another_uid_and_of_the_same_time_the_same
 
 def test_what_predicts_no_single_volumes_is_refused(tmp_path: Path) -> None:
     assert kind_of(volume_run(tmp_path / "volumes"), ["rtstruct"]) == ("dense", ("rtstruct",))
-    with pytest.raises(SpecError, match="learnt from volumes"):
+    with pytest.raises(SpecError, match="trained on volumes"):
         kind_of(untrained_run(tmp_path / "pictures"))
     with pytest.raises(SpecError, match="--to dicom-sr: expected dicom-seg"):
         kind_of(tmp_path / "volumes", ["dicom-sr"])

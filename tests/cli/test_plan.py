@@ -224,7 +224,7 @@ def test_what_races_chose_stands_in_plan_and_run_and_they_are_run_once(
     file = ["plan", str(cohort), "--minutes", "0.04", "--try", "--out", str(out / "plan.yaml")]
     result = CliRunner().invoke(app, file)
     assert result.exit_code == 0, result.stderr
-    assert "4 races were run before" in result.stderr
+    assert "4 comparisons exist" in result.stderr
     assert len(run) == 4
 
 

@@ -51,7 +51,7 @@ def test_pictures_are_each_predicted_once_and_two_of_a_patient_together(
     words = ("crossval", tmp_path / "e.yaml", "--out", tmp_path / "cv", "--folds", 2)
     said = run(*words)
     require_each_once_and_unseen(pictures, tmp_path / "cv", 2)
-    assert "fold 0-1: learnt from 4 cases of 2 patients, tested 4 of 2; " in said
+    assert "fold 0-1: trained on 4 cases of 2 patients, tested 4 of 2; " in said
     with (tmp_path / "cv" / "folds.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["test_cases"] for row in rows] == ["4", "4"]

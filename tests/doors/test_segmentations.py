@@ -397,7 +397,7 @@ def on_all_of_a_slide(said: pydicom.Dataset) -> None:
     [
         (on_all_of_a_slide, "a segmentation of a whole slide"),
         (on_a_slide, "a segmentation of a whole slide"),
-        (on_a_picture, "without places in a patient"),
+        (on_a_picture, "of images without positions"),
     ],
 )
 def test_valid_segmentations_of_other_things_are_not_called_damaged(

@@ -148,7 +148,7 @@ def test_a_folder_that_somebody_used_before_is_said_to_be_mixed(
 ) -> None:
     write_text(tmp_path / "out" / "thesis.txt", "mine")
     export(predictions, "png", tmp_path / "out")
-    assert "out was not empty: what lies there stays" in capsys.readouterr().err
+    assert "out was not empty: existing files stay" in capsys.readouterr().err
     assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
 
 

@@ -112,7 +112,7 @@ def test_runs_of_pictures_and_of_volumes_are_not_confused() -> None:
     pictures = Run(
         Shows(), ModelConfig(Component(name="unet"), 1, ("a",), ("a",)), RunRecord((0.5,))
     )
-    with pytest.raises(DataError, match="learnt from pictures, got a volume"):
+    with pytest.raises(DataError, match="trained on 2D images, got a volume"):
         predict_any(pictures, VOLUME, GRID)
     with pytest.raises(DataError, match="got a picture"):
         predict_any(run(Shows(), Volumes(view="3d"), window=(8, 8, 8)), VOLUME[:, 0])

@@ -162,5 +162,5 @@ def test_a_cascade_is_predicted_scored_and_told_apart_from_its_stages(tmp_path: 
     assert 0 <= ik.evaluate(found, chests)["cpm"].value <= 1
     with pytest.raises(ik.InklingsError, match="trained on"):
         ik.evaluate(ik.predict(runs, chests, split="train"), chests, split="train")
-    with pytest.raises(ik.InklingsError, match="predicts nothing by itself"):
+    with pytest.raises(ik.InklingsError, match="cannot predict alone"):
         ik.predict(runs / "malignancy", chests.cases[0])

@@ -98,7 +98,7 @@ def test_samples_beyond_the_image_are_counted_and_dropped() -> None:
         ({"origin": (5.3, -3.0, 11.0)}, "samples apart"),
         ({"spacing": (3.0, 0.4, 1.1)}, "is not resampled"),
         ({"spacing": (3.0, 1.6, 1.1)}, "is not resampled"),
-        ({"direction": None}, "turned against each other"),
+        ({"direction": None}, "rotated against each other"),
     ],
 )
 def test_other_grids_are_refused_and_never_resampled(change: dict, words: str) -> None:

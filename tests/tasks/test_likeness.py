@@ -93,7 +93,7 @@ def test_a_training_is_not_lost_where_memory_does_not_suffice_to_look(
 
     monkeypatch.setattr("inklings.tasks.likeness.predict_any", ended)
     out = train(experiment(run.parent / "cohort"), tmp_path / "run")
-    assert "will not say which images are unlike" in capsys.readouterr().err
+    assert "will not report unlike images" in capsys.readouterr().err
     assert (out / "run.json").is_file()
     assert not (out / FILE).exists()
 

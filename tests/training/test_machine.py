@@ -11,7 +11,7 @@ def test_fp16_is_said_to_be_bf16_where_no_graphics_processor_trains(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     trained = learn(spec(precision="16-mixed", steps=2), discs)
     assert trained.precision == "bf16-mixed"
-    assert "no 16-mixed on this processor, so in bf16-mixed instead" in capsys.readouterr().err
+    assert "16-mixed is not available here; using bf16-mixed" in capsys.readouterr().err
     learn(spec(precision="bf16-mixed", steps=2), discs)
     assert "instead" not in capsys.readouterr().err
 

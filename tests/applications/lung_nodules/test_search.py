@@ -173,7 +173,7 @@ def test_a_stage_without_its_detector_predicts_nothing(study, tmp_path) -> None:
         "cohort": "c", "model": "nodule_net", "loss": "bce", "training": {"steps": 1},
         "task": "malignancy",
     })  # fmt: skip
-    with pytest.raises(DataError, match=r"task malignancy predicts nothing by itself; put it"):
+    with pytest.raises(DataError, match=r"task malignancy cannot predict alone; put it"):
         predict(tmp_path / "run", [study / "cohort"], tmp_path / "out")
 
 
