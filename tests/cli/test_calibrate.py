@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from typer.testing import CliRunner
 
 from inklings import predict as predict_one
 from inklings.cli import app
 from inklings.cohorts.cohort import Cohort
+from inklings.parallel import Summary
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.head import Head
 from inklings.testing.folders import write_cohort, write_predictions
@@ -88,3 +90,16 @@ def test_mistakes_are_one_line_before_anything_is_predicted(tmp_path: Path) -> N
         assert (code, len(error.strip().splitlines())) == (2, 1)
         assert said in error
     assert not (run / "guarantees.json").exists()
+
+
+def test_cases_that_fail_for_one_reason_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = untrained_run(tmp_path / "run", classes=("nucleus",))
+    cohort = write_cohort(tmp_path / "cohort", ["train", "val"])
+    failed = Summary(0, 0, {"a": "too large", "b": "no channel", "c": "too large"}, 0.0)
+    monkeypatch.setattr("inklings.inference.predictor.Predictor.into", lambda *_: failed)
+    code, _, error = invoke("calibrate", run, cohort, "--risk", "fnr=0.3")
+    assert code == 2
+    assert error.splitlines()[:2] == ["failed: a and 1 more: too large", "failed: b: no channel"]
+    assert "3 cases could not be predicted" in error

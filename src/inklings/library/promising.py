@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -54,8 +55,9 @@ def promise(
         require_meant(risks, one.head)
         one.alone = False  # these predictions are not for the report
         summary = one.into(folder, workers, scheduler)
-        for case, reason in summary.failed.items():
-            note(f"failed: {case}: {reason}")
+        for reason, failed in Counter(summary.failed.values()).items():
+            first = next(case for case, why in summary.failed.items() if why == reason)
+            note(f"failed: {first}{f' and {failed - 1} more' if failed > 1 else ''}: {reason}")
         if summary.failed:
             raise DataError(
                 f"{len(summary.failed)} cases could not be predicted, and a guarantee that leaves "
