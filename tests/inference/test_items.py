@@ -93,7 +93,7 @@ def test_ids_of_cases_choose_among_files_and_in_cohorts(tmp_path: Path) -> None:
         Cohort("demo", tuple(cases[:many]), ("nucleus",)).write(tmp_path / "cohort")
         (item,) = gather([tmp_path / "cohort"], choice="p000")
         assert (item.case, item.choice) == ("p000", None)
-    with pytest.raises(SpecError, match="expected ids of cases, got 'p009', which is none of 2"):
+    with pytest.raises(SpecError, match="expected ids of cases, got 'p009', which is not one of 2"):
         gather([tmp_path / "cohort"], choice="p001,p009")
     with pytest.raises(SpecError, match="expected ids of cases of the cohort"):
         gather([tmp_path / "cohort"], choice="flair")
