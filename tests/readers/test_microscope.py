@@ -52,7 +52,7 @@ def write_czi(path: Path, said: Said, skip: bool = False) -> None:
     assert height > 0
 
 
-def write_lif(path: Path, said: Said) -> None:
+def write_lif(path: Path, said: Said, colours: tuple[int, ...] = (1, 2, 3)) -> None:
     pytest.importorskip("liffile", reason="LIF: pip install inklings[microscope]")
     axes = {"T": 4, "Z": 3, "Y": 2, "X": 1}
     um = dict(zip("ZYX", said.steps(), strict=True))
@@ -68,7 +68,7 @@ def write_lif(path: Path, said: Said) -> None:
         )
         inner = "S" if count["S"] > 1 else "C"
         kinds = "".join(
-            f'<ChannelDescription DataType="0" ChannelTag="{k + 1 if inner == "S" else 0}" '
+            f'<ChannelDescription DataType="0" ChannelTag="{colours[k] if inner == "S" else 0}" '
             f'Resolution="{8 * one.itemsize}" NameOfMeasuredQuantity="" Min="0" Max="1" Unit="" '
             f'LUTName="{name}" IsLUTInverted="0" BytesInc="{k * step[inner]}" BitInc="0"/>'
             for k, name in enumerate(said.channels if inner == "C" else ("Red", "Green", "Blue"))
@@ -240,6 +240,16 @@ def test_scenes_planes_channels_and_spacings_are_read_as_they_are_stated(
                 (slice(None), *((slice(0, 1),) * solid))
             ],
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("colours", [(1, 2, 3), (3, 2, 1), (2, 3, 1)])
+def test_colours_of_leica_are_read_in_whatever_order_they_are_stored(
+    tmp_path: Path, colours: tuple[int, ...]
+) -> None:
+    stored = np.random.default_rng(0).integers(0, 255, (1, 1, 1, 1, 20, 30, 3), np.uint8)
+    write_lif(tmp_path / "a.lif", Said(stored, (1.0, 0.5, 0.5), ()), colours)
+    wanted = [stored[0, 0, 0, 0, ..., colours.index(k)] for k in (1, 2, 3)]
+    np.testing.assert_array_equal(everything(tmp_path / "a.lif"), wanted)
 
 
 def test_a_pixel_size_that_cannot_be_is_noted_and_makes_no_volume(tmp_path: Path) -> None:

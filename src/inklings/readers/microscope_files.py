@@ -158,6 +158,9 @@ class Lif(Owned):
         self._images = [one for one in self._file.images if {"Y", "X"} <= {*one.sizes}]
         if not self._images:
             raise ReaderError(f"{path}: expected an image of rows and columns, got none")
+        for one in self._images:  # the library turns colours within the file's map: read only
+            vars(one)["_is_bgr"] = False
+        self._orders = [_red_first(one.xml_element) for one in self._images]
         self.scenes = tuple(map(self._scene, self._images))
 
     def _scene(self, image: Any) -> Scene:
@@ -195,7 +198,15 @@ class Lif(Owned):
         left = [k for k in letters if k in "YXS"]
         order = ["Y", "X", *(["S"] if "S" in left else [])]
         found = found.transpose([left.index(k) for k in order])
-        return found if "S" in left else found[..., None]
+        if "S" not in left:
+            return found[..., None]
+        return found[..., self._orders[scene]] if self.scenes[scene].colours else found
+
+
+def _red_first(said: Any) -> list[int]:
+    """Samples of a pixel by colour; some files begin with blue."""
+    tags = [int(one.attrib.get("ChannelTag", 0)) for one in said.iter("ChannelDescription")]
+    return [tags.index(k) for k in (1, 2, 3)] if sorted(tags) == [1, 2, 3] else [0, 1, 2]
 
 
 def library(name: str, what: str) -> Any:
