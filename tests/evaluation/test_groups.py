@@ -183,3 +183,16 @@ def test_spellings_of_one_value_are_one_group() -> None:
     values = ["H&E", "h&e", " H&E ", "PAS stain", "PAS  stain", "N/A", None]
     names = names_of(of_values([*values]), "Age at scan")
     assert Counter(names.values()) == {"H&E": 3, "PAS stain": 2, "unknown": 2}
+
+
+def test_whole_numbers_are_one_value_with_and_without_a_point() -> None:
+    names = names_of(of_values(["1", "1.0", "2", "2.00", 1.5, "v1.0"]), "Age at scan")
+    assert Counter(names.values()) == {"1": 2, "2": 2, "1.5": 1, "v1.0": 1}
+
+
+@pytest.mark.parametrize("step", [1, 100])
+def test_ranges_of_long_numbers_do_not_share_a_name(step: int) -> None:
+    values = [20210101 + step * k for k in range(9)]
+    names = names_of(of_values([*values]), "Age at scan")
+    wanted = [f"{values[k]} to {values[k + 2]}" for k in (0, 3, 6)]
+    assert [names[f"c{k}"] for k in range(9)] == [one for one in wanted for _ in range(3)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from inklings.evaluation.scores import Row
 
 UNKNOWN = "unknown"
 RANGES = 3
+_WHOLE = re.compile(r"(-?\d+)\.0+")
 _NOTHING = ("", "nan", "none", "n/a", "na", "unknown")
 RowsOf = Callable[[Collection[str]], tuple[Row, ...]]
 """From the ids of some cases to the rows over these alone."""
@@ -72,9 +74,9 @@ def _plain(text: str) -> str:
 def names_of(cases: Sequence[Case], column: str) -> dict[str, str]:
     """Group of each case by its id.
 
-    Values that differ in capitals and spaces alone are one, called as most write it. Numbers of
-    which the usual one has fewer than `FEW` patients (an age) are put into `RANGES` ranges with as
-    many cases each.
+    Values that differ in capitals and spaces alone are one, called as most write it, as are 1 and
+    1.0. Numbers of which the usual one has fewer than `FEW` patients (an age) are put into `RANGES`
+    ranges with as many cases each.
 
     Args:
         cases: With their metadata.
@@ -82,6 +84,7 @@ def names_of(cases: Sequence[Case], column: str) -> dict[str, str]:
     """
     said = {case.id: " ".join(str(case.facts.get(column, "")).split()) for case in cases}
     said = {case: "" if _plain(text) in _NOTHING else text for case, text in said.items()}
+    said = {case: m[1] if (m := _WHOLE.fullmatch(text)) else text for case, text in said.items()}
     patients = {case.id: case.patient for case in cases}
     if (ranges := _ranges(said, patients)) is not None:
         return ranges
@@ -106,9 +109,9 @@ def _ranges(said: Mapping[str, str], patients: Mapping[str, str]) -> dict[str, s
     place = {case: int(np.searchsorted(ends, value)) for case, value in numbers.items()}
     names = {}
     for k in set(place.values()):
-        own = [value for case, value in numbers.items() if place[case] == k]
-        low, high = f"{min(own):g}", f"{max(own):g}"
-        names[k] = low if low == high else f"{low} to {high}"
+        own = sorted((case for case in place if place[case] == k), key=numbers.__getitem__)
+        low, high = said[own[0]], said[own[-1]]  # as written: rounded, a date is its century
+        names[k] = low if numbers[own[0]] == numbers[own[-1]] else f"{low} to {high}"
     return {case: names[place[case]] if case in place else UNKNOWN for case in said}
 
 
