@@ -170,6 +170,7 @@ def test_stained_tissue_is_scaled_by_channel_and_turned_in_every_way(
     assert {"flips", "quarter_turns"} < set(augmented(record))
     assert augmented(record)["affine"]["rotate"] == 45
     assert augmented(record)["brightness_contrast"]["per_channel"] is True
+    assert augmented(record)["stain_jitter"]["amount"] > 0
     assert record["inference"]["mirroring"] is True
     assert record["model"]["stride"] == 2
     assert record["sampling"]["size"] == 128

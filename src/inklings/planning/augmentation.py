@@ -49,8 +49,10 @@ def augment(seen: CohortFingerprint, passes: float, dimensions: int) -> Iterator
         return
     often = f"the training images are seen about {about(passes)} times over"
     if seen.modality == "stained":
-        varied = {"name": "brightness_contrast", "per_channel": True}
-        yield Choice(key, varied, f"{often}: stains are varied")
+        dyes = {"name": "stain_jitter", "amount": 0.3, "shift": 0.05, "probability": 1.0}
+        yield Choice(key, dyes, f"{often}: either dye varies as between laboratories")
+        tint = {"name": "brightness_contrast", "per_channel": True}
+        yield Choice(key, tint, "scanners differ in tint")
     else:
         yield Choice(key, "brightness_contrast", often)
 
