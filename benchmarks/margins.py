@@ -1,21 +1,22 @@
 """How far tests of trained outcomes are from failing, over seeds, precisions and threads.
 
-``python benchmarks/margins.py TEST... [--seeds 5]``: each test runs under {fp32, bf16} x
-{1, 2 threads} x seeds. A row is one comparison with a number that the test asserts; its margin is
-the distance of the mean from the bound in standard deviations of all runs. Below 3, or with a
-failure, the bound or the test wants mending. A seed shifts the first weights and what torch
-draws; the order of the samples stays as the test says it.
+``python benchmarks/margins.py TEST... [--seeds 5] [--out results/margins]``: each test runs under
+{fp32, bf16} x {1, 2 threads} x seeds; what has run is not run again. A row is one comparison with
+a number that the test asserts; its margin is the distance of the mean from the bound in standard
+deviations of all runs. Below 3, or with a failure, the bound or the test wants mending. A seed
+shifts the first weights and what torch draws; the order of the samples stays as the test says it.
 """
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import json
 import os
 import re
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,43 +62,44 @@ def _note(name: str, line: int, told: str, failed: bool = False) -> None:
             file.write(json.dumps(record) + "\n")
 
 
-def runs(tests: list[str], seeds: int) -> Iterator[dict[str, Any]]:
+def runs(tests: list[str], seeds: int, out: Path) -> Iterator[dict[str, Any]]:
     """Every comparison of every run."""
     here = Path(__file__).parent
-    with tempfile.TemporaryDirectory() as folder:
-        for bf16 in (0, 1):
-            for threads in (1, 2):
-                for seed in range(seeds):
-                    said = Path(folder) / f"{bf16}-{threads}-{seed}.jsonl"
-                    told = os.pathsep.join([str(here), os.environ.get("PYTHONPATH", "")])
-                    env = {
-                        **os.environ,
-                        "PYTHONPATH": told,
-                        "PYTHONPYCACHEPREFIX": f"{folder}/pyc",  # assertions are rewritten anew
-                        "MARGINS_FILE": str(said),
-                        "MARGINS_SEED": str(seed),
-                        "MARGINS_BF16": str(bf16),
-                        "OMP_NUM_THREADS": str(threads),
-                    }
-                    asked = ("-p", "margins", "-o", "enable_assertion_pass_hook=true")
-                    quiet = ("-q", "-p", "no:cacheprovider", "--no-header", "--tb=no")
-                    command = [sys.executable, "-m", "pytest", *quiet, *asked, *tests]
-                    subprocess.run(command, env=env, capture_output=True, check=False)
-                    for line in said.read_text().splitlines() if said.exists() else ():
-                        yield json.loads(line)
+    out.mkdir(parents=True, exist_ok=True)
+    for seed, bf16, threads in itertools.product(range(seeds), (0, 1), (1, 2)):
+        done = out / f"{bf16}-{threads}-{seed}.jsonl"
+        if not done.exists():
+            print(f"seed {seed}, bf16 {bf16}, {threads} threads", file=sys.stderr, flush=True)
+            part = done.with_suffix(".part")
+            part.write_text("")
+            env = {
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(here), os.environ.get("PYTHONPATH", "")]),
+                "PYTHONPYCACHEPREFIX": str(out / "pyc"),  # assertions are rewritten anew
+                "MARGINS_FILE": str(part.resolve()),
+                "MARGINS_SEED": str(seed),
+                "MARGINS_BF16": str(bf16),
+                "OMP_NUM_THREADS": str(threads),
+            }
+            asked = ("-p", "margins", "-o", "enable_assertion_pass_hook=true")
+            quiet = ("-q", "-p", "no:cacheprovider", "--no-header", "--tb=no")
+            command = [sys.executable, "-m", "pytest", *quiet, *asked, *tests]
+            subprocess.run(command, env=env, capture_output=True, check=False)
+            part.replace(done)
+        yield from map(json.loads, done.read_text().splitlines())
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
     """Print the table as Markdown."""
-    seeds = 5
-    if "--seeds" in arguments:
-        at = arguments.index("--seeds")
-        seeds = int(arguments[at + 1])
-        arguments = [*arguments[:at], *arguments[at + 2 :]]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("tests", nargs="+")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("results/margins"))
+    asked = parser.parse_args()
     rows: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-    for record in runs(arguments, seeds):
+    for record in runs(asked.tests, asked.seeds, asked.out):
         rows[record["test"], record["line"]].append(record)
-    print(f"`python benchmarks/margins.py {' '.join(arguments)} --seeds {seeds}`\n")
+    print(f"`python benchmarks/margins.py {' '.join(asked.tests)} --seeds {asked.seeds}`\n")
     print("| test, line | asserted | mean | sd | margin in sd | runs | failed |")
     print("|---|---|---|---|---|---|---|")
     for (test, line), found in rows.items():
@@ -118,4 +120,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
