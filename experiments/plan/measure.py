@@ -3,7 +3,9 @@
     python experiments/plan/measure.py --data ../shared/data --out results/plan
 
 ``--only hippocampus`` does one task, ``--list`` says which there are. A row that is in
-``OUT/plan.csv`` is not made again. Everything goes through the commands that a user types.
+``OUT/plan.csv`` is not made again. ``--steps 1000`` trains so many steps of what is planned for
+the minutes, for machines on which other work runs. Everything goes through the commands that a
+user types.
 """
 
 from __future__ import annotations
@@ -162,7 +164,9 @@ def cohort_of(make: Callable[[Path, Path, int], None], data: Path, folder: Path,
     return cohort
 
 
-def measured(name: str, way: str, seed: int, data: Path, out: Path) -> dict[str, object]:
+def measured(
+    name: str, way: str, seed: int, data: Path, out: Path, steps: int | None
+) -> dict[str, object]:
     """Train, predict, score: one row."""
     task = TASKS[name]
     split = seed if task.splits else 0
@@ -172,9 +176,13 @@ def measured(name: str, way: str, seed: int, data: Path, out: Path) -> dict[str,
         answers = cohort_of(task.truth, data, out / f"{id_of(task)}-truth", split)
     run, found = out / "runs" / f"{name}-{way}-{seed}", out / "found" / f"{name}-{way}-{seed}"
     source = [str(cohort)] if way == "plan" else [way, "--set", f"cohort={cohort}"]
-    steps = ["--set", "training.steps=1000000000"] if way in ("nuclei", "liver", "detector") else []
+    length = []
+    if steps:
+        length = ["--set", "training.minutes=null", "--set", f"training.steps={steps}"]
+    elif way in ("nuclei", "liver", "detector"):
+        length = ["--set", "training.steps=1000000000"]
     inklings(
-        "train", *source, *steps, "--minutes", str(task.minutes), "--set", f"training.seed={seed}",
+        "train", *source, *length, "--minutes", str(task.minutes), "--set", f"training.seed={seed}",
         "--set", "training.loggers=[]", "--out", str(run), "--resume", threads=task.threads,
     )  # fmt: skip
     inklings("predict", str(run), str(answers), "--split", "test", "--out", str(found))
@@ -231,6 +239,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/plan"))
     parser.add_argument("--only", nargs="*", choices=TASKS)
     parser.add_argument("--seeds", type=int)
+    parser.add_argument("--steps", type=int, help="Instead of the clock.")
     parser.add_argument("--list", action="store_true")
     asked = parser.parse_args()
     if asked.list:
@@ -250,7 +259,7 @@ def main() -> None:
     for name, way, seed in wanted:
         if (name, way, str(seed)) in done:
             continue
-        row = measured(name, way, seed, asked.data.resolve(), asked.out.resolve())
+        row = measured(name, way, seed, asked.data.resolve(), asked.out.resolve(), asked.steps)
         rows.append({key: str(value) for key, value in row.items()})
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
