@@ -112,8 +112,9 @@ def test_what_has_no_class_or_no_inside_is_told_and_costs_no_other(
                 ("Gefäß", whole, None),
                 (" ", whole, "no class"),
                 ("b", [(x, y), (x + 3, y), (x + 9, y)], "no inside"),
+                ("b", [(x, y), (x + 9, y + 6), (x + 3, y + 2), (x + 6, y + 4)], "no inside"),
                 ("b", [(x, y)] * 4, "no inside"),
-            ][int(generator.integers(4))]
+            ][int(generator.integers(5))]
             objects.append((name, corners))
             said.append(why)
         drawing = read(tmp_path, write(objects), suffix)
@@ -124,6 +125,21 @@ def test_what_has_no_class_or_no_inside_is_told_and_costs_no_other(
         reasons = [why for why in said if why]
         assert len(drawing.odd) == len(reasons)
         assert all(why in one for why, one in zip(reasons, drawing.odd, strict=True))
+
+
+@pytest.mark.parametrize("write", [coco, labelme])
+def test_a_class_that_is_null_is_none(tmp_path: Path, write: Callable[[Objects], str]) -> None:
+    text = write([("a", SQUARE), ("gone", SQUARE)]).replace('"gone"', "null")
+    drawing = read(tmp_path, text, ".json")
+    assert [one.name for one in drawing.outlines] == ["a"]
+    assert "no class" in drawing.odd[0]
+
+
+def test_a_category_without_a_name_that_nothing_is_of_costs_nothing(tmp_path: Path) -> None:
+    categories = [{"id": 7}, {"id": 0, "name": "a"}]
+    drawing = read(tmp_path, coco([("a", SQUARE)], categories=categories), ".json")
+    assert [one.name for one in drawing.outlines] == ["a"]
+    assert not drawing.odd
 
 
 SQUARE = [(1.0, 1.0), (9.0, 1.0), (9.0, 9.0), (1.0, 9.0)]

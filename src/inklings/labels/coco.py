@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inklings.errors import LabelError
-from inklings.labels.gathered import gathered
+from inklings.labels.gathered import called, gathered
 from inklings.labels.kinds import IRRELEVANT
 from inklings.labels.outlines import Drawing, Outline, box, point, polygon, united
 from inklings.labels.pictures import NOT_HELD, Files, Picture, bounds, dropped, rounded
@@ -107,10 +107,10 @@ def _categories(document: Any) -> dict[Any, dict[str, Any]]:
     found: dict[Any, dict[str, Any]] = {}
     for one in document.get("categories", ()):
         other = found.setdefault(one["id"], one)
-        if other["name"] != one["name"]:
+        names = other.get("name"), one.get("name")
+        if names[0] != names[1]:
             raise LabelError(
-                f"expected one category of id {one['id']!r}, got {other['name']!r} and "
-                f"{one['name']!r}"
+                f"expected one category of id {one['id']!r}, got {names[0]!r} and {names[1]!r}"
             )
     return found
 
@@ -136,7 +136,7 @@ def read(document: Any) -> Drawing:
             raise LabelError(
                 f"a category {annotation['category_id']!r} that the file does not name"
             )
-        name = str(category["name"])
+        name = called(category.get("name"))
         if annotation.get("iscrowd"):
             lost["iscrowd (a crowd counts neither for nor against)"] += 1
             return [*_region(annotation, IRRELEVANT, size)]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from inklings.errors import LabelError
+from inklings.labels.kinds import Ring
 from inklings.labels.outlines import Outline
 
 DAMAGED = (
@@ -51,13 +52,22 @@ def gathered(
     return outlines, odd
 
 
+def called(name: object) -> str:
+    """A class as a file has it; empty where that is null."""
+    return "" if name is None else str(name)
+
+
 def _amiss(one: Outline) -> str:
     """Why an outline says nothing, whatever format it is from; empty if it does."""
     if not one.name.strip():
         return "no class"
-    if one.kind == "polygon" and all(
-        min(max(side) - min(side) for side in zip(*rings[0], strict=True)) == 0
-        for rings in one.polygons
-    ):
+    if one.kind == "polygon" and all(_is_line(rings[0]) for rings in one.polygons):
         return "an outline that has no inside"
     return ""
+
+
+def _is_line(ring: Ring) -> bool:
+    """Whether all corners lie on one line, whichever way it runs."""
+    y, x = ring[0]
+    b, a = max(((v - y, u - x) for v, u in ring), key=lambda d: abs(d[0]) + abs(d[1]))
+    return all(abs((v - y) * a - (u - x) * b) <= 1e-9 * (a * a + b * b) for v, u in ring)

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from inklings.errors import LabelError
-from inklings.labels.gathered import gathered
+from inklings.labels.gathered import called, gathered
 from inklings.labels.outlines import Drawing, Outline, box, line, point, polygon, united
 from inklings.labels.pictures import Files, Picture, dropped, rounded
 from inklings.labels.shapes import ellipse
@@ -68,7 +68,7 @@ def read(document: Any) -> Drawing:
 
 
 def _shape(shape: dict[str, Any]) -> Iterator[Outline]:
-    name, places = str(shape["label"]), shape["points"]
+    name, places = called(shape.get("label")), shape["points"]
     kind = shape.get("shape_type") or "polygon"
     if kind == "polygon":
         yield polygon(name, [places])
