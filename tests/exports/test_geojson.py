@@ -77,7 +77,7 @@ def test_guaranteed_outlines_of_a_slide_hold_all_that_reaches_the_promised_thres
     look = {"intensity": Component(name="half"), "spacing_um": 1.0}
     run = untrained_run(tmp_path / "run", channels=names, classes=names, **look)
     image = slides(tmp_path / "images", 1, shape=(300, 300))
-    predict(run, [image], tmp_path / "p", smallest_region=1)
+    predict(run, [image], tmp_path / "p")  # whose own outlines leave out small regions
     there = PredictionFolder.open(tmp_path / "p")
     record = SlidePrediction.read(there.path, "s000")
     with record.heatmap(there.path) as heat:

@@ -123,13 +123,15 @@ class ExportSource(OfPredictions):
 
     @contextmanager
     def outlined(self, case: str) -> Iterator[Path]:
-        """The outlines of a slide while the block runs: as it was predicted, or guaranteed."""
+        """The outlines of a slide while the block runs: as it was predicted, or guaranteed.
+
+        Guaranteed are all regions, however small: the promise counts what would be left out.
+        """
         stored = folder_of(self.folder, case) / OUTLINES
         if not self.guaranteed:
             yield stored
             return
         said, (y, x) = SlidePrediction.read(self.folder, case), read_outlines(stored).corner
-        smallest = self.head.settings.get("slides", {}).get("smallest_region", 1)
         with TemporaryDirectory(prefix="inklings-") as folder:
             drawn = Path(folder) / OUTLINES
             with drawn.open("w", encoding="utf-8") as text, said.heatmap(self.folder) as heat:
@@ -139,7 +141,7 @@ class ExportSource(OfPredictions):
                 )
                 limits = np.array(self.head.thresholds, np.float32) * 255
                 for k, limit in enumerate(limits):  # by itself: they may overlap
-                    outlines = Outlines(said.map_shape[1], smallest)
+                    outlines = Outlines(said.map_shape[1])
                     codes = ((band[k] >= limit) * np.uint8(k + 1) for band in heat.bands())
                     for found in chain(map(outlines.push, codes), (outlines.close(),)):
                         for one in found:
