@@ -17,6 +17,18 @@ def test_score_of_pairs_in_memory_holds_only_what_was_asked() -> None:
     assert 0.75 <= table["dice"].low < table["dice"].value < table["dice"].high <= 1
 
 
+def test_a_bin_of_the_calibration_has_the_interval_of_the_same_share() -> None:
+    """Of samples that are certain, the share that is true is the precision."""
+    pairs = [squares(k % 3, f"c{k}", f"p{k}") for k in range(12)]
+    table = score(pairs, ("precision_pooled", "ece"))
+    bins = table.curves["foreground"]["reliability"]
+    row = table["precision_pooled"]
+    last = [bins[name][-1] for name in ("frequency", "low", "high")]
+    assert last == pytest.approx([row.value, row.low, row.high])
+    alone = score(pairs[:1], ("ece",)).curves["foreground"]["reliability"]
+    assert np.isnan(alone["low"]).all()
+
+
 def test_a_misspelt_metric_names_the_nearest() -> None:
     with pytest.raises(SpecError, match="did you mean 'dice'"):
         score([squares()], ("dics",))

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 
 from inklings.evaluation.evaluate import score
 from inklings.reports import plots
@@ -64,6 +65,11 @@ def test_figures_are_files_too(tmp_path: Path, suffix: str) -> None:
 def test_calibration_is_drawn_from_bins_with_gaps() -> None:
     bins = {"confidence": [0.1, None, 0.9], "frequency": [0.2, None, 0.8], "samples": [9, 0, 5]}
     assert "predicted probability" in inline(plots.reliability(bins), "c", "")
+    bins |= {"low": [0.1, None, 0.7], "high": [0.3, None, 0.9]}
+    top = plots.reliability(bins).axes[0]
+    bars = next(c for c in top.collections if isinstance(c, LineCollection))
+    ends = [part[:, 1].tolist() for part in bars.get_segments() if part.size]
+    assert ends == [[0.1, 0.3], [0.7, 0.9]]
 
 
 def test_palettes_have_as_many_colours_as_each_other() -> None:

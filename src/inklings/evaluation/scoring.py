@@ -137,7 +137,7 @@ def tabulate(
     facts |= _judged(measured) | _annotated(measured, chosen.classes)
     facts |= {"absent": absent} if absent else {}
     curves = {
-        label: {"reliability": _reliability(sums.sum(axis=0))}
+        label: {"reliability": _reliability(sum_by_patient(sums, patients), weights, bootstrap)}
         for metric, label, sums in zip(chosen.metrics, chosen.labels, stacked, strict=True)
         if metric.name == "ece" and sums.any()
     }
@@ -246,11 +246,18 @@ def _empties(measured: Sequence[Measured], classes: Sequence[str]) -> dict[str, 
     }
 
 
-def _reliability(sums: Array) -> dict[str, list[float]]:
-    bins = reliability(sums)
+def _reliability(by_patient: Array, weights: Array, bootstrap: Bootstrap) -> dict[str, list[float]]:
+    """Bins over all patients, and the interval of each share of positives."""
+    bins = reliability(by_patient.sum(axis=0))
+    drawn = reliability(weights @ by_patient).frequency
+    alone = reliability(by_patient).frequency
+    shares = zip(bins.frequency, drawn.T, alone.T, strict=True)
+    ends = [bootstrap.interval(float(share), *of) for share, *of in shares]
     return {
         "confidence": bins.confidence.tolist(),
         "frequency": bins.frequency.tolist(),
+        "low": [low for low, _ in ends],
+        "high": [high for _, high in ends],
         "samples": bins.samples.tolist(),
     }
 

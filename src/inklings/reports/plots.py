@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -76,20 +77,29 @@ SCORE_BINS = 25
 def reliability(
     bins: Mapping[str, Sequence[float | None]], title: str = "Calibration", ink: Ink = THEMED
 ) -> Figure:
-    """Share of positives by predicted probability, and how many samples stand behind it."""
-    said, true, n = (
-        np.array([np.nan if v is None else v for v in bins[name]], float)
-        for name in ("confidence", "frequency", "samples")
+    """Share of positives by predicted probability, and how many samples stand behind it.
+
+    Args:
+        bins: ``confidence``, ``frequency`` and ``samples``, and where they are known ``low`` and
+            ``high``, the interval of each share over patients.
+        title: Above it.
+        ink: Colours.
+    """
+    said, true, n, low_end, high_end = (
+        np.array([np.nan if v is None else v for v in bins.get(name, bins["frequency"])], float)
+        for name in ("confidence", "frequency", "samples", "low", "high")
     )
     with drawn_in(ink):
-        canvas = Figure(figsize=(4.4, 3.9), layout="constrained")
+        canvas = Figure(figsize=(2.6, 2.5), layout="constrained")
         grid = canvas.add_gridspec(2, 1, height_ratios=(4, 1))
         top = canvas.add_subplot(grid[0])
         low = canvas.add_subplot(grid[1], sharex=top)
-        top.set_title(title)
+        top.set_title(textwrap.fill(title, 28))
         top.plot([0, 1], [0, 1], color=ink.soft, lw=1, ls=(0, (4, 3)))
-        top.plot(said, true, color=ink.series[0], marker="o", ms=4.5)
+        top.vlines(said, low_end, high_end, color=ink.series[0], lw=1, alpha=0.6)
+        top.plot(said, true, color=ink.series[0], marker="o", ms=3)
         top.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that is true")
+        top.set(xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
         top.tick_params(labelbottom=False)
         edges = np.linspace(0, 1, len(n) + 1)
         low.bar(
