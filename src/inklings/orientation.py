@@ -111,6 +111,11 @@ def orientation(geometry: Geometry) -> str:
     return "".join(_LETTERS[k][int(axes[k, j] > 0)] for j, k in enumerate(place))
 
 
+def opposite(letter: str) -> str:
+    """The other end of the axis that runs to a side: ``R`` of ``L``."""
+    return next(pair.replace(letter, "") for pair in _LETTERS if letter in pair)
+
+
 def oblique_degrees(geometry: Geometry) -> float:
     """Largest angle between an axis and the axis of the patient that it is called by."""
     if not _is_known(geometry):

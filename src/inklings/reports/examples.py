@@ -195,4 +195,4 @@ def _drawn(case: Case, layers: Mapping[str, NDArray[Any]], by: str) -> Markup:
         if isinstance(image, Pyramid):
             view = image.shrunk(overview_factor(image.levels.shapes[0]))
         samples = view.read(view.geometry.full)
-    return overlay(plane(samples, layers, by), f"case {case.id}")
+    return overlay(plane(samples, layers, by, view.geometry), f"case {case.id}")
