@@ -135,7 +135,7 @@ def _marks(where: Slice, width: float, tall: float) -> Iterator[str]:
 
     yield text(size / 3, foot, f"{where.number}/{where.count}", "start")
     if where.sides:
-        left, right, top, bottom = where.sides
+        left, right, top, bottom = tuple(where.sides)
         yield text(size / 3, tall / 2, left, "start")
         yield text(width - size / 3, tall / 2, right, "end")
         yield text(width / 2, size, top, "middle")
