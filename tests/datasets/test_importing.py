@@ -13,20 +13,33 @@ import time
 import zipfile
 from collections import Counter
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import psutil
 import pytest
 
 from inklings.cohorts.cohort import Cohort
-from inklings.datasets import importing, masks
+from inklings.datasets import DATASETS, importing, masks
+from inklings.datasets.dataset import options_of
 from inklings.datasets.dsb2018 import Dsb2018
+from inklings.datasets.given import built
 from inklings.datasets.importing import run
 from inklings.datasets.journal import NAME
 from inklings.errors import DataError
 from inklings.testing.datasets import contents, miniature_dsb2018, write_png
 
 COMMAND = "from inklings.cli import run; run()"
+
+
+def _paths_on_the_command_line() -> list[tuple[str, str]]:
+    found = []
+    for name in DATASETS:
+        hints = get_type_hints(DATASETS.get(name))
+        for field in options_of(DATASETS.get(name)):
+            if Path in (hints[field], *get_args(hints[field])):
+                found.append((name, field))
+    return found
 
 
 @pytest.fixture
@@ -120,6 +133,25 @@ def test_a_second_import_at_the_same_time_is_refused(source: Path, tmp_path: Pat
         pytest.raises(DataError, match="another import is writing"),
     ):
         run(Dsb2018(source), tmp_path / "out", workers=1)
+
+
+@pytest.mark.parametrize(("name", "field"), _paths_on_the_command_line())
+def test_an_option_that_names_what_is_not_there_is_refused(
+    name: str, field: str, tmp_path: Path
+) -> None:
+    dataset: Any = DATASETS.get(name)
+    words = {"modality": "ct", "spacing_mm": "3,1,1"}
+    required = {
+        one.name: words.get(one.name, str(tmp_path))
+        for one in dataclasses.fields(dataset)
+        if one.init
+        and one.default is dataclasses.MISSING
+        and one.default_factory is dataclasses.MISSING
+    }
+    gone = tmp_path / "gone"
+    with pytest.raises(DataError, match=r"expected .* at .*gone, but there is no such file"):
+        run(built(name, dataset, {**required, field: gone}), tmp_path / "out", workers=1)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_import_that_comes_to_nothing_leaves_no_folder(tmp_path: Path) -> None:

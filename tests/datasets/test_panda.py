@@ -177,6 +177,15 @@ def test_coarse_masks_are_read_as_karolinska_whoever_the_row_names(
     assert {label.classes for label in labels} == {(BACKGROUND, "tumour")}
 
 
+@pytest.mark.parametrize("masks", ["nowhere", "train.csv", f"{COARSE}/nowhere"])
+def test_masks_that_were_asked_for_and_are_not_there_are_refused(
+    root: Path, tmp_path: Path, masks: str
+) -> None:
+    with pytest.raises(DataError, match=r"expected masks in .*, but there is no such folder"):
+        imported(root, tmp_path / "c", masks=masks)
+    assert not (tmp_path / "c").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

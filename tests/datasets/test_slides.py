@@ -144,7 +144,7 @@ def test_a_mask_of_another_slide_is_found_by_its_proportions(root: Path, tmp_pat
     [
         ({"masks": "x"}, SpecError, "--codes"),
         ({"label": "x"}, SpecError, "add --table"),
-        ({"annotations": "nothing/*.xml"}, DataError, "expected annotations named like the slides"),
+        ({"annotations": "no/*.xml"}, DataError, "expected annotations that match 'no/"),
         ({"patient": "("}, SpecError, "does not parse"),
         ({"patient": "nowhere(x)"}, DataError, "has to fit all"),
     ],

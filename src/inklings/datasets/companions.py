@@ -82,6 +82,8 @@ def refused(
     say = f"expected {what} named like the slides ({slides[0].name}...), got none among the "
     if named:
         return DataError(f"{say}images that they name ({', '.join(named[:3])})")
+    if not found.rest:
+        return DataError(f"expected {what} that match {pattern!r}, found no such file")
     folders = ", whose folders are those of other slides" if found.elsewhere else ""
     return DataError(f"{say}{len(found.rest)} that match {pattern!r}{folders}")
 

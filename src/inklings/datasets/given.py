@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from inklings.datasets.dataset import Argument, Dataset, Option, options_of
-from inklings.errors import SpecError
+from inklings.errors import DataError, SpecError
 
 _LAX = ConfigDict(arbitrary_types_allowed=True, coerce_numbers_to_str=True)
 
@@ -43,6 +44,19 @@ def built(name: str, dataset: Any, given: Mapping[str, Any]) -> Dataset:
         raise SpecError(f"dataset {name!r}: expected {missing[0]}, got nothing")
     made: Dataset = dataset(**values)
     return made
+
+
+def require_there(dataset: Dataset) -> None:
+    """Everything on disk that was named: the source, and every option that is a path.
+
+    Raises:
+        DataError: If one of them is no file and no folder.
+    """
+    named = {"data": dataset.source, **vars(dataset)}
+    for name, path in named.items():
+        if isinstance(path, Path) and not path.exists():
+            what = "data" if path == dataset.source else name
+            raise DataError(f"expected {what} at {path}, but there is no such file or folder")
 
 
 def _called(field: str, said: Argument | Option) -> str:

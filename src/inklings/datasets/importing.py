@@ -28,6 +28,7 @@ from inklings.cohorts.cohort import Cohort, to_row
 from inklings.datasets.assembly import assembled, found_in
 from inklings.datasets.dataset import Converted, Dataset, Item, Mask, Stored
 from inklings.datasets.findings import ImportFinding, fatal
+from inklings.datasets.given import require_there
 from inklings.datasets.journal import Journal
 from inklings.datasets.masks import write_numbers
 from inklings.errors import DataError, InklingsError, LabelError
@@ -87,8 +88,7 @@ def run(
         DataError: If the source is not what it should be, or ``out`` holds something else.
     """
     out = out.absolute()
-    if dataset.source is not None and not dataset.source.exists():
-        raise DataError(f"expected data at {dataset.source}, but there is no such file or folder")
+    require_there(dataset)
     state = _state(dataset)
     there = _absolute(dataset) if scheduler else dataset
     with Journal(out, head_of(dataset)) as journal:

@@ -188,8 +188,11 @@ class Panda(Plain):
 
         Raises:
             SpecError: If the masks of a provider do not tell the classes.
-            DataError: If there is none.
+            DataError: If there is none, or no folder of the masks that were asked for.
         """
+        masks = self.source / self.masks
+        if self.masks != MASKS and not masks.is_dir():
+            raise DataError(f"expected masks in {masks}, but there is no such folder")
         rows = read_table(self.source / "train.csv")
         wanted = [
             row
