@@ -15,12 +15,16 @@ from inklings.evaluation.froc import Reference, match
 from inklings.evaluation.promises import selected
 from inklings.evaluation.risks import LEVELS, SCORES, Losses, finding_losses, losses_of
 from inklings.findings.points import PointTable
-from inklings.labels.kinds import BagLabel, PointLabel
+from inklings.inference.predict import predict
+from inklings.labels.kinds import BagLabel, PointLabel, PolygonLabel
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.head import Head, Provenance
 from inklings.predictions.shift import certainty
+from inklings.predictions.slides import SlidePrediction
+from inklings.spec import Component
 from inklings.testing.folders import discs, write_cohort, write_predictions
+from inklings.testing.runs import slides, untrained_run
 
 
 def of_discs(folder: Path, risk: str, per_patient: int = 1) -> Losses:
@@ -70,6 +74,27 @@ def test_losses_only_grow_and_predictions_only_shrink(tmp_path: Path) -> None:
         assert (np.diff(found.size) <= 0).all()
         assert (found.loss[:, 0] == 0).all()
         assert (found.size[:, 0] == 1).all()
+
+
+def test_of_slides_the_size_is_a_share_of_the_tissue(tmp_path: Path) -> None:
+    """All tissue is the whole slide, however much glass is around it."""
+    look = {"intensity": Component(name="half"), "spacing_um": 1.0}
+    run = untrained_run(tmp_path / "run", channels=("a",), classes=("a",), **look)
+    images = slides(tmp_path / "images", 1, shape=(300, 300))
+    predict(run, [images], tmp_path / "said")
+    ring = ((0.0, 0.0), (0.0, 299.0), (299.0, 299.0), (299.0, 0.0))
+    label = PolygonLabel("image", "a", ring)
+    case = Case("s000", "p", {"image": images / "s000.tiff"}, (label,))
+    Cohort("c", (case,), ("a",)).write(tmp_path / "c")
+    there = source(tmp_path / "said")
+    (found,) = losses_of(there, selected(there, tmp_path / "c", "all"), "fnr", tmp_path / "c")
+    record = SlidePrediction.read(tmp_path / "said", "s000")
+    with record.heatmap(tmp_path / "said") as heat:
+        levels = np.concatenate([*heat.bands()], 1)[0]
+    assert (levels > 0).mean() < 0.9
+    wanted = [(levels >= k).sum() / (levels > 0).sum() for k in range(1, 256)]
+    np.testing.assert_allclose(found.size[0, 1:], wanted, atol=0.02)
+    assert found.size[0, 0] == 1
 
 
 def test_points_do_not_say_what_is_missed(tmp_path: Path) -> None:

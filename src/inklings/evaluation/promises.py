@@ -23,7 +23,7 @@ from inklings.evaluation.truth import is_weakened, truth
 from inklings.predictions.guarantee import WORDS, Guarantee, fingerprint, maps_of
 from inklings.predictions.head import CALIBRATION, VALUES, Head
 
-_WHOLE = 0.95  # of the image: a mask as large says nothing
+_WHOLE = 0.95  # of the image, or of the tissue of a slide: a mask as large says nothing
 
 
 @dataclass(frozen=True)

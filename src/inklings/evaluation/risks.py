@@ -41,6 +41,7 @@ from inklings.predictions.bags import BagPrediction
 from inklings.predictions.guarantee import Guarantee, cut_of
 from inklings.predictions.head import Head
 from inklings.predictions.shift import certainty, certainty_of_levels, diagnoses
+from inklings.predictions.slides import SlidePrediction
 
 Array = NDArray[np.float64]
 
@@ -234,8 +235,10 @@ class _Dense:
         case, is_slide = item
         if is_slide and self.risk != "fnr":
             raise SpecError(f"--risk {self.risk}: expected pictures or volumes, got a slide; fnr")
+        whole: int | None = None
         if is_slide:
             pair = slide_pair(self.folder, self.head, case)
+            whole = max(1, SlidePrediction.read(self.folder, case.id).tissue_samples)
         else:
             pair = read_pair(self.folder, self.head, case, self.classes)
         said = judgement(pair)
@@ -245,9 +248,9 @@ class _Dense:
                 "boxes, positives, or the label of a slide), which does not say what is missed; "
                 "calibrate on cases that were outlined"
             )
-        return tuple(self._of_class(pair, k) for k in range(len(self.head.classes)))
+        return tuple(self._of_class(pair, k, whole) for k in range(len(self.head.classes)))
 
-    def _of_class(self, pair: Pair, channel: int) -> _CaseLoss:
+    def _of_class(self, pair: Pair, channel: int, whole: int | None) -> _CaseLoss:
         samples, positives = np.split(histogram(pair, channel=channel), 2)
         lost = np.concatenate([[0.0], positives.cumsum()[:-1]])
         annotated = pair.annotated is None or pair.annotated[channel]
@@ -257,7 +260,7 @@ class _Dense:
             loss = lost / positives.sum()
         else:
             loss = _untouched(pair, channel)
-        size = samples[::-1].cumsum()[::-1] / samples.sum()
+        size = np.minimum(samples[::-1].cumsum()[::-1] / (whole or samples.sum()), 1.0)
         return _CaseLoss(pair.case, pair.patient, loss, size, certainty_of_levels(samples))
 
 

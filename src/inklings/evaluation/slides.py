@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -73,8 +72,8 @@ def slide_pair(folder: Path, head: Head, case: Case) -> Pair:
         whole.put(Whole(record.areas[k].peak, record.areas[k].share, present), pair, k)
     if located:
         samples, total = (int(n) for n in judged)
-        tissue = round(record.tissue.pixels / math.prod(record.factor))
-        how = (negatives, is_boxed(case), tuple(int(n) for n in called), max(samples, tissue))
+        most = max(samples, record.tissue_samples)
+        how = (negatives, is_boxed(case), tuple(int(n) for n in called), most)
         said = Judgement.of(samples, total, *how)
     judgement.put(said if located else Judgement(0, 0), pair)
     return pair

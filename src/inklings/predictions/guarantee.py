@@ -37,7 +37,7 @@ WORDS = {
 """What each risk is, of a class."""
 
 SIZES = {
-    "dense": "of the image",
+    "dense": "of the image, or of the tissue of a slide",
     "findings": "findings a scan",
     "bags": "of all bags have it in their set",
 }

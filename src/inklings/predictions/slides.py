@@ -17,6 +17,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -122,6 +123,11 @@ class SlidePrediction:
     remarks: tuple[str, ...] = field(default=())
     spread: tuple[Spread, ...] = field(default=())
     statistics: tuple[float | None, ...] = field(default=())
+
+    @property
+    def tissue_samples(self) -> int:
+        """Samples of the map with tissue."""
+        return round(self.tissue.pixels / math.prod(self.factor))
 
     @property
     def map_spacing_um(self) -> tuple[float, float] | None:
