@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from inklings.evaluation.changes import Change
 from inklings.evaluation.evaluate import evaluate
 from inklings.evaluation.family import Settings
 from inklings.evaluation.scores import Row, Scores
@@ -103,6 +104,29 @@ def test_the_report_begins_with_it_and_counts_objects_only_where_they_score(
     page = run_report(scored.run, scored.predictions, tmp_path / "page.html").read_text()
     assert page.index("Is it good enough?") < page.index('id="results"')
     assert "objects found" not in page
+
+
+def test_sure_losses_against_another_run_are_said_as_loudly_as_gains(scored: Material) -> None:
+    many = {f"p{k}": {f"c{k}": 0.7} for k in range(12)}
+    material = with_cases(scored, many)
+    assert material.table is not None
+    changes = tuple(
+        Change(name, "disc", title, first, second, first - second, low, high, p, higher)
+        for name, title, first, second, low, high, p, higher in (
+            ("dice", "Dice", 0.82, 0.80, 0.01, 0.03, 0.04, True),
+            ("hd95", "Hausdorff distance, 95 %", 90.0, 36.0, 20.0, 88.0, 0.012, False),
+            ("recall", "Recall", 0.71, 0.80, -0.15, -0.03, 0.0001, True),
+            ("precision", "Precision", 0.70, 0.71, -0.05, 0.03, 0.6, True),
+        )
+    )
+    table = dataclasses.replace(material.table, changes=changes)
+    found = glance(dataclasses.replace(material, table=table))
+    assert found is not None
+    assert found["Is it good enough?"][-2:] == [
+        "Worse than the other run: Hausdorff distance, 95 % 36.0 to 90.0 (p 0.012), "
+        "Recall 0.800 to 0.710 (p < 0.001).",
+        "Better than the other run: Dice 0.800 to 0.820 (p 0.040).",
+    ]
 
 
 def test_without_scores_there_is_nothing_to_say(scored: Material) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from inklings.evaluation.changes import number
+from inklings.evaluation.changes import chance, is_brief, number
 from inklings.evaluation.head_lines import of_patients
 from inklings.evaluation.intervals import FEW
 from inklings.evaluation.scores import Row, Scores
@@ -64,12 +64,30 @@ def _how_good(table: Scores, by: str, lines: Sequence[Mapping[str, Any]]) -> Ite
         tenth, half = np.quantile([line[by] for line in lines], (0.1, 0.5))
         name = RANKED_BY[by]
         yield f"Half of the cases reach a {name} of {half:.2f}; one in ten stays below {tenth:.2f}."
+    yield from _against(table)
     few = min((row.patients for row in main), default=0)
     if 1 < few < FEW:
         yield (
             f"{few} patients are few: with others the result may be anywhere in that interval, "
             "and beyond it."
         )
+
+
+def _against(table: Scores) -> Iterator[str]:
+    """What is surely worse than the other run, and then what is better, in the same words."""
+    shown = [change for change in table.changes if is_brief(change.metric)]
+    several = len({change.label for change in shown} - {"all"}) > 1
+    for verdict, told in (("WORSE", "Worse"), ("better", "Better")):
+        found = [
+            f"{change.title}{f' of {change.label}' if several else ''} "
+            f"{number(change.second)} to {number(change.first)} "
+            f"(p {chance(change.p)})"
+            for change in shown
+            if change.verdict == verdict
+        ]
+        if found:
+            more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+            yield f"{told} than the other run: {', '.join(found[:_NAMED])}{more}."
 
 
 def _of_whole(table: Scores) -> list[Row]:
