@@ -1,4 +1,5 @@
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,26 @@ def test_cases_that_are_not_predicted_are_a_warning(predictions: Path, cohort: P
     (predictions / "cases" / "case4.npz").unlink()
     table = evaluate(predictions, cohort)
     assert table.head["warnings"] == ["1 of 3 test cases are not predicted"]
+
+
+@pytest.mark.parametrize("bare", [("case4",), ("case3", "case5"), ("case3", "case4", "case5")])
+def test_cases_without_annotations_are_left_out_and_named(
+    bare: tuple[str, ...], predictions: Path, cohort: Path
+) -> None:
+    whole = evaluate(predictions, cohort)
+    read = Cohort.read(cohort)
+    cases = [dataclasses.replace(c, labels=()) if c.id in bare else c for c in read]
+    dataclasses.replace(read, cases=tuple(cases)).write(cohort)
+    said = rf"{len(bare)} of 3 test cases have no annotation .*{', '.join(bare)}"
+    if len(bare) == 3:
+        with pytest.raises(DataError, match=said):
+            evaluate(predictions, cohort)
+        return
+    table = evaluate(predictions, cohort)
+    assert re.match(said, table.head["warnings"][0])
+    kept = [row["dice"] for row in whole.cases if row["case"] not in bare]
+    assert [row["dice"] for row in table.cases] == kept
+    assert table["dice"].value == pytest.approx(np.mean(kept))
 
 
 def test_nothing_predicted_of_the_part_says_how_to_choose_another(

@@ -10,6 +10,7 @@ from inklings.cohorts.leaks import some
 from inklings.errors import DataError
 from inklings.evaluation.family import Job, ScoredSource, Selection
 from inklings.evaluation.truth import truth
+from inklings.labels.kinds import CaseLabel, Label
 
 
 def select(job: Job) -> Selection:
@@ -82,4 +83,25 @@ def _predicted(source: ScoredSource, standard: Cohort, asked: Selection) -> Sele
         )
     missing = total - len(cases)
     lost = (f"{missing} of {total} {what} are not predicted",) if missing else ()
-    return asked.only(cases, *lost)
+    return _annotated(source, asked.only(cases, *lost), what)
+
+
+def _annotated(source: ScoredSource, predicted: Selection, what: str) -> Selection:
+    """Without the pictures that nobody annotated: nothing can be said of them.
+
+    Slides that cannot be scored are told apart one by one, and bags have labels as a whole.
+    """
+    if source.kind != "dense":
+        return predicted
+    slides, every = source.there.slides, predicted.cases
+    bare = [c.id for c in every if c.id not in slides and not any(map(_lies_in_an_image, c.labels))]
+    if not bare:
+        return predicted
+    said = f"{len(bare)} of {len(every)} {what} have no annotation to score against ({some(bare)})"
+    if len(bare) == len(every):
+        raise DataError(f"{said}; annotate some, choose another part with --split, or split again")
+    return predicted.only((c for c in every if c.id not in set(bare)), f"{said} and are left out")
+
+
+def _lies_in_an_image(label: Label) -> bool:
+    return not isinstance(label, CaseLabel)
