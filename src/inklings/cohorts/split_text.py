@@ -33,16 +33,27 @@ def text(outcome: SplitOutcome) -> str:
             f"{len(together)} groups of 2 to {max(together)} cases ({sum(together)} in all) were "
             "kept together"
         )
-    lines += one_patient(outcome.cohort)
+    lines += thin_parts(outcome.cohort)
     lines.append(f"split hash {record['hash']}")
     return "\n".join(lines)
 
 
-def one_patient(cohort: Cohort) -> list[str]:
-    """What to know where the test part is a single patient; nothing otherwise."""
-    if len({case.patient for case in cohort.part("test")}) != 1:
-        return []
-    return [
-        "test is one patient, whose scores have no intervals: take another --seed or larger "
-        "fractions, or 'inklings crossval', which tests on every patient"
-    ]
+def thin_parts(cohort: Cohort) -> list[str]:
+    """Parts of which nothing is annotated, and a test part of a single patient to score."""
+    said, some = [], any(case.labels for case in cohort)
+    for name in SPLITS:
+        part = cohort.part(name)
+        if some and part and not any(case.labels for case in part):
+            said.append(
+                f"no case of {name} is annotated, so there is nothing to "
+                f"{'learn from' if name == 'train' else 'score'}: annotate some, or take another "
+                "--seed or other fractions"
+            )
+    test = cohort.part("test")
+    if len({case.patient for case in test if case.labels or not some}) == 1:
+        bare = "" if len({case.patient for case in test}) == 1 else "annotated "
+        said.append(
+            f"test is one {bare}patient, whose scores have no intervals: take another --seed or "
+            "larger fractions, or 'inklings crossval', which tests on every patient"
+        )
+    return said

@@ -16,7 +16,7 @@ from inklings import recipes
 from inklings.cohorts.bags import is_bag
 from inklings.cohorts.cohort import Cohort
 from inklings.cohorts.split_files import split_cohort
-from inklings.cohorts.split_text import one_patient
+from inklings.cohorts.split_text import thin_parts
 from inklings.cohorts.splits import SplitOptions
 from inklings.errors import DataError, SpecError
 from inklings.planning import bags as of_bags
@@ -170,7 +170,7 @@ def _split(folder: Path) -> Cohort:
         f"{folder} had no split, so it got one by patient: {train:.0%} of the cases for training, "
         f"{val:.0%} for validation, {test:.0%} for testing; seed {options.seed} (split.json)"
     )
-    for line in one_patient(outcome.cohort):
+    for line in thin_parts(outcome.cohort):
         note(line)
     return outcome.cohort
 
