@@ -288,7 +288,7 @@ def sweep(folder: Path, pattern: str) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One process at a time, so that two cannot both fill the last room."""
+    """One process at a time: two cannot both fill the last room, or change one thing."""
     with (folder / ".lock").open("w") as file:
         hold(file, wait=True)
         yield

@@ -60,7 +60,8 @@ def test_a_correction_is_on_disk_when_it_is_answered_with_author_time_and_what_i
     (made,) = viewer.ask(PATH).json
     assert made["undone"]
     assert viewer.ask("/api/cases").json[3]["corrections"] == 0
-    assert viewer.ask(f"{PATH}/{stored['id']}/undo", "POST", {}).status == 422
+    assert viewer.ask(f"{PATH}/{stored['id']}/undo", "POST", {}).status == 409
+    assert viewer.ask(f"{PATH}/nobody/undo", "POST", {}).status == 422
 
 
 def test_corrections_made_at_once_are_all_kept(viewer: Any) -> None:

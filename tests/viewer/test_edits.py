@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from inklings.labels.corrections import Shape, read_corrections
+from inklings.labels.corrections import Correction, Shape, add_correction, read_corrections
+from inklings.testing.folders import write_cohort
 from inklings.viewer import edits
 from inklings.viewer.amended import stencil
 from inklings.viewer.shelf import Shelf
@@ -55,7 +59,6 @@ def test_a_change_is_a_new_correction_and_everything_can_be_undone_and_done_agai
     assert standing == ["stroke", "mask", "stroke"]
     refused = [
         {"what": "erase", "ids": ids},  # by what?
-        {"what": "join", "ids": ids},  # one of them does not stand
         {"what": "join", "ids": ["nobody"]},
         {"what": "copy", "ids": [back["id"]], "by": -1},
         {"what": "divide", "ids": [back["id"]], "shape": {**stroke, "plane": 9}},
@@ -66,6 +69,9 @@ def test_a_change_is_a_new_correction_and_everything_can_be_undone_and_done_agai
         assert answer.status == 400, body
         assert "\n" not in answer.json["error"]
     assert running.ask(f"/api/cases/a/corrections/{back['id']}/redo", "POST", {}).status == 400
+    assert running.ask(f"/api/cases/a/corrections/{ids[0]}/redo", "POST", {}).status == 409
+    old = {"what": "join", "ids": ids}  # one of them does not stand
+    assert running.ask("/api/cases/a/change", "POST", old).status == 409
 
 
 def test_of_two_changes_at_once_one_is_refused_and_nothing_stands_twice(
@@ -91,10 +97,68 @@ def test_of_two_changes_at_once_one_is_refused_and_nothing_stands_twice(
         answers = list(
             pool.map(lambda body: running.ask("/api/cases/a/change", "POST", body), bodies)
         )
-    assert sorted(answer.status for answer in answers) == [200, 400]
+    assert sorted(answer.status for answer in answers) == [200, 409]
     (made,) = next(answer.json["made"] for answer in answers if answer.status == 200)
     standing = [c.id for c in read_corrections(scans.corrections, "a") if not c.undone]
     assert standing == [made["id"]]
+
+
+ROUNDS = 12
+RIVAL = """
+import sys
+from pathlib import Path
+from starlette.exceptions import HTTPException
+from inklings.viewer.desk import Desk
+from inklings.viewer.shelf import open_shelf
+desk = Desk(open_shelf([Path(sys.argv[1])]), author="tester")
+case, name = desk.case("case3"), sys.argv[2]
+cut = {"kind": "polygon", "points": [[0, 0], [0, 6], [20, 6], [20, 0]]}
+print("ready", flush=True)
+for line in sys.stdin:
+    number = line.strip()
+    try:
+        if name == "delete":
+            desk.undo(case, number)
+            print("200", flush=True)
+        else:
+            body = {"what": "erase", "ids": [number], "shape": cut}
+            print("200", *[made.id for made in desk.change(case, body)[0]], flush=True)
+    except HTTPException as error:
+        print(error.status_code, flush=True)
+"""
+
+
+def test_of_viewers_that_change_and_delete_one_region_at_once_just_one_is_answered_yes(
+    tmp_path: Path,
+) -> None:
+    cohort = write_cohort(tmp_path / "cohort")
+    command = [sys.executable, "-c", RIVAL, str(cohort)]
+    rivals = [
+        subprocess.Popen([*command, what], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for what in ("change", "change", "delete")
+    ]
+    shape = Shape("polygon", ((2.0, 2.0), (2.0, 14.0), (14.0, 14.0)))
+    folder, expected = cohort / "corrections", set()
+    assert [_line(rival) for rival in rivals] == [["ready"]] * 3
+    for _ in range(ROUNDS):
+        made = Correction.now("case3", "is", "nucleus", "tester", image="image", shape=shape)
+        add_correction(folder, made)
+        for rival in rivals:
+            assert rival.stdin is not None
+            rival.stdin.write(f"{made.id}\n")
+            rival.stdin.flush()
+        said = [_line(rival) for rival in rivals]
+        assert sorted(status for status, *_ in said) == ["200", "409", "409"]
+        expected |= {number for _, *numbers in said for number in numbers}
+        standing = {c.id for c in read_corrections(folder, "case3") if not c.undone}
+        assert standing == expected
+    for rival in rivals:
+        rival.communicate()
+
+
+def _line(rival: subprocess.Popen[str]) -> list[str]:
+    assert rival.stdout is not None
+    return rival.stdout.readline().split()
 
 
 def test_what_another_drew_is_not_changed(start: Any, scans: Shelf) -> None:

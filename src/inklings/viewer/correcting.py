@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from starlette.exceptions import HTTPException
 
+from inklings.cache import locked
 from inklings.cohorts.bags import is_bag
 from inklings.cohorts.case import Case
 from inklings.errors import DataError, LabelError
@@ -26,6 +27,8 @@ from inklings.viewer.pictures import PictureTiles
 from inklings.viewer.regions import alike
 from inklings.viewer.shelf import Predicted, Shelf
 
+AGAIN = "again"
+"""In `Correction.replaces`: which one that was taken back is stated again."""
 FILLED = 1536
 """Longest side of what is looked at to fill what looks alike; a larger view is made coarser."""
 
@@ -44,7 +47,7 @@ class Correcting:
         self.cache = Cache(budget)
         self.pictures = PictureTiles(self.cache)
         self.layers = Layers(shelf, self.pictures, self.cache)
-        self._one = threading.RLock()  # nothing is taken back while it is changed
+        self._one = threading.RLock()  # a descriptor is not held twice
 
     def finds(self, case: Case, source: str) -> FindingPages:
         """What can be jumped to: of ``prediction0``, ``prediction1``, ``labels`` or ``truth``."""
@@ -128,21 +131,27 @@ class Correcting:
     def change(self, case: Case, body: Any) -> tuple[list[Correction], list[str]]:
         """Change what this author drew; the new corrections, and which they stand in for.
 
+        A correction is written once, so its id is its revision: what the page had loaded still
+        stands, or the change is refused and nothing is saved.
+
         Raises:
-            HTTPException: If the body asks for what these corrections cannot become.
+            HTTPException: If the body asks for what these corrections cannot become; with status
+                409 if one of them was changed or taken back by another viewer or window.
         """
         what = read(Change, body)
-        with self._one:
+        with self._saving():
             return self._changed(case, what)
 
     def _changed(self, case: Case, what: Change) -> tuple[list[Correction], list[str]]:
-        there = {c.id: c for c in self.corrections(case) if not c.undone}
+        there = {c.id: c for c in self.corrections(case)}
         old = [there[name] for name in dict.fromkeys(what.ids) if name in there]
         drawn = all(c.action in ("is", "is_not") and c.author == self.author for c in old)
         if not drawn or len(old) < len(set(what.ids)) or len({c.image for c in old}) != 1:
-            raise refused("expected regions of one image, drawn by you, that still stand")
+            raise refused("expected regions of one image, drawn by you, that are there")
         image = self.pictures.image(case, old[0].image).geometry
         by = None if what.shape is None else region_of(what.shape, image.shape)
+        if any(c.undone for c in old):
+            raise _overtaken()
         try:
             new, gone = edits.changed(what, old, by, image)
         except LabelError as error:
@@ -159,11 +168,10 @@ class Correcting:
             )
             for like, shape, origin in new
         ]
-        with self._saving():
-            for one in made:
-                add_correction(self.shelf.corrections, one)
-            for number in gone:
-                undo(self.shelf.corrections, case.id, number)
+        for one in made:
+            add_correction(self.shelf.corrections, one)
+        for number in gone:
+            undo(self.shelf.corrections, case.id, number)
         return made, gone
 
     def measured(self, case: Case, body: Any) -> dict[str, Any]:
@@ -186,33 +194,49 @@ class Correcting:
         return outline(self.layers, self.pictures, case, find, there)
 
     def undo(self, case: Case, number: str) -> None:
-        """Take a correction back."""
+        """Take a correction back.
+
+        Raises:
+            HTTPException: If it was taken back already, with status 409.
+            LabelError: If there is none of this id.
+        """
         with self._saving():
+            if any(c.id == number and c.undone for c in self.corrections(case)):
+                raise _overtaken()
             undo(self.shelf.corrections, case.id, number)
 
     def redo(self, case: Case, number: str) -> Correction:
         """State again what was taken back, above all that was said since.
 
         Raises:
-            HTTPException: If nothing of this number was taken back.
+            HTTPException: If nothing of this number was taken back; with status 409 if it was
+                stated again already.
         """
-        old = next((c for c in self.corrections(case) if c.id == number and c.undone), None)
-        if old is None:
-            raise refused("expected a correction that was undone")
-        kept = {k: getattr(old, k) for k in ("image", "shape", "present", "finding", "replaces")}
-        made = Correction.now(case.id, old.action, old.name, self.author, **kept)
         with self._saving():
+            there = self.corrections(case)
+            old = next((c for c in there if c.id == number and c.undone), None)
+            if old is None:
+                raise refused("expected a correction that was undone")
+            if any(c.replaces.get(AGAIN) == number and not c.undone for c in there):
+                raise _overtaken()
+            kept = {k: getattr(old, k) for k in ("image", "shape", "present", "finding")}
+            kept["replaces"] = {**old.replaces, AGAIN: number}
+            made = Correction.now(case.id, old.action, old.name, self.author, **kept)
             add_correction(self.shelf.corrections, made)
         return made
 
     @contextmanager
     def _saving(self) -> Iterator[None]:
+        """Alone, among the viewers of the folder too, from what is read to what is written."""
+        folder = self.shelf.corrections
         try:
             with self._one:
-                yield
+                folder.mkdir(parents=True, exist_ok=True)
+                with locked(folder):
+                    yield
         except OSError as error:
             raise DataError(
-                f"cannot save to {self.shelf.corrections} ({error.strerror}); "
+                f"cannot save to {folder} ({error.strerror}); "
                 "start the viewer with --corrections and a folder that can be written"
             ) from None
 
@@ -225,6 +249,11 @@ class Correcting:
         named = {label.name for label in case.labels if isinstance(label, BagLabel)}
         predicted = {name for p in self.shelf.predictions for name in p.head.classes}
         return {*self.shelf.classes, *named, *predicted}
+
+
+def _overtaken() -> HTTPException:
+    words = "This was changed or undone in another window or viewer; the page shows what stands."
+    return HTTPException(409, words)
 
 
 def kind_of(label: Label) -> str:

@@ -324,7 +324,7 @@ export class Correcting {
   /** Act once all before is saved: what is undone depends on it, however fast keys are pressed. */
   private next(act: () => Promise<void>): Promise<void> {
     const done = this.turn.then(act);
-    this.turn = done.catch(() => undefined);
+    this.turn = done.catch(() => this.load().catch(() => undefined)); // what stands elsewhere
     return done;
   }
 
@@ -387,14 +387,14 @@ export class Correcting {
   private async revert(step: Step): Promise<Step> {
     const now = (id: string): string => (this.again.has(id) ? now(this.again.get(id)!) : id);
     const back: Step = { made: [], undone: [] };
+    for (const id of step.made.map(now)) {
+      await api.undo(this.about.id, id);
+      back.undone.push(id);
+    }
     for (const id of step.undone) {
       const { id: fresh } = await api.redo(this.about.id, now(id));
       this.again.set(now(id), fresh);
       back.made.push(fresh);
-    }
-    for (const id of step.made.map(now)) {
-      await api.undo(this.about.id, id);
-      back.undone.push(id);
     }
     this.pen.selected.clear();
     await this.load();
