@@ -89,3 +89,10 @@ def test_paths_of_a_run_are_said_from_its_folder(tmp_path: Path) -> None:
     made = project(tmp_path / "mine", "runs/deep/a", "relative")
     record = yaml.safe_load((made / "experiment.yaml").read_text())
     assert record["cohort"] == str(Path("..", "..", "..", "cohort"))
+
+
+@pytest.mark.parametrize("named", ["gone", "cohort", "run"])
+def test_named_predictions_that_are_none_are_refused(tmp_path: Path, named: str) -> None:
+    write_run(tmp_path / "run", write_cohort(tmp_path / "cohort"))
+    with pytest.raises(DataError, match=rf"expected predictions made by .*{named}"):
+        gather(tmp_path / "run", tmp_path / named)

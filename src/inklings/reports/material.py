@@ -74,8 +74,13 @@ def gather(run: Path, predictions: Path | None = None, scored: bool = True) -> M
         scored: Whether predictions are shown, and evaluated now where that has not been done.
 
     Raises:
-        DataError: If ``run`` is no run folder.
+        DataError: If ``run`` is no run folder, or ``predictions`` none of predictions.
     """
+    if predictions is not None and not (predictions / "predictions.yaml").is_file():
+        raise DataError(
+            f"expected predictions made by 'inklings predict' in {predictions}, got no "
+            "predictions.yaml in it"
+        )
     if not (run / "experiment.yaml").is_file():
         raise DataError(
             f"expected a run folder made by 'inklings train' at {run}, got no experiment.yaml in it"
