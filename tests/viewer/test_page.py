@@ -39,6 +39,19 @@ def test_the_worst_case_comes_first_and_search_finds_the_others(window: Window) 
     assert violations(window.page) == []
 
 
+def test_the_cases_can_be_sorted_by_which_to_correct_next(
+    browser: Any, start: Any, shelf: Shelf, assets: Assets
+) -> None:
+    folder = shelf.predictions[0].there.path
+    (folder / "suggestions.csv").write_text("place,case,gain\n2,case3,.5\n1,case4,.9\n3,case5,.1\n")
+    opened = Window(browser, start(open_shelf([shelf.folder], [folder]), assets))
+    names = opened.page.locator("a.case")
+    opened.page.get_by_role("button", name="Correct next").click()
+    until(opened.page, lambda: names.all_inner_texts()[:3] == ["case4", "case3", "case5"])
+    assert violations(opened.page) == []
+    opened.fine()
+
+
 def test_keys_step_through_the_cases_and_zoom(window: Window) -> None:
     page = window.case("case3")
     before = said(page)

@@ -14,6 +14,7 @@ measures). A case that was corrected already is left out.
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from inklings.errors import DataError, SpecError
-from inklings.files import write_rows
+from inklings.files import read_text, write_rows
 from inklings.geometry import Region
 from inklings.labels.corrections import corrected_cases, read_corrections, standing
 from inklings.predictions.bags import BagPrediction
@@ -117,6 +118,22 @@ def write_suggestions(folder: Path, suggested: Sequence[Suggestion]) -> Path:
     ]
     write_rows(folder / TABLE, rows)
     return folder / TABLE
+
+
+def read_suggestions(folder: Path) -> dict[str, int]:
+    """Case to its place, 1 first, as `write_suggestions` wrote them; empty if it did not.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    path = folder / TABLE
+    if not path.is_file():
+        return {}
+    rows = csv.DictReader(read_text(path, "a list of suggestions").splitlines())
+    try:
+        return {row["case"]: int(row["place"]) for row in rows}
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: expected a place and a case a line, got {error}") from None
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -69,6 +69,7 @@ class Desk(Correcting):
             "readOnly": self.read_only,
             "author": self.author,
             "tile": TILE,
+            "suggests": any(p.suggested for p in self.shelf.predictions),
             "predictions": [
                 {
                     "name": p.name,
@@ -93,10 +94,16 @@ class Desk(Correcting):
                 "predicted": [case.id in p.cases for p in self.shelf.predictions],
                 "scores": [p.scores.get(case.id) for p in self.shelf.predictions],
                 "unlike": any(p.unlike(case.id) for p in self.shelf.predictions),
+                "suggested": self._place(case, bool(corrected.get(case.id))),
                 "corrections": len(corrected.get(case.id, ())),
             }
             for case in self.shelf
         ]
+
+    def _place(self, case: Case, corrected: bool) -> int | None:
+        """Among the cases to correct next; None once it is corrected, or if nothing is known."""
+        places = [p.suggested[case.id] for p in self.shelf.predictions if case.id in p.suggested]
+        return None if corrected or not places else places[0]
 
     def about(self, case: Case) -> dict[str, Any]:
         """What the page must know to show a case."""

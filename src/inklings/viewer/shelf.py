@@ -7,9 +7,10 @@ a layer, which are looked up; no request names a file.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from inklings.bags.places import slides_of
 from inklings.cohorts.case import Case
@@ -21,11 +22,13 @@ from inklings.evaluation.truth import truth
 from inklings.predictions.folder import OfPredictions, PredictionFolder, holds_predictions
 from inklings.predictions.likeness import Judged
 from inklings.predictions.likeness_table import read_likeness
+from inklings.predictions.suggestions import read_suggestions
 from inklings.progress import note
 from inklings.reports.material import cohort_of, latest
 from inklings.viewer.files import loose_cases
 
 CORRECTIONS = "corrections"
+_T = TypeVar("_T")
 _METRICS = ("dice", "iou", "auroc", "accuracy", "f1_0.50")
 
 
@@ -41,6 +44,7 @@ class Predicted(OfPredictions):
         higher: Whether a high score is good.
         scores: By case.
         likeness: How unlike the training images each case is, where the run knows these.
+        suggested: Case to its place among those to correct next, if `inklings suggest` ran.
     """
 
     name: str
@@ -50,6 +54,7 @@ class Predicted(OfPredictions):
     higher: bool = True
     scores: Mapping[str, float] = field(default_factory=dict)
     likeness: Mapping[str, Judged] = field(default_factory=dict)
+    suggested: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Predicted:
@@ -68,7 +73,8 @@ class Predicted(OfPredictions):
             row.title if row else "",
             row.higher if row else True,
             scores,
-            _likeness(folder),
+            _written(read_likeness, folder),
+            _written(read_suggestions, folder),
         )
 
     def unlike(self, case: str) -> bool:
@@ -222,10 +228,10 @@ def _learnt_from(run: Path) -> Path | None:
         return None
 
 
-def _likeness(folder: Path) -> dict[str, Judged]:
+def _written(read: Callable[[Path], dict[str, _T]], folder: Path) -> dict[str, _T]:
     """As it was written; nothing, with a note, where it is damaged."""
     try:
-        return read_likeness(folder)
+        return read(folder)
     except DataError as error:
         note(str(error))
         return {}

@@ -38,6 +38,7 @@ export function arranged(rows: readonly Row[], shelf: Shelf): Row[] {
     id: (row) => row.id,
     patient: (row) => row.patient,
     split: (row) => row.split ?? "",
+    next: (row) => row.suggested ?? Infinity,
     corrections: (row) => -row.corrections,
   };
   const of = key[order.by] ?? key["id"]!;
@@ -153,6 +154,7 @@ function head(shelf: Shelf, patients: boolean, redraw: () => void): HTMLElement 
     ["", "Labels"],
   ];
   shelf.predictions.forEach((_, k) => columns.push([k ? "second" : "score", scoreTitle(shelf, k)]));
+  if (shelf.suggests) columns.push(["next", "Correct next"]);
   columns.push(["corrections", "Corrected"]);
   const row = h("tr", {}, h("th", { scope: "col" }, h("span", { class: "unseen" }, "Picture")));
   for (const [by, title] of columns) {
@@ -229,6 +231,7 @@ function line(row: Row, shelf: Shelf, patients: boolean): HTMLElement {
     ...shelf.predictions.map((_, k) =>
       named(scoreTitle(shelf, k), score(row.scores[k] ?? null, row.predicted[k] ?? false)),
     ),
+    shelf.suggests && named("Correct next", h("td", {}, String(row.suggested ?? "–"))),
     row.corrections ? named("Corrected", h("td", {}, String(row.corrections))) : h("td"),
   ].filter((cell) => cell !== false);
   return h(

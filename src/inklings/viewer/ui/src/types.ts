@@ -18,6 +18,8 @@ export interface Shelf {
   author: string;
   tile: number;
   predictions: PredictionInfo[];
+  /** Whether it is known which cases to correct next. */
+  suggests: boolean;
   version: string;
 }
 
@@ -29,6 +31,8 @@ export interface Row {
   predicted: boolean[];
   scores: (number | null)[];
   unlike: boolean;
+  /** Place among those to correct next. */
+  suggested: number | null;
   corrections: number;
 }
 
