@@ -82,7 +82,7 @@ def test_a_number_a_time_and_an_event_are_labels(features: Path, tmp_path: Path)
         ("s1,old,1,1", "row 2, column 'age': expected a number, got 'old'"),
         ("s1,5,-3,1", "row 2, column 'os': expected a time of 0 or more, got -3"),
         ("s1,5,3,maybe", "row 2, column 'dead': expected 1 or 0"),
-        ("s1,5,,1", "row 2, column 'os': expected a time and an event, got one of them"),
+        ("s1,5,,1", "row 2, column 'os': expected a time and an event, got only one of them"),
         ("s1,5,3,0", "at least one event, got 1 censored"),
     ],
 )

@@ -106,7 +106,7 @@ def test_every_form_of_geojson_gives_the_outline_with_its_hole(tmp_path: Path, w
         (feature({"type": "LineString", "coordinates": []}), "without coordinates"),
         (feature({"type": "MultiLineString", "coordinates": [[]]}), "without a place"),
         (feature({"type": "Circle", "coordinates": [1, 2]}), "type 'Circle'"),
-        (feature(polygon(RING), objectType="tmaCore"), "marks nothing"),
+        (feature(polygon(RING), objectType="tmaCore"), "is no annotation"),
         ("text", "a str"), (None, "a NoneType"), ([1], "a list"),
     ],
 )  # fmt: skip

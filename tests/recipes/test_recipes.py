@@ -87,7 +87,7 @@ def test_commands_of_before_find_the_recipe_of_that_place(
     found = where.removeprefix("recipe ")
     assert recipes.recipe(found).measured == f"experiments/{folder}"
     assert record == {**recipes.record(found), "cohort": "c", "tiles": None}
-    assert f"there is no experiments/{folder}/{name}.yaml here" in capsys.readouterr().err
+    assert f"experiments/{folder}/{name}.yaml does not exist" in capsys.readouterr().err
 
 
 def test_a_file_that_lies_at_the_place_of_before_is_taken(
@@ -110,7 +110,7 @@ def test_a_name_is_the_recipe_and_a_path_the_file(
     assert not capsys.readouterr().err
     record, where = recipes.load("weak", GIVEN)
     assert (record["correction"], where) == ("auto", "recipe weak")
-    assert capsys.readouterr().err.count("that is ./weak") == 1
+    assert capsys.readouterr().err.count("(./weak)") == 1
 
 
 @pytest.mark.parametrize(

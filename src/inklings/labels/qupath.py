@@ -121,7 +121,7 @@ def _outlines(feature: Any) -> Iterator[Outline | str]:
     name = _name(feature)
     kind = _properties(feature).get("objectType")
     if kind in _NO_MARK:
-        raise LabelError(f"a {kind}, which has no geometry")
+        raise LabelError(f"a {kind}, which is no annotation")
     geometry = feature.get("geometry")
     if geometry is None:
         raise LabelError("no geometry")

@@ -172,7 +172,7 @@ def _entries(path: Path, zipped: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     for entry in entries:
         name = entry.filename
         linked = (entry.external_attr >> 28) not in (0, 8)  # 8: a plain file, as Unix says it
-        plain = PurePosixPath(name).name == name != ".." and len(name.encode()) <= _LONGEST
+        plain = "" != PurePosixPath(name).name == name != ".." and len(name.encode()) <= _LONGEST
         if not plain or "\\" in name or ":" in name or linked:
             raise DataError(
                 f"{path}: expected plain files without a folder, got {name[:_LONGEST]!r}; it is "
