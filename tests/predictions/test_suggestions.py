@@ -12,6 +12,7 @@ from inklings.cli import app
 from inklings.errors import DataError, SpecError
 from inklings.findings.finding import Finding
 from inklings.labels.corrections import Correction, Shape, add_correction, undo
+from inklings.predictions import suggestions
 from inklings.predictions.bags import BagPrediction
 from inklings.predictions.dense import DensePrediction
 from inklings.predictions.findings import Findings
@@ -118,3 +119,13 @@ def test_the_command_prints_so_many_and_writes_all(tmp_path: Path) -> None:
 def test_what_cannot_be_ranked_by_is_refused(by: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=said):
         suggest(pictures(tmp_path), by=[by])
+
+
+def test_a_list_is_read_as_it_was_written_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    assert suggestions.read_suggestions(tmp_path) == {}
+    made = [suggestions.Suggestion(case, 0.5, {"uncertainty": 0.1}) for case in ("b", "a,c")]
+    written = suggestions.write_suggestions(tmp_path, made)
+    assert suggestions.read_suggestions(tmp_path) == {"b": 1, "a,c": 2}
+    written.write_text("place,case\nfirst,b\n")
+    with pytest.raises(DataError, match="a place and a case"):
+        suggestions.read_suggestions(tmp_path)
