@@ -26,7 +26,8 @@ def export(
             "geojson. Both: montage, ome-zarr. Programs of annotation (predictions, and labels of "
             "a cohort): asap, dicom-ann, dsa, geojson, imagej, nnunet (cohorts), coco, cvat, "
             "label-studio, labelme, voc, yolo. Findings: dicom-sr. Bags: csv, json, parquet; of "
-            "tiles of slides also tile-maps and geojson. Networks of runs: onnx."
+            "tiles of slides also tile-maps and geojson. Networks of runs: onnx. Slides of DICOM: "
+            "also dicom-seg."
         ),
     ],
     out: Annotated[

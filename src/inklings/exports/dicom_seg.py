@@ -24,8 +24,9 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from inklings import __version__
-from inklings.errors import DataError
+from inklings.errors import DataError, SpecError
 from inklings.exports.codes import Colour, Meaning, distinct, meaning
+from inklings.exports.dicom_slide_seg import foreground, header, tiled
 from inklings.exports.headers import plain_text, usable
 from inklings.exports.identity import MAKER, dated, named, unnamed
 from inklings.exports.scan import codes as codes_of
@@ -33,6 +34,7 @@ from inklings.exports.scan import scans
 from inklings.exports.source import Exporter, ExportSource
 from inklings.files import written
 from inklings.predictions.dense import DensePrediction
+from inklings.predictions.slides import RECORD, SlidePrediction, folder_of
 from inklings.progress import note
 from inklings.readers.dicom_headers import Plane
 from inklings.readers.dicom_layout import laid_out
@@ -80,6 +82,12 @@ class DicomSeg(Exporter):
 
     def __call__(self, source: ExportSource, out: Path) -> Path:
         """Write one file a case into ``out``."""
+        if source.slides and not self.label_map:
+            for case in source.slides:
+                _slide(source, case, out / f"{case}.dcm")
+            source = source.pictures()
+            if not source.cases:
+                return out
         found = scans(source)
         planes = {case: scan.planes() for case, scan in found.items()}
         segments = [Segment.of_class(name) for name in source.head.classes]
@@ -116,14 +124,46 @@ def marked(
         path.unlink(missing_ok=True)
 
 
+def _slide(source: ExportSource, case: str, path: Path) -> None:
+    """Write the map of classes of one slide.
+
+    Raises:
+        SpecError: If guaranteed masks are asked for.
+        DataError: If it is no slide of DICOM.
+    """
+    if source.guaranteed:
+        raise SpecError("--guaranteed: of slides only geojson holds guaranteed regions")
+    slide = SlidePrediction.read(source.folder, case)
+    said = header(case, source.glance(case).image, slide.shape)
+    with slide.class_map(source.folder) as codes_there:
+        tiles = foreground(codes_there, len(slide.classes))
+    if not tiles:
+        note(f"case {case}: nothing was found, so there is no object to write")
+        path.unlink(missing_ok=True)
+        return
+    file = folder_of(source.folder, case) / RECORD
+    by = _by(source, file, slide.thresholds)
+    segments = [Segment.of_class(name) for name in slide.classes]
+    colours = distinct([one.meaning.colour for one in segments])
+    described = [
+        _described(number, one, colour, by)
+        for number, (one, colour) in enumerate(zip(segments, colours, strict=True), 1)
+    ]
+    save(path, tiled(said, slide.map_shape, slide.factor, tiles, described, by.when))
+
+
 def made(source: ExportSource, prediction: DensePrediction) -> Made:
     """Who predicted, and when: the time of the file."""
     file = source.folder / "cases" / f"{prediction.case}.npz"
+    return _by(source, file, source.head.thresholds)
+
+
+def _by(source: ExportSource, file: Path, thresholds: Sequence[float]) -> Made:
     head = source.head
     words = {
         "run": Path(head.provenance.run).name,
         "weights_sha256": head.provenance.weights_sha256[:16],
-        "thresholds": " ".join(f"{value:.4g}" for value in head.thresholds),
+        "thresholds": " ".join(f"{value:.4g}" for value in thresholds),
     }
     when = datetime.fromtimestamp(int(file.stat().st_mtime))
     return Made(head.provenance.weights_sha256, when, words)

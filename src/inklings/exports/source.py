@@ -163,7 +163,7 @@ class ExportSource(OfPredictions):
         if self.slides:
             raise DataError(
                 f"expected pictures, got {len(self.slides)} slides ({self.slides[0]}, ...): only "
-                f"geojson is exported from slides; their maps are OME-TIFF files in "
+                f"geojson and dicom-seg are exported from slides; their maps are OME-TIFF files in "
                 f"{self.folder / 'cases'}"
             )
         for case in track(self.cases, "export"):
