@@ -74,7 +74,9 @@ def test_slides_are_scored_and_go_to_geojson_alone(
     out = ik.export(found, "geojson", out=tmp_path / "outlines", origin="slide")
     for path in out.glob("*.geojson"):
         assert isinstance(json.loads(path.read_text()), list | dict)
-    with pytest.raises(ik.InklingsError, match="only geojson is exported from slides"):
+    with pytest.raises(
+        ik.InklingsError, match="only geojson and dicom-seg are exported from slides"
+    ):
         ik.export(found, "png", out=tmp_path / "png")
     with pytest.raises(ik.InklingsError, match="origin"):
         ik.export(found, "png", out=tmp_path / "png", origin="slide")
