@@ -14,7 +14,7 @@ from inklings.errors import DataError, SpecError
 from inklings.evaluation import METRICS
 from inklings.evaluation.changes import Change
 from inklings.evaluation.intervals import BOOTSTRAP, Bootstrap, paired, sum_by_patient
-from inklings.evaluation.metric import DEFAULT, Array, Metric, Options
+from inklings.evaluation.metric import DEFAULT, Array, Metric, Options, ratio
 from inklings.evaluation.pairs import Judgement, Pair, judgement
 from inklings.evaluation.results import Results
 from inklings.evaluation.scores import Row
@@ -249,9 +249,10 @@ def _empties(measured: Sequence[Measured], classes: Sequence[str]) -> dict[str, 
 def _reliability(by_patient: Array, weights: Array, bootstrap: Bootstrap) -> dict[str, list[float]]:
     """Bins over all patients, and the interval of each share of positives."""
     bins = reliability(by_patient.sum(axis=0))
-    drawn = reliability(weights @ by_patient).frequency
-    alone = reliability(by_patient).frequency
-    shares = zip(bins.frequency, drawn.T, alone.T, strict=True)
+    own = reliability(by_patient)
+    positives = np.nan_to_num(own.frequency) * own.samples
+    drawn = ratio(weights @ positives, weights @ own.samples)
+    shares = zip(bins.frequency, drawn.T, own.frequency.T, strict=True)
     ends = [bootstrap.interval(float(share), *of) for share, *of in shares]
     return {
         "confidence": bins.confidence.tolist(),
